@@ -1,0 +1,46 @@
+# The two commands are `make run` and `make test`; both set up whatever is missing. `make` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+WASM := wasm32-unknown-unknown
+PLUGINS := target/$(WASM)/plugin
+DATA ?= data
+ARGS ?=
+
+.PHONY: help run test plugins bench lint setup-rust setup-postgres build
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build plugins ## Serve on the embedded database with a demo tenant and a token (ARGS="--ephemeral --port 0 …")
+	@target/debug/scimgate dev --data-dir $(DATA) --plugins $(PLUGINS) $(ARGS)
+
+build: setup-rust
+	@echo "Building the gateway (about six minutes the first time on two cores) …"
+	@cargo build --locked --package scimgate
+
+plugins: setup-rust ## Build the plugins and the test guests to WASM
+	@cargo build --locked --quiet --profile plugin --target $(WASM) -p tutorial -p hostile
+
+test: setup-rust setup-postgres plugins ## Set up what is missing and run every test
+	@cargo build --locked --workspace --exclude tutorial --exclude hostile --all-targets
+	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
+
+lint: setup-rust ## Check formatting, lints, documentation and dependencies
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	else echo "cargo-deny is not here (cargo install --locked cargo-deny); its checks were left out"; fi
+
+bench: build plugins ## Measure a plugin step in this build
+	cargo bench --locked --package scimgate-plugin-host
+
+setup-rust:
+	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
+	@if command -v rustup >/dev/null && ! rustup target list --installed | grep -qx $(WASM); then rustup target add $(WASM); fi
+
+setup-postgres:
+	@.config/postgres install

@@ -1,0 +1,153 @@
+//! The document as the embedder gives it, and the plugin's way to it: every call is counted, every write is weighed
+//! before it is done.
+
+use std::any::Any;
+
+use wasmtime::component::Resource;
+
+use crate::{
+    Failure, FailureKind, LogLine,
+    bindings::{MappingImports, documents, types},
+    instance::{self, State},
+};
+
+/// A document that a plugin can read and write by SCIM attribute paths; values are JSON text. `id`, `meta` and
+/// `schemas` are read-only, also for `replace`, which leaves them as they are.
+pub trait Document: Any + Send {
+    /// Every match; none is an empty list. `emails` matches once, the whole array; `emails.value` once an element.
+    fn get(&self, path: &str) -> Result<Vec<String>, PathError>;
+    /// Sets every match, creates what the path names where there is none; says how many places were set.
+    fn set(&mut self, path: &str, value: &str) -> Result<u32, PathError>;
+    /// Adds one element to a multi-valued attribute.
+    fn append(&mut self, path: &str, value: &str) -> Result<(), PathError>;
+    /// Removes every match and says how many there were.
+    fn remove(&mut self, path: &str) -> Result<u32, PathError>;
+    /// The whole document.
+    fn to_json(&self) -> String;
+    /// Replaces the whole document.
+    fn replace(&mut self, json: &str) -> Result<(), PathError>;
+}
+
+/// Why a path could not be read or written; the text is a sentence about this path. The plugin may carry on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Not a SCIM attribute path.
+    #[error("{0}")]
+    Malformed(String),
+    /// No schema of this tenant has such an attribute.
+    #[error("{0}")]
+    Unknown(String),
+    /// The attribute is the host's.
+    #[error("{0}")]
+    ReadOnly(String),
+    /// Not JSON, or not a value of the attribute's type.
+    #[error("{0}")]
+    WrongValue(String),
+}
+
+impl From<PathError> for types::PathError {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::Malformed(why) => Self::Malformed(why),
+            PathError::Unknown(why) => Self::Unknown(why),
+            PathError::ReadOnly(why) => Self::ReadOnly(why),
+            PathError::WrongValue(why) => Self::WrongValue(why),
+        }
+    }
+}
+
+/// What a plugin holds in place of the document. There is one document a call, so it carries nothing.
+pub struct Handle;
+
+/// A value longer than this is weighed by the places it goes to before it is written.
+const HEAVY: usize = 1 << 10;
+
+impl State {
+    fn reading(&mut self) -> Result<&dyn Document, Failure> {
+        self.meter.call()?;
+        self.document.as_deref().ok_or_else(no_document)
+    }
+
+    fn writing(&mut self, bytes: usize) -> Result<&mut dyn Document, Failure> {
+        self.meter.call()?;
+        self.meter.write(bytes)?;
+        self.document.as_deref_mut().ok_or_else(no_document)
+    }
+}
+
+fn no_document() -> Failure {
+    Failure::new(FailureKind::Trap, "The plugin used a document that it was not given.")
+}
+
+impl documents::HostDocument for State {
+    fn get(
+        &mut self,
+        _: Resource<Handle>,
+        path: String,
+    ) -> wasmtime::Result<Result<Vec<String>, types::PathError>> {
+        Ok(self.reading()?.get(&path).map_err(Into::into))
+    }
+
+    fn set(
+        &mut self,
+        _: Resource<Handle>,
+        path: String,
+        value: String,
+    ) -> wasmtime::Result<Result<u32, types::PathError>> {
+        let document = self.writing(path.len() + value.len())?;
+        if value.len() > HEAVY {
+            // One value and ten thousand places would be ten thousand copies before anyone has counted.
+            let more = document.get(&path).map_or(0, |found| found.len().saturating_sub(1));
+            self.meter.write(more.saturating_mul(value.len()))?;
+            let Some(document) = self.document.as_deref_mut() else { return Err(no_document().into()) };
+            return Ok(document.set(&path, &value).map_err(Into::into));
+        }
+        let places = document.set(&path, &value);
+        let more = places.as_ref().map_or(0, |places| places.saturating_sub(1)) as usize;
+        self.meter.write(more.saturating_mul(value.len()))?;
+        Ok(places.map_err(Into::into))
+    }
+
+    fn append(
+        &mut self,
+        _: Resource<Handle>,
+        path: String,
+        value: String,
+    ) -> wasmtime::Result<Result<(), types::PathError>> {
+        Ok(self.writing(path.len() + value.len())?.append(&path, &value).map_err(Into::into))
+    }
+
+    fn remove(&mut self, _: Resource<Handle>, path: String) -> wasmtime::Result<Result<u32, types::PathError>> {
+        Ok(self.writing(0)?.remove(&path).map_err(Into::into))
+    }
+
+    fn to_json(&mut self, _: Resource<Handle>) -> wasmtime::Result<String> {
+        Ok(self.reading()?.to_json())
+    }
+
+    fn replace(&mut self, _: Resource<Handle>, json: String) -> wasmtime::Result<Result<(), types::PathError>> {
+        Ok(self.writing(json.len())?.replace(&json).map_err(Into::into))
+    }
+
+    fn drop(&mut self, _: Resource<Handle>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl documents::Host for State {}
+
+impl types::Host for State {}
+
+impl MappingImports for State {
+    fn log(&mut self, level: types::Level, message: String) -> wasmtime::Result<()> {
+        self.meter.call()?;
+        let limits = self.meter.limits();
+        if self.log.len() >= limits.log_lines {
+            let reason = format!("The plugin logged more than {} lines.", limits.log_lines);
+            return Err(Failure::new(FailureKind::LogLines, reason).into());
+        }
+        let message = instance::cut(message, limits.log_line);
+        self.log.push(LogLine { level: level.into(), message });
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! What one call may use, and the meter that watches it. Time is CPU time of the calling thread: a wall-clock
+//! deadline kills innocent calls on an overloaded machine, so the clock on the wall is only the outer bound.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+
+use crate::{Failure, FailureKind};
+
+/// What one call may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// CPU time; checked every millisecond.
+    pub cpu: Duration,
+    /// Time on the clock.
+    pub wall: Duration,
+    /// Linear memory in bytes; the host's own maximum holds as well.
+    pub memory: usize,
+    /// Bytes that a call writes into the document, over all its writes, paths included.
+    pub output: usize,
+    /// Log lines.
+    pub log_lines: usize,
+    /// Bytes of one log line, and of the text of an outcome; what is longer is cut.
+    pub log_line: usize,
+    /// Calls of the host: reading, writing, logging.
+    pub host_calls: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cpu: Duration::from_millis(20),
+            wall: Duration::from_secs(1),
+            memory: 16 << 20,
+            output: 1 << 20,
+            log_lines: 100,
+            log_line: 1 << 10,
+            host_calls: 10_000,
+        }
+    }
+}
+
+/// Ticks at which `escalate` is called: from the second on, since the first may come right after the start.
+const ESCALATION: std::ops::RangeInclusive<u32> = 2..=8;
+
+/// Watches one call.
+pub(crate) struct Meter {
+    limits: Limits,
+    escalate: fn(),
+    started: Instant,
+    cpu_started: Duration,
+    ticks: u32,
+    calls: u32,
+    written: usize,
+    /// The plugin was refused memory; if it dies of that, this is why.
+    pub(crate) starved: bool,
+}
+
+impl Meter {
+    pub(crate) fn start(limits: &Limits, escalate: fn()) -> Self {
+        Self {
+            limits: limits.clone(),
+            escalate,
+            started: Instant::now(),
+            cpu_started: thread_cpu(),
+            ticks: 0,
+            calls: 0,
+            written: 0,
+            starved: false,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// CPU time used so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        thread_cpu().saturating_sub(self.cpu_started)
+    }
+
+    /// Called by the engine once every tick while guest code runs.
+    pub(crate) fn tick(&mut self) -> Result<UpdateDeadline, Failure> {
+        self.ticks = self.ticks.saturating_add(1);
+        if self.cpu() > self.limits.cpu {
+            let reason = format!("The plugin used more than its {:?} of CPU time.", self.limits.cpu);
+            return Err(Failure::new(FailureKind::CpuTime, reason));
+        }
+        if self.started.elapsed() > self.limits.wall {
+            let reason = format!("The plugin ran longer than its {:?}.", self.limits.wall);
+            return Err(Failure::new(FailureKind::WallTime, reason));
+        }
+        if ESCALATION.contains(&self.ticks) {
+            (self.escalate)();
+        }
+        Ok(UpdateDeadline::Continue(1))
+    }
+
+    /// Counts a call of the host.
+    pub(crate) fn call(&mut self) -> Result<(), Failure> {
+        self.calls += 1;
+        if self.calls > self.limits.host_calls {
+            let reason = format!("The plugin called the host more than {} times.", self.limits.host_calls);
+            return Err(Failure::new(FailureKind::HostCalls, reason));
+        }
+        Ok(())
+    }
+
+    /// Counts bytes before they are written.
+    pub(crate) fn write(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.written = self.written.saturating_add(bytes);
+        if self.written > self.limits.output { Err(self.too_much_output()) } else { Ok(()) }
+    }
+
+    pub(crate) fn too_much_output(&self) -> Failure {
+        let reason = format!("The plugin wrote more than {}.", size(self.limits.output));
+        Failure::new(FailureKind::OutputSize, reason)
+    }
+
+    pub(crate) fn too_much_memory(&self) -> Failure {
+        let reason = format!("The plugin asked for more memory than it may have ({}).", size(self.limits.memory));
+        Failure::new(FailureKind::Memory, reason)
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let granted = desired <= self.limits.memory && maximum.is_none_or(|maximum| desired <= maximum);
+        self.starved |= !granted;
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(maximum.is_none_or(|maximum| desired <= maximum))
+    }
+}
+
+fn thread_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        _ if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
+        _ if bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
+        _ => format!("{bytes} bytes"),
+    }
+}

@@ -1,0 +1,292 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::schema::registry::Registry;
+
+const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+fn user() -> Arc<ResourceType> {
+    Arc::clone(Registry::standard().resource_type("User").unwrap())
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    let Value::Object(object) = value else { panic!("{value} is no object") };
+    object
+}
+
+fn ada() -> Map<String, Value> {
+    object(json!({
+        "schemas": [CORE, ENTERPRISE],
+        "id": "1",
+        "userName": "ada",
+        "name": { "givenName": "Ada" },
+        "emails": [{ "type": "work", "value": "w", "primary": true }, { "type": "home", "value": "h" }],
+        ENTERPRISE: { "department": "R&D" },
+    }))
+}
+
+#[track_caller]
+fn check_get(path: &str, expected: Value) {
+    let document = ada();
+    let found = get(&document, &user(), path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    assert_eq!((path, found.into_iter().cloned().collect::<Value>()), (path, expected));
+}
+
+#[test]
+fn get_finds_every_match() {
+    check_get("userName", json!(["ada"]));
+    check_get("NAME.GIVENNAME", json!(["Ada"]));
+    check_get("name.familyName", json!([]));
+    check_get("emails.value", json!(["w", "h"]));
+    check_get("emails[type eq \"home\"]", json!([{ "type": "home", "value": "h" }]));
+    check_get("emails[primary eq true].value", json!(["w"]));
+    check_get("emails[type eq \"other\"].value", json!([]));
+    check_get("phoneNumbers", json!([]));
+    check_get("department", json!(["R&D"]));
+    check_get(&format!("{ENTERPRISE}:department"), json!(["R&D"]));
+    check_get(ENTERPRISE, json!([{ "department": "R&D" }]));
+    check_get("id", json!(["1"]));
+    check_get("schemas", json!([CORE, ENTERPRISE]));
+    check_get("password", json!([]));
+}
+
+/// Runs `set` and looks at what became of `key`.
+#[track_caller]
+fn check_set(path: &str, value: Value, count: u32, key: &str, expected: Value) {
+    let mut document = ada();
+    let found = set(&mut document, &user(), path, value).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let value = document.get(key).cloned().unwrap_or_default();
+    assert_eq!((path, found, value), (path, count, expected));
+}
+
+#[test]
+fn set_writes_wherever_the_path_leads() {
+    check_set("title", json!("Countess"), 1, "title", json!("Countess"));
+    check_set("name.familyName", json!("Byron"), 1, "name", json!({ "givenName": "Ada", "familyName": "Byron" }));
+    check_set("name", json!({ "FAMILYNAME": "Byron" }), 1, "name", json!({ "familyName": "Byron" }));
+    check_set("title", json!(null), 0, "title", json!(null));
+    check_set("name.givenName", json!(null), 1, "name", json!(null));
+    check_set("emails", json!([]), 2, "emails", json!(null));
+    let both = |one: Value, other: Value| json!([one, other]);
+    let work = json!({ "type": "work", "value": "w", "primary": true });
+    let home = json!({ "type": "home", "value": "h" });
+    check_set(
+        "emails[type eq \"work\"].value",
+        json!("new"),
+        1,
+        "emails",
+        both(json!({ "type": "work", "value": "new", "primary": true }), home.clone()),
+    );
+    check_set(
+        "emails[type eq \"home\"]",
+        json!({ "value": "new" }),
+        1,
+        "emails",
+        both(work.clone(), json!({ "value": "new", "type": "home" })),
+    );
+    check_set(
+        "emails.display",
+        json!("x"),
+        2,
+        "emails",
+        json!([
+            { "type": "work", "value": "w", "primary": true, "display": "x" }, { "type": "home", "value": "h", "display": "x" },
+        ]),
+    );
+    check_set("phoneNumbers.value", json!("1"), 0, "phoneNumbers", json!(null));
+}
+
+#[test]
+fn set_makes_what_an_eq_path_describes() {
+    check_set(
+        "phoneNumbers[type eq \"work\"].value",
+        json!("1"),
+        1,
+        "phoneNumbers",
+        json!([{ "type": "work", "value": "1" }]),
+    );
+    check_set(
+        "phoneNumbers[type eq \"work\"]",
+        json!({ "value": "1" }),
+        1,
+        "phoneNumbers",
+        json!([{ "value": "1", "type": "work" }]),
+    );
+    check_set(
+        "roles[primary eq \"True\"].value",
+        json!("admin"),
+        1,
+        "roles",
+        json!([{ "primary": true, "value": "admin" }]),
+    );
+    check_set("phoneNumbers[type ne \"work\"].value", json!("1"), 0, "phoneNumbers", json!(null));
+    check_set("name[familyName eq \"x\"].givenName", json!("y"), 0, "name", json!({ "givenName": "Ada" }));
+}
+
+#[test]
+fn the_last_primary_written_is_the_only_one() {
+    check_set(
+        "emails[type eq \"home\"].primary",
+        json!(true),
+        1,
+        "emails",
+        json!([
+            { "type": "work", "value": "w", "primary": false }, { "type": "home", "value": "h", "primary": true },
+        ]),
+    );
+    let mut document = ada();
+    append(&mut document, &user(), "emails", json!({ "value": "x", "primary": true })).unwrap();
+    let primaries = get(&document, &user(), "emails[primary eq true].value").unwrap();
+    assert_eq!(primaries, [&json!("x")]);
+}
+
+#[test]
+fn append_adds_what_is_new() {
+    let mut document = ada();
+    assert_eq!(append(&mut document, &user(), "emails", json!({ "type": "home", "value": "h" })), Ok(0));
+    assert_eq!(append(&mut document, &user(), "emails", json!({ "value": "x" })), Ok(1));
+    assert_eq!(
+        append(&mut document, &user(), "phoneNumbers", json!([{ "value": "1" }, { "value": "1" }, { "value": "2" }])),
+        Ok(2)
+    );
+    assert_eq!(append(&mut document, &user(), "ims", json!(null)), Ok(0));
+    assert_eq!(document["emails"].as_array().unwrap().len(), 3);
+    assert_eq!(document["phoneNumbers"], json!([{ "value": "1" }, { "value": "2" }]));
+    assert_eq!(document.get("ims"), None);
+    let single = append(&mut document, &user(), "title", json!("x")).unwrap_err();
+    assert_eq!(single.to_string(), "title is not multi-valued; set it instead.");
+}
+
+#[test]
+fn remove_leaves_nothing_empty_behind() {
+    for (path, count, key, expected) in [
+        ("name.givenName", 1, "name", json!(null)),
+        ("emails", 2, "emails", json!(null)),
+        ("emails[type eq \"work\"]", 1, "emails", json!([{ "type": "home", "value": "h" }])),
+        ("emails[type pr]", 2, "emails", json!(null)),
+        (
+            "emails[type eq \"work\"].primary",
+            1,
+            "emails",
+            json!([{ "type": "work", "value": "w" }, { "type": "home", "value": "h" }]),
+        ),
+        ("emails[type eq \"other\"]", 0, "emails", ada()["emails"].clone()),
+        ("title", 0, "title", json!(null)),
+    ] {
+        let mut document = ada();
+        assert_eq!(remove(&mut document, &user(), path), Ok(count), "{path}");
+        assert_eq!(document.get(key).cloned().unwrap_or_default(), expected, "{path}");
+    }
+}
+
+#[test]
+fn schemas_follows_the_data() {
+    let mut document = ada();
+    remove(&mut document, &user(), "department").unwrap();
+    assert_eq!(document["schemas"], json!([CORE]));
+    assert_eq!(document.get(ENTERPRISE), None);
+    set(&mut document, &user(), "manager.value", json!("m")).unwrap();
+    assert_eq!(document["schemas"], json!([CORE, ENTERPRISE]));
+    assert_eq!(document[ENTERPRISE], json!({ "manager": { "value": "m" } }));
+    assert_eq!(remove(&mut document, &user(), ENTERPRISE), Ok(1));
+    assert_eq!(document["schemas"], json!([CORE]));
+    assert_eq!(set(&mut document, &user(), ENTERPRISE, json!({ "DIVISION": "x", "department": null })), Ok(1));
+    assert_eq!(document[ENTERPRISE], json!({ "division": "x" }));
+    set(&mut document, &user(), ENTERPRISE, json!({})).unwrap();
+    assert_eq!(document["schemas"], json!([CORE]));
+    assert_eq!(document.get(ENTERPRISE), None);
+}
+
+#[test]
+fn each_refusal_has_its_kind_and_changes_nothing() {
+    type Kind = fn(String) -> AccessError;
+    let (malformed, unknown): (Kind, Kind) = (AccessError::Malformed, AccessError::Unknown);
+    let (read_only, wrong): (Kind, Kind) = (AccessError::ReadOnly, AccessError::WrongValue);
+    for (path, value, kind) in [
+        ("", json!("x"), malformed),
+        ("emails[", json!("x"), malformed),
+        ("emails[type eq]", json!("x"), malformed),
+        ("colour", json!("x"), unknown),
+        ("name.colour", json!("x"), unknown),
+        ("colour[type pr].value", json!("x"), unknown),
+        ("emails[type pr].colour", json!("x"), unknown),
+        ("id", json!("x"), read_only),
+        ("meta.created", json!("x"), read_only),
+        ("schemas", json!(["x"]), read_only),
+        ("password", json!("x"), read_only),
+        ("groups", json!([]), read_only),
+        ("manager.displayName", json!("x"), read_only),
+        ("active", json!("True"), wrong),
+        ("title", json!(1), wrong),
+        ("title", json!("a\0b"), wrong),
+        ("name", json!("x"), wrong),
+        ("name", json!({ "colour": "x" }), wrong),
+        ("emails", json!({ "value": "x" }), wrong),
+        ("emails[type eq \"work\"]", json!("x"), wrong),
+        ("manager", json!("m"), wrong),
+        ("x509Certificates[type eq \"a\"].value", json!("no base64"), wrong),
+        (ENTERPRISE, json!("x"), wrong),
+        (ENTERPRISE, json!({ "colour": "x" }), wrong),
+    ] {
+        let mut document = ada();
+        let error = set(&mut document, &user(), path, value).expect_err(path);
+        let alike = std::mem::discriminant(&error) == std::mem::discriminant(&kind(String::new()));
+        assert!(alike, "{path}: {error:?}");
+        assert_eq!(document, ada(), "{path}");
+    }
+    assert!(remove(&mut ada(), &user(), "id").is_err());
+    assert!(append(&mut ada(), &user(), "groups", json!({ "value": "g" })).is_err());
+}
+
+#[test]
+fn base64_is_of_either_alphabet_padded_or_not() {
+    for (text, expected) in [
+        ("", true),
+        ("AbCd", true),
+        ("AbC=", true),
+        ("Ab==", true),
+        ("Ab", true),
+        ("-_+/", true),
+        ("A", false),
+        ("A===", false),
+        ("Ab=C", false),
+        ("Ab=", false),
+        ("AbC\n", false),
+        ("é", false),
+    ] {
+        assert_eq!(is_base64(text), expected, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_set_is_what_is_got(text in "[^\0]{1,20}") {
+        for path in ["title", "name.middleName", "phoneNumbers[type eq \"work\"].value", "department", "manager.value"] {
+            let mut document = ada();
+            prop_assert_eq!(set(&mut document, &user(), path, json!(text)), Ok(1), "{}", path);
+            let expected = json!(text);
+            prop_assert_eq!(get(&document, &user(), path).unwrap(), vec![&expected], "{}", path);
+            let once = document.clone();
+            set(&mut document, &user(), path, json!(text)).unwrap();
+            prop_assert_eq!(&document, &once, "{}", path);
+            remove(&mut document, &user(), path).unwrap();
+            prop_assert!(get(&document, &user(), path).unwrap().is_empty(), "{}", path);
+        }
+    }
+
+    #[test]
+    fn no_path_and_no_odd_document_makes_it_panic(path in any::<String>(), pick in 0..6_usize) {
+        let odd = [json!(null), json!("x"), json!([[1]]), json!({ "a": [{}] }), json!([null, "x", {}]), json!(1)][pick].clone();
+        let mut document = object(json!({ "emails": odd, "name": odd, "schemas": odd, ENTERPRISE: odd, "title": odd }));
+        for path in [path.as_str(), "emails.value", "emails[type eq \"a\"].value", "name.givenName", "manager.value", "title", ENTERPRISE] {
+            let _ = get(&document, &user(), path);
+            let _ = set(&mut document, &user(), path, json!("x"));
+            let _ = append(&mut document, &user(), path, json!([{ "value": "x" }]));
+            let _ = remove(&mut document, &user(), path);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Comparison of JSON numbers by their value, exactly: a float would make twins of two ids of twenty digits.
+
+use std::cmp::Ordering;
+
+use serde_json::Number;
+
+/// A number as its significant digits: `0.d₁d₂d₃… × 10^exponent`, without zeros at either end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decimal {
+    negative: bool,
+    exponent: i64,
+    digits: Vec<u8>,
+}
+
+impl Decimal {
+    /// The value of a JSON number. An exponent beyond 64 bits counts as the largest there is.
+    #[must_use]
+    pub fn new(number: &Number) -> Self {
+        let text = number.to_string();
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.as_str()),
+        };
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)),
+            None => (text, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+        let leading = all.iter().take_while(|digit| **digit == b'0').count();
+        let trailing = all.iter().rev().take_while(|digit| **digit == b'0').count();
+        if leading == all.len() {
+            return Self { negative: false, exponent: 0, digits: Vec::new() };
+        }
+        let point = i64::try_from(whole.len()).unwrap_or(i64::MAX) - i64::try_from(leading).unwrap_or(0);
+        let digits = all[leading..all.len() - trailing].to_vec();
+        Self { negative, exponent: exponent.saturating_add(point), digits }
+    }
+
+    /// Whether there is nothing behind the point: `1.0` and `1e3` are whole.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        i64::try_from(self.digits.len()).is_ok_and(|length| length <= self.exponent) || self.digits.is_empty()
+    }
+
+    fn sign(&self) -> i8 {
+        match (self.digits.is_empty(), self.negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        }
+    }
+}
+
+fn parse_exponent(text: &str) -> i64 {
+    let beyond = if text.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 };
+    text.parse().map_or(beyond, |exponent: i64| exponent.clamp(i64::MIN / 2, i64::MAX / 2))
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // With the zeros gone, digits after the point compare as text does.
+        let magnitude = || self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits));
+        self.sign().cmp(&other.sign()).then_with(|| if self.negative { magnitude().reverse() } else { magnitude() })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        Decimal::new(&serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn numbers_are_ordered_by_value() {
+        let ascending = [
+            "-1e999999999999999999999",
+            "-100",
+            "-99.5",
+            "-1e-5",
+            "0",
+            "1e-400",
+            "0.001",
+            "0.1",
+            "1",
+            "1.5",
+            "2",
+            "10",
+            "18446744073709551615",
+            "18446744073709551616",
+            "1e400",
+            "2e400",
+        ];
+        for (index, low) in ascending.iter().enumerate() {
+            assert_eq!(decimal(low), decimal(low));
+            for high in &ascending[index + 1..] {
+                assert!(decimal(low) < decimal(high), "{low} {high}");
+                assert!(decimal(high) > decimal(low), "{low} {high}");
+            }
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_number_are_equal() {
+        for (one, other) in
+            [("1", "1.0"), ("100", "1e2"), ("0", "-0.0"), ("0.5", "5E-1"), ("-120", "-1.20e+2"), ("0e9", "0")]
+        {
+            assert_eq!(decimal(one), decimal(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_told_from_fractions() {
+        for (text, whole) in [
+            ("0", true),
+            ("1.0", true),
+            ("1e3", true),
+            ("1.5", false),
+            ("1e-3", false),
+            ("120", true),
+            ("12e-1", false),
+        ] {
+            assert_eq!(decimal(text).is_whole(), whole, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_integers(a in any::<i32>(), b in any::<i32>()) {
+            prop_assert_eq!(decimal(&a.to_string()).cmp(&decimal(&b.to_string())), a.cmp(&b));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The SCIM error (RFC 7644 §3.12): what a client is told when a request cannot be done.
+//! Status is a plain number, because this crate knows no HTTP library.
+
+use serde_json::{Value, json};
+
+/// The URN every SCIM error body names in its `schemas`.
+pub const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+/// The `scimType` keywords of RFC 7644 table 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScimType {
+    /// The filter is malformed, or asks what cannot be answered.
+    InvalidFilter,
+    /// The filter yields more results than the server will examine or return.
+    TooMany,
+    /// A value must be unique and is already in use.
+    Uniqueness,
+    /// The target attribute cannot be written.
+    Mutability,
+    /// The body is not what the message schema wants.
+    InvalidSyntax,
+    /// A PATCH path is malformed or names an attribute that does not exist.
+    InvalidPath,
+    /// A PATCH path selects nothing.
+    NoTarget,
+    /// A value is missing, of the wrong type, or not allowed.
+    InvalidValue,
+    /// The SCIM protocol version is not supported.
+    InvalidVers,
+    /// The request holds what must not be in a URI.
+    Sensitive,
+}
+
+impl ScimType {
+    /// The keyword as it stands in the body.
+    #[must_use]
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::InvalidFilter => "invalidFilter",
+            Self::TooMany => "tooMany",
+            Self::Uniqueness => "uniqueness",
+            Self::Mutability => "mutability",
+            Self::InvalidSyntax => "invalidSyntax",
+            Self::InvalidPath => "invalidPath",
+            Self::NoTarget => "noTarget",
+            Self::InvalidValue => "invalidValue",
+            Self::InvalidVers => "invalidVers",
+            Self::Sensitive => "sensitive",
+        }
+    }
+}
+
+/// A refusal in SCIM's own terms. The detail is a sentence for the client's administrator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct ScimError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The keyword, where RFC 7644 defines one for the case.
+    pub scim_type: Option<ScimType>,
+    /// What was wrong and what to do about it.
+    pub detail: String,
+}
+
+impl ScimError {
+    /// An error with a status and a sentence, and no keyword.
+    pub fn new(status: u16, detail: impl Into<String>) -> Self {
+        Self { status, scim_type: None, detail: detail.into() }
+    }
+
+    /// A 400 with its keyword.
+    pub fn bad_request(scim_type: ScimType, detail: impl Into<String>) -> Self {
+        Self { status: 400, scim_type: Some(scim_type), detail: detail.into() }
+    }
+
+    /// 400 `invalidSyntax`.
+    pub fn invalid_syntax(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::InvalidSyntax, detail)
+    }
+
+    /// 400 `invalidValue`.
+    pub fn invalid_value(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::InvalidValue, detail)
+    }
+
+    /// 400 `mutability`.
+    pub fn mutability(detail: impl Into<String>) -> Self {
+        Self::bad_request(ScimType::Mutability, detail)
+    }
+
+    /// 409 `uniqueness`.
+    pub fn uniqueness(detail: impl Into<String>) -> Self {
+        Self { status: 409, scim_type: Some(ScimType::Uniqueness), detail: detail.into() }
+    }
+
+    /// 404 for a resource that is not there, or not this tenant's.
+    #[must_use]
+    pub fn not_found(resource_type: &str, id: &str) -> Self {
+        Self::new(404, format!("There is no {resource_type} with id {id}."))
+    }
+
+    /// The body (RFC 7644 §3.12: `status` is a JSON string).
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut body = json!({ "schemas": [ERROR_SCHEMA], "status": self.status.to_string() });
+        if let Some(scim_type) = self.scim_type {
+            body["scimType"] = scim_type.keyword().into();
+        }
+        body["detail"] = self.detail.as_str().into();
+        body
+    }
+}

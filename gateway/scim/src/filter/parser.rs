@@ -1,0 +1,309 @@
+//! Reads a filter by recursive descent: `or` of `and`s of terms. RFC 7644 §3.4.2.2: "Grouping", then "Logical
+//! operators - where "not" takes precedence over "and", which takes precedence over "or"", then "Attribute operators".
+//! The ABNF's left-recursive logExp is read as a list.
+
+use super::lexer::{self, Kind, LexError, Token};
+use super::literal::{self, Written};
+use super::{Comparison, ElementFilter, Filter, MAX_BYTES, MAX_DEPTH, MAX_TERMS, Operator, ValuePath, element_part};
+use crate::attribute::{Attribute, Mutability, Returned};
+use crate::error::{ScimError, ScimType};
+use crate::leniency::{Leniencies, Leniency, Warnings};
+use crate::schema::{AttributeRef, ResourceType};
+
+pub(super) fn parse_filter(
+    text: &str,
+    resource_types: &[&ResourceType],
+    leniencies: Leniencies,
+    warnings: &mut Warnings,
+) -> Result<Filter, ScimError> {
+    let mut parser = Parser::new(text, leniencies, warnings)?;
+    let filter = parser.disjunction(Scope::Document(resource_types), 0)?;
+    parser.finish()?;
+    Ok(filter)
+}
+
+/// What the names in a filter may be.
+#[derive(Clone, Copy)]
+pub(crate) enum Scope<'a> {
+    /// Attributes of one of these types.
+    Document(&'a [&'a ResourceType]),
+    /// Parts of an element of this attribute.
+    Element(&'a AttributeRef),
+}
+
+pub(crate) struct Parser<'t> {
+    text: &'t str,
+    tokens: Vec<Token<'t>>,
+    /// The index of the token that is read next.
+    next: usize,
+    terms: usize,
+    leniencies: Leniencies,
+    warnings: &'t mut Warnings,
+}
+
+impl<'t> Parser<'t> {
+    pub(crate) fn new(text: &'t str, leniencies: Leniencies, warnings: &'t mut Warnings) -> Result<Self, ScimError> {
+        if text.len() > MAX_BYTES {
+            let detail =
+                format!("The filter has {} bytes; at most {MAX_BYTES} are read. Ask for less at once.", text.len());
+            return Err(ScimError::bad_request(ScimType::InvalidFilter, detail));
+        }
+        match lexer::tokens(text) {
+            Ok(tokens) => Ok(Self { text, tokens, next: 0, terms: 0, leniencies, warnings }),
+            Err(LexError { start, problem }) => Err(refusal(text, start, problem)),
+        }
+    }
+
+    /// `a or b or c`
+    pub(crate) fn disjunction(&mut self, scope: Scope<'_>, depth: usize) -> Result<Filter, ScimError> {
+        let mut terms = vec![self.conjunction(scope, depth)?];
+        while self.take_keyword("or") {
+            terms.push(self.conjunction(scope, depth)?);
+        }
+        Ok(Filter::any(terms))
+    }
+
+    /// `a and b and c`
+    fn conjunction(&mut self, scope: Scope<'_>, depth: usize) -> Result<Filter, ScimError> {
+        let mut terms = vec![self.term(scope, depth)?];
+        while self.take_keyword("and") {
+            terms.push(self.term(scope, depth)?);
+        }
+        Ok(Filter::all(terms))
+    }
+
+    /// `(…)`, `not (…)`, or a condition on an attribute.
+    fn term(&mut self, scope: Scope<'_>, depth: usize) -> Result<Filter, ScimError> {
+        let start = self.position();
+        if depth > MAX_DEPTH {
+            return Err(self.refuse(start, &format!("parentheses are nested deeper than {MAX_DEPTH}")));
+        }
+        if self.take(&Kind::Open) {
+            return self.group(scope, depth);
+        }
+        let Some(word) = self.take_word() else {
+            return Err(self.refuse(start, "the name of an attribute is expected"));
+        };
+        self.tokens.next();
+        self.count_term(start)?;
+        if word.eq_ignore_ascii_case("not") {
+            // RFC 7644 figure 1: `*1"not" "(" FILTER ")"`. Without parentheses, two parsers read two things.
+            if !self.take(&Kind::Open) {
+                return Err(self.refuse(self.position(), "not must be followed by a condition in parentheses"));
+            }
+            return Ok(Filter::Not(Box::new(self.group(scope, depth)?)));
+        }
+        let attribute = self.attribute(word, start, scope)?;
+        if self.take(&Kind::OpenBracket) {
+            return self.value_path(attribute, start, scope, depth);
+        }
+        self.condition(attribute, scope)
+    }
+
+    /// What follows `(`, up to its `)`.
+    fn group(&mut self, scope: Scope<'_>, depth: usize) -> Result<Filter, ScimError> {
+        let inner = self.disjunction(scope, depth + 1)?;
+        if self.take(&Kind::Close) {
+            return Ok(inner);
+        }
+        Err(self.refuse(self.position(), "and, or or a closing parenthesis is expected"))
+    }
+
+    /// What follows `emails[`: the element filter, and perhaps a condition on a sub-attribute of the same element.
+    fn value_path(
+        &mut self,
+        attribute: AttributeRef,
+        start: usize,
+        scope: Scope<'_>,
+        depth: usize,
+    ) -> Result<Filter, ScimError> {
+        if matches!(scope, Scope::Element(_)) {
+            return Err(self.refuse(start, "brackets within brackets are not possible"));
+        }
+        let mut filter = self.brackets(&attribute, start, depth)?;
+        if let Some(part) = self.sub_attribute(&attribute)? {
+            // The ABNF has no such form, but Entra ID and Okta send it, and mean one and the same element.
+            let condition = self.condition(part, Scope::Element(&attribute))?;
+            filter = Filter::all(vec![filter, condition]);
+        }
+        Ok(Filter::ValuePath(ValuePath { attribute, filter: ElementFilter::new(filter) }))
+    }
+
+    /// The filter between `[` and `]`, on elements of `attribute`.
+    pub(crate) fn brackets(
+        &mut self,
+        attribute: &AttributeRef,
+        start: usize,
+        depth: usize,
+    ) -> Result<Filter, ScimError> {
+        let of_elements =
+            attribute.sub.is_none() && (attribute.attribute.is_complex() || attribute.attribute.multi_valued);
+        if !of_elements {
+            let problem = format!("{} has no elements that brackets could select", attribute.name());
+            return Err(self.refuse(start, &problem));
+        }
+        let filter = self.disjunction(Scope::Element(attribute), depth + 1)?;
+        if self.take(&Kind::CloseBracket) {
+            return Ok(filter);
+        }
+        Err(self.refuse(self.position(), "and, or or a closing bracket is expected"))
+    }
+
+    /// The `.value` after a closing bracket, if there is one.
+    pub(crate) fn sub_attribute(&mut self, attribute: &AttributeRef) -> Result<Option<AttributeRef>, ScimError> {
+        let start = self.position();
+        let Some(word) = self.take_word() else { return Ok(None) };
+        let Some(name) = word.strip_prefix('.') else { return Ok(None) };
+        self.tokens.next();
+        self.attribute(name, start, Scope::Element(attribute)).map(Some)
+    }
+
+    /// `pr`, or an operator and a value.
+    pub(crate) fn condition(&mut self, attribute: AttributeRef, scope: Scope<'_>) -> Result<Filter, ScimError> {
+        let start = self.position();
+        let Some(word) = self.take_word() else {
+            return Err(self.refuse(start, &format!("an operator is expected after {}", attribute.name())));
+        };
+        self.tokens.next();
+        if word.eq_ignore_ascii_case("pr") {
+            return Ok(Filter::Present(attribute));
+        }
+        let Some(operator) = Operator::find(word) else {
+            let problem = format!("{word} is no operator; use eq, ne, co, sw, ew, gt, ge, lt, le or pr");
+            return Err(self.refuse(start, &problem));
+        };
+        let start = self.position();
+        let written = match self.tokens.next().map(|token| token.kind) {
+            Some(Kind::Text(text)) => Written::Text(text),
+            Some(Kind::Word(word)) => Written::word(word),
+            _ => return Err(self.refuse(start, &format!("a value is expected after {word}"))),
+        };
+        if written == Written::Null {
+            return self.null(attribute, operator, start);
+        }
+        self.comparison(value_of(attribute, scope), operator, written, start)
+    }
+
+    /// RFC 7643 §2.5: null, an empty array and no value at all are one state, so `eq null` is the opposite of `pr`.
+    fn null(&self, attribute: AttributeRef, operator: Operator, start: usize) -> Result<Filter, ScimError> {
+        match operator {
+            Operator::Equal => Ok(Filter::Not(Box::new(Filter::Present(attribute)))),
+            Operator::NotEqual => Ok(Filter::Present(attribute)),
+            _ => Err(self.refuse(start, &format!("null cannot be compared by {}; use eq, ne or pr", operator.name()))),
+        }
+    }
+
+    fn comparison(
+        &mut self,
+        attribute: AttributeRef,
+        operator: Operator,
+        written: Written<'_>,
+        start: usize,
+    ) -> Result<Filter, ScimError> {
+        let name = attribute.name();
+        let wanted = |wanted: &str| refusal(self.text, start, &format!("{name} must be compared with {wanted}"));
+        let (value, overlooked) = written.fit(attribute.leaf()).map_err(wanted)?;
+        if let Some(leniency) = overlooked {
+            let refuse = || match leniency {
+                Leniency::UnquotedFilterValue => wanted("a value in double quotes (\")"),
+                _ => wanted("a value of its own type, without quotes"),
+            };
+            self.leniencies.tolerate(leniency, &name, self.warnings, refuse)?;
+        }
+        if let Some(problem) = literal::misuse(operator, attribute.leaf(), &value) {
+            return Err(self.refuse(start, &problem));
+        }
+        Ok(Filter::Compare(Comparison { attribute, operator, value }))
+    }
+
+    /// RFC 7644 §3.4.2.2 leaves undefined attributes open; an empty list in place of an error makes clients create
+    /// twins of what they did not find.
+    fn attribute(&self, name: &str, start: usize, scope: Scope<'_>) -> Result<AttributeRef, ScimError> {
+        let found = match scope {
+            Scope::Document(resource_types) => {
+                resource_types.iter().find_map(|resource_type| resource_type.resolve(name))
+            }
+            Scope::Element(attribute) => element_part(attribute, name),
+        };
+        let Some(found) = found else {
+            let problem = match scope {
+                Scope::Document(_) => format!("there is no attribute {name}"),
+                Scope::Element(attribute) => format!("{} has no sub-attribute {name}", attribute.name()),
+            };
+            return Err(self.refuse(start, &problem));
+        };
+        // RFC 7643 §7, returned "never": "A service provider MAY allow attributes to be used in a search filter." This
+        // one does not: a secret that can be asked about can be guessed letter by letter.
+        let secret = |a: &Attribute| a.returned == Returned::Never || a.mutability == Mutability::WriteOnly;
+        if secret(&found.attribute) || secret(found.leaf()) {
+            return Err(self.refuse(start, &format!("{} is never returned and cannot be filtered by", found.name())));
+        }
+        Ok(found)
+    }
+
+    /// The next word, for a path, which starts with a name.
+    pub(crate) fn take_word(&mut self) -> Option<&'t str> {
+        let Some(word) = self.take_word() else { return None };
+        self.tokens.next();
+        Some(word)
+    }
+
+    pub(crate) fn take_bracket(&mut self) -> bool {
+        self.take(&Kind::OpenBracket)
+    }
+
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.tokens.peek().is_none()
+    }
+
+    /// Refuses anything that is left.
+    pub(crate) fn finish(&mut self) -> Result<(), ScimError> {
+        if self.is_at_end() {
+            return Ok(());
+        }
+        Err(self.refuse(self.position(), "the text goes on where it should end, or with and or or"))
+    }
+
+    fn take_keyword(&mut self, keyword: &str) -> bool {
+        let is_keyword =
+            |token: &Token<'_>| matches!(token.kind, Kind::Word(word) if word.eq_ignore_ascii_case(keyword));
+        self.tokens.next_if(is_keyword).is_some()
+    }
+
+    fn take(&mut self, kind: &Kind<'_>) -> bool {
+        self.tokens.next_if(|token| token.kind == *kind).is_some()
+    }
+
+    fn count_term(&mut self, start: usize) -> Result<(), ScimError> {
+        self.terms += 1;
+        if self.terms > MAX_TERMS {
+            return Err(
+                self.refuse(start, &format!("there are more than {MAX_TERMS} conditions; ask for less at once"))
+            );
+        }
+        Ok(())
+    }
+
+    /// The byte where the next token starts.
+    pub(crate) fn position(&self) -> usize {
+        self.tokens.clone().next().map_or(self.text.len(), |token| token.start)
+    }
+
+    pub(crate) fn refuse(&self, start: usize, problem: &str) -> ScimError {
+        refusal(self.text, start, problem)
+    }
+}
+
+/// A comparison on a complex attribute is one on its `value`: Entra ID asks for `members eq "…"` and `manager eq "…"`.
+fn value_of(attribute: AttributeRef, scope: Scope<'_>) -> AttributeRef {
+    let complex = attribute.sub.is_none() && attribute.attribute.is_complex();
+    match element_part(&attribute, "value") {
+        Some(part) if complex && matches!(scope, Scope::Document(_)) => part,
+        _ => attribute,
+    }
+}
+
+fn refusal(text: &str, start: usize, problem: &str) -> ScimError {
+    let position = text.get(..start).unwrap_or(text).chars().count() + 1;
+    ScimError::bad_request(ScimType::InvalidFilter, format!("Filter, character {position}: {problem}."))
+}

@@ -1,0 +1,77 @@
+//! Points in time as SCIM writes them (RFC 7643 §2.3.5), for comparison alone: what is stored stays as written.
+
+use jiff::Timestamp;
+
+/// RFC 7643 §2.3.5: a dateTime is an `xsd:dateTime` and "MUST include both a date and a time". An offset is optional
+/// there: without one, UTC is meant. Digits past the nanosecond are dropped.
+#[must_use]
+pub fn parse(text: &str) -> Option<Timestamp> {
+    let bytes = text.as_bytes();
+    // The parser below reads more than xsd:dateTime: bare dates, spaces for the T, zone names in brackets.
+    let date_ends = text.find(['T', 't'])?;
+    let plain =
+        bytes.iter().all(|b| b.is_ascii_digit() || matches!(b, b'T' | b't' | b'Z' | b'z' | b':' | b'.' | b'-' | b'+'));
+    if !plain || date_ends < "0000-00-00".len() || !has_seconds(text.get(date_ends + 1..)?) {
+        return None;
+    }
+    let text = cut_fraction(text)?;
+    if text.get(date_ends..)?.contains(['Z', 'z', '+', '-']) {
+        text.parse().ok()
+    } else {
+        format!("{text}Z").parse().ok()
+    }
+}
+
+fn has_seconds(time: &str) -> bool {
+    matches!(time.as_bytes(), [_, _, b':', _, _, b':', _, _, ..])
+}
+
+/// `text` with nine digits of a second at most: .NET writes seven, others more than there are nanoseconds.
+fn cut_fraction(text: &str) -> Option<String> {
+    let Some((head, tail)) = text.split_once('.') else { return Some(text.to_owned()) };
+    let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+    let (kept, offset) = (tail.get(..digits.min(9))?, tail.get(digits..)?);
+    Some(format!("{head}.{kept}{offset}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_instant_has_many_spellings() {
+        let noon: Timestamp = "2026-03-01T12:00:00.1234567Z".parse().unwrap();
+        for text in [
+            "2026-03-01T12:00:00.1234567Z",
+            "2026-03-01t12:00:00.1234567z",
+            "2026-03-01T12:00:00.1234567",
+            "2026-03-01T14:00:00.1234567+02:00",
+            "2026-03-01T06:30:00.123456700-05:30",
+            "2026-03-01T12:00:00.123456700000Z",
+        ] {
+            assert_eq!(parse(text), Some(noon), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_and_time_is_none() {
+        for text in [
+            "",
+            "T",
+            "2026-03-01",
+            "12:00:00",
+            "2026-03-01 12:00:00Z",
+            "2026-03-01T12:00Z",
+            "2026-03-01T",
+            "2026-02-30T12:00:00Z",
+            "2026-03-01T25:00:00Z",
+            "2026-03-01T12:00:00Z[UTC]",
+            "2026-03-01T12:00:00.Z",
+            "yesterdayT12:00:00Z",
+            "99999999-01-01T00:00:00Z",
+            "2026-03-01T12:00:00.1Ж",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What real clients do beside the letter of the RFCs, each with a name: it can be allowed or refused by a
+//! tenant, and its use is reported as a warning in place of being lost in silence.
+
+use std::fmt;
+
+use crate::error::ScimError;
+
+macro_rules! leniencies {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// One tolerated departure from RFC 7643 or RFC 7644.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Leniency {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Leniency {
+            /// Every leniency, in the order of their definition.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The name in settings, logs and warnings.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+leniencies! {
+    /// `"True"` or `"false"` as text where the schema says boolean (Entra ID).
+    StringBoolean = "string-boolean",
+    /// A number as text where the schema says integer or decimal.
+    StringNumber = "string-number",
+    /// A bare number or boolean where the schema says string (`"employeeNumber": 42`).
+    ScalarForString = "scalar-for-string",
+    /// An attribute that no schema defines is kept aside as it was written.
+    UnknownAttributeSetAside = "unknown-attribute-set-aside",
+    /// A schema URN that the resource type does not have (`OneLogin`'s 1.0 core URN, Entra's ADSCIM group).
+    UnknownSchemaUrn = "unknown-schema-urn",
+    /// `schemas` is missing, or does not name the resource type's own schema.
+    BaseSchemaMissing = "base-schema-missing",
+    /// A path that names a readOnly attribute is left undone.
+    ReadOnlyIgnored = "read-only-ignored",
+    /// `""` leaves the attribute unassigned.
+    EmptyStringClears = "empty-string-clears",
+    /// A value path that matches no element makes the element its `eq` terms describe.
+    ValuePathCreated = "value-path-created",
+    /// Dotted or value-path keys in a body or in the value of a PATCH without a path.
+    PathlessDottedKeys = "pathless-dotted-keys",
+    /// Data of an extension whose URN `schemas` does not list.
+    ExtensionUndeclared = "extension-undeclared",
+    /// An attribute of an extension named without the extension's URN (`manager`).
+    ExtensionUnprefixed = "extension-unprefixed",
+    /// A bare id where a complex attribute with a `value` is wanted (`"manager": "6f1c"`).
+    ManagerAsString = "manager-as-string",
+    /// An array of one where a single value is wanted (`"manager": [{ "value": "6f1c" }]`).
+    ManagerAsArray = "manager-as-array",
+    /// `remove` with a list of values takes only those, and not the whole attribute.
+    MemberRemovalByValue = "member-removal-by-value",
+    /// A URN with the last colon missing (`…:enterprise:2.0User:department`).
+    MalformedUrn = "malformed-urn",
+    /// The `value` of an element is itself the JSON text of an element (Entra's app roles).
+    JsonTextValue = "json-text-value",
+    /// More than one element is primary; the last one stays so.
+    ExtraPrimary = "extra-primary",
+    /// A null among the elements of an array is left out.
+    NullAttribute = "null-attribute",
+    /// A single value where a multi-valued attribute wants an array.
+    ScalarForArray = "scalar-for-array",
+    /// A filter's comparison value without its quotes (`externalId eq abc`).
+    UnquotedFilterValue = "unquoted-filter-value",
+    /// `remove` of a target that is not there changes nothing.
+    RemovalOfNothing = "removal-of-nothing",
+}
+
+impl Leniency {
+    /// The leniency called `name`.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|leniency| leniency.name() == name)
+    }
+
+    fn bit(self) -> u64 {
+        1 << (self as u64)
+    }
+}
+
+impl fmt::Display for Leniency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The set of leniencies a tenant allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leniencies(u64);
+
+impl Leniencies {
+    /// All of them: what the identity providers need.
+    #[must_use]
+    pub fn auto() -> Self {
+        Leniency::ALL.iter().fold(Self::strict(), |set, leniency| set.with(*leniency))
+    }
+
+    /// None: the RFCs by the letter.
+    #[must_use]
+    pub fn strict() -> Self {
+        Self(0)
+    }
+
+    /// The set with one more.
+    #[must_use]
+    pub fn with(self, leniency: Leniency) -> Self {
+        Self(self.0 | leniency.bit())
+    }
+
+    /// The set with one less.
+    #[must_use]
+    pub fn without(self, leniency: Leniency) -> Self {
+        Self(self.0 & !leniency.bit())
+    }
+
+    /// Whether the set has `leniency`.
+    #[must_use]
+    pub fn allows(&self, leniency: Leniency) -> bool {
+        self.0 & leniency.bit() != 0
+    }
+
+    /// Records a warning if `leniency` is allowed.
+    ///
+    /// # Errors
+    /// What `refusal` makes, if it is not.
+    pub fn tolerate(
+        &self,
+        leniency: Leniency,
+        attribute: &str,
+        warnings: &mut Warnings,
+        refusal: impl FnOnce() -> ScimError,
+    ) -> Result<(), ScimError> {
+        if !self.allows(leniency) {
+            return Err(refusal());
+        }
+        warnings.add(leniency, attribute);
+        Ok(())
+    }
+}
+
+/// The use of one leniency on one attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What was tolerated.
+    pub leniency: Leniency,
+    /// Where: an attribute in its canonical spelling, or a key as the client wrote it.
+    pub attribute: String,
+}
+
+/// The warnings of one request, each once, in the order they came up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warnings(Vec<Warning>);
+
+impl Warnings {
+    /// How many warnings one request can have: a body of 100,000 unknown keys must not make a log line of them.
+    const LIMIT: usize = 100;
+
+    /// Adds a warning, unless it is there already.
+    pub fn add(&mut self, leniency: Leniency, attribute: impl Into<String>) {
+        let warning = Warning { leniency, attribute: attribute.into() };
+        if self.0.len() < Self::LIMIT && !self.0.contains(&warning) {
+            self.0.push(warning);
+        }
+    }
+
+    /// Adds the warnings of another step of the same request.
+    pub fn extend(&mut self, other: Warnings) {
+        for warning in other.0 {
+            self.add(warning.leniency, warning.attribute);
+        }
+    }
+
+    /// The warnings in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Warning> {
+        self.0.iter()
+    }
+
+    /// Whether nothing had to be tolerated.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Warnings {
+    type Item = &'a Warning;
+    type IntoIter = std::slice::Iter<'a, Warning>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_leniency_is_found_by_its_name() {
+        for leniency in Leniency::ALL {
+            assert_eq!(Leniency::find(leniency.name()), Some(*leniency));
+            assert!(leniency.name().chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+        }
+        assert_eq!(Leniency::find("StringBoolean"), None);
+    }
+
+    #[test]
+    fn auto_has_all_and_strict_has_none() {
+        for leniency in Leniency::ALL {
+            assert!(Leniencies::auto().allows(*leniency));
+            assert!(!Leniencies::strict().allows(*leniency));
+            assert!(!Leniencies::auto().without(*leniency).allows(*leniency));
+            assert!(Leniencies::strict().with(*leniency).allows(*leniency));
+        }
+    }
+
+    #[test]
+    fn a_warning_is_kept_once() {
+        let mut warnings = Warnings::default();
+        warnings.add(Leniency::StringBoolean, "active");
+        warnings.add(Leniency::StringBoolean, "active");
+        warnings.add(Leniency::StringBoolean, "emails.primary");
+        assert_eq!(warnings.iter().count(), 2);
+        for n in 0..1000 {
+            warnings.add(Leniency::UnknownAttributeSetAside, n.to_string());
+        }
+        assert_eq!(warnings.iter().count(), Warnings::LIMIT);
+    }
+
+    #[test]
+    fn what_is_not_tolerated_is_refused_without_a_warning() {
+        let mut warnings = Warnings::default();
+        let refusal = || ScimError::invalid_value("active must be true or false.");
+        assert!(Leniencies::strict().tolerate(Leniency::StringBoolean, "active", &mut warnings, refusal).is_err());
+        assert!(warnings.is_empty());
+        assert!(Leniencies::auto().tolerate(Leniency::StringBoolean, "active", &mut warnings, refusal).is_ok());
+        assert!(!warnings.is_empty());
+    }
+}

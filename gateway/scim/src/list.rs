@@ -1,0 +1,139 @@
+//! The list response (RFC 7644 §3.4.2) and the window of it that a client asks for.
+
+use serde_json::{Value, json};
+
+use crate::error::ScimError;
+
+/// The URN of the list response message.
+pub const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
+/// How many resources a page has if the client does not say.
+pub const DEFAULT_COUNT: u64 = 100;
+
+/// How many resources a page can have.
+pub const MAX_COUNT: u64 = 1000;
+
+/// The window of a list that a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// The first result, counted from 1.
+    pub start_index: u64,
+    /// How many results at most; 0 asks for the total alone.
+    pub count: u64,
+}
+
+impl Paging {
+    /// Reads `startIndex` and `count` as they stand in the query.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` if one is no whole number.
+    pub fn parse(start_index: Option<&str>, count: Option<&str>) -> Result<Self, ScimError> {
+        // RFC 7644 §3.4.2.4: "A value less than 1 SHALL be interpreted as 1."
+        let start_index = start_index.map_or(Ok(1), |text| whole("startIndex", text))?.max(1);
+        // "A negative value SHALL be interpreted as '0'."
+        let count = count.map_or(Ok(DEFAULT_COUNT), |text| whole("count", text))?.min(MAX_COUNT);
+        Ok(Self { start_index, count })
+    }
+
+    /// How many results come before the window.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.start_index.saturating_sub(1)
+    }
+}
+
+impl Default for Paging {
+    fn default() -> Self {
+        Self { start_index: 1, count: DEFAULT_COUNT }
+    }
+}
+
+/// A whole number; negative is 0, and one too large for any list is the largest, which is past every end.
+fn whole(name: &str, text: &str) -> Result<u64, ScimError> {
+    let text = text.trim();
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ScimError::invalid_value(format!("{name} must be a whole number.")));
+    }
+    // A larger one would not fit the signed offsets of a database.
+    let largest = i64::MAX.unsigned_abs();
+    Ok(if negative { 0 } else { digits.parse().unwrap_or(largest).min(largest) })
+}
+
+/// The body of a list response, from the JSON texts of its resources.
+///
+/// `itemsPerPage` is what the page holds, and not what was asked for; `Resources` is there even if it is empty,
+/// since Entra ID wants it.
+#[must_use]
+pub fn list_response<R: AsRef<str>>(resources: impl IntoIterator<Item = R>, total: u64, start_index: u64) -> String {
+    let mut body = format!("{{\"schemas\":[{}],\"totalResults\":{total},\"Resources\":[", Value::from(LIST_SCHEMA));
+    let mut items = 0u64;
+    for resource in resources {
+        if items > 0 {
+            body.push(',');
+        }
+        body.push_str(resource.as_ref());
+        items += 1;
+    }
+    body.push_str(&format!("],\"startIndex\":{start_index},\"itemsPerPage\":{items}}}"));
+    body
+}
+
+/// The body of a list that is always sent whole, such as that of the schemas.
+#[must_use]
+pub fn list_response_tree(resources: Vec<Value>) -> Value {
+    json!({
+        "schemas": [LIST_SCHEMA],
+        "totalResults": resources.len(),
+        "startIndex": 1,
+        "itemsPerPage": resources.len(),
+        "Resources": resources,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paging_follows_the_rfc_at_its_edges() {
+        for (start_index, count, expected) in [
+            (None, None, (1, 100)),
+            (Some("1"), Some("2"), (1, 2)),
+            (Some("0"), Some("0"), (1, 0)),
+            (Some("-5"), Some("-1"), (1, 0)),
+            (Some("6"), Some("5000"), (6, 1000)),
+            (Some(" +11 "), None, (11, 100)),
+            (Some("99999999999999999999999"), Some("99999999999999999999999"), (i64::MAX as u64, 1000)),
+            (Some("-99999999999999999999999"), None, (1, 100)),
+        ] {
+            let paging = Paging::parse(start_index, count).unwrap();
+            assert_eq!((paging.start_index, paging.count), expected, "{start_index:?} {count:?}");
+        }
+        assert_eq!(Paging::parse(Some("6"), None).unwrap().offset(), 5);
+        assert_eq!(Paging::parse(None, None).unwrap(), Paging::default());
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["", "x", "1.5", "1e3", "--1", "٣"] {
+            assert!(Paging::parse(Some(text), None).is_err(), "{text}");
+            assert!(Paging::parse(None, Some(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_counts_what_it_holds() {
+        let body: Value = serde_json::from_str(&list_response(["{\"id\":\"1\"}", "{\"id\":\"2\"}"], 12, 6)).unwrap();
+        let expected = json!({
+            "schemas": [LIST_SCHEMA], "totalResults": 12, "Resources": [{ "id": "1" }, { "id": "2" }],
+            "startIndex": 6, "itemsPerPage": 2
+        });
+        assert_eq!(body, expected);
+        let empty: Value = serde_json::from_str(&list_response(Vec::<String>::new(), 0, 1)).unwrap();
+        assert_eq!((&empty["Resources"], &empty["itemsPerPage"]), (&json!([]), &json!(0)));
+    }
+}

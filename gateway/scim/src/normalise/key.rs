@@ -1,0 +1,105 @@
+//! What the key of a body means: an attribute, a whole extension, the base schema, or nothing this type has.
+
+use std::sync::Arc;
+
+use crate::error::ScimError;
+use crate::leniency::{Leniencies, Leniency, Warnings};
+use crate::schema::{AttributeRef, ResourceType, Schema};
+
+/// The meaning of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// An attribute, or a sub-attribute if the key is dotted.
+    Attribute(AttributeRef),
+    /// The URN of an extension.
+    Extension(Arc<Schema>),
+    /// The URN of the base schema.
+    Base,
+    /// Nothing this resource type has.
+    Unknown,
+}
+
+/// The attribute a key names in any of its forms, without a judgement on the form.
+#[must_use]
+pub fn locate(key: &str, resource_type: &ResourceType) -> Option<AttributeRef> {
+    resource_type.resolve(key)
+}
+
+/// What a key means where these leniencies hold; each one it needs is recorded.
+///
+/// # Errors
+/// 400 `invalidSyntax` if the key is malformed in a way that is not tolerated.
+pub fn read(
+    key: &str,
+    resource_type: &ResourceType,
+    leniencies: &Leniencies,
+    warnings: &mut Warnings,
+) -> Result<Key, ScimError> {
+    let Some(qualified) = resource_type.split_urn(key) else {
+        return Ok(plain(key, resource_type, leniencies, warnings));
+    };
+    if qualified.malformed {
+        leniencies.tolerate(Leniency::MalformedUrn, key, warnings, || {
+            ScimError::invalid_syntax(format!("\"{key}\" lacks the last colon of its schema URN."))
+        })?;
+    }
+    Ok(match (qualified.extension, qualified.rest) {
+        (Some(schema), "") => Key::Extension(Arc::clone(schema)),
+        (None, "") => Key::Base,
+        (extension, rest) => resource_type.resolve_in(extension, rest).map_or(Key::Unknown, Key::Attribute),
+    })
+}
+
+/// A name without a URN is one of the base schema; one of an extension only by leniency.
+fn plain(key: &str, resource_type: &ResourceType, leniencies: &Leniencies, warnings: &mut Warnings) -> Key {
+    match resource_type.resolve(key) {
+        Some(found) if found.extension.is_none() => Key::Attribute(found),
+        Some(found) if leniencies.allows(Leniency::ExtensionUnprefixed) => {
+            warnings.add(Leniency::ExtensionUnprefixed, found.name());
+            Key::Attribute(found)
+        }
+        _ => Key::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::packs::ENTERPRISE_USER;
+    use crate::schema::registry::Registry;
+
+    fn check(key: &str, leniencies: &Leniencies, expected: &str) {
+        let registry = Registry::standard();
+        let user = registry.resource_type("User").unwrap();
+        let found = read(key, user, leniencies, &mut Warnings::default());
+        let shown = match found {
+            Ok(Key::Attribute(found)) => found.name(),
+            Ok(Key::Extension(schema)) => format!("extension {}", schema.id),
+            Ok(Key::Base) => "base".into(),
+            Ok(Key::Unknown) => "unknown".into(),
+            Err(error) => error.detail,
+        };
+        assert_eq!(shown, expected, "{key}");
+    }
+
+    #[test]
+    fn keys_are_told_apart() {
+        let department = format!("{ENTERPRISE_USER}:department");
+        let malformed = "urn:ietf:params:scim:schemas:extension:enterprise:2.0User:department";
+        let (auto, strict) = (Leniencies::auto(), Leniencies::strict());
+        for leniencies in [&auto, &strict] {
+            check("USERNAME", leniencies, "userName");
+            check("name.givenName", leniencies, "name.givenName");
+            check(&department.to_uppercase(), leniencies, &department);
+            check(ENTERPRISE_USER, leniencies, &format!("extension {ENTERPRISE_USER}"));
+            check("urn:ietf:params:scim:schemas:core:2.0:User", leniencies, "base");
+            check("shoeSize", leniencies, "unknown");
+            check("urn:acme:badge:colour", leniencies, "unknown");
+            check(&format!("{ENTERPRISE_USER}:shoeSize"), leniencies, "unknown");
+        }
+        check("department", &auto, &department);
+        check("department", &strict, "unknown");
+        check(malformed, &auto, &department);
+        check(malformed, &strict, &format!("\"{malformed}\" lacks the last colon of its schema URN."));
+    }
+}

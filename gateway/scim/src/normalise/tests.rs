@@ -1,0 +1,253 @@
+//! Bodies as clients send them, and the documents they become.
+
+use serde_json::json;
+
+use super::*;
+use crate::schema::packs::{self, ENTERPRISE_USER};
+use crate::schema::registry::Registry;
+
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
+
+fn run(resource_type: &str, body: Value, leniencies: &Leniencies) -> Result<Normalised, ScimError> {
+    let registry = Registry::standard().with_extension("User", packs::find("ws1b").unwrap(), false).unwrap();
+    normalise(body, registry.resource_type(resource_type).unwrap(), leniencies)
+}
+
+fn auto(resource_type: &str, body: Value) -> Normalised {
+    run(resource_type, body, &Leniencies::auto()).unwrap()
+}
+
+fn warned(normalised: &Normalised) -> Vec<String> {
+    normalised.warnings.iter().map(|warning| format!("{} {}", warning.leniency, warning.attribute)).collect()
+}
+
+fn check_strict_refuses(resource_type: &str, body: Value, detail: &str) {
+    let error = run(resource_type, body, &Leniencies::strict()).unwrap_err();
+    assert_eq!((error.status, error.detail.as_str()), (400, detail));
+}
+
+#[test]
+fn a_user_of_entra_id_becomes_canonical_without_a_warning() {
+    let body = json!({
+        "schemas": [USER, ENTERPRISE_USER], "externalId": "ada", "userName": "ada@corp.test", "active": true,
+        "emails": [{ "primary": true, "type": "work", "value": "ada@corp.test" }], "meta": { "resourceType": "User" },
+        "name": { "givenName": "Ada", "familyName": "Byron" }, "roles": [], "addresses": null
+    });
+    for leniencies in [Leniencies::auto(), Leniencies::strict()] {
+        let found = run("User", body.clone(), &leniencies).unwrap();
+        let expected = json!({
+            "schemas": [USER], "externalId": "ada", "userName": "ada@corp.test", "active": true,
+            "emails": [{ "primary": true, "type": "work", "value": "ada@corp.test" }],
+            "name": { "givenName": "Ada", "familyName": "Byron" }
+        });
+        assert_eq!(Value::Object(found.document.clone()), expected);
+        assert!(found.warnings.is_empty() && found.set_aside.is_empty());
+        assert_eq!(found.document.keys().next().unwrap(), "schemas");
+    }
+}
+
+#[test]
+fn an_extension_comes_as_object_flat_keys_or_plain_names() {
+    let expected = json!({
+        "schemas": [USER, ENTERPRISE_USER], "userName": "ada",
+        ENTERPRISE_USER: { "department": "R&D", "manager": { "value": "6f1c" } }
+    });
+    let malformed = "urn:ietf:params:scim:schemas:extension:enterprise:2.0User";
+    for extension in [
+        json!({ ENTERPRISE_USER: { "department": "R&D", "manager": { "value": "6f1c" } } }),
+        json!({ ENTERPRISE_USER.to_uppercase(): { "DEPARTMENT": "R&D", "manager": "6f1c" } }),
+        json!({ format!("{ENTERPRISE_USER}:department"): "R&D", format!("{ENTERPRISE_USER}:manager"): "6f1c" }),
+        json!({ format!("{ENTERPRISE_USER}:department"): "R&D", ENTERPRISE_USER: { "manager.value": "6f1c" } }),
+        json!({ format!("{ENTERPRISE_USER}:department"): "R&D", format!("{ENTERPRISE_USER}:manager.value"): "6f1c" }),
+        json!({ "department": "R&D", "manager": [{ "$ref": null, "value": "6f1c" }] }),
+        json!({ format!("{malformed}:department"): "R&D", malformed: { "manager": { "value": "6f1c" } } }),
+    ] {
+        let mut body = json!({ "schemas": [USER], "userName": "ada" });
+        body.as_object_mut().unwrap().extend(extension.as_object().unwrap().clone());
+        let found = auto("User", body.clone());
+        assert_eq!(Value::Object(found.document.clone()), expected, "{body}");
+        assert!(warned(&found).contains(&format!("extension-undeclared {ENTERPRISE_USER}")), "{body}");
+    }
+}
+
+#[test]
+fn the_tutorials_extension_is_known_by_its_dotted_version() {
+    let found =
+        auto("User", json!({ "schemas": [USER, WS1B], "userName": "a", format!("{WS1B}:customAttribute3"): "x" }));
+    assert_eq!(found.document[WS1B], json!({ "customAttribute3": "x" }));
+    assert_eq!(found.document["schemas"], json!([USER, WS1B]));
+    assert!(found.warnings.is_empty());
+}
+
+#[test]
+fn dotted_keys_join_their_attribute() {
+    let body = json!({
+        "schemas": [USER], "name.givenName": "Ada", "name": { "familyName": "Byron" }, "NAME.FAMILYNAME": "Lovelace"
+    });
+    let found = auto("User", body);
+    assert_eq!(found.document["name"], json!({ "givenName": "Ada", "familyName": "Lovelace" }));
+    assert_eq!(warned(&found), ["pathless-dotted-keys name.givenName", "pathless-dotted-keys name.familyName"]);
+}
+
+#[test]
+fn the_base_schemas_urn_is_a_prefix_like_any_other() {
+    let body = json!({ "schemas": [USER], USER: { "userName": "ada" }, format!("{USER}:title"): "Countess" });
+    let found = auto("User", body);
+    assert_eq!(Value::Object(found.document), json!({ "schemas": [USER], "userName": "ada", "title": "Countess" }));
+}
+
+#[test]
+fn names_are_read_in_any_case() {
+    let body =
+        json!({ "SCHEMAS": [USER.to_uppercase()], "USERNAME": "ada", "Emails": [{ "Value": "a", "Type": "work" }] });
+    let found = run("User", body, &Leniencies::strict()).unwrap();
+    let expected = json!({ "schemas": [USER], "userName": "ada", "emails": [{ "value": "a", "type": "work" }] });
+    assert_eq!(Value::Object(found.document), expected);
+}
+
+#[test]
+fn what_the_client_may_not_write_is_dropped_in_silence() {
+    let body = json!({
+        "schemas": [USER], "id": "1", "meta": {}, "groups": [], "password": "secret", "userName": "ada",
+        "meta.version": "W/\"1\""
+    });
+    for leniencies in [Leniencies::auto(), Leniencies::strict()] {
+        let found = run("User", body.clone(), &leniencies).unwrap();
+        assert_eq!(Value::Object(found.document), json!({ "schemas": [USER], "userName": "ada" }));
+        assert!(found.set_aside.is_empty() && found.warnings.is_empty());
+    }
+}
+
+#[test]
+fn the_unknown_is_set_aside_as_it_was_written() {
+    let foreign = "urn:scim:schemas:core:1.0";
+    let body = json!({
+        "schemas": [USER, foreign], "shoeSize": { "EU": 38 }, "name": { "pet": "Ady" }, "emails.value": "a",
+        "emails": [{ "value": "a", "verified": true }, { "value": "b", "verified": false }],
+        "urn:acme:badge": { "colour": "blue" }, ENTERPRISE_USER: { "desk": 7 }
+    });
+    let found = auto("User", body.clone());
+    let expected = json!({
+        "shoeSize": { "EU": 38 }, "name.pet": "Ady", "emails.value": "a", "emails.verified": [true, false],
+        "urn:acme:badge": { "colour": "blue" }, format!("{ENTERPRISE_USER}:desk"): 7
+    });
+    assert_eq!(Value::Object(found.set_aside.clone()), expected);
+    assert_eq!(
+        Value::Object(found.document.clone()),
+        json!({ "schemas": [USER], "emails": [{ "value": "a" }, { "value": "b" }] })
+    );
+    for warning in [
+        "unknown-attribute-set-aside shoeSize",
+        "unknown-attribute-set-aside name.pet",
+        "unknown-attribute-set-aside emails.value",
+        "unknown-attribute-set-aside emails.verified",
+        "unknown-schema-urn urn:acme:badge",
+        "unknown-schema-urn urn:scim:schemas:core:1.0",
+    ] {
+        assert!(warned(&found).contains(&warning.to_owned()), "{warning}");
+    }
+}
+
+#[test]
+fn strict_refuses_by_name_what_auto_tolerates() {
+    let adscim = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
+    check_strict_refuses(
+        "User",
+        json!({ "schemas": [USER], "shoeSize": 38 }),
+        "\"shoeSize\" is no attribute of User; remove it, or add an extension that defines it.",
+    );
+    check_strict_refuses(
+        "Group",
+        json!({ "schemas": [GROUP, adscim], "displayName": "a" }),
+        &format!("schemas names \"{adscim}\", which Group does not have."),
+    );
+    check_strict_refuses("User", json!({ "userName": "ada" }), &format!("schemas must name {USER}."));
+    check_strict_refuses(
+        "User",
+        json!({ "schemas": [USER], ENTERPRISE_USER: { "department": "R&D" } }),
+        &format!("schemas must name {ENTERPRISE_USER}, whose attributes follow."),
+    );
+    check_strict_refuses(
+        "User",
+        json!({ "schemas": [USER], "name.givenName": "Ada" }),
+        "\"name.givenName\" must be written as an object within its attribute.",
+    );
+    check_strict_refuses("User", json!({ "schemas": USER }), "schemas must be an array of schema URNs.");
+    check_strict_refuses(
+        "User",
+        json!({ "schemas": [USER], "name": { "nope": 1 } }),
+        "name.nope is no attribute of this resource type.",
+    );
+}
+
+#[test]
+fn entra_ids_extra_group_urn_is_only_a_warning() {
+    let adscim = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
+    let found = auto("Group", json!({ "schemas": [GROUP, adscim], "displayName": "Crew" }));
+    assert_eq!(Value::Object(found.document.clone()), json!({ "schemas": [GROUP], "displayName": "Crew" }));
+    assert_eq!(warned(&found), [format!("unknown-schema-urn {adscim}")]);
+}
+
+#[test]
+fn members_stay_outside_the_document_each_once() {
+    let body = json!({
+        "schemas": [GROUP], "displayName": "Crew",
+        "members": [
+            { "value": "u1", "$ref": null, "display": "Ada" }, { "value": "u2", "type": "User" },
+            { "value": "u1" }, { "Value": "U1" }
+        ]
+    });
+    let found = run("Group", body, &Leniencies::strict()).unwrap();
+    let ada = Member { value: "u1".into(), kind: None, display: Some("Ada".into()) };
+    let second = Member { value: "u2".into(), kind: Some("User".into()), display: None };
+    assert_eq!(found.detached, [ada, second, Member::new("U1")]);
+    assert!(!found.document.contains_key("members"));
+    assert!(auto("Group", json!({ "displayName": "Crew", "members": [] })).detached.is_empty());
+    assert_eq!(auto("Group", json!({ "displayName": "Crew", "members": ["u1"] })).detached, [Member::new("u1")]);
+    let error = run("Group", json!({ "members": [{ "display": "Ada" }] }), &Leniencies::auto()).unwrap_err();
+    assert_eq!(error.detail, "members: each element must have a value, which is an id.");
+}
+
+#[test]
+fn bodies_that_are_no_resource_are_refused() {
+    for body in [json!(null), json!([]), json!("ada"), json!(7)] {
+        let error = run("User", body, &Leniencies::auto()).unwrap_err();
+        assert_eq!(error.detail, "The body must be a JSON object: the User itself.");
+    }
+    for body in [
+        json!({ "userName": "a\u{0}" }),
+        json!({ "shoeSize": ["a\u{0}"] }),
+        json!({ "schemas": [7] }),
+        json!({ "schemas": {} }),
+        json!({ ENTERPRISE_USER: "R&D" }),
+        json!({ ENTERPRISE_USER: [] , "userName": {} }),
+    ] {
+        let error = run("User", body.clone(), &Leniencies::auto()).unwrap_err();
+        assert_eq!((error.status, error.scim_type), (400, Some(crate::error::ScimType::InvalidValue)), "{body}");
+    }
+}
+
+#[test]
+fn other_values_stay_verbatim() {
+    let body = json!({
+        "schemas": [USER], "userName": " Ada@Corp.Test ", "externalId": "ÄDA",
+        "phoneNumbers": [{ "value": "+44 (0)20-7946 0000", "type": "Untyped" }], "profileUrl": "HTTP://Ada.Test/%7e",
+        "name": { "formatted": "Åsa\nÅsa" }, "locale": "xx-nowhere"
+    });
+    let found = run("User", body.clone(), &Leniencies::strict()).unwrap();
+    assert_eq!(Value::Object(found.document), body);
+}
+
+#[test]
+fn a_document_is_its_own_canonical_form() {
+    let body = json!({
+        "userName": "ada", "active": "True", "name.givenName": "Ada", "manager": "6f1c",
+        "emails": { "value": "a", "primary": "true" }, "roles": ["{\"value\":\"Admin\"}"]
+    });
+    let first = auto("User", body).document;
+    let second = run("User", Value::Object(first.clone()), &Leniencies::strict()).unwrap();
+    assert_eq!(second.document, first);
+    assert!(second.warnings.is_empty());
+}

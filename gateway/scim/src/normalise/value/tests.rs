@@ -1,0 +1,206 @@
+//! Values as clients write them, and what they become.
+
+use serde_json::json;
+
+use super::*;
+use crate::schema::registry::Registry;
+
+fn attribute(name: &str) -> Arc<Attribute> {
+    let extra = json!({ "id": "urn:acme:t", "attributes": [
+        { "name": "level", "type": "integer" },
+        { "name": "ratio", "type": "decimal" },
+        { "name": "since", "type": "dateTime" },
+        { "name": "tags", "type": "string", "multiValued": true },
+        { "name": "pin", "type": "complex", "subAttributes": [
+            { "name": "code", "returned": "never" }, { "name": "hint" }, { "name": "seen", "mutability": "readOnly" }
+        ] }
+    ] });
+    let schema = crate::schema::Schema::from_json(&extra).unwrap();
+    let registry = Registry::standard().with_extension("User", schema, false).unwrap();
+    let found = registry.resource_type("User").unwrap().resolve(name).unwrap();
+    Arc::clone(found.leaf())
+}
+
+/// Cases are `[attribute, value, result, leniencies used]`; a result of null means unassigned.
+fn check_auto(cases: &Value) {
+    for case in cases.as_array().unwrap() {
+        let attribute = attribute(case[0].as_str().unwrap());
+        let mut warnings = Warnings::default();
+        let found = coerce(case[1].clone(), &attribute, &Leniencies::auto(), &mut warnings);
+        assert_eq!(found, Ok(Some(case[2].clone()).filter(|value| !value.is_null())), "{case}");
+        let used: Vec<&str> = warnings.iter().map(|warning| warning.leniency.name()).collect();
+        assert_eq!(json!(used), case[3], "{case}");
+    }
+}
+
+#[test]
+fn booleans_and_numbers_come_out_of_their_quotes() {
+    check_auto(&json!([
+        ["active", true, true, []],
+        ["active", "True", true, ["string-boolean"]],
+        ["active", "FALSE", false, ["string-boolean"]],
+        ["active", null, null, []],
+        ["active", "", null, ["empty-string-clears"]],
+        ["level", 3, 3, []],
+        ["level", "3", 3, ["string-number"]],
+        ["level", "-3", -3, ["string-number"]],
+        ["ratio", "0.5", 0.5, ["string-number"]],
+        ["emails.primary", "True", true, ["string-boolean"]],
+        ["emails", [{ "value": "a", "primary": "True" }], [{ "value": "a", "primary": true }], ["string-boolean"]],
+        ["title", "True", "True", []],
+        ["title", true, "true", ["scalar-for-string"]],
+        ["employeeNumber", 42, "42", ["scalar-for-string"]]
+    ]));
+}
+
+#[test]
+fn numbers_keep_every_digit() {
+    for text in ["123456789012345678901234567890", "1.0", "1e3", "-0"] {
+        let value: Value = serde_json::from_str(text).unwrap();
+        let found = coerce(value, &attribute("level"), &Leniencies::strict(), &mut Warnings::default()).unwrap();
+        assert_eq!(found.unwrap().to_string().to_lowercase().replace('+', ""), text);
+    }
+}
+
+#[test]
+fn nothing_is_unassigned() {
+    check_auto(&json!([
+        ["title", null, null, []],
+        ["title", [], null, []],
+        ["title", "", null, ["empty-string-clears"]],
+        ["name", {}, null, []],
+        ["name", { "givenName": null }, null, []],
+        ["name", { "givenName": "" }, null, ["empty-string-clears"]],
+        ["emails", [], null, []],
+        ["emails", [{}], null, []],
+        ["emails", [null, { "value": "a" }], [{ "value": "a" }], ["null-attribute"]],
+        ["emails", "", null, ["empty-string-clears"]],
+        ["manager", "", null, ["empty-string-clears"]],
+        ["manager", { "value": "" }, null, ["empty-string-clears"]]
+    ]));
+}
+
+#[test]
+fn a_manager_comes_in_every_shape() {
+    check_auto(&json!([
+        ["manager", { "value": "6f1c" }, { "value": "6f1c" }, []],
+        ["manager", { "$ref": null, "value": "6f1c" }, { "value": "6f1c" }, []],
+        ["manager", "6f1c", { "value": "6f1c" }, ["manager-as-string"]],
+        ["manager", [{ "$ref": null, "value": "6f1c" }], { "value": "6f1c" }, ["manager-as-array"]],
+        ["manager", ["6f1c"], { "value": "6f1c" }, ["manager-as-array", "manager-as-string"]],
+        ["manager", [], null, []],
+        ["manager", { "value": "6f1c", "displayName": "Grace" }, { "value": "6f1c" }, []]
+    ]));
+}
+
+#[test]
+fn arrays_are_made_of_what_should_have_been_one() {
+    check_auto(&json!([
+        ["emails", { "value": "a" }, [{ "value": "a" }], ["scalar-for-array"]],
+        ["emails", "a", [{ "value": "a" }], ["manager-as-string", "scalar-for-array"]],
+        ["emails", ["a", "b"], [{ "value": "a" }, { "value": "b" }], ["manager-as-string"]],
+        ["tags", "x", ["x"], ["scalar-for-array"]],
+        ["tags", ["x", "y"], ["x", "y"], []],
+        ["title", ["Countess"], "Countess", ["manager-as-array"]]
+    ]));
+}
+
+#[test]
+fn sub_attributes_get_their_spelling_and_unknown_ones_are_left_out() {
+    check_auto(&json!([
+        ["emails", [{ "Value": "a", "TYPE": "work" }], [{ "value": "a", "type": "work" }], []],
+        ["name", { "GIVENNAME": "Ada", "givenName": "Augusta" }, { "givenName": "Augusta" }, []],
+        ["name", { "nope": 1, "givenName": "Ada" }, { "givenName": "Ada" }, ["unknown-attribute-set-aside"]],
+        ["pin", { "code": "1234", "hint": "birthday", "seen": "x" }, { "hint": "birthday" }, []]
+    ]));
+}
+
+#[test]
+fn the_last_primary_stays() {
+    check_auto(&json!([
+        ["emails",
+         [{ "value": "a", "primary": true }, { "value": "b", "primary": "True" }, { "value": "c", "primary": false }],
+         [{ "value": "a", "primary": false }, { "value": "b", "primary": true }, { "value": "c", "primary": false }],
+         ["string-boolean", "extra-primary"]]
+    ]));
+}
+
+#[test]
+fn json_text_becomes_the_element_it_describes() {
+    let text = r#"{"id":"1","value":"Admin","displayName":"Administrator"}"#;
+    check_auto(&json!([
+        ["roles", [{ "value": text, "primary": "True" }], [{ "primary": true, "value": "Admin" }],
+         ["json-text-value", "string-boolean", "unknown-attribute-set-aside", "unknown-attribute-set-aside"]],
+        ["roles", [{ "value": "{not json" }], [{ "value": "{not json" }], []],
+        ["roles", [{ "value": r#"{"a":1}"# }], [{ "value": r#"{"a":1}"# }], []],
+        ["title", text, text, []]
+    ]));
+    let mut warnings = Warnings::default();
+    let nul = json!([{ "value": "{\"value\":\"a\\u0000\"}" }]);
+    assert!(coerce(nul, &attribute("roles"), &Leniencies::auto(), &mut warnings).is_err());
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_by_name() {
+    for (name, value, detail) in [
+        ("active", json!("yes"), "active must be true or false, not this text."),
+        ("active", json!(1), "active must be true or false, not this number."),
+        ("active", json!({}), "active must be true or false, not an object."),
+        ("level", json!(1.5), "level must be a whole number, not this number."),
+        ("level", json!("NaN"), "level must be a whole number, not this text."),
+        ("ratio", json!("Infinity"), "ratio must be a number, not this text."),
+        ("title", json!({ "value": "x" }), "title must be a text, not an object."),
+        ("title", json!(["a", "b"]), "title must be a single value, not several."),
+        ("name", json!("Ada"), "name must be an object, not this text."),
+        ("name", json!({ "givenName": ["a", "b"] }), "name.givenName must be a single value, not several."),
+        ("emails", json!([["a"]]), "emails must be an object, not an array."),
+        ("emails", json!([true]), "emails must be an object, not a boolean."),
+        ("since", json!(1_700_000_000), "since must be a text, not this number."),
+        ("title", json!("a\u{0}b"), "A text holds the character U+0000; remove it."),
+        ("emails", json!([{ "value": "a\u{0}" }]), "A text holds the character U+0000; remove it."),
+    ] {
+        let found = coerce(value, &attribute(name), &Leniencies::auto(), &mut Warnings::default());
+        assert_eq!(found.unwrap_err().detail, detail);
+    }
+}
+
+#[test]
+fn strict_refuses_every_leniency() {
+    for (name, value) in [
+        ("active", json!("True")),
+        ("active", json!("")),
+        ("level", json!("3")),
+        ("title", json!(3)),
+        ("manager", json!("6f1c")),
+        ("manager", json!([{ "value": "6f1c" }])),
+        ("emails", json!({ "value": "a" })),
+        ("emails", json!([null])),
+        ("emails", json!([{ "value": "a", "nope": 1 }])),
+        ("emails", json!([{ "primary": true }, { "primary": true }])),
+    ] {
+        let mut warnings = Warnings::default();
+        let found = coerce(value.clone(), &attribute(name), &Leniencies::strict(), &mut warnings);
+        assert_eq!(found.map_err(|error| error.status), Err(400), "{name} {value}");
+        assert!(warnings.is_empty());
+    }
+    let empty = coerce(json!(""), &attribute("title"), &Leniencies::strict(), &mut Warnings::default());
+    assert_eq!(empty, Ok(Some(json!(""))));
+}
+
+#[test]
+fn one_element_is_not_made_an_array() {
+    let element = json!({ "Value": "a", "primary": "true" });
+    let found = coerce_element(element, &attribute("emails"), &Leniencies::auto(), &mut Warnings::default());
+    assert_eq!(found, Ok(Some(json!({ "value": "a", "primary": true }))));
+}
+
+#[test]
+fn nul_is_found_at_any_depth() {
+    let mut deep = json!("a\u{0}");
+    for _ in 0..100 {
+        deep = json!([{ "x": deep }]);
+    }
+    assert!(refuse_nul(&deep).is_err());
+    assert!(refuse_nul(&json!({ "a\u{0}": 1 })).is_err());
+    assert!(refuse_nul(&json!({ "a": ["b", 1, null, { "c": "d" }] })).is_ok());
+}

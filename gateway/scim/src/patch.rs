@@ -1,0 +1,114 @@
+//! PATCH (RFC 7644 §3.5.2) in the RFC's form and in every form the identity providers send.
+//! A request is parsed into steps once and the steps are applied in order to a document; the result is a new
+//! document or an error, so a request is done wholly or not at all.
+
+use serde_json::{Map, Value};
+
+use crate::error::ScimError;
+use crate::filter::ElementFilter;
+use crate::leniency::{Leniencies, Warnings};
+use crate::member::Member;
+use crate::schema::{AttributeRef, ResourceType};
+
+pub use members::MemberDelta;
+
+mod add;
+mod apply;
+mod element;
+mod members;
+mod parse;
+mod remove;
+mod replace;
+mod slot;
+mod write;
+
+/// The URN a PATCH body names in its `schemas`.
+pub const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// A PATCH request, understood but not yet applied.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    steps: Vec<Step>,
+    warnings: Warnings,
+}
+
+impl Patch {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// 400 with the keyword of RFC 7644 §3.5.2 for the case: `invalidSyntax` for a body that is no PATCH,
+    /// `invalidPath` and `invalidFilter` for a path, `noTarget` for a removal without one, `mutability` for a readOnly
+    /// attribute, `invalidValue` for a value that is missing.
+    pub fn parse(body: Value, rt: &ResourceType, leniencies: &Leniencies) -> Result<Self, ScimError> {
+        parse::patch(body, rt, leniencies)
+    }
+
+    /// Whether the document need not be read: all that is asked for is about the detached values. Not so for a
+    /// request that asks for nothing.
+    #[must_use]
+    pub fn touches_only_members(&self) -> bool {
+        !self.steps.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Members(..)))
+    }
+
+    /// Applies the request to a canonical document and to what was set aside of it.
+    ///
+    /// # Errors
+    /// 400 `noTarget` for a value path without a match, `mutability` for a required or immutable attribute,
+    /// `invalidValue` for a value the schema does not allow.
+    pub fn apply(
+        self,
+        document: Map<String, Value>,
+        set_aside: Map<String, Value>,
+        rt: &ResourceType,
+        leniencies: &Leniencies,
+    ) -> Result<Patched, ScimError> {
+        apply::patch(self, document, set_aside, rt, leniencies)
+    }
+}
+
+/// What a PATCH leads to.
+#[derive(Clone, Debug)]
+pub struct Patched {
+    /// The canonical document afterwards.
+    pub document: Map<String, Value>,
+    /// The attributes that no schema defines, afterwards.
+    pub set_aside: Map<String, Value>,
+    /// What becomes of the detached values.
+    pub members: MemberDelta,
+    /// Whether `document` or `set_aside` differs from before. RFC 7644 §3.5.2.1: if nothing does, "the modify timestamp
+    /// SHALL NOT be changed".
+    pub changed: bool,
+    /// What had to be tolerated.
+    pub warnings: Warnings,
+}
+
+/// The three operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Add,
+    Remove,
+    Replace,
+}
+
+/// An attribute or sub-attribute, of all elements or of those that a filter selects.
+#[derive(Clone, Debug)]
+struct Target {
+    reference: AttributeRef,
+    element: Option<ElementFilter>,
+}
+
+/// One change. A PATCH operation without a path becomes a step for each of its attributes.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A change of an attribute of the document.
+    Attribute { verb: Verb, target: Target, value: Option<Value> },
+    /// The removal of all data of an extension, which is named by its URN.
+    ExtensionRemoved(String),
+    /// A change of an attribute that no schema defines, under the name the client wrote; `None` takes it away.
+    SetAside { name: String, value: Option<Value> },
+    /// A change of the detached values; of a removal only the ids count.
+    Members(Verb, Vec<Member>),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! The operation add (RFC 7644 §3.5.2.1).
+
+use serde_json::{Map, Value};
+
+use super::apply::Context;
+use super::{element, write};
+use crate::error::ScimError;
+
+/// The value after the operation. "If the target location does not exist, the attribute and value are added. […] If the
+/// target location specifies a multi-valued attribute, a new value is added to the attribute. If the target location
+/// specifies a single-valued attribute, the existing value is replaced."
+pub(super) fn edit(
+    current: Option<Value>,
+    value: Value,
+    context: &mut Context<'_>,
+) -> Result<Option<Value>, ScimError> {
+    let target = context.target;
+    if let Some(sub) = &target.reference.sub {
+        return write::part(current, value, sub, context);
+    }
+    if target.element.is_some() {
+        return selected(current, value, context);
+    }
+    if !target.reference.attribute.multi_valued {
+        return write::single(current, value, context);
+    }
+    let new = write::each(context.coerced(value)?);
+    let mut elements = write::elements(current);
+    for new in new {
+        include(&mut elements, new);
+    }
+    Ok(write::rejoined(elements, context))
+}
+
+/// Appends an element, or tells the one that is the same value what it does not say yet.
+fn include(elements: &mut Vec<Value>, new: Value) {
+    let same = elements.iter_mut().find(|present| element::is_same(present, &new));
+    match (same, new) {
+        (Some(Value::Object(present)), Value::Object(new)) => element::merge(present, new, &[]),
+        (Some(_), _) => {}
+        (None, new) => elements.push(new),
+    }
+}
+
+/// The elements a filter selects, each merged with the value.
+fn selected(current: Option<Value>, value: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
+    let multi_valued = context.target.reference.attribute.multi_valued;
+    let new = write::each(context.coerced(value)?);
+    let mut elements = write::elements(current);
+    let places = write::places(&elements, context.target.element.as_ref());
+    if places.is_empty() {
+        if let Some(terms) = write::described(context, !elements.is_empty(), new.is_empty())? {
+            for new in new {
+                let made = filled(new, terms.clone());
+                elements.extend(write::each(context.coerced(if multi_valued { vec![made].into() } else { made })?));
+            }
+        }
+        return Ok(write::rejoined(elements, context));
+    }
+    for place in places {
+        for new in &new {
+            match (elements.get_mut(place), new) {
+                (Some(Value::Object(present)), Value::Object(new)) => element::merge(present, new.clone(), &[]),
+                (Some(present), new) => *present = new.clone(),
+                (None, _) => {}
+            }
+        }
+    }
+    Ok(write::rejoined(elements, context))
+}
+
+/// An element with the terms of the path that selects it, where it does not say otherwise itself.
+pub(super) fn filled(element: Value, terms: Map<String, Value>) -> Value {
+    let Value::Object(mut parts) = element else { return element };
+    for (name, value) in terms {
+        parts.entry(name).or_insert(value);
+    }
+    Value::Object(parts)
+}

@@ -1,0 +1,120 @@
+//! Applies the steps in their order. RFC 7644 §3.5.2: "Each operation in the "Operations" array is applied sequentially
+//! […] each operation in the sequence is applied to the target resource; the resulting resource becomes the target of
+//! the next operation."
+
+use serde_json::{Map, Value};
+
+use super::members::Ledger;
+use super::{Patch, Patched, Step, Target, Verb, add, element, remove, replace, slot};
+use crate::attribute::Mutability;
+use crate::error::ScimError;
+use crate::leniency::{Leniencies, Warnings};
+use crate::normalise::rebuild_schemas;
+use crate::normalise::value::Coercion;
+use crate::schema::{AttributeRef, ResourceType};
+
+/// What one step may look at, beside the value it changes.
+pub(super) struct Context<'a> {
+    pub(super) target: &'a Target,
+    pub(super) leniencies: &'a Leniencies,
+    pub(super) warnings: &'a mut Warnings,
+    pub(super) set_aside: &'a mut Map<String, Value>,
+}
+
+impl Context<'_> {
+    /// How values are brought to the type of the attribute.
+    pub(super) fn coercion(&mut self) -> Coercion<'_> {
+        Coercion { leniencies: self.leniencies, warnings: self.warnings, aside: self.set_aside }
+    }
+
+    /// The whole value of the attribute, whichever part of it the target is.
+    pub(super) fn coerced(&mut self, value: Value) -> Result<Option<Value>, ScimError> {
+        let (attribute, name) = (&self.target.reference.attribute, self.attribute_name());
+        self.coercion().value(value, attribute, &name)
+    }
+
+    /// The full name of the attribute without its sub-attribute.
+    pub(super) fn attribute_name(&self) -> String {
+        AttributeRef { sub: None, ..self.target.reference.clone() }.name()
+    }
+}
+
+pub(super) fn patch(
+    patch: Patch,
+    mut document: Map<String, Value>,
+    mut set_aside: Map<String, Value>,
+    rt: &ResourceType,
+    leniencies: &Leniencies,
+) -> Result<Patched, ScimError> {
+    let members_only = patch.touches_only_members();
+    let before = if members_only { None } else { Some((document.clone(), set_aside.clone())) };
+    let mut warnings = patch.warnings;
+    let mut ledger = Ledger::default();
+    for step in patch.steps {
+        match step {
+            Step::Attribute { verb, target, value } => {
+                let mut context =
+                    Context { target: &target, leniencies, warnings: &mut warnings, set_aside: &mut set_aside };
+                attribute(&mut document, verb, value, &mut context)?;
+            }
+            Step::ExtensionRemoved(urn) => {
+                document.shift_remove(&urn);
+            }
+            Step::SetAside { name, value } => keep_aside(&mut set_aside, name, value),
+            Step::Members(Verb::Add, members) => ledger.add(members),
+            Step::Members(Verb::Replace, members) => ledger.replace(members),
+            Step::Members(Verb::Remove, members) => ledger.remove(members),
+        }
+    }
+    let changed = before.is_some_and(|(before, aside)| {
+        rebuild_schemas(&mut document, rt);
+        before != document || aside != set_aside
+    });
+    Ok(Patched { document, set_aside, members: ledger.finish(), changed, warnings })
+}
+
+fn attribute(
+    document: &mut Map<String, Value>,
+    verb: Verb,
+    value: Option<Value>,
+    context: &mut Context<'_>,
+) -> Result<(), ScimError> {
+    let reference = &context.target.reference;
+    let definition = &reference.attribute;
+    let before = slot::take(document, reference);
+    let after = match (verb, value) {
+        (Verb::Remove, value) => remove::edit(before.clone(), value, context)?,
+        (Verb::Add, value) => add::edit(before.clone(), value.unwrap_or_default(), context)?,
+        (Verb::Replace, value) => replace::edit(before.clone(), value.unwrap_or_default(), context)?,
+    };
+    let mut after = after.filter(|value| !slot::is_unassigned(value));
+    if let Some(Value::Array(elements)) = &mut after {
+        element::keep_one_primary(before.as_ref(), elements);
+    }
+    if after.is_none() && definition.required {
+        let detail = format!("{} is required and cannot be left without a value.", reference.name());
+        // RFC 7644 §3.5.2.2: "If an attribute is removed or becomes unassigned and is defined as a required attribute
+        // […], the server SHALL return […] a "scimType" error code of "mutability"."
+        return Err(ScimError::mutability(detail));
+    }
+    // RFC 7643 §7: an immutable attribute "MAY be defined at resource creation […] or at record replacement via a
+    // request. It SHALL NOT be updated"; RFC 7644 §3.5.2 lets an add set it while it has no value.
+    let grows = verb == Verb::Add && definition.multi_valued;
+    if definition.mutability == Mutability::Immutable && before.is_some() && before != after && !grows {
+        return Err(ScimError::mutability(format!("{} is immutable and has a value already.", reference.name())));
+    }
+    slot::put(document, reference, after);
+    Ok(())
+}
+
+fn keep_aside(set_aside: &mut Map<String, Value>, name: String, value: Option<Value>) {
+    let key = set_aside.keys().find(|key| key.eq_ignore_ascii_case(&name)).cloned().unwrap_or(name);
+    match value {
+        Some(value) => {
+            set_aside.insert(key, value);
+        }
+        None => {
+            set_aside.shift_remove(&key);
+        }
+    }
+}

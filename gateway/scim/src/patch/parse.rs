@@ -1,0 +1,351 @@
+//! From the body of a PATCH to its steps: what each path or key means, in whatever form it is written.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{PATCH_SCHEMA, Patch, Step, Target, Verb, members, slot};
+use crate::attribute::{Attribute, Mutability, Returned};
+use crate::error::{ScimError, ScimType};
+use crate::leniency::{Leniencies, Leniency, Warnings};
+use crate::member::Member;
+use crate::normalise::key::{self, Key};
+use crate::normalise::value::{Coercion, refuse_nul};
+use crate::path::{self, Path};
+use crate::schema::{AttributeRef, ResourceType, Schema};
+
+pub(super) fn patch(body: Value, rt: &ResourceType, leniencies: &Leniencies) -> Result<Patch, ScimError> {
+    refuse_nul(&body)?;
+    let Value::Object(mut body) = body else {
+        return Err(ScimError::invalid_syntax("The body of a PATCH must be a JSON object with Operations."));
+    };
+    let mut reader = Reader { rt, leniencies, warnings: Warnings::default(), steps: Vec::new() };
+    reader.check_schemas(take(&mut body, "schemas"))?;
+    for operation in reader.operations(take(&mut body, "Operations"))? {
+        reader.operation(operation)?;
+    }
+    Ok(Patch { steps: reader.steps, warnings: reader.warnings })
+}
+
+/// RFC 7643 §2.1: "Attribute names are case insensitive".
+fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    let key = object.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
+    object.shift_remove(&key)
+}
+
+/// A name as it stands in an operation: the `path`, or a key of the value of an operation without one.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    text: &'a str,
+    in_path: bool,
+}
+
+impl Name<'_> {
+    fn refusal(&self, detail: impl Into<String>) -> ScimError {
+        let keyword = if self.in_path { ScimType::InvalidPath } else { ScimType::InvalidSyntax };
+        ScimError::bad_request(keyword, detail)
+    }
+}
+
+struct Reader<'a> {
+    rt: &'a ResourceType,
+    leniencies: &'a Leniencies,
+    warnings: Warnings,
+    steps: Vec<Step>,
+}
+
+impl Reader<'_> {
+    /// RFC 7644 §3.5.2: "The body of each request MUST contain the "schemas" attribute with the URI value of
+    /// urn:ietf:params:scim:api:messages:2.0:PatchOp". Entra ID leaves it out with its feature flag on.
+    fn check_schemas(&mut self, schemas: Option<Value>) -> Result<(), ScimError> {
+        let is_patch = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_SCHEMA));
+        if schemas.as_ref().and_then(Value::as_array).is_some_and(|urns| urns.iter().any(is_patch)) {
+            return Ok(());
+        }
+        self.leniencies.tolerate(Leniency::BaseSchemaMissing, "schemas", &mut self.warnings, || {
+            ScimError::invalid_syntax(format!("schemas must name {PATCH_SCHEMA}."))
+        })
+    }
+
+    fn operations(&mut self, operations: Option<Value>) -> Result<Vec<Value>, ScimError> {
+        let refuse = || ScimError::invalid_syntax("Operations must be an array of at least one operation.");
+        match operations {
+            Some(Value::Array(operations)) if !operations.is_empty() => Ok(operations),
+            Some(one @ Value::Object(_)) => {
+                self.leniencies.tolerate(Leniency::ScalarForArray, "Operations", &mut self.warnings, refuse)?;
+                Ok(vec![one])
+            }
+            _ => Err(refuse()),
+        }
+    }
+
+    fn operation(&mut self, operation: Value) -> Result<(), ScimError> {
+        let Value::Object(mut operation) = operation else {
+            return Err(ScimError::invalid_syntax("Each of the Operations must be an object."));
+        };
+        let verb = verb(take(&mut operation, "op").as_ref())?;
+        let value = take(&mut operation, "value");
+        let path = match take(&mut operation, "path") {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(path)) => path,
+            Some(_) => return Err(ScimError::bad_request(ScimType::InvalidPath, "path must be a text.")),
+        };
+        if verb != Verb::Remove && value.is_none() {
+            return Err(ScimError::invalid_value("An operation add or replace must have a value."));
+        }
+        if !path.trim().is_empty() {
+            return self.named(Name { text: path.trim(), in_path: true }, verb, value);
+        }
+        // RFC 7644 §3.5.2.2: "If "path" is unspecified, the operation fails with HTTP status code 400 and a
+        // "scimType" error code of "noTarget"."
+        match (verb, value) {
+            (Verb::Remove, _) => {
+                Err(ScimError::bad_request(ScimType::NoTarget, "An operation remove must have a path."))
+            }
+            (_, Some(Value::Object(attributes))) => {
+                attributes.into_iter().try_for_each(|(key, value)| self.keyed(&key, verb, value))
+            }
+            _ => Err(ScimError::invalid_value(
+                "Without a path, the value must be an object with the attributes to change.",
+            )),
+        }
+    }
+
+    /// RFC 7644 §3.5.2.1: without a path, "the "value" parameter contains a set of attributes to be added to the
+    /// resource". Clients write its keys in every form a path has.
+    fn keyed(&mut self, key: &str, verb: Verb, value: Value) -> Result<(), ScimError> {
+        let name = Name { text: key.trim(), in_path: false };
+        let dotted = self.rt.split_urn(name.text).map_or(name.text.contains(['.', '[']), |q| !q.rest.is_empty());
+        if dotted && !self.leniencies.allows(Leniency::PathlessDottedKeys) {
+            return Err(name.refusal(format!("\"{key}\" must be written as an object within its attribute or schema.")));
+        }
+        if dotted {
+            self.warnings.add(Leniency::PathlessDottedKeys, name.text);
+        }
+        self.named(name, verb, Some(value))
+    }
+
+    fn named(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
+        let head = name.text.split(|c: char| c == '[' || c.is_whitespace()).next().unwrap_or_default();
+        let found = key::read(head, self.rt, self.leniencies, &mut self.warnings)
+            .map_err(|error| name.refusal(error.detail))?;
+        match found {
+            Key::Extension(schema) => self.schema(Some(&schema), name, verb, value),
+            Key::Base if !name.in_path => self.schema(None, name, verb, value),
+            Key::Base | Key::Unknown => self.unknown(name, verb, value),
+            Key::Attribute(reference) if head.len() == name.text.len() => {
+                self.attribute(Target { reference, element: None }, name, verb, value)
+            }
+            Key::Attribute(_) => match Path::parse_with(name.text, self.rt, self.leniencies, &mut self.warnings) {
+                Ok(Path { target: path::Target::Attribute(reference), element }) => {
+                    self.attribute(Target { reference, element }, name, verb, value)
+                }
+                Ok(Path { target: path::Target::Extension(_), .. }) => self.unknown(name, verb, value),
+                Err(error) if error.scim_type == Some(ScimType::InvalidPath) && name.text.contains("].") => {
+                    self.unknown(name, verb, value)
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// The URN of a schema with its attributes in an object, or an extension as a whole.
+    fn schema(
+        &mut self,
+        schema: Option<&Arc<Schema>>,
+        name: Name<'_>,
+        verb: Verb,
+        value: Option<Value>,
+    ) -> Result<(), ScimError> {
+        let value = value.filter(|value| verb != Verb::Remove && !self.says_nothing(value));
+        match (value, schema) {
+            (Some(Value::Object(attributes)), _) => {
+                for (key, value) in attributes {
+                    let full = format!("{}:{key}", name.text);
+                    let name = Name { text: &full, in_path: false };
+                    match self.rt.resolve_in(schema, key.trim()) {
+                        Some(reference) => {
+                            self.attribute(Target { reference, element: None }, name, verb, Some(value))?;
+                        }
+                        None => self.unknown(name, verb, Some(value))?,
+                    }
+                }
+                Ok(())
+            }
+            (None, Some(schema)) if verb != Verb::Add => self.extension_removed(schema),
+            (None, _) => Ok(()),
+            (Some(_), _) => {
+                Err(ScimError::invalid_value(format!("{} must be an object with the schema's attributes.", name.text)))
+            }
+        }
+    }
+
+    fn extension_removed(&mut self, schema: &Schema) -> Result<(), ScimError> {
+        if self.rt.extension(&schema.id).is_some_and(|extension| extension.required) {
+            return Err(ScimError::mutability(format!("{} is required and cannot be removed.", schema.id)));
+        }
+        self.steps.push(Step::ExtensionRemoved(schema.id.clone()));
+        Ok(())
+    }
+
+    /// Never stored under a schema that does not define it, and never lost: kept aside under the name as written.
+    fn unknown(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
+        if !is_well_formed(name.text) {
+            return Err(name.refusal(format!("\"{}\" is no attribute path.", name.text)));
+        }
+        let foreign = name.text.contains(':') && self.rt.split_urn(name.text).is_none();
+        let leniency = if foreign { Leniency::UnknownSchemaUrn } else { Leniency::UnknownAttributeSetAside };
+        self.leniencies.tolerate(leniency, name.text, &mut self.warnings, || {
+            name.refusal(format!(
+                "\"{}\" is no attribute of {}; remove it, or add an extension that defines it.",
+                name.text, self.rt.name
+            ))
+        })?;
+        let value = value.filter(|value| verb != Verb::Remove && !self.says_nothing(value));
+        self.steps.push(Step::SetAside { name: name.text.to_owned(), value });
+        Ok(())
+    }
+
+    fn attribute(
+        &mut self,
+        target: Target,
+        name: Name<'_>,
+        verb: Verb,
+        value: Option<Value>,
+    ) -> Result<(), ScimError> {
+        let reference = &target.reference;
+        let parts = [Some(&reference.attribute), reference.sub.as_ref()];
+        let any = |test: fn(&Attribute) -> bool| parts.into_iter().flatten().any(|part| test(part));
+        if reference.extension.is_none() && self.rt.detached == Some(reference.attribute.name.as_str()) {
+            return self.members(&target, verb, value);
+        }
+        if reference.extension.is_none() && reference.attribute.name == "schemas" {
+            return self.schemas(name, verb, value);
+        }
+        if any(|part| part.returned == Returned::Never) {
+            // Accepted and not kept: the gateway is no place for passwords.
+            return Ok(());
+        }
+        if any(|part| part.mutability == Mutability::ReadOnly) {
+            return self.read_only(reference, name);
+        }
+        self.steps.push(Step::Attribute { verb, target, value });
+        Ok(())
+    }
+
+    /// RFC 7644 §3.5.2: "If the operation's target is "readOnly" [the server] SHALL return 400 with "mutability"". In an
+    /// object, as in the body of a PUT, it is what the client was given and sends back (`id`, `meta`): ignored always.
+    fn read_only(&mut self, reference: &AttributeRef, name: Name<'_>) -> Result<(), ScimError> {
+        let full = reference.name();
+        if !name.in_path {
+            self.warnings.add(Leniency::ReadOnlyIgnored, full);
+            return Ok(());
+        }
+        self.leniencies.tolerate(Leniency::ReadOnlyIgnored, &full, &mut self.warnings, || {
+            ScimError::mutability(format!("{full} is readOnly; only the server changes it."))
+        })
+    }
+
+    /// `schemas` follows from the data: an extension is there when one of its attributes is. Naming one that the type
+    /// has is no change, then.
+    fn schemas(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
+        let known = |urn: &Value| {
+            urn.as_str().is_some_and(|urn| self.rt.split_urn(urn).is_some_and(|found| found.rest.is_empty()))
+        };
+        let fits = match &value {
+            Some(Value::Array(urns)) => urns.iter().all(known),
+            Some(urn) => known(urn),
+            None => false,
+        };
+        if fits && verb != Verb::Remove && name.in_path {
+            return Ok(());
+        }
+        if !name.in_path {
+            self.warnings.add(Leniency::ReadOnlyIgnored, "schemas");
+            return Ok(());
+        }
+        self.leniencies.tolerate(Leniency::ReadOnlyIgnored, "schemas", &mut self.warnings, || {
+            ScimError::mutability("schemas follows from the attributes; change those of the extension.")
+        })
+    }
+
+    fn members(&mut self, target: &Target, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
+        let attribute = &target.reference.attribute;
+        if let Some(sub) = target.reference.sub.as_ref().filter(|sub| sub.name != "value") {
+            // RFC 7643 §8.7.1: the sub-attributes of a member are immutable.
+            let full = format!("{}.{}", attribute.name, sub.name);
+            return self.leniencies.tolerate(Leniency::ReadOnlyIgnored, &full, &mut self.warnings, || {
+                ScimError::mutability(format!("{full} is immutable; remove the member and add another."))
+            });
+        }
+        let selected = match &target.element {
+            Some(element) => Some(members::selected(element, &attribute.name)?),
+            None => None,
+        };
+        let nothing = value.as_ref().is_none_or(|value| value.is_null() || value.as_str() == Some(""));
+        let step = match (verb, selected) {
+            (Verb::Remove, Some(selected)) => Step::Members(verb, selected),
+            (Verb::Remove, None) if nothing => Step::Members(Verb::Replace, Vec::new()),
+            (Verb::Remove, None) => {
+                tolerate_value_list(self.leniencies, &attribute.name, &mut self.warnings)?;
+                Step::Members(verb, self.listed(target, value)?)
+            }
+            (Verb::Replace, Some(selected)) => {
+                self.steps.push(Step::Members(Verb::Remove, selected));
+                Step::Members(Verb::Add, self.listed(target, value)?)
+            }
+            (Verb::Add, _) | (Verb::Replace, None) => Step::Members(verb, self.listed(target, value)?),
+        };
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn listed(&mut self, target: &Target, value: Option<Value>) -> Result<Vec<Member>, ScimError> {
+        let attribute = &target.reference.attribute;
+        // What a client says about a member beyond the schema is not kept: there is no place for it outside a document.
+        let mut aside = Map::new();
+        let mut coercion =
+            Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, aside: &mut aside };
+        let value = coercion.value(value.unwrap_or_default(), attribute, &attribute.name)?;
+        crate::normalise::members(value.unwrap_or_default(), &attribute.name)
+    }
+
+    fn says_nothing(&self, value: &Value) -> bool {
+        let empty_text = value.as_str() == Some("") && self.leniencies.allows(Leniency::EmptyStringClears);
+        empty_text || (slot::is_unassigned(value) && !value.is_object())
+    }
+}
+
+/// RFC 7644 §3.5.2.2 removes a whole attribute and knows no value; Entra ID means only the values it lists. Read by the
+/// letter, the removal of one member would empty the group, so without the leniency it is refused.
+pub(super) fn tolerate_value_list(
+    leniencies: &Leniencies,
+    attribute: &str,
+    warnings: &mut Warnings,
+) -> Result<(), ScimError> {
+    leniencies.tolerate(Leniency::MemberRemovalByValue, attribute, warnings, || {
+        ScimError::invalid_syntax(format!(
+            "An operation remove has no value; write the path {attribute}[value eq \"…\"] to remove some only."
+        ))
+    })
+}
+
+fn verb(op: Option<&Value>) -> Result<Verb, ScimError> {
+    let known = [("add", Verb::Add), ("remove", Verb::Remove), ("replace", Verb::Replace)];
+    let written = op.and_then(Value::as_str).unwrap_or_default();
+    let found = known.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(written));
+    found.map(|(_, verb)| verb).ok_or_else(|| ScimError::invalid_syntax("op must be add, remove or replace."))
+}
+
+/// Whether a name could be one of an attribute somewhere: letters, digits and what URNs have, with a filter perhaps.
+fn is_well_formed(text: &str) -> bool {
+    let plain = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "$-_.:/#%".contains(c))
+            && !name.ends_with(['.', ':'])
+            && !name.contains("..")
+    };
+    let Some((head, rest)) = text.split_once('[') else { return plain(text) };
+    let Some((_, tail)) = rest.rsplit_once(']') else { return false };
+    plain(head) && (tail.is_empty() || tail.strip_prefix('.').is_some_and(plain))
+}

@@ -1,0 +1,295 @@
+//! Recorded forms of PATCH and what must come of them (`testdata/patch`), and laws that hold for any input.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::leniency::Leniency;
+use crate::normalise::rebuild_schemas;
+use crate::schema::Schema;
+use crate::schema::packs;
+use crate::schema::registry::Registry;
+
+const FILES: [(&str, &str); 7] = [
+    ("core", include_str!("../../testdata/patch/core.json")),
+    ("elements", include_str!("../../testdata/patch/elements.json")),
+    ("entra", include_str!("../../testdata/patch/entra.json")),
+    ("okta", include_str!("../../testdata/patch/okta.json")),
+    ("members", include_str!("../../testdata/patch/members.json")),
+    ("extensions", include_str!("../../testdata/patch/extensions.json")),
+    ("refusals", include_str!("../../testdata/patch/refusals.json")),
+];
+
+/// The standard types; User with the pack `ws1b` and an extension that has every mutability.
+fn registry() -> Registry {
+    let odd = json!({ "id": "urn:acme:odd:1.0:User", "name": "Odd", "attributes": [
+        { "name": "badge", "type": "string", "mutability": "immutable" },
+        { "name": "seen", "type": "dateTime", "mutability": "readOnly" },
+        { "name": "level", "type": "integer" },
+        { "name": "tags", "type": "string", "multiValued": true },
+        { "name": "desk", "type": "complex", "subAttributes": [
+            { "name": "floor", "type": "integer", "required": true },
+            { "name": "seat", "type": "string", "mutability": "immutable" }
+        ] }
+    ] });
+    let registry = Registry::standard().with_extension("User", packs::find("ws1b").unwrap(), false).unwrap();
+    registry.with_extension("User", Schema::from_json(&odd).unwrap(), false).unwrap()
+}
+
+fn object(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+/// A document; `schemas` may be left out where it is not what the case is about.
+fn document(value: &Value, rt: &ResourceType) -> Map<String, Value> {
+    let mut document = object(value);
+    if !document.contains_key("schemas") {
+        rebuild_schemas(&mut document, rt);
+    }
+    document
+}
+
+fn body(patch: &Value) -> Value {
+    if patch.is_array() { json!({ "schemas": [PATCH_SCHEMA], "Operations": patch }) } else { patch.clone() }
+}
+
+fn run(patch: &Value, before: &Value, aside: &Value, rt: &ResourceType, how: &Leniencies) -> Result<Patched, ScimError> {
+    Patch::parse(body(patch), rt, how)?.apply(document(before, rt), object(aside), rt, how)
+}
+
+/// `"strict"`, or the names of what is not allowed.
+fn leniencies(case: &Value) -> Leniencies {
+    if case["leniencies"] == "strict" {
+        return Leniencies::strict();
+    }
+    let without = case["without"].as_array().cloned().unwrap_or_default();
+    without.iter().fold(Leniencies::auto(), |set, name| set.without(Leniency::find(name.as_str().unwrap()).unwrap()))
+}
+
+fn delta(members: &MemberDelta) -> Value {
+    let add: Vec<Value> = members.add.iter().map(Member::to_json).collect();
+    json!({ "replaceAll": members.replace_all, "add": add, "remove": members.remove })
+}
+
+fn check(case: &Value, registry: &Registry) {
+    let rt = registry.resource_type(case["type"].as_str().unwrap_or("User")).unwrap();
+    let found = run(&case["patch"], &case["before"], &case["aside"], rt, &leniencies(case));
+    if case["error"].is_string() {
+        let error = found.map(|patched| patched.document).unwrap_err();
+        assert_eq!(error.status, 400, "{error}");
+        assert_eq!(error.scim_type.map(crate::error::ScimType::keyword), case["error"].as_str(), "{error}");
+        return;
+    }
+    let patched = found.unwrap();
+    let before = document(&case["before"], rt);
+    let after = if case["after"].is_object() { document(&case["after"], rt) } else { before.clone() };
+    assert_eq!(Value::Object(patched.document.clone()), Value::Object(after.clone()));
+    let aside = if case["asideAfter"].is_object() { &case["asideAfter"] } else { &case["aside"] };
+    assert_eq!(patched.set_aside, object(aside));
+    assert_eq!(patched.changed, before != after || object(&case["aside"]) != object(aside), "changed");
+    let members = if case["members"].is_object() { case["members"].clone() } else { delta(&MemberDelta::default()) };
+    assert_eq!(delta(&patched.members), members);
+    if let Some(expected) = case["warnings"].as_array() {
+        let names: Vec<Value> = patched.warnings.iter().map(|warning| warning.leniency.name().into()).collect();
+        assert_eq!(&names, expected);
+    }
+    let operations = body(&case["patch"])["Operations"].as_array().cloned().unwrap_or_default();
+    if operations.iter().all(|operation| operation["op"].as_str().is_some_and(|op| op.eq_ignore_ascii_case("replace"))) {
+        let again = Patch::parse(body(&case["patch"]), rt, &leniencies(case)).unwrap();
+        let again = again.apply(patched.document.clone(), patched.set_aside.clone(), rt, &leniencies(case)).unwrap();
+        assert_eq!(again.document, patched.document, "twice is once");
+        assert!(!again.changed, "twice is once");
+    }
+}
+
+#[test]
+fn every_recorded_form_leads_to_its_end_state() {
+    let registry = registry();
+    let mut failed = Vec::new();
+    for (file, text) in FILES {
+        let cases: Vec<Value> = serde_json::from_str(text).unwrap();
+        for case in cases {
+            if std::panic::catch_unwind(|| check(&case, &registry)).is_err() {
+                failed.push(format!("{file}: {}", case["name"]));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[test]
+fn the_two_entra_dialects_end_in_the_same_state() {
+    let registry = registry();
+    let cases: Vec<Value> = serde_json::from_str(include_str!("../../testdata/patch/dialects.json")).unwrap();
+    for case in cases {
+        let rt = registry.resource_type(case["type"].as_str().unwrap_or("User")).unwrap();
+        let outcome = |dialect: &str| {
+            let patched = run(&case[dialect], &case["before"], &Value::Null, rt, &Leniencies::auto()).unwrap();
+            (Value::Object(patched.document), delta(&patched.members), patched.changed)
+        };
+        assert_eq!(outcome("flagOff"), outcome("flagOn"), "{}", case["name"]);
+        assert!(outcome("flagOn").2 || case["type"] == "Group", "{}", case["name"]);
+    }
+}
+
+#[test]
+fn only_members_means_that_nothing_else_is_touched() {
+    let registry = registry();
+    let group = registry.resource_type("Group").unwrap();
+    for (patch, only) in [
+        (json!([{ "op": "add", "path": "members", "value": [{ "value": "u1" }] }]), true),
+        (json!([{ "op": "replace", "value": { "id": "g", "members": [] } }]), true),
+        (json!([{ "op": "replace", "value": { "displayName": "A", "members": [] } }]), false),
+        (json!([{ "op": "replace", "value": { "id": "g" } }]), false),
+        (json!([{ "op": "remove", "path": "members[value eq \"u1\"]" }, { "op": "add", "path": "x", "value": 1 }]), false),
+    ] {
+        let parsed = Patch::parse(body(&patch), group, &Leniencies::auto()).unwrap();
+        assert_eq!(parsed.touches_only_members(), only, "{patch}");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_members_are_one_delta() {
+    let registry = registry();
+    let group = registry.resource_type("Group").unwrap();
+    let members: Vec<Value> = (0..100_000).map(|n| json!({ "value": format!("u{n}") })).collect();
+    let patch = json!([
+        { "op": "add", "path": "members", "value": members },
+        { "op": "Remove", "path": "members", "value": members[..99_999] }
+    ]);
+    let patched = run(&patch, &json!({ "displayName": "All" }), &Value::Null, group, &Leniencies::auto()).unwrap();
+    assert_eq!(patched.members.add, [Member::new("u99999")]);
+    assert_eq!(patched.members.remove.len(), 99_999);
+}
+
+fn paths() -> impl Strategy<Value = String> {
+    let known = [
+        "userName", "active", "emails", "emails[type eq \"work\"]", "emails[type eq \"work\"].value", "emails.value",
+        "roles[primary eq \"True\"].value", "addresses[type eq \"home\"].locality", "name", "name.givenName", "manager",
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0User:department", "schemas", "id", "password", "nope",
+        "urn:acme:odd:1.0:User", "urn:acme:odd:1.0:User:desk", "urn:acme:odd:1.0:User:tags", "x[a eq 1].b", "",
+        "emails[not (type eq \"work\") or value pr]", "members", "members[value eq \"u1\" or value eq \"u2\"]",
+    ];
+    prop_oneof![4 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => ".{0,20}"]
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        prop::sample::select(vec!["", "a", "b", "True", "work", "{\"value\":\"a\"}", "\u{0}"]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        let key = prop_oneof![
+            prop::sample::select(vec!["value", "Value", "type", "primary", "$ref", "givenName"]).prop_map(str::to_owned),
+            paths(),
+        ];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::vec((key, inner), 0..4).prop_map(|parts| Value::Object(parts.into_iter().collect())),
+        ]
+    })
+}
+
+fn operations(verbs: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    let operation = (prop::sample::select(verbs.to_vec()), paths(), values())
+        .prop_map(|(op, path, value)| json!({ "op": op, "path": path, "value": value }));
+    prop::collection::vec(operation, 1..5).prop_map(Value::Array)
+}
+
+fn rich() -> Value {
+    json!({
+        "userName": "ada", "active": true, "name": { "givenName": "Ada" },
+        "emails": [{ "value": "a", "type": "work", "primary": true }, { "value": "b", "type": "home" }],
+        "roles": [{ "value": "admin", "primary": true }],
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "department": "R&D", "manager": { "value": "m" } }
+    })
+}
+
+/// Each attribute by itself: a replace of one thing sets it to what it says.
+fn replaceable() -> impl Strategy<Value = (String, Value)> {
+    let text = prop::sample::select(vec![json!("x"), json!("y"), json!(""), Value::Null]);
+    let flag = prop::sample::select(vec![json!(true), json!("False"), Value::Null]);
+    let element = (text.clone(), flag.clone()).prop_map(|(value, primary)| json!({ "value": value, "primary": primary }));
+    let list = prop::collection::vec(element.clone(), 0..3).prop_map(Value::Array);
+    prop_oneof![
+        (prop::sample::select(vec!["title", "name.givenName", "emails[type eq \"work\"].value", "manager",
+            "roles[primary eq \"True\"].value", "emails[type eq \"x\"].display", "department"]), text),
+        (prop::sample::select(vec!["active", "emails[type eq \"home\"].primary"]), flag),
+        (prop::sample::select(vec!["emails", "roles"]), list),
+        (prop::sample::select(vec!["emails[type eq \"work\"]", "manager"]), element),
+    ]
+    .prop_map(|(path, value)| (path.to_owned(), value))
+}
+
+proptest! {
+    #[test]
+    fn no_input_panics(body in values()) {
+        let registry = registry();
+        for name in ["User", "Group"] {
+            let rt = registry.resource_type(name).unwrap();
+            for how in [Leniencies::auto(), Leniencies::strict()] {
+                if let Ok(patch) = Patch::parse(body.clone(), rt, &how) {
+                    let _ = patch.apply(Map::new(), Map::new(), rt, &how);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_accepted_patch_leaves_a_canonical_document(patch in operations(&["add", "Replace", "remove"])) {
+        let registry = registry();
+        let rt = registry.resource_type("User").unwrap();
+        for how in [Leniencies::auto(), Leniencies::strict()] {
+            let before = document(&rich(), rt);
+            let Ok(patched) = run(&patch, &rich(), &Value::Null, rt, &how) else { continue };
+            let mut settled = patched.document.clone();
+            rebuild_schemas(&mut settled, rt);
+            prop_assert_eq!(&settled, &patched.document);
+            prop_assert_eq!(patched.changed, patched.document != before || !patched.set_aside.is_empty());
+            prop_assert!(patched.document.values().all(|value| !slot::is_unassigned(value)));
+            prop_assert!(patched.document.contains_key("userName"));
+            for list in ["emails", "roles"] {
+                let elements = patched.document.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
+                prop_assert!(elements.iter().filter(|element| element["primary"] == true).count() < 2);
+            }
+        }
+    }
+
+    /// RFC 7644 §3.5.2: "if a single operation fails […] the original resource MUST be restored", and one
+    /// after the other is the same as all at once.
+    #[test]
+    fn a_patch_is_its_operations_one_after_the_other(patch in operations(&["add", "replace", "remove"])) {
+        let registry = registry();
+        let rt = registry.resource_type("User").unwrap();
+        let how = Leniencies::auto();
+        let (mut document, mut aside) = (document(&rich(), rt), Map::new());
+        let mut failed = false;
+        for operation in patch.as_array().unwrap() {
+            let Ok(one) = Patch::parse(body(&json!([operation])), rt, &how)
+                .and_then(|patch| patch.apply(document.clone(), aside.clone(), rt, &how)) else { failed = true; break };
+            (document, aside) = (one.document, one.set_aside);
+        }
+        match run(&patch, &rich(), &Value::Null, rt, &how) {
+            Ok(all) => {
+                prop_assert!(!failed);
+                prop_assert_eq!(all.document, document);
+                prop_assert_eq!(all.set_aside, aside);
+            }
+            Err(_) => prop_assert!(failed),
+        }
+    }
+
+    #[test]
+    fn replacing_twice_is_replacing_once((path, value) in replaceable()) {
+        let registry = registry();
+        let rt = registry.resource_type("User").unwrap();
+        let patch = json!([{ "op": "replace", "path": path, "value": value }]);
+        if let Ok(once) = run(&patch, &rich(), &Value::Null, rt, &Leniencies::auto()) {
+            let twice = run(&patch, &Value::Object(once.document.clone()), &Value::Null, rt, &Leniencies::auto()).unwrap();
+            prop_assert_eq!(&twice.document, &once.document);
+            prop_assert!(!twice.changed);
+        }
+    }
+}

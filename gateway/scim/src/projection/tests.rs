@@ -1,0 +1,150 @@
+//! What is asked for, and what is left of a resource.
+
+use serde_json::json;
+
+use super::*;
+use crate::schema::packs::ENTERPRISE_USER;
+use crate::schema::registry::Registry;
+
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const SHELF: &str = "urn:acme:shelf";
+
+fn document() -> Map<String, Value> {
+    let document = json!({
+        "schemas": [USER, ENTERPRISE_USER], "id": "1", "userName": "ada",
+        "name": { "givenName": "Ada", "familyName": "Byron" },
+        "emails": [{ "value": "a", "type": "work" }, { "type": "home" }],
+        ENTERPRISE_USER: { "department": "R&D", "manager": { "value": "6f1c", "displayName": "Grace" } },
+        "shoeSize": 38,
+        "meta": { "version": "W/\"1\"", "created": "2026-01-01T00:00:00Z" }
+    });
+    document.as_object().unwrap().clone()
+}
+
+/// Checks what is left besides `schemas` and `id`, which always are.
+fn check(attributes: Option<&str>, excluded: Option<&str>, expected: Value) {
+    let registry = Registry::standard();
+    let projection = Projection::parse(attributes, excluded, registry.resource_type("User").unwrap()).unwrap().unwrap();
+    let mut found = projection.apply(document());
+    assert!(found.shift_remove("schemas").is_some() && found.shift_remove("id").is_some());
+    assert_eq!(Value::Object(found), expected, "{attributes:?} {excluded:?}");
+}
+
+#[test]
+fn only_what_was_asked_for_is_left() {
+    let department = json!({ ENTERPRISE_USER: { "department": "R&D" } });
+    for (attributes, expected) in [
+        ("userName", json!({ "userName": "ada" })),
+        (" USERNAME , ,nope", json!({ "userName": "ada" })),
+        ("id", json!({})),
+        ("nope", json!({})),
+        ("password", json!({})),
+        ("name", json!({ "name": { "givenName": "Ada", "familyName": "Byron" } })),
+        ("name.givenName", json!({ "name": { "givenName": "Ada" } })),
+        ("name.givenName,name", json!({ "name": { "givenName": "Ada", "familyName": "Byron" } })),
+        ("name.middleName", json!({})),
+        ("emails.value", json!({ "emails": [{ "value": "a" }] })),
+        ("emails.TYPE", json!({ "emails": [{ "type": "work" }, { "type": "home" }] })),
+        ("meta.version", json!({ "meta": { "version": "W/\"1\"" } })),
+        ("department", department.clone()),
+        (&format!("{ENTERPRISE_USER}:department"), department.clone()),
+        (&format!("{}:DEPARTMENT", ENTERPRISE_USER.to_uppercase()), department.clone()),
+        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0User:department", department),
+        (&format!("{ENTERPRISE_USER}:manager.value"), json!({ ENTERPRISE_USER: { "manager": { "value": "6f1c" } } })),
+        (
+            ENTERPRISE_USER,
+            json!({ ENTERPRISE_USER: { "department": "R&D", "manager": { "value": "6f1c", "displayName": "Grace" } } }),
+        ),
+        (&format!("{USER}:userName"), json!({ "userName": "ada" })),
+    ] {
+        check(Some(attributes), None, expected);
+    }
+}
+
+#[test]
+fn all_but_what_was_excluded_is_left() {
+    let without = |keys: &[&str]| {
+        let mut rest = document();
+        for key in ["schemas", "id"].iter().chain(keys) {
+            rest.shift_remove(*key);
+        }
+        rest
+    };
+    for (excluded, keys) in [
+        ("userName", vec!["userName"]),
+        ("id,schemas,nope", vec![]),
+        ("NAME, meta", vec!["name", "meta"]),
+        (ENTERPRISE_USER, vec![ENTERPRISE_USER]),
+        ("name.givenName,name.familyName", vec!["name"]),
+    ] {
+        check(None, Some(excluded), Value::Object(without(&keys)));
+    }
+    let mut parts = without(&[]);
+    parts["emails"] = json!([{ "value": "a" }]);
+    parts[ENTERPRISE_USER] = json!({ "department": "R&D", "manager": { "value": "6f1c" } });
+    check(None, Some("emails.type,manager.displayName"), Value::Object(parts));
+}
+
+#[test]
+fn nothing_asked_is_no_projection_and_both_is_an_error() {
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    for (attributes, excluded) in [(None, None), (Some(""), None), (Some(" , "), Some(""))] {
+        assert_eq!(Projection::parse(attributes, excluded, user), Ok(None));
+    }
+    let error = Projection::parse(Some("id"), Some("name"), user).unwrap_err();
+    assert_eq!(error.detail, "attributes and excludedAttributes exclude each other; send one of them.");
+}
+
+#[test]
+fn members_are_wanted_only_when_they_would_be_shown() {
+    let registry = Registry::standard();
+    let group = registry.resource_type("Group").unwrap();
+    for (attributes, excluded, wanted) in [
+        (None, Some("members"), false),
+        (None, Some("MEMBERS"), false),
+        (None, Some("members.value"), true),
+        (None, Some("displayName"), true),
+        (Some("id"), None, false),
+        (Some("members"), None, true),
+        (Some("members.value"), None, true),
+        (None, Some("urn:ietf:params:scim:schemas:core:2.0:Group"), false),
+    ] {
+        let projection = Projection::parse(attributes, excluded, group).unwrap().unwrap();
+        assert_eq!(projection.wants("members"), wanted, "{attributes:?} {excluded:?}");
+        assert!(projection.wants("id"));
+    }
+}
+
+#[test]
+fn returned_characteristics_bound_what_can_be_asked() {
+    let shelf = json!({ "id": SHELF, "name": "Shelf", "attributes": [
+        { "name": "always", "returned": "always" },
+        { "name": "request", "returned": "request" },
+        { "name": "never", "returned": "never" },
+        { "name": "box", "type": "complex", "subAttributes": [
+            { "name": "key", "returned": "always" }, { "name": "load", "returned": "request" },
+            { "name": "lock", "returned": "never" }, { "name": "size" }
+        ] }
+    ] });
+    let registry = Registry::standard().with_extension("User", Schema::from_json(&shelf).unwrap(), false).unwrap();
+    let full = json!({ SHELF: {
+        "always": "a", "request": "r", "never": "n", "box": { "key": 1, "load": 2, "lock": 3, "size": 4 }
+    } });
+    for (attributes, excluded, expected) in [
+        (None, None, json!({ "always": "a", "box": { "key": 1, "size": 4 } })),
+        (Some("request"), None, json!({ "always": "a", "request": "r" })),
+        (Some("never,id"), None, json!({ "always": "a" })),
+        (Some("box"), None, json!({ "always": "a", "box": { "key": 1, "size": 4 } })),
+        (Some("box.load"), None, json!({ "always": "a", "box": { "key": 1, "load": 2 } })),
+        (Some("box.lock"), None, json!({ "always": "a", "box": { "key": 1 } })),
+        (Some(SHELF), None, json!({ "always": "a", "request": "r", "box": { "key": 1, "size": 4 } })),
+        (None, Some(SHELF), json!({ "always": "a" })),
+        (None, Some("always,box.key,box.size"), json!({ "always": "a", "box": { "key": 1 } })),
+    ] {
+        let user = registry.resource_type("User").unwrap();
+        let projection = Projection::parse(attributes, excluded, user).unwrap().unwrap();
+        let found = projection.apply(full.as_object().unwrap().clone());
+        assert_eq!(Value::Object(found), json!({ SHELF: expected }), "{attributes:?} {excluded:?}");
+    }
+}

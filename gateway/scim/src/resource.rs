@@ -1,0 +1,121 @@
+//! A stored document made into the resource a client sees: with its id, its `meta` and what is kept elsewhere.
+
+use serde_json::{Map, Value, json};
+
+use crate::etag;
+
+/// What the server knows about a resource itself (RFC 7643 §3.1 `meta`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta<'a> {
+    /// The name of the resource type.
+    pub resource_type: &'a str,
+    /// When it was made, as RFC 3339 text.
+    pub created: &'a str,
+    /// When it last changed, as RFC 3339 text.
+    pub last_modified: &'a str,
+    /// Its absolute URI.
+    pub location: &'a str,
+    /// The number of its version.
+    pub version: i64,
+}
+
+impl Meta<'_> {
+    /// The `meta` attribute.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "resourceType": self.resource_type,
+            "created": self.created,
+            "lastModified": self.last_modified,
+            "location": self.location,
+            "version": etag::weak(self.version),
+        })
+    }
+}
+
+/// The text of a resource from the text of its stored document, which is not parsed: a page has a thousand of them.
+/// `extra` are attributes kept elsewhere, such as `groups` or `members`, with their JSON texts.
+///
+/// A text that is no object gives a resource without attributes of its own.
+#[must_use]
+pub fn splice(document: &str, id: &str, meta: &Meta<'_>, extra: &[(&str, &str)]) -> String {
+    let inner = document.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default().trim();
+    let meta = meta.to_json().to_string();
+    let size: usize = extra.iter().map(|(name, text)| name.len() + text.len() + 4).sum();
+    let mut text = String::with_capacity(inner.len() + id.len() + meta.len() + size + 24);
+    text.push_str("{\"id\":");
+    text.push_str(&Value::from(id).to_string());
+    if !inner.is_empty() {
+        text.push(',');
+        text.push_str(inner);
+    }
+    for (name, value) in extra {
+        text.push(',');
+        text.push_str(&Value::from(*name).to_string());
+        text.push(':');
+        text.push_str(value);
+    }
+    text.push_str(",\"meta\":");
+    text.push_str(&meta);
+    text.push('}');
+    text
+}
+
+/// The same as [`splice`] as a tree, for a projection or a filter.
+#[must_use]
+pub fn to_tree(
+    document: Map<String, Value>,
+    id: &str,
+    meta: &Meta<'_>,
+    extra: impl IntoIterator<Item = (String, Value)>,
+) -> Map<String, Value> {
+    let mut tree = Map::new();
+    tree.insert("id".into(), id.into());
+    tree.extend(document);
+    tree.extend(extra);
+    tree.insert("meta".into(), meta.to_json());
+    tree
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const META: Meta<'_> = Meta {
+        resource_type: "Group",
+        created: "2026-05-01T09:30:00Z",
+        last_modified: "2026-05-02T09:30:00Z",
+        location: "https://a.test/scim/v2/Groups/\"1\"",
+        version: 7,
+    };
+
+    #[test]
+    fn the_text_and_the_tree_are_the_same_resource() {
+        let extra = [("members", "[{\"value\":\"u1\"}]")];
+        for document in ["{}", " { } ", "{\"schemas\":[\"a\"],\"displayName\":\"Crew }{ \\\" \"}"] {
+            let text = splice(document, "1\"2", &META, &extra);
+            let spliced: Value = serde_json::from_str(&text).unwrap();
+            let Ok(Value::Object(document)) = serde_json::from_str(document) else { panic!("no object") };
+            let parts = extra.map(|(name, text)| (name.to_owned(), serde_json::from_str(text).unwrap()));
+            let tree = to_tree(document, "1\"2", &META, parts);
+            assert_eq!(text, Value::Object(tree).to_string().replace("{\"id\"", "{\"id\""));
+            assert_eq!(spliced["id"], "1\"2");
+            assert_eq!(spliced["meta"]["version"], "W/\"7\"");
+            assert_eq!(spliced["members"][0]["value"], "u1");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        let text = splice("{\"level\":1.000000000000000000001}", "1", &META, &[]);
+        assert!(text.contains("\"level\":1.000000000000000000001,"));
+    }
+
+    #[test]
+    fn a_text_that_is_no_object_is_left_out() {
+        for broken in ["", "{", "}", "null", "[1]"] {
+            let resource: Value = serde_json::from_str(&splice(broken, "1", &META, &[])).unwrap();
+            assert_eq!(resource.as_object().unwrap().len(), 2, "{broken}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Schemas and resource types, and what a written attribute name means in one.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Map, Value, json};
+
+use crate::attribute::Attribute;
+use crate::error::ScimError;
+
+pub mod packs;
+pub mod registry;
+pub mod validate;
+
+/// The URN of a schema definition itself (RFC 7643 §7).
+pub const SCHEMA_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
+
+/// A named set of attributes (RFC 7643 §7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// The URN.
+    pub id: String,
+    /// A short name for people.
+    pub name: String,
+    /// A sentence for people.
+    pub description: String,
+    /// The attributes, in the order of their definition.
+    pub attributes: Vec<Arc<Attribute>>,
+}
+
+impl Schema {
+    /// Reads a schema as `/Schemas` shows it.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` that names what is wrong with the definition.
+    pub fn from_json(value: &Value) -> Result<Self, ScimError> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let id = text("id");
+        if id.is_empty() {
+            return Err(ScimError::invalid_value("A schema must have an id, which is its URN."));
+        }
+        let listed = value
+            .get("attributes")
+            .and_then(Value::as_array)
+            .ok_or_else(|| ScimError::invalid_value(format!("{id}: attributes must be an array.")))?;
+        let attributes =
+            listed.iter().map(|item| Attribute::from_json(item).map(Arc::new)).collect::<Result<_, _>>()?;
+        let schema = Self { name: text("name"), description: text("description"), attributes, id };
+        schema.check_names()?;
+        Ok(schema)
+    }
+
+    /// The schema as `/Schemas` shows it, without `meta`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "schemas": [SCHEMA_SCHEMA],
+            "id": self.id,
+            "name": self.name,
+            "description": self.description,
+            "attributes": self.attributes.iter().map(|attribute| attribute.to_json()).collect::<Value>(),
+        })
+    }
+
+    /// The attribute called `name`, in any case.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&Arc<Attribute>> {
+        self.attributes.iter().find(|attribute| attribute.is_named(name))
+    }
+
+    /// Refuses two attributes of one name: neither could be written without the other.
+    fn check_names(&self) -> Result<(), ScimError> {
+        for (position, attribute) in self.attributes.iter().enumerate() {
+            if self.attributes[..position].iter().any(|other| other.is_named(&attribute.name)) {
+                let detail = format!("{}: the attribute {} is defined twice.", self.id, attribute.name);
+                return Err(ScimError::invalid_value(detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A schema a resource type can have beside its own (RFC 7643 §6 `schemaExtensions`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The extension's schema.
+    pub schema: Arc<Schema>,
+    /// Whether each resource must have it.
+    pub required: bool,
+}
+
+/// A kind of resource with an endpoint of its own (RFC 7643 §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceType {
+    /// The name, which is also its id.
+    pub name: String,
+    /// The path under the base, with its slash: `/Users`.
+    pub endpoint: String,
+    /// A sentence for people.
+    pub description: String,
+    /// The base schema.
+    pub schema: Arc<Schema>,
+    /// The extensions.
+    pub extensions: Vec<Extension>,
+    /// The attribute whose values are kept outside the document, such as `members` of a group.
+    pub detached: Option<&'static str>,
+}
+
+/// The schema part of a URN-qualified name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Qualified<'t, 'n> {
+    /// The extension the URN names; `None` for the base schema.
+    pub extension: Option<&'t Arc<Schema>>,
+    /// What follows the URN and its colon; empty if the name is the URN alone.
+    pub rest: &'n str,
+    /// Whether the last colon of the URN was missing.
+    pub malformed: bool,
+}
+
+impl ResourceType {
+    /// What `name` means: a plain, dotted or URN-qualified name, in any case. A name without a URN is looked for in
+    /// the base schema, then among the common attributes, then in the extensions in their order, since Entra ID
+    /// sends the path `manager`.
+    #[must_use]
+    pub fn resolve(&self, name: &str) -> Option<AttributeRef> {
+        let Some(qualified) = self.split_urn(name) else {
+            let found = self.resolve_in(None, name);
+            return found.or_else(|| self.extensions.iter().find_map(|e| self.resolve_in(Some(&e.schema), name)));
+        };
+        self.resolve_in(qualified.extension, qualified.rest)
+    }
+
+    /// What `name` means in one extension, or, for `None`, in the base schema and the common attributes.
+    #[must_use]
+    pub fn resolve_in(&self, extension: Option<&Arc<Schema>>, name: &str) -> Option<AttributeRef> {
+        let (attribute, sub) = match name.split_once('.') {
+            Some((attribute, sub)) => (attribute, Some(sub)),
+            None => (name, None),
+        };
+        let attribute = match extension {
+            Some(schema) => schema.attribute(attribute)?,
+            None => self.schema.attribute(attribute).or_else(|| common_attribute(attribute))?,
+        };
+        let sub = match sub {
+            Some(sub) => Some(Arc::clone(attribute.sub_attribute(sub)?)),
+            None => None,
+        };
+        Some(AttributeRef { extension: extension.cloned(), attribute: Arc::clone(attribute), sub })
+    }
+
+    /// Splits a URN of this type off the front of `name`. URNs hold dots and colons themselves
+    /// (`…:2.0:User:manager.displayName`), so only the known ones can be recognised, the longest first.
+    #[must_use]
+    pub fn split_urn<'n>(&self, name: &'n str) -> Option<Qualified<'_, 'n>> {
+        let base = (None, self.schema.id.as_str());
+        let extensions = self.extensions.iter().map(|e| (Some(&e.schema), e.schema.id.as_str()));
+        let mut best: Option<(usize, Qualified<'_, 'n>)> = None;
+        for (extension, urn) in std::iter::once(base).chain(extensions) {
+            let found = strip_urn(name, urn).map(|rest| (rest, false));
+            let Some((rest, malformed)) = found.or_else(|| strip_malformed_urn(name, urn).map(|rest| (rest, true)))
+            else {
+                continue;
+            };
+            if best.is_none_or(|(length, _)| urn.len() > length) {
+                best = Some((urn.len(), Qualified { extension, rest, malformed }));
+            }
+        }
+        best.map(|(_, qualified)| qualified)
+    }
+
+    /// The extension of this type that has exactly this URN, in any case.
+    #[must_use]
+    pub fn extension(&self, urn: &str) -> Option<&Extension> {
+        self.extensions.iter().find(|extension| extension.schema.id.eq_ignore_ascii_case(urn))
+    }
+
+    /// The attribute whose values are kept outside the document.
+    #[must_use]
+    pub fn detached_attribute(&self) -> Option<&Arc<Attribute>> {
+        self.detached.and_then(|name| self.schema.attribute(name))
+    }
+}
+
+/// An attribute, or a sub-attribute, of a resource type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeRef {
+    /// The extension that defines it; `None` for the base schema and the common attributes.
+    pub extension: Option<Arc<Schema>>,
+    /// The attribute.
+    pub attribute: Arc<Attribute>,
+    /// The sub-attribute, if one was named.
+    pub sub: Option<Arc<Attribute>>,
+}
+
+impl AttributeRef {
+    /// The definition of what was named: the sub-attribute if there is one.
+    #[must_use]
+    pub fn leaf(&self) -> &Arc<Attribute> {
+        self.sub.as_ref().unwrap_or(&self.attribute)
+    }
+
+    /// The full name in canonical spelling: `urn:…:User:manager.displayName`, `name.givenName`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut name = String::new();
+        if let Some(schema) = &self.extension {
+            name.push_str(&schema.id);
+            name.push(':');
+        }
+        name.push_str(&self.attribute.name);
+        if let Some(sub) = &self.sub {
+            name.push('.');
+            name.push_str(&sub.name);
+        }
+        name
+    }
+
+    /// The value of the attribute, not of the sub-attribute, in a canonical document.
+    #[must_use]
+    pub fn value<'d>(&self, document: &'d Map<String, Value>) -> Option<&'d Value> {
+        match &self.extension {
+            None => document.get(&self.attribute.name),
+            Some(schema) => document.get(&schema.id)?.as_object()?.get(&self.attribute.name),
+        }
+    }
+}
+
+/// The attributes every resource has (RFC 7643 §3): `schemas` and the common attributes of §3.1.
+#[must_use]
+pub fn common_attributes() -> &'static [Arc<Attribute>] {
+    static COMMON: LazyLock<Schema> = LazyLock::new(packs::common);
+    &COMMON.attributes
+}
+
+fn common_attribute(name: &str) -> Option<&'static Arc<Attribute>> {
+    common_attributes().iter().find(|attribute| attribute.is_named(name))
+}
+
+fn strip_urn<'n>(name: &'n str, urn: &str) -> Option<&'n str> {
+    let rest = strip_prefix_ignoring_case(name, urn)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(':') }
+}
+
+/// Entra ID drops the last colon of the URN in some of its templates: `…:enterprise:2.0User:department`.
+fn strip_malformed_urn<'n>(name: &'n str, urn: &str) -> Option<&'n str> {
+    let (head, tail) = urn.rsplit_once(':')?;
+    strip_urn(strip_prefix_ignoring_case(name, head)?, tail)
+}
+
+fn strip_prefix_ignoring_case<'n>(text: &'n str, prefix: &str) -> Option<&'n str> {
+    let head = text.get(..prefix.len())?;
+    if head.eq_ignore_ascii_case(prefix) { text.get(prefix.len()..) } else { None }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! The resource types a tenant has: the standard ones and those its extensions make of them.
+
+use std::sync::{Arc, LazyLock};
+
+use super::{Extension, ResourceType, Schema, packs};
+use crate::error::ScimError;
+
+/// The resource types of a tenant. Cheap to clone: everything inside is shared.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    resource_types: Vec<Arc<ResourceType>>,
+}
+
+impl Registry {
+    /// User with the enterprise extension, and Group.
+    #[must_use]
+    pub fn standard() -> Self {
+        static STANDARD: LazyLock<Registry> =
+            LazyLock::new(|| Registry { resource_types: vec![Arc::new(user()), Arc::new(group())] });
+        STANDARD.clone()
+    }
+
+    /// The registry with one more extension on `resource_type`. The same schema may extend several types.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` if the type is unknown, the URN is malformed, taken or one of the IETF's own for core
+    /// schemas and messages, or an attribute is defined twice.
+    pub fn with_extension(&self, resource_type: &str, schema: Schema, required: bool) -> Result<Self, ScimError> {
+        let position = self
+            .resource_types
+            .iter()
+            .position(|known| known.name.eq_ignore_ascii_case(resource_type))
+            .ok_or_else(|| ScimError::invalid_value(format!("There is no resource type {resource_type}.")))?;
+        check_urn(&schema.id)?;
+        schema.check_names()?;
+        let schema = self.shared(resource_type, schema)?;
+        let mut extended = ResourceType::clone(&self.resource_types[position]);
+        extended.extensions.push(Extension { schema, required });
+        let mut registry = self.clone();
+        registry.resource_types[position] = Arc::new(extended);
+        Ok(registry)
+    }
+
+    /// The schema itself, or the equal one that another resource type has already.
+    fn shared(&self, resource_type: &str, schema: Schema) -> Result<Arc<Schema>, ScimError> {
+        let on_this_type = self.resource_type(resource_type).is_some_and(|known| known.extension(&schema.id).is_some());
+        let known = self.schemas().into_iter().find(|known| known.id.eq_ignore_ascii_case(&schema.id));
+        match known {
+            None => Ok(Arc::new(schema)),
+            Some(known) if !on_this_type && *known == schema => Ok(known),
+            Some(known) => Err(ScimError::invalid_value(format!(
+                "The schema {} is already defined; give the extension a URN of its own.",
+                known.id
+            ))),
+        }
+    }
+
+    /// The resource type called `name`, in any case.
+    #[must_use]
+    pub fn resource_type(&self, name: &str) -> Option<&Arc<ResourceType>> {
+        self.resource_types.iter().find(|known| known.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The resource type at a path, with or without its slash. Paths keep their case (RFC 3986 §6.2.2.1).
+    #[must_use]
+    pub fn by_endpoint(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {
+        let endpoint = endpoint.trim_matches('/');
+        self.resource_types.iter().find(|known| known.endpoint.trim_start_matches('/') == endpoint)
+    }
+
+    /// All resource types.
+    #[must_use]
+    pub fn resource_types(&self) -> &[Arc<ResourceType>] {
+        &self.resource_types
+    }
+
+    /// All schemas, base schemas before extensions, each once.
+    #[must_use]
+    pub fn schemas(&self) -> Vec<Arc<Schema>> {
+        let bases = self.resource_types.iter().map(|known| &known.schema);
+        let extensions = self.resource_types.iter().flat_map(|known| &known.extensions).map(|e| &e.schema);
+        let mut schemas: Vec<Arc<Schema>> = Vec::new();
+        for schema in bases.chain(extensions) {
+            if !schemas.iter().any(|listed| listed.id == schema.id) {
+                schemas.push(Arc::clone(schema));
+            }
+        }
+        schemas
+    }
+}
+
+fn user() -> ResourceType {
+    ResourceType {
+        name: "User".into(),
+        endpoint: "/Users".into(),
+        description: "User Account".into(),
+        schema: Arc::new(packs::user()),
+        extensions: vec![Extension { schema: Arc::new(packs::enterprise()), required: false }],
+        detached: None,
+    }
+}
+
+fn group() -> ResourceType {
+    ResourceType {
+        name: "Group".into(),
+        endpoint: "/Groups".into(),
+        description: "Group".into(),
+        schema: Arc::new(packs::group()),
+        extensions: Vec::new(),
+        detached: Some("members"),
+    }
+}
+
+/// RFC 8141 §2: `urn:` NID `:` NSS, and RFC 7643 §10.2 keeps the core and message URNs for the IETF.
+fn check_urn(urn: &str) -> Result<(), ScimError> {
+    let refuse = |why: &str| Err(ScimError::invalid_value(format!("\"{urn}\" cannot be an extension's URN: {why}.")));
+    let mut parts = urn.splitn(3, ':');
+    let (scheme, namespace, rest) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn")) {
+        return refuse("it must begin with urn:");
+    }
+    let well_named = namespace.len() >= 2 && namespace.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !well_named || rest.is_empty() {
+        return refuse("it must have the form urn:namespace:name");
+    }
+    if urn.len() > 256 || !urn.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>[]{}|^`#?".contains(c)) {
+        return refuse("it may have at most 256 characters, and none that RFC 8141 does not allow");
+    }
+    if rest.ends_with(':') || rest.contains("::") {
+        return refuse("none of its parts may be empty");
+    }
+    let folded = urn.to_ascii_lowercase();
+    let reserved = ["urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:"];
+    if reserved.iter().any(|prefix| folded.starts_with(prefix)) {
+        return refuse("the IETF keeps the core and api namespaces for itself");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema(id: &str) -> Schema {
+        let definition = json!({ "id": id, "name": "T", "attributes": [{ "name": "badge", "type": "string" }] });
+        Schema::from_json(&definition).unwrap()
+    }
+
+    #[test]
+    fn the_standard_types_are_found_by_name_and_endpoint() {
+        let registry = Registry::standard();
+        assert_eq!(registry.resource_type("user").unwrap().endpoint, "/Users");
+        for endpoint in ["Users", "/Users", "/Users/"] {
+            assert_eq!(registry.by_endpoint(endpoint).unwrap().name, "User");
+        }
+        assert!(registry.by_endpoint("users").is_none());
+        assert_eq!(registry.resource_types().len(), 2);
+        assert_eq!(registry.schemas().len(), 3);
+    }
+
+    #[test]
+    fn an_extension_joins_its_type_only() {
+        let registry = Registry::standard().with_extension("User", packs::find("ws1b").unwrap(), false).unwrap();
+        let user = registry.resource_type("User").unwrap();
+        assert!(user.resolve("urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute3").is_some());
+        assert!(registry.resource_type("Group").unwrap().extensions.is_empty());
+        assert_eq!(Registry::standard().schemas().len(), 3);
+    }
+
+    #[test]
+    fn one_schema_may_extend_two_types() {
+        let registry = Registry::standard().with_extension("User", schema("urn:acme:badge"), false).unwrap();
+        let registry = registry.with_extension("Group", schema("urn:acme:badge"), false).unwrap();
+        assert_eq!(registry.schemas().len(), 4);
+        assert!(registry.with_extension("Group", schema("urn:acme:badge"), true).is_err());
+        let mut other = schema("urn:acme:badge");
+        other.attributes.clear();
+        let user_only = Registry::standard().with_extension("User", schema("URN:acme:badge"), false).unwrap();
+        assert!(user_only.with_extension("Group", other, true).is_err());
+    }
+
+    #[test]
+    fn refuses_urns_that_are_bad_taken_or_reserved() {
+        let refused = [
+            "acme:badge",
+            "urn:",
+            "urn:x:y",
+            "urn:acme",
+            "urn:acme:",
+            "urn:acme:a:",
+            "urn:acme:a::b",
+            "urn:acme:a b",
+            "urn:acme:ä",
+            "http://acme.test/badge",
+            "urn:ietf:params:scim:schemas:core:2.0:Badge",
+            "URN:IETF:params:scim:schemas:core:2.0:User",
+            "urn:ietf:params:scim:api:messages:2.0:Badge",
+            "urn:ietf:params:scim:schemas:extension:ENTERPRISE:2.0:User",
+        ];
+        for urn in refused {
+            let error = Registry::standard().with_extension("User", schema(urn), false).unwrap_err();
+            assert_eq!(error.status, 400, "{urn}");
+        }
+        assert!(Registry::standard().with_extension("Badge", schema("urn:acme:badge"), false).is_err());
+    }
+
+    #[test]
+    fn refuses_an_attribute_that_is_defined_twice() {
+        let mut twice = schema("urn:acme:badge");
+        twice.attributes.push(Arc::clone(&twice.attributes[0]));
+        let error = Registry::standard().with_extension("User", twice, false).unwrap_err();
+        assert_eq!(error.detail, "urn:acme:badge: the attribute badge is defined twice.");
+    }
+}

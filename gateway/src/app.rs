@@ -1,0 +1,125 @@
+//! Puts a server together: the database first, then what needs it, then the doors.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use scimgate_plugin_host::{Host, HostConfig};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Auth;
+use crate::clock::Clock;
+use crate::config::Doors;
+use crate::http::error::Surface;
+use crate::http::{router, server};
+use crate::mapping::Mapper;
+use crate::operation::Gateway;
+use crate::operation::settings::SettingsCache;
+use crate::store::Store;
+use crate::work;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A door's address cannot be had.
+    #[error("{address} cannot be listened on ({source}); give another one with {option}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// The option that sets it.
+        option: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The plugin host cannot be set up.
+    #[error("the plugin host cannot be set up: {0}")]
+    Host(String),
+}
+
+/// The three doors, bound but not yet open.
+pub struct Bound {
+    public: TcpListener,
+    internal: TcpListener,
+    probe: TcpListener,
+    /// Where the SCIM endpoint listens.
+    pub public_address: SocketAddr,
+    /// Where the admin API and the directory listen.
+    pub internal_address: SocketAddr,
+    /// Where the probes listen.
+    pub probe_address: SocketAddr,
+}
+
+/// Binds the doors: a taken port is told before anything else is done.
+///
+/// # Errors
+/// An address is taken or not ours.
+pub async fn bind(doors: &Doors) -> Result<Bound, Error> {
+    let public = listen(doors.public(), "--port").await?;
+    let internal = listen(doors.internal(), "--internal-port").await?;
+    let probe = listen(doors.probe(), "--probe-port").await?;
+    Ok(Bound { public: public.0, internal: internal.0, probe: probe.0, public_address: public.1, internal_address: internal.1, probe_address: probe.1 })
+}
+
+async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListener, SocketAddr), Error> {
+    let refused = |source| Error::Listen { address, option, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}
+
+/// Puts the use cases on a database.
+///
+/// On the embedded database this must come after its start: its WASM runtime must be in the process before the plugin
+/// host's (see `store::embedded`).
+///
+/// # Errors
+/// The plugin host cannot be set up.
+pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, Error> {
+    let host = Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
+    Ok(Gateway {
+        auth: Auth::new(store.clone(), clock.clone()),
+        mapper: Mapper::new(host, store.control()),
+        settings: SettingsCache::new(store.clone()),
+        public_url: Arc::from(public_url.trim_end_matches('/')),
+        events_waiting: Arc::new(tokio::sync::Notify::new()),
+        store,
+        clock,
+    })
+}
+
+/// A plugin call that lasts hands its worker's other tasks to another thread. The wait gives that thread the time to take
+/// them; without it the worker would take them back at once.
+fn escalate() {
+    let threads = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
+    if matches!(threads, Ok(tokio::runtime::RuntimeFlavor::MultiThread)) {
+        tokio::task::block_in_place(|| std::thread::sleep(std::time::Duration::from_micros(50)));
+    }
+}
+
+/// Opens the doors and does the background work until told to stop.
+pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    let background = CancellationToken::new();
+    tasks.spawn(work::sequencer::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
+    let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, stop.clone());
+    let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Internal, stop.clone());
+    let probes = server::serve(bound.probe, router::probes(gateway), Surface::Internal, stop.clone());
+    tokio::join!(public, internal, probes);
+    background.cancel();
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Resolves at SIGINT or SIGTERM.
+pub async fn stop_signal() {
+    let interrupted = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
+        }
+        Err(_) => {
+            let _ = interrupted.await;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The command line: servers, the first key, and clients of the admin API.
+
+mod bootstrap;
+mod client;
+#[cfg(feature = "embedded")]
+mod dev;
+mod directory;
+mod mapping;
+mod migrate;
+mod output;
+mod plugin;
+mod schema;
+mod serve;
+mod tenant;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry::{self, LogFormat};
+
+/// The SCIM 2.0 endpoint in front of your product.
+#[derive(Debug, Parser)]
+#[command(name = "scimgate", version, about, max_term_width = 100)]
+struct Arguments {
+    /// What to log, e.g. `info` or `info,scimgate=debug`.
+    #[arg(long, env = "SCIMGATE_LOG", default_value = "warn,scimgate=info", global = true)]
+    log: String,
+    /// How log lines look.
+    #[arg(long, env = "SCIMGATE_LOG_FORMAT", default_value = "text", global = true)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve on an embedded database with a demo tenant and a token: nothing else to install.
+    #[cfg(feature = "embedded")]
+    Dev(dev::Arguments),
+    /// Serve on a PostgreSQL server.
+    Serve(serve::Arguments),
+    /// Bring the database's schema up to what this binary needs.
+    Migrate(migrate::Arguments),
+    /// Make the first operator key and print it once.
+    Bootstrap(bootstrap::Arguments),
+    /// Make, list, suspend and delete tenants.
+    Tenant(tenant::Arguments),
+    /// Issue, list and revoke a tenant's tokens.
+    Token(token::Arguments),
+    /// Define a tenant's extension schemas.
+    Schema(schema::Arguments),
+    /// Upload and list mapping plugins.
+    Plugin(plugin::Arguments),
+    /// Set a tenant's chain of mapping plugins.
+    Mapping(mapping::Arguments),
+    /// Read what the product reads: mapped users and groups, and events.
+    Directory(directory::Arguments),
+}
+
+/// A failed command's sentence for the terminal.
+#[derive(Debug)]
+pub(crate) struct Failed(String);
+
+impl<E: std::error::Error> From<E> for Failed {
+    fn from(error: E) -> Self {
+        let mut words = error.to_string();
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            words = format!("{words}: {source}");
+            cause = source.source();
+        }
+        Self(words)
+    }
+}
+
+impl Failed {
+    /// A sentence that names what was wrong and what to do.
+    pub(crate) fn because(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    telemetry::start(&arguments.log, arguments.log_format);
+    // Only a second installation fails, and then there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failed::from(error)),
+    };
+    let outcome = runtime.block_on(run(arguments.command));
+    // A blocked thread, of a plugin that just will not end, must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    outcome.map_or_else(|failed| fail(&failed), |()| ExitCode::SUCCESS)
+}
+
+async fn run(command: Command) -> Result<(), Failed> {
+    match command {
+        #[cfg(feature = "embedded")]
+        Command::Dev(arguments) => dev::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Migrate(arguments) => migrate::run(arguments).await,
+        Command::Bootstrap(arguments) => bootstrap::run(arguments).await,
+        Command::Tenant(arguments) => tenant::run(arguments).await,
+        Command::Token(arguments) => token::run(arguments).await,
+        Command::Schema(arguments) => schema::run(arguments).await,
+        Command::Plugin(arguments) => plugin::run(arguments).await,
+        Command::Mapping(arguments) => mapping::run(arguments).await,
+        Command::Directory(arguments) => directory::run(arguments).await,
+    }
+}
+
+fn fail(failed: &Failed) -> ExitCode {
+    use std::io::Write as _;
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(std::io::stderr(), "scimgate: {}", failed.0);
+    ExitCode::FAILURE
+}

@@ -1,0 +1,50 @@
+//! `scimgate serve`: a server on PostgreSQL.
+
+use tokio_util::sync::CancellationToken;
+
+use super::Failed;
+use super::migrate::Database;
+use crate::app;
+use crate::clock::Clock;
+use crate::config::Doors;
+use crate::store::{self, migrate::KNOWN};
+
+/// Where to listen and which database.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    doors: Doors,
+    #[command(flatten)]
+    database: Database,
+    /// Most connections to the database.
+    #[arg(long, env = "SCIMGATE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pool_size: u16,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
+    let store = store::connect(&arguments.database.database_url, usize::from(arguments.pool_size))?;
+    let version = store.schema_version().await?;
+    if version < KNOWN {
+        return Err(Failed::because(format!(
+            "the database's schema is at version {version} and this binary needs {KNOWN}; run `scimgate migrate` first"
+        )));
+    }
+    let bound = app::bind(&arguments.doors).await?;
+    let public_url = arguments.doors.public_url.clone().unwrap_or_else(|| format!("http://{}", bound.public_address));
+    if arguments.doors.public_url.is_none() {
+        tracing::warn!(%public_url, "public_url is not set: Locations and references point at this machine");
+    }
+    let gateway = app::gateway(store, Clock::system(), &public_url)?;
+    tracing::info!(
+        scim = %bound.public_address, internal = %bound.internal_address, probes = %bound.probe_address, "serving"
+    );
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        app::stop_signal().await;
+        tracing::info!("stopping; requests under way finish");
+        stopping.cancel();
+    });
+    app::serve(bound, gateway, stop).await;
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Settings of a server process. The only place where they are read from.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Where the three doors listen, and how they are reached.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Doors {
+    /// Port of the SCIM endpoint (0: any free one).
+    #[arg(long, env = "SCIMGATE_PORT", default_value_t = 8080)]
+    pub port: u16,
+    /// Address the SCIM endpoint listens on.
+    #[arg(long, env = "SCIMGATE_BIND", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    pub bind: IpAddr,
+    /// Port of the admin API and the directory (0: any free one).
+    #[arg(long, env = "SCIMGATE_INTERNAL_PORT", default_value_t = 8081)]
+    pub internal_port: u16,
+    /// Address the admin API and the directory listen on.
+    #[arg(long, env = "SCIMGATE_INTERNAL_BIND", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub internal_bind: IpAddr,
+    /// Port of the probes (0: any free one).
+    #[arg(long, env = "SCIMGATE_PROBE_PORT", default_value_t = 9090)]
+    pub probe_port: u16,
+    /// Address the probes listen on.
+    #[arg(long, env = "SCIMGATE_PROBE_BIND", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub probe_bind: IpAddr,
+    /// Address under which identity providers reach the SCIM endpoint, e.g. <https://scim.example.com>.
+    /// Locations and references are built from it.
+    #[arg(long, env = "SCIMGATE_PUBLIC_URL")]
+    pub public_url: Option<String>,
+}
+
+impl Doors {
+    /// Where the SCIM endpoint listens.
+    #[must_use]
+    pub fn public(&self) -> SocketAddr {
+        SocketAddr::new(self.bind, self.port)
+    }
+
+    /// Where the admin API and the directory listen.
+    #[must_use]
+    pub fn internal(&self) -> SocketAddr {
+        SocketAddr::new(self.internal_bind, self.internal_port)
+    }
+
+    /// Where the probes listen.
+    #[must_use]
+    pub fn probe(&self) -> SocketAddr {
+        SocketAddr::new(self.probe_bind, self.probe_port)
+    }
+}

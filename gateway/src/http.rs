@@ -1,0 +1,13 @@
+//! The doors: which address leads to which use case, and how its outcome becomes a reply.
+
+pub mod access;
+pub mod admin;
+pub mod body;
+pub mod directory;
+pub mod error;
+pub mod probe;
+pub mod response;
+pub mod router;
+pub mod scim;
+pub mod server;
+pub mod uri;

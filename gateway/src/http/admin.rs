@@ -1,0 +1,33 @@
+//! `/admin/v1`: what operators do, with an operator key on every request. Bodies are JSON in camelCase, failures are
+//! problem documents (RFC 9457), and every change is logged with the key that made it.
+
+mod json;
+mod mapping;
+mod plugins;
+mod schemas;
+mod tenants;
+mod tokens;
+
+use axum::Router;
+use axum::routing::{delete, get};
+
+use super::error::Failure;
+use crate::operation::Gateway;
+use scimgate_scim::error::ScimError;
+
+/// The table of the admin API.
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route("/admin/v1/tenants", get(tenants::list).post(tenants::create))
+        .route("/admin/v1/tenants/{tenant}", get(tenants::get).patch(tenants::patch).delete(tenants::delete))
+        .route("/admin/v1/tenants/{tenant}/tokens", get(tokens::list).post(tokens::issue))
+        .route("/admin/v1/tenants/{tenant}/tokens/{token}", delete(tokens::revoke))
+        .route("/admin/v1/tenants/{tenant}/schemas", get(schemas::list).post(schemas::put))
+        .route("/admin/v1/tenants/{tenant}/mapping", get(mapping::get).put(mapping::put).delete(mapping::deactivate))
+        .route("/admin/v1/plugins", get(plugins::list).post(plugins::upload))
+        .method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> Failure {
+    Failure::internal(ScimError::new(405, format!("{} has no {method}; the Allow header says what it has.", uri.path())))
+}

@@ -1,0 +1,26 @@
+//! `POST /Users`, `POST /Groups`.
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery};
+use axum::http::HeaderMap;
+
+use super::parameters::Parameters;
+use super::{ResourcePath, uncut};
+use crate::http::access::ScimAccess;
+use crate::http::body;
+use crate::http::error::Failure;
+use crate::operation::create;
+use crate::operation::reply::Reply;
+
+pub(super) async fn handle(
+    ScimAccess(ctx): ScimAccess,
+    Path(path): Path<ResourcePath>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    content: Body,
+) -> Result<Reply, Failure> {
+    let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
+    let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
+    let content = body::read(&headers, content).await.map_err(Failure::scim)?;
+    uncut(create::run(ctx, resource_type, content, projection)).await
+}

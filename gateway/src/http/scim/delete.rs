@@ -1,0 +1,21 @@
+//! `DELETE /Users/{id}`, `DELETE /Groups/{id}`.
+
+use axum::extract::Path;
+use axum::http::HeaderMap;
+
+use super::parameters::if_match;
+use super::{ResourcePath, uncut};
+use crate::http::access::ScimAccess;
+use crate::http::error::Failure;
+use crate::operation::delete;
+use crate::operation::reply::Reply;
+
+pub(super) async fn handle(
+    ScimAccess(ctx): ScimAccess,
+    Path(path): Path<ResourcePath>,
+    headers: HeaderMap,
+) -> Result<Reply, Failure> {
+    let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
+    let condition = if_match(&headers).map_err(Failure::scim)?;
+    uncut(async move { delete::run(ctx, resource_type, &path.id, condition).await }).await
+}

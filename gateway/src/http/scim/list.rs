@@ -1,0 +1,26 @@
+//! `GET /Users`, `GET /Groups`.
+
+use axum::extract::{Path, RawQuery};
+use axum::response::Response;
+
+use super::ResourcePath;
+use super::parameters::Parameters;
+use crate::http::access::ScimAccess;
+use crate::http::error::Failure;
+use crate::http::response::scim_json;
+use crate::operation::list::{self, Query};
+
+pub(super) async fn handle(
+    ScimAccess(ctx): ScimAccess,
+    Path(path): Path<ResourcePath>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
+    let parameters = Parameters::read(query.as_deref());
+    let query = Query {
+        filter: parameters.get("filter").map(str::to_owned),
+        paging: parameters.paging().map_err(Failure::scim)?,
+        projection: parameters.projection(&resource_type).map_err(Failure::scim)?,
+    };
+    list::run(ctx, resource_type, query).await.map(scim_json).map_err(Failure::scim)
+}

@@ -1,0 +1,51 @@
+//! Query parameters and conditions; unknown ones are ignored, names are taken in any case.
+
+use axum::http::{HeaderMap, HeaderName};
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use scimgate_scim::error::ScimError;
+use scimgate_scim::etag::Condition;
+use scimgate_scim::list::Paging;
+use scimgate_scim::projection::Projection;
+use scimgate_scim::schema::ResourceType;
+
+/// The parameters of a request.
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Reads a query string (`application/x-www-form-urlencoded`).
+    pub(super) fn read(query: Option<&str>) -> Self {
+        let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        Self(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decode(k), decode(v))).collect())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn paging(&self) -> Result<Paging, ScimError> {
+        Paging::parse(self.get("startIndex"), self.get("count"))
+    }
+
+    pub(super) fn projection(&self, resource_type: &ResourceType) -> Result<Option<Projection>, ScimError> {
+        Projection::parse(self.get("attributes"), self.get("excludedAttributes"), resource_type)
+    }
+}
+
+fn decode(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
+/// The write's condition.
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, ScimError> {
+    condition(headers, &IF_MATCH)
+}
+
+/// The read's condition.
+pub(super) fn if_none_match(headers: &HeaderMap) -> Result<Option<Condition>, ScimError> {
+    condition(headers, &IF_NONE_MATCH)
+}
+
+fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>, ScimError> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(Condition::parse).transpose()
+}

@@ -1,0 +1,27 @@
+//! `PUT /Users/{id}`, `PUT /Groups/{id}`.
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery};
+use axum::http::HeaderMap;
+
+use super::parameters::{Parameters, if_match};
+use super::{ResourcePath, uncut};
+use crate::http::access::ScimAccess;
+use crate::http::body;
+use crate::http::error::Failure;
+use crate::operation::replace;
+use crate::operation::reply::Reply;
+
+pub(super) async fn handle(
+    ScimAccess(ctx): ScimAccess,
+    Path(path): Path<ResourcePath>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    content: Body,
+) -> Result<Reply, Failure> {
+    let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
+    let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
+    let content = body::read(&headers, content).await.map_err(Failure::scim)?;
+    let condition = if_match(&headers).map_err(Failure::scim)?;
+    uncut(async move { replace::run(ctx, resource_type, &path.id, content, condition, projection).await }).await
+}

@@ -1,0 +1,15 @@
+//! Scimgate: the SCIM 2.0 endpoint in front of a product. ARCHITECTURE.md beside this folder walks a request through
+//! the files.
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod mapping;
+pub mod operation;
+pub mod store;
+pub mod telemetry;
+pub mod tenant;
+pub mod work;

@@ -1,0 +1,7 @@
+//! The `scimgate` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scimgate::cli::main()
+}

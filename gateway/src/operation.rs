@@ -1,0 +1,132 @@
+//! The use cases, one file each, without HTTP: a request's meaning in, a reply's content out.
+
+pub mod create;
+pub mod delete;
+pub mod demo;
+pub mod directory;
+pub mod document;
+pub mod error;
+pub mod get;
+pub mod list;
+pub mod mappings;
+pub mod members;
+pub mod patch;
+pub mod plugins;
+pub mod replace;
+pub mod reply;
+pub mod schemas;
+pub mod settings;
+pub mod tenants;
+pub mod tokens;
+
+use std::sync::Arc;
+
+use scimgate_scim::schema::ResourceType;
+
+use crate::auth::Auth;
+use crate::clock::Clock;
+use crate::mapping::Mapper;
+use crate::store::write::Stamp;
+use crate::store::{Store, TenantStore};
+pub use error::Error;
+use settings::{Settings, SettingsCache};
+
+/// What all use cases share.
+#[derive(Clone)]
+pub struct Gateway {
+    /// The database.
+    pub store: Store,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Credentials.
+    pub auth: Auth,
+    /// Runs plugins.
+    pub mapper: Mapper,
+    /// Each tenant's schemas and mapping, cached.
+    pub settings: SettingsCache,
+    /// The address that clients reach, without a trailing slash; Locations and references are built from it.
+    pub public_url: Arc<str>,
+    /// Tells the sequencer that there may be events.
+    pub events_waiting: Arc<tokio::sync::Notify>,
+}
+
+/// One request's surroundings: for whom, by whom, with which settings.
+#[derive(Clone)]
+pub struct Context {
+    /// What all use cases share.
+    pub gateway: Gateway,
+    /// The tenant's rows.
+    pub store: TenantStore,
+    /// The tenant's schemas and mapping as they were when the request came.
+    pub settings: Arc<Settings>,
+    /// The address of this tenant's endpoint, as this request reached it, without a trailing slash.
+    pub base_url: Arc<str>,
+    /// The credential's id.
+    pub actor: String,
+    /// The request's id.
+    pub request_id: String,
+}
+
+impl Context {
+    /// Who writes, and when: now.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        Stamp { at: self.gateway.clock.now(), actor: self.actor.clone(), request_id: self.request_id.clone() }
+    }
+
+    /// The resource type behind `/Users` and the like.
+    ///
+    /// # Errors
+    /// 404 where the tenant has none there.
+    pub fn resource_type(&self, endpoint: &str) -> Result<Arc<ResourceType>, Error> {
+        self.settings.registry.by_endpoint(endpoint).cloned().ok_or_else(|| {
+            Error::Scim(scimgate_scim::error::ScimError::new(
+                404,
+                format!("There is nothing at /{endpoint}. The resource types are listed at {}/ResourceTypes.", self.base_url),
+            ))
+        })
+    }
+
+    /// The settings again, past the cache: another mapping became active meanwhile.
+    pub(crate) async fn refreshed(&self) -> Result<Self, Error> {
+        self.gateway.settings.forget(self.store.id()).await;
+        let settings = self.gateway.settings.get(self.store.id()).await?;
+        Ok(Self { settings, ..self.clone() })
+    }
+}
+
+/// Attempts at a write that lost a race, before the client is asked to come again.
+pub(crate) const ATTEMPTS: u32 = 24;
+
+/// A unique value in use, told with the attribute's name: row-level security hides from the error which key it was.
+pub(crate) fn duplicate(error: crate::store::Error, resource_type: &ResourceType) -> Error {
+    let crate::store::Error::Duplicate { .. } = error else { return error.into() };
+    let names = crate::store::key::unique_names(resource_type).join(" or ");
+    let detail = format!("Another {} has this {names} already.", resource_type.name);
+    scimgate_scim::error::ScimError::uniqueness(detail).into()
+}
+
+/// RFC 7644 §3.14: a write whose `If-Match` does not hold is refused.
+pub(crate) fn check_match(
+    if_match: Option<&scimgate_scim::etag::Condition>,
+    stored: &crate::store::resource::Stored,
+) -> Result<(), Error> {
+    if if_match.is_none_or(|tags| tags.holds(Some(stored.version()))) {
+        return Ok(());
+    }
+    Err(scimgate_scim::error::ScimError::new(
+        412,
+        format!("The resource has version {} now.", scimgate_scim::etag::weak(stored.version())),
+    )
+    .into())
+}
+
+/// A deadlock is resolved against one of the writers: for it the race is lost, too.
+pub(crate) fn lost_on_conflict(
+    written: Result<crate::store::write::Written, crate::store::Error>,
+) -> Result<crate::store::write::Written, crate::store::Error> {
+    match written {
+        Err(crate::store::Error::Conflict { .. }) => Ok(crate::store::write::Written::Lost),
+        other => other,
+    }
+}

@@ -1,0 +1,218 @@
+//! What the product reads: mapped documents, the members among them, and events. What a chain excludes is not there.
+
+use std::str::FromStr;
+
+use scimgate_scim::error::ScimError;
+use scimgate_scim::etag;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Context, Error};
+use crate::clock::rfc3339;
+use crate::store::event::Event;
+use crate::store::membership::{Member, MembersByGroup};
+use crate::store::resource::{Along, Stored};
+
+/// Entries of a page where the caller names no number.
+pub const DEFAULT_PAGE: i64 = 100;
+/// Most entries of a page.
+pub const LONGEST_PAGE: i64 = 1_000;
+
+/// Where a page ended. Opaque to the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(Uuid);
+
+impl Cursor {
+    /// Before the first entry: ids are never nil.
+    pub const START: Self = Self(Uuid::nil());
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ScimError;
+
+    fn from_str(text: &str) -> Result<Self, ScimError> {
+        let read = Uuid::try_parse(text).ok().map(Self).filter(|cursor| cursor.to_string() == text);
+        read.ok_or_else(|| {
+            let detail = "The cursor is malformed. Use nextCursor of the page before as it is, or none for the first page.";
+            ScimError::new(400, detail)
+        })
+    }
+}
+
+/// One page of mapped documents.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The documents' texts.
+    pub documents: Vec<String>,
+    /// Where the next page starts; none after the last.
+    pub next: Option<Cursor>,
+}
+
+/// One page of what the product sees of a resource type, in the order of the ids.
+///
+/// # Errors
+/// The database is unavailable.
+pub async fn list(ctx: &Context, resource_type: &str, after: Cursor, limit: i64) -> Result<Page, Error> {
+    let limit = limit.clamp(1, LONGEST_PAGE);
+    // One more than asked for tells whether there is a next page.
+    let mut page = ctx.store.visible_page(resource_type, after.0, limit + 1).await?;
+    let more = page.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        page.pop();
+    }
+    let next = page.last().filter(|_| more).map(|last| Cursor(last.id));
+    let members = members(ctx, &page).await?;
+    let documents = page.iter().filter_map(|stored| document(stored, &members).transpose()).collect::<Result<_, _>>()?;
+    Ok(Page { documents, next })
+}
+
+/// The mapped document of one resource.
+///
+/// # Errors
+/// 404 where the product sees none with this id.
+pub async fn get(ctx: &Context, resource_type: &str, id: &str) -> Result<String, Error> {
+    let not_found = || Error::from(ScimError::not_found(resource_type, id));
+    let uuid = Uuid::try_parse(id).map_err(|_| not_found())?;
+    let stored = ctx.store.get(resource_type, uuid, Along { groups: false }).await?.ok_or_else(not_found)?;
+    let page = [stored];
+    let members = members(ctx, &page).await?;
+    let [stored] = &page;
+    document(stored, &members)?.ok_or_else(not_found)
+}
+
+/// Events after a number, in their order.
+///
+/// # Errors
+/// The database is unavailable.
+pub async fn events(ctx: &Context, after: i64, limit: i64) -> Result<Vec<Event>, Error> {
+    Ok(ctx.store.events(after, limit.clamp(1, LONGEST_PAGE)).await?)
+}
+
+/// The visible members of the groups among the resources, all read at once.
+async fn members(ctx: &Context, page: &[Stored]) -> Result<MembersByGroup, Error> {
+    let groups: Vec<Uuid> = page.iter().filter(|stored| is_group(stored)).map(|stored| stored.id).collect();
+    if groups.is_empty() {
+        return Ok(MembersByGroup::new());
+    }
+    Ok(ctx.store.visible_members(&groups).await?)
+}
+
+fn is_group(stored: &Stored) -> bool {
+    stored.resource_type == "Group"
+}
+
+/// The mapped document with what is kept beside it put in; none where the product does not see it.
+fn document(stored: &Stored, members: &MembersByGroup) -> Result<Option<String>, Error> {
+    let Some(mapped) = stored.mapped_text() else { return Ok(None) };
+    let mut beside = Vec::new();
+    if is_group(stored) {
+        let members = members.get(&stored.id).map(Vec::as_slice).unwrap_or_default();
+        beside.push(("members", members.iter().map(member).collect()));
+    }
+    beside.push(("meta", meta(stored)));
+    beside.push(("mappingState", stored.mapping_state.word().into()));
+    splice(mapped, stored.id, &beside).map(Some)
+}
+
+fn member(member: &Member) -> Value {
+    json!({ "value": member.value, "type": member.resource_type })
+}
+
+fn meta(stored: &Stored) -> Value {
+    json!({
+        "resourceType": stored.resource_type,
+        "created": rfc3339(stored.created_at),
+        "lastModified": rfc3339(stored.modified_at),
+        "version": etag::weak(stored.version()),
+    })
+}
+
+/// The stored text passes through and no tree is built: a page has a thousand of them.
+fn splice(mapped: &str, id: Uuid, beside: &[(&str, Value)]) -> Result<String, Error> {
+    let inner = mapped.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let inner = inner.ok_or_else(|| Error::Corrupt(format!("the mapped document of {id} is no object")))?.trim();
+    let mut text = format!("{{\"id\":\"{id}\"");
+    if !inner.is_empty() {
+        text.push(',');
+        text.push_str(inner);
+    }
+    for (name, value) in beside {
+        text.push_str(&format!(",\"{name}\":{value}"));
+    }
+    text.push('}');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::store::resource::MappingState;
+
+    fn stored(resource_type: &str, mapping_state: MappingState) -> Stored {
+        Stored {
+            id: Uuid::from_u128(7),
+            resource_type: resource_type.into(),
+            source: "{\"displayName\":\"Crew\"}".into(),
+            set_aside: None,
+            mapped: Some("{\"displayName\":\"CREW\"}".into()),
+            mapping_state,
+            own_version: 2,
+            member_changes: 3,
+            created_at: UNIX_EPOCH,
+            modified_at: UNIX_EPOCH,
+            groups: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_read_back_and_nothing_else_is() {
+        let cursor = Cursor(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_00ff));
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for text in ["", "0", "next", "01980000-0000-7000-8000-0000000000ff", "019800000000700080000000000000FF"] {
+            assert_eq!(text.parse::<Cursor>().unwrap_err().status, 400, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_group_has_its_visible_members_and_its_mapping_state() {
+        let member = Member { value: "u1".into(), resource_type: Some("User".into()) };
+        let members = MembersByGroup::from([(Uuid::from_u128(7), vec![member])]);
+        let text = document(&stored("Group", MappingState::Mapped), &members).unwrap().unwrap();
+        let expected = json!({
+            "id": "00000000-0000-0000-0000-000000000007",
+            "displayName": "CREW",
+            "members": [{ "value": "u1", "type": "User" }],
+            "meta": {
+                "resourceType": "Group",
+                "created": "1970-01-01T00:00:00.000Z",
+                "lastModified": "1970-01-01T00:00:00.000Z",
+                "version": "W/\"5\"",
+            },
+            "mappingState": "mapped",
+        });
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_unchanged_document_is_the_source_and_an_excluded_one_is_not_there() {
+        let nobody = MembersByGroup::new();
+        let same = document(&stored("User", MappingState::Same), &nobody).unwrap().unwrap();
+        assert!(same.contains("\"Crew\"") && !same.contains("members"));
+        assert!(document(&stored("User", MappingState::Excluded), &nobody).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Never), &nobody).unwrap().is_none());
+    }
+
+    #[test]
+    fn an_empty_document_still_has_an_id() {
+        assert_eq!(splice("{}", Uuid::nil(), &[]).unwrap(), "{\"id\":\"00000000-0000-0000-0000-000000000000\"}");
+        assert!(splice("[]", Uuid::nil(), &[]).is_err());
+    }
+}

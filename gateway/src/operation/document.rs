@@ -1,0 +1,126 @@
+//! From a canonical source document to what is stored: keys, mapping, and what the product is told.
+
+use scimgate_scim::schema::ResourceType;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{Context, Error};
+use crate::clock::rfc3339;
+use crate::mapping::{MapError, OnFailure, Outcome};
+use crate::store::key::Keys;
+use crate::store::resource::{MappingState, Stored};
+use crate::store::write::{Content, Stamp};
+
+/// A document about to be stored.
+pub(crate) struct Draft<'a> {
+    /// The resource's type.
+    pub(crate) resource_type: &'a ResourceType,
+    /// Its id.
+    pub(crate) id: Uuid,
+    /// The canonical source document.
+    pub(crate) document: Map<String, Value>,
+    /// What no schema knows yet.
+    pub(crate) set_aside: Map<String, Value>,
+    /// What is stored of it now; none for a new resource.
+    pub(crate) before: Option<&'a Stored>,
+}
+
+/// Reads a stored document.
+pub(crate) fn parse(what: &str, text: &str) -> Result<Map<String, Value>, Error> {
+    serde_json::from_str(text).map_err(|why| Error::Corrupt(format!("a {what} document: {why}")))
+}
+
+/// Reads what was set aside of a stored resource.
+pub(crate) fn parse_set_aside(stored: &Stored) -> Result<Map<String, Value>, Error> {
+    stored.set_aside.as_deref().map_or_else(|| Ok(Map::new()), |text| parse("set-aside", text))
+}
+
+/// Runs the tenant's chain and puts together what is to be stored.
+pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> Result<Content, Error> {
+    let keys = Keys::of(&draft.document, draft.resource_type);
+    let source = Value::Object(draft.document.clone()).to_string();
+    let outcome = map(ctx, &draft, stamp).await?;
+    let (mapping_state, mapped) = match outcome {
+        Some(Outcome::Mapped(document)) if document == draft.document => (MappingState::Same, None),
+        Some(Outcome::Mapped(document)) => (MappingState::Mapped, Some(Value::Object(document).to_string())),
+        Some(Outcome::Excluded(_)) => (MappingState::Excluded, None),
+        None => kept(draft.before),
+    };
+    let mut content = Content {
+        source,
+        set_aside: (!draft.set_aside.is_empty()).then(|| Value::Object(draft.set_aside).to_string()),
+        mapped,
+        mapping_state,
+        mapping_revision: ctx.settings.chain.revision,
+        keys,
+        event: None,
+    };
+    content.event = event(draft.resource_type, draft.before, &content)?;
+    Ok(content)
+}
+
+/// The chain's outcome; none where it failed and the tenant keeps what it had.
+async fn map(ctx: &Context, draft: &Draft<'_>, stamp: &Stamp) -> Result<Option<Outcome>, Error> {
+    let chain = &ctx.settings.chain;
+    let name = &draft.resource_type.name;
+    let Some(directory_type) = ctx.settings.directory.resource_type(name) else {
+        return Err(Error::Corrupt(format!("the directory has no resource type {name}")));
+    };
+    let call = crate::mapping::run::Call {
+        tenant: &ctx.settings.name,
+        resource_type: directory_type,
+        id: draft.id,
+        last_modified: rfc3339(stamp.at),
+    };
+    match ctx.gateway.mapper.run(chain, call, draft.document.clone()).await {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(failure @ MapError::Failed { .. }) if chain.on_failure == OnFailure::Keep => {
+            tracing::warn!(
+                tenant.name = %ctx.settings.name, resource.type = %name, resource.id = %draft.id, reason = %failure,
+                "mapping failed; the source is kept and the mapped document is stale"
+            );
+            Ok(None)
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// What the product goes on reading while a chain fails: the older mapped document, where there is one.
+fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
+    match before.and_then(Stored::mapped_text) {
+        Some(older) => (MappingState::Stale, Some(older.to_owned())),
+        None => (MappingState::Never, None),
+    }
+}
+
+/// What happened as the product sees it: a resource it may not see does not exist for it.
+fn event(
+    resource_type: &ResourceType,
+    before: Option<&Stored>,
+    after: &Content,
+) -> Result<Option<&'static str>, Error> {
+    let words = match resource_type.name.as_str() {
+        "User" => ["user.created", "user.updated", "user.deactivated", "user.deleted"],
+        "Group" => ["group.created", "group.updated", "group.updated", "group.deleted"],
+        _ => ["resource.created", "resource.updated", "resource.deactivated", "resource.deleted"],
+    };
+    let [created, updated, deactivated, deleted] = words;
+    let old = before.and_then(Stored::mapped_text);
+    let new = match after.mapping_state {
+        MappingState::Same => Some(after.source.as_str()),
+        MappingState::Mapped | MappingState::Stale => after.mapped.as_deref(),
+        MappingState::Excluded | MappingState::Never => None,
+    };
+    Ok(match (old, new) {
+        (None, None) => None,
+        (None, Some(_)) => Some(created),
+        (Some(_), None) => Some(deleted),
+        (Some(old), Some(new)) if old == new => None,
+        (Some(old), Some(new)) if is_active(old)? && !is_active(new)? => Some(deactivated),
+        (Some(_), Some(_)) => Some(updated),
+    })
+}
+
+fn is_active(text: &str) -> Result<bool, Error> {
+    Ok(parse("mapped", text)?.get("active").and_then(Value::as_bool).unwrap_or(true))
+}

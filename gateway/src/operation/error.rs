@@ -1,0 +1,36 @@
+//! Why a use case did not succeed.
+
+use scimgate_scim::error::ScimError;
+
+use crate::auth;
+use crate::mapping::MapError;
+use crate::store;
+
+/// A failed use case.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A refusal in SCIM's own terms.
+    #[error("refused")]
+    Scim(#[from] ScimError),
+    /// The database.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// The mapping.
+    #[error("the mapping failed")]
+    Mapping(#[from] MapError),
+    /// Credentials.
+    #[error("not let in")]
+    Auth(#[from] auth::Error),
+    /// Another write kept coming first.
+    #[error("gave up after losing every race")]
+    Contended,
+    /// The tenant is suspended by an operator.
+    #[error("the tenant is suspended")]
+    Suspended,
+    /// A background task ended without an answer.
+    #[error("a task ended without an answer")]
+    Task(#[from] tokio::task::JoinError),
+    /// What is stored cannot be understood.
+    #[error("what is stored cannot be understood: {0}")]
+    Corrupt(String),
+}

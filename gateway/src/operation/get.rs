@@ -1,0 +1,34 @@
+//! GET of one resource (RFC 7644 §3.4.1).
+
+use std::sync::Arc;
+
+use scimgate_scim::error::ScimError;
+use scimgate_scim::projection::Projection;
+use scimgate_scim::schema::ResourceType;
+use uuid::Uuid;
+
+use super::reply::{Reply, show};
+use super::{Context, Error, members};
+
+/// Shows a resource.
+///
+/// # Errors
+/// 404 where the tenant has none with this id.
+pub async fn run(
+    ctx: Context,
+    resource_type: Arc<ResourceType>,
+    id: &str,
+    projection: Option<Projection>,
+) -> Result<Reply, Error> {
+    let key = parse_id(&resource_type, id)?;
+    let along = members::along(&resource_type, projection.as_ref());
+    let stored = ctx.store.get(&resource_type.name, key, along).await?;
+    let stored = stored.ok_or_else(|| ScimError::not_found(&resource_type.name, id))?;
+    let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
+    show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
+}
+
+/// Ids are ours: a text that is no UUID names nothing.
+pub(crate) fn parse_id(resource_type: &ResourceType, id: &str) -> Result<Uuid, Error> {
+    id.parse().map_err(|_| Error::Scim(ScimError::not_found(&resource_type.name, id)))
+}

@@ -1,0 +1,131 @@
+//! PATCH: changes a resource (RFC 7644 §3.5.2).
+
+use std::sync::Arc;
+
+use scimgate_scim::error::ScimError;
+use scimgate_scim::etag::Condition;
+use scimgate_scim::patch::{Patch, Patched};
+use scimgate_scim::projection::Projection;
+use scimgate_scim::schema::ResourceType;
+use scimgate_scim::schema::validate::validate;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::document::{Draft, content, parse, parse_set_aside};
+use super::reply::{Reply, show};
+use super::{ATTEMPTS, Context, Error, members};
+use crate::store::key::Keys;
+use crate::store::resource::{Along, Stored};
+use crate::store::write::{Update, Written};
+
+/// Applies the operations, all or none. A user is shown afterwards; a group only where attributes are asked for,
+/// because showing it would load its members.
+///
+/// # Errors
+/// 404 where there is none, 412 where `If-Match` does not hold, and what the operations or the mapping refuse.
+pub async fn run(
+    ctx: Context,
+    resource_type: Arc<ResourceType>,
+    id: &str,
+    body: Value,
+    if_match: Option<Condition>,
+    projection: Option<Projection>,
+) -> Result<Reply, Error> {
+    let key = super::get::parse_id(&resource_type, id)?;
+    let patch = Patch::parse(body, &resource_type, &ctx.settings.leniencies)?;
+    if patch.touches_only_members() && if_match.is_none() {
+        change_members(&ctx, &resource_type, key, &patch).await?;
+    } else {
+        store(ctx.clone(), &resource_type, key, &patch, if_match.as_ref()).await?;
+    }
+    if resource_type.detached.is_some() && projection.is_none() {
+        return Ok(Reply::no_content());
+    }
+    let along = members::along(&resource_type, projection.as_ref());
+    let Some(stored) = ctx.store.get(&resource_type.name, key, along).await? else {
+        // Deleted by another request after this one was done.
+        return Ok(Reply::no_content());
+    };
+    let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
+    show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
+}
+
+/// A plain member change reads no document, runs no plugin and leaves the group's row alone.
+async fn change_members(ctx: &Context, resource_type: &ResourceType, id: Uuid, patch: &Patch) -> Result<(), Error> {
+    let Patched { members, .. } = patch.clone().apply(Map::new(), Map::new(), resource_type, &ctx.settings.leniencies)?;
+    let change = members::from_delta(&members);
+    for _ in 0..ATTEMPTS {
+        match ctx.store.change_members(id, None, &change, &ctx.stamp()).await {
+            Ok(done) if done.group_found => {
+                ctx.gateway.events_waiting.notify_one();
+                return Ok(());
+            }
+            Ok(_) => return Err(ScimError::not_found(&resource_type.name, &id.to_string()).into()),
+            Err(crate::store::Error::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Contended)
+}
+
+async fn store(
+    mut ctx: Context,
+    resource_type: &ResourceType,
+    id: Uuid,
+    patch: &Patch,
+    if_match: Option<&Condition>,
+) -> Result<(), Error> {
+    for _ in 0..ATTEMPTS {
+        let before = ctx.store.get(&resource_type.name, id, Along::default()).await?;
+        let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
+        super::check_match(if_match, &before)?;
+        let old = parse("source", &before.source)?;
+        let aside = parse_set_aside(&before)?;
+        let patched = patch.clone().apply(old.clone(), aside, resource_type, &ctx.settings.leniencies)?;
+        if !patched.changed && patched.members.is_empty() {
+            // Nothing changes, so nothing is written and version and lastModified stay (RFC 7644 §3.5.2.1).
+            return Ok(());
+        }
+        validate(&patched.document, resource_type)?;
+        match write(&ctx, resource_type, &before, &old, patched, if_match.is_some()).await? {
+            Written::Lost => ctx = ctx.refreshed().await?,
+            Written::Done(_) => {
+                ctx.gateway.events_waiting.notify_one();
+                return Ok(());
+            }
+        }
+    }
+    Err(Error::Contended)
+}
+
+async fn write(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    before: &Stored,
+    old: &Map<String, Value>,
+    patched: Patched,
+    guarded: bool,
+) -> Result<Written, Error> {
+    let stamp = ctx.stamp();
+    let members = (!patched.members.is_empty()).then(|| members::from_delta(&patched.members));
+    let draft = Draft {
+        resource_type,
+        id: before.id,
+        document: patched.document,
+        set_aside: patched.set_aside,
+        before: Some(before),
+    };
+    let content = content(ctx, draft, &stamp).await?;
+    let update = Update {
+        resource_type: &resource_type.name,
+        id: before.id,
+        version: before.own_version,
+        member_changes: guarded.then_some(before.member_changes),
+        before: &Keys::of(old, resource_type),
+        content: &content,
+        members: members.as_ref(),
+    };
+    let written = ctx.store.update(&update, &stamp).await;
+    super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))
+}
+

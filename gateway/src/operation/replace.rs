@@ -1,0 +1,111 @@
+//! PUT: replaces a resource (RFC 7644 §3.5.1).
+
+use std::sync::Arc;
+
+use scimgate_scim::error::ScimError;
+use scimgate_scim::etag::Condition;
+use scimgate_scim::normalise::{Normalised, normalise};
+use scimgate_scim::projection::Projection;
+use scimgate_scim::schema::ResourceType;
+use scimgate_scim::schema::validate::validate;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::document::{Draft, content, parse, parse_set_aside};
+use super::reply::{Reply, show};
+use super::{ATTEMPTS, Context, Error, members};
+use crate::store::key::Keys;
+use crate::store::membership::Members;
+use crate::store::resource::{Along, Stored};
+use crate::store::write::{Update, Written};
+
+/// Replaces a resource by the body and shows it.
+///
+/// # Errors
+/// 404 where there is none, 412 where `If-Match` does not hold, else as for POST.
+pub async fn run(
+    ctx: Context,
+    resource_type: Arc<ResourceType>,
+    id: &str,
+    body: Value,
+    if_match: Option<Condition>,
+    projection: Option<Projection>,
+) -> Result<Reply, Error> {
+    let key = super::get::parse_id(&resource_type, id)?;
+    // A group's members are left alone by a body that does not mention them: who sends a name means the name.
+    let mentions_members = resource_type.detached.is_some_and(|name| mentions(&body, name));
+    let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    validate(&document, &resource_type)?;
+    let change = Change {
+        document,
+        set_aside,
+        members: mentions_members.then(|| members::exactly(&detached)),
+    };
+    let stored = store(ctx.clone(), &resource_type, key, change, if_match.as_ref()).await?;
+    let along = members::along(&resource_type, projection.as_ref());
+    let stored = ctx.store.get(&resource_type.name, key, along).await?.unwrap_or(stored);
+    let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
+    show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
+}
+
+struct Change {
+    document: Map<String, Value>,
+    set_aside: Map<String, Value>,
+    members: Option<Members>,
+}
+
+fn mentions(body: &Value, name: &str) -> bool {
+    body.as_object().is_some_and(|object| object.keys().any(|key| key.eq_ignore_ascii_case(name)))
+}
+
+/// Writes the change on what is there now, again after each lost race; gives what was there before.
+async fn store(
+    mut ctx: Context,
+    resource_type: &ResourceType,
+    id: Uuid,
+    change: Change,
+    if_match: Option<&Condition>,
+) -> Result<Stored, Error> {
+    for _ in 0..ATTEMPTS {
+        let before = ctx.store.get(&resource_type.name, id, Along::default()).await?;
+        let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
+        super::check_match(if_match, &before)?;
+        let old = parse("source", &before.source)?;
+        let same = old == change.document && parse_set_aside(&before)? == change.set_aside;
+        let stamp = ctx.stamp();
+        if same && if_match.is_none() {
+            // Nothing of the document changes, so nothing is written and the version stays.
+            if let Some(members) = &change.members {
+                ctx.store.change_members(id, None, members, &stamp).await?;
+                ctx.gateway.events_waiting.notify_one();
+            }
+            return Ok(before);
+        }
+        let draft = Draft {
+            resource_type,
+            id,
+            document: change.document.clone(),
+            set_aside: change.set_aside.clone(),
+            before: Some(&before),
+        };
+        let content = content(&ctx, draft, &stamp).await?;
+        let update = Update {
+            resource_type: &resource_type.name,
+            id,
+            version: before.own_version,
+            member_changes: if_match.map(|_| before.member_changes),
+            before: &Keys::of(&old, resource_type),
+            content: &content,
+            members: change.members.as_ref(),
+        };
+        let written = ctx.store.update(&update, &stamp).await;
+        match super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))? {
+            Written::Lost => ctx = ctx.refreshed().await?,
+            Written::Done(_) => {
+                ctx.gateway.events_waiting.notify_one();
+                return Ok(before);
+            }
+        }
+    }
+    Err(Error::Contended)
+}

@@ -1,0 +1,101 @@
+//! A tenant's settings as its requests need them: schemas of both documents and the mapping, read once and cached.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use scimgate_scim::leniency::Leniencies;
+use scimgate_scim::schema::Schema;
+use scimgate_scim::schema::registry::Registry;
+
+use super::error::Error;
+use crate::mapping::Chain;
+use crate::store::{self, Store};
+use crate::tenant::TenantId;
+
+/// One tenant's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The tenant's name.
+    pub name: String,
+    /// What the SCIM client may send and reads back.
+    pub registry: Registry,
+    /// What a mapped document may hold: the same, and the directory-only extensions.
+    pub directory: Registry,
+    /// The active mapping.
+    pub chain: Arc<Chain>,
+    /// What is tolerated of the client.
+    pub leniencies: Leniencies,
+}
+
+/// The settings of the tenants at work.
+#[derive(Clone)]
+pub struct SettingsCache {
+    store: Store,
+    cache: Cache<TenantId, Arc<Settings>>,
+}
+
+impl SettingsCache {
+    /// An empty cache over the store. Changes are announced by `forget`; the time to live is the net below that.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        let cache = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(60)).build();
+        Self { store, cache }
+    }
+
+    /// A tenant's settings; concurrent misses read once.
+    ///
+    /// # Errors
+    /// The database is unavailable, or a definition cannot be read.
+    pub async fn get(&self, tenant: TenantId) -> Result<Arc<Settings>, Error> {
+        let loaded = self.cache.try_get_with(tenant, load(&self.store, tenant)).await;
+        loaded.map_err(|shared: Arc<Error>| match &*shared {
+            Error::Store(source) => Error::Store(source.summary()),
+            other => Error::Corrupt(other.to_string()),
+        })
+    }
+
+    /// Drops what is cached of a tenant.
+    pub async fn forget(&self, tenant: TenantId) {
+        self.cache.invalidate(&tenant).await;
+    }
+}
+
+async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
+    let row = store.control().tenant_by_id(tenant).await?;
+    let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
+    let rows = store.tenant(tenant);
+    let (registry, directory) = registries(&rows.schemas().await?)?;
+    let chain = match row.active_mapping {
+        0 => Chain::default(),
+        revision => chain(rows.mapping(revision).await?, revision)?,
+    };
+    let leniencies = if row.client_profile == "strict" { Leniencies::strict() } else { Leniencies::auto() };
+    Ok(Arc::new(Settings { name: row.name, registry, directory, chain: Arc::new(chain), leniencies }))
+}
+
+/// The registries of the two documents, from the tenant's definitions.
+///
+/// # Errors
+/// A definition contradicts another or the core schemas.
+pub fn registries(definitions: &[store::schema::SchemaRow]) -> Result<(Registry, Registry), Error> {
+    let mut registry = Registry::standard();
+    let mut directory = registry.clone();
+    for row in definitions {
+        let definition = serde_json::from_str(&row.definition).map_err(|why| Error::Corrupt(why.to_string()))?;
+        let schema = Schema::from_json(&definition)?;
+        directory = directory.with_extension(&row.resource_type, schema.clone(), false)?;
+        if !row.directory_only {
+            registry = registry.with_extension(&row.resource_type, schema, row.required)?;
+        }
+    }
+    Ok((registry, directory))
+}
+
+fn chain(row: Option<store::mapping::MappingRow>, revision: i32) -> Result<Chain, Error> {
+    let corrupt = |why: String| Error::Corrupt(format!("mapping revision {revision}: {why}"));
+    let row = row.ok_or_else(|| corrupt("it is gone".to_owned()))?;
+    let on_failure = serde_json::from_value(row.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
+    let steps = serde_json::from_str(&row.steps).map_err(|why| corrupt(why.to_string()))?;
+    Ok(Chain { revision, on_failure, steps })
+}

@@ -1,0 +1,88 @@
+//! The state in Postgres. Every tenant-owned call goes through a handle that already carries the tenant; row-level
+//! security is the second wall behind it. This floor knows no HTTP and runs no plugins.
+
+pub(crate) mod connect;
+pub mod credential;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+pub mod error;
+pub mod event;
+pub mod filter_sql;
+pub mod key;
+pub mod lease;
+pub mod list;
+pub mod mapping;
+pub mod membership;
+pub mod migrate;
+pub mod operator_key;
+pub mod plugin;
+pub(crate) mod pool;
+pub mod resource;
+pub mod schema;
+pub mod tenant;
+pub mod write;
+
+pub use connect::{ConnectError, connect};
+pub use error::Error;
+use pool::{Pool, Role, Statement};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use crate::tenant::TenantId;
+
+type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// The database.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+}
+
+/// One tenant's part of the database.
+#[derive(Clone)]
+pub struct TenantStore {
+    pool: Pool,
+    tenant: TenantId,
+}
+
+/// What is looked up before a tenant is known, and what crosses tenants.
+#[derive(Clone)]
+pub struct ControlStore {
+    pool: Pool,
+}
+
+impl Store {
+    /// The tenant's handle. Nothing else reaches a tenant's rows.
+    #[must_use]
+    pub fn tenant(&self, tenant: TenantId) -> TenantStore {
+        TenantStore { pool: self.pool.clone(), tenant }
+    }
+
+    /// The handle for what belongs to no tenant.
+    #[must_use]
+    pub fn control(&self) -> ControlStore {
+        ControlStore { pool: self.pool.clone() }
+    }
+}
+
+impl TenantStore {
+    /// Whose rows these are.
+    #[must_use]
+    pub fn id(&self) -> TenantId {
+        self.tenant
+    }
+
+    async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.pool.query(Role::Tenant(self.tenant), Statement { doing, sql, params }).await
+    }
+
+    async fn batch(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        self.pool.batch(Role::Tenant(self.tenant), statements).await
+    }
+}
+
+impl ControlStore {
+    async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.pool.query(Role::Control, Statement { doing, sql, params }).await
+    }
+}

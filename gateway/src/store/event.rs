@@ -1,0 +1,103 @@
+//! The event feed: numbered after commit by one sequencer, read only by number.
+
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use super::error::Error;
+use super::pool::Statement;
+use super::{ControlStore, TenantStore};
+use crate::tenant::TenantId;
+
+/// One numbered event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Dense: 1, 2, 3 … per tenant.
+    pub seq: i64,
+    /// `user.created`, `membership.added`, …
+    pub kind: String,
+    /// The resource's type.
+    pub resource_type: String,
+    /// The resource.
+    pub resource_id: Uuid,
+    /// The member, for a membership.
+    pub member_id: Option<Uuid>,
+    /// The resource's own version after the change.
+    pub version: Option<i64>,
+    /// The credential that made the request.
+    pub actor: String,
+    /// The request.
+    pub request_id: String,
+    /// When.
+    pub at: SystemTime,
+}
+
+/// Most events that one run numbers, so that a run's time is bounded.
+const RUN: i64 = 1000;
+
+const ENSURE_HEAD: &str =
+    "INSERT INTO event_head (tenant_id, last_seq) VALUES ($1, 0) ON CONFLICT (tenant_id) DO NOTHING";
+
+/// A statement of its own, before the numbering: under read committed the next statement's snapshot is taken after the
+/// lock is held, so two sequencers never number the same event or leave a gap.
+const LOCK_HEAD: &str = "SELECT last_seq FROM event_head WHERE tenant_id = $1 FOR UPDATE";
+
+const NUMBER: &str = "
+WITH head AS (SELECT last_seq FROM event_head WHERE tenant_id = $1),
+todo AS (SELECT id, row_number() OVER (ORDER BY id) AS nth
+  FROM (SELECT id FROM event WHERE tenant_id = $1 AND seq IS NULL ORDER BY id LIMIT $2) waiting),
+numbered AS (UPDATE event e SET seq = head.last_seq + todo.nth FROM todo, head
+  WHERE e.tenant_id = $1 AND e.id = todo.id RETURNING e.seq)
+UPDATE event_head h SET last_seq = h.last_seq + (SELECT count(*) FROM numbered) WHERE h.tenant_id = $1
+RETURNING (SELECT count(*) FROM numbered)";
+
+impl TenantStore {
+    /// Numbers committed events, at most a thousand; tells whether there may be more.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn number_events(&self) -> Result<bool, Error> {
+        let answers = self
+            .batch(&[
+                Statement { doing: "numbering events", sql: ENSURE_HEAD, params: &[&self.tenant.0] },
+                Statement { doing: "numbering events", sql: LOCK_HEAD, params: &[&self.tenant.0] },
+                Statement { doing: "numbering events", sql: NUMBER, params: &[&self.tenant.0, &RUN] },
+            ])
+            .await?;
+        Ok(answers[2].first().is_some_and(|row| row.get::<_, i64>(0) == RUN))
+    }
+
+    /// Events after a number, in order.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn events(&self, after: i64, count: i64) -> Result<Vec<Event>, Error> {
+        let sql = "SELECT seq, type, resource_type, resource_id, member_id, version, actor, request_id, at FROM event \
+                   WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+        let rows = self.query("reading events", sql, &[&self.tenant.0, &after, &count]).await?;
+        let events = rows.iter().map(|row| Event {
+            seq: row.get(0),
+            kind: row.get(1),
+            resource_type: row.get(2),
+            resource_id: row.get(3),
+            member_id: row.get(4),
+            version: row.get(5),
+            actor: row.get(6),
+            request_id: row.get(7),
+            at: row.get(8),
+        });
+        Ok(events.collect())
+    }
+}
+
+impl ControlStore {
+    /// Tenants with events that have no number yet.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn tenants_with_unnumbered_events(&self) -> Result<Vec<TenantId>, Error> {
+        let sql = "SELECT DISTINCT tenant_id FROM event WHERE seq IS NULL LIMIT 1000";
+        let rows = self.query("looking for new events", sql, &[]).await?;
+        Ok(rows.iter().map(|row| TenantId(row.get(0))).collect())
+    }
+}

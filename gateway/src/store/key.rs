@@ -1,0 +1,124 @@
+//! The index keys of a document: what is unique, what is searchable, and the columns taken out of it.
+//!
+//! Keys are folded in Rust by the protocol's one function, never by the database, whose folding changes with its build.
+
+use scimgate_scim::attribute::{Attribute, Uniqueness};
+use scimgate_scim::fold::fold;
+use scimgate_scim::schema::{AttributeRef, ResourceType};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// Longest key in bytes; a longer value keeps its beginning and gains a digest, so that equality still holds.
+const LONGEST: usize = 512;
+
+/// Attributes that are indexed for look-up besides the columns, by canonical name.
+const SEARCHABLE: [&str; 3] = [
+    "emails.value",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+];
+
+/// One index entry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The attribute's canonical name.
+    pub attribute: String,
+    /// The folded value.
+    pub key: String,
+}
+
+/// All that is indexed of one document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// userName, or else displayName, folded.
+    pub name_key: Option<String>,
+    /// Verbatim: externalId is case-exact (RFC 7643 §3.1).
+    pub external_id: Option<String>,
+    /// Whether the resource is active; a type without the attribute always is.
+    pub active: bool,
+    /// What must be unique among the living of the type, sorted.
+    pub unique: Vec<Key>,
+    /// What can be looked up, sorted.
+    pub searchable: Vec<Key>,
+}
+
+impl Keys {
+    /// Reads the keys of a canonical document.
+    #[must_use]
+    pub fn of(document: &Map<String, Value>, resource_type: &ResourceType) -> Self {
+        let text = |name: &str| document.get(name).and_then(Value::as_str);
+        let unique_names = unique_attributes(resource_type);
+        Self {
+            name_key: text("userName").or_else(|| text("displayName")).map(|name| cut(fold(name))),
+            external_id: text("externalId").map(|id| cut(id.to_owned())),
+            active: document.get("active").and_then(Value::as_bool).unwrap_or(true),
+            unique: entries(document, unique_names.iter()),
+            searchable: entries(document, SEARCHABLE.iter().filter_map(|name| resource_type.resolve(name)).collect::<Vec<_>>().iter()),
+        }
+    }
+}
+
+/// Whether an `eq` on this attribute can be looked up in `resource_key`.
+#[must_use]
+pub fn is_searchable(attribute: &AttributeRef) -> bool {
+    SEARCHABLE.contains(&attribute.name().as_str())
+}
+
+/// The key a value is indexed under.
+#[must_use]
+pub fn key_of(attribute: &Attribute, value: &str) -> String {
+    cut(if attribute.case_exact { value.to_owned() } else { fold(value) })
+}
+
+/// The attributes that must be unique among the living of a type.
+#[must_use]
+pub fn unique_names(resource_type: &ResourceType) -> Vec<String> {
+    unique_attributes(resource_type).iter().map(AttributeRef::name).collect()
+}
+
+fn unique_attributes(resource_type: &ResourceType) -> Vec<AttributeRef> {
+    let own = resource_type.schema.attributes.iter().map(|attribute| (None, attribute));
+    let extended = resource_type
+        .extensions
+        .iter()
+        .flat_map(|extension| extension.schema.attributes.iter().map(move |attribute| (Some(extension.schema.clone()), attribute)));
+    own.chain(extended)
+        .filter(|(_, attribute)| attribute.uniqueness != Uniqueness::None && !attribute.is_complex() && attribute.name != "id")
+        .map(|(extension, attribute)| AttributeRef { extension, attribute: attribute.clone(), sub: None })
+        .collect()
+}
+
+fn entries<'a>(document: &Map<String, Value>, attributes: impl Iterator<Item = &'a AttributeRef>) -> Vec<Key> {
+    let mut found = Vec::new();
+    for attribute in attributes {
+        let Some(value) = attribute.value(document) else { continue };
+        let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        for element in elements {
+            let leaf = match &attribute.sub {
+                Some(sub) => element.get(&sub.name),
+                None => Some(element),
+            };
+            if let Some(text) = leaf.and_then(Value::as_str) {
+                found.push(Key { attribute: attribute.name(), key: key_of(attribute.leaf(), text) });
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn cut(mut key: String) -> String {
+    if key.len() <= LONGEST {
+        return key;
+    }
+    let digest = Sha256::digest(key.as_bytes());
+    let mut end = LONGEST - 65;
+    while !key.is_char_boundary(end) {
+        end -= 1;
+    }
+    key.truncate(end);
+    key.push('#');
+    digest.iter().for_each(|byte| key.push_str(&format!("{byte:02x}")));
+    key
+}

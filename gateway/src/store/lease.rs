@@ -1,0 +1,24 @@
+//! Leases: who does a background job. Rows instead of advisory locks, which distributed relatives of Postgres lack.
+
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
+
+use super::ControlStore;
+use super::error::Error;
+
+const TAKE: &str = "
+INSERT INTO lease AS l (name, holder, until) VALUES ($1, $2, $4)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE l.holder = $2 OR l.until < $3
+RETURNING holder";
+
+impl ControlStore {
+    /// Takes or renews a lease; tells whether this holder has it now.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn take_lease(&self, name: &str, holder: Uuid, now: SystemTime, term: Duration) -> Result<bool, Error> {
+        let rows = self.query("taking a lease", TAKE, &[&name, &holder, &now, &(now + term)]).await?;
+        Ok(!rows.is_empty())
+    }
+}

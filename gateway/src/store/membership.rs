@@ -1,0 +1,186 @@
+//! Members of groups: a row each, so that one more costs the same in a group of ten and of a hundred thousand.
+
+use std::collections::HashMap;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::TenantStore;
+use super::error::Error;
+use super::pool::Statement;
+use super::write::{Stamp, slot};
+use crate::tenant::TenantId;
+
+/// A change of a group's members.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    /// Whether those not added go.
+    pub replace_all: bool,
+    /// Values to add: ids, or what may turn out to be one.
+    pub add: Vec<String>,
+    /// Values to remove.
+    pub remove: Vec<String>,
+}
+
+/// One member of a group as stored.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The member's id, or the text of a pending reference.
+    pub value: String,
+    /// The member's type; none while the reference is pending.
+    pub resource_type: Option<String>,
+}
+
+/// What a member change did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberChange {
+    /// Whether the group lives, at the version that was asked for.
+    pub group_found: bool,
+    /// Members that came or went, and references that are pending now.
+    pub changed: i64,
+}
+
+/// The group's row is shared, not bumped: sixteen writers on one group do not queue. The members' rows are shared too,
+/// so that none can be deleted between the look and the insert.
+const CHANGE: &str = "
+WITH g AS (SELECT id FROM resource WHERE tenant_id = $1 AND id = $2 AND resource_type = 'Group' AND deleted_at IS NULL
+  AND ($3::bigint IS NULL OR version = $3) FOR SHARE),
+living AS (SELECT r.id, r.resource_type FROM resource r
+  WHERE r.tenant_id = $1 AND r.id = ANY($4) AND r.deleted_at IS NULL AND EXISTS (SELECT 1 FROM g) ORDER BY r.id FOR SHARE OF r),
+gone AS (DELETE FROM membership m USING g WHERE m.tenant_id = $1 AND m.group_id = g.id
+  AND (m.member_id = ANY($6) OR ($7 AND m.member_id <> ALL($4))) RETURNING m.member_id),
+come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
+  SELECT $1, g.id, living.id, living.resource_type, $9 FROM g, living ON CONFLICT DO NOTHING RETURNING member_id),
+unknown AS (SELECT v.value, v.key FROM g, unnest($5::text[], $10::text[]) v (value, key)
+  WHERE NOT EXISTS (SELECT 1 FROM living WHERE living.id::text = v.key)),
+forgotten AS (DELETE FROM member_ref m USING g WHERE m.tenant_id = $1 AND m.group_id = g.id
+  AND (m.value = ANY($8) OR ($7 AND m.value <> ALL($5))) RETURNING m.value),
+pending AS (INSERT INTO member_ref (tenant_id, group_id, value, key, created_at)
+  SELECT $1, g.id, unknown.value, unknown.key, $9 FROM g, unknown ON CONFLICT DO NOTHING RETURNING value),
+total AS (SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM come) + (SELECT count(*) FROM forgotten)
+  + (SELECT count(*) FROM pending) AS n),
+c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $11, 1, $9 FROM g, total WHERE total.n > 0
+  ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
+  SELECT $1, 'membership.removed', 'Group', $2, member_id, $12, $13, $9 FROM gone
+  UNION ALL SELECT $1, 'membership.added', 'Group', $2, member_id, $12, $13, $9 FROM come)
+SELECT EXISTS (SELECT 1 FROM g) AS found, total.n FROM total";
+
+/// The owned parameters of a member change.
+pub(super) struct MemberStatement<'a> {
+    tenant: Uuid,
+    group: Uuid,
+    version: Option<i64>,
+    add_ids: Vec<Uuid>,
+    add: &'a [String],
+    add_keys: Vec<String>,
+    remove_ids: Vec<Uuid>,
+    remove: &'a [String],
+    replace_all: bool,
+    slot: i16,
+    stamp: &'a Stamp,
+}
+
+impl<'a> MemberStatement<'a> {
+    /// With a version, the change is made only where the group's own version is that one.
+    pub(super) fn new(tenant: TenantId, group: Uuid, version: Option<i64>, members: &'a Members, stamp: &'a Stamp) -> Self {
+        let ids = |values: &[String]| values.iter().filter_map(|value| value.parse().ok()).collect();
+        Self {
+            tenant: tenant.0,
+            group,
+            version,
+            add_ids: ids(&members.add),
+            add: &members.add,
+            add_keys: members.add.iter().map(|value| scimgate_scim::fold::fold(value)).collect(),
+            remove_ids: ids(&members.remove),
+            remove: &members.remove,
+            replace_all: members.replace_all,
+            slot: slot(),
+            stamp,
+        }
+    }
+
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 13] {
+        [
+            &self.tenant, &self.group, &self.version, &self.add_ids, &self.add, &self.remove_ids, &self.replace_all,
+            &self.remove, &self.stamp.at, &self.add_keys, &self.slot, &self.stamp.actor, &self.stamp.request_id,
+        ]
+    }
+
+    pub(super) fn statement<'p>(params: &'p [&'p (dyn ToSql + Sync); 13]) -> Statement<'p> {
+        Statement { doing: "changing members", sql: CHANGE, params }
+    }
+}
+
+const LIST: &str = "
+SELECT m.group_id, m.member_id::text AS value, m.member_type AS type FROM membership m
+WHERE m.tenant_id = $1 AND m.group_id = ANY($2)
+UNION ALL SELECT group_id, value, NULL FROM member_ref WHERE tenant_id = $1 AND group_id = ANY($2) ORDER BY 1, 2";
+
+/// Members whom the product sees, in the order of their ids.
+const LIST_VISIBLE: &str = "
+SELECT m.group_id, m.member_id::text AS value, m.member_type AS type FROM membership m
+JOIN resource r ON r.tenant_id = m.tenant_id AND r.id = m.member_id AND r.mapping_state NOT IN ('excluded', 'never')
+WHERE m.tenant_id = $1 AND m.group_id = ANY($2) ORDER BY 1, 2";
+
+/// The members of several groups.
+pub type MembersByGroup = HashMap<Uuid, Vec<Member>>;
+
+impl TenantStore {
+    /// Changes members and leaves the group's own row alone. With a version given, only where the group has it.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn change_members(
+        &self,
+        group: Uuid,
+        version: Option<i64>,
+        members: &Members,
+        stamp: &Stamp,
+    ) -> Result<MemberChange, Error> {
+        let change = MemberStatement::new(self.tenant, group, version, members, stamp);
+        let params = change.params();
+        let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &group];
+        let lock = Statement {
+            doing: "locking a group",
+            sql: "SELECT 1 FROM resource WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+            params: &lock_params,
+        };
+        let statement = MemberStatement::statement(&params);
+        // "These and no others" must see who is there now, so it waits for those who are adding.
+        let batch = if members.replace_all { vec![lock, statement] } else { vec![statement] };
+        let answers = self.batch(&batch).await?;
+        let row = answers.last().and_then(|rows| rows.first());
+        Ok(row.map_or(MemberChange { group_found: false, changed: 0 }, |row| MemberChange {
+            group_found: row.get(0),
+            changed: row.get(1),
+        }))
+    }
+
+    /// The members of groups, pending references among them.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn members(&self, groups: &[Uuid]) -> Result<MembersByGroup, Error> {
+        let rows = self.query("reading members", LIST, &[&self.tenant.0, &groups]).await?;
+        Ok(by_group(&rows))
+    }
+
+    /// The members of groups that the product sees.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn visible_members(&self, groups: &[Uuid]) -> Result<MembersByGroup, Error> {
+        let rows = self.query("reading members", LIST_VISIBLE, &[&self.tenant.0, &groups]).await?;
+        Ok(by_group(&rows))
+    }
+}
+
+fn by_group(rows: &[Row]) -> MembersByGroup {
+    let mut groups = MembersByGroup::new();
+    for row in rows {
+        groups.entry(row.get(0)).or_default().push(Member { value: row.get(1), resource_type: row.get(2) });
+    }
+    groups
+}

@@ -1,0 +1,62 @@
+//! Uploaded plugins: immutable, found by their digest.
+
+use std::time::SystemTime;
+
+use super::ControlStore;
+use super::error::Error;
+
+/// A plugin without its code.
+#[derive(Clone, Debug)]
+pub struct PluginRow {
+    /// SHA-256 of the uploaded bytes, in hexadecimal.
+    pub digest: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it says of itself, as JSON text.
+    pub manifest: String,
+    /// When it was uploaded first.
+    pub created_at: SystemTime,
+}
+
+impl ControlStore {
+    /// Stores a plugin; uploading the same bytes again changes nothing.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn insert_plugin(&self, plugin: &PluginRow, wasm: &[u8]) -> Result<(), Error> {
+        let sql = "INSERT INTO plugin (digest, name, version, manifest, wasm, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+                   ON CONFLICT (digest) DO NOTHING";
+        let it = plugin;
+        self.query("storing a plugin", sql, &[&it.digest, &it.name, &it.version, &it.manifest, &wasm, &it.created_at])
+            .await?;
+        Ok(())
+    }
+
+    /// Every plugin, by name and age.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn plugins(&self) -> Result<Vec<PluginRow>, Error> {
+        let sql = "SELECT digest, name, version, manifest, created_at FROM plugin ORDER BY name, created_at";
+        let rows = self.query("listing plugins", sql, &[]).await?;
+        let plugins = rows.iter().map(|row| PluginRow {
+            digest: row.get(0),
+            name: row.get(1),
+            version: row.get(2),
+            manifest: row.get(3),
+            created_at: row.get(4),
+        });
+        Ok(plugins.collect())
+    }
+
+    /// A plugin's code.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn plugin_wasm(&self, digest: &str) -> Result<Option<Vec<u8>>, Error> {
+        let rows = self.query("reading a plugin", "SELECT wasm FROM plugin WHERE digest = $1", &[&digest]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+}

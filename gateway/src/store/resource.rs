@@ -1,0 +1,178 @@
+//! One stored resource: its row, and reading it by id.
+
+use std::time::SystemTime;
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::TenantStore;
+use super::error::Error;
+
+/// How the mapped document stands to the source document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MappingState {
+    /// No step changed it: the source is what the product reads, and is not stored twice.
+    Same,
+    /// The chain made the mapped document.
+    Mapped,
+    /// The chain keeps it from the product.
+    Excluded,
+    /// A chain failed and the mapped document is an older one.
+    Stale,
+    /// A chain failed and there never was a mapped document.
+    Never,
+}
+
+impl MappingState {
+    /// The word in the database and in the directory.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Mapped => "mapped",
+            Self::Excluded => "excluded",
+            Self::Stale => "stale",
+            Self::Never => "never",
+        }
+    }
+
+    fn from_word(word: &str) -> Result<Self, Error> {
+        let all = [Self::Same, Self::Mapped, Self::Excluded, Self::Stale, Self::Never];
+        all.into_iter().find(|state| state.word() == word).ok_or_else(|| Error::Corrupt {
+            what: "mapping state",
+            why: format!("\"{word}\" is none"),
+        })
+    }
+
+    /// Whether the product sees the resource.
+    #[must_use]
+    pub fn is_visible(self) -> bool {
+        !matches!(self, Self::Excluded | Self::Never)
+    }
+}
+
+/// A living resource as it is stored.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its id.
+    pub id: Uuid,
+    /// Its type's name.
+    pub resource_type: String,
+    /// The source document's text, without id and meta.
+    pub source: String,
+    /// What no schema knows yet, as text.
+    pub set_aside: Option<String>,
+    /// The mapped document's text, where it differs from the source.
+    pub mapped: Option<String>,
+    /// How the two stand to one another.
+    pub mapping_state: MappingState,
+    /// The row's own version.
+    pub own_version: i64,
+    /// Member changes since the group was made; 0 for other types.
+    pub member_changes: i64,
+    /// When it was made.
+    pub created_at: SystemTime,
+    /// When it, or its membership, changed last.
+    pub modified_at: SystemTime,
+    /// A user's groups.
+    pub groups: Vec<GroupRef>,
+}
+
+/// A group that a resource is a direct member of.
+#[derive(Clone, Debug)]
+pub struct GroupRef {
+    /// The group's id.
+    pub id: Uuid,
+    /// Its displayName.
+    pub display: String,
+}
+
+impl Stored {
+    /// The version that the ETag shows: a group's own plus its member changes.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.own_version + self.member_changes
+    }
+
+    /// The text the product reads; none where it is not to see the resource.
+    #[must_use]
+    pub fn mapped_text(&self) -> Option<&str> {
+        match self.mapping_state {
+            MappingState::Same => Some(&self.source),
+            MappingState::Mapped | MappingState::Stale => self.mapped.as_deref(),
+            MappingState::Excluded | MappingState::Never => None,
+        }
+    }
+
+    pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
+        let group_ids: Option<Vec<Uuid>> = row.get("group_ids");
+        let displays: Option<Vec<Option<String>>> = row.get("group_displays");
+        let groups = group_ids.unwrap_or_default().into_iter().zip(displays.unwrap_or_default());
+        Ok(Self {
+            id: row.get("id"),
+            resource_type: row.get("resource_type"),
+            source: row.get("source"),
+            set_aside: row.get("set_aside"),
+            mapped: row.get("mapped"),
+            mapping_state: MappingState::from_word(row.get("mapping_state"))?,
+            own_version: row.get("version"),
+            member_changes: row.get("member_changes"),
+            created_at: row.get("created_at"),
+            modified_at: row.get("modified_at"),
+            groups: groups.map(|(id, display)| GroupRef { id, display: display.unwrap_or_default() }).collect(),
+        })
+    }
+}
+
+/// What a read takes along besides the row.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Along {
+    /// The groups that the resource is a member of.
+    pub groups: bool,
+}
+
+/// The columns of [`Stored`], for a row called `r` with the tenant in `$1`.
+pub(super) fn columns(along: Along) -> String {
+    // A group's display is read from its document: groups are few beside users, and a copy of the name would have to
+    // be kept right in two places.
+    let groups = if along.groups {
+        "gs.ids AS group_ids, gs.displays AS group_displays"
+    } else {
+        "NULL::uuid[] AS group_ids, NULL::text[] AS group_displays"
+    };
+    format!(
+        "r.id, r.resource_type, r.source, r.set_aside, r.mapped, r.mapping_state, r.version, r.created_at, \
+         coalesce(gc.n, 0)::bigint AS member_changes, greatest(r.modified_at, gc.at) AS modified_at, {groups}"
+    )
+}
+
+/// The joins that [`columns`] needs.
+pub(super) fn joins(along: Along) -> String {
+    let changes = "LEFT JOIN LATERAL (SELECT sum(n) AS n, max(at) AS at FROM group_change c \
+                   WHERE c.tenant_id = $1 AND c.group_id = r.id AND r.resource_type = 'Group') gc ON true";
+    if !along.groups {
+        return changes.to_owned();
+    }
+    format!(
+        "{changes} LEFT JOIN LATERAL (SELECT array_agg(g.id ORDER BY g.id) AS ids, \
+           array_agg(g.source::json ->> 'displayName' ORDER BY g.id) AS displays \
+           FROM membership m JOIN resource g ON g.tenant_id = m.tenant_id AND g.id = m.group_id \
+           WHERE m.tenant_id = $1 AND m.member_id = r.id) gs ON true"
+    )
+}
+
+impl TenantStore {
+    /// Reads a living resource of a type.
+    ///
+    /// # Errors
+    /// The database is unavailable or a row cannot be read.
+    pub async fn get(&self, resource_type: &str, id: Uuid, along: Along) -> Result<Option<Stored>, Error> {
+        let sql = format!(
+            "SELECT {} FROM resource r {} WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL",
+            columns(along),
+            joins(along)
+        );
+        let rows = self.query("reading a resource", &sql, &[&self.tenant.0, &id, &resource_type]).await?;
+        rows.first().map(Stored::from_row).transpose()
+    }
+}

@@ -1,0 +1,130 @@
+//! Tenants: made, listed, suspended and deleted by operators.
+
+use std::time::SystemTime;
+
+use tokio_postgres::Row;
+
+use super::ControlStore;
+use super::error::Error;
+use crate::tenant::TenantId;
+
+/// Whether a tenant may work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It works.
+    Active,
+    /// An operator stopped it: its requests get 403.
+    Suspended,
+    /// It is gone for its clients; its rows await the purge.
+    Deleted,
+}
+
+impl State {
+    /// The word in the database and the admin API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// A tenant's row.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Its name, as in `/t/{tenant}/scim/v2`.
+    pub name: String,
+    /// Whether it may work.
+    pub state: State,
+    /// Which dialect its SCIM client speaks.
+    pub client_profile: String,
+    /// The active mapping revision; 0 for none.
+    pub active_mapping: i32,
+    /// New with every change of its credentials, schemas or mapping.
+    pub config_epoch: i64,
+    /// When it was made.
+    pub created_at: SystemTime,
+}
+
+const COLUMNS: &str = "id, name, state, client_profile, active_mapping, config_epoch, created_at";
+
+impl ControlStore {
+    /// Makes a tenant.
+    ///
+    /// # Errors
+    /// [`Error::Duplicate`] when the name is in use.
+    pub async fn insert_tenant(&self, id: TenantId, name: &str, at: SystemTime) -> Result<Tenant, Error> {
+        let sql = format!("INSERT INTO tenant (id, name, created_at, modified_at) VALUES ($1, $2, $3, $3) RETURNING {COLUMNS}");
+        let rows = self.query("storing a tenant", &sql, &[&id.0, &name, &at]).await?;
+        rows.first().map(tenant).transpose()?.ok_or_else(|| Error::Corrupt { what: "tenant", why: "no row came back".into() })
+    }
+
+    /// Every tenant that is not deleted, by name.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM tenant WHERE state <> 'deleted' ORDER BY name");
+        self.query("listing tenants", &sql, &[]).await?.iter().map(tenant).collect()
+    }
+
+    /// The tenant of a name, unless it is deleted.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn find_tenant(&self, name: &str) -> Result<Option<Tenant>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM tenant WHERE name = $1 AND state <> 'deleted'");
+        self.query("looking up a tenant", &sql, &[&name]).await?.first().map(tenant).transpose()
+    }
+
+    /// The tenant of an id, unless it is deleted.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn tenant_by_id(&self, id: TenantId) -> Result<Option<Tenant>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM tenant WHERE id = $1 AND state <> 'deleted'");
+        self.query("looking up a tenant", &sql, &[&id.0]).await?.first().map(tenant).transpose()
+    }
+
+    /// Sets a tenant's state. A deleted one gives its name free.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn set_tenant_state(&self, id: TenantId, state: State, at: SystemTime) -> Result<bool, Error> {
+        let sql = "UPDATE tenant SET state = $2, modified_at = $3, config_epoch = nextval('config_epoch'), \
+                   name = CASE WHEN $2 = 'deleted' THEN 'd' || left(replace(id::text, '-', ''), 32) ELSE name END \
+                   WHERE id = $1 AND state <> 'deleted' RETURNING 1";
+        Ok(!self.query("setting a tenant's state", sql, &[&id.0, &state.word(), &at]).await?.is_empty())
+    }
+
+    /// Tenants whose configuration changed after an epoch. Epochs are taken before commit, so ask with an overlap.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn config_epochs_after(&self, epoch: i64) -> Result<Vec<(TenantId, i64)>, Error> {
+        let sql = "SELECT id, config_epoch FROM tenant WHERE config_epoch > $1 ORDER BY config_epoch";
+        let rows = self.query("looking for changed settings", sql, &[&epoch]).await?;
+        Ok(rows.iter().map(|row| (TenantId(row.get(0)), row.get(1))).collect())
+    }
+}
+
+fn tenant(row: &Row) -> Result<Tenant, Error> {
+    let word: &str = row.get(2);
+    let all = [State::Active, State::Suspended, State::Deleted];
+    Ok(Tenant {
+        id: TenantId(row.get(0)),
+        name: row.get(1),
+        state: all
+            .into_iter()
+            .find(|state| state.word() == word)
+            .ok_or_else(|| Error::Corrupt { what: "tenant", why: format!("\"{word}\" is no state") })?,
+        client_profile: row.get(3),
+        active_mapping: row.get(4),
+        config_epoch: row.get(5),
+        created_at: row.get(6),
+    })
+}

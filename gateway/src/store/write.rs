@@ -1,0 +1,283 @@
+//! Writing resources: each write is one statement in which keys, counter and events all hang on the row that was
+//! written, so nothing is kept where the row's version, or the tenant's active mapping, is no longer what was read.
+
+use std::time::SystemTime;
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::error::Error;
+use super::key::{Key, Keys};
+use super::membership::{MemberStatement, Members};
+use super::pool::Statement;
+use super::resource::MappingState;
+use super::TenantStore;
+
+/// Who writes, and when.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// When.
+    pub at: SystemTime,
+    /// The credential's id, as text.
+    pub actor: String,
+    /// The request's id.
+    pub request_id: String,
+}
+
+/// What is stored of a resource besides its identity.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The source document's text.
+    pub source: String,
+    /// What no schema knows yet.
+    pub set_aside: Option<String>,
+    /// The mapped document's text, where it differs.
+    pub mapped: Option<String>,
+    /// How the two stand.
+    pub mapping_state: MappingState,
+    /// The mapping revision the chain had; 0 for none. The write is refused when another became active meanwhile.
+    pub mapping_revision: i32,
+    /// The index keys of the source document.
+    pub keys: Keys,
+    /// What happened, for the product; none where it does not see the change.
+    pub event: Option<&'static str>,
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Done; the row's own version now.
+    Done(i64),
+    /// The row or the mapping changed since it was read: read again.
+    Lost,
+}
+
+/// Rows that count resources and member changes are spread over so many, so that writers do not queue for one.
+pub(super) const SLOTS: u8 = 16;
+
+const INSERT: &str = "
+WITH w AS (
+  INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, set_aside, mapped,
+    mapping_state, mapping_revision, version, created_at, modified_at)
+  SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12 FROM tenant t
+  WHERE t.id = $1 AND t.active_mapping = $11
+  RETURNING tenant_id, id, version),
+u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
+  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($13::text[], $14::text[]) k (attribute, key)),
+s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
+  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($15::text[], $16::text[]) k (attribute, key)),
+c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $17, 1 FROM w
+  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + 1),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
+  SELECT w.tenant_id, $18, $3, w.id, w.version, $19, $20, $12 FROM w WHERE $18::text IS NOT NULL)
+SELECT version FROM w";
+
+const UPDATE: &str = "
+WITH w AS (
+  UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
+    mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12
+  WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $21 AND r.deleted_at IS NULL
+    AND (SELECT t.active_mapping FROM tenant t WHERE t.id = $1) = $11
+    AND ($22::bigint IS NULL OR $22 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
+  RETURNING r.tenant_id, r.id, r.version),
+ud AS (DELETE FROM unique_key k USING w, unnest($17::text[], $18::text[]) gone (attribute, key)
+  WHERE k.tenant_id = $1 AND k.resource_type = $3 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
+u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
+  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($13::text[], $14::text[]) k (attribute, key)),
+sd AS (DELETE FROM resource_key k USING w, unnest($19::text[], $20::text[]) gone (attribute, key)
+  WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
+s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
+  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($15::text[], $16::text[]) k (attribute, key)),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
+  SELECT w.tenant_id, $23, $3, w.id, w.version, $24, $25, $12 FROM w WHERE $23::text IS NOT NULL)
+SELECT version FROM w";
+
+/// A group's row is locked before the statement that looks at its member changes takes its snapshot: member changes
+/// share the lock, so none can commit between the look and the write.
+const LOCK: &str = "SELECT 1 FROM resource WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE";
+
+const TOMBSTONE: &str = "
+WITH w AS (
+  UPDATE resource r SET deleted_at = $4, version = r.version + 1, modified_at = $4
+  WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL AND ($5::bigint IS NULL OR r.version = $5)
+    AND ($6::bigint IS NULL OR $6 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
+  RETURNING r.tenant_id, r.id, r.version, r.mapping_state),
+u AS (DELETE FROM unique_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id),
+s AS (DELETE FROM resource_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id),
+c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $7, -1 FROM w
+  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n - 1),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
+  SELECT w.tenant_id, $8, $3, w.id, w.version, $9, $10, $4 FROM w WHERE w.mapping_state NOT IN ('excluded', 'never'))
+SELECT version FROM w";
+
+/// Runs after the tombstone is set, with a snapshot of its own: a member added meanwhile is seen and dropped.
+const DROP_MEMBERSHIPS: &str = "
+WITH w AS (SELECT id FROM resource WHERE tenant_id = $1 AND id = $2 AND deleted_at = $3),
+own AS (DELETE FROM membership m USING w WHERE m.tenant_id = $1 AND m.group_id = w.id),
+refs AS (DELETE FROM member_ref m USING w WHERE m.tenant_id = $1 AND m.group_id = w.id),
+left_behind AS (DELETE FROM membership m USING w WHERE m.tenant_id = $1 AND m.member_id = w.id AND m.group_id <> w.id
+  RETURNING m.group_id),
+c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
+  SELECT $1, group_id, $4, 1, $3 FROM left_behind ORDER BY group_id
+  ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at))
+SELECT count(*) FROM left_behind";
+
+/// A pending reference that means the new resource becomes a membership.
+const RESOLVE: &str = "
+WITH found AS (DELETE FROM member_ref m USING resource r
+  WHERE m.tenant_id = $1 AND m.key = ANY($3) AND r.tenant_id = $1 AND r.id = $2 AND r.version = 1 AND r.deleted_at IS NULL
+  RETURNING m.group_id, r.resource_type),
+come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
+  SELECT DISTINCT $1::uuid, group_id, $2::uuid, resource_type, $4::timestamptz FROM found ON CONFLICT DO NOTHING RETURNING group_id),
+c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
+  SELECT $1, group_id, $5, 1, $4 FROM come ORDER BY group_id
+  ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
+  SELECT $1, 'membership.added', 'Group', group_id, $2, $6, $7, $4 FROM come)
+SELECT count(*) FROM come";
+
+impl TenantStore {
+    /// Inserts a resource, with its first members where it is a group. Gives the number of groups that were waiting for
+    /// it, too, and have it as a member now.
+    ///
+    /// # Errors
+    /// [`Error::Duplicate`] when a unique value is in use.
+    pub async fn insert(
+        &self,
+        resource_type: &str,
+        id: Uuid,
+        content: &Content,
+        members: Option<&Members>,
+        stamp: &Stamp,
+    ) -> Result<(Written, i64), Error> {
+        let keys = &content.keys;
+        let (unique, searchable) = (columns(&keys.unique), columns(&keys.searchable));
+        let (slot, state) = (slot(), content.mapping_state.word());
+        let params: [&(dyn ToSql + Sync); 20] = [
+            &self.tenant.0, &id, &resource_type, &keys.name_key, &keys.external_id, &keys.active, &content.source,
+            &content.set_aside, &content.mapped, &state, &content.mapping_revision, &stamp.at, &unique.0, &unique.1,
+            &searchable.0, &searchable.1, &slot, &content.event, &stamp.actor, &stamp.request_id,
+        ];
+        let insert = Statement { doing: "storing a resource", sql: INSERT, params: &params };
+        let names = reference_keys(id, keys);
+        let resolve_params: [&(dyn ToSql + Sync); 7] =
+            [&self.tenant.0, &id, &names, &stamp.at, &slot, &stamp.actor, &stamp.request_id];
+        let resolve = Statement { doing: "resolving member references", sql: RESOLVE, params: &resolve_params };
+        let first_members = members.map(|members| MemberStatement::new(self.tenant, id, Some(1), members, stamp));
+        let mut batch = vec![insert, resolve];
+        let member_params = first_members.as_ref().map(MemberStatement::params);
+        if let Some(params) = &member_params {
+            batch.push(MemberStatement::statement(params));
+        }
+        let answers = self.batch(&batch).await?;
+        Ok((written(&answers[0])?, answers[1].first().map_or(0, |row| row.get(0))))
+    }
+
+    /// Replaces what is stored of a resource whose own version is still `version`, and changes its members with it.
+    /// With `member_changes` given, a group's members must not have changed either.
+    ///
+    /// # Errors
+    /// [`Error::Duplicate`] when a unique value is in use.
+    pub async fn update(&self, update: &Update<'_>, stamp: &Stamp) -> Result<Written, Error> {
+        let (content, keys) = (update.content, &update.content.keys);
+        let (added, removed) = difference(&update.before.unique, &keys.unique);
+        let (found, lost) = difference(&update.before.searchable, &keys.searchable);
+        let state = content.mapping_state.word();
+        let params: [&(dyn ToSql + Sync); 25] = [
+            &self.tenant.0, &update.id, &update.resource_type, &keys.name_key, &keys.external_id, &keys.active,
+            &content.source, &content.set_aside, &content.mapped, &state, &content.mapping_revision, &stamp.at,
+            &added.0, &added.1, &found.0, &found.1, &removed.0, &removed.1, &lost.0, &lost.1, &update.version,
+            &update.member_changes, &content.event, &stamp.actor, &stamp.request_id,
+        ];
+        let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &update.id];
+        let mut batch = Vec::with_capacity(3);
+        if update.member_changes.is_some() {
+            batch.push(Statement { doing: "locking a group", sql: LOCK, params: &lock_params });
+        }
+        let at = batch.len();
+        batch.push(Statement { doing: "storing a resource", sql: UPDATE, params: &params });
+        let next = Some(update.version + 1);
+        let members = update.members.map(|members| MemberStatement::new(self.tenant, update.id, next, members, stamp));
+        let member_params = members.as_ref().map(MemberStatement::params);
+        if let Some(params) = &member_params {
+            batch.push(MemberStatement::statement(params));
+        }
+        written(&self.batch(&batch).await?[at])
+    }
+
+    /// Deletes a resource: the row stays as a tombstone, and everything that finds it goes. With a version given,
+    /// only when it still has that one.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn delete(
+        &self,
+        resource_type: &str,
+        id: Uuid,
+        expected: Option<(i64, i64)>,
+        stamp: &Stamp,
+    ) -> Result<Written, Error> {
+        let (slot, event) = (slot(), format!("{}.deleted", resource_type.to_lowercase()));
+        let (version, changes) = (expected.map(|it| it.0), expected.map(|it| it.1));
+        let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &id];
+        let params: [&(dyn ToSql + Sync); 10] = [
+            &self.tenant.0, &id, &resource_type, &stamp.at, &version, &changes, &slot, &event, &stamp.actor, &stamp.request_id,
+        ];
+        let drop_params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &id, &stamp.at, &slot];
+        let answers = self
+            .batch(&[
+                Statement { doing: "locking a resource", sql: LOCK, params: &lock_params },
+                Statement { doing: "deleting a resource", sql: TOMBSTONE, params: &params },
+                Statement { doing: "dropping memberships", sql: DROP_MEMBERSHIPS, params: &drop_params },
+            ])
+            .await?;
+        written(&answers[1])
+    }
+}
+
+/// An update and what it was computed from.
+pub struct Update<'a> {
+    /// The resource's type.
+    pub resource_type: &'a str,
+    /// Its id.
+    pub id: Uuid,
+    /// The own version that was read.
+    pub version: i64,
+    /// The member changes that were read, where they must not have moved on.
+    pub member_changes: Option<i64>,
+    /// The keys of the document that was read.
+    pub before: &'a Keys,
+    /// What to store.
+    pub content: &'a Content,
+    /// Member changes to make in the same transaction.
+    pub members: Option<&'a Members>,
+}
+
+fn written(rows: &[tokio_postgres::Row]) -> Result<Written, Error> {
+    Ok(rows.first().map_or(Written::Lost, |row| Written::Done(row.get(0))))
+}
+
+/// By what a pending member reference may mean this resource.
+fn reference_keys(id: Uuid, keys: &Keys) -> Vec<String> {
+    let external = keys.external_id.as_deref().map(scimgate_scim::fold::fold);
+    [Some(id.to_string()), keys.name_key.clone(), external].into_iter().flatten().collect()
+}
+
+type Columns<'a> = (Vec<&'a str>, Vec<&'a str>);
+
+fn columns(keys: &[Key]) -> Columns<'_> {
+    keys.iter().map(|key| (key.attribute.as_str(), key.key.as_str())).unzip()
+}
+
+/// What comes and what goes; what stays is left alone, so a unique index never meets a key that is also deleted.
+fn difference<'a>(before: &'a [Key], after: &'a [Key]) -> (Columns<'a>, Columns<'a>) {
+    let pick = |from: &'a [Key], but: &[Key]| {
+        from.iter().filter(|key| !but.contains(key)).map(|key| (key.attribute.as_str(), key.key.as_str())).unzip()
+    };
+    (pick(after, before), pick(before, after))
+}
+
+/// A counter row at random.
+pub(super) fn slot() -> i16 {
+    i16::from(rand::random::<u8>() % SLOTS)
+}

@@ -1,0 +1,4 @@
+//! What runs in the background: bounded runs, on leases where one replica alone may work.
+
+pub mod change_poll;
+pub mod sequencer;

@@ -1,0 +1,38 @@
+//! Looks for settings and credentials that another replica changed, so that a revoked token stops working everywhere
+//! within about a second.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::operation::Gateway;
+use crate::tenant::TenantId;
+
+const REST: Duration = Duration::from_millis(700);
+/// Epochs are taken before commit, so a late one may be smaller than what was seen.
+const OVERLAP: i64 = 200;
+
+/// Runs until told to stop.
+pub async fn run(gateway: Gateway, stop: CancellationToken) {
+    let mut seen: HashMap<TenantId, i64> = HashMap::new();
+    let mut newest = 0;
+    loop {
+        match gateway.store.control().config_epochs_after(newest - OVERLAP).await {
+            Ok(changed) => {
+                for (tenant, epoch) in changed {
+                    newest = newest.max(epoch);
+                    if seen.insert(tenant, epoch) != Some(epoch) {
+                        gateway.auth.forget(tenant);
+                        gateway.settings.forget(tenant).await;
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "changed settings cannot be looked for"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(REST) => {}
+        }
+    }
+}

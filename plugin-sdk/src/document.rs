@@ -1,0 +1,116 @@
+//! The document of a call, read and written by SCIM attribute paths with Rust values. The host keeps the document;
+//! what a plugin does not ask for is never copied into it.
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{Error, PathError};
+
+/// What a document can do, as the WIT has it: values are JSON text. Implemented by the host's document and by
+/// [`test::Resource`](crate::test::Resource).
+#[doc(hidden)]
+pub trait Paths {
+    fn get(&self, path: &str) -> Result<Vec<String>, PathError>;
+    fn set(&self, path: &str, value: &str) -> Result<u32, PathError>;
+    fn append(&self, path: &str, value: &str) -> Result<(), PathError>;
+    fn remove(&self, path: &str) -> Result<u32, PathError>;
+    fn to_json(&self) -> String;
+    fn replace(&self, json: &str) -> Result<(), PathError>;
+}
+
+/// The document of this call.
+///
+/// Paths are SCIM attribute paths: `userName`, `name.givenName`, `emails[type eq "work"].value`,
+/// `urn:example:product:2.0:User:badgeNumber`.
+pub struct Document<'a>(&'a dyn Paths);
+
+impl<'a> Document<'a> {
+    #[doc(hidden)]
+    pub fn new(paths: &'a dyn Paths) -> Self {
+        Self(paths)
+    }
+
+    /// Every match. `emails` matches once, the whole array; `emails.value` once for each element.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
+        let mut values = Vec::new();
+        for text in self.0.get(path)? {
+            values.push(serde_json::from_str(&text)?);
+        }
+        Ok(values)
+    }
+
+    /// The first match, or none.
+    pub fn get_first<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
+        match self.0.get(path)?.first() {
+            Some(text) => Ok(Some(serde_json::from_str(text)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The first match where it is a string, or none.
+    pub fn get_str(&self, path: &str) -> Result<Option<String>, Error> {
+        Ok(self.get_first::<Value>(path)?.and_then(|value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }))
+    }
+
+    /// Whether the path matches anything.
+    pub fn has(&self, path: &str) -> Result<bool, Error> {
+        Ok(!self.0.get(path)?.is_empty())
+    }
+
+    /// Sets every match, creates what the path names where there is none; says how many places were set.
+    pub fn set(&self, path: &str, value: impl Serialize) -> Result<u32, Error> {
+        Ok(self.0.set(path, &serde_json::to_string(&value)?)?)
+    }
+
+    /// Adds one element to a multi-valued attribute.
+    pub fn append(&self, path: &str, value: impl Serialize) -> Result<(), Error> {
+        Ok(self.0.append(path, &serde_json::to_string(&value)?)?)
+    }
+
+    /// Removes every match and says how many there were.
+    pub fn remove(&self, path: &str) -> Result<u32, Error> {
+        Ok(self.0.remove(path)?)
+    }
+
+    /// Reads one attribute, lets `change` edit it, and writes it back if that made a difference. Says whether it did.
+    /// For a multi-valued attribute the value is the whole array.
+    pub fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) -> Result<bool, Error> {
+        let Some(mut value) = self.get_first::<Value>(path)? else {
+            return Ok(false);
+        };
+        let before = value.clone();
+        change(&mut value);
+        if value == before {
+            return Ok(false);
+        }
+        self.set(path, value)?;
+        Ok(true)
+    }
+
+    /// Moves what is at one path to another; says whether there was anything.
+    pub fn rename(&self, from: &str, to: &str) -> Result<bool, Error> {
+        let found = self.0.get(from)?;
+        match found.as_slice() {
+            [] => Ok(false),
+            [text] => {
+                self.0.set(to, text)?;
+                self.0.remove(from)?;
+                Ok(true)
+            }
+            _ => Err(Error::Other(format!("{from} matches {} places: only one can be moved to {to}", found.len()))),
+        }
+    }
+
+    /// The whole document, for the plugin that needs most of it; single attributes are cheaper by path.
+    pub fn to_value(&self) -> Result<Value, Error> {
+        Ok(serde_json::from_str(&self.0.to_json())?)
+    }
+
+    /// Replaces the whole document; `id`, `meta` and `schemas` stay the host's.
+    pub fn replace(&self, value: &Value) -> Result<(), Error> {
+        Ok(self.0.replace(&value.to_string())?)
+    }
+}

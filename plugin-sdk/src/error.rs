@@ -1,0 +1,76 @@
+//! Why a plugin cannot go on. `?` turns path errors, JSON errors and plain sentences into [`Error`].
+
+use std::fmt;
+
+/// Why a path could not be read or written; the text is a sentence about this path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// Not a SCIM attribute path.
+    Malformed(String),
+    /// No schema of this tenant has such an attribute.
+    Unknown(String),
+    /// The attribute is the host's (`id`, `meta`, `schemas`).
+    ReadOnly(String),
+    /// Not a value of the attribute's type.
+    WrongValue(String),
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) | Self::Unknown(why) | Self::ReadOnly(why) | Self::WrongValue(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for PathError {}
+
+/// The plugin could not do its work; shown to the administrator as a sentence.
+#[derive(Debug)]
+pub enum Error {
+    /// A path could not be read or written.
+    Path(PathError),
+    /// A value of the document is not what the plugin took it for.
+    Value(serde_json::Error),
+    /// The configuration is not what the plugin expects.
+    Config(serde_json::Error),
+    /// Anything else, in the plugin's own words.
+    Other(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(error) => error.fmt(f),
+            Self::Value(error) => write!(f, "a value has an unexpected shape: {error}"),
+            Self::Config(error) => write!(f, "the configuration does not fit this plugin: {error}"),
+            Self::Other(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<PathError> for Error {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Value(error)
+    }
+}
+
+impl From<String> for Error {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
+}
+
+impl From<&str> for Error {
+    fn from(why: &str) -> Self {
+        Self::Other(why.to_owned())
+    }
+}

@@ -1,0 +1,61 @@
+//! What an administrator may configure.
+
+use std::collections::BTreeMap;
+
+use scimgate_plugin_sdk::serde_json::{Value, json};
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) lower_case_mail: bool,
+    pub(crate) build_display_name: bool,
+    /// Source path to target path; what is lifted is gone from its source.
+    pub(crate) lift: BTreeMap<String, String>,
+    pub(crate) exclude_where: Option<Rule>,
+    pub(crate) reject_where: Option<Rule>,
+}
+
+/// Holds where any value at `path` equals the given one; strings compare whatever their case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    pub(crate) path: String,
+    pub(crate) equals: Value,
+}
+
+pub(crate) fn schema() -> Value {
+    let rule = |title: &str| {
+        json!({
+            "title": title,
+            "type": "object",
+            "properties": {
+                "path": { "type": "string", "minLength": 1 },
+                "equals": { "type": ["string", "boolean", "number"] }
+            },
+            "required": ["path", "equals"],
+            "additionalProperties": false
+        })
+    };
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "lowerCaseMail": { "title": "Mail addresses in lower case", "type": "boolean", "default": false },
+            "buildDisplayName": {
+                "title": "displayName from givenName and familyName where it is missing",
+                "type": "boolean",
+                "default": false
+            },
+            "lift": {
+                "title": "Attributes to move: source path to target path",
+                "type": "object",
+                "propertyNames": { "minLength": 1 },
+                "additionalProperties": { "type": "string", "minLength": 1 }
+            },
+            "excludeWhere": rule("Whom to leave out of the directory"),
+            "rejectWhere": rule("Whom to refuse")
+        },
+        "additionalProperties": false
+    })
+}

@@ -1,0 +1,98 @@
+//! Plain `cargo test`, no WASM: one sentence a test.
+
+use scimgate_plugin_sdk::{
+    Mapping, Outcome,
+    serde_json::{Value, json},
+    test,
+};
+
+use crate::Tutorial;
+
+#[track_caller]
+fn check(config: &Value, before: Value, after: &Value) {
+    let ran = test::run::<Tutorial>(config, before);
+    assert_eq!(ran.outcome.unwrap(), Outcome::Mapped);
+    assert_eq!(ran.document, *after);
+}
+
+#[track_caller]
+fn decides(config: &Value, document: Value) -> Outcome {
+    test::run::<Tutorial>(config, document).outcome.unwrap()
+}
+
+#[test]
+fn changes_nothing_without_configuration() {
+    let user = json!({ "userName": "ada", "emails": [{ "value": "Ada@Example.COM" }], "name": { "givenName": "Ada" } });
+    check(&json!({}), user.clone(), &user);
+}
+
+#[test]
+fn writes_mail_addresses_in_lower_case_and_leaves_the_rest_of_them_alone() {
+    check(
+        &json!({ "lowerCaseMail": true }),
+        json!({ "userName": "Ada", "emails": [{ "value": "Ada@Example.COM", "type": "Work" }, { "display": "X" }] }),
+        &json!({ "userName": "Ada", "emails": [{ "value": "ada@example.com", "type": "Work" }, { "display": "X" }] }),
+    );
+    check(&json!({ "lowerCaseMail": true }), json!({ "displayName": "Staff" }), &json!({ "displayName": "Staff" }));
+}
+
+#[test]
+fn builds_a_display_name_only_where_there_is_none() {
+    let config = json!({ "buildDisplayName": true });
+    let name = json!({ "givenName": "Ada", "familyName": "Lovelace" });
+    check(&config, json!({ "name": name }), &json!({ "name": name, "displayName": "Ada Lovelace" }));
+    check(
+        &config,
+        json!({ "name": name, "displayName": "Countess" }),
+        &json!({ "name": name, "displayName": "Countess" }),
+    );
+    check(
+        &config,
+        json!({ "name": { "familyName": "Lovelace" } }),
+        &json!({ "name": { "familyName": "Lovelace" }, "displayName": "Lovelace" }),
+    );
+    check(&config, json!({ "userName": "ada" }), &json!({ "userName": "ada" }));
+}
+
+#[test]
+fn lifts_custom_attributes_to_named_ones() {
+    check(
+        &json!({ "lift": {
+            "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute1": "urn:example:product:2.0:User:badgeNumber",
+            "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute9": "urn:example:product:2.0:User:floor",
+        } }),
+        json!({ "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": { "customAttribute1": "B-7", "customAttribute2": "x" } }),
+        &json!({
+            "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": { "customAttribute2": "x" },
+            "urn:example:product:2.0:User": { "badgeNumber": "B-7" },
+        }),
+    );
+}
+
+#[test]
+fn leaves_out_whom_the_rule_names() {
+    let config = json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } });
+    assert_eq!(decides(&config, json!({ "userType": "contractor" })), Outcome::excluded("userType is \"Contractor\"."));
+    assert_eq!(decides(&config, json!({ "userType": "Employee" })), Outcome::Mapped);
+    assert_eq!(decides(&config, json!({})), Outcome::Mapped);
+}
+
+#[test]
+fn refuses_whom_the_rule_names() {
+    let config = json!({ "rejectWhere": { "path": "active", "equals": false } });
+    assert_eq!(decides(&config, json!({ "active": false })), Outcome::rejected("active must not be false."));
+    assert_eq!(decides(&config, json!({ "active": true })), Outcome::Mapped);
+}
+
+#[test]
+fn says_what_is_wrong_with_a_configuration() {
+    let error = test::run::<Tutorial>(&json!({ "lowercase": true }), json!({})).outcome.unwrap_err();
+    assert!(error.to_string().starts_with("the configuration does not fit this plugin: unknown field `lowercase`"));
+}
+
+#[test]
+fn describes_itself() {
+    let manifest = Tutorial::describe();
+    assert_eq!(manifest.resource_types, ["User", "Group"]);
+    assert_eq!(manifest.config_schema["properties"]["lift"]["type"], "object");
+}
