@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wasmtime::{
     component::Component as Compiled,
-    wasmparser::{Encoding, Parser, Payload},
+    wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds},
 };
 use wit_component::ComponentEncoder;
 
@@ -17,8 +17,7 @@ use crate::{
 };
 
 /// All that a plugin may import, as components and as core modules name it.
-const ALLOWED: [&str; 5] =
-    ["scimgate:mapping/types@0.1.0", "scimgate:mapping/documents@0.1.0", "log", "$root", "[export]$root"];
+const ALLOWED: [&str; 4] = ["scimgate:mapping/types@0.1.0", "scimgate:mapping/documents@0.1.0", "log", "$root"];
 
 const NAME_LENGTH: usize = 100;
 
@@ -158,29 +157,37 @@ fn wrap(module: &[u8]) -> Result<Vec<u8>, Error> {
         .map_err(|error| not_a_plugin(&error.root_cause()))
 }
 
-/// Checked before anything is compiled: the first import that is not on the list is named.
+/// Checked before anything is compiled: the first import that is not on the list is named. What the modules inside of
+/// a component import, the component itself must provide or import, so only the outermost imports count.
 fn check_imports(bytes: &[u8]) -> Result<Encoding, Error> {
-    let mut found = None;
+    let mut outermost = None;
+    let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| not_a_plugin(&error))? {
-            Payload::Version { encoding, .. } if found.is_none() => found = Some(encoding),
-            // What the modules inside of a component import, the component itself must provide or import.
-            Payload::ImportSection(section) if found == Some(Encoding::Module) => {
+            Payload::Version { encoding, .. } => {
+                outermost.get_or_insert(encoding);
+                depth += 1;
+            }
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ImportSection(section) if depth == 1 => {
                 for import in section.into_imports() {
                     let import = import.map_err(|error| not_a_plugin(&error))?;
                     allow(import.module, import.name)?;
                 }
             }
-            Payload::ComponentImportSection(section) => {
+            Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
                     let import = import.map_err(|error| not_a_plugin(&error))?;
-                    allow(import.name.name, "")?;
+                    // A name for a type that is known anyway brings nothing in.
+                    if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                        allow(import.name.name, "")?;
+                    }
                 }
             }
             _ => {}
         }
     }
-    found.ok_or_else(|| not_a_plugin(&"it is empty"))
+    outermost.ok_or_else(|| not_a_plugin(&"it is empty"))
 }
 
 fn allow(module: &str, name: &str) -> Result<(), Error> {

@@ -57,6 +57,7 @@ impl From<PathError> for types::PathError {
 }
 
 /// What a plugin holds in place of the document. There is one document a call, so it carries nothing.
+#[allow(unreachable_pub, reason = "the generated bindings hand it on as pub")]
 pub struct Handle;
 
 /// A value longer than this is weighed by the places it goes to before it is written.

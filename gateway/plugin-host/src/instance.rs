@@ -8,7 +8,6 @@ use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, component::Resour
 use crate::{
     Component, Document, Failure, FailureKind, Host, Limits,
     bindings::{Mapping, MappingPre, types},
-    document::Handle,
     limits::Meter,
 };
 

@@ -78,19 +78,19 @@ pub fn list_response<R: AsRef<str>>(resources: impl IntoIterator<Item = R>, tota
         body.push_str(resource.as_ref());
         items += 1;
     }
-    body.push_str(&format!("],\"startIndex\":{start_index},\"itemsPerPage\":{items}}}"));
-    body
+    body + &format!("],\"startIndex\":{start_index},\"itemsPerPage\":{items}}}")
 }
 
 /// The body of a list that is always sent whole, such as that of the schemas.
 #[must_use]
 pub fn list_response_tree(resources: Vec<Value>) -> Value {
+    let total = resources.len();
     json!({
         "schemas": [LIST_SCHEMA],
-        "totalResults": resources.len(),
+        "totalResults": total,
         "startIndex": 1,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
+        "itemsPerPage": total,
+        "Resources": Value::Array(resources),
     })
 }
 

@@ -288,4 +288,6 @@ fn is_dropped(attribute: &Attribute) -> bool {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;

@@ -2,13 +2,15 @@
 //! A request is parsed into steps once and the steps are applied in order to a document; the result is a new
 //! document or an error, so a request is done wholly or not at all.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
 use crate::filter::ElementFilter;
 use crate::leniency::{Leniencies, Warnings};
 use crate::member::Member;
-use crate::schema::{AttributeRef, ResourceType};
+use crate::schema::{AttributeRef, ResourceType, Schema};
 
 pub use members::MemberDelta;
 
@@ -40,7 +42,7 @@ impl Patch {
     /// `invalidPath` and `invalidFilter` for a path, `noTarget` for a removal without one, `mutability` for a readOnly
     /// attribute, `invalidValue` for a value that is missing.
     pub fn parse(body: Value, rt: &ResourceType, leniencies: &Leniencies) -> Result<Self, ScimError> {
-        parse::patch(body, rt, leniencies)
+        parse::patch(body, rt, *leniencies)
     }
 
     /// Whether the document need not be read: all that is asked for is about the detached values. Not so for a
@@ -62,7 +64,7 @@ impl Patch {
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
-        apply::patch(self, document, set_aside, rt, leniencies)
+        apply::patch(self, document, set_aside, rt, *leniencies)
     }
 }
 
@@ -102,8 +104,8 @@ struct Target {
 enum Step {
     /// A change of an attribute of the document.
     Attribute { verb: Verb, target: Target, value: Option<Value> },
-    /// The removal of all data of an extension, which is named by its URN.
-    ExtensionRemoved(String),
+    /// The removal of all data of an extension.
+    ExtensionRemoved(Arc<Schema>),
     /// A change of an attribute that no schema defines, under the name the client wrote; `None` takes it away.
     SetAside { name: String, value: Option<Value> },
     /// A change of the detached values; of a removal only the ids count.

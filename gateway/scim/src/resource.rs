@@ -98,7 +98,7 @@ mod tests {
             let Ok(Value::Object(document)) = serde_json::from_str(document) else { panic!("no object") };
             let parts = extra.map(|(name, text)| (name.to_owned(), serde_json::from_str(text).unwrap()));
             let tree = to_tree(document, "1\"2", &META, parts);
-            assert_eq!(text, Value::Object(tree).to_string().replace("{\"id\"", "{\"id\""));
+            assert_eq!(text, Value::Object(tree).to_string());
             assert_eq!(spliced["id"], "1\"2");
             assert_eq!(spliced["meta"]["version"], "W/\"7\"");
             assert_eq!(spliced["members"][0]["value"], "u1");

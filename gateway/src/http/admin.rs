@@ -29,5 +29,8 @@ pub fn routes() -> Router<Gateway> {
 }
 
 async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> Failure {
-    Failure::internal(ScimError::new(405, format!("{} has no {method}; the Allow header says what it has.", uri.path())))
+    Failure::internal(ScimError::new(
+        405,
+        format!("{} has no {method}; the Allow header says what it has.", uri.path()),
+    ))
 }

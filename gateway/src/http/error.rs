@@ -108,7 +108,7 @@ fn tell_mapping(error: &MapError) -> ScimError {
         MapError::Refused(refusal) => refusal.clone(),
         // The same document fails the same way again, so a retry cannot help: 400, with plugin and reason.
         MapError::Failed { .. } => ScimError::invalid_value(error.to_string()),
-        MapError::Store(store::Error::Unavailable { .. }) => {
+        MapError::Store(source) if matches!(**source, store::Error::Unavailable { .. }) => {
             ScimError::new(503, "The service cannot reach its database now. Please try again.")
         }
         MapError::Busy => ScimError::new(503, "Too many mappings run at once. Please try again."),

@@ -26,7 +26,7 @@ impl Document for ScimDocument {
 
     fn append(&mut self, path: &str, value: &str) -> Result<(), PathError> {
         let value = parse(path, value)?;
-        access::append(&mut self.tree, &self.resource_type, path, value).map_err(translate)
+        access::append(&mut self.tree, &self.resource_type, path, value).map(|_| ()).map_err(translate)
     }
 
     fn remove(&mut self, path: &str) -> Result<u32, PathError> {

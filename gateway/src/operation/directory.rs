@@ -39,7 +39,8 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, ScimError> {
         let read = Uuid::try_parse(text).ok().map(Self).filter(|cursor| cursor.to_string() == text);
         read.ok_or_else(|| {
-            let detail = "The cursor is malformed. Use nextCursor of the page before as it is, or none for the first page.";
+            let detail =
+                "The cursor is malformed. Use nextCursor of the page before as it is, or none for the first page.";
             ScimError::new(400, detail)
         })
     }
@@ -68,7 +69,8 @@ pub async fn list(ctx: &Context, resource_type: &str, after: Cursor, limit: i64)
     }
     let next = page.last().filter(|_| more).map(|last| Cursor(last.id));
     let members = members(ctx, &page).await?;
-    let documents = page.iter().filter_map(|stored| document(stored, &members).transpose()).collect::<Result<_, _>>()?;
+    let documents =
+        page.iter().filter_map(|stored| document(stored, &members).transpose()).collect::<Result<_, _>>()?;
     Ok(Page { documents, next })
 }
 

@@ -53,10 +53,12 @@ pub async fn put(gateway: &Gateway, tenant: &str, on_failure: OnFailure, steps: 
     let tenant = tenants::get(gateway, tenant).await?;
     let settings = gateway.settings.get(tenant.id).await?;
     let plugins = plugins::list(gateway).await?;
-    let checked = steps.into_iter().enumerate().map(|(index, step)| check(index + 1, step, &plugins, &settings.registry));
+    let checked =
+        steps.into_iter().enumerate().map(|(index, step)| check(index + 1, step, &plugins, &settings.registry));
     let steps = checked.collect::<Result<Vec<_>, _>>()?;
     let stored: Vec<&Step> = steps.iter().map(|active| &active.step).collect();
-    let text = serde_json::to_string(&stored).map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
+    let text =
+        serde_json::to_string(&stored).map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
     let now = gateway.clock.now();
     let revision = gateway.store.tenant(tenant.id).put_mapping(on_failure.word(), &text, now).await?;
     tenants::changed(gateway, tenant.id).await;
@@ -81,7 +83,9 @@ pub async fn get(gateway: &Gateway, tenant: &str) -> Result<Active, Error> {
     let plugins = plugins::list(gateway).await?;
     let named = steps.into_iter().map(|step| {
         let plugin = plugins.iter().find(|known| known.digest == step.plugin);
-        plugin.map(|plugin| named(step.clone(), plugin)).ok_or_else(|| corrupt(format!("plugin {} is gone", step.plugin)))
+        plugin
+            .map(|plugin| named(step.clone(), plugin))
+            .ok_or_else(|| corrupt(format!("plugin {} is gone", step.plugin)))
     });
     Ok(Active { revision, on_failure, steps: named.collect::<Result<_, _>>()?, created_at: Some(row.created_at) })
 }
@@ -128,7 +132,9 @@ fn find<'p>(wanted: &str, plugins: &'p [Plugin]) -> Result<&'p Plugin, String> {
         plugins.iter().filter(|known| known.manifest.name == wanted || known.title() == wanted).collect();
     match found.as_slice() {
         [plugin] => Ok(plugin),
-        [] => Err("there is no such plugin. Upload it first; a step names it by digest, name@version or name.".to_owned()),
+        [] => {
+            Err("there is no such plugin. Upload it first; a step names it by digest, name@version or name.".to_owned())
+        }
         several => {
             let choices: Vec<String> = several.iter().map(|it| format!("{} = {}", it.title(), it.digest)).collect();
             Err(format!("several plugins are called so. Name the one you mean by its digest: {}.", choices.join(", ")))
@@ -162,7 +168,8 @@ fn check_config(config: &Value, plugin: &Plugin) -> Result<(), String> {
         .take(TOLD)
         .map(|problem| {
             let path = problem.instance_path().to_string();
-            let place = if path.is_empty() { "the configuration".to_owned() } else { format!("the configuration at {path}") };
+            let place =
+                if path.is_empty() { "the configuration".to_owned() } else { format!("the configuration at {path}") };
             format!("{place}: {}", shortened(&problem.to_string()))
         })
         .collect();

@@ -1,7 +1,7 @@
 //! Members of groups, kept beside their document.
 
 use scimgate_scim::member::Member;
-use scimgate_scim::patch::members::MemberDelta;
+use scimgate_scim::patch::MemberDelta;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;

@@ -120,7 +120,7 @@ impl MetaText {
 
 fn group_json(ctx: &Context, group: &GroupRef) -> Value {
     json!({
-        "value": group.id,
+        "value": group.id.to_string(),
         "$ref": format!("{}/Groups/{}", ctx.base_url, group.id),
         "display": group.display,
         "type": "direct",

@@ -84,7 +84,6 @@ impl<'t> Parser<'t> {
         let Some(word) = self.take_word() else {
             return Err(self.refuse(start, "the name of an attribute is expected"));
         };
-        self.tokens.next();
         self.count_term(start)?;
         if word.eq_ignore_ascii_case("not") {
             // RFC 7644 figure 1: `*1"not" "(" FILTER ")"`. Without parentheses, two parsers read two things.
@@ -152,9 +151,8 @@ impl<'t> Parser<'t> {
     /// The `.value` after a closing bracket, if there is one.
     pub(crate) fn sub_attribute(&mut self, attribute: &AttributeRef) -> Result<Option<AttributeRef>, ScimError> {
         let start = self.position();
-        let Some(word) = self.take_word() else { return Ok(None) };
-        let Some(name) = word.strip_prefix('.') else { return Ok(None) };
-        self.tokens.next();
+        let Some(name) = self.word().and_then(|word| word.strip_prefix('.')) else { return Ok(None) };
+        self.next += 1;
         self.attribute(name, start, Scope::Element(attribute)).map(Some)
     }
 
@@ -164,7 +162,6 @@ impl<'t> Parser<'t> {
         let Some(word) = self.take_word() else {
             return Err(self.refuse(start, &format!("an operator is expected after {}", attribute.name())));
         };
-        self.tokens.next();
         if word.eq_ignore_ascii_case("pr") {
             return Ok(Filter::Present(attribute));
         }
@@ -173,11 +170,12 @@ impl<'t> Parser<'t> {
             return Err(self.refuse(start, &problem));
         };
         let start = self.position();
-        let written = match self.tokens.next().map(|token| token.kind) {
-            Some(Kind::Text(text)) => Written::Text(text),
+        let written = match self.tokens.get(self.next).map(|token| &token.kind) {
+            Some(Kind::Text(text)) => Written::Text(text.clone()),
             Some(Kind::Word(word)) => Written::word(word),
             _ => return Err(self.refuse(start, &format!("a value is expected after {word}"))),
         };
+        self.next += 1;
         if written == Written::Null {
             return self.null(attribute, operator, start);
         }
@@ -243,21 +241,28 @@ impl<'t> Parser<'t> {
 
     /// The next word, for a path, which starts with a name.
     pub(crate) fn take_word(&mut self) -> Option<&'t str> {
-        let Some(word) = self.take_word() else { return None };
-        self.tokens.next();
-        Some(word)
+        let word = self.word();
+        self.next += usize::from(word.is_some());
+        word
+    }
+
+    fn word(&self) -> Option<&'t str> {
+        match self.tokens.get(self.next)?.kind {
+            Kind::Word(word) => Some(word),
+            _ => None,
+        }
     }
 
     pub(crate) fn take_bracket(&mut self) -> bool {
         self.take(&Kind::OpenBracket)
     }
 
-    pub(crate) fn is_at_end(&mut self) -> bool {
-        self.tokens.peek().is_none()
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.next >= self.tokens.len()
     }
 
     /// Refuses anything that is left.
-    pub(crate) fn finish(&mut self) -> Result<(), ScimError> {
+    pub(crate) fn finish(&self) -> Result<(), ScimError> {
         if self.is_at_end() {
             return Ok(());
         }
@@ -265,13 +270,15 @@ impl<'t> Parser<'t> {
     }
 
     fn take_keyword(&mut self, keyword: &str) -> bool {
-        let is_keyword =
-            |token: &Token<'_>| matches!(token.kind, Kind::Word(word) if word.eq_ignore_ascii_case(keyword));
-        self.tokens.next_if(is_keyword).is_some()
+        let found = self.word().is_some_and(|word| word.eq_ignore_ascii_case(keyword));
+        self.next += usize::from(found);
+        found
     }
 
     fn take(&mut self, kind: &Kind<'_>) -> bool {
-        self.tokens.next_if(|token| token.kind == *kind).is_some()
+        let found = self.tokens.get(self.next).is_some_and(|token| token.kind == *kind);
+        self.next += usize::from(found);
+        found
     }
 
     fn count_term(&mut self, start: usize) -> Result<(), ScimError> {
@@ -286,7 +293,7 @@ impl<'t> Parser<'t> {
 
     /// The byte where the next token starts.
     pub(crate) fn position(&self) -> usize {
-        self.tokens.clone().next().map_or(self.text.len(), |token| token.start)
+        self.tokens.get(self.next).map_or(self.text.len(), |token| token.start)
     }
 
     pub(crate) fn refuse(&self, start: usize, problem: &str) -> ScimError {

@@ -36,7 +36,7 @@ pub fn read(
     warnings: &mut Warnings,
 ) -> Result<Key, ScimError> {
     let Some(qualified) = resource_type.split_urn(key) else {
-        return Ok(plain(key, resource_type, leniencies, warnings));
+        return Ok(plain(key, resource_type, *leniencies, warnings));
     };
     if qualified.malformed {
         leniencies.tolerate(Leniency::MalformedUrn, key, warnings, || {
@@ -51,7 +51,7 @@ pub fn read(
 }
 
 /// A name without a URN is one of the base schema; one of an extension only by leniency.
-fn plain(key: &str, resource_type: &ResourceType, leniencies: &Leniencies, warnings: &mut Warnings) -> Key {
+fn plain(key: &str, resource_type: &ResourceType, leniencies: Leniencies, warnings: &mut Warnings) -> Key {
     match resource_type.resolve(key) {
         Some(found) if found.extension.is_none() => Key::Attribute(found),
         Some(found) if leniencies.allows(Leniency::ExtensionUnprefixed) => {
@@ -68,10 +68,10 @@ mod tests {
     use crate::schema::packs::ENTERPRISE_USER;
     use crate::schema::registry::Registry;
 
-    fn check(key: &str, leniencies: &Leniencies, expected: &str) {
+    fn check(key: &str, leniencies: Leniencies, expected: &str) {
         let registry = Registry::standard();
         let user = registry.resource_type("User").unwrap();
-        let found = read(key, user, leniencies, &mut Warnings::default());
+        let found = read(key, user, &leniencies, &mut Warnings::default());
         let shown = match found {
             Ok(Key::Attribute(found)) => found.name(),
             Ok(Key::Extension(schema)) => format!("extension {}", schema.id),
@@ -87,7 +87,7 @@ mod tests {
         let department = format!("{ENTERPRISE_USER}:department");
         let malformed = "urn:ietf:params:scim:schemas:extension:enterprise:2.0User:department";
         let (auto, strict) = (Leniencies::auto(), Leniencies::strict());
-        for leniencies in [&auto, &strict] {
+        for leniencies in [auto, strict] {
             check("USERNAME", leniencies, "userName");
             check("name.givenName", leniencies, "name.givenName");
             check(&department.to_uppercase(), leniencies, &department);
@@ -97,9 +97,9 @@ mod tests {
             check("urn:acme:badge:colour", leniencies, "unknown");
             check(&format!("{ENTERPRISE_USER}:shoeSize"), leniencies, "unknown");
         }
-        check("department", &auto, &department);
-        check("department", &strict, "unknown");
-        check(malformed, &auto, &department);
-        check(malformed, &strict, &format!("\"{malformed}\" lacks the last colon of its schema URN."));
+        check("department", auto, &department);
+        check("department", strict, "unknown");
+        check(malformed, auto, &department);
+        check(malformed, strict, &format!("\"{malformed}\" lacks the last colon of its schema URN."));
     }
 }

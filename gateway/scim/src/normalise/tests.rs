@@ -10,13 +10,13 @@ const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
 
-fn run(resource_type: &str, body: Value, leniencies: &Leniencies) -> Result<Normalised, ScimError> {
+fn run(resource_type: &str, body: Value, leniencies: Leniencies) -> Result<Normalised, ScimError> {
     let registry = Registry::standard().with_extension("User", packs::find("ws1b").unwrap(), false).unwrap();
-    normalise(body, registry.resource_type(resource_type).unwrap(), leniencies)
+    normalise(body, registry.resource_type(resource_type).unwrap(), &leniencies)
 }
 
 fn auto(resource_type: &str, body: Value) -> Normalised {
-    run(resource_type, body, &Leniencies::auto()).unwrap()
+    run(resource_type, body, Leniencies::auto()).unwrap()
 }
 
 fn warned(normalised: &Normalised) -> Vec<String> {
@@ -24,7 +24,7 @@ fn warned(normalised: &Normalised) -> Vec<String> {
 }
 
 fn check_strict_refuses(resource_type: &str, body: Value, detail: &str) {
-    let error = run(resource_type, body, &Leniencies::strict()).unwrap_err();
+    let error = run(resource_type, body, Leniencies::strict()).unwrap_err();
     assert_eq!((error.status, error.detail.as_str()), (400, detail));
 }
 
@@ -36,7 +36,7 @@ fn a_user_of_entra_id_becomes_canonical_without_a_warning() {
         "name": { "givenName": "Ada", "familyName": "Byron" }, "roles": [], "addresses": null
     });
     for leniencies in [Leniencies::auto(), Leniencies::strict()] {
-        let found = run("User", body.clone(), &leniencies).unwrap();
+        let found = run("User", body.clone(), leniencies).unwrap();
         let expected = json!({
             "schemas": [USER], "externalId": "ada", "userName": "ada@corp.test", "active": true,
             "emails": [{ "primary": true, "type": "work", "value": "ada@corp.test" }],
@@ -102,7 +102,7 @@ fn the_base_schemas_urn_is_a_prefix_like_any_other() {
 fn names_are_read_in_any_case() {
     let body =
         json!({ "SCHEMAS": [USER.to_uppercase()], "USERNAME": "ada", "Emails": [{ "Value": "a", "Type": "work" }] });
-    let found = run("User", body, &Leniencies::strict()).unwrap();
+    let found = run("User", body, Leniencies::strict()).unwrap();
     let expected = json!({ "schemas": [USER], "userName": "ada", "emails": [{ "value": "a", "type": "work" }] });
     assert_eq!(Value::Object(found.document), expected);
 }
@@ -114,7 +114,7 @@ fn what_the_client_may_not_write_is_dropped_in_silence() {
         "meta.version": "W/\"1\""
     });
     for leniencies in [Leniencies::auto(), Leniencies::strict()] {
-        let found = run("User", body.clone(), &leniencies).unwrap();
+        let found = run("User", body.clone(), leniencies).unwrap();
         assert_eq!(Value::Object(found.document), json!({ "schemas": [USER], "userName": "ada" }));
         assert!(found.set_aside.is_empty() && found.warnings.is_empty());
     }
@@ -199,21 +199,21 @@ fn members_stay_outside_the_document_each_once() {
             { "value": "u1" }, { "Value": "U1" }
         ]
     });
-    let found = run("Group", body, &Leniencies::strict()).unwrap();
+    let found = run("Group", body, Leniencies::strict()).unwrap();
     let ada = Member { value: "u1".into(), kind: None, display: Some("Ada".into()) };
     let second = Member { value: "u2".into(), kind: Some("User".into()), display: None };
     assert_eq!(found.detached, [ada, second, Member::new("U1")]);
     assert!(!found.document.contains_key("members"));
     assert!(auto("Group", json!({ "displayName": "Crew", "members": [] })).detached.is_empty());
     assert_eq!(auto("Group", json!({ "displayName": "Crew", "members": ["u1"] })).detached, [Member::new("u1")]);
-    let error = run("Group", json!({ "members": [{ "display": "Ada" }] }), &Leniencies::auto()).unwrap_err();
+    let error = run("Group", json!({ "members": [{ "display": "Ada" }] }), Leniencies::auto()).unwrap_err();
     assert_eq!(error.detail, "members: each element must have a value, which is an id.");
 }
 
 #[test]
 fn bodies_that_are_no_resource_are_refused() {
     for body in [json!(null), json!([]), json!("ada"), json!(7)] {
-        let error = run("User", body, &Leniencies::auto()).unwrap_err();
+        let error = run("User", body, Leniencies::auto()).unwrap_err();
         assert_eq!(error.detail, "The body must be a JSON object: the User itself.");
     }
     for body in [
@@ -224,7 +224,7 @@ fn bodies_that_are_no_resource_are_refused() {
         json!({ ENTERPRISE_USER: "R&D" }),
         json!({ ENTERPRISE_USER: [] , "userName": {} }),
     ] {
-        let error = run("User", body.clone(), &Leniencies::auto()).unwrap_err();
+        let error = run("User", body.clone(), Leniencies::auto()).unwrap_err();
         assert_eq!((error.status, error.scim_type), (400, Some(crate::error::ScimType::InvalidValue)), "{body}");
     }
 }
@@ -236,7 +236,7 @@ fn other_values_stay_verbatim() {
         "phoneNumbers": [{ "value": "+44 (0)20-7946 0000", "type": "Untyped" }], "profileUrl": "HTTP://Ada.Test/%7e",
         "name": { "formatted": "Åsa\nÅsa" }, "locale": "xx-nowhere"
     });
-    let found = run("User", body.clone(), &Leniencies::strict()).unwrap();
+    let found = run("User", body.clone(), Leniencies::strict()).unwrap();
     assert_eq!(Value::Object(found.document), body);
 }
 
@@ -247,7 +247,7 @@ fn a_document_is_its_own_canonical_form() {
         "emails": { "value": "a", "primary": "true" }, "roles": ["{\"value\":\"Admin\"}"]
     });
     let first = auto("User", body).document;
-    let second = run("User", Value::Object(first.clone()), &Leniencies::strict()).unwrap();
+    let second = run("User", Value::Object(first.clone()), Leniencies::strict()).unwrap();
     assert_eq!(second.document, first);
     assert!(second.warnings.is_empty());
 }

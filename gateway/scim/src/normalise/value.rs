@@ -153,7 +153,7 @@ impl Coercion<'_> {
         }
         match attribute.kind {
             Type::Boolean => self.boolean(value, name).map(Some),
-            Type::Integer | Type::Decimal => self.number(value, attribute, name).map(Some),
+            Type::Integer | Type::Decimal => self.number(&value, attribute, name).map(Some),
             Type::String => self.string(value, name).map(Some),
             Type::DateTime | Type::Binary | Type::Reference => match value {
                 Value::String(text) => checked_text(text).map(Some),
@@ -176,20 +176,20 @@ impl Coercion<'_> {
         Ok(Value::Bool(meant))
     }
 
-    fn number(&mut self, value: Value, attribute: &Attribute, name: &str) -> Result<Value, ScimError> {
+    fn number(&mut self, value: &Value, attribute: &Attribute, name: &str) -> Result<Value, ScimError> {
         let wanted = if attribute.kind == Type::Integer { "a whole number" } else { "a number" };
         let refuse = |value: &Value| wrong(name, &format!("must be {wanted}, not {}", shown(value)));
-        let number = match &value {
+        let number = match value {
             Value::Number(number) => number.clone(),
-            Value::String(text) => text.parse::<Number>().map_err(|_| refuse(&value))?,
-            _ => return Err(refuse(&value)),
+            Value::String(text) => text.parse::<Number>().map_err(|_| refuse(value))?,
+            _ => return Err(refuse(value)),
         };
         if attribute.kind == Type::Integer && !is_whole(&number) {
-            return Err(refuse(&value));
+            return Err(refuse(value));
         }
         if value.is_string() {
             self.tolerate(Leniency::StringNumber, name, || {
-                format!("must be {wanted} without quotes, not {}", shown(&value))
+                format!("must be {wanted} without quotes, not {}", shown(value))
             })?;
         }
         Ok(Value::Number(number))
@@ -247,7 +247,7 @@ impl Coercion<'_> {
         }
     }
 
-    /// Entra ID's AppRoleAssignmentsComplex: the `value` of an element is the JSON text of the element itself.
+    /// Entra ID's `AppRoleAssignmentsComplex`: the `value` of an element is the JSON text of the element itself.
     fn unpacked(
         &mut self,
         mut members: Map<String, Value>,

@@ -24,7 +24,7 @@ pub(super) fn edit(
     if !target.reference.attribute.multi_valued {
         return write::single(current, value, context);
     }
-    let new = write::each(context.coerced(value)?);
+    let new = write::supplied(value, context)?;
     let mut elements = write::elements(current);
     for new in new {
         include(&mut elements, new);
@@ -44,15 +44,13 @@ fn include(elements: &mut Vec<Value>, new: Value) {
 
 /// The elements a filter selects, each merged with the value.
 fn selected(current: Option<Value>, value: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
-    let multi_valued = context.target.reference.attribute.multi_valued;
-    let new = write::each(context.coerced(value)?);
+    let new = write::supplied(value, context)?;
     let mut elements = write::elements(current);
     let places = write::places(&elements, context.target.element.as_ref());
     if places.is_empty() {
         if let Some(terms) = write::described(context, !elements.is_empty(), new.is_empty())? {
             for new in new {
-                let made = filled(new, terms.clone());
-                elements.extend(write::each(context.coerced(if multi_valued { vec![made].into() } else { made })?));
+                elements.push(filled(new, terms.clone()));
             }
         }
         return Ok(write::rejoined(elements, context));

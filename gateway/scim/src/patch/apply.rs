@@ -11,12 +11,12 @@ use crate::error::ScimError;
 use crate::leniency::{Leniencies, Warnings};
 use crate::normalise::rebuild_schemas;
 use crate::normalise::value::Coercion;
-use crate::schema::{AttributeRef, ResourceType};
+use crate::schema::{AttributeRef, ResourceType, Schema};
 
 /// What one step may look at, beside the value it changes.
 pub(super) struct Context<'a> {
     pub(super) target: &'a Target,
-    pub(super) leniencies: &'a Leniencies,
+    pub(super) leniencies: Leniencies,
     pub(super) warnings: &'a mut Warnings,
     pub(super) set_aside: &'a mut Map<String, Value>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// How values are brought to the type of the attribute.
     pub(super) fn coercion(&mut self) -> Coercion<'_> {
-        Coercion { leniencies: self.leniencies, warnings: self.warnings, aside: self.set_aside }
+        Coercion { leniencies: &self.leniencies, warnings: self.warnings, aside: self.set_aside }
     }
 
     /// The whole value of the attribute, whichever part of it the target is.
@@ -44,7 +44,7 @@ pub(super) fn patch(
     mut document: Map<String, Value>,
     mut set_aside: Map<String, Value>,
     rt: &ResourceType,
-    leniencies: &Leniencies,
+    leniencies: Leniencies,
 ) -> Result<Patched, ScimError> {
     let members_only = patch.touches_only_members();
     let before = if members_only { None } else { Some((document.clone(), set_aside.clone())) };
@@ -57,9 +57,7 @@ pub(super) fn patch(
                     Context { target: &target, leniencies, warnings: &mut warnings, set_aside: &mut set_aside };
                 attribute(&mut document, verb, value, &mut context)?;
             }
-            Step::ExtensionRemoved(urn) => {
-                document.shift_remove(&urn);
-            }
+            Step::ExtensionRemoved(schema) => extension_removed(&mut document, &schema)?,
             Step::SetAside { name, value } => keep_aside(&mut set_aside, name, value),
             Step::Members(Verb::Add, members) => ledger.add(members),
             Step::Members(Verb::Replace, members) => ledger.replace(members),
@@ -104,6 +102,24 @@ fn attribute(
         return Err(ScimError::mutability(format!("{} is immutable and has a value already.", reference.name())));
     }
     slot::put(document, reference, after);
+    Ok(())
+}
+
+/// All attributes of an extension at once; what the server alone writes stays.
+fn extension_removed(document: &mut Map<String, Value>, schema: &Schema) -> Result<(), ScimError> {
+    let Some(Value::Object(data)) = document.get_mut(&schema.id) else { return Ok(()) };
+    for attribute in &schema.attributes {
+        match attribute.mutability {
+            Mutability::ReadOnly => {}
+            Mutability::Immutable if data.contains_key(&attribute.name) => {
+                let name = format!("{}:{}", schema.id, attribute.name);
+                return Err(ScimError::mutability(format!("{name} is immutable and has a value already.")));
+            }
+            _ => {
+                data.shift_remove(&attribute.name);
+            }
+        }
+    }
     Ok(())
 }
 

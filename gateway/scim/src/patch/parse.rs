@@ -14,13 +14,13 @@ use crate::normalise::value::{Coercion, refuse_nul};
 use crate::path::{self, Path};
 use crate::schema::{AttributeRef, ResourceType, Schema};
 
-pub(super) fn patch(body: Value, rt: &ResourceType, leniencies: &Leniencies) -> Result<Patch, ScimError> {
+pub(super) fn patch(body: Value, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
     refuse_nul(&body)?;
     let Value::Object(mut body) = body else {
         return Err(ScimError::invalid_syntax("The body of a PATCH must be a JSON object with Operations."));
     };
     let mut reader = Reader { rt, leniencies, warnings: Warnings::default(), steps: Vec::new() };
-    reader.check_schemas(take(&mut body, "schemas"))?;
+    reader.check_schemas(take(&mut body, "schemas").as_ref())?;
     for operation in reader.operations(take(&mut body, "Operations"))? {
         reader.operation(operation)?;
     }
@@ -49,7 +49,7 @@ impl Name<'_> {
 
 struct Reader<'a> {
     rt: &'a ResourceType,
-    leniencies: &'a Leniencies,
+    leniencies: Leniencies,
     warnings: Warnings,
     steps: Vec<Step>,
 }
@@ -57,9 +57,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// RFC 7644 §3.5.2: "The body of each request MUST contain the "schemas" attribute with the URI value of
     /// urn:ietf:params:scim:api:messages:2.0:PatchOp". Entra ID leaves it out with its feature flag on.
-    fn check_schemas(&mut self, schemas: Option<Value>) -> Result<(), ScimError> {
+    fn check_schemas(&mut self, schemas: Option<&Value>) -> Result<(), ScimError> {
         let is_patch = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_SCHEMA));
-        if schemas.as_ref().and_then(Value::as_array).is_some_and(|urns| urns.iter().any(is_patch)) {
+        if schemas.and_then(Value::as_array).is_some_and(|urns| urns.iter().any(is_patch)) {
             return Ok(());
         }
         self.leniencies.tolerate(Leniency::BaseSchemaMissing, "schemas", &mut self.warnings, || {
@@ -127,7 +127,7 @@ impl Reader<'_> {
 
     fn named(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
         let head = name.text.split(|c: char| c == '[' || c.is_whitespace()).next().unwrap_or_default();
-        let found = key::read(head, self.rt, self.leniencies, &mut self.warnings)
+        let found = key::read(head, self.rt, &self.leniencies, &mut self.warnings)
             .map_err(|error| name.refusal(error.detail))?;
         match found {
             Key::Extension(schema) => self.schema(Some(&schema), name, verb, value),
@@ -136,7 +136,7 @@ impl Reader<'_> {
             Key::Attribute(reference) if head.len() == name.text.len() => {
                 self.attribute(Target { reference, element: None }, name, verb, value)
             }
-            Key::Attribute(_) => match Path::parse_with(name.text, self.rt, self.leniencies, &mut self.warnings) {
+            Key::Attribute(_) => match Path::parse_with(name.text, self.rt, &self.leniencies, &mut self.warnings) {
                 Ok(Path { target: path::Target::Attribute(reference), element }) => {
                     self.attribute(Target { reference, element }, name, verb, value)
                 }
@@ -180,11 +180,11 @@ impl Reader<'_> {
         }
     }
 
-    fn extension_removed(&mut self, schema: &Schema) -> Result<(), ScimError> {
+    fn extension_removed(&mut self, schema: &Arc<Schema>) -> Result<(), ScimError> {
         if self.rt.extension(&schema.id).is_some_and(|extension| extension.required) {
             return Err(ScimError::mutability(format!("{} is required and cannot be removed.", schema.id)));
         }
-        self.steps.push(Step::ExtensionRemoved(schema.id.clone()));
+        self.steps.push(Step::ExtensionRemoved(Arc::clone(schema)));
         Ok(())
     }
 
@@ -206,13 +206,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn attribute(
-        &mut self,
-        target: Target,
-        name: Name<'_>,
-        verb: Verb,
-        value: Option<Value>,
-    ) -> Result<(), ScimError> {
+    fn attribute(&mut self, target: Target, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
         let reference = &target.reference;
         let parts = [Some(&reference.attribute), reference.sub.as_ref()];
         let any = |test: fn(&Attribute) -> bool| parts.into_iter().flatten().any(|part| test(part));
@@ -220,7 +214,7 @@ impl Reader<'_> {
             return self.members(&target, verb, value);
         }
         if reference.extension.is_none() && reference.attribute.name == "schemas" {
-            return self.schemas(name, verb, value);
+            return self.schemas(name, verb, value.as_ref());
         }
         if any(|part| part.returned == Returned::Never) {
             // Accepted and not kept: the gateway is no place for passwords.
@@ -248,11 +242,11 @@ impl Reader<'_> {
 
     /// `schemas` follows from the data: an extension is there when one of its attributes is. Naming one that the type
     /// has is no change, then.
-    fn schemas(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
+    fn schemas(&mut self, name: Name<'_>, verb: Verb, value: Option<&Value>) -> Result<(), ScimError> {
         let known = |urn: &Value| {
             urn.as_str().is_some_and(|urn| self.rt.split_urn(urn).is_some_and(|found| found.rest.is_empty()))
         };
-        let fits = match &value {
+        let fits = match value {
             Some(Value::Array(urns)) => urns.iter().all(known),
             Some(urn) => known(urn),
             None => false,
@@ -302,11 +296,14 @@ impl Reader<'_> {
 
     fn listed(&mut self, target: &Target, value: Option<Value>) -> Result<Vec<Member>, ScimError> {
         let attribute = &target.reference.attribute;
+        let value = match value.unwrap_or_default() {
+            one @ Value::Object(_) => Value::Array(vec![one]),
+            other => other,
+        };
         // What a client says about a member beyond the schema is not kept: there is no place for it outside a document.
         let mut aside = Map::new();
-        let mut coercion =
-            Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, aside: &mut aside };
-        let value = coercion.value(value.unwrap_or_default(), attribute, &attribute.name)?;
+        let mut coercion = Coercion { leniencies: &self.leniencies, warnings: &mut self.warnings, aside: &mut aside };
+        let value = coercion.value(value, attribute, &attribute.name)?;
         crate::normalise::members(value.unwrap_or_default(), &attribute.name)
     }
 
@@ -319,7 +316,7 @@ impl Reader<'_> {
 /// RFC 7644 §3.5.2.2 removes a whole attribute and knows no value; Entra ID means only the values it lists. Read by the
 /// letter, the removal of one member would empty the group, so without the leniency it is refused.
 pub(super) fn tolerate_value_list(
-    leniencies: &Leniencies,
+    leniencies: Leniencies,
     attribute: &str,
     warnings: &mut Warnings,
 ) -> Result<(), ScimError> {

@@ -37,7 +37,7 @@ pub(super) fn edit(
 fn only_listed(current: Option<Value>, listed: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
     tolerate_value_list(context.leniencies, &context.attribute_name(), context.warnings)?;
     let attribute = &context.target.reference.attribute;
-    let listed = write::each(context.coerced(listed)?);
+    let listed = write::supplied(listed, context)?;
     let mut elements = write::elements(current);
     elements.retain(|present| !listed.iter().any(|listed| element::is_meant(present, listed, attribute)));
     Ok(write::rejoined(elements, context))
@@ -56,11 +56,7 @@ fn selected(current: Option<Value>, context: &mut Context<'_>) -> Result<Option<
 }
 
 /// One sub-attribute: of a single complex value, of every element, or of the elements a filter selects.
-fn part(
-    current: Option<Value>,
-    sub: &Attribute,
-    context: &mut Context<'_>,
-) -> Result<Option<Value>, ScimError> {
+fn part(current: Option<Value>, sub: &Attribute, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
     let mut elements = write::elements(current);
     let places = write::places(&elements, context.target.element.as_ref());
     if places.is_empty() && context.target.element.is_some() {

@@ -37,7 +37,7 @@ fn selected(current: Option<Value>, value: Value, context: &mut Context<'_>) -> 
     let filter = context.target.element.as_ref();
     let mut elements = write::elements(current);
     let places = write::places(&elements, filter);
-    let new = write::each(context.coerced(value)?);
+    let new = write::supplied(value, context)?;
     let terms = match places.first() {
         None => match write::described(context, !elements.is_empty(), new.is_empty())? {
             None => return Ok(write::rejoined(elements, context)),

@@ -11,7 +11,11 @@ use crate::filter::ElementFilter;
 use crate::leniency::Leniency;
 
 /// A single-valued attribute as a whole.
-pub(super) fn single(current: Option<Value>, value: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
+pub(super) fn single(
+    current: Option<Value>,
+    value: Value,
+    context: &mut Context<'_>,
+) -> Result<Option<Value>, ScimError> {
     let attribute = &context.target.reference.attribute;
     if !attribute.is_complex() {
         return context.coerced(value);
@@ -55,7 +59,7 @@ pub(super) fn part(
         let described = described(context, !elements.is_empty(), clears)?;
         if let (Some(mut parts), Some(value)) = (described, value) {
             parts.insert(sub.name.clone(), value);
-            elements.extend(each(context.coerced(Value::Array(vec![Value::Object(parts)]))?));
+            elements.push(Value::Object(parts));
         }
         return Ok(rejoined(elements, context));
     }
@@ -129,9 +133,11 @@ pub(super) fn elements(current: Option<Value>) -> Vec<Value> {
     }
 }
 
-/// The elements of a canonical value that has just been made.
-pub(super) fn each(value: Option<Value>) -> Vec<Value> {
-    elements(value)
+/// The elements an operation brings. Where it speaks of elements, an object is one and needs no array around it.
+pub(super) fn supplied(value: Value, context: &mut Context<'_>) -> Result<Vec<Value>, ScimError> {
+    let alone = value.is_object() && context.target.reference.attribute.multi_valued;
+    let value = if alone { Value::Array(vec![value]) } else { value };
+    Ok(elements(context.coerced(value)?))
 }
 
 /// The value the elements make.

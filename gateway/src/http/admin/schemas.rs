@@ -63,7 +63,9 @@ fn source(schema: Option<Value>, pack: Option<String>) -> Result<Source, ScimErr
     match (schema, pack) {
         (Some(definition), None) => Ok(Source::Definition(definition)),
         (None, Some(name)) => Ok(Source::Pack(name)),
-        _ => Err(ScimError::new(400, "Give either schema, a definition as /Schemas shows it, or pack, the name of one.")),
+        _ => {
+            Err(ScimError::new(400, "Give either schema, a definition as /Schemas shows it, or pack, the name of one."))
+        }
     }
 }
 

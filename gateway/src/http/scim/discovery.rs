@@ -2,7 +2,8 @@
 
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
-use scimgate_scim::discovery::{self, Limits};
+use scimgate_scim::discovery::{self, AuthenticationScheme, Limits};
+use scimgate_scim::list::{DEFAULT_COUNT, MAX_COUNT};
 use scimgate_scim::error::ScimError;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -13,7 +14,15 @@ use crate::http::error::Failure;
 use crate::http::response::scim_json;
 
 pub(super) async fn service_provider_config(ScimAccess(ctx): ScimAccess) -> Response {
-    show(&discovery::service_provider_config(&ctx.base_url, &Limits::default()))
+    let limits = Limits {
+        max_results: MAX_COUNT,
+        default_results: DEFAULT_COUNT,
+        bulk: None,
+        sort: false,
+        authentication_schemes: vec![AuthenticationScheme::BearerToken],
+        documentation_uri: None,
+    };
+    show(&discovery::service_provider_config(&ctx.base_url, &limits))
 }
 
 pub(super) async fn resource_types(

@@ -24,7 +24,13 @@ fn plugin(digit: char, name: &str, version: &str) -> Plugin {
 }
 
 fn plugins() -> Vec<Plugin> {
-    vec![plugin('a', "trim", "1.0.0"), plugin('b', "trim", "1.1.0"), plugin('c', "case", "1.0.0"), plugin('d', "twin", "1.0.0"), plugin('e', "twin", "1.0.0")]
+    vec![
+        plugin('a', "trim", "1.0.0"),
+        plugin('b', "trim", "1.1.0"),
+        plugin('c', "case", "1.0.0"),
+        plugin('d', "twin", "1.0.0"),
+        plugin('e', "twin", "1.0.0"),
+    ]
 }
 
 fn step(plugin: &str, config: Value, resource_types: &[&str]) -> Step {
@@ -42,7 +48,8 @@ fn fields() -> Value {
 
 #[test]
 fn a_plugin_is_named_by_digest_or_name_and_version_or_a_name_of_its_own() {
-    let cases = [(&*"a".repeat(64), 'a'), (&*"B".repeat(64), 'b'), ("trim@1.1.0", 'b'), ("case", 'c'), ("case@1.0.0", 'c')];
+    let cases =
+        [(&*"a".repeat(64), 'a'), (&*"B".repeat(64), 'b'), ("trim@1.1.0", 'b'), ("case", 'c'), ("case@1.0.0", 'c')];
     for (wanted, digit) in cases {
         let found = run(step(wanted, fields(), &[])).unwrap();
         assert_eq!(found.step.plugin, digit.to_string().repeat(64), "{wanted}");

@@ -1,0 +1,137 @@
+//! One host and one compilation of each plugin for all tests, and a document to run them on.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use scimgate_plugin_host::{
+    Component, Context, Document, FailureKind, Host, HostConfig, Limits, PathError, StepResult,
+};
+use scimgate_plugin_sdk::{
+    self as sdk,
+    serde_json::{Value, json},
+};
+
+pub(crate) static ESCALATED: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) static HOST: LazyLock<Host> = LazyLock::new(|| {
+    let escalate = || {
+        ESCALATED.fetch_add(1, Ordering::Relaxed);
+    };
+    Host::new(HostConfig { escalate, ..HostConfig::default() }).unwrap()
+});
+
+pub(crate) static TUTORIAL: LazyLock<Component> = LazyLock::new(|| HOST.prepare(&wasm("tutorial")).unwrap());
+
+pub(crate) static HOSTILE: LazyLock<Component> = LazyLock::new(|| HOST.prepare(&wasm("hostile")).unwrap());
+
+pub(crate) fn wasm(name: &str) -> Vec<u8> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm32-unknown-unknown/plugin");
+    std::fs::read(root.join(name).with_extension("wasm"))
+        .unwrap_or_else(|error| panic!("{name}.wasm is missing ({error}): run `make plugins` first"))
+}
+
+/// The SDK's document for native tests, as the host wants it.
+#[derive(Debug)]
+pub(crate) struct TestDocument {
+    pub(crate) resource: sdk::test::Resource,
+    /// How long every read takes.
+    pub(crate) slow: Duration,
+}
+
+impl TestDocument {
+    pub(crate) fn new(value: Value) -> Self {
+        Self { resource: sdk::test::Resource::new(value), slow: Duration::ZERO }
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        self.resource.into_value()
+    }
+
+    fn inner(&self) -> sdk::Document<'_> {
+        sdk::Document::new(&self.resource)
+    }
+}
+
+impl Document for TestDocument {
+    fn get(&self, path: &str) -> Result<Vec<String>, PathError> {
+        std::thread::sleep(self.slow);
+        let found = self.inner().get::<Value>(path).map_err(error)?;
+        Ok(found.iter().map(Value::to_string).collect())
+    }
+
+    fn set(&mut self, path: &str, value: &str) -> Result<u32, PathError> {
+        self.inner().set(path, json(value)?).map_err(error)
+    }
+
+    fn append(&mut self, path: &str, value: &str) -> Result<(), PathError> {
+        self.inner().append(path, json(value)?).map_err(error)
+    }
+
+    fn remove(&mut self, path: &str) -> Result<u32, PathError> {
+        self.inner().remove(path).map_err(error)
+    }
+
+    fn to_json(&self) -> String {
+        self.inner().to_value().unwrap().to_string()
+    }
+
+    fn replace(&mut self, text: &str) -> Result<(), PathError> {
+        self.inner().replace(&json(text)?).map_err(error)
+    }
+}
+
+fn json(text: &str) -> Result<Value, PathError> {
+    sdk::serde_json::from_str(text).map_err(|error| PathError::WrongValue(error.to_string()))
+}
+
+fn error(error: sdk::Error) -> PathError {
+    match error {
+        sdk::Error::Path(sdk::PathError::ReadOnly(why)) => PathError::ReadOnly(why),
+        sdk::Error::Path(sdk::PathError::Malformed(why)) => PathError::Malformed(why),
+        other => PathError::WrongValue(other.to_string()),
+    }
+}
+
+pub(crate) fn context() -> Context {
+    Context {
+        tenant: "acme".to_owned(),
+        resource_type: "User".to_owned(),
+        resource_id: "0198c0de-0000-7000-8000-000000000001".to_owned(),
+        last_modified: "2026-01-02T03:04:05Z".to_owned(),
+    }
+}
+
+pub(crate) fn user() -> Value {
+    json!({ "id": "1", "userName": "ada", "emails": [{ "value": "Ada@Example.COM" }] })
+}
+
+/// Runs the hostile plugin on a user.
+pub(crate) fn hostile(config: &Value, limits: &Limits) -> StepResult<TestDocument> {
+    HOST.run(&HOSTILE, &context(), &config.to_string(), TestDocument::new(user()), limits)
+}
+
+/// The test machine may be slow and busy, and time is not what most tests are about.
+pub(crate) fn patient() -> Limits {
+    Limits { cpu: Duration::from_secs(5), wall: Duration::from_secs(30), ..Limits::default() }
+}
+
+#[track_caller]
+pub(crate) fn passes(config: &Value, limits: &Limits) -> StepResult<TestDocument> {
+    let result = hostile(config, limits);
+    assert!(result.outcome.is_ok(), "{config}: {:?} {:?}", result.outcome, result.log);
+    result
+}
+
+#[track_caller]
+pub(crate) fn fails(config: &Value, limits: &Limits, kind: FailureKind, reason: &str) -> StepResult<TestDocument> {
+    let result = hostile(config, limits);
+    let failure = result.outcome.clone().unwrap_err();
+    assert_eq!((failure.kind, failure.reason.as_str()), (kind, reason), "{config}");
+    result
+}

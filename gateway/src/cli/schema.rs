@@ -1,0 +1,90 @@
+//! `scimgate schema`: define and list a tenant's extension schemas.
+
+use std::path::PathBuf;
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::Failed;
+use super::client::{AdminClient, OperatorOptions};
+use super::output::{Column, Output, read_json};
+
+const COLUMNS: [Column; 5] = [
+    ("id", "/id"),
+    ("name", "/schema/name"),
+    ("resource type", "/resourceType"),
+    ("directory only", "/directoryOnly"),
+    ("required", "/required"),
+];
+
+/// What to do with schemas.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    operator: OperatorOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Add an extension schema, or replace the one with its URN.
+    Add(Add),
+    /// List a tenant's extension schemas.
+    List(List),
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// The tenant's name.
+    tenant: String,
+    /// The definition as /Schemas shows one: a JSON file, or - for standard input.
+    #[arg(required_unless_present = "pack", conflicts_with = "pack")]
+    file: Option<PathBuf>,
+    /// Add a schema pack that comes with the gateway instead, e.g. ws1b.
+    #[arg(long)]
+    pack: Option<String>,
+    /// Which resource type it extends.
+    #[arg(long, default_value = "User")]
+    resource_type: String,
+    /// Only mapped documents have it; the identity provider does not see it.
+    #[arg(long, conflicts_with = "required")]
+    directory_only: bool,
+    /// Every resource must have it.
+    #[arg(long)]
+    required: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// The tenant's name.
+    tenant: String,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
+    let (client, output) = arguments.operator.open()?;
+    match arguments.command {
+        Command::Add(it) => add(&client, output, &it).await,
+        Command::List(it) => {
+            let schemas = client.get(&client.path(&["tenants", &it.tenant, "schemas"])?).await?;
+            Ok(output.list(&schemas, "schemas", &COLUMNS)?)
+        }
+    }
+}
+
+async fn add(client: &AdminClient, output: Output, it: &Add) -> Result<(), Failed> {
+    let path = client.path(&["tenants", &it.tenant, "schemas"])?;
+    let mut wanted = json!({
+        "resourceType": it.resource_type,
+        "directoryOnly": it.directory_only,
+        "required": it.required,
+    });
+    if let Some(file) = &it.file {
+        wanted["schema"] = read_json(file)?;
+    }
+    if let Some(pack) = &it.pack {
+        wanted["pack"] = pack.as_str().into();
+    }
+    let schema = client.put(Method::POST, &path, &wanted).await?;
+    Ok(output.record(&schema, &COLUMNS)?)
+}
