@@ -7,13 +7,10 @@ DO $$
 DECLARE wanted text;
 BEGIN
   FOREACH wanted IN ARRAY ARRAY['scimgate_tenant', 'scimgate_control'] LOOP
-    BEGIN
-      IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = wanted) THEN
-        EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', wanted);
-      END IF;
-    EXCEPTION WHEN duplicate_object OR unique_violation THEN
-      NULL; -- Another database of the same server made it meanwhile.
-    END;
+    -- Roles belong to the whole server; the runner tries again when another database's migration makes them meanwhile.
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = wanted) THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', wanted);
+    END IF;
     IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
       EXECUTE format('GRANT %I TO %I', wanted, current_user);
     END IF;
@@ -202,9 +199,9 @@ CREATE TABLE lease (
 -- lz4 reads and writes documents faster than the built-in method; a server built without it keeps that.
 DO $$
 BEGIN
-  ALTER TABLE resource ALTER COLUMN source SET COMPRESSION lz4, ALTER COLUMN mapped SET COMPRESSION lz4;
-EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
-  NULL;
+  IF EXISTS (SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
+    ALTER TABLE resource ALTER COLUMN source SET COMPRESSION lz4, ALTER COLUMN mapped SET COMPRESSION lz4;
+  END IF;
 END $$;
 
 -- Row-level security, the second wall. A missing tenant setting is an error, never an empty answer.

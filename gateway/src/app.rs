@@ -23,14 +23,14 @@ use crate::work;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A door's address cannot be had.
-    #[error("{address} cannot be listened on ({source}); give another one with {option}")]
+    #[error("{address} cannot be listened on ({why}); give another one with {option}")]
     Listen {
         /// Which address.
         address: SocketAddr,
         /// The option that sets it.
         option: &'static str,
         /// What the system said.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// The plugin host cannot be set up.
     #[error("the plugin host cannot be set up: {0}")]
@@ -58,11 +58,18 @@ pub async fn bind(doors: &Doors) -> Result<Bound, Error> {
     let public = listen(doors.public(), "--port").await?;
     let internal = listen(doors.internal(), "--internal-port").await?;
     let probe = listen(doors.probe(), "--probe-port").await?;
-    Ok(Bound { public: public.0, internal: internal.0, probe: probe.0, public_address: public.1, internal_address: internal.1, probe_address: probe.1 })
+    Ok(Bound {
+        public: public.0,
+        internal: internal.0,
+        probe: probe.0,
+        public_address: public.1,
+        internal_address: internal.1,
+        probe_address: probe.1,
+    })
 }
 
 async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListener, SocketAddr), Error> {
-    let refused = |source| Error::Listen { address, option, source };
+    let refused = |why| Error::Listen { address, option, why };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
     Ok((listener, bound))
@@ -76,7 +83,8 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
 /// # Errors
 /// The plugin host cannot be set up.
 pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, Error> {
-    let host = Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
+    let host =
+        Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
     Ok(Gateway {
         auth: Auth::new(store.clone(), clock.clone()),
         mapper: Mapper::new(host, store.control()),

@@ -108,9 +108,8 @@ impl Auth {
         let token = Token::parse(text).filter(|token| token.kind == Kind::Operator).ok_or(Error::Unauthorized)?;
         let digest = token.digest();
         let control = self.store.control();
-        let look_up = async move {
-            control.find_operator_key(&digest).await.map_err(Miss::Store)?.ok_or(Miss::Unknown)
-        };
+        let look_up =
+            async move { control.find_operator_key(&digest).await.map_err(Miss::Store)?.ok_or(Miss::Unknown) };
         match self.operators.try_get_with(digest, look_up).await {
             Ok(id) => Ok(id),
             Err(miss) => Err(self.refuse(digest, &miss).await),

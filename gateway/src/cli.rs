@@ -65,13 +65,7 @@ pub(crate) struct Failed(String);
 
 impl<E: std::error::Error> From<E> for Failed {
     fn from(error: E) -> Self {
-        let mut words = error.to_string();
-        let mut cause = error.source();
-        while let Some(source) = cause {
-            words = format!("{words}: {source}");
-            cause = source.source();
-        }
-        Self(words)
+        Self(telemetry::chain(&error))
     }
 }
 

@@ -82,7 +82,10 @@ impl Context {
         self.settings.registry.by_endpoint(endpoint).cloned().ok_or_else(|| {
             Error::Scim(scimgate_scim::error::ScimError::new(
                 404,
-                format!("There is nothing at /{endpoint}. The resource types are listed at {}/ResourceTypes.", self.base_url),
+                format!(
+                    "There is nothing at /{endpoint}. The resource types are listed at {}/ResourceTypes.",
+                    self.base_url
+                ),
             ))
         })
     }

@@ -1,4 +1,4 @@
-//! The log: to standard error, so that standard output stays for what a command answers.
+//! The log: to standard error, so that standard output stays for what a command answers; and how errors are written.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -26,4 +26,16 @@ pub fn start(filter: &str, format: LogFormat) {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
+}
+
+/// An error with all its causes, on one line unless a cause has more.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        words = format!("{words}: {source}");
+        cause = source.source();
+    }
+    words
 }

@@ -65,7 +65,12 @@ macro_rules! export {
         #[allow(unsafe_code, reason = "the component's entry points are extern functions")]
         const _: () = {
             type Exported = $crate::bindings::Adapter<$mapping>;
-            $crate::bindings::export_mapping!(Exported with_types_in $crate::bindings);
+    $crate::bindings::export_mapping!(Exported with_types_in $crate::bindings);
         };
     };
 }
+
+/// The README's first plugin must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

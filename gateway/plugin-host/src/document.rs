@@ -81,11 +81,7 @@ fn no_document() -> Failure {
 }
 
 impl documents::HostDocument for State {
-    fn get(
-        &mut self,
-        _: Resource<Handle>,
-        path: String,
-    ) -> wasmtime::Result<Result<Vec<String>, types::PathError>> {
+    fn get(&mut self, _: Resource<Handle>, path: String) -> wasmtime::Result<Result<Vec<String>, types::PathError>> {
         Ok(self.reading()?.get(&path).map_err(Into::into))
     }
 

@@ -33,7 +33,8 @@ pub enum AccessError {
     WrongValue(String),
 }
 
-/// Every value the path leads to, each element of a multi-valued attribute by itself; empty where there is none.
+/// Every value the path leads to; empty where there is none. A bare multi-valued attribute (`emails`) is one value, the
+/// whole array; `emails.value` and `emails[…]` lead into its elements.
 ///
 /// # Errors
 /// [`AccessError::Malformed`] or [`AccessError::Unknown`].
@@ -47,6 +48,9 @@ pub fn get<'d>(
         Target::Extension(schema) => return Ok(document.get(&schema.id).into_iter().collect()),
         Target::Attribute(attribute) => attribute,
     };
+    if attribute.sub.is_none() && path.element.is_none() {
+        return Ok(attribute.value(document).into_iter().collect());
+    }
     let elements = each(attribute.value(document));
     let chosen = elements.filter(|element| path.element.as_ref().is_none_or(|filter| filter.matches_element(element)));
     Ok(match &attribute.sub {

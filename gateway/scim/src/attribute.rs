@@ -264,6 +264,6 @@ fn keyword<T: Copy>(
     })
 }
 
-fn word<T: PartialEq>(value: T, table: &[(&'static str, T)]) -> &'static str {
+fn word<T: PartialEq + Copy>(value: T, table: &[(&'static str, T)]) -> &'static str {
     table.iter().find(|(_, listed)| *listed == value).map_or("", |(word, _)| word)
 }

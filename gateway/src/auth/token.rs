@@ -73,7 +73,9 @@ impl Token {
     pub fn parse(text: &str) -> Option<Self> {
         let kind = Kind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))?;
         let digits = text.get(4..)?;
-        if digits.len() != ID_DIGITS + SECRET_DIGITS + CHECK_DIGITS || !digits.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        if digits.len() != ID_DIGITS + SECRET_DIGITS + CHECK_DIGITS
+            || !digits.bytes().all(|b| b.is_ascii_alphanumeric())
+        {
             return None;
         }
         let body = text.get(..text.len() - CHECK_DIGITS)?;

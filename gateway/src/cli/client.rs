@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::output::Output;
 
 /// The requests behind a command are short; only the upload of a plugin waits for its compilation.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What may stand in a part of an address as it is (RFC 3986 §2.3).

@@ -57,7 +57,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
 fn read_plugin(directory: &Path) -> Result<Vec<u8>, Failed> {
     let path = directory.join("tutorial.wasm");
     std::fs::read(&path).map_err(|error| {
-        Failed::because(format!("the demo's plugin {} cannot be read ({error}); build it with `make plugins`", path.display()))
+        Failed::because(format!(
+            "the demo's plugin {} cannot be read ({error}); build it with `make plugins`",
+            path.display()
+        ))
     })
 }
 
@@ -65,10 +68,13 @@ async fn start_database(arguments: &Arguments) -> Result<Embedded, Failed> {
     let directory = (!arguments.ephemeral).then(|| arguments.data_dir.clone());
     if let Some(path) = &directory {
         std::fs::create_dir_all(path).map_err(|error| {
-            Failed::because(format!("the data directory {} cannot be made ({error}); give another --data-dir", path.display()))
+            Failed::because(format!(
+                "the data directory {} cannot be made ({error}); give another --data-dir",
+                path.display()
+            ))
         })?;
     }
-    Ok(tokio::task::spawn_blocking(move || embedded::start(directory.as_deref())).await??)
+    Ok(embedded::start(directory.as_deref()).await?)
 }
 
 /// A key for this start. Earlier ones go on working: who has one in a script keeps it.

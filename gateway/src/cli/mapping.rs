@@ -19,6 +19,15 @@ const STEPS: [Column; 5] = [
     ("configuration", "/config"),
 ];
 
+const FORM: &str = r#"The file:
+  {
+    "onFailure": "refuse",
+    "steps": [{ "plugin": "name@version", "config": {}, "resourceTypes": ["User"] }]
+  }
+
+onFailure is refuse (nothing is stored) or keep (the product keeps what it had).
+A plugin is named by digest, name@version, or a name that only one has."#;
+
 /// What to do with a tenant's mapping.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -39,12 +48,11 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = FORM)]
 struct Set {
     /// The tenant's name.
     tenant: String,
-    /// A JSON file, or - for standard input:
-    /// {"onFailure": "refuse", "steps": [{"plugin": "name@version", "config": {}, "resourceTypes": ["User"]}]}.
-    #[arg(verbatim_doc_comment)]
+    /// A JSON file with the mapping, or - for standard input.
     file: PathBuf,
 }
 

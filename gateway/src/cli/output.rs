@@ -118,13 +118,21 @@ fn table(rows: &[Value], columns: &[Column]) -> String {
     for row in rows {
         table.add_row(columns.iter().map(|(_, pointer)| cell(row, pointer)));
     }
-    table.trim_fmt()
+    flush_left(table)
 }
 
 fn record(reply: &Value, columns: &[Column]) -> String {
     let mut table = plain();
     for (heading, pointer) in columns {
         table.add_row([(*heading).to_owned(), cell(reply, pointer)]);
+    }
+    flush_left(table)
+}
+
+/// Without the margin that a border would need.
+fn flush_left(mut table: Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
     table.trim_fmt()
 }

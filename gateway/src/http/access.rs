@@ -9,7 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::error::{Failure, Surface};
-use crate::auth::{self, bearer, Verified};
+use crate::auth::{self, Verified, bearer};
 use crate::operation::{Context, Error, Gateway};
 use crate::store::credential::Scope;
 

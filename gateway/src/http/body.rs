@@ -65,7 +65,11 @@ async fn collect(body: Body) -> Result<Vec<u8>, Error> {
                 }
             }
             Some(Err(error)) if error.is::<LengthLimitError>() => {
-                return Err(ScimError::new(413, format!("The body is longer than {LONGEST} bytes, the longest accepted.")).into());
+                return Err(ScimError::new(
+                    413,
+                    format!("The body is longer than {LONGEST} bytes, the longest accepted."),
+                )
+                .into());
             }
             Some(Err(_)) => return Err(ScimError::invalid_syntax("The body broke off.").into()),
         }
@@ -83,7 +87,9 @@ fn check_depth(text: &str) -> Result<(), Error> {
             b'{' | b'[' if !in_string => {
                 depth += 1;
                 if depth > DEEPEST {
-                    return Err(ScimError::invalid_syntax(format!("The body nests deeper than {DEEPEST} levels.")).into());
+                    return Err(
+                        ScimError::invalid_syntax(format!("The body nests deeper than {DEEPEST} levels.")).into()
+                    );
                 }
             }
             b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
@@ -98,7 +104,8 @@ fn check_names(value: &Value) -> Result<(), Error> {
         Value::Object(object) => {
             for (name, inner) in object {
                 if name.len() > LONGEST_NAME {
-                    let detail = format!("An attribute name is {} bytes long; at most {LONGEST_NAME} are accepted.", name.len());
+                    let detail =
+                        format!("An attribute name is {} bytes long; at most {LONGEST_NAME} are accepted.", name.len());
                     return Err(ScimError::invalid_syntax(detail).into());
                 }
                 check_names(inner)?;

@@ -10,6 +10,7 @@ use crate::auth;
 use crate::mapping::MapError;
 use crate::operation::Error;
 use crate::store;
+use crate::telemetry;
 
 /// Whose words a failure is told in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let told = tell(&self.error);
         if told.status >= 500 {
-            tracing::error!(status = told.status, error = %chain(&self.error), "request failed");
+            tracing::error!(status = told.status, error = %telemetry::chain(&self.error), "request failed");
         } else {
             tracing::debug!(status = told.status, detail = %told.detail, "request refused");
         }
@@ -89,7 +90,9 @@ fn tell(error: &Error) -> ScimError {
             ScimError::new(401, "The token is missing, or not accepted at this address.")
         }
         Error::Suspended => ScimError::new(403, "This tenant is suspended. Ask the provider of the application."),
-        Error::Store(store::Error::Unavailable { .. }) | Error::Auth(auth::Error::Store(_)) => ScimError::new(503, DOWN),
+        Error::Store(store::Error::Unavailable { .. }) | Error::Auth(auth::Error::Store(_)) => {
+            ScimError::new(503, DOWN)
+        }
         Error::Store(store::Error::Duplicate { .. }) => {
             ScimError::uniqueness("A resource with the same unique value exists already.")
         }
@@ -116,15 +119,4 @@ fn tell_mapping(error: &MapError) -> ScimError {
             ScimError::new(500, "The tenant's mapping cannot be run; the service's log explains.")
         }
     }
-}
-
-/// An error with all its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        words = format!("{words}: {source}");
-        cause = source.source();
-    }
-    words
 }

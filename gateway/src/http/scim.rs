@@ -31,10 +31,7 @@ fn endpoints() -> Router<Gateway> {
         .route("/Schemas", on_get(discovery::schemas))
         .route("/Schemas/{urn}", on_get(discovery::schema))
         .route("/{endpoint}", on_get(list::handle).post(create::handle))
-        .route(
-            "/{endpoint}/{id}",
-            on_get(get::handle).put(replace::handle).patch(patch::handle).delete(delete::handle),
-        )
+        .route("/{endpoint}/{id}", on_get(get::handle).put(replace::handle).patch(patch::handle).delete(delete::handle))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing_here)
 }

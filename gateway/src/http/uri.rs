@@ -54,7 +54,10 @@ mod tests {
             ("/scim/v2/?aadOptscim062020/Users?filter=a%20eq%20%22b%22", "/scim/v2/Users?filter=a%20eq%20%22b%22"),
             ("/scim/v2/?aadOptscim062020/Users/7", "/scim/v2/Users/7"),
             ("/scim/v2/Users/?aadOptscim062020", "/scim/v2/Users?aadOptscim062020"),
-            ("/scim/v2/Users?filter=profileUrl%20eq%20%22http://x/y\"", "/scim/v2/Users?filter=profileUrl%20eq%20%22http://x/y\""),
+            (
+                "/scim/v2/Users?filter=profileUrl%20eq%20%22http://x/y\"",
+                "/scim/v2/Users?filter=profileUrl%20eq%20%22http://x/y\"",
+            ),
             ("/", "/"),
         ];
         for (given, meant) in cases {

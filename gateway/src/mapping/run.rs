@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::chain::{Chain, Step};
 use super::document::ScimDocument;
 use crate::store::{self, ControlStore};
+use crate::telemetry;
 
 /// What a chain decides for a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +24,6 @@ pub enum Outcome {
     /// Accepted from the client, invisible to the product; the plugin's reason.
     Excluded(String),
 }
-
 
 /// Why a chain gave no outcome.
 #[derive(Debug, thiserror::Error)]
@@ -106,10 +106,12 @@ impl Mapper {
         let prepared = tokio::task::spawn_blocking(move || host.prepare(&bytes)).await;
         let component = match prepared {
             Ok(Ok(component)) => Arc::new(component),
-            Ok(Err(why)) => return Err(MapError::Missing { digest: "(uploaded)".to_owned(), why: describe(&why) }),
+            Ok(Err(why)) => {
+                return Err(MapError::Missing { digest: "(uploaded)".to_owned(), why: telemetry::chain(&why) });
+            }
             Err(gone) => return Err(MapError::Missing { digest: "(uploaded)".to_owned(), why: gone.to_string() }),
         };
-        self.compiled.insert(component.digest().to_owned(), component.clone()).await;
+        self.compiled.insert(component.digest().clone(), component.clone()).await;
         Ok(component)
     }
 
@@ -134,7 +136,8 @@ impl Mapper {
         let wasm = wasm.ok_or_else(|| missing("it is not stored".to_owned()))?;
         let host = self.host.clone();
         let prepared = tokio::task::spawn_blocking(move || host.prepare(&wasm)).await;
-        let component = prepared.map_err(|gone| missing(gone.to_string()))?.map_err(|why| missing(describe(&why)))?;
+        let component =
+            prepared.map_err(|gone| missing(gone.to_string()))?.map_err(|why| missing(telemetry::chain(&why)))?;
         Ok(Arc::new(component))
     }
 
@@ -191,7 +194,9 @@ impl Mapper {
         match result.outcome {
             Ok(StepOutcome::Mapped) => Ok(Outcome::Mapped(result.document.tree)),
             Ok(StepOutcome::Excluded(reason)) => Ok(Outcome::Excluded(reason)),
-            Ok(StepOutcome::Rejected { scim_type, detail }) => Err(MapError::Refused(rejection(scim_type.as_deref(), detail))),
+            Ok(StepOutcome::Rejected { scim_type, detail }) => {
+                Err(MapError::Refused(rejection(scim_type.as_deref(), detail)))
+            }
             Err(failure) => Err(failed(index, component, call, &failure)),
         }
     }
@@ -243,14 +248,4 @@ fn log(call: &Call<'_>, component: &Component, level: Level, message: &str) {
             tracing::debug!(tenant.name = tenant, plugin.id = plugin, resource.id = %id, plugin.message = message, "plugin says");
         }
     }
-}
-
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        words = format!("{words}: {source}");
-        cause = source.source();
-    }
-    words
 }

@@ -47,7 +47,8 @@ fn extension(source: schemas::Source, directory_only: bool) -> schemas::Wanted {
 
 /// What the product of the demo wants to read: names of its own for the tutorial's numbered attributes.
 fn product_schema() -> Value {
-    let attribute = |name: &str, description: &str| json!({ "name": name, "type": "string", "description": description });
+    let attribute =
+        |name: &str, description: &str| json!({ "name": name, "type": "string", "description": description });
     json!({
         "id": PRODUCT,
         "name": "Product",

@@ -145,7 +145,10 @@ fn splice(mapped: &str, id: Uuid, beside: &[(&str, Value)]) -> Result<String, Er
         text.push_str(inner);
     }
     for (name, value) in beside {
-        text.push_str(&format!(",\"{name}\":{value}"));
+        text.push_str(",\"");
+        text.push_str(name);
+        text.push_str("\":");
+        text.push_str(&value.to_string());
     }
     text.push('}');
     Ok(text)

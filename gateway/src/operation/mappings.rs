@@ -56,6 +56,10 @@ pub async fn put(gateway: &Gateway, tenant: &str, on_failure: OnFailure, steps: 
     let checked =
         steps.into_iter().enumerate().map(|(index, step)| check(index + 1, step, &plugins, &settings.registry));
     let steps = checked.collect::<Result<Vec<_>, _>>()?;
+    for active in &steps {
+        // A plugin that cannot be loaded is told to the operator now, not to the first user that changes.
+        gateway.mapper.component(&active.step.plugin).await?;
+    }
     let stored: Vec<&Step> = steps.iter().map(|active| &active.step).collect();
     let text =
         serde_json::to_string(&stored).map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
@@ -161,7 +165,11 @@ fn resource_types(wanted: &[String], plugin: &Plugin, registry: &Registry) -> Re
 
 fn check_config(config: &Value, plugin: &Plugin) -> Result<(), String> {
     let schema = &plugin.manifest.config_schema;
-    let validator = jsonschema::validator_for(schema)
+    // The linear engine for patterns: a schema comes from outside, and backtracking is a way to stop a server.
+    let validator = jsonschema::options()
+        .with_pattern_options(jsonschema::PatternOptions::regex())
+        .offline()
+        .build(schema)
         .map_err(|why| format!("its configuration schema is no JSON Schema: {why}. Upload a corrected plugin."))?;
     let problems: Vec<String> = validator
         .iter_errors(config)

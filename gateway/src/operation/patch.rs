@@ -52,7 +52,8 @@ pub async fn run(
 
 /// A plain member change reads no document, runs no plugin and leaves the group's row alone.
 async fn change_members(ctx: &Context, resource_type: &ResourceType, id: Uuid, patch: &Patch) -> Result<(), Error> {
-    let Patched { members, .. } = patch.clone().apply(Map::new(), Map::new(), resource_type, &ctx.settings.leniencies)?;
+    let Patched { members, .. } =
+        patch.clone().apply(Map::new(), Map::new(), resource_type, &ctx.settings.leniencies)?;
     let change = members::from_delta(&members);
     for _ in 0..ATTEMPTS {
         match ctx.store.change_members(id, None, &change, &ctx.stamp()).await {
@@ -128,4 +129,3 @@ async fn write(
     let written = ctx.store.update(&update, &stamp).await;
     super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))
 }
-

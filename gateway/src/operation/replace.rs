@@ -36,11 +36,7 @@ pub async fn run(
     let mentions_members = resource_type.detached.is_some_and(|name| mentions(&body, name));
     let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     validate(&document, &resource_type)?;
-    let change = Change {
-        document,
-        set_aside,
-        members: mentions_members.then(|| members::exactly(&detached)),
-    };
+    let change = Change { document, set_aside, members: mentions_members.then(|| members::exactly(&detached)) };
     let stored = store(ctx.clone(), &resource_type, key, change, if_match.as_ref()).await?;
     let along = members::along(&resource_type, projection.as_ref());
     let stored = ctx.store.get(&resource_type.name, key, along).await?.unwrap_or(stored);

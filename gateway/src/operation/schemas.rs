@@ -97,16 +97,12 @@ fn resource_type(name: &str) -> Result<String, ScimError> {
 
 /// The definitions as they would be, in their order, and whether the row is a new one.
 fn with(mut rows: Vec<SchemaRow>, row: &SchemaRow) -> (Vec<SchemaRow>, bool) {
-    match rows.iter_mut().find(|known| known.id == row.id) {
-        Some(known) => {
-            known.clone_from(row);
-            (rows, false)
-        }
-        None => {
-            rows.push(row.clone());
-            (rows, true)
-        }
-    }
+    let Some(known) = rows.iter_mut().find(|known| known.id == row.id) else {
+        rows.push(row.clone());
+        return (rows, true);
+    };
+    known.clone_from(row);
+    (rows, false)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ impl SettingsCache {
     /// An empty cache over the store. Changes are announced by `forget`; the time to live is the net below that.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        let cache = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(60)).build();
+        let cache = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_mins(1)).build();
         Self { store, cache }
     }
 

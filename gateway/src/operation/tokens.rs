@@ -16,7 +16,7 @@ const DEFAULT_DAYS: u32 = 365;
 /// Longest life: a secret that is good for ever is one that nobody remembers.
 const LONGEST_DAYS: u32 = 3_650;
 const LONGEST_LABEL: usize = 200;
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What an operator asks for.
 #[derive(Clone, Debug)]

@@ -52,7 +52,9 @@ fn tls() -> Result<rustls::ClientConfig, ConnectError> {
     let mut roots = rustls::RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() && !found.errors.is_empty() {
-        return Err(ConnectError::Certificates(found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")));
+        return Err(ConnectError::Certificates(
+            found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        ));
     }
     roots.add_parsable_certificates(found.certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -80,7 +80,16 @@ impl TenantStore {
         self.query(
             "storing a credential",
             sql,
-            &[&self.tenant.0, &it.id, &it.scope.word(), &it.label, &digest, &it.last_four, &it.created_at, &it.expires_at],
+            &[
+                &self.tenant.0,
+                &it.id,
+                &it.scope.word(),
+                &it.label,
+                &digest,
+                &it.last_four,
+                &it.created_at,
+                &it.expires_at,
+            ],
         )
         .await?;
         Ok(())

@@ -35,26 +35,43 @@ pub enum EmbeddedError {
     Connect(#[source] ConnectError),
 }
 
-/// Starts the database, in `directory` or, where there is none, in a temporary one that is removed at the end.
-/// Blocks for 0.1 to 3 s.
+/// Starts the database, in `directory` or, where there is none, in a temporary one that is removed at the end, and waits
+/// until it answers: 0.1 to 3 s.
 ///
 /// # Errors
 /// The directory is in use or damaged.
-pub fn start(directory: Option<&Path>) -> Result<Embedded, EmbeddedError> {
+pub async fn start(directory: Option<&Path>) -> Result<Embedded, EmbeddedError> {
+    let owned = directory.map(Path::to_path_buf);
+    let started = tokio::task::spawn_blocking(move || start_server(owned.as_deref())).await;
+    let server = started.map_err(|gone| failed(directory, gone.to_string()))??;
+    let store = connect(&server.database_url(), 1).map_err(EmbeddedError::Connect)?;
+    // Damage shows only when the database reads its files for the first client.
+    store.schema_version().await.map_err(|error| failed(directory, reason(&error)))?;
+    Ok(Embedded { store, _server: server })
+}
+
+fn start_server(directory: Option<&Path>) -> Result<PgliteServer, EmbeddedError> {
     let builder = match directory {
         Some(path) => PgliteServer::builder().path(path),
         None => PgliteServer::builder().temporary().relaxed_durability(true),
     };
-    let server = builder.start().map_err(|source| explain(directory, &format!("{source:#}")))?;
-    let store = connect(&server.database_url(), 1).map_err(EmbeddedError::Connect)?;
-    Ok(Embedded { store, _server: server })
+    builder.start().map_err(|source| {
+        let why = format!("{source:#}");
+        match directory {
+            Some(path) if why.contains("lock") => EmbeddedError::InUse(path.to_path_buf()),
+            // The library's chain names its own internals line by line; the first line is what an operator can use.
+            _ => failed(directory, why.lines().next().unwrap_or("unknown reason").to_owned()),
+        }
+    })
 }
 
-fn explain(directory: Option<&Path>, why: &str) -> EmbeddedError {
-    let path = directory.map(Path::to_path_buf).unwrap_or_else(std::env::temp_dir);
-    if why.contains("lock") {
-        return EmbeddedError::InUse(path);
-    }
-    // The library's chain names its own internals line by line; the first sentence is what an operator can use.
-    EmbeddedError::Start { path, why: why.lines().next().unwrap_or("unknown reason").to_owned() }
+fn failed(directory: Option<&Path>, why: String) -> EmbeddedError {
+    EmbeddedError::Start { path: directory.map_or_else(std::env::temp_dir, Path::to_path_buf), why }
+}
+
+/// What the database itself said on its way down, out of everything around it.
+fn reason(error: &super::Error) -> String {
+    let words = crate::telemetry::chain(error);
+    let said = words.lines().find_map(|line| line.split_once("PANIC:").or_else(|| line.split_once("FATAL:")));
+    said.map_or_else(|| words.lines().next().unwrap_or_default().to_owned(), |(_, said)| said.trim().to_owned())
 }

@@ -49,22 +49,14 @@ impl Error {
     /// The same failure for another waiter of one look-up: what was being done and the words, without the source.
     #[must_use]
     pub fn summary(&self) -> Self {
-        let said = || -> Box<dyn std::error::Error + Send + Sync> {
-            let mut words = self.to_string();
-            let mut source = std::error::Error::source(self);
-            while let Some(cause) = source {
-                words = format!("{words}: {cause}");
-                source = cause.source();
-            }
-            words.into()
-        };
-        Self::Unavailable { doing: "looking up credentials", source: said() }
+        Self::Unavailable { doing: "looking up credentials", source: crate::telemetry::chain(self).into() }
     }
 
     /// Sorts a driver error.
     pub(crate) fn from_driver(doing: &'static str, source: tokio_postgres::Error) -> Self {
         let Some(refusal) = source.as_db_error() else {
-            return if source.is_closed() || std::error::Error::source(&source).is_some_and(|s| s.is::<std::io::Error>()) {
+            let broken = std::error::Error::source(&source).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+            return if source.is_closed() || broken {
                 Self::Unavailable { doing, source: Box::new(source) }
             } else {
                 Self::Refused { doing, source }

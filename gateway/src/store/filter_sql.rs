@@ -73,7 +73,10 @@ fn refusal(resource_type: &ResourceType) -> ScimError {
     };
     ScimError::bad_request(
         ScimType::InvalidFilter,
-        format!("{} resources can be found by eq on {names}, alone or joined by and with other conditions.", resource_type.name),
+        format!(
+            "{} resources can be found by eq on {names}, alone or joined by and with other conditions.",
+            resource_type.name
+        ),
     )
 }
 

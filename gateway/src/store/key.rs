@@ -2,6 +2,8 @@
 //!
 //! Keys are folded in Rust by the protocol's one function, never by the database, whose folding changes with its build.
 
+use std::fmt::Write as _;
+
 use scimgate_scim::attribute::{Attribute, Uniqueness};
 use scimgate_scim::fold::fold;
 use scimgate_scim::schema::{AttributeRef, ResourceType};
@@ -53,7 +55,10 @@ impl Keys {
             external_id: text("externalId").map(|id| cut(id.to_owned())),
             active: document.get("active").and_then(Value::as_bool).unwrap_or(true),
             unique: entries(document, unique_names.iter()),
-            searchable: entries(document, SEARCHABLE.iter().filter_map(|name| resource_type.resolve(name)).collect::<Vec<_>>().iter()),
+            searchable: entries(
+                document,
+                SEARCHABLE.iter().filter_map(|name| resource_type.resolve(name)).collect::<Vec<_>>().iter(),
+            ),
         }
     }
 }
@@ -78,12 +83,13 @@ pub fn unique_names(resource_type: &ResourceType) -> Vec<String> {
 
 fn unique_attributes(resource_type: &ResourceType) -> Vec<AttributeRef> {
     let own = resource_type.schema.attributes.iter().map(|attribute| (None, attribute));
-    let extended = resource_type
-        .extensions
-        .iter()
-        .flat_map(|extension| extension.schema.attributes.iter().map(move |attribute| (Some(extension.schema.clone()), attribute)));
+    let extended = resource_type.extensions.iter().flat_map(|extension| {
+        extension.schema.attributes.iter().map(move |attribute| (Some(extension.schema.clone()), attribute))
+    });
     own.chain(extended)
-        .filter(|(_, attribute)| attribute.uniqueness != Uniqueness::None && !attribute.is_complex() && attribute.name != "id")
+        .filter(|(_, attribute)| {
+            attribute.uniqueness != Uniqueness::None && !attribute.is_complex() && attribute.name != "id"
+        })
         .map(|(extension, attribute)| AttributeRef { extension, attribute: attribute.clone(), sub: None })
         .collect()
 }
@@ -119,6 +125,9 @@ fn cut(mut key: String) -> String {
     }
     key.truncate(end);
     key.push('#');
-    digest.iter().for_each(|byte| key.push_str(&format!("{byte:02x}")));
+    for byte in digest {
+        // Writing to a String cannot fail.
+        let _ = write!(key, "{byte:02x}");
+    }
     key
 }

@@ -1,5 +1,7 @@
 //! Lists of resources in the order of their ids, which is the order they were made in.
 
+use std::fmt::Write as _;
+
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -74,31 +76,33 @@ impl TenantStore {
             match condition {
                 Condition::Id(None) | Condition::Member(None) => return Ok(Vec::new()),
                 Condition::Id(Some(id)) => {
-                    sql.push_str(&format!(" AND r.id = ${next}"));
+                    let _ = write!(sql, " AND r.id = ${next}");
                     params.push(id);
                 }
                 Condition::Name(key) => {
-                    sql.push_str(&format!(" AND r.name_key = ${next}"));
+                    let _ = write!(sql, " AND r.name_key = ${next}");
                     params.push(key);
                 }
                 Condition::ExternalId(key) => {
-                    sql.push_str(&format!(" AND r.external_id = ${next}"));
+                    let _ = write!(sql, " AND r.external_id = ${next}");
                     params.push(key);
                 }
                 Condition::Key { attribute, key } => {
-                    sql.push_str(&format!(
+                    let _ = write!(
+                        sql,
                         " AND EXISTS (SELECT 1 FROM resource_key k WHERE k.tenant_id = $1 AND k.attribute = ${next} \
                          AND k.key = ${} AND k.id = r.id)",
                         next + 1
-                    ));
+                    );
                     params.push(attribute);
                     params.push(key);
                 }
                 Condition::Member(Some(member)) => {
-                    sql.push_str(&format!(
+                    let _ = write!(
+                        sql,
                         " AND EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = $1 AND m.group_id = r.id \
                          AND m.member_id = ${next})"
-                    ));
+                    );
                     params.push(member);
                 }
             }

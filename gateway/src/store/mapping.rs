@@ -37,7 +37,11 @@ impl TenantStore {
         let answers = self
             .batch(&[
                 Statement { doing: "locking a tenant", sql: LOCK, params: &[&self.tenant.0] },
-                Statement { doing: "storing a mapping", sql: INSERT, params: &[&self.tenant.0, &on_failure, &steps, &at] },
+                Statement {
+                    doing: "storing a mapping",
+                    sql: INSERT,
+                    params: &[&self.tenant.0, &on_failure, &steps, &at],
+                },
             ])
             .await?;
         let row = answers[1].first();

@@ -42,9 +42,9 @@ pub struct MemberChange {
 }
 
 /// The group's row is shared, not bumped: sixteen writers on one group do not queue. The members' rows are shared too,
-/// so that none can be deleted between the look and the insert.
+/// so that none can be deleted between the look and the insert. The product is told only of what it may see.
 const CHANGE: &str = "
-WITH g AS (SELECT id FROM resource WHERE tenant_id = $1 AND id = $2 AND resource_type = 'Group' AND deleted_at IS NULL
+WITH g AS (SELECT id, mapping_state FROM resource WHERE tenant_id = $1 AND id = $2 AND resource_type = 'Group' AND deleted_at IS NULL
   AND ($3::bigint IS NULL OR version = $3) FOR SHARE),
 living AS (SELECT r.id, r.resource_type FROM resource r
   WHERE r.tenant_id = $1 AND r.id = ANY($4) AND r.deleted_at IS NULL AND EXISTS (SELECT 1 FROM g) ORDER BY r.id FOR SHARE OF r),
@@ -63,8 +63,10 @@ total AS (SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM come) + (SE
 c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $11, 1, $9 FROM g, total WHERE total.n > 0
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, 'membership.removed', 'Group', $2, member_id, $12, $13, $9 FROM gone
-  UNION ALL SELECT $1, 'membership.added', 'Group', $2, member_id, $12, $13, $9 FROM come)
+  SELECT $1, change.type, 'Group', $2, change.member_id, $12, $13, $9 FROM (
+    SELECT 'membership.removed' AS type, member_id FROM gone UNION ALL SELECT 'membership.added', member_id FROM come) change
+  JOIN resource m ON m.tenant_id = $1 AND m.id = change.member_id AND m.mapping_state NOT IN ('excluded', 'never')
+  JOIN g ON g.mapping_state NOT IN ('excluded', 'never'))
 SELECT EXISTS (SELECT 1 FROM g) AS found, total.n FROM total";
 
 /// The owned parameters of a member change.
@@ -84,7 +86,13 @@ pub(super) struct MemberStatement<'a> {
 
 impl<'a> MemberStatement<'a> {
     /// With a version, the change is made only where the group's own version is that one.
-    pub(super) fn new(tenant: TenantId, group: Uuid, version: Option<i64>, members: &'a Members, stamp: &'a Stamp) -> Self {
+    pub(super) fn new(
+        tenant: TenantId,
+        group: Uuid,
+        version: Option<i64>,
+        members: &'a Members,
+        stamp: &'a Stamp,
+    ) -> Self {
         let ids = |values: &[String]| values.iter().filter_map(|value| value.parse().ok()).collect();
         Self {
             tenant: tenant.0,
@@ -103,8 +111,19 @@ impl<'a> MemberStatement<'a> {
 
     pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 13] {
         [
-            &self.tenant, &self.group, &self.version, &self.add_ids, &self.add, &self.remove_ids, &self.replace_all,
-            &self.remove, &self.stamp.at, &self.add_keys, &self.slot, &self.stamp.actor, &self.stamp.request_id,
+            &self.tenant,
+            &self.group,
+            &self.version,
+            &self.add_ids,
+            &self.add,
+            &self.remove_ids,
+            &self.replace_all,
+            &self.remove,
+            &self.stamp.at,
+            &self.add_keys,
+            &self.slot,
+            &self.stamp.actor,
+            &self.stamp.request_id,
         ]
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
+
 use super::Store;
 use super::error::Error;
 
@@ -13,6 +15,9 @@ pub const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// Attempts at a migration whose lock another statement holds.
 const ATTEMPTS: u32 = 10;
+
+/// A lock that is held, and a role that another database's migration made in the same moment.
+const RETRIED: [SqlState; 3] = [SqlState::LOCK_NOT_AVAILABLE, SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (
   version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
@@ -66,8 +71,8 @@ async fn apply(client: &deadpool_postgres::Object, version: i32, name: &str, sql
             Err(source) => {
                 // A failed batch leaves its transaction open; the connection goes back to the pool.
                 client.batch_execute("ROLLBACK").await.map_err(|lost| Error::from_driver(doing, lost))?;
-                let locked = source.code() == Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE);
-                if !locked || attempt >= ATTEMPTS {
+                let worth_it = source.code().is_some_and(|code| RETRIED.contains(code));
+                if !worth_it || attempt >= ATTEMPTS {
                     return Err(Error::from_driver(doing, source));
                 }
                 tokio::time::sleep(Duration::from_millis(200) * attempt).await;

@@ -32,7 +32,7 @@ pub(crate) enum Role {
 
 /// A bounded set of connections.
 #[derive(Clone)]
-pub struct Pool {
+pub(crate) struct Pool {
     connections: deadpool_postgres::Pool,
     /// Longest time a batch may take, waiting for a connection included.
     timeout: Duration,
@@ -45,7 +45,11 @@ impl Pool {
     }
 
     /// Builds the pool over a connection manager.
-    pub(crate) fn build(manager: Manager, size: usize, timeout: Duration) -> Result<Self, deadpool_postgres::BuildError> {
+    pub(crate) fn build(
+        manager: Manager,
+        size: usize,
+        timeout: Duration,
+    ) -> Result<Self, deadpool_postgres::BuildError> {
         let connections = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
             .wait_timeout(Some(timeout))
@@ -88,9 +92,9 @@ impl Pool {
         }
         let begin = begin(role);
         let calls = statements.iter().zip(&prepared).map(|(call, ready)| client.query(ready, call.params));
-        let (begun, answers, committed) =
+        let (opened, answers, committed) =
             join3(client.batch_execute(&begin), join_all(calls), client.batch_execute("COMMIT")).await;
-        begun.map_err(|source| Error::from_driver(doing, source))?;
+        opened.map_err(|source| Error::from_driver(doing, source))?;
         let mut rows = Vec::with_capacity(answers.len());
         for (statement, answer) in statements.iter().zip(answers) {
             rows.push(answer.map_err(|source| Error::from_driver(statement.doing, source))?);

@@ -38,10 +38,9 @@ impl MappingState {
 
     fn from_word(word: &str) -> Result<Self, Error> {
         let all = [Self::Same, Self::Mapped, Self::Excluded, Self::Stale, Self::Never];
-        all.into_iter().find(|state| state.word() == word).ok_or_else(|| Error::Corrupt {
-            what: "mapping state",
-            why: format!("\"{word}\" is none"),
-        })
+        all.into_iter()
+            .find(|state| state.word() == word)
+            .ok_or_else(|| Error::Corrupt { what: "mapping state", why: format!("\"{word}\" is none") })
     }
 
     /// Whether the product sees the resource.

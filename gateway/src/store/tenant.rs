@@ -58,9 +58,14 @@ impl ControlStore {
     /// # Errors
     /// [`Error::Duplicate`] when the name is in use.
     pub async fn insert_tenant(&self, id: TenantId, name: &str, at: SystemTime) -> Result<Tenant, Error> {
-        let sql = format!("INSERT INTO tenant (id, name, created_at, modified_at) VALUES ($1, $2, $3, $3) RETURNING {COLUMNS}");
+        let sql = format!(
+            "INSERT INTO tenant (id, name, created_at, modified_at) VALUES ($1, $2, $3, $3) RETURNING {COLUMNS}"
+        );
         let rows = self.query("storing a tenant", &sql, &[&id.0, &name, &at]).await?;
-        rows.first().map(tenant).transpose()?.ok_or_else(|| Error::Corrupt { what: "tenant", why: "no row came back".into() })
+        rows.first()
+            .map(tenant)
+            .transpose()?
+            .ok_or_else(|| Error::Corrupt { what: "tenant", why: "no row came back".into() })
     }
 
     /// Every tenant that is not deleted, by name.

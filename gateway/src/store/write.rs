@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use super::TenantStore;
 use super::error::Error;
 use super::key::{Key, Keys};
 use super::membership::{MemberStatement, Members};
 use super::pool::Statement;
 use super::resource::MappingState;
-use super::TenantStore;
 
 /// Who writes, and when.
 #[derive(Clone, Debug)]
@@ -126,14 +126,16 @@ SELECT count(*) FROM left_behind";
 const RESOLVE: &str = "
 WITH found AS (DELETE FROM member_ref m USING resource r
   WHERE m.tenant_id = $1 AND m.key = ANY($3) AND r.tenant_id = $1 AND r.id = $2 AND r.version = 1 AND r.deleted_at IS NULL
-  RETURNING m.group_id, r.resource_type),
+  RETURNING m.group_id, r.resource_type, r.mapping_state),
 come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
   SELECT DISTINCT $1::uuid, group_id, $2::uuid, resource_type, $4::timestamptz FROM found ON CONFLICT DO NOTHING RETURNING group_id),
 c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
   SELECT $1, group_id, $5, 1, $4 FROM come ORDER BY group_id
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, 'membership.added', 'Group', group_id, $2, $6, $7, $4 FROM come)
+  SELECT $1, 'membership.added', 'Group', come.group_id, $2, $6, $7, $4 FROM come
+  JOIN resource g ON g.tenant_id = $1 AND g.id = come.group_id AND g.mapping_state NOT IN ('excluded', 'never')
+  WHERE EXISTS (SELECT 1 FROM found WHERE found.mapping_state NOT IN ('excluded', 'never')))
 SELECT count(*) FROM come";
 
 impl TenantStore {
@@ -154,9 +156,26 @@ impl TenantStore {
         let (unique, searchable) = (columns(&keys.unique), columns(&keys.searchable));
         let (slot, state) = (slot(), content.mapping_state.word());
         let params: [&(dyn ToSql + Sync); 20] = [
-            &self.tenant.0, &id, &resource_type, &keys.name_key, &keys.external_id, &keys.active, &content.source,
-            &content.set_aside, &content.mapped, &state, &content.mapping_revision, &stamp.at, &unique.0, &unique.1,
-            &searchable.0, &searchable.1, &slot, &content.event, &stamp.actor, &stamp.request_id,
+            &self.tenant.0,
+            &id,
+            &resource_type,
+            &keys.name_key,
+            &keys.external_id,
+            &keys.active,
+            &content.source,
+            &content.set_aside,
+            &content.mapped,
+            &state,
+            &content.mapping_revision,
+            &stamp.at,
+            &unique.0,
+            &unique.1,
+            &searchable.0,
+            &searchable.1,
+            &slot,
+            &content.event,
+            &stamp.actor,
+            &stamp.request_id,
         ];
         let insert = Statement { doing: "storing a resource", sql: INSERT, params: &params };
         let names = reference_keys(id, keys);
@@ -170,7 +189,7 @@ impl TenantStore {
             batch.push(MemberStatement::statement(params));
         }
         let answers = self.batch(&batch).await?;
-        Ok((written(&answers[0])?, answers[1].first().map_or(0, |row| row.get(0))))
+        Ok((written(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))
     }
 
     /// Replaces what is stored of a resource whose own version is still `version`, and changes its members with it.
@@ -184,10 +203,31 @@ impl TenantStore {
         let (found, lost) = difference(&update.before.searchable, &keys.searchable);
         let state = content.mapping_state.word();
         let params: [&(dyn ToSql + Sync); 25] = [
-            &self.tenant.0, &update.id, &update.resource_type, &keys.name_key, &keys.external_id, &keys.active,
-            &content.source, &content.set_aside, &content.mapped, &state, &content.mapping_revision, &stamp.at,
-            &added.0, &added.1, &found.0, &found.1, &removed.0, &removed.1, &lost.0, &lost.1, &update.version,
-            &update.member_changes, &content.event, &stamp.actor, &stamp.request_id,
+            &self.tenant.0,
+            &update.id,
+            &update.resource_type,
+            &keys.name_key,
+            &keys.external_id,
+            &keys.active,
+            &content.source,
+            &content.set_aside,
+            &content.mapped,
+            &state,
+            &content.mapping_revision,
+            &stamp.at,
+            &added.0,
+            &added.1,
+            &found.0,
+            &found.1,
+            &removed.0,
+            &removed.1,
+            &lost.0,
+            &lost.1,
+            &update.version,
+            &update.member_changes,
+            &content.event,
+            &stamp.actor,
+            &stamp.request_id,
         ];
         let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &update.id];
         let mut batch = Vec::with_capacity(3);
@@ -202,7 +242,7 @@ impl TenantStore {
         if let Some(params) = &member_params {
             batch.push(MemberStatement::statement(params));
         }
-        written(&self.batch(&batch).await?[at])
+        Ok(written(&self.batch(&batch).await?[at]))
     }
 
     /// Deletes a resource: the row stays as a tombstone, and everything that finds it goes. With a version given,
@@ -221,7 +261,16 @@ impl TenantStore {
         let (version, changes) = (expected.map(|it| it.0), expected.map(|it| it.1));
         let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &id];
         let params: [&(dyn ToSql + Sync); 10] = [
-            &self.tenant.0, &id, &resource_type, &stamp.at, &version, &changes, &slot, &event, &stamp.actor, &stamp.request_id,
+            &self.tenant.0,
+            &id,
+            &resource_type,
+            &stamp.at,
+            &version,
+            &changes,
+            &slot,
+            &event,
+            &stamp.actor,
+            &stamp.request_id,
         ];
         let drop_params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &id, &stamp.at, &slot];
         let answers = self
@@ -231,7 +280,7 @@ impl TenantStore {
                 Statement { doing: "dropping memberships", sql: DROP_MEMBERSHIPS, params: &drop_params },
             ])
             .await?;
-        written(&answers[1])
+        Ok(written(&answers[1]))
     }
 }
 
@@ -253,8 +302,8 @@ pub struct Update<'a> {
     pub members: Option<&'a Members>,
 }
 
-fn written(rows: &[tokio_postgres::Row]) -> Result<Written, Error> {
-    Ok(rows.first().map_or(Written::Lost, |row| Written::Done(row.get(0))))
+fn written(rows: &[tokio_postgres::Row]) -> Written {
+    rows.first().map_or(Written::Lost, |row| Written::Done(row.get(0)))
 }
 
 /// By what a pending member reference may mean this resource.

@@ -54,11 +54,11 @@ impl Paths for Resource {
     fn append(&self, path: &str, value: &str) -> Result<(), PathError> {
         let (path, value) = (writable(path)?, json(value)?);
         let mut wrong = false;
-        visit(&mut self.0.borrow_mut(), &path, true, &mut |place| {
-            match place.get_or_insert_with(|| Value::Array(Vec::new())) {
-                Value::Array(array) => array.push(value.clone()),
-                _ => wrong = true,
-            }
+        visit(&mut self.0.borrow_mut(), &path, true, &mut |place| match place
+            .get_or_insert_with(|| Value::Array(Vec::new()))
+        {
+            Value::Array(array) => array.push(value.clone()),
+            _ => wrong = true,
         });
         if wrong { Err(PathError::WrongValue(format!("{} is not multi-valued", path.attribute))) } else { Ok(()) }
     }
@@ -149,15 +149,13 @@ fn visit_matches(
             if !matches(&element) {
                 return Some(element);
             }
-            match (sub, &mut element) {
-                (Some(sub), Value::Object(object)) => place(object, sub, at),
-                _ => {
-                    let mut lent = Some(element);
-                    at(&mut lent);
-                    return lent;
-                }
+            if let (Some(sub), Value::Object(object)) = (sub, &mut element) {
+                place(object, sub, at);
+                return Some(element);
             }
-            Some(element)
+            let mut lent = Some(element);
+            at(&mut lent);
+            lent
         })
         .collect();
 }

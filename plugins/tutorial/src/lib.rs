@@ -14,9 +14,7 @@ impl Mapping for Tutorial {
     type Config = Config;
 
     fn describe() -> Manifest {
-        Manifest::new("tutorial", env!("CARGO_PKG_VERSION"))
-            .resource_types(["User", "Group"])
-            .config_schema(config::schema())
+        Manifest::new("tutorial", env!("CARGO_PKG_VERSION")).resource_types(["User"]).config_schema(config::schema())
     }
 
     fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {

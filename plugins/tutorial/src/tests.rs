@@ -93,6 +93,6 @@ fn says_what_is_wrong_with_a_configuration() {
 #[test]
 fn describes_itself() {
     let manifest = Tutorial::describe();
-    assert_eq!(manifest.resource_types, ["User", "Group"]);
+    assert_eq!(manifest.resource_types, ["User"]);
     assert_eq!(manifest.config_schema["properties"]["lift"]["type"], "object");
 }

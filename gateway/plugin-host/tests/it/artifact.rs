@@ -1,5 +1,7 @@
 //! Precompiled code is believed only under our seal.
 
+use std::slice::from_ref;
+
 use scimgate_plugin_host::{Error, Key, Outcome};
 
 use crate::support::{HOST, TUTORIAL, TestDocument, context, patient, user};
@@ -22,10 +24,10 @@ fn refuses_one_flipped_bit_anywhere_and_another_key() {
     for place in [0, 8, 39, 40, 72, 80, artifact.len() / 2, artifact.len() - 1] {
         let mut damaged = artifact.clone();
         damaged[place] ^= 1;
-        assert!(matches!(HOST.load_precompiled(&damaged, &[key.clone()]), Err(Error::Artifact)), "byte {place}");
+        assert!(matches!(HOST.load_precompiled(&damaged, from_ref(&key)), Err(Error::Artifact)), "byte {place}");
     }
     for length in [0, 8, 39, 40, 75, artifact.len() - 1] {
-        assert!(matches!(HOST.load_precompiled(&artifact[..length], &[key.clone()]), Err(Error::Artifact)));
+        assert!(matches!(HOST.load_precompiled(&artifact[..length], from_ref(&key)), Err(Error::Artifact)));
     }
     assert!(matches!(HOST.load_precompiled(&artifact, &[Key::new([3; 32])]), Err(Error::Artifact)));
     assert!(matches!(HOST.load_precompiled(&artifact, &[]), Err(Error::Artifact)));

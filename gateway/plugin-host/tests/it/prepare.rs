@@ -25,7 +25,7 @@ fn importing(module: &str, name: &str) -> Vec<u8> {
 fn reads_the_manifest_and_names_the_plugin_by_its_bytes() {
     let manifest = TUTORIAL.manifest();
     assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("tutorial", "0.1.0"));
-    assert_eq!(manifest.resource_types, ["User", "Group"]);
+    assert_eq!(manifest.resource_types, ["User"]);
     assert_eq!(TUTORIAL.digest().len(), 64);
     assert_ne!(TUTORIAL.digest(), HOSTILE.digest());
     assert!(TUTORIAL.code_size() > 100_000);

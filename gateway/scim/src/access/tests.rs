@@ -42,6 +42,7 @@ fn get_finds_every_match() {
     check_get("NAME.GIVENNAME", json!(["Ada"]));
     check_get("name.familyName", json!([]));
     check_get("emails.value", json!(["w", "h"]));
+    assert_eq!(get(&ada(), &user(), "emails").unwrap().len(), 1, "the whole array is one value");
     check_get("emails[type eq \"home\"]", json!([{ "type": "home", "value": "h" }]));
     check_get("emails[primary eq true].value", json!(["w"]));
     check_get("emails[type eq \"other\"].value", json!([]));
@@ -50,7 +51,8 @@ fn get_finds_every_match() {
     check_get(&format!("{ENTERPRISE}:department"), json!(["R&D"]));
     check_get(ENTERPRISE, json!([{ "department": "R&D" }]));
     check_get("id", json!(["1"]));
-    check_get("schemas", json!([CORE, ENTERPRISE]));
+    check_get("schemas", json!([[CORE, ENTERPRISE]]));
+    check_get("ims.value", json!([]));
     check_get("password", json!([]));
 }
 

@@ -36,7 +36,7 @@ impl<T: DeserializeOwned> FromRequest<Gateway> for Json<T> {
 /// 413 over the limit, 400 for a body that broke off.
 pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ScimError> {
     axum::body::to_bytes(body, limit).await.map_err(|error| {
-        if error.source().is_some_and(|source| source.is::<LengthLimitError>()) {
+        if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
             ScimError::new(413, format!("The body is longer than {limit} bytes, the longest accepted."))
         } else {
             ScimError::new(400, "The body broke off before its end. Please send it again.")

@@ -3,8 +3,8 @@
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use scimgate_scim::discovery::{self, AuthenticationScheme, Limits};
-use scimgate_scim::list::{DEFAULT_COUNT, MAX_COUNT};
 use scimgate_scim::error::ScimError;
+use scimgate_scim::list::{DEFAULT_COUNT, MAX_COUNT};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -39,7 +39,10 @@ pub(super) async fn resource_type(
 ) -> Result<Response, Failure> {
     let name = path.get("name").map(String::as_str).unwrap_or_default();
     let found = discovery::resource_type(&ctx.settings.registry, name, &ctx.base_url);
-    found.as_ref().map(show).ok_or_else(|| Failure::scim(ScimError::new(404, format!("There is no resource type {name}."))))
+    found
+        .as_ref()
+        .map(show)
+        .ok_or_else(|| Failure::scim(ScimError::new(404, format!("There is no resource type {name}."))))
 }
 
 pub(super) async fn schemas(ScimAccess(ctx): ScimAccess, RawQuery(query): RawQuery) -> Result<Response, Failure> {
@@ -59,7 +62,10 @@ pub(super) async fn schema(
 /// RFC 7644 §4: "If a "filter" is provided, the service provider SHOULD respond with HTTP status code 403".
 fn refuse_filter(query: Option<&str>) -> Result<(), Failure> {
     if Parameters::read(query).get("filter").is_some() {
-        return Err(Failure::scim(ScimError::new(403, "Schemas and resource types are listed whole; leave the filter out.")));
+        return Err(Failure::scim(ScimError::new(
+            403,
+            "Schemas and resource types are listed whole; leave the filter out.",
+        )));
     }
     Ok(())
 }

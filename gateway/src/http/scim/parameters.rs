@@ -1,7 +1,7 @@
 //! Query parameters and conditions; unknown ones are ignored, names are taken in any case.
 
-use axum::http::{HeaderMap, HeaderName};
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
 use scimgate_scim::list::Paging;
@@ -15,7 +15,9 @@ impl Parameters {
     /// Reads a query string (`application/x-www-form-urlencoded`).
     pub(super) fn read(query: Option<&str>) -> Self {
         let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-        Self(pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decode(k), decode(v))).collect())
+        Self(
+            pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decode(k), decode(v))).collect(),
+        )
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
