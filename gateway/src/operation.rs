@@ -26,7 +26,7 @@ use scimgate_scim::schema::ResourceType;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::mapping::Mapper;
-use crate::store::write::Stamp;
+use crate::store::stamp::Stamp;
 use crate::store::{Store, TenantStore};
 pub use error::Error;
 use settings::{Settings, SettingsCache};

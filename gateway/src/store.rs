@@ -19,6 +19,7 @@ pub mod plugin;
 pub(crate) mod pool;
 pub mod resource;
 pub mod schema;
+pub mod stamp;
 pub mod tenant;
 pub mod write;
 

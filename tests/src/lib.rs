@@ -1,1 +1,37 @@
+//! What the integration tests share: a gateway in this process on a database of its own, clients that speak to it over
+//! HTTP, recorded exchanges, and the built binary.
 
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
+
+pub mod answer;
+pub mod binary;
+pub mod client;
+pub mod database;
+pub mod gateway;
+pub mod harness;
+pub mod matching;
+pub mod proxy;
+pub mod replay;
+pub mod tenant;
+
+use std::path::{Path, PathBuf};
+
+pub use answer::Answer;
+pub use client::{Client, Request};
+pub use database::Database;
+pub use gateway::TestGateway;
+pub use harness::{poll, run};
+pub use tenant::Tenant;
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// The bytes of a plugin or guest as `make plugins` builds it.
+#[must_use]
+pub fn plugin(name: &str) -> Vec<u8> {
+    let path = root().join("target/wasm32-unknown-unknown/plugin").join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|why| panic!("{} cannot be read ({why}); run `make plugins`", path.display()))
+}

@@ -16,6 +16,7 @@ pub use members::MemberDelta;
 
 mod add;
 mod apply;
+mod context;
 mod element;
 mod members;
 mod parse;

@@ -148,7 +148,7 @@ Set both in your shell and play the identity provider:
   export TENANT_URL={url} TOKEN={token}
 
   1. Test Connection: nobody has this name yet
-     curl -s "$TENANT_URL"'Users?filter=userName+eq+"ada@corp.test"' -H "Authorization: Bearer $TOKEN"
+     curl -s -G "$TENANT_URL"Users --data-urlencode 'filter=userName eq "ada@corp.test"' -H "Authorization: Bearer $TOKEN"
 
   2. Create a user as Entra does
      curl -s "$TENANT_URL"Users -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/scim+json' -d '{{
@@ -158,7 +158,7 @@ Set both in your shell and play the identity provider:
        "emails": [{{"type": "work", "primary": true, "value": "Ada.Byron@Corp.Test"}}],
        "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": {{"customAttribute1": "B-1815"}}}}'
 
-  3. See what the product reads: mail in lower case, a displayName, a badge number
+  3. See what the product reads: a displayName, and the badge number under the product's own name
      curl -s {admin}/directory/v1/users -H "Authorization: Bearer {directory_key}"
 
 The admin API is at {admin}/admin/v1, with this operator key:

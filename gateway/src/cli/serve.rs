@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
         )));
     }
     let bound = app::bind(&arguments.doors).await?;
-    let public_url = arguments.doors.public_url.clone().unwrap_or_else(|| format!("http://{}", bound.public_address));
+    let public_url = arguments.doors.public_url.clone().unwrap_or_else(|| reachable(bound.public_address));
     if arguments.doors.public_url.is_none() {
         tracing::warn!(%public_url, "public_url is not set: Locations and references point at this machine");
     }
@@ -47,4 +47,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     });
     app::serve(bound, gateway, stop).await;
     Ok(())
+}
+
+/// The address for who sits at this machine: the unspecified one is none to connect to.
+fn reachable(bound: std::net::SocketAddr) -> String {
+    if bound.ip().is_unspecified() { format!("http://127.0.0.1:{}", bound.port()) } else { format!("http://{bound}") }
 }

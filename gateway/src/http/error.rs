@@ -109,6 +109,7 @@ fn tell(error: &Error) -> ScimError {
 fn tell_mapping(error: &MapError) -> ScimError {
     match error {
         MapError::Refused(refusal) => refusal.clone(),
+        MapError::Failed { may_pass: true, .. } => ScimError::new(503, error.to_string()),
         // The same document fails the same way again, so a retry cannot help: 400, with plugin and reason.
         MapError::Failed { .. } => ScimError::invalid_value(error.to_string()),
         MapError::Store(source) if matches!(**source, store::Error::Unavailable { .. }) => {

@@ -31,7 +31,7 @@ pub enum MapError {
     /// A plugin rejects the document: a SCIM error for the client.
     #[error("rejected by the mapping")]
     Refused(#[source] ScimError),
-    /// A step failed, and would fail again.
+    /// A step failed.
     #[error("The mapping plugin {plugin} (step {step}) failed on this {resource_type}: {reason}.")]
     Failed {
         /// The plugin's name and version.
@@ -42,6 +42,8 @@ pub enum MapError {
         resource_type: String,
         /// What happened.
         reason: String,
+        /// Whether the same document may pass next time: it was time or overload that was short.
+        may_pass: bool,
     },
     /// A plugin of the chain is not stored or cannot be prepared.
     #[error("plugin {digest} cannot be loaded: {why}")]
@@ -214,6 +216,7 @@ fn failed(index: usize, component: &Component, call: &Call<'_>, failure: &Failur
         step: index + 1,
         resource_type: call.resource_type.name.clone(),
         reason: failure.reason.trim_end_matches('.').to_owned(),
+        may_pass: failure.kind.may_pass(),
     }
 }
 
@@ -224,6 +227,7 @@ fn check(chain: &Chain, call: &Call<'_>, tree: &Map<String, Value>) -> Result<()
         step: chain.steps.len(),
         resource_type: call.resource_type.name.clone(),
         reason: format!("what came out does not fit the directory's schemas: {}", refusal.detail.trim_end_matches('.')),
+        may_pass: false,
     })
 }
 

@@ -9,7 +9,8 @@ use crate::clock::rfc3339;
 use crate::mapping::{MapError, OnFailure, Outcome};
 use crate::store::key::Keys;
 use crate::store::resource::{MappingState, Stored};
-use crate::store::write::{Content, Stamp};
+use crate::store::stamp::Stamp;
+use crate::store::write::Content;
 
 /// A document about to be stored.
 pub(crate) struct Draft<'a> {

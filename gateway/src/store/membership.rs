@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::TenantStore;
 use super::error::Error;
 use super::pool::Statement;
-use super::write::{Stamp, slot};
+use super::stamp::{Stamp, slot};
 use crate::tenant::TenantId;
 
 /// A change of a group's members.

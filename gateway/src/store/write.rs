@@ -1,8 +1,6 @@
 //! Writing resources: each write is one statement in which keys, counter and events all hang on the row that was
 //! written, so nothing is kept where the row's version, or the tenant's active mapping, is no longer what was read.
 
-use std::time::SystemTime;
-
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -12,17 +10,7 @@ use super::key::{Key, Keys};
 use super::membership::{MemberStatement, Members};
 use super::pool::Statement;
 use super::resource::MappingState;
-
-/// Who writes, and when.
-#[derive(Clone, Debug)]
-pub struct Stamp {
-    /// When.
-    pub at: SystemTime,
-    /// The credential's id, as text.
-    pub actor: String,
-    /// The request's id.
-    pub request_id: String,
-}
+use super::stamp::{Stamp, slot};
 
 /// What is stored of a resource besides its identity.
 #[derive(Clone, Debug)]
@@ -51,9 +39,6 @@ pub enum Written {
     /// The row or the mapping changed since it was read: read again.
     Lost,
 }
-
-/// Rows that count resources and member changes are spread over so many, so that writers do not queue for one.
-pub(super) const SLOTS: u8 = 16;
 
 const INSERT: &str = "
 WITH w AS (
@@ -324,9 +309,4 @@ fn difference<'a>(before: &'a [Key], after: &'a [Key]) -> (Columns<'a>, Columns<
         from.iter().filter(|key| !but.contains(key)).map(|key| (key.attribute.as_str(), key.key.as_str())).unzip()
     };
     (pick(after, before), pick(before, after))
-}
-
-/// A counter row at random.
-pub(super) fn slot() -> i16 {
-    i16::from(rand::random::<u8>() % SLOTS)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::apply::Context;
+use super::context::Context;
 use super::parse::tolerate_value_list;
 use super::{element, write};
 use crate::attribute::Attribute;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::apply::Context;
+use super::context::Context;
 use super::{add, write};
 use crate::error::ScimError;
 use crate::filter::ElementFilter;

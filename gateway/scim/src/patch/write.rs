@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::apply::Context;
+use super::context::Context;
 use super::{element, slot};
 use crate::attribute::{Attribute, Mutability};
 use crate::error::{ScimError, ScimType};

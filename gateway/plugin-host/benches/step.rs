@@ -1,0 +1,86 @@
+//! What one plugin step costs: microseconds a call for the tutorial's plugin, on one thread and on all. Quote the ratios
+//! between the rows of one run; single figures move with the machine.
+#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
+
+#[path = "../tests/it/support.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod support;
+
+use std::time::Instant;
+
+use scimgate_plugin_host::{Component, Host, HostConfig, Limits};
+use serde_json::{Value, json};
+use support::{TestDocument, context, wasm};
+
+const CALLS: usize = 20_000;
+
+fn main() {
+    let host = Host::new(HostConfig::default()).unwrap();
+    let started = Instant::now();
+    let component = host.prepare(&wasm("tutorial")).unwrap();
+    println!("prepare (wrap, compile, describe)  {:>8.1} ms\n", started.elapsed().as_secs_f64() * 1e3);
+    println!("{:<22} {:>7} {:>10} {:>9} {:>9} {:>10} {:>6}", "step", "threads", "median µs", "p99 µs", "p99.9 µs", "calls/s", "ratio");
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut first = None;
+    for (name, config) in steps() {
+        for threads in [1, threads] {
+            let row = measure(&host, &component, &config, threads);
+            let base = *first.get_or_insert(row.median);
+            println!(
+                "{name:<22} {threads:>7} {:>10.1} {:>9.1} {:>9.1} {:>10.0} {:>6.2}",
+                row.median, row.p99, row.p999, row.rate, row.median / base
+            );
+        }
+    }
+}
+
+fn steps() -> [(&'static str, String); 3] {
+    let lift = json!({ "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute1": "urn:example:product:2.0:User:badgeNumber" });
+    let all = json!({ "lowerCaseMail": true, "buildDisplayName": true, "lift": lift });
+    let rule = json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } });
+    [("nothing configured", "{}".to_owned()), ("one rule", rule.to_string()), ("the tutorial's mapping", all.to_string())]
+}
+
+struct Row {
+    median: f64,
+    p99: f64,
+    p999: f64,
+    rate: f64,
+}
+
+fn measure(host: &Host, component: &Component, config: &str, threads: usize) -> Row {
+    let started = Instant::now();
+    let mut times: Vec<f64> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..threads).map(|_| scope.spawn(|| calls(host, component, config))).collect();
+        runs.into_iter().flat_map(|run| run.join().unwrap()).collect()
+    });
+    #[expect(clippy::cast_precision_loss, reason = "a few tens of thousands")]
+    let rate = times.len() as f64 / started.elapsed().as_secs_f64();
+    times.sort_by(f64::total_cmp);
+    let at = |per_mille: usize| times[times.len() * per_mille / 1000];
+    Row { median: at(500), p99: at(990), p999: at(999), rate }
+}
+
+fn calls(host: &Host, component: &Component, config: &str) -> Vec<f64> {
+    let user = user();
+    let mut times = Vec::with_capacity(CALLS);
+    for _ in 0..CALLS {
+        let document = TestDocument::new(user.clone());
+        let started = Instant::now();
+        let result = host.run(component, &context(), config, document, &Limits::default());
+        times.push(started.elapsed().as_secs_f64() * 1e6);
+        assert!(result.outcome.is_ok(), "{:?}", result.outcome);
+    }
+    times
+}
+
+fn user() -> Value {
+    let filler: Vec<String> = (0..40).map(|n| format!("some text of some length {n}")).collect();
+    json!({
+        "id": "1", "userName": "Ada@Example.COM", "userType": "Employee",
+        "name": { "givenName": "Ada", "familyName": "Lovelace" },
+        "emails": [{ "value": "Ada@Example.COM", "type": "work" }, { "value": "ADA@home.example" }],
+        "filler": filler,
+        "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": { "customAttribute1": "B-7", "customAttribute2": "x" },
+    })
+}

@@ -1,0 +1,9 @@
+//! The whole gateway over HTTP: one binary, every test on a database of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod binary;
+mod floors;
+mod isolation;
+mod mapping;
+mod replay;

@@ -1,0 +1,129 @@
+//! A client of one address with one secret, polite or raw.
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use serde_json::Value;
+
+use crate::answer::Answer;
+
+/// Sends requests to one base address.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    /// The base address, put in front of every path as it is.
+    pub base: String,
+    /// The Authorization header; none to come as nobody.
+    pub authorization: Option<HeaderValue>,
+}
+
+/// A request, as wrong as a test wants it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method's word.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// Headers besides Authorization.
+    pub headers: Vec<(String, HeaderValue)>,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A request without a body.
+    #[must_use]
+    pub fn new(method: &str, path: &str) -> Self {
+        Self { method: method.into(), path: path.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.parse().unwrap()));
+        self
+    }
+
+    /// With a body and its media type.
+    #[must_use]
+    pub fn body(mut self, media: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.header(CONTENT_TYPE.as_str(), media)
+    }
+
+    /// With a SCIM body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/scim+json", body.to_string())
+    }
+}
+
+impl Client {
+    /// A client that comes as nobody.
+    #[must_use]
+    pub fn new(base: String) -> Self {
+        // The client wants to know a provider even where it never speaks TLS; only a second installation fails.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+        Self { http, base, authorization: None }
+    }
+
+    /// The same client with a bearer token.
+    #[must_use]
+    pub fn with(&self, secret: &str) -> Self {
+        Self { authorization: Some(format!("Bearer {secret}").parse().unwrap()), ..self.clone() }
+    }
+
+    /// The same client at another base address.
+    #[must_use]
+    pub fn at(&self, base: String) -> Self {
+        Self { base, ..self.clone() }
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: Request) -> Answer {
+        self.try_send(request).await.unwrap()
+    }
+
+    /// Sends a request to a server that may not be there.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn try_send(&self, request: Request) -> Result<Answer, reqwest::Error> {
+        let asked = format!("{} {}{}", request.method, self.base, request.path);
+        let method = Method::from_bytes(request.method.as_bytes()).unwrap();
+        let mut building = self.http.request(method, format!("{}{}", self.base, request.path));
+        for (name, value) in request.headers {
+            building = building.header(name, value);
+        }
+        if let Some(value) = &self.authorization {
+            building = building.header(AUTHORIZATION, value);
+        }
+        let response = building.body(request.body).send().await?;
+        Ok(Answer::read(asked, response).await)
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Request::new("GET", path)).await
+    }
+
+    /// POST with a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Request::new("POST", path).json(body)).await
+    }
+
+    /// PUT with a JSON body.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Request::new("PUT", path).json(body)).await
+    }
+
+    /// PATCH with a JSON body.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(Request::new("PATCH", path).json(body)).await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Request::new("DELETE", path)).await
+    }
+}

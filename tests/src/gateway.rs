@@ -1,0 +1,222 @@
+//! The gateway under test: in this process, on free ports, with a clock that the test moves.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, UNIX_EPOCH};
+
+use scimgate::app;
+use scimgate::auth::token::{Kind, Token};
+use scimgate::clock::Clock;
+use scimgate::config::Doors;
+use scimgate::operation::Gateway;
+use scimgate::store::Store;
+use scimgate::store::embedded::{self, Embedded};
+use scimgate::tenant::TenantId;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::database::{Database, Fresh, connect};
+use crate::proxy::Proxy;
+use crate::{Client, Tenant};
+
+/// Connections of a pool on the server: more than one, fewer than the writers of a race.
+const POOL: usize = 8;
+/// Where the clock stands at first: 2026-05-01T09:00:00Z.
+const START: Duration = Duration::from_secs(1_777_626_000);
+
+/// A running gateway. End it with [`TestGateway::end`].
+pub struct TestGateway {
+    /// Moves only by hand.
+    pub clock: Clock,
+    /// Where the SCIM endpoint listens.
+    pub public: SocketAddr,
+    /// Where the admin API and the directory listen.
+    pub internal: SocketAddr,
+    /// Where the probes listen.
+    pub probes: SocketAddr,
+    /// The admin API, with an operator key.
+    pub operator: Client,
+    /// The use cases themselves.
+    pub gateway: Gateway,
+    base: Base,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+enum Base {
+    Fresh(Fresh),
+    /// Another gateway's, which drops it.
+    Shared(Fresh),
+    Embedded(Embedded),
+}
+
+impl TestGateway {
+    /// Starts a gateway on a database of its own.
+    pub async fn start(database: Database) -> Self {
+        match database {
+            Database::Postgres => {
+                let fresh = Fresh::migrated().await;
+                Self::serve(connect(&fresh.url, POOL), Base::Fresh(fresh), None).await
+            }
+            Database::Embedded => {
+                // Before anything that makes a plugin engine.
+                let embedded = tokio::task::spawn_blocking(|| embedded::start(None).unwrap()).await.unwrap();
+                embedded.store.migrate().await.unwrap();
+                Self::serve(embedded.store.clone(), Base::Embedded(embedded), None).await
+            }
+        }
+    }
+
+    /// Starts one on the server, with a proxy between it and the database.
+    pub async fn behind_proxy() -> (Self, Proxy) {
+        let fresh = Fresh::migrated().await;
+        let proxy = Proxy::start(&fresh.url).await;
+        (Self::serve(connect(&proxy.url, POOL), Base::Fresh(fresh), None).await, proxy)
+    }
+
+    /// Starts one on a database that is there.
+    pub async fn on(fresh: Fresh) -> Self {
+        Self::serve(connect(&fresh.url, POOL), Base::Fresh(fresh), None).await
+    }
+
+    /// Another gateway on the same database, with the same clock and keys. End it before this one.
+    pub async fn replica(&self) -> Self {
+        let fresh = self.fresh().clone();
+        Self::serve(connect(&fresh.url, POOL), Base::Shared(fresh), Some(self)).await
+    }
+
+    async fn serve(store: Store, base: Base, first: Option<&Self>) -> Self {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let doors = Doors {
+            port: 0,
+            bind: here,
+            internal_port: 0,
+            internal_bind: here,
+            probe_port: 0,
+            probe_bind: here,
+            public_url: None,
+        };
+        let bound = app::bind(&doors).await.unwrap();
+        let (public, internal, probes) = (bound.public_address, bound.internal_address, bound.probe_address);
+        let clock = first.map_or_else(|| Clock::set_to(UNIX_EPOCH + START), |first| first.clock.clone());
+        let gateway = app::gateway(store, clock.clone(), &format!("http://{public}")).unwrap();
+        let admin = Client::new(format!("http://{internal}/admin/v1"));
+        let operator = match first {
+            Some(first) => first.operator.at(admin.base),
+            None => admin.with(operator_key(&gateway).await.reveal()),
+        };
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(app::serve(bound, gateway.clone(), stop.clone()));
+        Self { clock, public, internal, probes, operator, gateway, base, stop, serving }
+    }
+
+    /// Which kind of database it is on.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        if matches!(self.base, Base::Embedded(_)) { Database::Embedded } else { Database::Postgres }
+    }
+
+    /// The database on the server.
+    #[must_use]
+    pub fn fresh(&self) -> &Fresh {
+        match &self.base {
+            Base::Fresh(fresh) | Base::Shared(fresh) => fresh,
+            Base::Embedded(_) => panic!("the embedded database takes no second connection"),
+        }
+    }
+
+    /// A connection to the database on the server, as its owner.
+    pub async fn store(&self) -> tokio_postgres::Client {
+        self.fresh().owner().await
+    }
+
+    /// The rows of every table, to tell whether anything was stored; none on the embedded database.
+    pub async fn row_counts(&self) -> Option<Vec<(String, i64)>> {
+        if self.database() == Database::Embedded {
+            return None;
+        }
+        let owner = self.store().await;
+        let tables = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1";
+        let mut counts = Vec::new();
+        for table in owner.query(tables, &[]).await.unwrap() {
+            let name: String = table.get(0);
+            // The background work's own, whatever a test does.
+            if !matches!(name.as_str(), "lease" | "event_head") {
+                let row = owner.query_one(&format!("SELECT count(*) FROM {name}"), &[]).await.unwrap();
+                counts.push((name, row.get(0)));
+            }
+        }
+        Some(counts)
+    }
+
+    /// The SCIM endpoint for nobody.
+    #[must_use]
+    pub fn nobody(&self) -> Client {
+        Client::new(format!("http://{}/scim/v2", self.public))
+    }
+
+    /// A tenant like the demo's: the pack `ws1b`, the product's own schema, and the tutorial's mapping.
+    pub async fn tenant(&self, name: &str) -> Tenant {
+        let tenant = self.plain_tenant(name).await;
+        let path = format!("/tenants/{name}/schemas");
+        let _ = self.operator.post(&path, &json!({ "pack": "ws1b" })).await.expect(201);
+        let product = json!({ "schema": crate::tenant::product_schema(), "directoryOnly": true });
+        let _ = self.operator.post(&path, &product).await.expect(201);
+        self.map(name, "tutorial", &crate::tenant::tutorial_config(), "refuse").await;
+        tenant
+    }
+
+    /// A tenant with nothing but its tokens.
+    pub async fn plain_tenant(&self, name: &str) -> Tenant {
+        let _ = self.operator.post("/tenants", &json!({ "name": name })).await.expect(201);
+        Tenant {
+            name: name.to_owned(),
+            scim: self.nobody().with(&self.token(name, "scim").await.1),
+            directory: self.directory(&self.token(name, "directory").await.1),
+        }
+    }
+
+    /// The directory with a key.
+    #[must_use]
+    pub fn directory(&self, key: &str) -> Client {
+        Client::new(format!("http://{}/directory/v1", self.internal)).with(key)
+    }
+
+    /// Issues a token: its id and its secret.
+    pub async fn token(&self, tenant: &str, scope: &str) -> (String, String) {
+        let issued = self.operator.post(&format!("/tenants/{tenant}/tokens"), &json!({ "scope": scope })).await.expect(201);
+        (issued.id(), issued.body["secret"].as_str().unwrap().to_owned())
+    }
+
+    /// Uploads a plugin and makes it a tenant's whole mapping; gives the revision.
+    pub async fn map(&self, tenant: &str, plugin: &str, config: &Value, on_failure: &str) -> i64 {
+        let bytes = crate::plugin(plugin);
+        let upload = crate::Request::new("POST", "/plugins").body("application/wasm", bytes);
+        let digest = self.operator.send(upload).await.body["digest"].clone();
+        let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": config }] });
+        let put = self.operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
+        put.body["revision"].as_i64().unwrap()
+    }
+
+    /// Stops serving and removes the database.
+    pub async fn end(self) {
+        self.stop.cancel();
+        self.serving.await.unwrap();
+        drop(self.gateway);
+        match self.base {
+            Base::Fresh(fresh) => fresh.drop().await,
+            Base::Shared(_) => {}
+            Base::Embedded(embedded) => {
+                let stopped = tokio::task::spawn_blocking(move || drop(embedded));
+                tokio::time::timeout(Duration::from_secs(10), stopped).await.unwrap().unwrap();
+            }
+        }
+    }
+}
+
+async fn operator_key(gateway: &Gateway) -> Token {
+    let key = Token::generate(Kind::Operator, TenantId(uuid::Uuid::nil()));
+    let (id, now) = (gateway.clock.new_id(), gateway.clock.now());
+    gateway.store.control().insert_operator_key(id, &key.digest(), key.last_four(), false, now).await.unwrap();
+    key
+}

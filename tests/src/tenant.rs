@@ -1,0 +1,167 @@
+//! A tenant with its two clients: the identity provider at the SCIM endpoint, the product at the directory.
+
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::harness::poll;
+use crate::{Client, Request};
+
+/// The tutorial's extension.
+pub const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
+/// What only the product knows.
+pub const PRODUCT: &str = "urn:example:product:2.0:User";
+/// The enterprise extension.
+pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// A PATCH's schema.
+pub const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+/// Name of the groups that mark a place in the event feed.
+const MARK: &str = "mark in the event feed";
+
+/// A tenant.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// The SCIM endpoint with its token.
+    pub scim: Client,
+    /// The directory with its key.
+    pub directory: Client,
+}
+
+/// A user's body.
+#[must_use]
+pub fn user(name: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": format!("{name}@corp.test"),
+        "externalId": name,
+        "active": true,
+        "name": { "givenName": name, "familyName": "Byron" },
+        "emails": [{ "type": "work", "primary": true, "value": format!("{name}@Corp.Test") }],
+    })
+}
+
+/// A group's body.
+#[must_use]
+pub fn group(name: &str) -> Value {
+    json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name, "externalId": name })
+}
+
+/// A PATCH's body.
+#[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
+pub fn patch(operations: Value) -> Value {
+    json!({ "schemas": [PATCH], "Operations": operations })
+}
+
+pub(crate) fn product_schema() -> Value {
+    json!({
+        "id": PRODUCT,
+        "name": "Product",
+        "attributes": [{ "name": "badgeNumber", "type": "string" }, { "name": "building", "type": "string" }],
+    })
+}
+
+/// The tutorial's mapping as the demo tenant has it.
+#[must_use]
+pub fn tutorial_config() -> Value {
+    json!({
+        "lowerCaseMail": true,
+        "buildDisplayName": true,
+        "lift": {
+            (format!("{WS1B}:customAttribute1")): format!("{PRODUCT}:badgeNumber"),
+            (format!("{WS1B}:customAttribute2")): format!("{PRODUCT}:building"),
+        },
+    })
+}
+
+impl Tenant {
+    /// GET at the SCIM endpoint.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Request::new("GET", path)).await
+    }
+
+    /// POST at the SCIM endpoint.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Request::new("POST", path).json(body)).await
+    }
+
+    /// PUT at the SCIM endpoint.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Request::new("PUT", path).json(body)).await
+    }
+
+    /// PATCH at the SCIM endpoint.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(Request::new("PATCH", path).json(body)).await
+    }
+
+    /// DELETE at the SCIM endpoint.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Request::new("DELETE", path)).await
+    }
+
+    /// A raw request at the SCIM endpoint. Every reply is checked for what holds of all.
+    pub async fn send(&self, request: Request) -> Answer {
+        let answer = self.scim.send(request).await;
+        answer.check_scim();
+        answer
+    }
+
+    /// Makes a user and gives its id.
+    pub async fn user(&self, name: &str) -> String {
+        self.post("/Users", &user(name)).await.expect(201).id()
+    }
+
+    /// Makes a group and gives its id.
+    pub async fn group(&self, name: &str) -> String {
+        self.post("/Groups", &group(name)).await.expect(201).id()
+    }
+
+    /// GET at the directory.
+    pub async fn directory(&self, path: &str) -> Answer {
+        self.directory.get(path).await
+    }
+
+    /// Everything that the SCIM client and the product see, as texts.
+    pub async fn everything(&self) -> [String; 4] {
+        [
+            self.get("/Users?count=1000").await.expect(200).text,
+            self.get("/Groups?count=1000").await.expect(200).text,
+            self.directory("/users?limit=1000").await.expect(200).text,
+            self.directory("/groups?limit=1000").await.expect(200).text,
+        ]
+    }
+
+    /// Every event so far, without gaps in their numbers: a group is made, and what comes before its event is all.
+    /// It needs a mapping that lets groups be.
+    pub async fn events(&self) -> Vec<Value> {
+        let mark = self.group(MARK).await;
+        let _ = self.delete(&format!("/Groups/{mark}")).await.expect(204);
+        let mut events = Vec::new();
+        poll("the event feed has reached the mark", async || {
+            let after = events.len();
+            let page = self.directory(&format!("/events?after={after}&limit=1000")).await.expect(200);
+            events.extend(page.body["events"].as_array().unwrap().iter().cloned());
+            is_marked(&events, &mark).then_some(())
+        })
+        .await;
+        for (index, event) in events.iter().enumerate() {
+            assert_eq!(event["seq"], index + 1, "the numbers are dense");
+        }
+        let marks: Vec<Value> = events.iter().filter(|event| is_mark(&events, event)).map(|event| event["resourceId"].clone()).collect();
+        events.retain(|event| !marks.contains(&event["resourceId"]));
+        events
+    }
+}
+
+fn is_marked(events: &[Value], mark: &str) -> bool {
+    events.iter().any(|event| event["resourceId"] == mark && event["type"] == "group.deleted")
+}
+
+/// A mark is made and gone in two neighbouring events.
+fn is_mark(events: &[Value], event: &Value) -> bool {
+    let next = events.iter().find(|other| other["seq"].as_i64() == event["seq"].as_i64().map(|seq| seq + 1));
+    let made = event["type"] == "group.created";
+    made && next.is_some_and(|next| next["type"] == "group.deleted" && next["resourceId"] == event["resourceId"])
+}
