@@ -9,10 +9,10 @@ PLUGINS := target/$(WASM)/plugin
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins bench lint setup-rust setup-postgres build
+.PHONY: help run test plugins bench lint advisories setup-rust setup-postgres build
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build plugins ## Serve on the embedded database with a demo tenant and a token (ARGS="--ephemeral --port 0 …")
 	@target/debug/scimgate dev --data-dir $(DATA) --plugins $(PLUGINS) $(ARGS)
@@ -32,8 +32,11 @@ lint: setup-rust ## Check formatting, lints, documentation and dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
-	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; \
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo "cargo-deny is not here (cargo install --locked cargo-deny); its checks were left out"; fi
+
+advisories: ## Check the dependencies against the published advisories (needs the network)
+	cargo deny --locked check advisories
 
 bench: build plugins ## Measure a plugin step in this build
 	cargo bench --locked --package scimgate-plugin-host

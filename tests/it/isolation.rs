@@ -79,6 +79,7 @@ fn impostors() -> [(&'static str, String); 4] {
 /// As an owner's row, in the words of an INSERT.
 async fn copy_of(owner: &Client, it: &Owned) -> String {
     let Owned { table, column } = it;
+    owner.batch_execute("RESET ROLE").await.unwrap();
     let sql = format!("SELECT to_jsonb(t)::text FROM {table} t WHERE {column} = '{ACME}' LIMIT 1");
     let row: String = owner.query_one(&sql, &[]).await.unwrap().get(0);
     let row = row.replace('\'', "''");

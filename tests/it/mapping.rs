@@ -1,2 +1,355 @@
 //! What a tenant's chain of plugins does to what the product reads, and what it does not do to what the SCIM client
 //! wrote; and plugins that misbehave.
+
+use futures_util::future::join3;
+use scimgate_tests::matching::assert_holds;
+use scimgate_tests::tenant::{PRODUCT, WS1B, group, patch, tutorial_config, user};
+use scimgate_tests::{Tenant, TestGateway, on_both};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+on_both!(
+    the_product_reads_what_the_plugin_made_and_the_client_what_it_wrote,
+    a_chain_hands_the_document_from_step_to_step,
+    a_plugin_that_fails_refuses_the_write_and_nothing_is_stored,
+    a_plugin_that_takes_too_long_asks_for_another_try,
+    what_comes_out_must_fit_the_schemas_of_the_directory,
+    where_failures_are_kept_the_product_reads_what_it_had,
+    who_is_excluded_is_there_for_the_client_alone,
+    who_changes_sides_comes_and_goes_for_the_product,
+    a_new_revision_applies_to_the_next_write,
+    who_is_rejected_is_an_error_of_the_protocol,
+    trapping_plugins_leave_the_gateway_and_its_database_alone,
+);
+
+/// Deeper than any stack.
+const DEEP: u32 = 100_000_000;
+
+/// Changes one attribute.
+fn set(path: &str, value: &str) -> Value {
+    patch(json!([{ "op": "replace", "path": path, "value": value }]))
+}
+
+async fn mapped(tenant: &Tenant, id: &str) -> Value {
+    tenant.directory(&format!("/users/{id}")).await.expect(200).body
+}
+
+async fn source(tenant: &Tenant, id: &str) -> Value {
+    tenant.get(&format!("/Users/{id}")).await.expect(200).body
+}
+
+/// What happened to users and memberships: types, and whether it was about this user.
+async fn events_of(tenant: &Tenant, id: &str) -> Vec<String> {
+    let about = |event: &&Value| event["resourceId"] == id || event["memberId"] == id;
+    tenant.events().await.iter().filter(about).map(|event| event["type"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn the_product_reads_what_the_plugin_made_and_the_client_what_it_wrote(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let mut ada = user("Ada");
+    ada["schemas"].as_array_mut().unwrap().push(WS1B.into());
+    ada[WS1B] = json!({ "customAttribute1": "B-1815", "customAttribute3": "kept" });
+    let id = tenant.post("/Users", &ada).await.expect(201).id();
+
+    let read = source(&tenant, &id).await;
+    assert_holds("the source document", &ada, &read);
+    assert_eq!(read["displayName"], Value::Null);
+    let expected = json!({
+        "id": id,
+        "userName": "Ada@corp.test",
+        "displayName": "Ada Byron",
+        "emails": [{ "type": "work", "primary": true, "value": "ada@corp.test" }],
+        WS1B: { "customAttribute1": null, "customAttribute3": "kept" },
+        PRODUCT: { "badgeNumber": "B-1815", "building": null },
+        "mappingState": "mapped",
+    });
+    assert_holds("the mapped document", &expected, &mapped(&tenant, &id).await);
+
+    let _ = tenant.patch(&format!("/Users/{id}"), &set(&format!("{WS1B}:customAttribute2"), "Annex")).await.expect(200);
+    assert_holds("the source document", &json!({ WS1B: { "customAttribute2": "Annex" } }), &source(&tenant, &id).await);
+    assert_eq!(mapped(&tenant, &id).await[PRODUCT], json!({ "badgeNumber": "B-1815", "building": "Annex" }));
+    assert_eq!(events_of(&tenant, &id).await, ["user.created", "user.updated"]);
+
+    let crew = tenant.group("Crew").await;
+    let read = tenant.directory(&format!("/groups/{crew}")).await.expect(200);
+    assert_eq!(read.body["mappingState"], "same", "the plugin is for users");
+}
+
+async fn a_chain_hands_the_document_from_step_to_step(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    gateway.map("acme", "hostile", &json!({ "do": "nothing" }), "refuse").await;
+    let digests = gateway.operator.get("/plugins").await.expect(200).body["plugins"].clone();
+    let digest = |name: &str| {
+        let plugin = digests.as_array().unwrap().iter().find(|plugin| plugin["name"] == name).unwrap();
+        plugin["digest"].clone()
+    };
+    // The title that the second step writes is what the third one looks at.
+    let seen = json!({ "excludeWhere": { "path": "title", "equals": "1" } });
+    let steps = json!([
+        { "plugin": digest("tutorial"), "config": tutorial_config() },
+        { "plugin": digest("hostile"), "config": { "do": "count" } },
+        { "plugin": digest("tutorial"), "config": seen },
+    ]);
+    let mapping = json!({ "onFailure": "refuse", "steps": steps });
+    let _ = gateway.operator.put("/tenants/acme/mapping", &mapping).await.expect(200);
+    for name in ["ada", "bob"] {
+        let id = tenant.user(name).await;
+        assert_eq!(source(&tenant, &id).await["title"], Value::Null);
+        let _ = tenant.directory(&format!("/users/{id}")).await.expect(404);
+    }
+    let without = json!({ "onFailure": "refuse", "steps": [steps[0], steps[1]] });
+    let _ = gateway.operator.put("/tenants/acme/mapping", &without).await.expect(200);
+    for name in ["eve", "joe"] {
+        let id = tenant.user(name).await;
+        let expected = json!({ "displayName": format!("{name} Byron"), "title": "1", "mappingState": "mapped" });
+        assert_holds("each call is the first of its instance", &expected, &mapped(&tenant, &id).await);
+    }
+}
+
+async fn a_plugin_that_fails_refuses_the_write_and_nothing_is_stored(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let ada = format!("/Users/{}", tenant.user("ada").await);
+    for (config, reason) in [
+        (json!({ "do": "trap" }), "The plugin gave up"),
+        (json!({ "do": "panic" }), "The plugin gave up"),
+        (json!({ "do": "recurse", "times": DEEP }), "The plugin called itself too deeply"),
+        (json!({ "do": "allocate", "size": 64 << 20 }), "The plugin asked for more memory than it may have (16 MiB)"),
+        (json!({ "do": "write", "times": 2_000, "size": 1_000 }), "The plugin wrote more than 1 MiB"),
+        (json!({ "do": "complain" }), "I would rather not"),
+    ] {
+        gateway.map("acme", "hostile", &config, "refuse").await;
+        let before = (gateway.row_counts().await, tenant.everything().await);
+        let refusals = [
+            tenant.post("/Users", &user("bob")).await,
+            tenant.post("/Groups", &group("crew")).await,
+            tenant.put(&ada, &user("changed")).await,
+            tenant.patch(&ada, &set("title", "Countess")).await,
+        ];
+        for refusal in refusals {
+            let refusal = refusal.expect(400);
+            assert_eq!(refusal.body["scimType"], "invalidValue", "{config}: {}", refusal.text);
+            let detail = refusal.body["detail"].as_str().unwrap();
+            assert!(detail.contains("plugin hostile 0.1.0 (step 1)"), "{config}: {detail}");
+            assert!(detail.contains(reason), "{config}: {detail}");
+        }
+        let after = (gateway.row_counts().await, tenant.everything().await);
+        assert_eq!(after, before, "{config}: nothing is stored");
+    }
+    let _ = gateway.operator.delete("/tenants/acme/mapping").await.expect(204);
+    let _ = tenant.user("bob").await;
+    let _ = tenant.patch(&ada, &set("title", "Countess")).await.expect(200);
+}
+
+/// A machine under load is slow too, so the provider is asked to come again, unlike where it cannot help.
+async fn a_plugin_that_takes_too_long_asks_for_another_try(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    gateway.map("acme", "hostile", &json!({ "do": "spin" }), "refuse").await;
+    let before = (gateway.row_counts().await, tenant.everything().await);
+    let refusal = tenant.post("/Users", &user("bob")).await.expect(503);
+    assert!(refusal.header("retry-after").parse::<u32>().is_ok(), "{:?}", refusal.headers);
+    let detail = refusal.body["detail"].as_str().unwrap();
+    assert!(detail.contains("plugin hostile 0.1.0 (step 1)"), "{detail}");
+    assert!(detail.contains("The plugin used more than its 20ms of CPU time"), "{detail}");
+    assert_eq!((gateway.row_counts().await, tenant.everything().await), before, "nothing is stored");
+
+    gateway.map("acme", "hostile", &json!({ "do": "spin" }), "keep").await;
+    let bob = tenant.user("bob").await;
+    let _ = tenant.directory(&format!("/users/{bob}")).await.expect(404);
+}
+
+async fn what_comes_out_must_fit_the_schemas_of_the_directory(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let lift = json!({ "lift": { "userName": "nickName" } });
+    gateway.map("acme", "tutorial", &lift, "refuse").await;
+    let before = (gateway.row_counts().await, tenant.everything().await);
+    let refusal = tenant.post("/Users", &user("ada")).await.expect(400);
+    assert_eq!(refusal.body["scimType"], "invalidValue");
+    let detail = refusal.body["detail"].as_str().unwrap();
+    assert!(detail.contains("what came out does not fit the directory's schemas: "), "{detail}");
+    assert!(detail.contains("userName"), "{detail}");
+    assert_eq!((gateway.row_counts().await, tenant.everything().await), before, "nothing is stored");
+}
+
+async fn where_failures_are_kept_the_product_reads_what_it_had(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    for deed in ["trap", "complain"] {
+        gateway.map("acme", "hostile", &json!({ "do": deed }), "keep").await;
+        let _ = tenant.patch(&format!("/Users/{ada}"), &set("title", deed)).await.expect(200);
+        assert_eq!(source(&tenant, &ada).await["title"], deed, "the source is stored");
+        let expected = json!({ "displayName": "ada Byron", "title": null, "mappingState": "stale" });
+        assert_holds("the product", &expected, &mapped(&tenant, &ada).await);
+
+        let bob = tenant.user(deed).await;
+        assert_eq!(source(&tenant, &bob).await["name"]["givenName"], deed);
+        let _ = tenant.directory(&format!("/users/{bob}")).await.expect(404);
+        let listed = tenant.directory("/users").await.expect(200).body;
+        assert_eq!(listed["resources"].as_array().unwrap().len(), 1, "who was never mapped is not there: {listed}");
+    }
+    let never = source(&tenant, &ada).await["id"].clone();
+    gateway.map("acme", "tutorial", &tutorial_config(), "keep").await;
+    assert_eq!(events_of(&tenant, never.as_str().unwrap()).await, ["user.created"], "nothing came of it for the product");
+
+    let bob = tenant.get("/Users?filter=userName eq \"trap@corp.test\"").await.expect(200).body["Resources"][0].clone();
+    let bob = bob["id"].as_str().unwrap();
+    for id in [&ada, bob] {
+        let _ = tenant.patch(&format!("/Users/{id}"), &set("title", "Countess")).await.expect(200);
+        assert_holds("mapped again", &json!({ "title": "Countess", "mappingState": "mapped" }), &mapped(&tenant, id).await);
+    }
+    assert_eq!(events_of(&tenant, &ada).await, ["user.created", "user.updated"]);
+    assert_eq!(events_of(&tenant, bob).await, ["user.created"]);
+}
+
+fn contractors_out() -> Value {
+    json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } })
+}
+
+fn contractor(name: &str) -> Value {
+    let mut contractor = user(name);
+    contractor["userType"] = "contractor".into();
+    contractor
+}
+
+async fn who_is_excluded_is_there_for_the_client_alone(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    gateway.map("acme", "tutorial", &contractors_out(), "refuse").await;
+    let (ada, crew) = (tenant.user("ada").await, tenant.group("Crew").await);
+    let eve = tenant.post("/Users", &contractor("eve")).await.expect(201).id();
+    let members = json!([{ "op": "add", "path": "members", "value": [{ "value": ada }, { "value": eve }] }]);
+    let _ = tenant.patch(&format!("/Groups/{crew}"), &patch(members)).await.expect(204);
+    // A group that comes with its members, and a reference that waits for someone who turns out to be excluded.
+    let mut band = group("Band");
+    band["members"] = json!([{ "value": eve }, { "value": ada }, { "value": "zoe@corp.test" }]);
+    let band = tenant.post("/Groups", &band).await.expect(201).id();
+    let zoe = tenant.post("/Users", &contractor("zoe")).await.expect(201).id();
+    let _ = tenant.patch(&format!("/Users/{eve}"), &set("title", "Countess")).await.expect(200);
+
+    assert_eq!(source(&tenant, &eve).await["title"], "Countess");
+    assert_eq!(source(&tenant, &eve).await["groups"].as_array().unwrap().len(), 2);
+    assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 3);
+    assert_eq!(tenant.get(&format!("/Groups/{crew}")).await.expect(200).body["members"].as_array().unwrap().len(), 2);
+    assert_eq!(tenant.get(&format!("/Groups/{band}")).await.expect(200).body["members"].as_array().unwrap().len(), 3);
+
+    for id in [&eve, &zoe] {
+        let _ = tenant.directory(&format!("/users/{id}")).await.expect(404);
+        assert_eq!(events_of(&tenant, id).await, Vec::<String>::new());
+    }
+    let texts = [tenant.directory("/users").await, tenant.directory("/groups").await, tenant.directory("/events").await];
+    for text in texts.map(|answer| answer.expect(200).text) {
+        assert!(text.contains(&ada), "{text}");
+        assert!(!text.contains(&eve) && !text.contains(&zoe), "{text}");
+    }
+    for id in [&crew, &band] {
+        let read = tenant.directory(&format!("/groups/{id}")).await.expect(200);
+        assert_eq!(read.body["members"], json!([{ "value": ada, "type": "User" }]));
+    }
+    let _ = tenant.delete(&format!("/Users/{eve}")).await.expect(204);
+    assert_eq!(events_of(&tenant, &eve).await, Vec::<String>::new());
+}
+
+async fn who_changes_sides_comes_and_goes_for_the_product(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    gateway.map("acme", "tutorial", &contractors_out(), "refuse").await;
+    let eve = tenant.post("/Users", &contractor("eve")).await.expect(201).id();
+    let mut crew = group("Crew");
+    crew["members"] = json!([{ "value": eve }]);
+    let crew = tenant.post("/Groups", &crew).await.expect(201).id();
+    let becomes = async |kind: &str| {
+        let _ = tenant.patch(&format!("/Users/{eve}"), &set("userType", kind)).await.expect(200);
+        let user = tenant.directory(&format!("/users/{eve}")).await.status;
+        let members = tenant.directory(&format!("/groups/{crew}")).await.expect(200).body["members"].clone();
+        (user, members)
+    };
+    let member = json!([{ "value": eve, "type": "User" }]);
+    assert_eq!(becomes("Employee").await, (200, member.clone()));
+    assert_eq!(becomes("Contractor").await, (404, json!([])));
+    assert_eq!(becomes("Owner").await, (200, member));
+    let mut events = events_of(&tenant, &eve).await;
+    events.retain(|event| event.starts_with("user."));
+    assert_eq!(events, ["user.created", "user.deleted", "user.created"]);
+}
+
+async fn a_new_revision_applies_to_the_next_write(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let first = gateway.map("acme", "tutorial", &json!({ "lowerCaseMail": true }), "refuse").await;
+    let ada = tenant.user("ada").await;
+    assert_holds("revision 1", &json!({ "displayName": null }), &mapped(&tenant, &ada).await);
+    let second = gateway.map("acme", "tutorial", &json!({ "buildDisplayName": true }), "refuse").await;
+    assert_eq!((first, second), (1, 2));
+    let what_is_stored = json!({ "displayName": null, "emails": [{ "value": "ada@corp.test" }] });
+    assert_holds("what is stored stays", &what_is_stored, &mapped(&tenant, &ada).await);
+
+    let _ = tenant.patch(&format!("/Users/{ada}"), &set("title", "Countess")).await.expect(200);
+    let next = json!({ "displayName": "ada Byron", "emails": [{ "value": "ada@Corp.Test" }], "title": "Countess" });
+    assert_holds("revision 2", &next, &mapped(&tenant, &ada).await);
+    let bob = tenant.user("bob").await;
+    assert_eq!(mapped(&tenant, &bob).await["displayName"], "bob Byron");
+
+    let _ = gateway.operator.delete("/tenants/acme/mapping").await.expect(204);
+    let _ = tenant.patch(&format!("/Users/{ada}"), &set("title", "Lady")).await.expect(200);
+    let unmapped = json!({ "displayName": null, "title": "Lady", "mappingState": "same" });
+    assert_holds("no mapping", &unmapped, &mapped(&tenant, &ada).await);
+    assert_eq!(mapped(&tenant, &bob).await["displayName"], "bob Byron");
+}
+
+async fn who_is_rejected_is_an_error_of_the_protocol(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let rule = json!({ "rejectWhere": { "path": "userType", "equals": "Robot" } });
+    gateway.map("acme", "tutorial", &rule, "keep").await;
+    let ada = format!("/Users/{}", tenant.user("ada").await);
+    let mut robot = user("robot");
+    robot["userType"] = "robot".into();
+    let before = (gateway.row_counts().await, tenant.everything().await);
+    let refusals = [
+        tenant.post("/Users", &robot).await,
+        tenant.put(&ada, &robot).await,
+        tenant.patch(&ada, &set("userType", "ROBOT")).await,
+    ];
+    for refusal in refusals {
+        let refusal = refusal.expect(400);
+        assert_eq!(refusal.body["scimType"], "invalidValue", "{}", refusal.text);
+        assert_eq!(refusal.body["detail"], "userType must not be \"Robot\".");
+    }
+    let after = (gateway.row_counts().await, tenant.everything().await);
+    assert_eq!(after, before, "a rejection is no failure: nothing is kept of it");
+}
+
+/// Two WASM runtimes catch traps in one process where the database is embedded: neither may take the other's.
+async fn trapping_plugins_leave_the_gateway_and_its_database_alone(gateway: &TestGateway) {
+    const ROUNDS: usize = 200;
+    let good = gateway.tenant("good").await;
+    let (traps, recurses) = (gateway.plain_tenant("traps").await, gateway.plain_tenant("recurses").await);
+    gateway.map("traps", "hostile", &json!({ "do": "trap" }), "refuse").await;
+    gateway.map("recurses", "hostile", &json!({ "do": "recurse", "times": DEEP }), "refuse").await;
+    let ada = good.user("ada").await;
+
+    let (over, running) = watch::channel(());
+    let hammer = async |tenant: &Tenant, alive: watch::Sender<()>, reason: &str| {
+        for round in 0..ROUNDS {
+            let refusal = tenant.post("/Users", &user(&format!("u{round}"))).await.expect(400);
+            assert!(refusal.text.contains(reason), "{}", refusal.text);
+        }
+        drop(alive);
+    };
+    let asks = async {
+        let mut answered = 0;
+        while running.has_changed().is_ok() {
+            assert_eq!(source(&good, &ada).await["id"], ada.as_str());
+            assert_eq!(mapped(&good, &ada).await["displayName"], "ada Byron");
+            answered += 1;
+        }
+        answered
+    };
+    let trapping = hammer(&traps, over.clone(), "gave up");
+    let ((), (), answered) = join3(trapping, hammer(&recurses, over, "too deeply"), asks).await;
+    assert!(answered > 10, "the database answered {answered} times meanwhile");
+
+    for tenant in [&traps, &recurses] {
+        assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 0);
+        gateway.map(&tenant.name, "tutorial", &tutorial_config(), "refuse").await;
+        let id = tenant.user("eve").await;
+        assert_eq!(mapped(tenant, &id).await["displayName"], "eve Byron");
+    }
+    let bob = good.user("bob").await;
+    assert_eq!(mapped(&good, &bob).await["displayName"], "bob Byron");
+}

@@ -60,7 +60,7 @@ impl TestGateway {
             }
             Database::Embedded => {
                 // Before anything that makes a plugin engine.
-                let embedded = tokio::task::spawn_blocking(|| embedded::start(None).unwrap()).await.unwrap();
+                let embedded = embedded::start(None).await.unwrap();
                 embedded.store.migrate().await.unwrap();
                 Self::serve(embedded.store.clone(), Base::Embedded(embedded), None).await
             }
@@ -169,11 +169,8 @@ impl TestGateway {
     /// A tenant with nothing but its tokens.
     pub async fn plain_tenant(&self, name: &str) -> Tenant {
         let _ = self.operator.post("/tenants", &json!({ "name": name })).await.expect(201);
-        Tenant {
-            name: name.to_owned(),
-            scim: self.nobody().with(&self.token(name, "scim").await.1),
-            directory: self.directory(&self.token(name, "directory").await.1),
-        }
+        let scim = self.nobody().with(&self.token(name, "scim").await.1);
+        Tenant::new(name, scim, self.directory(&self.token(name, "directory").await.1))
     }
 
     /// The directory with a key.

@@ -154,7 +154,7 @@ fn check(what: &str, expected: &Value, status: u16, body: &Value) {
     }
 }
 
-/// Events as a recording writes them. The members of one request come in no order, so neighbours are sorted.
+/// Events as a recording writes them. The member changes of one request come in no order, so they are sorted.
 fn told(events: &[Value], names: &Names) -> Vec<String> {
     let name = |id: &Value| id.as_str().map(|id| names.get(id).map_or_else(|| id.to_owned(), |name| format!("{{{name}}}")));
     let tell = |event: &Value| {
@@ -163,7 +163,7 @@ fn told(events: &[Value], names: &Names) -> Vec<String> {
     };
     let together = |a: &Value, b: &Value| {
         let member = |event: &Value| event["memberId"].is_string();
-        member(a) && member(b) && (&a["type"], &a["requestId"]) == (&b["type"], &b["requestId"])
+        member(a) && member(b) && a["requestId"] == b["requestId"]
     };
     let runs = events.chunk_by(together);
     runs.flat_map(|run| {

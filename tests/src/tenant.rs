@@ -1,5 +1,7 @@
 //! A tenant with its two clients: the identity provider at the SCIM endpoint, the product at the directory.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -26,6 +28,8 @@ pub struct Tenant {
     pub scim: Client,
     /// The directory with its key.
     pub directory: Client,
+    /// The groups that mark places in the event feed.
+    pub(crate) marks: Arc<Mutex<Vec<String>>>,
 }
 
 /// A user's body.
@@ -76,6 +80,12 @@ pub fn tutorial_config() -> Value {
 }
 
 impl Tenant {
+    /// A tenant with its clients.
+    #[must_use]
+    pub fn new(name: &str, scim: Client, directory: Client) -> Self {
+        Self { name: name.to_owned(), scim, directory, marks: Arc::default() }
+    }
+
     /// GET at the SCIM endpoint.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Request::new("GET", path)).await
@@ -137,6 +147,7 @@ impl Tenant {
     /// It needs a mapping that lets groups be.
     pub async fn events(&self) -> Vec<Value> {
         let mark = self.group(MARK).await;
+        self.marks.lock().unwrap().push(mark.clone());
         let _ = self.delete(&format!("/Groups/{mark}")).await.expect(204);
         let mut events = Vec::new();
         poll("the event feed has reached the mark", async || {
@@ -149,19 +160,12 @@ impl Tenant {
         for (index, event) in events.iter().enumerate() {
             assert_eq!(event["seq"], index + 1, "the numbers are dense");
         }
-        let marks: Vec<Value> = events.iter().filter(|event| is_mark(&events, event)).map(|event| event["resourceId"].clone()).collect();
-        events.retain(|event| !marks.contains(&event["resourceId"]));
+        let marks = self.marks.lock().unwrap();
+        events.retain(|event| marks.iter().all(|mark| event["resourceId"] != mark.as_str()));
         events
     }
 }
 
 fn is_marked(events: &[Value], mark: &str) -> bool {
     events.iter().any(|event| event["resourceId"] == mark && event["type"] == "group.deleted")
-}
-
-/// A mark is made and gone in two neighbouring events.
-fn is_mark(events: &[Value], event: &Value) -> bool {
-    let next = events.iter().find(|other| other["seq"].as_i64() == event["seq"].as_i64().map(|seq| seq + 1));
-    let made = event["type"] == "group.created";
-    made && next.is_some_and(|next| next["type"] == "group.deleted" && next["resourceId"] == event["resourceId"])
 }
