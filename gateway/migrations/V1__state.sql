@@ -4,14 +4,17 @@
 -- Two roles. scimgate_tenant sees one tenant, named by the setting scimgate.tenant_id; scimgate_control looks up what
 -- comes before a tenant is known and does work that crosses tenants.
 DO $$
-DECLARE wanted text;
+DECLARE
+  wanted text;
+  -- Since 16 whoever makes a role is a member who may give it away, and must be granted it to take it.
+  taking text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
   FOREACH wanted IN ARRAY ARRAY['scimgate_tenant', 'scimgate_control'] LOOP
     -- Roles belong to the whole server; the runner tries again when another database's migration makes them meanwhile.
     IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = wanted) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', wanted);
     END IF;
-    IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+    IF NOT pg_has_role(current_user, wanted, taking) THEN
       EXECUTE format('GRANT %I TO %I', wanted, current_user);
     END IF;
   END LOOP;

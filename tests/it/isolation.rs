@@ -177,6 +177,25 @@ fn no_row_of_a_tenant_gets_past_the_second_wall_on_the_embedded_database() {
     });
 }
 
+/// Since PostgreSQL 16 whoever makes a role may give it away, and may not take it himself until he says so: the embedded
+/// database is a newer one than many a server.
+#[test]
+fn a_role_that_may_make_roles_migrates_and_takes_the_roles_it_made() {
+    alone(|| {
+        let server = PgliteServer::builder().temporary().start().unwrap();
+        block_on(async {
+            let client = database::owner(&server.database_url()).await;
+            let role = "CREATE ROLE gate CREATEROLE; GRANT USAGE, CREATE ON SCHEMA public TO gate; SET SESSION AUTHORIZATION gate";
+            client.batch_execute(role).await.unwrap();
+            client.batch_execute(MIGRATIONS).await.unwrap();
+            for role in ["scimgate_tenant", "scimgate_control"] {
+                client.batch_execute(&format!("BEGIN; SET LOCAL ROLE {role}; COMMIT")).await.unwrap();
+            }
+        });
+        drop(server);
+    });
+}
+
 #[test]
 fn every_table_of_a_tenant_is_behind_the_wall_for_its_owner_too() {
     block_on(async {

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod bad_input;
 mod binary;
 mod floors;
 mod isolation;
 mod mapping;
+mod races;
 mod replay;

@@ -158,7 +158,7 @@ Set both in your shell and play the identity provider:
        "emails": [{{"type": "work", "primary": true, "value": "Ada.Byron@Corp.Test"}}],
        "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": {{"customAttribute1": "B-1815"}}}}'
 
-  3. See what the product reads: a displayName, and the badge number under the product's own name
+  3. See what the product reads: mail in lower case, a displayName, a badge number
      curl -s {admin}/directory/v1/users -H "Authorization: Bearer {directory_key}"
 
 The admin API is at {admin}/admin/v1, with this operator key:

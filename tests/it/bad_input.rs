@@ -1,0 +1,258 @@
+//! What no client should send. Each gets the right refusal in SCIM's words, and nothing is stored.
+
+use scimgate_tests::tenant::{group, patch, user};
+use scimgate_tests::{Request, Tenant, TestGateway, on_both};
+use serde_json::{Value, json};
+
+on_both!(
+    bodies_that_cannot_be_read_are_refused_and_store_nothing,
+    bodies_with_wrong_values_are_refused_and_store_nothing,
+    addresses_and_methods_that_are_none_are_refused,
+    questions_that_cannot_be_answered_are_refused,
+    what_looks_odd_and_is_no_mistake_is_taken,
+);
+
+const SCIM: &str = "application/scim+json";
+
+/// A wrong request, and the refusal it gets.
+struct Wrong {
+    what: &'static str,
+    request: Request,
+    status: u16,
+    scim_type: Option<&'static str>,
+}
+
+/// Sends every request and holds that each is refused so, and that nothing is stored by any.
+async fn refuses(gateway: &TestGateway, tenant: &Tenant, wrong: Vec<Wrong>) {
+    let before = (tenant.everything().await, gateway.row_counts().await);
+    for it in wrong {
+        let answer = tenant.send(it.request).await;
+        assert_eq!(answer.status, it.status, "{}: {} was answered {}", it.what, answer.asked, answer.text);
+        assert_eq!(answer.body["scimType"].as_str(), it.scim_type, "{}: {}", it.what, answer.text);
+        assert!(answer.text.len() < 4096, "{}: the refusal does not repeat what was sent", it.what);
+    }
+    assert_eq!(tenant.everything().await, before.0, "nothing is changed");
+    assert_eq!(gateway.row_counts().await, before.1, "nothing is stored");
+}
+
+fn syntax(what: &'static str, body: impl Into<Vec<u8>>) -> Vec<Wrong> {
+    refused(what, body, 400, Some("invalidSyntax"))
+}
+
+/// The body wherever one is read.
+fn refused(what: &'static str, body: impl Into<Vec<u8>>, status: u16, scim_type: Option<&'static str>) -> Vec<Wrong> {
+    let body = body.into();
+    ["POST /Users", "PUT /Users/{id}", "PATCH /Users/{id}", "POST /Groups"]
+        .into_iter()
+        .map(|place| {
+            let (method, path) = place.split_once(' ').unwrap();
+            Wrong { what, request: Request::new(method, path).body(SCIM, body.clone()), status, scim_type }
+        })
+        .collect()
+}
+
+/// In place of `{id}`.
+fn on(id: &str, mut wrong: Vec<Wrong>) -> Vec<Wrong> {
+    for it in &mut wrong {
+        it.request.path = it.request.path.replace("{id}", id);
+    }
+    wrong
+}
+
+async fn bodies_that_cannot_be_read_are_refused_and_store_nothing(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    let good = user("ben").to_string();
+    let nested = |depth: usize| format!("{{\"userName\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
+    let long = format!("{{\"userName\":\"ben\",\"{}\":1}}", "x".repeat(10_000));
+    let mut invalid = good.clone().into_bytes();
+    invalid.truncate(invalid.len() - 1);
+    invalid.extend_from_slice(b",\"title\":\"\xff\xfe\"}");
+    let cases = [
+        syntax("truncated", &good[..good.len() / 2]),
+        syntax("empty", ""),
+        syntax("blank", " \r\n\t"),
+        syntax("only a byte order mark", "\u{feff}"),
+        syntax("not JSON", "userName=ben"),
+        syntax("two documents", format!("{good}{good}")),
+        syntax("a comment", format!("/* ben */{good}")),
+        syntax("a trailing comma", "{\"userName\":\"ben\",}"),
+        syntax("not a number", "{\"userName\":\"ben\",\"x\":NaN}"),
+        syntax("invalid UTF-8", invalid),
+        syntax("UTF-16", good.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+        syntax("half a surrogate pair", r#"{"userName":"\ud800"}"#),
+        syntax("nested 33 deep", nested(33)),
+        syntax("nested 10,000 deep", nested(10_000)),
+        syntax("nested 10,000 deep and never closed", "[".repeat(10_000)),
+        syntax("a name of 10,000 letters", long),
+        syntax("an array", "[]"),
+        syntax("a string", "\"ben\""),
+        syntax("null", "null"),
+        refused("10 MiB", format!("{{\"userName\":\"{}\"}}", "x".repeat(10 << 20)), 413, None),
+        refused("10 MiB of blanks", " ".repeat(10 << 20), 413, None),
+    ];
+    refuses(gateway, &tenant, cases.into_iter().flat_map(|wrong| on(&ada, wrong)).collect()).await;
+    let media = ["text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data; boundary=x"];
+    let wrong = media.into_iter().map(|media| Wrong {
+        what: "another media type",
+        request: Request::new("POST", "/Users").body(media, good.clone()),
+        status: 415,
+        scim_type: None,
+    });
+    refuses(gateway, &tenant, wrong.collect()).await;
+}
+
+async fn bodies_with_wrong_values_are_refused_and_store_nothing(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    let with = |name: &str, value: Value| {
+        let mut body = user("ben");
+        body[name] = value;
+        body
+    };
+    let path = format!("/Users/{ada}");
+    let invalid = Some("invalidValue");
+    let cases: Vec<(&str, &str, &str, Value, u16, Option<&str>)> = vec![
+        ("U+0000", "POST", "/Users", with("title", "a\0b".into()), 400, invalid),
+        ("U+0000 in a name", "POST", "/Users", with("a\0b", 1.into()), 400, invalid),
+        ("U+0000 where no schema is", "POST", "/Users", with("hat", json!({ "a": ["\0"] })), 400, invalid),
+        ("U+0000 in a PATCH", "PATCH", &path, patch(json!([{ "op": "add", "path": "title", "value": "\0" }])), 400, invalid),
+        ("U+0000 in a member", "POST", "/Groups", { let mut it = group("crew"); it["members"] = json!([{ "value": "\0" }]); it }, 400, invalid),
+        ("no userName", "POST", "/Users", json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"] }), 400, invalid),
+        ("an empty userName", "POST", "/Users", with("userName", "".into()), 400, invalid),
+        ("userName as an object", "POST", "/Users", with("userName", json!({ "a": 1 })), 400, invalid),
+        ("active as a word", "POST", "/Users", with("active", "perhaps".into()), 400, invalid),
+        ("emails as a number", "POST", "/Users", with("emails", 7.into()), 400, invalid),
+        ("name as a list", "POST", "/Users", with("name", json!(["Ada", "Ben"])), 400, invalid),
+        ("no displayName", "POST", "/Groups", json!({ "externalId": "crew" }), 400, invalid),
+        ("the required taken away", "PATCH", &path, patch(json!([{ "op": "remove", "path": "userName" }])), 400, None),
+        ("an unknown op", "PATCH", &path, patch(json!([{ "op": "move", "path": "title" }])), 400, Some("invalidSyntax")),
+        ("remove without a path", "PATCH", &path, patch(json!([{ "op": "remove" }])), 400, Some("noTarget")),
+        ("a malformed path", "PATCH", &path, patch(json!([{ "op": "add", "path": "emails[", "value": 1 }])), 400, Some("invalidPath")),
+        ("no operations", "PATCH", &path, json!({ "schemas": [scimgate_tests::tenant::PATCH] }), 400, Some("invalidSyntax")),
+        ("all or nothing", "PATCH", &path, patch(json!([{ "op": "replace", "path": "title", "value": "x" }, { "op": "replace", "path": "active", "value": "perhaps" }])), 400, invalid),
+        ("nobody's id", "PATCH", "/Users/7", patch(json!([{ "op": "replace", "path": "title", "value": "x" }])), 404, None),
+        ("a PUT does not create", "PUT", "/Users/01980000-0000-7000-8000-0000000000ff", user("ben"), 404, None),
+        ("a group's id", "PUT", "/Groups/{id}", group("crew"), 404, None),
+    ];
+    let before = (tenant.everything().await, gateway.row_counts().await);
+    for (what, method, path, body, status, scim_type) in cases {
+        let answer = tenant.send(Request::new(method, &path.replace("{id}", &ada)).json(&body)).await;
+        assert_eq!(answer.status, status, "{what}: {}", answer.text);
+        if scim_type.is_some() {
+            assert_eq!(answer.body["scimType"].as_str(), scim_type, "{what}: {}", answer.text);
+        }
+    }
+    assert_eq!(tenant.everything().await, before.0, "nothing is changed");
+    assert_eq!(gateway.row_counts().await, before.1, "nothing is stored");
+}
+
+async fn addresses_and_methods_that_are_none_are_refused(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    let of = |method: &str, path: &str, status| Wrong {
+        what: "no such address or method",
+        request: Request::new(method, path).json(&user("ben")),
+        status,
+        scim_type: None,
+    };
+    let one = format!("/Users/{ada}");
+    refuses(
+        gateway,
+        &tenant,
+        vec![
+            of("GET", "", 404),
+            of("GET", "/", 404),
+            of("GET", "/Devices", 404),
+            of("POST", "/Devices", 404),
+            of("GET", "/Devices/7", 404),
+            of("GET", "/Users/7", 404),
+            of("GET", "/Users/%00", 404),
+            of("GET", "/Users/%ff", 400),
+            of("GET", &format!("/Groups/{ada}"), 404),
+            of("GET", &format!("{one}/emails"), 404),
+            of("DELETE", &format!("/Groups/{ada}"), 404),
+            of("DELETE", "/Users", 405),
+            of("PUT", "/Users", 405),
+            of("PATCH", "/Users", 405),
+            of("POST", &one, 405),
+            of("POST", "/Schemas", 405),
+            of("DELETE", "/ServiceProviderConfig", 405),
+            of("TRACE", "/Users", 405),
+            of("BREW", &one, 405),
+            of("GET", "/Schemas/urn:acme:none", 404),
+            of("GET", "/ResourceTypes/Device", 404),
+            of("GET", "/Schemas?filter=id eq \"a\"", 403),
+        ],
+    )
+    .await;
+    for path in ["", "/scim", "/scim/v3/Users", "/Users", "/t/acme", "/t/acme/scim/v2/x/y/z"] {
+        let client = tenant.scim.at(format!("http://{}", gateway.public));
+        let answer = client.get(path).await.expect(404);
+        answer.check_scim();
+    }
+}
+
+async fn questions_that_cannot_be_answered_are_refused(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let _ = tenant.user("ada").await;
+    let ask = |query: String, scim_type| Wrong {
+        what: "a question",
+        request: Request::new("GET", &format!("/Users?{query}")),
+        status: 400,
+        scim_type: Some(scim_type),
+    };
+    let filter = |filter: &str| ask(format!("filter={filter}"), "invalidFilter");
+    let deep = format!("{}userName eq \"a\"{}", "(".repeat(3_000), ")".repeat(3_000));
+    let wide = vec!["userName eq \"a\""; 400].join(" or ");
+    refuses(
+        gateway,
+        &tenant,
+        vec![
+            filter(""),
+            filter("userName"),
+            filter("userName eq"),
+            filter("userName is \"ada\""),
+            filter("userName eq \"ada"),
+            filter("(userName eq \"ada\""),
+            filter("hat eq \"bowler\""),
+            filter("emails[type eq \"work\""),
+            filter("active gt true"),
+            filter("userName eq \"ada\" and"),
+            filter("userName eq \"%00\""),
+            filter(&deep),
+            filter(&wide),
+            ask("startIndex=one".into(), "invalidValue"),
+            ask("count=many".into(), "invalidValue"),
+            ask("attributes=userName&excludedAttributes=emails".into(), "invalidValue"),
+        ],
+    )
+    .await;
+}
+
+async fn what_looks_odd_and_is_no_mistake_is_taken(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let body = |name: &str, rest: &str| format!("{{\"userName\":\"{name}\"{rest}}}");
+    let odd = [
+        ("a byte order mark", format!("\u{feff}{}", body("bom", ""))),
+        ("a name twice", body("first", ",\"userName\":\"twice\"")),
+        ("a huge number where no schema is", body("huge", ",\"hat\":123456789012345678901234567890,\"e\":1e400")),
+        ("a number for a string", body("number", ",\"title\":12345678901234567890123")),
+        ("nested 31 deep where no schema is", body("deep", &format!(",\"hat\":{}{}", "[".repeat(31), "]".repeat(31)))),
+        ("all of Unicode", body("\u{1f600}\u{202e}\u{e000}\u{10ffff}\\u0001", "")),
+    ];
+    for (what, text) in odd {
+        let made = tenant.send(Request::new("POST", "/Users").body("application/json; charset=utf-8", text)).await;
+        assert_eq!(made.status, 201, "{what}: {}", made.text);
+        let read = tenant.get(&format!("/Users/{}", made.id())).await.expect(200);
+        assert_eq!(read.body["userName"], made.body["userName"], "{what}");
+    }
+    let mut plain = Request::new("POST", "/Users");
+    plain.body = user("untyped").to_string().into_bytes();
+    let _ = tenant.send(plain).await.expect(201);
+    let twice = tenant.get("/Users?filter=userName eq \"twice\"").await.expect(200);
+    assert_eq!(twice.body["totalResults"], 1, "of two the last counts");
+    for query in ["startIndex=-3&count=2", "startIndex=0", "count=-1", "count=0", "startIndex=999999999999", "%ff=%ff&&=&a"] {
+        let _ = tenant.get(&format!("/Users?{query}")).await.expect(200);
+    }
+}

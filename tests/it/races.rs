@@ -1,0 +1,241 @@
+//! Writers who meet on one resource: what was acknowledged is what is there, to the last row.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use scimgate_tests::tenant::{patch, user};
+use scimgate_tests::{Database, Tenant, TestGateway, on_both};
+use serde_json::{Value, json};
+
+on_both!(
+    sixteen_writers_on_one_user_lose_nothing,
+    sixteen_writers_on_one_group_lose_nothing,
+    sixteen_creates_of_one_name_make_one_user,
+    a_name_taken_from_many_sides_has_one_owner,
+    members_that_are_deleted_meanwhile_leave_nothing_behind,
+);
+
+const WRITERS: usize = 16;
+
+/// How often every writer writes: the embedded database takes one after the other.
+fn rounds(gateway: &TestGateway) -> usize {
+    if gateway.database() == Database::Embedded { 2 } else { 6 }
+}
+
+/// Runs every writer at once, each on a task of its own.
+async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(writer: impl Fn(usize) -> F) -> Vec<T> {
+    let tasks: Vec<_> = (0..WRITERS).map(|number| tokio::spawn(writer(number))).collect();
+    join_all(tasks).await.into_iter().map(Result::unwrap).collect()
+}
+
+fn count(events: &[Value], kind: &str) -> usize {
+    events.iter().filter(|event| event["type"] == kind).count()
+}
+
+/// What must hold of a tenant at rest, whoever wrote what. On the server alone: the embedded database takes no second
+/// connection.
+async fn check_rows(gateway: &TestGateway) {
+    if gateway.database() == Database::Embedded {
+        return;
+    }
+    let owner = gateway.store().await;
+    let wrong = [
+        ("a unique key without a living resource", "SELECT 1 FROM unique_key k LEFT JOIN resource r USING (tenant_id, id)
+          WHERE r.id IS NULL OR r.deleted_at IS NOT NULL"),
+        ("a user whose name is not its unique key", "SELECT 1 FROM resource r WHERE resource_type = 'User' AND deleted_at IS NULL
+          AND (SELECT array_agg(k.key) FROM unique_key k WHERE k.tenant_id = r.tenant_id AND k.id = r.id) IS DISTINCT FROM ARRAY[r.name_key]"),
+        ("a user whose name is not its document's", "SELECT 1 FROM resource WHERE resource_type = 'User'
+          AND name_key IS DISTINCT FROM lower(source::json ->> 'userName')"),
+        ("a key without a living resource", "SELECT 1 FROM resource_key k LEFT JOIN resource r USING (tenant_id, id)
+          WHERE r.id IS NULL OR r.deleted_at IS NOT NULL"),
+        ("a mail address without a key, or a key without one", "SELECT 1 FROM resource r WHERE deleted_at IS NULL AND
+          (SELECT count(DISTINCT lower(e ->> 'value')) FROM json_array_elements(r.source::json -> 'emails') e) <>
+          (SELECT count(*) FROM resource_key k WHERE k.tenant_id = r.tenant_id AND k.id = r.id AND k.attribute = 'emails.value')"),
+        ("a counter that is not the number of the living", "SELECT 1 FROM
+          (SELECT tenant_id, resource_type, sum(n) AS n FROM resource_count GROUP BY 1, 2) c FULL JOIN
+          (SELECT tenant_id, resource_type, count(*) FILTER (WHERE deleted_at IS NULL) AS n FROM resource GROUP BY 1, 2) r
+          USING (tenant_id, resource_type) WHERE c.n IS DISTINCT FROM r.n"),
+        ("a membership of the dead", "SELECT 1 FROM membership m WHERE 2 <> (SELECT count(*) FROM resource r
+          WHERE r.tenant_id = m.tenant_id AND r.id IN (m.group_id, m.member_id) AND r.deleted_at IS NULL)"),
+        ("an event without a number", "SELECT 1 FROM event WHERE seq IS NULL"),
+        ("a gap in the numbers", "SELECT 1 FROM event GROUP BY tenant_id HAVING max(seq) <> count(*) OR min(seq) <> 1"),
+        ("a head that is not the last number", "SELECT 1 FROM event_head h
+          WHERE last_seq <> (SELECT max(seq) FROM event e WHERE e.tenant_id = h.tenant_id)"),
+        ("a version that no event tells of", "SELECT 1 FROM resource r WHERE version <>
+          (SELECT max(version) FROM event e WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id)"),
+    ];
+    for (what, sql) in wrong {
+        assert_eq!(owner.query(sql, &[]).await.unwrap().len(), 0, "{what}");
+    }
+}
+
+async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    let rounds = rounds(gateway);
+    let written = together(|number| {
+        let (tenant, path) = (tenant.clone(), format!("/Users/{ada}"));
+        async move {
+            let mut written = Vec::new();
+            for round in 0..rounds {
+                let text = format!("{number}-{round}");
+                let body = patch(json!([
+                    { "op": "replace", "path": format!("phoneNumbers[type eq \"w{number}\"].value"), "value": text },
+                    { "op": "replace", "path": "title", "value": text },
+                    { "op": "replace", "path": "emails[type eq \"work\"].value", "value": format!("{text}@corp.test") },
+                ]));
+                let answer = tenant.patch(&path, &body).await;
+                // Who lost every race is told so, and may come again.
+                assert!(matches!(answer.status, 200 | 503), "{}", answer.text);
+                written.extend((answer.status == 200).then_some(text));
+            }
+            written
+        }
+    })
+    .await;
+    let acknowledged: usize = written.iter().map(Vec::len).sum();
+    assert!(acknowledged > 0);
+    let read = tenant.get(&format!("/Users/{ada}")).await.expect(200);
+    assert_eq!(read.version(), 1 + i64::try_from(acknowledged).unwrap(), "a version for each write");
+    let phones = read.body["phoneNumbers"].as_array().unwrap();
+    for (number, texts) in written.iter().enumerate() {
+        let own: Vec<&Value> = phones.iter().filter(|phone| phone["type"] == format!("w{number}")).collect();
+        assert_eq!(own.len(), usize::from(!texts.is_empty()));
+        assert_eq!(own.first().map(|phone| phone["value"].as_str().unwrap()), texts.last().map(String::as_str));
+    }
+    let last = read.body["title"].as_str().unwrap();
+    assert!(written.iter().any(|texts| texts.last().is_some_and(|text| text == last)), "{last} was written last by its writer");
+    assert_eq!(read.body["emails"][0]["value"], format!("{last}@corp.test"), "of one PATCH all or nothing is there");
+    let found = tenant.get(&format!("/Users?filter=emails.value eq \"{last}@corp.test\"")).await.expect(200);
+    assert_eq!(found.body["totalResults"], 1);
+    let events = tenant.events().await;
+    assert_eq!(count(&events, "user.updated"), acknowledged, "an event for each write");
+    let versions: BTreeSet<i64> = events.iter().map(|event| event["version"].as_i64().unwrap()).collect();
+    assert_eq!(versions.len(), acknowledged + 1, "every version has its event");
+    let mapped = tenant.directory(&format!("/users/{ada}")).await.expect(200);
+    assert_eq!((&mapped.body["title"], &mapped.body["phoneNumbers"]), (&read.body["title"], &read.body["phoneNumbers"]));
+    check_rows(gateway).await;
+}
+
+async fn change_members(tenant: &Tenant, crew: &str, operations: Value) {
+    let _ = tenant.patch(&format!("/Groups/{crew}"), &patch(operations)).await.expect(204);
+}
+
+async fn sixteen_writers_on_one_group_lose_nothing(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let crew = tenant.group("crew").await;
+    let users = join_all((0..WRITERS).map(|number| {
+        let tenant = tenant.clone();
+        async move { tenant.user(&format!("u{number}")).await }
+    }))
+    .await;
+    let rounds = rounds(gateway);
+    // Every writer adds its own user and the shared one, takes them away, and adds its own again.
+    together(|number| {
+        let (tenant, crew, own, shared) = (tenant.clone(), crew.clone(), users[number].clone(), users[0].clone());
+        async move {
+            for _ in 0..rounds {
+                let both = json!([{ "value": own }, { "value": shared }]);
+                change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": both }])).await;
+                change_members(&tenant, &crew, json!([{ "op": "Remove", "path": "members", "value": both }])).await;
+            }
+            change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": [{ "value": own }] }])).await;
+        }
+    })
+    .await;
+    change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": [{ "value": users[0] }] }])).await;
+    let events = tenant.events().await;
+    let read = tenant.get(&format!("/Groups/{crew}")).await.expect(200);
+    let members: BTreeSet<&str> = read.body["members"].as_array().unwrap().iter().map(|it| it["value"].as_str().unwrap()).collect();
+    assert_eq!(members, users.iter().map(String::as_str).collect());
+    // The feed told of each coming and going, in an order that can have been.
+    for user in &users {
+        let own: Vec<&str> =
+            events.iter().filter(|event| event["memberId"] == user.as_str()).map(|event| event["type"].as_str().unwrap()).collect();
+        let (added, removed) = (count_of(&own, "membership.added"), count_of(&own, "membership.removed"));
+        assert_eq!(added, removed + 1, "{own:?}");
+        if *user != users[0] {
+            assert!(own.iter().enumerate().all(|(place, kind)| kind.ends_with(["added", "removed"][place % 2])), "{own:?}");
+        }
+    }
+    assert!(read.version() > i64::try_from(WRITERS).unwrap(), "a member change is a new version");
+    check_rows(gateway).await;
+}
+
+fn count_of(kinds: &[&str], kind: &str) -> usize {
+    kinds.iter().filter(|own| **own == kind).count()
+}
+
+async fn sixteen_creates_of_one_name_make_one_user(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    for round in 0..rounds(gateway) {
+        let answers = together(|number| {
+            let tenant = tenant.clone();
+            // The name's letters differ, its meaning does not.
+            let name = if number % 2 == 0 { format!("ada{round}") } else { format!("ADA{round}") };
+            async move { tenant.post("/Users", &user(&name)).await }
+        })
+        .await;
+        let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
+        assert_eq!(made.len(), 1);
+        for refused in answers.iter().filter(|answer| answer.status != 201) {
+            assert_eq!((refused.status, &refused.body["scimType"]), (409, &"uniqueness".into()), "{}", refused.text);
+        }
+        let found = tenant.get(&format!("/Users?filter=userName eq \"ada{round}@corp.test\"")).await.expect(200);
+        assert_eq!(found.body["Resources"][0]["id"], made[0].id());
+    }
+    assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], rounds(gateway));
+    assert_eq!(count(&tenant.events().await, "user.created"), rounds(gateway));
+    check_rows(gateway).await;
+}
+
+async fn a_name_taken_from_many_sides_has_one_owner(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let users = join_all((0..WRITERS).map(|number| {
+        let tenant = tenant.clone();
+        async move { tenant.user(&format!("u{number}")).await }
+    }))
+    .await;
+    let answers = together(|number| {
+        let (tenant, path) = (tenant.clone(), format!("/Users/{}", users[number]));
+        let rename = patch(json!([{ "op": "replace", "path": "userName", "value": "ada@corp.test" }]));
+        async move {
+            match number % 4 {
+                0 => tenant.post("/Users", &user("ada")).await,
+                1 => tenant.delete(&path).await,
+                _ => tenant.patch(&path, &rename).await,
+            }
+        }
+    })
+    .await;
+    let owners = answers.iter().filter(|answer| matches!(answer.status, 200 | 201)).count();
+    assert_eq!(owners, 1, "one has the name");
+    let found = tenant.get("/Users?filter=userName eq \"ada@corp.test\"").await.expect(200);
+    assert_eq!(found.body["totalResults"], 1);
+    let _ = tenant.events().await;
+    check_rows(gateway).await;
+}
+
+async fn members_that_are_deleted_meanwhile_leave_nothing_behind(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let crew = tenant.group("crew").await;
+    for round in 0..rounds(gateway) {
+        let ada = tenant.user(&format!("ada{round}")).await;
+        let answers = together(|number| {
+            let (tenant, crew, ada) = (tenant.clone(), crew.clone(), ada.clone());
+            async move {
+                if number == WRITERS / 2 {
+                    return tenant.delete(&format!("/Users/{ada}")).await.status;
+                }
+                let add = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": ada }] }]));
+                tenant.patch(&format!("/Groups/{crew}"), &add).await.status
+            }
+        })
+        .await;
+        assert!(answers.iter().all(|status| *status == 204), "{answers:?}");
+        let mapped = tenant.directory(&format!("/groups/{crew}")).await.expect(200);
+        assert_eq!(mapped.body["members"], json!([]), "the product sees no member that is gone");
+    }
+    let _ = tenant.events().await;
+    check_rows(gateway).await;
+}
