@@ -16,6 +16,7 @@ use crate::http::{router, server};
 use crate::mapping::Mapper;
 use crate::operation::Gateway;
 use crate::operation::settings::SettingsCache;
+use crate::operation::turns::Turns;
 use crate::store::Store;
 use crate::work;
 
@@ -90,6 +91,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, 
         mapper: Mapper::new(host, store.control()),
         settings: SettingsCache::new(store.clone()),
         public_url: Arc::from(public_url.trim_end_matches('/')),
+        turns: Turns::default(),
         events_waiting: Arc::new(tokio::sync::Notify::new()),
         store,
         clock,

@@ -18,6 +18,7 @@ pub mod schemas;
 pub mod settings;
 pub mod tenants;
 pub mod tokens;
+pub mod turns;
 
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub struct Gateway {
     pub settings: SettingsCache,
     /// The address that clients reach, without a trailing slash; Locations and references are built from it.
     pub public_url: Arc<str>,
+    /// Writers of one resource take turns.
+    pub turns: turns::Turns,
     /// Tells the sequencer that there may be events.
     pub events_waiting: Arc<tokio::sync::Notify>,
 }
@@ -90,8 +93,12 @@ impl Context {
         })
     }
 
-    /// The settings again, past the cache: another mapping became active meanwhile.
+    /// After a lost race: the same settings, or new ones where another mapping became active meanwhile.
     pub(crate) async fn refreshed(&self) -> Result<Self, Error> {
+        let row = self.gateway.store.control().tenant_by_id(self.store.id()).await?;
+        if row.is_some_and(|row| row.active_mapping == self.settings.chain.revision) {
+            return Ok(self.clone());
+        }
         self.gateway.settings.forget(self.store.id()).await;
         let settings = self.gateway.settings.get(self.store.id()).await?;
         Ok(Self { settings, ..self.clone() })

@@ -92,7 +92,8 @@ async fn bodies_that_cannot_be_read_are_refused_and_store_nothing(gateway: &Test
         refused("10 MiB of blanks", " ".repeat(10 << 20), 413, None),
     ];
     refuses(gateway, &tenant, cases.into_iter().flat_map(|wrong| on(&ada, wrong)).collect()).await;
-    let media = ["text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data; boundary=x"];
+    let media =
+        ["text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data; boundary=x"];
     let wrong = media.into_iter().map(|media| Wrong {
         what: "another media type",
         request: Request::new("POST", "/Users").body(media, good.clone()),
@@ -116,9 +117,34 @@ async fn bodies_with_wrong_values_are_refused_and_store_nothing(gateway: &TestGa
         ("U+0000", "POST", "/Users", with("title", "a\0b".into()), 400, invalid),
         ("U+0000 in a name", "POST", "/Users", with("a\0b", 1.into()), 400, invalid),
         ("U+0000 where no schema is", "POST", "/Users", with("hat", json!({ "a": ["\0"] })), 400, invalid),
-        ("U+0000 in a PATCH", "PATCH", &path, patch(json!([{ "op": "add", "path": "title", "value": "\0" }])), 400, invalid),
-        ("U+0000 in a member", "POST", "/Groups", { let mut it = group("crew"); it["members"] = json!([{ "value": "\0" }]); it }, 400, invalid),
-        ("no userName", "POST", "/Users", json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"] }), 400, invalid),
+        (
+            "U+0000 in a PATCH",
+            "PATCH",
+            &path,
+            patch(json!([{ "op": "add", "path": "title", "value": "\0" }])),
+            400,
+            invalid,
+        ),
+        (
+            "U+0000 in a member",
+            "POST",
+            "/Groups",
+            {
+                let mut it = group("crew");
+                it["members"] = json!([{ "value": "\0" }]);
+                it
+            },
+            400,
+            invalid,
+        ),
+        (
+            "no userName",
+            "POST",
+            "/Users",
+            json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"] }),
+            400,
+            invalid,
+        ),
         ("an empty userName", "POST", "/Users", with("userName", "".into()), 400, invalid),
         ("userName as an object", "POST", "/Users", with("userName", json!({ "a": 1 })), 400, invalid),
         ("active as a word", "POST", "/Users", with("active", "perhaps".into()), 400, invalid),
@@ -126,12 +152,49 @@ async fn bodies_with_wrong_values_are_refused_and_store_nothing(gateway: &TestGa
         ("name as a list", "POST", "/Users", with("name", json!(["Ada", "Ben"])), 400, invalid),
         ("no displayName", "POST", "/Groups", json!({ "externalId": "crew" }), 400, invalid),
         ("the required taken away", "PATCH", &path, patch(json!([{ "op": "remove", "path": "userName" }])), 400, None),
-        ("an unknown op", "PATCH", &path, patch(json!([{ "op": "move", "path": "title" }])), 400, Some("invalidSyntax")),
+        (
+            "an unknown op",
+            "PATCH",
+            &path,
+            patch(json!([{ "op": "move", "path": "title" }])),
+            400,
+            Some("invalidSyntax"),
+        ),
         ("remove without a path", "PATCH", &path, patch(json!([{ "op": "remove" }])), 400, Some("noTarget")),
-        ("a malformed path", "PATCH", &path, patch(json!([{ "op": "add", "path": "emails[", "value": 1 }])), 400, Some("invalidPath")),
-        ("no operations", "PATCH", &path, json!({ "schemas": [scimgate_tests::tenant::PATCH] }), 400, Some("invalidSyntax")),
-        ("all or nothing", "PATCH", &path, patch(json!([{ "op": "replace", "path": "title", "value": "x" }, { "op": "replace", "path": "active", "value": "perhaps" }])), 400, invalid),
-        ("nobody's id", "PATCH", "/Users/7", patch(json!([{ "op": "replace", "path": "title", "value": "x" }])), 404, None),
+        (
+            "a malformed path",
+            "PATCH",
+            &path,
+            patch(json!([{ "op": "add", "path": "emails[", "value": 1 }])),
+            400,
+            Some("invalidPath"),
+        ),
+        (
+            "no operations",
+            "PATCH",
+            &path,
+            json!({ "schemas": [scimgate_tests::tenant::PATCH] }),
+            400,
+            Some("invalidSyntax"),
+        ),
+        (
+            "all or nothing",
+            "PATCH",
+            &path,
+            patch(
+                json!([{ "op": "replace", "path": "title", "value": "x" }, { "op": "replace", "path": "active", "value": "perhaps" }]),
+            ),
+            400,
+            invalid,
+        ),
+        (
+            "nobody's id",
+            "PATCH",
+            "/Users/7",
+            patch(json!([{ "op": "replace", "path": "title", "value": "x" }])),
+            404,
+            None,
+        ),
         ("a PUT does not create", "PUT", "/Users/01980000-0000-7000-8000-0000000000ff", user("ben"), 404, None),
         ("a group's id", "PUT", "/Groups/{id}", group("crew"), 404, None),
     ];
@@ -252,7 +315,9 @@ async fn what_looks_odd_and_is_no_mistake_is_taken(gateway: &TestGateway) {
     let _ = tenant.send(plain).await.expect(201);
     let twice = tenant.get("/Users?filter=userName eq \"twice\"").await.expect(200);
     assert_eq!(twice.body["totalResults"], 1, "of two the last counts");
-    for query in ["startIndex=-3&count=2", "startIndex=0", "count=-1", "count=0", "startIndex=999999999999", "%ff=%ff&&=&a"] {
+    for query in
+        ["startIndex=-3&count=2", "startIndex=0", "count=-1", "count=0", "startIndex=999999999999", "%ff=%ff&&=&a"]
+    {
         let _ = tenant.get(&format!("/Users?{query}")).await.expect(200);
     }
 }

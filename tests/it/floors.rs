@@ -55,7 +55,9 @@ fn imports(text: &str) -> Vec<String> {
             None => found.push(word(rest)),
         }
     }
-    found.extend(["scimgate_plugin_host", "scimgate_scim"].into_iter().filter(|it| code.contains(it)).map(str::to_owned));
+    found.extend(
+        ["scimgate_plugin_host", "scimgate_scim"].into_iter().filter(|it| code.contains(it)).map(str::to_owned),
+    );
     found
 }
 
@@ -109,7 +111,9 @@ fn nobody_imports_upward_or_sideways() {
     assert!(files.len() > 50, "the gateway's files are found");
     let complaints: Vec<String> = files
         .iter()
-        .flat_map(|file| complaints(file.strip_prefix(&src).unwrap().to_str().unwrap(), &fs::read_to_string(file).unwrap()))
+        .flat_map(|file| {
+            complaints(file.strip_prefix(&src).unwrap().to_str().unwrap(), &fs::read_to_string(file).unwrap())
+        })
         .collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }

@@ -58,7 +58,8 @@ async fn contents(owner: &Client, tables: &[Owned]) -> BTreeMap<String, (i64, St
     owner.batch_execute("RESET ROLE").await.unwrap();
     let mut all = BTreeMap::new();
     for Owned { table, .. } in tables {
-        let sql = format!("SELECT count(*), coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM {table} t");
+        let sql =
+            format!("SELECT count(*), coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM {table} t");
         let row = owner.query_one(&sql, &[]).await.unwrap();
         all.insert(table.clone(), (row.get(0), row.get(1)));
     }
@@ -94,7 +95,10 @@ async fn must_do_nothing(client: &Client, who: &str, sql: &str) {
         Ok(rows) => panic!("{who}, this met {rows} rows: {sql}"),
         Err(error) => {
             let code = error.code().cloned();
-            assert!(code.is_some_and(|code| REFUSALS.contains(&code)), "{who}, this was refused, but so: {sql}: {error:?}");
+            assert!(
+                code.is_some_and(|code| REFUSALS.contains(&code)),
+                "{who}, this was refused, but so: {sql}: {error:?}"
+            );
         }
     }
 }
@@ -143,7 +147,8 @@ async fn keeps_two_tenants_apart(client: &Client) {
         assert_eq!(whose, [GLOBEX], "a tenant sees its own row of {table}, and no other");
         let who = "as another tenant";
         must_do_nothing(client, who, &format!("SELECT * FROM {table} WHERE {column} = '{ACME}'")).await;
-        must_do_nothing(client, who, &format!("UPDATE {table} SET {column} = '{GLOBEX}' WHERE {column} = '{ACME}'")).await;
+        must_do_nothing(client, who, &format!("UPDATE {table} SET {column} = '{GLOBEX}' WHERE {column} = '{ACME}'"))
+            .await;
         must_do_nothing(client, who, &format!("DELETE FROM {table} WHERE {column} = '{ACME}'")).await;
         must_do_nothing(client, who, &format!("UPDATE {table} SET {column} = '{NOBODY}'")).await;
         must_do_nothing(client, who, &insert).await;
@@ -202,7 +207,8 @@ fn every_table_of_a_tenant_is_behind_the_wall_for_its_owner_too() {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
         for Owned { table, .. } in owned(&client).await {
-            let sql = format!("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = '{table}'::regclass");
+            let sql =
+                format!("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = '{table}'::regclass");
             let row = client.query_one(&sql, &[]).await.unwrap();
             assert!(row.get::<_, bool>(0), "{table} has no row-level security");
             assert!(row.get::<_, bool>(1), "{table} does not force it on its owner");
@@ -228,7 +234,8 @@ fn across_tenants_only_what_the_list_names_is_seen() {
             if client.execute(&format!("SELECT * FROM {table}"), &[]).await.is_ok_and(|rows| rows > 0) {
                 seen.push(table.as_str());
             }
-            if client.execute(&format!("UPDATE {table} SET {column} = {column}"), &[]).await.is_ok_and(|rows| rows > 0) {
+            if client.execute(&format!("UPDATE {table} SET {column} = {column}"), &[]).await.is_ok_and(|rows| rows > 0)
+            {
                 changed.push(table.as_str());
             }
             must_do_nothing(&client, "across tenants", &format!("DELETE FROM {table}")).await;
@@ -257,9 +264,14 @@ fn the_state_can_be_spread_by_tenant() {
             client.batch_execute(&ROWS.replace("$T", tenant)).await.unwrap();
         }
 
-        let forgetful = partitioned("CREATE TABLE forgetful (\n  tenant_id uuid NOT NULL,\n  id uuid PRIMARY KEY\n);\n");
+        let forgetful =
+            partitioned("CREATE TABLE forgetful (\n  tenant_id uuid NOT NULL,\n  id uuid PRIMARY KEY\n);\n");
         let refusal = client.batch_execute(&forgetful).await.unwrap_err();
-        assert_eq!(refusal.code(), Some(&SqlState::FEATURE_NOT_SUPPORTED), "a key without the tenant is found: {refusal:?}");
+        assert_eq!(
+            refusal.code(),
+            Some(&SqlState::FEATURE_NOT_SUPPORTED),
+            "a key without the tenant is found: {refusal:?}"
+        );
         fresh.drop().await;
         whole.drop().await;
     });

@@ -189,13 +189,21 @@ async fn where_failures_are_kept_the_product_reads_what_it_had(gateway: &TestGat
     }
     let never = source(&tenant, &ada).await["id"].clone();
     gateway.map("acme", "tutorial", &tutorial_config(), "keep").await;
-    assert_eq!(events_of(&tenant, never.as_str().unwrap()).await, ["user.created"], "nothing came of it for the product");
+    assert_eq!(
+        events_of(&tenant, never.as_str().unwrap()).await,
+        ["user.created"],
+        "nothing came of it for the product"
+    );
 
     let bob = tenant.get("/Users?filter=userName eq \"trap@corp.test\"").await.expect(200).body["Resources"][0].clone();
     let bob = bob["id"].as_str().unwrap();
     for id in [&ada, bob] {
         let _ = tenant.patch(&format!("/Users/{id}"), &set("title", "Countess")).await.expect(200);
-        assert_holds("mapped again", &json!({ "title": "Countess", "mappingState": "mapped" }), &mapped(&tenant, id).await);
+        assert_holds(
+            "mapped again",
+            &json!({ "title": "Countess", "mappingState": "mapped" }),
+            &mapped(&tenant, id).await,
+        );
     }
     assert_eq!(events_of(&tenant, &ada).await, ["user.created", "user.updated"]);
     assert_eq!(events_of(&tenant, bob).await, ["user.created"]);
@@ -235,7 +243,8 @@ async fn who_is_excluded_is_there_for_the_client_alone(gateway: &TestGateway) {
         let _ = tenant.directory(&format!("/users/{id}")).await.expect(404);
         assert_eq!(events_of(&tenant, id).await, Vec::<String>::new());
     }
-    let texts = [tenant.directory("/users").await, tenant.directory("/groups").await, tenant.directory("/events").await];
+    let texts =
+        [tenant.directory("/users").await, tenant.directory("/groups").await, tenant.directory("/events").await];
     for text in texts.map(|answer| answer.expect(200).text) {
         assert!(text.contains(&ada), "{text}");
         assert!(!text.contains(&eve) && !text.contains(&zoe), "{text}");

@@ -104,7 +104,10 @@ async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {
         assert_eq!(own.first().map(|phone| phone["value"].as_str().unwrap()), texts.last().map(String::as_str));
     }
     let last = read.body["title"].as_str().unwrap();
-    assert!(written.iter().any(|texts| texts.last().is_some_and(|text| text == last)), "{last} was written last by its writer");
+    assert!(
+        written.iter().any(|texts| texts.last().is_some_and(|text| text == last)),
+        "{last} was written last by its writer"
+    );
     assert_eq!(read.body["emails"][0]["value"], format!("{last}@corp.test"), "of one PATCH all or nothing is there");
     let found = tenant.get(&format!("/Users?filter=emails.value eq \"{last}@corp.test\"")).await.expect(200);
     assert_eq!(found.body["totalResults"], 1);
@@ -113,7 +116,10 @@ async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {
     let versions: BTreeSet<i64> = events.iter().map(|event| event["version"].as_i64().unwrap()).collect();
     assert_eq!(versions.len(), acknowledged + 1, "every version has its event");
     let mapped = tenant.directory(&format!("/users/{ada}")).await.expect(200);
-    assert_eq!((&mapped.body["title"], &mapped.body["phoneNumbers"]), (&read.body["title"], &read.body["phoneNumbers"]));
+    assert_eq!(
+        (&mapped.body["title"], &mapped.body["phoneNumbers"]),
+        (&read.body["title"], &read.body["phoneNumbers"])
+    );
     check_rows(gateway).await;
 }
 
@@ -139,23 +145,31 @@ async fn sixteen_writers_on_one_group_lose_nothing(gateway: &TestGateway) {
                 change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": both }])).await;
                 change_members(&tenant, &crew, json!([{ "op": "Remove", "path": "members", "value": both }])).await;
             }
-            change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": [{ "value": own }] }])).await;
+            change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": [{ "value": own }] }]))
+                .await;
         }
     })
     .await;
     change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": [{ "value": users[0] }] }])).await;
     let events = tenant.events().await;
     let read = tenant.get(&format!("/Groups/{crew}")).await.expect(200);
-    let members: BTreeSet<&str> = read.body["members"].as_array().unwrap().iter().map(|it| it["value"].as_str().unwrap()).collect();
+    let members: BTreeSet<&str> =
+        read.body["members"].as_array().unwrap().iter().map(|it| it["value"].as_str().unwrap()).collect();
     assert_eq!(members, users.iter().map(String::as_str).collect());
     // The feed told of each coming and going, in an order that can have been.
     for user in &users {
-        let own: Vec<&str> =
-            events.iter().filter(|event| event["memberId"] == user.as_str()).map(|event| event["type"].as_str().unwrap()).collect();
+        let own: Vec<&str> = events
+            .iter()
+            .filter(|event| event["memberId"] == user.as_str())
+            .map(|event| event["type"].as_str().unwrap())
+            .collect();
         let (added, removed) = (count_of(&own, "membership.added"), count_of(&own, "membership.removed"));
         assert_eq!(added, removed + 1, "{own:?}");
         if *user != users[0] {
-            assert!(own.iter().enumerate().all(|(place, kind)| kind.ends_with(["added", "removed"][place % 2])), "{own:?}");
+            assert!(
+                own.iter().enumerate().all(|(place, kind)| kind.ends_with(["added", "removed"][place % 2])),
+                "{own:?}"
+            );
         }
     }
     assert!(read.version() > i64::try_from(WRITERS).unwrap(), "a member change is a new version");

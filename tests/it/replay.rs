@@ -99,7 +99,9 @@ async fn odd_tenant_urls_reach_the_endpoint(gateway: &TestGateway) {
     }
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
-    for path in ["/Users/?aadOptscim062020", "/Users//", "//Users", "/Users?unknown=1&filter=userName eq \"ADA@corp.test\""] {
+    for path in
+        ["/Users/?aadOptscim062020", "/Users//", "//Users", "/Users?unknown=1&filter=userName eq \"ADA@corp.test\""]
+    {
         assert_eq!(tenant.get(path).await.expect(200).body["Resources"][0]["id"], ada.as_str(), "{path}");
     }
     for path in [format!("/Users/{ada}/"), format!("/Users//{ada}?aadOptscim062020")] {

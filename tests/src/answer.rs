@@ -38,7 +38,10 @@ impl Answer {
     #[must_use]
     #[track_caller]
     pub fn id(&self) -> String {
-        self.body["id"].as_str().unwrap_or_else(|| panic!("{} was answered without an id\n{}", self.asked, self.text)).into()
+        self.body["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{} was answered without an id\n{}", self.asked, self.text))
+            .into()
     }
 
     /// A header's text; empty where it is missing.
@@ -52,7 +55,8 @@ impl Answer {
     #[track_caller]
     pub fn version(&self) -> i64 {
         let tag = self.header("etag");
-        let number = tag.strip_prefix("W/\"").and_then(|rest| rest.strip_suffix('"')).and_then(|text| text.parse().ok());
+        let number =
+            tag.strip_prefix("W/\"").and_then(|rest| rest.strip_suffix('"')).and_then(|text| text.parse().ok());
         number.unwrap_or_else(|| panic!("{} was answered with the ETag {tag:?}", self.asked))
     }
 
@@ -71,7 +75,12 @@ impl Answer {
         if self.status >= 400 {
             assert_eq!(self.body["schemas"][0], "urn:ietf:params:scim:api:messages:2.0:Error", "{}", self.asked);
             assert_eq!(self.body["status"], self.status.to_string(), "{}", self.asked);
-            assert!(self.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{}: {}", self.asked, self.text);
+            assert!(
+                self.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()),
+                "{}: {}",
+                self.asked,
+                self.text
+            );
         }
     }
 }

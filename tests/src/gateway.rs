@@ -181,7 +181,8 @@ impl TestGateway {
 
     /// Issues a token: its id and its secret.
     pub async fn token(&self, tenant: &str, scope: &str) -> (String, String) {
-        let issued = self.operator.post(&format!("/tenants/{tenant}/tokens"), &json!({ "scope": scope })).await.expect(201);
+        let issued =
+            self.operator.post(&format!("/tenants/{tenant}/tokens"), &json!({ "scope": scope })).await.expect(201);
         (issued.id(), issued.body["secret"].as_str().unwrap().to_owned())
     }
 

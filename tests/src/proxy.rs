@@ -63,7 +63,12 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: String, line: watch::Receiver<Line>, connections: Arc<Mutex<Vec<Sent>>>) {
+async fn accept(
+    listener: TcpListener,
+    target: String,
+    line: watch::Receiver<Line>,
+    connections: Arc<Mutex<Vec<Sent>>>,
+) {
     while let Ok((client, _)) = listener.accept().await {
         if *line.borrow() == Line::Cut {
             continue;

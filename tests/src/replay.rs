@@ -136,7 +136,12 @@ impl End {
         }
         for (path, expected) in &self.mapped {
             let answer = tenant.directory(&fill(path, names)).await;
-            check(&format!("in the end the directory's {path}"), &fill_value(expected, names), answer.status, &answer.body);
+            check(
+                &format!("in the end the directory's {path}"),
+                &fill_value(expected, names),
+                answer.status,
+                &answer.body,
+            );
         }
         if let Some(expected) = &self.events {
             assert_eq!(&told(&tenant.events().await, names), expected, "the events");
@@ -156,7 +161,8 @@ fn check(what: &str, expected: &Value, status: u16, body: &Value) {
 
 /// Events as a recording writes them. The member changes of one request come in no order, so they are sorted.
 fn told(events: &[Value], names: &Names) -> Vec<String> {
-    let name = |id: &Value| id.as_str().map(|id| names.get(id).map_or_else(|| id.to_owned(), |name| format!("{{{name}}}")));
+    let name =
+        |id: &Value| id.as_str().map(|id| names.get(id).map_or_else(|| id.to_owned(), |name| format!("{{{name}}}")));
     let tell = |event: &Value| {
         let words = [event["type"].as_str().map(str::to_owned), name(&event["resourceId"]), name(&event["memberId"])];
         words.into_iter().flatten().collect::<Vec<_>>().join(" ")

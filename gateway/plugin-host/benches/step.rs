@@ -19,7 +19,10 @@ fn main() {
     let started = Instant::now();
     let component = host.prepare(&wasm("tutorial")).unwrap();
     println!("prepare (wrap, compile, describe)  {:>8.1} ms\n", started.elapsed().as_secs_f64() * 1e3);
-    println!("{:<22} {:>7} {:>10} {:>9} {:>9} {:>10} {:>6}", "step", "threads", "median µs", "p99 µs", "p99.9 µs", "calls/s", "ratio");
+    println!(
+        "{:<22} {:>7} {:>10} {:>9} {:>9} {:>10} {:>6}",
+        "step", "threads", "median µs", "p99 µs", "p99.9 µs", "calls/s", "ratio"
+    );
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut first = None;
     for (name, config) in steps() {
@@ -28,7 +31,11 @@ fn main() {
             let base = *first.get_or_insert(row.median);
             println!(
                 "{name:<22} {threads:>7} {:>10.1} {:>9.1} {:>9.1} {:>10.0} {:>6.2}",
-                row.median, row.p99, row.p999, row.rate, row.median / base
+                row.median,
+                row.p99,
+                row.p999,
+                row.rate,
+                row.median / base
             );
         }
     }
@@ -38,7 +45,11 @@ fn steps() -> [(&'static str, String); 3] {
     let lift = json!({ "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute1": "urn:example:product:2.0:User:badgeNumber" });
     let all = json!({ "lowerCaseMail": true, "buildDisplayName": true, "lift": lift });
     let rule = json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } });
-    [("nothing configured", "{}".to_owned()), ("one rule", rule.to_string()), ("the tutorial's mapping", all.to_string())]
+    [
+        ("nothing configured", "{}".to_owned()),
+        ("one rule", rule.to_string()),
+        ("the tutorial's mapping", all.to_string()),
+    ]
 }
 
 struct Row {

@@ -148,9 +148,16 @@ fn names_nothing(text: &str, resource_type: &ResourceType) -> bool {
 fn writable(text: &str, resource_type: &ResourceType) -> Result<Path, AccessError> {
     let path = parse(text, resource_type)?;
     match path.attribute() {
-        Some(attribute) if is_read_only(attribute) => Err(AccessError::ReadOnly(attribute.name())),
+        Some(attribute) if is_read_only(attribute) || is_detached(attribute, resource_type) => {
+            Err(AccessError::ReadOnly(attribute.name()))
+        }
         _ => Ok(path),
     }
+}
+
+/// What is kept beside the document is not written through it.
+fn is_detached(attribute: &AttributeRef, resource_type: &ResourceType) -> bool {
+    attribute.extension.is_none() && resource_type.detached == Some(attribute.attribute.name.as_str())
 }
 
 /// What the server keeps by itself: `schemas` follows from the data, a password is never in a document.

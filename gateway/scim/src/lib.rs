@@ -12,6 +12,7 @@ pub mod etag;
 pub mod filter;
 pub mod fold;
 pub mod instant;
+pub mod json;
 pub mod leniency;
 pub mod list;
 pub mod member;

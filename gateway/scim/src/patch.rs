@@ -28,6 +28,33 @@ mod write;
 /// The URN a PATCH body names in its `schemas`.
 pub const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
+/// Most changes that one request can ask for.
+const MAX_STEPS: usize = 1_000;
+/// Most elements of attributes that one request can bring; members of a group are counted elsewhere.
+const MAX_SUPPLIED: usize = 2_000;
+
+/// Elements are compared with those that are there, so their number bounds the work.
+fn check_size(steps: &[Step]) -> Result<(), ScimError> {
+    let supplied = steps.iter().map(|step| match step {
+        Step::Attribute { value: Some(Value::Array(elements)), .. } => elements.len(),
+        _ => 0,
+    });
+    let supplied: usize = supplied.sum();
+    if steps.len() > MAX_STEPS {
+        return Err(ScimError::new(
+            413,
+            format!("The request makes {} changes; at most {MAX_STEPS} are accepted.", steps.len()),
+        ));
+    }
+    if supplied > MAX_SUPPLIED {
+        return Err(ScimError::new(
+            413,
+            format!("The request brings {supplied} values; at most {MAX_SUPPLIED} are accepted."),
+        ));
+    }
+    Ok(())
+}
+
 /// A PATCH request, understood but not yet applied.
 #[derive(Clone, Debug)]
 pub struct Patch {
@@ -43,7 +70,9 @@ impl Patch {
     /// `invalidPath` and `invalidFilter` for a path, `noTarget` for a removal without one, `mutability` for a readOnly
     /// attribute, `invalidValue` for a value that is missing.
     pub fn parse(body: Value, rt: &ResourceType, leniencies: &Leniencies) -> Result<Self, ScimError> {
-        parse::patch(body, rt, *leniencies)
+        let patch = parse::patch(body, rt, *leniencies)?;
+        check_size(&patch.steps)?;
+        Ok(patch)
     }
 
     /// Whether the document need not be read: all that is asked for is about the detached values. Not so for a

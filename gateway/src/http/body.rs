@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use scimgate_scim::error::ScimError;
+use scimgate_scim::json;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -12,10 +13,6 @@ use crate::operation::Error;
 
 /// Longest body in bytes.
 pub const LONGEST: usize = 1024 * 1024;
-/// Deepest nesting of objects and arrays.
-pub const DEEPEST: usize = 32;
-/// Longest name of an attribute in bytes.
-const LONGEST_NAME: usize = 1024;
 /// Longest silence between two parts of a body.
 const IDLE: Duration = Duration::from_secs(15);
 
@@ -30,11 +27,7 @@ pub async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Error> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let text = std::str::from_utf8(text)
         .map_err(|_| ScimError::invalid_syntax("The body is not UTF-8 text, which JSON must be."))?;
-    check_depth(text)?;
-    let value: Value = serde_json::from_str(text)
-        .map_err(|why| ScimError::invalid_syntax(format!("The body is no JSON document: {why}.")))?;
-    check_names(&value)?;
-    Ok(value)
+    Ok(json::parse(text)?)
 }
 
 /// RFC 7644 §3.1: `application/scim+json`, and `application/json` as well. A missing type is taken for JSON, since some
@@ -73,46 +66,5 @@ async fn collect(body: Body) -> Result<Vec<u8>, Error> {
             }
             Some(Err(_)) => return Err(ScimError::invalid_syntax("The body broke off.").into()),
         }
-    }
-}
-
-/// Counted before parsing, so that no nesting can exhaust the stack of what works on the tree.
-fn check_depth(text: &str) -> Result<(), Error> {
-    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                if depth > DEEPEST {
-                    return Err(
-                        ScimError::invalid_syntax(format!("The body nests deeper than {DEEPEST} levels.")).into()
-                    );
-                }
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn check_names(value: &Value) -> Result<(), Error> {
-    match value {
-        Value::Object(object) => {
-            for (name, inner) in object {
-                if name.len() > LONGEST_NAME {
-                    let detail =
-                        format!("An attribute name is {} bytes long; at most {LONGEST_NAME} are accepted.", name.len());
-                    return Err(ScimError::invalid_syntax(detail).into());
-                }
-                check_names(inner)?;
-            }
-            Ok(())
-        }
-        Value::Array(elements) => elements.iter().try_for_each(check_names),
-        _ => Ok(()),
     }
 }

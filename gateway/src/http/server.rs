@@ -37,9 +37,9 @@ pub async fn serve(listener: TcpListener, router: Router, surface: Surface, stop
     let graceful = GracefulShutdown::new();
     let server = builder();
     loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async { (connections.clone().acquire_owned().await, listener.accept().await) };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
             () = stop.cancelled() => break,
         };
         let Ok((stream, _peer)) = accepted else {
@@ -51,11 +51,18 @@ pub async fn serve(listener: TcpListener, router: Router, surface: Surface, stop
         let _ = stream.set_nodelay(true);
         let router = router.clone();
         let service = service_fn(move |request| answer(router.clone(), request, surface));
-        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-        let watched = graceful.watch(connection);
+        let (server, watcher, stop) = (server.clone(), graceful.watcher(), stop.clone());
         tokio::spawn(async move {
-            // A connection that breaks is the client's affair.
-            let _ = watched.await;
+            // hyper's timers start with the first byte; who connects and says nothing is let go here.
+            let spoke = tokio::select! {
+                ready = tokio::time::timeout(HEADER_TIMEOUT, stream.readable()) => matches!(ready, Ok(Ok(()))),
+                () = stop.cancelled() => false,
+            };
+            if spoke {
+                let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+                // A connection that breaks is the client's affair.
+                let _ = watcher.watch(connection).await;
+            }
             drop(permit);
         });
     }
@@ -81,6 +88,9 @@ async fn answer(router: Router, request: Request<Incoming>, surface: Surface) ->
     if let Some(meant) = uri::tidy(&parts.uri) {
         parts.uri = meant;
     }
+    if !is_readable(parts.uri.path()) {
+        return Ok(reply(&ScimError::new(400, "The address is not UTF-8 text, or holds U+0000."), surface));
+    }
     let id = request_id(parts.headers.get(&REQUEST_ID));
     parts.extensions.insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request.id = %id, method = %parts.method, path = %parts.uri.path());
@@ -96,6 +106,10 @@ async fn answer(router: Router, request: Request<Incoming>, surface: Surface) ->
         response.headers_mut().insert(REQUEST_ID, value);
     }
     Ok(response)
+}
+
+fn is_readable(path: &str) -> bool {
+    percent_encoding::percent_decode_str(path).decode_utf8().is_ok_and(|path| !path.contains('\0'))
 }
 
 /// The client's own id where it is short and plain, else a new one.

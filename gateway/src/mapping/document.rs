@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use scimgate_plugin_host::{Document, PathError};
 use scimgate_scim::access::{self, AccessError};
+use scimgate_scim::attribute::{Mutability, Returned};
+use scimgate_scim::json;
 use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value};
 
@@ -42,9 +44,10 @@ impl Document for ScimDocument {
         let Value::Object(mut tree) = parse("the document", json)? else {
             return Err(PathError::WrongValue("a document must be a JSON object".to_owned()));
         };
-        // id, meta and schemas stay the host's.
+        // What is nobody's to write is not a plugin's either; id, meta and schemas stay as they are.
+        tree.retain(|name, _| !is_closed(&self.resource_type, name));
         for name in ["id", "meta", "schemas"] {
-            tree.remove(name);
+            tree.shift_remove(name);
             if let Some(own) = self.tree.get(name) {
                 tree.insert(name.to_owned(), own.clone());
             }
@@ -54,8 +57,14 @@ impl Document for ScimDocument {
     }
 }
 
+fn is_closed(resource_type: &ResourceType, name: &str) -> bool {
+    let found = resource_type.resolve(name).map(|found| found.attribute);
+    resource_type.detached.is_some_and(|detached| detached.eq_ignore_ascii_case(name))
+        || found.is_some_and(|it| it.mutability == Mutability::ReadOnly || it.returned == Returned::Never)
+}
+
 fn parse(path: &str, text: &str) -> Result<Value, PathError> {
-    serde_json::from_str(text).map_err(|why| PathError::WrongValue(format!("{path}: not JSON: {why}")))
+    json::parse(text).map_err(|why| PathError::WrongValue(format!("{path}: {}", why.detail)))
 }
 
 fn translate(error: AccessError) -> PathError {

@@ -75,6 +75,8 @@ pub struct Call<'a> {
 
 /// Most calls in flight; each holds a worker and a slot of the host's pool.
 const IN_FLIGHT: usize = 48;
+/// Most calls of one tenant in flight, so that no tenant takes all.
+const OF_TENANT: usize = 32;
 /// Longest wait for a free slot.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -85,6 +87,7 @@ pub struct Mapper {
     store: ControlStore,
     compiled: Cache<String, Arc<Component>>,
     slots: Arc<Semaphore>,
+    of_tenant: Cache<String, Arc<Semaphore>>,
 }
 
 impl Mapper {
@@ -96,6 +99,7 @@ impl Mapper {
             store,
             compiled: Cache::builder().max_capacity(4_000).build(),
             slots: Arc::new(Semaphore::new(IN_FLIGHT)),
+            of_tenant: Cache::builder().time_to_idle(std::time::Duration::from_mins(5)).build(),
         }
     }
 
@@ -179,8 +183,12 @@ impl Mapper {
         call: &Call<'_>,
         tree: Map<String, Value>,
     ) -> Result<Outcome, MapError> {
-        let slot = tokio::time::timeout(PATIENCE, self.slots.acquire()).await;
-        let _slot = slot.map_err(|_| MapError::Busy)?.map_err(|_| MapError::Busy)?;
+        let of_tenant =
+            self.of_tenant.get_with_by_ref(call.tenant, async { Arc::new(Semaphore::new(OF_TENANT)) }).await;
+        let slots =
+            async { Ok::<_, tokio::sync::AcquireError>((of_tenant.acquire().await?, self.slots.acquire().await?)) };
+        let slots = tokio::time::timeout(PATIENCE, slots).await;
+        let _slots = slots.map_err(|_| MapError::Busy)?.map_err(|_| MapError::Busy)?;
         let context = scimgate_plugin_host::Context {
             tenant: call.tenant.to_owned(),
             resource_type: call.resource_type.name.clone(),

@@ -26,7 +26,7 @@ pub async fn run(
 ) -> Result<Reply, Error> {
     let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     validate(&document, &resource_type)?;
-    let first_members = resource_type.detached.map(|_| members::exactly(&detached));
+    let first_members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
     let first_members = first_members.filter(|members| !members.add.is_empty());
     let id = ctx.gateway.clock.new_id();
     for _ in 0..ATTEMPTS {

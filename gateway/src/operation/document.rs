@@ -40,6 +40,7 @@ pub(crate) fn parse_set_aside(stored: &Stored) -> Result<Map<String, Value>, Err
 pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> Result<Content, Error> {
     let keys = Keys::of(&draft.document, draft.resource_type);
     let source = Value::Object(draft.document.clone()).to_string();
+    check_size(&source, &draft.set_aside)?;
     let outcome = map(ctx, &draft, stamp).await?;
     let (mapping_state, mapped) = match outcome {
         Some(Outcome::Mapped(document)) if document == draft.document => (MappingState::Same, None),
@@ -58,6 +59,18 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
     };
     content.event = event(draft.resource_type, draft.before, &content)?;
     Ok(content)
+}
+
+/// Longest document in bytes: what PATCH adds and adds must end somewhere.
+const LONGEST: usize = 1024 * 1024;
+
+fn check_size(source: &str, set_aside: &Map<String, Value>) -> Result<(), Error> {
+    let aside = if set_aside.is_empty() { 0 } else { Value::Object(set_aside.clone()).to_string().len() };
+    if source.len() + aside <= LONGEST {
+        return Ok(());
+    }
+    let detail = format!("The resource would be longer than {LONGEST} bytes, the longest accepted.");
+    Err(scimgate_scim::error::ScimError::new(413, detail).into())
 }
 
 /// The chain's outcome; none where it failed and the tenant keeps what it had.

@@ -1,30 +1,70 @@
 //! Members of groups, kept beside their document.
 
+use scimgate_scim::error::ScimError;
 use scimgate_scim::member::Member;
 use scimgate_scim::patch::MemberDelta;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
 
-use super::{Context, Error};
+use super::{ATTEMPTS, Context, Error};
 use crate::store::membership::{self, Members};
 use crate::store::resource::Along;
 
 /// A PATCH's net effect as the store takes it.
-pub(crate) fn from_delta(delta: &MemberDelta) -> Members {
-    Members { replace_all: delta.replace_all, add: values(&delta.add), remove: delta.remove.clone() }
+///
+/// # Errors
+/// 400 `invalidValue` for a value that is too long to name anything.
+pub(crate) fn from_delta(delta: &MemberDelta) -> Result<Members, Error> {
+    let remove = delta.remove.iter().map(|value| canonical(value)).collect();
+    Ok(Members { replace_all: delta.replace_all, add: values(&delta.add)?, remove })
 }
 
 /// These and no others.
-pub(crate) fn exactly(members: &[Member]) -> Members {
-    Members { replace_all: true, add: values(members), remove: Vec::new() }
+///
+/// # Errors
+/// As [`from_delta`].
+pub(crate) fn exactly(members: &[Member]) -> Result<Members, Error> {
+    Ok(Members { replace_all: true, add: values(members)?, remove: Vec::new() })
 }
 
-fn values(members: &[Member]) -> Vec<String> {
+/// Changes members alone: no document is read, no plugin runs, and the group's row is left alone.
+///
+/// # Errors
+/// 404 where the group is gone.
+pub(crate) async fn change(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    id: Uuid,
+    change: &Members,
+) -> Result<(), Error> {
+    for _ in 0..ATTEMPTS {
+        match ctx.store.change_members(id, change, &ctx.stamp()).await {
+            Ok(done) if done.group_found => {
+                ctx.gateway.events_waiting.notify_one();
+                return Ok(());
+            }
+            Ok(_) => return Err(ScimError::not_found(&resource_type.name, &id.to_string()).into()),
+            // A deadlock was resolved against this one.
+            Err(crate::store::Error::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Error::Contended)
+}
+
+/// Longest value that can name a member, in bytes; longer ones would not fit the index.
+const LONGEST: usize = 512;
+
+fn values(members: &[Member]) -> Result<Vec<String>, Error> {
+    if let Some(long) = members.iter().find(|member| member.value.len() > LONGEST) {
+        let detail = format!("A member's value is {} bytes long; at most {LONGEST} are accepted.", long.value.len());
+        return Err(ScimError::invalid_value(detail).into());
+    }
     let mut values: Vec<String> = members.iter().map(|member| canonical(&member.value)).collect();
     values.sort();
     values.dedup();
-    values
+    Ok(values)
 }
 
 /// An id in other letters is the same id: ours are UUIDs.

@@ -34,7 +34,8 @@ pub async fn run(
     let key = super::get::parse_id(&resource_type, id)?;
     let patch = Patch::parse(body, &resource_type, &ctx.settings.leniencies)?;
     if patch.touches_only_members() && if_match.is_none() {
-        change_members(&ctx, &resource_type, key, &patch).await?;
+        let Patched { members, .. } = patch.apply(Map::new(), Map::new(), &resource_type, &ctx.settings.leniencies)?;
+        members::change(&ctx, &resource_type, key, &members::from_delta(&members)?).await?;
     } else {
         store(ctx.clone(), &resource_type, key, &patch, if_match.as_ref()).await?;
     }
@@ -50,25 +51,6 @@ pub async fn run(
     show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
 }
 
-/// A plain member change reads no document, runs no plugin and leaves the group's row alone.
-async fn change_members(ctx: &Context, resource_type: &ResourceType, id: Uuid, patch: &Patch) -> Result<(), Error> {
-    let Patched { members, .. } =
-        patch.clone().apply(Map::new(), Map::new(), resource_type, &ctx.settings.leniencies)?;
-    let change = members::from_delta(&members);
-    for _ in 0..ATTEMPTS {
-        match ctx.store.change_members(id, None, &change, &ctx.stamp()).await {
-            Ok(done) if done.group_found => {
-                ctx.gateway.events_waiting.notify_one();
-                return Ok(());
-            }
-            Ok(_) => return Err(ScimError::not_found(&resource_type.name, &id.to_string()).into()),
-            Err(crate::store::Error::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Error::Contended)
-}
-
 async fn store(
     mut ctx: Context,
     resource_type: &ResourceType,
@@ -76,6 +58,8 @@ async fn store(
     patch: &Patch,
     if_match: Option<&Condition>,
 ) -> Result<(), Error> {
+    let turns = ctx.gateway.turns.clone();
+    let _turn = turns.take(ctx.store.id(), id).await;
     for _ in 0..ATTEMPTS {
         let before = ctx.store.get(&resource_type.name, id, Along::default()).await?;
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
@@ -83,7 +67,7 @@ async fn store(
         let old = parse("source", &before.source)?;
         let aside = parse_set_aside(&before)?;
         let patched = patch.clone().apply(old.clone(), aside, resource_type, &ctx.settings.leniencies)?;
-        if !patched.changed && patched.members.is_empty() {
+        if !patched.changed && patched.members.is_empty() && before.mapping_state.is_settled() {
             // Nothing changes, so nothing is written and version and lastModified stay (RFC 7644 §3.5.2.1).
             return Ok(());
         }
@@ -108,7 +92,7 @@ async fn write(
     guarded: bool,
 ) -> Result<Written, Error> {
     let stamp = ctx.stamp();
-    let members = (!patched.members.is_empty()).then(|| members::from_delta(&patched.members));
+    let members = (!patched.members.is_empty()).then(|| members::from_delta(&patched.members)).transpose()?;
     let draft = Draft {
         resource_type,
         id: before.id,

@@ -7,7 +7,7 @@ use scimgate_scim::etag::Condition;
 use scimgate_scim::normalise::{Normalised, normalise};
 use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
-use scimgate_scim::schema::validate::validate;
+use scimgate_scim::schema::validate::{check_immutable, validate};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -36,7 +36,8 @@ pub async fn run(
     let mentions_members = resource_type.detached.is_some_and(|name| mentions(&body, name));
     let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     validate(&document, &resource_type)?;
-    let change = Change { document, set_aside, members: mentions_members.then(|| members::exactly(&detached)) };
+    let members = mentions_members.then(|| members::exactly(&detached)).transpose()?;
+    let change = Change { document, set_aside, members };
     let stored = store(ctx.clone(), &resource_type, key, change, if_match.as_ref()).await?;
     let along = members::along(&resource_type, projection.as_ref());
     let stored = ctx.store.get(&resource_type.name, key, along).await?.unwrap_or(stored);
@@ -51,7 +52,11 @@ struct Change {
 }
 
 fn mentions(body: &Value, name: &str) -> bool {
-    body.as_object().is_some_and(|object| object.keys().any(|key| key.eq_ignore_ascii_case(name)))
+    let is_named = |key: &str| key.rsplit(':').next().is_some_and(|last| last.eq_ignore_ascii_case(name));
+    let names = |object: &Map<String, Value>| object.keys().any(|key| is_named(key));
+    // As it is, with the schema's URN in front, or in an object under that.
+    let nested = |value: &Value| value.as_object().is_some_and(names);
+    body.as_object().is_some_and(|object| names(object) || object.values().any(nested))
 }
 
 /// Writes the change on what is there now, again after each lost race; gives what was there before.
@@ -62,18 +67,20 @@ async fn store(
     change: Change,
     if_match: Option<&Condition>,
 ) -> Result<Stored, Error> {
+    let turns = ctx.gateway.turns.clone();
+    let _turn = turns.take(ctx.store.id(), id).await;
     for _ in 0..ATTEMPTS {
         let before = ctx.store.get(&resource_type.name, id, Along::default()).await?;
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
         super::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
+        check_immutable(&old, &change.document, resource_type)?;
         let same = old == change.document && parse_set_aside(&before)? == change.set_aside;
         let stamp = ctx.stamp();
-        if same && if_match.is_none() {
+        if same && if_match.is_none() && before.mapping_state.is_settled() {
             // Nothing of the document changes, so nothing is written and the version stays.
             if let Some(members) = &change.members {
-                ctx.store.change_members(id, None, members, &stamp).await?;
-                ctx.gateway.events_waiting.notify_one();
+                members::change(&ctx, resource_type, id, members).await?;
             }
             return Ok(before);
         }

@@ -6,6 +6,8 @@
 use scimgate_scim::error::{ScimError, ScimType};
 use scimgate_scim::filter::{Filter, Literal, Operator, ValuePath};
 use scimgate_scim::schema::{AttributeRef, ResourceType};
+use std::mem::discriminant;
+
 use uuid::Uuid;
 
 use super::key::{is_searchable, key_of};
@@ -30,6 +32,18 @@ pub enum Condition {
     Member(Option<Uuid>),
 }
 
+impl Condition {
+    fn place(&self) -> u8 {
+        match self {
+            Self::Id(_) => 0,
+            Self::Name(_) => 1,
+            Self::ExternalId(_) => 2,
+            Self::Key { .. } => 3,
+            Self::Member(_) => 4,
+        }
+    }
+}
+
 /// How a filter is answered.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -52,14 +66,19 @@ impl Plan {
                 // Members are not in the document: only the database can decide them, and it does so exactly.
                 Some(Condition::Member(member)) => plan.conditions.push(Condition::Member(member)),
                 Some(found) => {
-                    plan.conditions.push(found);
+                    // One of a kind narrows enough; each further one would be another statement to keep prepared.
+                    if !plan.conditions.iter().any(|known| discriminant(known) == discriminant(&found)) {
+                        plan.conditions.push(found);
+                    }
                     plan.remainder.push(term.clone());
                 }
                 None => plan.remainder.push(term.clone()),
             }
         }
+        plan.conditions.sort_by_key(Condition::place);
+        let members = plan.conditions.iter().filter(|condition| matches!(condition, Condition::Member(_))).count();
         let unanswerable = plan.remainder.iter().find(|term| names_members(term, resource_type));
-        if plan.conditions.is_empty() || unanswerable.is_some() {
+        if plan.conditions.is_empty() || unanswerable.is_some() || members > 1 {
             return Err(refusal(resource_type));
         }
         Ok(plan)
@@ -116,7 +135,11 @@ fn equality(term: &Filter) -> Option<(AttributeRef, &str)> {
 }
 
 fn names_members(term: &Filter, resource_type: &ResourceType) -> bool {
-    let is_detached = |attribute: &AttributeRef| resource_type.detached == Some(attribute.attribute.name.as_str());
+    // A user's groups are kept beside the document as well.
+    let is_detached = |attribute: &AttributeRef| {
+        let name = attribute.attribute.name.as_str();
+        resource_type.detached == Some(name) || name == "groups"
+    };
     match term {
         Filter::And(terms) | Filter::Or(terms) => terms.iter().any(|inner| names_members(inner, resource_type)),
         Filter::Not(inner) => names_members(inner, resource_type),

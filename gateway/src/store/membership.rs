@@ -35,7 +35,7 @@ pub struct Member {
 /// What a member change did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberChange {
-    /// Whether the group lives, at the version that was asked for.
+    /// Whether the group lives.
     pub group_found: bool,
     /// Members that came or went, and references that are pending now.
     pub changed: i64,
@@ -45,15 +45,20 @@ pub struct MemberChange {
 /// so that none can be deleted between the look and the insert. The product is told only of what it may see.
 const CHANGE: &str = "
 WITH g AS (SELECT id, mapping_state FROM resource WHERE tenant_id = $1 AND id = $2 AND resource_type = 'Group' AND deleted_at IS NULL
-  AND ($3::bigint IS NULL OR version = $3) FOR SHARE),
-living AS (SELECT r.id, r.resource_type FROM resource r
-  WHERE r.tenant_id = $1 AND r.id = ANY($4) AND r.deleted_at IS NULL AND EXISTS (SELECT 1 FROM g) ORDER BY r.id FOR SHARE OF r),
+  AND (NOT $3 OR xmin = pg_current_xact_id()::xid) FOR SHARE),
+living AS (SELECT r.id, r.resource_type, r.name_key, r.external_id FROM resource r
+  WHERE r.tenant_id = $1 AND r.deleted_at IS NULL AND EXISTS (SELECT 1 FROM g) AND (r.id = ANY($4)
+    OR r.resource_type = 'User' AND (r.name_key = ANY($14) OR r.external_id = ANY($15))) ORDER BY r.id FOR SHARE OF r),
+named AS (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.deleted_at IS NULL AND r.resource_type = 'User'
+  AND (r.name_key = ANY($16) OR r.external_id = ANY($8))),
 gone AS (DELETE FROM membership m USING g WHERE m.tenant_id = $1 AND m.group_id = g.id
-  AND (m.member_id = ANY($6) OR ($7 AND m.member_id <> ALL($4))) RETURNING m.member_id),
+  AND (m.member_id = ANY($6) OR m.member_id IN (SELECT id FROM named)
+    OR ($7 AND NOT EXISTS (SELECT 1 FROM living WHERE living.id = m.member_id))) RETURNING m.member_id),
 come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
   SELECT $1, g.id, living.id, living.resource_type, $9 FROM g, living ON CONFLICT DO NOTHING RETURNING member_id),
 unknown AS (SELECT v.value, v.key FROM g, unnest($5::text[], $10::text[]) v (value, key)
-  WHERE NOT EXISTS (SELECT 1 FROM living WHERE living.id::text = v.key)),
+  WHERE NOT EXISTS (SELECT 1 FROM living WHERE living.id::text = v.key OR living.resource_type = 'User'
+    AND (living.name_key = v.key OR living.external_id = v.value))),
 forgotten AS (DELETE FROM member_ref m USING g WHERE m.tenant_id = $1 AND m.group_id = g.id
   AND (m.value = ANY($8) OR ($7 AND m.value <> ALL($5))) RETURNING m.value),
 pending AS (INSERT INTO member_ref (tenant_id, group_id, value, key, created_at)
@@ -73,47 +78,57 @@ SELECT EXISTS (SELECT 1 FROM g) AS found, total.n FROM total";
 pub(super) struct MemberStatement<'a> {
     tenant: Uuid,
     group: Uuid,
-    version: Option<i64>,
+    written_here: bool,
     add_ids: Vec<Uuid>,
     add: &'a [String],
     add_keys: Vec<String>,
     remove_ids: Vec<Uuid>,
     remove: &'a [String],
+    /// What is no id may be a user's userName or externalId.
+    add_names: Vec<String>,
+    add_external_ids: Vec<&'a str>,
+    remove_names: Vec<String>,
     replace_all: bool,
     slot: i16,
     stamp: &'a Stamp,
 }
 
 impl<'a> MemberStatement<'a> {
-    /// With a version, the change is made only where the group's own version is that one.
+    /// With `written_here`, the change is made only where this very transaction wrote the group: beside a write that
+    /// lost its race nothing may happen.
     pub(super) fn new(
         tenant: TenantId,
         group: Uuid,
-        version: Option<i64>,
+        written_here: bool,
         members: &'a Members,
         stamp: &'a Stamp,
     ) -> Self {
         let ids = |values: &[String]| values.iter().filter_map(|value| value.parse().ok()).collect();
+        let no_ids = |values: &'a [String]| values.iter().filter(|value| value.parse::<Uuid>().is_err());
+        let fold = |value: &'a String| scimgate_scim::fold::fold(value);
         Self {
             tenant: tenant.0,
             group,
-            version,
+            written_here,
             add_ids: ids(&members.add),
             add: &members.add,
             add_keys: members.add.iter().map(|value| scimgate_scim::fold::fold(value)).collect(),
             remove_ids: ids(&members.remove),
             remove: &members.remove,
+            add_names: no_ids(&members.add).map(fold).collect(),
+            add_external_ids: no_ids(&members.add).map(String::as_str).collect(),
+            remove_names: no_ids(&members.remove).map(fold).collect(),
             replace_all: members.replace_all,
             slot: slot(),
             stamp,
         }
     }
 
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 13] {
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 16] {
         [
             &self.tenant,
             &self.group,
-            &self.version,
+            &self.written_here,
             &self.add_ids,
             &self.add,
             &self.remove_ids,
@@ -124,10 +139,13 @@ impl<'a> MemberStatement<'a> {
             &self.slot,
             &self.stamp.actor,
             &self.stamp.request_id,
+            &self.add_names,
+            &self.add_external_ids,
+            &self.remove_names,
         ]
     }
 
-    pub(super) fn statement<'p>(params: &'p [&'p (dyn ToSql + Sync); 13]) -> Statement<'p> {
+    pub(super) fn statement<'p>(params: &'p [&'p (dyn ToSql + Sync); 16]) -> Statement<'p> {
         Statement { doing: "changing members", sql: CHANGE, params }
     }
 }
@@ -147,18 +165,12 @@ WHERE m.tenant_id = $1 AND m.group_id = ANY($2) ORDER BY 1, 2";
 pub type MembersByGroup = HashMap<Uuid, Vec<Member>>;
 
 impl TenantStore {
-    /// Changes members and leaves the group's own row alone. With a version given, only where the group has it.
+    /// Changes members and leaves the group's own row alone.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn change_members(
-        &self,
-        group: Uuid,
-        version: Option<i64>,
-        members: &Members,
-        stamp: &Stamp,
-    ) -> Result<MemberChange, Error> {
-        let change = MemberStatement::new(self.tenant, group, version, members, stamp);
+    pub async fn change_members(&self, group: Uuid, members: &Members, stamp: &Stamp) -> Result<MemberChange, Error> {
+        let change = MemberStatement::new(self.tenant, group, false, members, stamp);
         let params = change.params();
         let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &group];
         let lock = Statement {

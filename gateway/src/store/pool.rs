@@ -109,13 +109,16 @@ impl Pool {
     }
 }
 
+/// Shorter than a batch's time here: who is no longer waited for must not go on holding a connection and its locks.
+const LIMIT: &str = "SET LOCAL statement_timeout = '7s'";
+
 /// The role and the tenant hold for the transaction alone, so a pooled connection carries neither to its next user.
 /// A tenant id is a UUID and prints as hexadecimal digits and hyphens: nothing to escape.
 fn begin(role: Role) -> String {
     match role {
         Role::Tenant(tenant) => {
-            format!("BEGIN; SET LOCAL ROLE scimgate_tenant; SET LOCAL scimgate.tenant_id = '{tenant}'")
+            format!("BEGIN; {LIMIT}; SET LOCAL ROLE scimgate_tenant; SET LOCAL scimgate.tenant_id = '{tenant}'")
         }
-        Role::Control => "BEGIN; SET LOCAL ROLE scimgate_control".to_owned(),
+        Role::Control => format!("BEGIN; {LIMIT}; SET LOCAL ROLE scimgate_control"),
     }
 }

@@ -43,6 +43,12 @@ impl MappingState {
             .ok_or_else(|| Error::Corrupt { what: "mapping state", why: format!("\"{word}\" is none") })
     }
 
+    /// Whether the chain had its say; where it failed, the next write tries it again, though nothing else changes.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        !matches!(self, Self::Stale | Self::Never)
+    }
+
     /// Whether the product sees the resource.
     #[must_use]
     pub fn is_visible(self) -> bool {
@@ -155,7 +161,7 @@ pub(super) fn joins(along: Along) -> String {
     format!(
         "{changes} LEFT JOIN LATERAL (SELECT array_agg(g.id ORDER BY g.id) AS ids, \
            array_agg(g.source::json ->> 'displayName' ORDER BY g.id) AS displays \
-           FROM membership m JOIN resource g ON g.tenant_id = m.tenant_id AND g.id = m.group_id \
+           FROM membership m JOIN resource g ON g.tenant_id = m.tenant_id AND g.id = m.group_id AND g.deleted_at IS NULL \
            WHERE m.tenant_id = $1 AND m.member_id = r.id) gs ON true"
     )
 }

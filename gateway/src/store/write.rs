@@ -109,8 +109,10 @@ SELECT count(*) FROM left_behind";
 
 /// A pending reference that means the new resource becomes a membership.
 const RESOLVE: &str = "
-WITH found AS (DELETE FROM member_ref m USING resource r
-  WHERE m.tenant_id = $1 AND m.key = ANY($3) AND r.tenant_id = $1 AND r.id = $2 AND r.version = 1 AND r.deleted_at IS NULL
+WITH waiting AS (SELECT g.id FROM resource g WHERE g.tenant_id = $1 AND g.deleted_at IS NULL
+  AND g.id IN (SELECT m.group_id FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY($3)) ORDER BY g.id FOR SHARE),
+found AS (DELETE FROM member_ref m USING resource r, waiting
+  WHERE m.tenant_id = $1 AND m.key = ANY($3) AND m.group_id = waiting.id AND r.tenant_id = $1 AND r.id = $2 AND r.version = 1 AND r.deleted_at IS NULL
   RETURNING m.group_id, r.resource_type, r.mapping_state),
 come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
   SELECT DISTINCT $1::uuid, group_id, $2::uuid, resource_type, $4::timestamptz FROM found ON CONFLICT DO NOTHING RETURNING group_id),
@@ -163,11 +165,11 @@ impl TenantStore {
             &stamp.request_id,
         ];
         let insert = Statement { doing: "storing a resource", sql: INSERT, params: &params };
-        let names = reference_keys(id, keys);
+        let names = reference_keys(resource_type, id, keys);
         let resolve_params: [&(dyn ToSql + Sync); 7] =
             [&self.tenant.0, &id, &names, &stamp.at, &slot, &stamp.actor, &stamp.request_id];
         let resolve = Statement { doing: "resolving member references", sql: RESOLVE, params: &resolve_params };
-        let first_members = members.map(|members| MemberStatement::new(self.tenant, id, Some(1), members, stamp));
+        let first_members = members.map(|members| MemberStatement::new(self.tenant, id, true, members, stamp));
         let mut batch = vec![insert, resolve];
         let member_params = first_members.as_ref().map(MemberStatement::params);
         if let Some(params) = &member_params {
@@ -221,8 +223,7 @@ impl TenantStore {
         }
         let at = batch.len();
         batch.push(Statement { doing: "storing a resource", sql: UPDATE, params: &params });
-        let next = Some(update.version + 1);
-        let members = update.members.map(|members| MemberStatement::new(self.tenant, update.id, next, members, stamp));
+        let members = update.members.map(|members| MemberStatement::new(self.tenant, update.id, true, members, stamp));
         let member_params = members.as_ref().map(MemberStatement::params);
         if let Some(params) = &member_params {
             batch.push(MemberStatement::statement(params));
@@ -291,8 +292,11 @@ fn written(rows: &[tokio_postgres::Row]) -> Written {
     rows.first().map_or(Written::Lost, |row| Written::Done(row.get(0)))
 }
 
-/// By what a pending member reference may mean this resource.
-fn reference_keys(id: Uuid, keys: &Keys) -> Vec<String> {
+/// By what a pending member reference may mean this resource: its id, and a user's names.
+fn reference_keys(resource_type: &str, id: Uuid, keys: &Keys) -> Vec<String> {
+    if resource_type != "User" {
+        return vec![id.to_string()];
+    }
     let external = keys.external_id.as_deref().map(scimgate_scim::fold::fold);
     [Some(id.to_string()), keys.name_key.clone(), external].into_iter().flatten().collect()
 }

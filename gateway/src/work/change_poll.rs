@@ -17,14 +17,21 @@ const OVERLAP: i64 = 200;
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let mut seen: HashMap<TenantId, i64> = HashMap::new();
     let mut newest = 0;
+    // Forgotten once more at the next look: what was being read when the change was made may have been cached since.
+    let mut again: Vec<TenantId> = Vec::new();
     loop {
         match gateway.store.control().config_epochs_after(newest - OVERLAP).await {
             Ok(changed) => {
+                for tenant in again.drain(..) {
+                    gateway.auth.forget(tenant);
+                    gateway.settings.forget(tenant).await;
+                }
                 for (tenant, epoch) in changed {
                     newest = newest.max(epoch);
                     if seen.insert(tenant, epoch) != Some(epoch) {
                         gateway.auth.forget(tenant);
                         gateway.settings.forget(tenant).await;
+                        again.push(tenant);
                     }
                 }
             }

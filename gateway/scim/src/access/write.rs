@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{AccessError, extension_data, fitting};
 use crate::filter::ElementFilter;
 use crate::path::{Path, Target};
+use crate::schema::validate::MAX_ELEMENTS;
 use crate::schema::{AttributeRef, ResourceType, Schema};
 
 pub(super) fn set_extension(
@@ -121,7 +122,9 @@ pub(super) fn append(document: &mut Map<String, Value>, attribute: &AttributeRef
     let whole = container.entry(attribute.attribute.name.clone()).or_insert_with(|| Value::Array(Vec::new()));
     let Some(present) = whole.as_array_mut() else { return 0 };
     let before = present.len();
-    for element in elements {
+    // Each new element is compared with all that are there, and no clock runs meanwhile.
+    let room = MAX_ELEMENTS.saturating_sub(before);
+    for element in elements.into_iter().take(room) {
         if !present.contains(&element) {
             present.push(element);
         }

@@ -261,7 +261,7 @@ impl Coercion<'_> {
         if !attribute.multi_valued || !text.starts_with('{') || !self.leniencies.allows(Leniency::JsonTextValue) {
             return Ok(members);
         }
-        let Ok(inner) = serde_json::from_str::<Map<String, Value>>(text) else { return Ok(members) };
+        let Ok(Value::Object(inner)) = crate::json::parse(text) else { return Ok(members) };
         if !inner.keys().any(|key| key.eq_ignore_ascii_case("value")) {
             return Ok(members);
         }

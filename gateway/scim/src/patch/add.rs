@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::{element, write};
 use crate::error::ScimError;
+use crate::schema::validate::check_elements;
 
 /// The value after the operation. "If the target location does not exist, the attribute and value are added. […] If the
 /// target location specifies a multi-valued attribute, a new value is added to the attribute. If the target location
@@ -26,6 +27,8 @@ pub(super) fn edit(
     }
     let new = write::supplied(value, context)?;
     let mut elements = write::elements(current);
+    // Each new element is compared with all that are there.
+    check_elements(elements.len().saturating_add(new.len()), &context.attribute_name())?;
     for new in new {
         include(&mut elements, new);
     }

@@ -10,6 +10,60 @@ use crate::error::ScimError;
 use crate::instant;
 use crate::normalise::value::is_whole;
 
+/// Most elements of a multi-valued attribute. Elements are compared with one another, so their number bounds the work
+/// that one request can ask for; members of a group are kept elsewhere and are not bound by it.
+pub const MAX_ELEMENTS: usize = 1_000;
+
+/// Whether an attribute may have so many elements.
+///
+/// # Errors
+/// 400 `invalidValue` that names the attribute and the limit.
+pub fn check_elements(count: usize, name: &str) -> Result<(), ScimError> {
+    if count <= MAX_ELEMENTS {
+        return Ok(());
+    }
+    Err(ScimError::invalid_value(format!("{name} would have {count} values; at most {MAX_ELEMENTS} are accepted.")))
+}
+
+/// Checks that a replacement leaves immutable attributes as they were (RFC 7644 §3.5.1: "If one or more values are
+/// already set for the attribute, the input value(s) MUST match, or HTTP status code 400 SHOULD be returned with a
+/// "scimType" error code of "mutability"").
+///
+/// # Errors
+/// 400 `mutability` that names the attribute.
+pub fn check_immutable(
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+    resource_type: &ResourceType,
+) -> Result<(), ScimError> {
+    check_kept(old, new, &resource_type.schema.attributes, "")?;
+    for extension in &resource_type.extensions {
+        let schema = &extension.schema;
+        let part = |document: &Map<String, Value>| document.get(&schema.id).and_then(Value::as_object).cloned();
+        let prefix = format!("{}:", schema.id);
+        check_kept(&part(old).unwrap_or_default(), &part(new).unwrap_or_default(), &schema.attributes, &prefix)?;
+    }
+    Ok(())
+}
+
+fn check_kept(
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+    attributes: &[Arc<Attribute>],
+    prefix: &str,
+) -> Result<(), ScimError> {
+    let immutable = attributes.iter().filter(|attribute| attribute.mutability == Mutability::Immutable);
+    for attribute in immutable {
+        let name = &attribute.name;
+        if old.contains_key(name) && old.get(name) != new.get(name) {
+            return Err(ScimError::mutability(format!(
+                "{prefix}{name} is immutable: it cannot change once it is set."
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Checks a canonical document. `canonicalValues` are suggestions (RFC 7643 §7: "a service provider MAY ignore")
 /// and refuse nothing.
 ///
@@ -86,6 +140,7 @@ fn check_value(value: &Value, attribute: &Attribute, name: &str) -> Result<(), S
         return check_one(value, attribute, name);
     }
     let elements = value.as_array().ok_or_else(|| wrong(name, "must be an array"))?;
+    check_elements(elements.len(), name)?;
     elements.iter().try_for_each(|element| check_one(element, attribute, name))?;
     // RFC 7643 §2.4: "The primary attribute value 'true' MUST appear no more than once."
     let primaries = elements.iter().filter(|element| element.get("primary") == Some(&Value::Bool(true)));

@@ -49,5 +49,14 @@ pub(super) fn if_none_match(headers: &HeaderMap) -> Result<Option<Condition>, Sc
 }
 
 fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>, ScimError> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(Condition::parse).transpose()
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    let unreadable = || ScimError::invalid_syntax(format!("The {name} header cannot be read."));
+    // Several headers of one name are one list (RFC 9110 §5.3).
+    let mut list = first.to_str().map_err(|_| unreadable())?.to_owned();
+    for more in values {
+        list.push_str(", ");
+        list.push_str(more.to_str().map_err(|_| unreadable())?);
+    }
+    Condition::parse(&list).map(Some)
 }
