@@ -1,5 +1,7 @@
 //! The log: to standard error, so that standard output stays for what a command answers; and how errors are written.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -21,6 +23,8 @@ pub fn start(filter: &str, format: LogFormat) {
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_span_events(FmtSpan::NONE);
+    // Colours are for eyes: in a file they are noise.
+    let log = if std::io::stderr().is_terminal() { log } else { log.with_ansi(false) };
     // Only a second start fails, and then the first one's settings hold.
     let _ = match format {
         LogFormat::Text => log.try_init(),

@@ -5,8 +5,8 @@ use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// Longest wait for the binary: the first start makes a database and compiles a plugin.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    log: Lines<BufReader<ChildStderr>>,
 }
 
 /// Where the binary is.
@@ -72,7 +73,8 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines, log }
     }
 
     /// Starts `scimgate dev` and gives its line.
@@ -89,8 +91,21 @@ impl Running {
         if let Some(line) = line {
             return line;
         }
-        let said = drain(self.child.stderr.as_mut().unwrap()).await;
+        let said = rest(&mut self.log).await;
         panic!("it ended without a word on standard output:\n{said}");
+    }
+
+    /// The next line of the log with these words.
+    pub async fn logged(&mut self, words: &str) -> String {
+        let wait = async {
+            while let Some(line) = self.log.next_line().await.unwrap() {
+                if line.contains(words) {
+                    return line;
+                }
+            }
+            panic!("it ended without having logged \"{words}\"");
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap()
     }
 
     /// Ends it as an init system does, and gives the rest of standard output.
@@ -98,11 +113,7 @@ impl Running {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
-        let mut rest = String::new();
-        while let Some(line) = self.lines.next_line().await.unwrap() {
-            rest.push_str(&line);
-        }
-        (status, rest)
+        (status, rest(&mut self.lines).await)
     }
 
     /// Ends it as a power cut does.
@@ -111,8 +122,11 @@ impl Running {
     }
 }
 
-async fn drain(from: &mut (impl AsyncRead + Unpin)) -> String {
-    let mut said = String::new();
-    from.read_to_string(&mut said).await.unwrap();
-    said
+async fn rest(lines: &mut Lines<BufReader<impl AsyncRead + Unpin>>) -> String {
+    let mut rest = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        rest.push_str(&line);
+        rest.push('\n');
+    }
+    rest
 }

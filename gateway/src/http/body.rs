@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::json;
 use serde_json::Value;
@@ -13,6 +13,8 @@ use crate::operation::Error;
 
 /// Longest body in bytes.
 pub const LONGEST: usize = 1024 * 1024;
+/// What is read of a longer one before it is refused, in bytes.
+const DROPPED: usize = 16 * LONGEST;
 /// Longest silence between two parts of a body.
 const IDLE: Duration = Duration::from_secs(15);
 
@@ -42,29 +44,34 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Error> {
     Err(ScimError::new(415, format!("The body is declared as {media}; send application/scim+json.")).into())
 }
 
-async fn collect(body: Body) -> Result<Vec<u8>, Error> {
-    let mut limited = Limited::new(body, LONGEST);
-    let mut bytes = Vec::new();
+async fn collect(mut body: Body) -> Result<Vec<u8>, Error> {
+    let (mut bytes, mut length) = (Vec::new(), 0usize);
     loop {
-        let next = tokio::time::timeout(IDLE, limited.frame()).await;
+        let next = tokio::time::timeout(IDLE, body.frame()).await;
         let Ok(next) = next else {
             return Err(ScimError::new(408, format!("No more of the body came for {} s.", IDLE.as_secs())).into());
         };
         match next {
+            None if length > LONGEST => return Err(too_long()),
             None => return Ok(bytes),
             Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
+                let Ok(data) = frame.into_data() else { continue };
+                length += data.len();
+                // A client that is cut off while it writes never reads why; so what is too long is read and dropped.
+                if length > DROPPED {
+                    return Err(too_long());
+                }
+                if length > LONGEST {
+                    bytes = Vec::new();
+                } else {
                     bytes.extend_from_slice(&data);
                 }
-            }
-            Some(Err(error)) if error.is::<LengthLimitError>() => {
-                return Err(ScimError::new(
-                    413,
-                    format!("The body is longer than {LONGEST} bytes, the longest accepted."),
-                )
-                .into());
             }
             Some(Err(_)) => return Err(ScimError::invalid_syntax("The body broke off.").into()),
         }
     }
+}
+
+fn too_long() -> Error {
+    ScimError::new(413, format!("The body is longer than {LONGEST} bytes, the longest accepted.")).into()
 }

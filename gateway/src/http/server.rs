@@ -15,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use scimgate_scim::error::ScimError;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
@@ -36,10 +37,12 @@ pub async fn serve(listener: TcpListener, router: Router, surface: Surface, stop
     let connections = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let server = builder();
+    let mut open = JoinSet::new();
     loop {
         let next = async { (connections.clone().acquire_owned().await, listener.accept().await) };
         let (permit, accepted) = tokio::select! {
             next = next => next,
+            Some(_ended) = open.join_next() => continue,
             () = stop.cancelled() => break,
         };
         let Ok((stream, _peer)) = accepted else {
@@ -52,7 +55,7 @@ pub async fn serve(listener: TcpListener, router: Router, surface: Surface, stop
         let router = router.clone();
         let service = service_fn(move |request| answer(router.clone(), request, surface));
         let (server, watcher, stop) = (server.clone(), graceful.watcher(), stop.clone());
-        tokio::spawn(async move {
+        open.spawn(async move {
             // hyper's timers start with the first byte; who connects and says nothing is let go here.
             let spoke = tokio::select! {
                 ready = tokio::time::timeout(HEADER_TIMEOUT, stream.readable()) => matches!(ready, Ok(Ok(()))),
@@ -67,8 +70,9 @@ pub async fn serve(listener: TcpListener, router: Router, surface: Surface, stop
         });
     }
     drop(listener);
-    // Past the deadline what is left is cut.
+    // Past the deadline what is left is cut, and with it goes its hold on the database.
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    open.shutdown().await;
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {
@@ -88,28 +92,25 @@ async fn answer(router: Router, request: Request<Incoming>, surface: Surface) ->
     if let Some(meant) = uri::tidy(&parts.uri) {
         parts.uri = meant;
     }
-    if !is_readable(parts.uri.path()) {
-        return Ok(reply(&ScimError::new(400, "The address is not UTF-8 text, or holds U+0000."), surface));
-    }
     let id = request_id(parts.headers.get(&REQUEST_ID));
     parts.extensions.insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request.id = %id, method = %parts.method, path = %parts.uri.path());
-    let request = Request::from_parts(parts, Body::new(body));
-    let handled = tokio::time::timeout(HANDLER_TIMEOUT, router.oneshot(request).instrument(span.clone())).await;
-    let mut response = match handled {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
-        Err(_) => reply(&ScimError::new(503, "The request took too long. Please try again."), surface),
+    let mut response = if uri::is_text(&parts.uri) {
+        let request = Request::from_parts(parts, Body::new(body));
+        let handled = tokio::time::timeout(HANDLER_TIMEOUT, router.oneshot(request).instrument(span.clone())).await;
+        match handled {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => reply(&ScimError::new(503, "The request took too long. Please try again."), surface),
+        }
+    } else {
+        reply(&ScimError::new(400, "The address is not UTF-8 text."), surface)
     };
     span.in_scope(|| tracing::info!(status = response.status().as_u16(), "request answered"));
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     Ok(response)
-}
-
-fn is_readable(path: &str) -> bool {
-    percent_encoding::percent_decode_str(path).decode_utf8().is_ok_and(|path| !path.contains('\0'))
 }
 
 /// The client's own id where it is short and plain, else a new one.

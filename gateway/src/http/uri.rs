@@ -6,6 +6,13 @@
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
+/// Whether the path is UTF-8 text once its escapes are read. No address of ours is anything else, and the router would
+/// refuse one that is in words of its own.
+#[must_use]
+pub fn is_text(uri: &Uri) -> bool {
+    percent_encoding::percent_decode_str(uri.path()).decode_utf8().is_ok()
+}
+
 /// The address as it was meant.
 #[must_use]
 pub fn tidy(uri: &Uri) -> Option<Uri> {
@@ -45,6 +52,13 @@ fn tidy_path(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_text() {
+        for (path, text) in [("/scim/v2/Users/7", true), ("/a%20%C3%A4", true), ("/%00", true), ("/%ff", false)] {
+            assert_eq!(is_text(&path.parse().unwrap()), text, "{path}");
+        }
+    }
 
     #[test]
     fn addresses_become_what_was_meant() {

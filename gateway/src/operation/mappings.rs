@@ -94,7 +94,8 @@ pub async fn get(gateway: &Gateway, tenant: &str) -> Result<Active, Error> {
     Ok(Active { revision, on_failure, steps: named.collect::<Result<_, _>>()?, created_at: Some(row.created_at) })
 }
 
-/// Switches mapping off: from now on the source document is what the product reads.
+/// Switches mapping off: what is written from now on is mapped by nothing, and its source document is what the product
+/// reads. What is stored keeps its mapped document until it next changes.
 ///
 /// # Errors
 /// 404 for an unknown tenant.

@@ -1,5 +1,6 @@
 //! A tenant's extension schemas: what the SCIM client may send, or the mapped documents may hold, beyond the standard.
 
+use scimgate_scim::attribute::Attribute;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::registry::Registry;
 use scimgate_scim::schema::{Schema, packs};
@@ -47,11 +48,50 @@ pub async fn put(gateway: &Gateway, tenant: &str, wanted: Wanted) -> Result<Put,
     let row = row(&wanted)?;
     let tenant = tenants::get(gateway, tenant).await?;
     let store = gateway.store.tenant(tenant.id);
-    let (all, new) = with(store.schemas().await?, &row);
+    let before = store.schemas().await?;
+    if let Some(known) = before.iter().find(|known| known.id == row.id) {
+        check_successor(known, &row)?;
+    }
+    let (all, new) = with(before, &row);
     settings::registries(&all)?;
     store.put_schema(&row, gateway.clock.now()).await?;
     tenants::changed(gateway, tenant.id).await;
     Ok(Put { row, new })
+}
+
+/// A schema may grow. What is stored was checked by the old one, so nothing of that may be taken away: a user with data
+/// that the schema no longer knows could not even be deactivated.
+fn check_successor(old: &SchemaRow, new: &SchemaRow) -> Result<(), Error> {
+    let read = |row: &SchemaRow| {
+        let definition = serde_json::from_str(&row.definition).map_err(|why| Error::Corrupt(why.to_string()))?;
+        Schema::from_json(&definition).map_err(Error::from)
+    };
+    let refuse = |what: String| {
+        let detail = format!("{} is in use and can only grow: {what}.", new.id);
+        Err(Error::from(ScimError::new(409, detail)))
+    };
+    if old.resource_type != new.resource_type || old.directory_only != new.directory_only {
+        return refuse("its resource type and directoryOnly must stay".to_owned());
+    }
+    if new.required && !old.required {
+        return refuse("it cannot become required".to_owned());
+    }
+    let (old, new) = (read(old)?, read(new)?);
+    for known in &old.attributes {
+        if !new.attribute(&known.name).is_some_and(|it| continues(known, it)) {
+            return refuse(format!("attribute {} must stay, with its type and characteristics", known.name));
+        }
+    }
+    let added = new.attributes.iter().find(|it| it.required && old.attribute(&it.name).is_none());
+    added.map_or(Ok(()), |it| refuse(format!("the new attribute {} cannot be required", it.name)))
+}
+
+/// Whether what was right by the one definition is right by the other.
+fn continues(old: &Attribute, new: &Attribute) -> bool {
+    let marks = |it: &Attribute| (it.kind, it.multi_valued, it.case_exact, it.uniqueness, it.mutability, it.returned);
+    marks(old) == marks(new)
+        && (old.required || !new.required)
+        && old.sub_attributes.iter().all(|sub| new.sub_attribute(&sub.name).is_some_and(|it| continues(sub, it)))
 }
 
 /// Every extension schema of a tenant, the oldest first.
@@ -137,6 +177,26 @@ mod tests {
         assert_eq!(device.detail, "There is no resource type Device. resourceType is one of: User, Group.");
         let both = row(&Wanted { directory_only: true, required: true, ..wanted(pack) }).unwrap_err();
         assert_eq!(both.status, 400);
+    }
+
+    #[test]
+    fn a_schema_in_use_can_only_grow() {
+        let definition = |attributes: serde_json::Value| {
+            let definition = json!({ "id": "urn:acme:badge", "attributes": attributes });
+            row(&wanted(Source::Definition(definition))).unwrap()
+        };
+        let old = definition(json!([{ "name": "number", "type": "string" }]));
+        let grown = json!([{ "name": "number", "type": "string" }, { "name": "colour", "type": "string" }]);
+        assert!(check_successor(&old, &definition(grown)).is_ok());
+        assert!(check_successor(&old, &old).is_ok());
+        for shrunk in [
+            json!([{ "name": "colour", "type": "string" }]),
+            json!([{ "name": "number", "type": "integer" }]),
+            json!([{ "name": "number", "type": "string", "required": true }]),
+            json!([{ "name": "number", "type": "string" }, { "name": "colour", "type": "string", "required": true }]),
+        ] {
+            assert!(check_successor(&old, &definition(shrunk.clone())).is_err(), "{shrunk}");
+        }
     }
 
     #[test]

@@ -39,6 +39,10 @@ pub async fn list(gateway: &Gateway) -> Result<Vec<Tenant>, Error> {
 /// # Errors
 /// 404 where there is none.
 pub async fn get(gateway: &Gateway, name: &str) -> Result<Tenant, Error> {
+    // What cannot be a name is nobody's: the database would refuse some of it in words of its own.
+    if check_name(name).is_err() {
+        return Err(not_found(name));
+    }
     let found = gateway.store.control().find_tenant(name).await?;
     found.ok_or_else(|| not_found(name))
 }

@@ -1,0 +1,213 @@
+//! The commands that speak to a running server, from the first tenant to its end.
+
+use std::io::Write as _;
+
+use scimgate_tests::binary::{Running, command, refusal};
+use scimgate_tests::harness::{block_on, poll};
+use scimgate_tests::tenant::{PRODUCT, WS1B, group, tutorial_config, user};
+use scimgate_tests::{Client, root};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::serve::{Home, said};
+
+/// Somebody at a terminal with keys in the environment.
+struct Shell {
+    admin_url: String,
+    operator_key: String,
+    directory_key: String,
+    /// Files that commands send.
+    files: tempfile::TempDir,
+}
+
+impl Shell {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(arguments);
+        command
+            .env("SCIMGATE_ADMIN_URL", &self.admin_url)
+            .env("SCIMGATE_OPERATOR_KEY", &self.operator_key)
+            .env("SCIMGATE_DIRECTORY_KEY", &self.directory_key);
+        command
+    }
+
+    /// What a command prints for people.
+    async fn says(&self, arguments: &[&str]) -> String {
+        said(self.command(arguments)).await
+    }
+
+    /// What a command prints for programs.
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let text = said(self.command(&[arguments, &["-o", "json"]].concat())).await;
+        serde_json::from_str(&text).unwrap_or_else(|why| panic!("{arguments:?}: {why}: {text}"))
+    }
+
+    async fn refused(&self, arguments: &[&str]) -> String {
+        refusal(self.command(arguments)).await
+    }
+
+    /// Writes a file and gives its path.
+    fn file(&self, name: &str, content: &Value) -> String {
+        let path = self.files.path().join(name);
+        std::fs::File::create(&path).unwrap().write_all(content.to_string().as_bytes()).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_tenant_is_led_through_its_life_by_commands() {
+    block_on(async {
+        let home = Home::new().await;
+        let operator_key = home.furnish().await;
+        let served = home.serve().await;
+        let files = tempfile::tempdir().unwrap();
+        let admin_url = served.internal.clone();
+        let mut shell = Shell { admin_url, operator_key, directory_key: String::new(), files };
+
+        tenants(&shell).await;
+        settings(&shell).await;
+        let scim = tokens(&mut shell, &served.public).await;
+        what_the_product_reads(&shell, &scim).await;
+        the_end(&shell, &scim).await;
+
+        served.running.kill().await;
+        home.drop().await;
+    });
+}
+
+async fn tenants(shell: &Shell) {
+    assert_eq!(shell.says(&["tenant", "list"]).await, "There are none.");
+    assert_eq!(shell.json(&["tenant", "create", "acme"]).await["name"], "acme");
+    assert!(shell.says(&["tenant", "create", "globex"]).await.contains("globex"));
+    let listed = shell.json(&["tenant", "list"]).await;
+    assert_eq!(listed["tenants"].as_array().unwrap().len(), 2);
+    assert!(shell.says(&["tenant", "list"]).await.starts_with("NAME"));
+    let again = shell.refused(&["tenant", "create", "acme"]).await;
+    assert!(again.contains("acme"), "{again}");
+    let wrong = shell.refused(&["tenant", "create", "Acme Inc."]).await;
+    assert!(wrong.contains("lower-case") || wrong.contains("lower case"), "{wrong}");
+}
+
+async fn settings(shell: &Shell) {
+    assert_eq!(shell.json(&["schema", "add", "acme", "--pack", "ws1b"]).await["id"], WS1B);
+    let product = json!({ "id": PRODUCT, "name": "Product", "attributes": [
+        { "name": "badgeNumber", "type": "string" }, { "name": "building", "type": "string" },
+    ]});
+    let product = shell.file("product.json", &product);
+    let added = shell.json(&["schema", "add", "acme", &product, "--directory-only"]).await;
+    assert_eq!((&added["id"], &added["directoryOnly"]), (&json!(PRODUCT), &json!(true)));
+    assert_eq!(shell.json(&["schema", "list", "acme"]).await["schemas"].as_array().unwrap().len(), 2);
+    let missing = shell.refused(&["schema", "add", "acme", "missing.json"]).await;
+    assert!(missing.starts_with("cannot read missing.json"), "{missing}");
+
+    let wasm = root().join("target/wasm32-unknown-unknown/plugin/tutorial.wasm");
+    let digest = shell.json(&["plugin", "add", wasm.to_str().unwrap()]).await["digest"].clone();
+    assert!(shell.says(&["plugin", "list"]).await.contains(digest.as_str().unwrap()));
+    let none = shell.refused(&["plugin", "add", &product]).await;
+    assert!(none.contains("these are none"), "{none}");
+
+    let mapping = json!({ "onFailure": "keep", "steps": [{ "plugin": "tutorial", "config": tutorial_config() }] });
+    let set = shell.json(&["mapping", "set", "acme", &shell.file("mapping.json", &mapping)]).await;
+    assert_eq!(set["steps"][0]["plugin"], digest);
+    let shown = shell.json(&["mapping", "show", "acme"]).await;
+    assert_eq!(shown, set);
+    let again = shell.json(&["mapping", "set", "acme", &shell.file("again.json", &shown)]).await;
+    assert_eq!(again["revision"], 2, "what is shown can be set");
+    assert!(shell.says(&["mapping", "show", "acme"]).await.contains("tutorial"));
+    let unknown = json!({ "steps": [{ "plugin": "tutorail" }] });
+    let unknown = shell.refused(&["mapping", "set", "acme", &shell.file("unknown.json", &unknown)]).await;
+    assert!(unknown.starts_with("Step 1 (tutorail): there is no such plugin."), "{unknown}");
+    assert!(shell.says(&["mapping", "show", "globex"]).await.starts_with("No mapping is active"));
+}
+
+async fn tokens(shell: &mut Shell, public: &str) -> Client {
+    let secret = |issued: &Value| issued["secret"].as_str().unwrap().to_owned();
+    let issued = shell.json(&["token", "issue", "acme", "--label", "Entra", "--expires-in-days", "30"]).await;
+    let scim = Client::new(format!("{public}/scim/v2")).with(&secret(&issued));
+    let _ = scim.get("/Users").await.expect(200);
+    shell.directory_key = secret(&shell.json(&["token", "issue", "acme", "--scope", "directory"]).await);
+    let told = shell.says(&["token", "issue", "acme"]).await;
+    assert!(told.ends_with("The secret is shown this once. Keep it where secrets are kept."), "{told}");
+    let listed = shell.json(&["token", "list", "acme"]).await;
+    assert_eq!(listed["tokens"].as_array().unwrap().len(), 3);
+    assert!(!listed.to_string().contains(&shell.directory_key), "a secret is shown once");
+    assert!(shell.says(&["token", "list", "acme"]).await.contains("Entra"));
+    scim
+}
+
+async fn what_the_product_reads(shell: &Shell, scim: &Client) {
+    let mut ada = user("Ada");
+    ada[WS1B] = json!({ "customAttribute1": "B-1815" });
+    let ada = scim.post("/Users", &ada).await.expect(201).id();
+    let mut crew = group("Crew");
+    crew["members"] = json!([{ "value": ada }]);
+    let crew = scim.post("/Groups", &crew).await.expect(201).id();
+
+    assert!(shell.says(&["directory", "users"]).await.contains("Ada Byron"));
+    let shown = shell.json(&["directory", "user", &ada]).await;
+    assert_eq!(shown[PRODUCT]["badgeNumber"], "B-1815");
+    assert!(shell.says(&["directory", "groups"]).await.contains("Crew"));
+    let shown = shell.json(&["directory", "group", &crew]).await;
+    assert_eq!(shown["members"][0]["value"], ada.as_str());
+    let unknown = shell.refused(&["directory", "user", &crew]).await;
+    assert!(unknown.contains(&crew), "{unknown}");
+
+    // A page, and where the next one starts.
+    let _ = scim.post("/Users", &user("Bob")).await.expect(201);
+    let page = shell.json(&["directory", "users", "--limit", "1"]).await;
+    let next =
+        shell.json(&["directory", "users", "--limit", "1", "--cursor", page["nextCursor"].as_str().unwrap()]).await;
+    assert_eq!(next["resources"][0]["displayName"], "Bob Byron");
+    assert_eq!(next["nextCursor"], Value::Null);
+
+    let mut following = Running::start(shell.command(&["directory", "events", "--follow", "-o", "json"]));
+    let mut types = Vec::new();
+    for _ in 0..4 {
+        let event: Value = serde_json::from_str(&following.line().await).unwrap();
+        types.push(event["type"].as_str().unwrap().to_owned());
+    }
+    types.sort();
+    assert_eq!(types, ["group.created", "membership.added", "user.created", "user.created"]);
+    let _ = scim.delete(&format!("/Users/{ada}")).await.expect(204);
+    let event: Value = serde_json::from_str(&following.line().await).unwrap();
+    assert_eq!((&event["type"], &event["seq"]), (&json!("user.deleted"), &json!(5)));
+    following.kill().await;
+    assert!(shell.says(&["directory", "events", "--after", "4"]).await.contains("user.deleted"));
+}
+
+async fn the_end(shell: &Shell, scim: &Client) {
+    assert!(shell.says(&["mapping", "off", "acme"]).await.contains("Mapping is off"));
+    let becomes = async |status: u16| {
+        poll("the tenant's state holds", async || (scim.get("/Users").await.status == status).then_some(())).await;
+    };
+    assert_eq!(shell.json(&["tenant", "suspend", "acme"]).await["state"], "suspended");
+    becomes(403).await;
+    assert_eq!(shell.json(&["tenant", "resume", "acme"]).await["state"], "active");
+    becomes(200).await;
+
+    let listed = shell.json(&["token", "list", "acme"]).await;
+    let entra = listed["tokens"].as_array().unwrap().iter().find(|token| token["label"] == "Entra").unwrap();
+    assert!(shell.says(&["token", "revoke", "acme", entra["id"].as_str().unwrap()]).await.ends_with("is revoked."));
+    becomes(401).await;
+
+    let unsure = shell.refused(&["tenant", "delete", "acme"]).await;
+    assert!(unsure.contains("say `scimgate tenant delete acme --yes` to do it"), "{unsure}");
+    assert_eq!(shell.says(&["tenant", "delete", "acme", "--yes"]).await, "The tenant acme is deleted.");
+    let gone = shell.refused(&["token", "list", "acme"]).await;
+    assert!(gone.contains("acme"), "{gone}");
+
+    wrong_keys_and_addresses(shell).await;
+}
+
+async fn wrong_keys_and_addresses(shell: &Shell) {
+    let list = ["tenant", "list"];
+    let said = refusal(command(&list)).await;
+    assert!(said.starts_with("this needs an operator key"), "{said}");
+    let said = shell.refused(&["tenant", "list", "--operator-key", "sgo_wrong"]).await;
+    assert!(said.contains("does not accept the key"), "{said}");
+    let said = shell.refused(&["directory", "users", "--directory-key", &shell.operator_key]).await;
+    assert!(said.contains("does not accept the key; this needs a tenant's directory key"), "{said}");
+    let said = shell.refused(&["tenant", "list", "--admin-url", "http://127.0.0.1:1"]).await;
+    assert!(said.starts_with("cannot connect to http://127.0.0.1:1; is the gateway running"), "{said}");
+    let said = shell.refused(&["tenant", "list", "--admin-url", "nowhere"]).await;
+    assert!(said.starts_with("nowhere is no address of a gateway"), "{said}");
+}

@@ -1,0 +1,157 @@
+//! `migrate`, `bootstrap` and `serve` on a PostgreSQL server, as a role that is no superuser and may make roles.
+
+use std::net::TcpListener;
+use std::time::Instant;
+
+use scimgate_tests::Client;
+use scimgate_tests::binary::{Running, command, finish, refusal};
+use scimgate_tests::database::{Fresh, owner, server_url};
+use scimgate_tests::harness::block_on;
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::AT_ONCE;
+
+/// A database with nothing in it, and the role that owns it.
+pub(super) struct Home {
+    fresh: Fresh,
+    role: String,
+    /// Its address for that role.
+    pub(super) url: String,
+}
+
+impl Home {
+    pub(super) async fn new() -> Self {
+        // The roles of the gateway belong to the server and are there already, made by another: what their maker would have
+        // is given to this role. That it can make them itself is shown where there is a server to itself.
+        Fresh::migrated().await.drop().await;
+        let fresh = Fresh::empty().await;
+        let database = fresh.url.rsplit('/').next().unwrap().split('?').next().unwrap();
+        let role = format!("gate_{}", uuid::Uuid::new_v4().simple());
+        let sql = format!(
+            "CREATE ROLE {role} LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS PASSWORD 'secret';
+             GRANT scimgate_tenant, scimgate_control TO {role} WITH ADMIN OPTION;
+             ALTER DATABASE {database} OWNER TO {role}"
+        );
+        owner(&server_url()).await.batch_execute(&sql).await.unwrap();
+        let mut url = reqwest::Url::parse(&fresh.url).unwrap();
+        url.set_username(&role).unwrap();
+        url.set_password(Some("secret")).unwrap();
+        Self { url: url.to_string(), role, fresh }
+    }
+
+    /// A command that is told the database by its environment.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(arguments);
+        command.env("DATABASE_URL", &self.url);
+        command
+    }
+
+    /// `migrate` and `bootstrap`; gives the operator key.
+    pub(super) async fn furnish(&self) -> String {
+        assert!(finish(self.command(&["migrate"])).await.status.success());
+        said(self.command(&["bootstrap"])).await.rsplit(' ').next().unwrap().to_owned()
+    }
+
+    /// `serve` on free ports.
+    pub(super) async fn serve(&self) -> Served {
+        let ports = ["--port", "0", "--internal-port", "0", "--probe-port", "0", "--bind", "127.0.0.1"];
+        let mut command = self.command(&["serve", "--log-format", "json"]);
+        let mut running = Running::start(std::mem::replace(command.args(ports), Command::new("true")));
+        let line: Value = serde_json::from_str(&running.logged("\"serving\"").await).unwrap();
+        let door = |name: &str| format!("http://{}", line["fields"][name].as_str().unwrap());
+        Served { public: door("scim"), internal: door("internal"), probes: door("probes"), running }
+    }
+
+    pub(super) async fn drop(self) {
+        self.fresh.drop().await;
+        owner(&server_url()).await.batch_execute(&format!("DROP ROLE {}", self.role)).await.unwrap();
+    }
+}
+
+/// A running server and its doors.
+pub(super) struct Served {
+    pub(super) running: Running,
+    pub(super) public: String,
+    pub(super) internal: String,
+    probes: String,
+}
+
+/// What a command that succeeds prints.
+pub(super) async fn said(command: Command) -> String {
+    let output = finish(command).await;
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn a_server_is_migrated_bootstrapped_and_serves() {
+    block_on(async {
+        let home = Home::new().await;
+        let serve = ["serve", "--port", "0", "--internal-port", "0", "--probe-port", "0"];
+        let sentence = refusal(home.command(&serve)).await;
+        assert!(sentence.starts_with("the database's schema is at version 0 and this binary needs "), "{sentence}");
+        assert!(sentence.ends_with("run `scimgate migrate` first"), "{sentence}");
+
+        assert_eq!(said(home.command(&["migrate"])).await, "Applied 1. The schema is at version 1.");
+        assert_eq!(said(home.command(&["migrate"])).await, "The schema is at version 1 already.");
+        let key = said(home.command(&["bootstrap"])).await;
+        let key = key.strip_prefix("Operator key (shown this once): ").unwrap();
+        let sentence = refusal(home.command(&["bootstrap"])).await;
+        assert!(sentence.starts_with("there is a first operator key already"), "{sentence}");
+
+        let served = home.serve().await;
+        let operator = Client::new(format!("{}/admin/v1", served.internal)).with(key);
+        assert_eq!(operator.get("/tenants").await.expect(200).body["tenants"], serde_json::json!([]));
+        for probe in ["/livez", "/readyz"] {
+            let _ = Client::new(served.probes.clone()).get(probe).await.expect(200);
+        }
+        let begun = Instant::now();
+        let (status, printed) = served.running.terminate().await;
+        assert!(status.success(), "{status}");
+        assert_eq!(printed, "", "a server prints nothing: its log is on standard error");
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+
+        // With the same key after a restart.
+        let served = home.serve().await;
+        let _ = Client::new(format!("{}/admin/v1", served.internal)).with(key).get("/tenants").await.expect(200);
+        served.running.kill().await;
+        home.drop().await;
+    });
+}
+
+#[test]
+fn two_migrations_at_once_both_succeed() {
+    block_on(async {
+        let home = Home::new().await;
+        let (one, two) = tokio::join!(said(home.command(&["migrate"])), said(home.command(&["migrate"])));
+        let mut both = [one, two];
+        both.sort();
+        assert_eq!(both, ["Applied 1. The schema is at version 1.", "The schema is at version 1 already."]);
+        home.drop().await;
+    });
+}
+
+#[test]
+fn what_serve_cannot_use_is_one_sentence() {
+    block_on(async {
+        let said = refusal(command(&["serve", "--database-url", "mysql://db/scimgate"])).await;
+        assert!(said.starts_with("DATABASE_URL is not a PostgreSQL address"), "{said}");
+
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("postgres://gate:secret@127.0.0.1:{nobody}/gate?sslmode=disable");
+        for name in ["serve", "migrate", "bootstrap"] {
+            let said = refusal(command(&[name, "--database-url", &url])).await;
+            assert!(said.contains("refused"), "{name}: {said}");
+            assert!(!said.contains("secret"), "{name}: {said}");
+        }
+
+        let home = Home::new().await;
+        let _ = home.furnish().await;
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port().to_string();
+        let said = refusal(home.command(&["serve", "--bind", "127.0.0.1", "--port", &port])).await;
+        assert!(said.ends_with("give another one with --port"), "{said}");
+        home.drop().await;
+    });
+}
