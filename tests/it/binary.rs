@@ -130,10 +130,10 @@ fn a_second_dev_on_the_same_data_is_refused_and_the_first_goes_on() {
 
 /// The file below a folder whose path ends so.
 fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
-    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).find_map(|path| match path.is_dir() {
-        true => find(&path, ending),
-        false => path.ends_with(ending).then_some(path),
-    })
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find_map(|path| if path.is_dir() { find(&path, ending) } else { path.ends_with(ending).then_some(path) })
 }
 
 #[test]

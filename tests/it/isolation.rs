@@ -291,10 +291,10 @@ fn partitioned(sql: &str) -> String {
         if table.contains("\n  tenant_id ") {
             let name = table[START.len()..].split_whitespace().next().unwrap();
             spread += "\n) PARTITION BY HASH (tenant_id);\n";
-            for remainder in 0..2 {
-                let half = format!("FOR VALUES WITH (MODULUS 2, REMAINDER {remainder})");
-                spread += &format!("CREATE TABLE {name}_{remainder} PARTITION OF {name} {half};\n");
-            }
+            let half = |n: usize| {
+                format!("CREATE TABLE {name}_{n} PARTITION OF {name} FOR VALUES WITH (MODULUS 2, REMAINDER {n});\n")
+            };
+            spread.extend([half(0), half(1)]);
         } else {
             spread += END;
         }

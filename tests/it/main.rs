@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod auth;
 mod bad_input;
 mod binary;
 mod floors;
 mod isolation;
 mod mapping;
+mod members;
+mod outage;
 mod races;
 mod replay;
+mod routes;

@@ -73,6 +73,12 @@ impl Client {
         Self { authorization: Some(format!("Bearer {secret}").parse().unwrap()), ..self.clone() }
     }
 
+    /// The same client with an Authorization header as it is.
+    #[must_use]
+    pub fn authorized(&self, header: impl AsRef<[u8]>) -> Self {
+        Self { authorization: Some(HeaderValue::from_bytes(header.as_ref()).unwrap()), ..self.clone() }
+    }
+
     /// The same client at another base address.
     #[must_use]
     pub fn at(&self, base: String) -> Self {

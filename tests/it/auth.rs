@@ -1,0 +1,169 @@
+//! Who is let in, who is not, and that everybody who is not gets the same answer.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use scimgate_tests::harness::block_on;
+use scimgate_tests::{Answer, Database, TestGateway, on_both, poll};
+use serde_json::json;
+
+on_both!(
+    every_bad_credential_gets_one_answer,
+    a_token_expires_and_is_revoked_without_a_trace,
+    a_suspended_tenant_is_told_so_and_comes_back,
+    a_deleted_tenant_is_nobody,
+    a_bare_token_and_a_scheme_of_any_case_are_taken,
+);
+
+/// The same text and headers for all: nobody learns which tenants and tokens there are.
+#[track_caller]
+fn check_alike(answers: &[(&str, Answer)]) {
+    for (what, answer) in answers {
+        assert_eq!(answer.status, 401, "{what}: {}", answer.text);
+        answer.check_scim();
+        assert_eq!(answer.text, answers[0].1.text, "{what}");
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"scimgate\"", "{what}");
+        let names = |answer: &Answer| answer.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(answer), names(&answers[0].1), "{what}");
+    }
+}
+
+async fn every_bad_credential_gets_one_answer(gateway: &TestGateway) {
+    let (acme, globex) = (gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await);
+    let (revoked_id, revoked) = gateway.token("acme", "scim").await;
+    let _ = gateway.operator.delete(&format!("/tenants/acme/tokens/{revoked_id}")).await.expect(204);
+    let good = acme.scim.authorization.as_ref().unwrap().to_str().unwrap().trim_start_matches("Bearer ").to_owned();
+    let mut typo = good.clone();
+    typo.replace_range(40..41, if &good[40..41] == "a" { "b" } else { "a" });
+    let root = format!("http://{}", gateway.public);
+    let named = |name: &str| format!("{root}/t/{name}/scim/v2");
+    let nobody = gateway.nobody();
+    let unknown = scimgate::auth::token::Token::generate(
+        scimgate::auth::token::Kind::Scim,
+        scimgate::tenant::TenantId(uuid::Uuid::from_u128(7)),
+    );
+    let clients = [
+        ("nothing", nobody.clone()),
+        ("another tenant's token", globex.scim.at(named("acme"))),
+        ("a tenant that is not there", acme.scim.at(named("initech"))),
+        ("a tenant's name in other letters", acme.scim.at(named("ACME"))),
+        ("unknown", nobody.with(unknown.reveal())),
+        ("unknown, asked again", nobody.with(unknown.reveal())),
+        ("revoked", nobody.with(&revoked)),
+        ("a typo", nobody.with(&typo)),
+        ("too long", nobody.with(&good.repeat(40))),
+        ("only the scheme", nobody.authorized("Bearer")),
+        ("another scheme", nobody.authorized("Basic YWRhOnNlY3JldA==")),
+        ("letters beyond ASCII", nobody.authorized(b"Bearer \xff\xfe")),
+        ("a directory key", acme.directory.at(nobody.base.clone())),
+        ("an operator key", gateway.operator.at(nobody.base.clone())),
+    ];
+    let mut answers = Vec::new();
+    for (what, client) in clients {
+        answers.push((what, client.get("/Users").await));
+    }
+    answers.push(("in the query", nobody.get(&format!("/Users?access_token={good}")).await));
+    answers.push(("at an address that is not there", nobody.get("/Nothing/at/all").await));
+    check_alike(&answers);
+    // The router adds an Allow header, which tells of the protocol and of nobody.
+    let wrong_method = nobody.delete("/Users").await.expect(401);
+    assert_eq!(wrong_method.text, answers[0].1.text);
+    let _ = acme.scim.at(named("acme")).get("/Users").await.expect(200);
+}
+
+async fn a_token_expires_and_is_revoked_without_a_trace(gateway: &TestGateway) {
+    let acme = gateway.plain_tenant("acme").await;
+    let wanted = json!({ "scope": "scim", "expiresInDays": 1 });
+    let short = gateway.operator.post("/tenants/acme/tokens", &wanted).await.expect(201);
+    assert_eq!(short.header("cache-control"), "no-store");
+    let short = acme.scim.with(short.body["secret"].as_str().unwrap());
+    gateway.clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
+    let _ = short.get("/Users").await.expect(200);
+    gateway.clock.advance(Duration::from_secs(1));
+    let expired = short.get("/Users").await;
+    let (id, secret) = gateway.token("acme", "scim").await;
+    let revoked = acme.scim.with(&secret);
+    let _ = revoked.get("/Users").await.expect(200);
+    let _ = gateway.operator.delete(&format!("/tenants/acme/tokens/{id}")).await.expect(204);
+    check_alike(&[
+        ("expired", expired),
+        ("revoked", revoked.get("/Users").await),
+        ("nobody", gateway.nobody().get("/Users").await),
+    ]);
+    let listed = gateway.operator.get("/tenants/acme/tokens").await.expect(200);
+    assert!(!listed.text.contains(&secret) && !listed.text.contains("secret"), "a secret is shown once");
+    let _ = acme.get("/Users").await.expect(200);
+}
+
+async fn a_suspended_tenant_is_told_so_and_comes_back(gateway: &TestGateway) {
+    let (acme, globex) = (gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await);
+    let _ = gateway.operator.patch("/tenants/acme", &json!({ "state": "suspended" })).await.expect(200);
+    let _ = acme.get("/Users").await.expect(403);
+    let _ = acme.directory("/users").await.expect(403);
+    let _ = globex.get("/Users").await.expect(200);
+    let _ = gateway.operator.patch("/tenants/acme", &json!({ "state": "active" })).await.expect(200);
+    let _ = acme.get("/Users").await.expect(200);
+}
+
+async fn a_deleted_tenant_is_nobody(gateway: &TestGateway) {
+    let acme = gateway.plain_tenant("acme").await;
+    let _ = acme.get("/Users").await.expect(200);
+    let _ = gateway.operator.delete("/tenants/acme").await.expect(204);
+    check_alike(&[("deleted", acme.get("/Users").await), ("nobody", gateway.nobody().get("/Users").await)]);
+    let again = gateway.plain_tenant("acme").await;
+    let _ = again.get("/Users").await.expect(200);
+    let _ = acme.get("/Users").await.expect(401);
+}
+
+async fn a_bare_token_and_a_scheme_of_any_case_are_taken(gateway: &TestGateway) {
+    let acme = gateway.plain_tenant("acme").await;
+    let good = acme.scim.authorization.as_ref().unwrap().to_str().unwrap().to_owned();
+    for value in [good.replace("Bearer ", ""), good.replace("Bearer", "bearer"), good.replace("Bearer ", "BEARER   ")] {
+        let _ = acme.scim.authorized(value).get("/Users").await.expect(200);
+    }
+}
+
+#[test]
+fn a_token_that_another_replica_revoked_stops_working() {
+    block_on(async {
+        let gateway = TestGateway::start(Database::Postgres).await;
+        let acme = gateway.plain_tenant("acme").await;
+        let other = gateway.replica().await;
+        let (id, secret) = gateway.token("acme", "scim").await;
+        let there = other.nobody().with(&secret);
+        let _ = there.get("/Users").await.expect(200);
+        let _ = gateway.operator.delete(&format!("/tenants/acme/tokens/{id}")).await.expect(204);
+        poll("the other replica has read of it", async || (there.get("/Users").await.status == 401).then_some(()))
+            .await;
+        let _ = acme.scim.at(other.nobody().base).get("/Users").await.expect(200);
+        other.end().await;
+        gateway.end().await;
+    });
+}
+
+/// The proxy sees every look-up: a token's digest is sent to the database for nothing else.
+#[test]
+fn misses_for_one_token_make_one_look_up() {
+    block_on(async {
+        let (gateway, proxy) = TestGateway::behind_proxy().await;
+        let acme = gateway.plain_tenant("acme").await;
+        let (_, secret) = gateway.token("acme", "scim").await;
+        let digest = scimgate::auth::token::Token::parse(&secret).unwrap().digest();
+        let stored = proxy.times_sent(&digest);
+        let client = acme.scim.with(&secret);
+        for answer in join_all((0..64).map(|_| client.get("/Users?count=0"))).await {
+            let _ = answer.expect(200);
+        }
+        assert_eq!(proxy.times_sent(&digest) - stored, 1);
+        let unknown = scimgate::auth::token::Token::generate(
+            scimgate::auth::token::Kind::Scim,
+            scimgate::tenant::TenantId(uuid::Uuid::from_u128(7)),
+        );
+        let client = acme.scim.with(unknown.reveal());
+        for answer in join_all((0..64).map(|_| client.get("/Users"))).await {
+            let _ = answer.expect(401);
+        }
+        assert_eq!(proxy.times_sent(&unknown.digest()), 1);
+        gateway.end().await;
+    });
+}
