@@ -8,9 +8,9 @@ pub struct Doors {
     /// Port of the SCIM endpoint (0: any free one).
     #[arg(long, env = "SCIMGATE_PORT", default_value_t = 8080)]
     pub port: u16,
-    /// Address the SCIM endpoint listens on.
-    #[arg(long, env = "SCIMGATE_BIND", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
-    pub bind: IpAddr,
+    /// Address the SCIM endpoint listens on: every one of this machine for `serve`, this machine alone for `dev`.
+    #[arg(long, env = "SCIMGATE_BIND")]
+    pub bind: Option<IpAddr>,
     /// Port of the admin API and the directory (0: any free one).
     #[arg(long, env = "SCIMGATE_INTERNAL_PORT", default_value_t = 8081)]
     pub internal_port: u16,
@@ -33,7 +33,7 @@ impl Doors {
     /// Where the SCIM endpoint listens.
     #[must_use]
     pub fn public(&self) -> SocketAddr {
-        SocketAddr::new(self.bind, self.port)
+        SocketAddr::new(self.bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), self.port)
     }
 
     /// Where the admin API and the directory listen.

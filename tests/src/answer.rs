@@ -27,7 +27,7 @@ impl Answer {
     }
 
     /// The reply, if it has this status.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "often the status is all that matters")]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{} was answered\n{}", self.asked, self.text);

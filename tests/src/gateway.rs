@@ -22,7 +22,7 @@ use crate::{Client, Tenant};
 /// Connections of a pool on the server: more than one, fewer than the writers of a race.
 const POOL: usize = 8;
 /// Where the clock stands at first: 2026-05-01T09:00:00Z.
-const START: Duration = Duration::from_secs(1_777_626_000);
+const START: Duration = Duration::from_hours(493_785);
 
 /// A running gateway. End it with [`TestGateway::end`].
 pub struct TestGateway {
@@ -89,7 +89,7 @@ impl TestGateway {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let doors = Doors {
             port: 0,
-            bind: here,
+            bind: Some(here),
             internal_port: 0,
             internal_bind: here,
             probe_port: 0,

@@ -161,10 +161,10 @@ fn check(what: &str, expected: &Value, status: u16, body: &Value) {
 
 /// Events as a recording writes them. The member changes of one request come in no order, so they are sorted.
 fn told(events: &[Value], names: &Names) -> Vec<String> {
-    let name =
-        |id: &Value| id.as_str().map(|id| names.get(id).map_or_else(|| id.to_owned(), |name| format!("{{{name}}}")));
+    let label =
+        |id: &Value| id.as_str().map(|id| names.get(id).map_or_else(|| id.to_owned(), |known| format!("{{{known}}}")));
     let tell = |event: &Value| {
-        let words = [event["type"].as_str().map(str::to_owned), name(&event["resourceId"]), name(&event["memberId"])];
+        let words = [event["type"].as_str().map(str::to_owned), label(&event["resourceId"]), label(&event["memberId"])];
         words.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
     let together = |a: &Value, b: &Value| {
@@ -184,8 +184,8 @@ fn told(events: &[Value], names: &Names) -> Vec<String> {
 pub async fn state(tenant: &Tenant, names: &Names) -> Vec<Value> {
     let mut found = Vec::new();
     for text in tenant.everything().await {
-        let named = names.iter().fold(text, |text, (id, name)| text.replace(id, name));
-        let mut value: Value = serde_json::from_str(&named.replace(&tenant.name, "the-tenant")).unwrap();
+        let told = names.iter().fold(text, |text, (id, name)| text.replace(id, name));
+        let mut value: Value = serde_json::from_str(&told.replace(&tenant.name, "the-tenant")).unwrap();
         forget_versions(&mut value);
         found.push(value);
     }

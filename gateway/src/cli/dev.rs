@@ -37,7 +37,10 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     let clock = Clock::system();
     let plugin = read_plugin(&arguments.plugins)?;
-    let bound = app::bind(&arguments.doors).await?;
+    // A demo with a token on the screen is not for the whole network.
+    let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    let doors = Doors { bind: arguments.doors.bind.or(Some(here)), ..arguments.doors.clone() };
+    let bound = app::bind(&doors).await?;
     let database = start_database(&arguments).await?;
     database.store.migrate().await?;
     let local = format!("http://127.0.0.1:{}", bound.public_address.port());
