@@ -27,7 +27,11 @@ impl Answer {
     }
 
     /// The reply, if it has this status.
-    #[expect(clippy::return_self_not_must_use, reason = "often the status is all that matters")]
+    #[expect(
+        clippy::return_self_not_must_use,
+        clippy::must_use_candidate,
+        reason = "often the status is all that matters"
+    )]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{} was answered\n{}", self.asked, self.text);
