@@ -57,6 +57,8 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, a
   SELECT w.tenant_id, $18, $3, w.id, w.version, $19, $20, $12 FROM w WHERE $18::text IS NOT NULL)
 SELECT version FROM w";
 
+/// An update that makes a resource visible to the product tells of its memberships, too: what was added while it was
+/// excluded was not told then. One that hides it ends them, as its `deleted` event says.
 const UPDATE: &str = "
 WITH w AS (
   UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
@@ -73,8 +75,18 @@ sd AS (DELETE FROM resource_key k USING w, unnest($19::text[], $20::text[]) gone
   WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
 s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
   SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($15::text[], $16::text[]) k (attribute, key)),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
-  SELECT w.tenant_id, $23, $3, w.id, w.version, $24, $25, $12 FROM w WHERE $23::text IS NOT NULL)
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, version, actor, request_id, at)
+  SELECT told.tenant_id, told.type, told.resource_type, told.id, told.member_id, told.version, $24, $25, $12 FROM (
+    SELECT 0 AS nth, w.tenant_id, $23::text AS type, $3::text AS resource_type, w.id, NULL::uuid AS member_id, w.version FROM w
+    WHERE $23::text IS NOT NULL
+    UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
+    JOIN membership m ON m.tenant_id = $1 AND m.member_id = w.id
+    JOIN resource g ON g.tenant_id = $1 AND g.id = m.group_id AND g.mapping_state NOT IN ('excluded', 'never')
+    WHERE $23::text = 'user.created'
+    UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
+    JOIN membership m ON m.tenant_id = $1 AND m.group_id = w.id
+    JOIN resource u ON u.tenant_id = $1 AND u.id = m.member_id AND u.mapping_state NOT IN ('excluded', 'never')
+    WHERE $23::text = 'group.created') told ORDER BY told.nth)
 SELECT version FROM w";
 
 /// A group's row is locked before the statement that looks at its member changes takes its snapshot: member changes
