@@ -138,6 +138,13 @@ impl Filter {
         evaluate::matches(self, evaluate::Subject::Document(document))
     }
 
+    /// As [`Filter::matches`], where something else knows whether some of the conditions hold, because what they ask
+    /// for is not in the document. `decided` is asked about each comparison, `pr` and value path that counts.
+    #[must_use]
+    pub fn matches_with(&self, document: &Map<String, Value>, decided: &dyn Fn(&Filter) -> Option<bool>) -> bool {
+        evaluate::matches_with(self, evaluate::Subject::Document(document), decided)
+    }
+
     /// The conditions that must all hold, for a store that can decide some of them by itself.
     #[must_use]
     pub fn conjuncts(&self) -> Vec<&Filter> {

@@ -22,11 +22,18 @@ pub(super) enum Subject<'d> {
 }
 
 /// A parsed filter is not nested deeper than its text, which is what bounds this recursion.
+pub(super) fn matches_with(filter: &Filter, subject: Subject<'_>, decided: &dyn Fn(&Filter) -> Option<bool>) -> bool {
+    match filter {
+        Filter::And(terms) => terms.iter().all(|term| matches_with(term, subject, decided)),
+        Filter::Or(terms) => terms.iter().any(|term| matches_with(term, subject, decided)),
+        Filter::Not(inner) => !matches_with(inner, subject, decided),
+        term => decided(term).unwrap_or_else(|| matches(term, subject)),
+    }
+}
+
 pub(super) fn matches(filter: &Filter, subject: Subject<'_>) -> bool {
     match filter {
-        Filter::And(terms) => terms.iter().all(|term| matches(term, subject)),
-        Filter::Or(terms) => terms.iter().any(|term| matches(term, subject)),
-        Filter::Not(inner) => !matches(inner, subject),
+        Filter::And(_) | Filter::Or(_) | Filter::Not(_) => matches_with(filter, subject, &|_| None),
         Filter::Present(attribute) => values(attribute, subject).any(is_present),
         Filter::Compare(comparison) => compare(comparison, subject),
         Filter::ValuePath(ValuePath { attribute, filter }) => {

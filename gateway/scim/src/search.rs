@@ -1,0 +1,134 @@
+//! What a list request asks for, in the query of a GET or in the body of a POST to `.search` (RFC 7644 §3.4.2, §3.4.3).
+
+use serde_json::Value;
+
+use crate::error::ScimError;
+
+/// The URN of the search request message.
+pub const SEARCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// The parameters as they were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// `filter`.
+    pub filter: Option<String>,
+    /// `attributes`, names with commas between them.
+    pub attributes: Option<String>,
+    /// `excludedAttributes`, likewise.
+    pub excluded_attributes: Option<String>,
+    /// `sortBy`.
+    pub sort_by: Option<String>,
+    /// `sortOrder`.
+    pub sort_order: Option<String>,
+    /// `startIndex`.
+    pub start_index: Option<String>,
+    /// `count`.
+    pub count: Option<String>,
+}
+
+impl Search {
+    /// Reads the parameters by their names, in any case.
+    #[must_use]
+    pub fn from_query<'q>(get: impl Fn(&str) -> Option<&'q str>) -> Self {
+        let get = |name: &str| get(name).map(str::to_owned);
+        Self {
+            filter: get("filter"),
+            attributes: get("attributes"),
+            excluded_attributes: get("excludedAttributes"),
+            sort_by: get("sortBy"),
+            sort_order: get("sortOrder"),
+            start_index: get("startIndex"),
+            count: get("count"),
+        }
+    }
+
+    /// Reads a search request.
+    ///
+    /// # Errors
+    /// 400 `invalidSyntax` for what is no search request, `invalidValue` for a parameter of another type.
+    pub fn from_json(body: &Value) -> Result<Self, ScimError> {
+        let Some(members) = body.as_object() else {
+            return Err(ScimError::invalid_syntax("A search request must be a JSON object."));
+        };
+        let get = |name: &str| {
+            let found = members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+            found.filter(|value| !value.is_null())
+        };
+        let is_search = |value: &Value| value.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_SCHEMA));
+        // RFC 7644 §3.4.3: "MUST contain the attribute "schemas"".
+        if !get("schemas").and_then(Value::as_array).is_some_and(|schemas| schemas.iter().any(is_search)) {
+            let detail = format!("The body is no search request: its schemas must hold {SEARCH_SCHEMA}.");
+            return Err(ScimError::invalid_syntax(detail));
+        }
+        let text = |name: &str| get(name).map(|value| scalar(name, value)).transpose();
+        Ok(Self {
+            filter: text("filter")?,
+            attributes: get("attributes").map(|value| names("attributes", value)).transpose()?,
+            excluded_attributes: get("excludedAttributes").map(|it| names("excludedAttributes", it)).transpose()?,
+            sort_by: text("sortBy")?,
+            sort_order: text("sortOrder")?,
+            start_index: text("startIndex")?,
+            count: text("count")?,
+        })
+    }
+}
+
+fn scalar(name: &str, value: &Value) -> Result<String, ScimError> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(ScimError::invalid_value(format!("{name} must be a text or a number."))),
+    }
+}
+
+/// RFC 7644 §3.4.3: "A multi-valued list of strings"; some send one text with commas, as in a query.
+fn names(name: &str, value: &Value) -> Result<String, ScimError> {
+    let wrong = || ScimError::invalid_value(format!("{name} must be a list of attribute names."));
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Array(elements) => {
+            let names: Option<Vec<&str>> = elements.iter().map(Value::as_str).collect();
+            names.map(|names| names.join(",")).ok_or_else(wrong)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_search_request_says_what_a_query_says() {
+        let body = json!({
+            "schemas": [SEARCH_SCHEMA], "attributes": ["userName", "name.familyName"], "filter": "userName pr",
+            "sortBy": "userName", "sortOrder": "descending", "startIndex": 1, "Count": 10, "excludedAttributes": null,
+        });
+        let query = [
+            ("attributes", "userName,name.familyName"),
+            ("filter", "userName pr"),
+            ("sortBy", "userName"),
+            ("sortOrder", "descending"),
+            ("startIndex", "1"),
+            ("count", "10"),
+        ];
+        let of_query = Search::from_query(|name| query.iter().find(|(key, _)| *key == name).map(|(_, value)| *value));
+        assert_eq!(Search::from_json(&body), Ok(of_query));
+    }
+
+    #[test]
+    fn what_is_no_search_request_is_refused() {
+        for body in [
+            json!([]),
+            json!({ "filter": "userName pr" }),
+            json!({ "schemas": ["urn:x"] }),
+            json!({ "schemas": [SEARCH_SCHEMA], "filter": ["userName pr"] }),
+            json!({ "schemas": [SEARCH_SCHEMA], "attributes": { "userName": true } }),
+            json!({ "schemas": [SEARCH_SCHEMA], "attributes": [1] }),
+        ] {
+            assert_eq!(Search::from_json(&body).unwrap_err().status, 400, "{body}");
+        }
+    }
+}

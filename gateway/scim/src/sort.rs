@@ -1,0 +1,181 @@
+//! The order a client asks for (RFC 7644 §3.4.2.3).
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::attribute::{Mutability, Returned, Type};
+use crate::decimal::Decimal;
+use crate::error::ScimError;
+use crate::fold::comparison_key;
+use crate::instant;
+use crate::schema::{AttributeRef, ResourceType};
+
+/// `sortBy` and `sortOrder`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// What to sort by; never complex.
+    pub attribute: AttributeRef,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+/// What a resource is sorted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SortKey {
+    /// false comes before true.
+    Flag(bool),
+    /// By value.
+    Number(Decimal),
+    /// By the point in time.
+    Instant(Timestamp),
+    /// By code points, without case where the attribute is not case exact.
+    Text(String),
+}
+
+impl Sort {
+    /// Reads the parameters. Without `sortBy` there is no order to ask for, whatever `sortOrder` says.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` for an attribute that none of the types has, or that cannot be sorted by.
+    pub fn parse(
+        by: Option<&str>,
+        order: Option<&str>,
+        resource_types: &[&ResourceType],
+    ) -> Result<Option<Self>, ScimError> {
+        let Some(name) = by.map(str::trim).filter(|name| !name.is_empty()) else { return Ok(None) };
+        // RFC 7644 §3.4.2.3: "If a value for "sortBy" is provided and no "sortOrder" is specified, "sortOrder" SHALL
+        // default to ascending."
+        let descending = match order.map(str::trim).unwrap_or_default() {
+            word if word.is_empty() || word.eq_ignore_ascii_case("ascending") => false,
+            word if word.eq_ignore_ascii_case("descending") => true,
+            word => {
+                let detail = format!("sortOrder is \"{word}\"; it must be ascending or descending.");
+                return Err(ScimError::invalid_value(detail));
+            }
+        };
+        let found = resource_types.iter().find_map(|resource_type| resource_type.resolve(name));
+        let refuse = |why: &str| Err(ScimError::invalid_value(format!("sortBy: {name} {why}.")));
+        let Some(mut attribute) = found else { return refuse("is no attribute of these resources") };
+        if attribute.leaf().is_complex() {
+            let Some(value) = attribute.attribute.sub_attribute("value").cloned() else {
+                return refuse("has parts; name the one to sort by, such as name.familyName");
+            };
+            attribute.sub = Some(value);
+        }
+        let secret =
+            |it: &crate::attribute::Attribute| it.returned == Returned::Never || it.mutability == Mutability::WriteOnly;
+        if secret(&attribute.attribute) || secret(attribute.leaf()) {
+            return refuse("is never returned and cannot be sorted by");
+        }
+        let beside = |resource_type: &&ResourceType| resource_type.detached == Some(attribute.attribute.name.as_str());
+        if attribute.extension.is_none() && (attribute.attribute.name == "groups" || resource_types.iter().any(beside))
+        {
+            return refuse("has no order of its own and cannot be sorted by");
+        }
+        Ok(Some(Self { attribute, descending }))
+    }
+
+    /// The value that a resource is sorted by. RFC 7644 §3.4.2.3: "if the attribute is multi-valued, resources are
+    /// sorted by the value of the primary attribute (see Section 2.4 of [RFC7643]), if any, or else the first value in
+    /// the list, if any."
+    #[must_use]
+    pub fn value<'d>(&self, document: &'d Map<String, Value>) -> Option<&'d Value> {
+        let is_primary = |element: &&Value| element.get("primary").and_then(Value::as_bool) == Some(true);
+        let one = |value: &'d Value| match value {
+            Value::Array(elements) => elements.iter().find(is_primary).or_else(|| elements.first()),
+            single => Some(single),
+        };
+        let element = one(self.attribute.value(document)?)?;
+        let leaf = match &self.attribute.sub {
+            Some(sub) => one(element.get(&sub.name)?)?,
+            None => element,
+        };
+        (!leaf.is_null()).then_some(leaf)
+    }
+
+    /// What a value is sorted by; none where it is not of the attribute's type.
+    #[must_use]
+    pub fn key(&self, value: &Value) -> Option<SortKey> {
+        let leaf = self.attribute.leaf();
+        match (leaf.kind, value) {
+            // "The attribute type determines the order": a dateTime is sorted by time, whatever its offset.
+            (Type::DateTime, Value::String(text)) => instant::parse(text).map(SortKey::Instant),
+            (_, Value::String(text)) => Some(SortKey::Text(comparison_key(text, leaf).into_owned())),
+            (_, Value::Number(number)) => Some(SortKey::Number(Decimal::new(number))),
+            (_, Value::Bool(flag)) => Some(SortKey::Flag(*flag)),
+            _ => None,
+        }
+    }
+
+    /// How two keys stand in an ascending list: "all resources without a value SHALL be sorted last".
+    #[must_use]
+    pub fn compare(one: Option<&SortKey>, other: Option<&SortKey>) -> Ordering {
+        match (one, other) {
+            (Some(one), Some(other)) => one.cmp(other),
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::registry::Registry;
+
+    fn parse(by: &str, order: Option<&str>) -> Result<Option<Sort>, ScimError> {
+        Sort::parse(Some(by), order, &[Registry::standard().resource_type("User").unwrap()])
+    }
+
+    fn key(by: &str, document: &Value) -> Option<SortKey> {
+        let sort = parse(by, None).unwrap().unwrap();
+        sort.value(document.as_object().unwrap()).and_then(|value| sort.key(value))
+    }
+
+    #[test]
+    fn the_parameters_are_read_in_any_case() {
+        let sort = parse("USERNAME", Some("Descending")).unwrap().unwrap();
+        assert_eq!((sort.attribute.name().as_str(), sort.descending), ("userName", true));
+        assert!(!parse("name.familyName", Some("")).unwrap().unwrap().descending);
+        assert_eq!(parse("emails", None).unwrap().unwrap().attribute.name(), "emails.value");
+        assert_eq!(Sort::parse(None, Some("sideways"), &[]), Ok(None));
+    }
+
+    #[test]
+    fn what_has_no_order_is_refused() {
+        for (by, order) in
+            [("hat", None), ("name", None), ("password", None), ("groups", None), ("userName", Some("sideways"))]
+        {
+            assert_eq!(parse(by, order).unwrap_err().status, 400, "{by}");
+        }
+        let registry = Registry::standard();
+        let group = registry.resource_type("Group").unwrap();
+        assert!(Sort::parse(Some("members"), None, &[group]).is_err());
+    }
+
+    #[test]
+    fn of_several_values_the_primary_one_counts_or_else_the_first() {
+        let text = |text: &str| Some(SortKey::Text(text.to_owned()));
+        let emails = json!({ "emails": [{ "value": "B@x" }, { "value": "A@x", "primary": true }] });
+        assert_eq!(key("emails.value", &emails), text("a@x"));
+        let none_primary = json!({ "emails": [{ "value": "B@x" }, { "value": "A@x", "primary": false }] });
+        assert_eq!(key("emails", &none_primary), text("b@x"));
+        assert_eq!(key("emails", &json!({ "emails": [] })), None);
+        assert_eq!(key("userName", &json!({ "userName": null })), None);
+    }
+
+    #[test]
+    fn times_are_sorted_as_times_and_missing_values_come_last() {
+        let at = |time: &str| key("meta.created", &json!({ "meta": { "created": time } }));
+        let (early, late) = (at("2026-01-01T10:00:00+05:00"), at("2026-01-01T06:00:00Z"));
+        assert_eq!(Sort::compare(early.as_ref(), late.as_ref()), Ordering::Less);
+        assert_eq!(Sort::compare(None, late.as_ref()), Ordering::Greater);
+        assert_eq!(Sort::compare(late.as_ref(), None), Ordering::Less);
+        assert_eq!(Sort::compare(None, None), Ordering::Equal);
+    }
+}
