@@ -45,6 +45,8 @@ pub struct Gateway {
     pub mapper: Mapper,
     /// Each tenant's schemas and mapping, cached.
     pub settings: SettingsCache,
+    /// How much work a list may cause.
+    pub lists: list::Limits,
     /// The address that clients reach, without a trailing slash; Locations and references are built from it.
     pub public_url: Arc<str>,
     /// Writers of one resource take turns.

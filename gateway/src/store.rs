@@ -19,6 +19,7 @@ pub mod plugin;
 pub(crate) mod pool;
 pub mod resource;
 pub mod schema;
+mod sql;
 pub mod stamp;
 pub mod tenant;
 pub mod write;
@@ -75,6 +76,11 @@ impl TenantStore {
 
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
         self.pool.query(Role::Tenant(self.tenant), Statement { doing, sql, params }).await
+    }
+
+    /// For statements of many shapes; see [`pool::once`].
+    async fn query_once(&self, doing: &'static str, sql: &sql::Sql) -> Result<Vec<Row>, Error> {
+        self.pool.query_once(Role::Tenant(self.tenant), doing, &sql.text, &sql.params()).await
     }
 
     async fn batch(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {

@@ -177,8 +177,8 @@ async fn addresses_and_methods_that_are_none_are_refused(gateway: &TestGateway) 
         gateway,
         &tenant,
         vec![
-            of("GET", "", 404),
-            of("GET", "/", 404),
+            of("POST", "", 405),
+            of("DELETE", "/", 405),
             of("GET", "/Devices", 404),
             of("POST", "/Devices", 404),
             of("GET", "/Devices/7", 404),

@@ -15,7 +15,7 @@ on_both!(
     a_put_that_does_not_mention_members_keeps_them,
     a_member_that_names_too_much_is_refused,
     a_request_cannot_ask_for_unbounded_work,
-    a_filter_on_groups_of_a_user_is_refused_and_not_empty,
+    users_are_found_by_their_groups_and_groups_by_their_members,
 );
 
 async fn members(tenant: &scimgate_tests::Tenant, group: &str) -> Vec<String> {
@@ -122,9 +122,35 @@ async fn a_request_cannot_ask_for_unbounded_work(gateway: &TestGateway) {
     tenant.post("/Users", &hidden).await.expect(400);
 }
 
-async fn a_filter_on_groups_of_a_user_is_refused_and_not_empty(gateway: &TestGateway) {
+async fn users_are_found_by_their_groups_and_groups_by_their_members(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
-    let ada = tenant.user("ada").await;
-    let filter = format!("/Users?filter=id%20eq%20%22{ada}%22%20and%20groups%20eq%20%22x%22");
-    assert_eq!(tenant.get(&filter).await.expect(400).body["scimType"], "invalidFilter");
+    let (ada, bob) = (tenant.user("ada").await, tenant.user("bob").await);
+    let body = json!({ "displayName": "Crew", "members": [{ "value": ada }, { "value": "nobody-yet" }] });
+    let crew = tenant.post("/Groups", &body).await.expect(201).id();
+    let other = tenant.group("other").await;
+    let nobody: &[&str] = &[];
+    for (path, filter, found) in [
+        ("/Groups", format!("id eq \"{crew}\" and members eq \"{ada}\""), &[crew.as_str()] as &[&str]),
+        ("/Groups", format!("id eq \"{crew}\" and members eq \"{bob}\""), nobody),
+        ("/Groups", format!("members.value eq \"{ada}\""), &[&crew]),
+        ("/Groups", format!("members[value eq \"{ada}\" and type eq \"user\"]"), &[&crew]),
+        ("/Groups", format!("members[value eq \"{ada}\" and type eq \"Group\"]"), nobody),
+        ("/Groups", "members eq \"nobody-yet\"".into(), &[&crew]),
+        ("/Groups", "members sw \"nobody\"".into(), &[&crew]),
+        ("/Groups", "not (members pr) or members[not (type pr)]".into(), &[&crew, &other]),
+        ("/Groups", format!("members eq \"{ada}\" or displayName co \"the\""), &[&crew, &other]),
+        ("/Groups", format!("members.$ref ew \"/Users/{ada}\""), &[&crew]),
+        ("/Users", format!("groups eq \"{crew}\""), &[&ada]),
+        ("/Users", format!("groups.value eq \"{other}\""), nobody),
+        ("/Users", format!("not (groups.value eq \"{crew}\")"), &[&bob]),
+        ("/Users", "groups.display eq \"CREW\"".into(), &[&ada]),
+        ("/Users", "groups[display sw \"cr\" and type eq \"direct\"]".into(), &[&ada]),
+        ("/Users", format!("id eq \"{ada}\" and groups eq \"x\""), nobody),
+    ] {
+        let answer = tenant.get(&format!("{path}?attributes=id&filter={filter}")).await.expect(200);
+        let ids: Vec<&str> =
+            answer.body["Resources"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, found, "{filter}");
+        assert_eq!(answer.body["totalResults"], found.len(), "{filter}");
+    }
 }

@@ -20,12 +20,15 @@ enum Door {
 }
 
 /// Every address with its methods. `{endpoint}` stands for each resource type's.
-const ROUTES: [(Door, &str, &[&str]); 18] = [
+const ROUTES: [(Door, &str, &[&str]); 21] = [
     (Door::Scim, "/ServiceProviderConfig", &["GET"]),
     (Door::Scim, "/ResourceTypes", &["GET"]),
     (Door::Scim, "/ResourceTypes/{name}", &["GET"]),
     (Door::Scim, "/Schemas", &["GET"]),
     (Door::Scim, "/Schemas/{urn}", &["GET"]),
+    (Door::Scim, "/", &["GET"]),
+    (Door::Scim, "/.search", &["POST"]),
+    (Door::Scim, "/{endpoint}/.search", &["POST"]),
     (Door::Scim, "/{endpoint}", &["GET", "POST"]),
     (Door::Scim, "/{endpoint}/{id}", &["GET", "PUT", "PATCH", "DELETE"]),
     (Door::Directory, "/directory/v1/users", &["GET"]),

@@ -18,7 +18,10 @@ pub enum Database {
 }
 
 /// The migrations, whose text names the template.
-pub const MIGRATIONS: &str = include_str!("../../gateway/migrations/V1__state.sql");
+pub const MIGRATIONS: &str = concat!(
+    include_str!("../../gateway/migrations/V1__state.sql"),
+    include_str!("../../gateway/migrations/V2__lists.sql"),
+);
 
 /// Held while a database is made: tests are processes of their own.
 const LOCK: &str = "SELECT pg_advisory_lock(7643)";

@@ -19,6 +19,9 @@ pub(super) struct Arguments {
     /// Most connections to the database.
     #[arg(long, env = "SCIMGATE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pool_size: u16,
+    /// Most documents that one list request may look at, where no index knows what is asked for.
+    #[arg(long, env = "SCIMGATE_EXAMINED_DOCUMENTS", default_value_t = 50_000)]
+    examined_documents: u32,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
@@ -34,7 +37,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     if arguments.doors.public_url.is_none() {
         tracing::warn!(%public_url, "public_url is not set: Locations and references point at this machine");
     }
-    let gateway = app::gateway(store, Clock::system(), &public_url)?;
+    let mut gateway = app::gateway(store, Clock::system(), &public_url)?;
+    gateway.lists.examined = u64::from(arguments.examined_documents);
     tracing::info!(
         scim = %bound.public_address, internal = %bound.internal_address, probes = %bound.probe_address, "serving"
     );

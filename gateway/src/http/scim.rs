@@ -8,10 +8,11 @@ mod list;
 mod parameters;
 mod patch;
 mod replace;
+mod search;
 
 use axum::Router;
 use axum::extract::OriginalUri;
-use axum::routing::get as on_get;
+use axum::routing::{get as on_get, post as on_post};
 use scimgate_scim::error::ScimError;
 
 use super::access::{SCIM_BASE, ScimAccess};
@@ -30,6 +31,9 @@ fn endpoints() -> Router<Gateway> {
         .route("/ResourceTypes/{name}", on_get(discovery::resource_type))
         .route("/Schemas", on_get(discovery::schemas))
         .route("/Schemas/{urn}", on_get(discovery::schema))
+        .route("/", on_get(search::root))
+        .route("/.search", on_post(search::everywhere))
+        .route("/{endpoint}/.search", on_post(search::handle))
         .route("/{endpoint}", on_get(list::handle).post(create::handle))
         .route("/{endpoint}/{id}", on_get(get::handle).put(replace::handle).patch(patch::handle).delete(delete::handle))
         .method_not_allowed_fallback(wrong_method)

@@ -84,11 +84,13 @@ pub(crate) fn render(
     Ok(Value::Object(projection.apply(tree)).to_string())
 }
 
-/// The document that a filter sees: id and meta included, without what is kept beside it.
+/// The document that a filter sees: id and meta included, and the groups where they were read; never the members.
 pub(crate) fn tree(ctx: &Context, resource_type: &ResourceType, stored: &Stored) -> Result<Map<String, Value>, Error> {
     let meta = MetaText::of(ctx, resource_type, stored);
     let document = parse("source", &stored.source)?;
-    Ok(resource::to_tree(document, &stored.id.to_string(), &meta.borrow(resource_type, stored), []))
+    let groups = (!stored.groups.is_empty())
+        .then(|| ("groups".to_owned(), stored.groups.iter().map(|group| group_json(ctx, group)).collect()));
+    Ok(resource::to_tree(document, &stored.id.to_string(), &meta.borrow(resource_type, stored), groups))
 }
 
 /// The texts that a resource's `meta` borrows.

@@ -52,6 +52,14 @@ impl Error {
         Self::Unavailable { doing: "looking up credentials", source: crate::telemetry::chain(self).into() }
     }
 
+    /// Whether the database gave up because the statement took too long.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        let Self::Unavailable { source, .. } = self else { return false };
+        source.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code)
+            == Some(&SqlState::QUERY_CANCELED)
+    }
+
     /// Sorts a driver error.
     pub(crate) fn from_driver(doing: &'static str, source: tokio_postgres::Error) -> Self {
         let Some(refusal) = source.as_db_error() else {

@@ -1,149 +1,352 @@
-//! The part of a filter that indexes can decide, as one parameterised condition.
+//! What of a filter the database decides by its keys and columns, as one parameterised condition.
 //!
-//! A filter is answered when at least one of its top-level `and` terms can be looked up. The condition narrows and
-//! never loses a match; the protocol's evaluator, the one truth, decides on the documents that pass.
+//! The condition never loses a match. Where it decides the whole filter it is exact, and no document is read; where not,
+//! the protocol's evaluator, the one truth, decides on the documents that pass. What is not in the documents at all, the
+//! members of groups, only the database can decide: for each such part of a filter it says of each row whether it holds.
 
-use scimgate_scim::error::{ScimError, ScimType};
-use scimgate_scim::filter::{Filter, Literal, Operator, ValuePath};
+use std::sync::Arc;
+
+use scimgate_scim::attribute::Attribute;
+use scimgate_scim::filter::{Comparison, Filter, Literal, Operator, ValuePath};
+use scimgate_scim::fold::{comparison_key, is_case_exact};
 use scimgate_scim::schema::{AttributeRef, ResourceType};
-use std::mem::discriminant;
+use serde_json::json;
 
-use uuid::Uuid;
+pub(super) mod condition;
+mod element;
+mod text;
 
-use super::key::{is_searchable, key_of};
+use super::key::{self, KeyTable, key_of};
+use super::sql::Param;
+pub(super) use condition::{Column, Condition, Test};
 
-/// What a look-up goes by. Parameters are owned, so that a plan outlives the filter.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Condition {
-    /// By id; none where the text is no id of ours.
-    Id(Option<Uuid>),
-    /// By userName or displayName, folded.
-    Name(String),
-    /// By externalId, verbatim.
-    ExternalId(String),
-    /// By a searchable attribute.
-    Key {
-        /// The attribute's canonical name.
-        attribute: String,
-        /// The folded value.
-        key: String,
-    },
-    /// Groups that have this member; none where the text is no id of ours.
-    Member(Option<Uuid>),
-}
-
-impl Condition {
-    fn place(&self) -> u8 {
-        match self {
-            Self::Id(_) => 0,
-            Self::Name(_) => 1,
-            Self::ExternalId(_) => 2,
-            Self::Key { .. } => 3,
-            Self::Member(_) => 4,
-        }
-    }
-}
-
-/// How a filter is answered.
+/// How a query is answered.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What the database looks up; all must hold.
-    pub conditions: Vec<Condition>,
-    /// What the evaluator decides on the documents that pass.
-    pub remainder: Vec<Filter>,
+    /// The resource types that are asked for.
+    pub(super) types: Vec<String>,
+    /// What every row must meet.
+    pub(super) condition: Condition,
+    /// Whether the condition decides the whole filter.
+    exact: bool,
+    /// The parts of the filter that the database decides for each row, with their conditions.
+    decided: Vec<(Filter, Condition)>,
+    /// Whether the evaluator needs a user's groups.
+    groups: bool,
+    /// Whether nothing narrows the resources of the types.
+    everything: bool,
 }
 
 impl Plan {
-    /// Splits a filter.
-    ///
-    /// # Errors
-    /// 400 `invalidFilter` where no term can be looked up: such a filter is refused, never answered with an empty
-    /// list, which a provider would take for "there is none" and create a twin.
-    pub fn of(filter: &Filter, resource_type: &ResourceType) -> Result<Self, ScimError> {
-        let mut plan = Self { conditions: Vec::new(), remainder: Vec::new() };
-        for term in filter.conjuncts() {
-            match condition(term, resource_type) {
-                // Members are not in the document: only the database can decide them, and it does so exactly.
-                Some(Condition::Member(member)) => plan.conditions.push(Condition::Member(member)),
-                Some(found) => {
-                    // One of a kind narrows enough; each further one would be another statement to keep prepared.
-                    if !plan.conditions.iter().any(|known| discriminant(known) == discriminant(&found)) {
-                        plan.conditions.push(found);
-                    }
-                    plan.remainder.push(term.clone());
+    /// All resources of the types.
+    #[must_use]
+    pub fn all(types: &[Arc<ResourceType>]) -> Self {
+        Self {
+            types: types.iter().map(|known| known.name.clone()).collect(),
+            condition: Condition::Always(true),
+            exact: true,
+            decided: Vec::new(),
+            groups: false,
+            everything: true,
+        }
+    }
+
+    /// What the database decides of a filter on resources of these types, whose addresses begin with `base_url`.
+    #[must_use]
+    pub fn of(filter: &Filter, types: &[Arc<ResourceType>], all: &[Arc<ResourceType>], base_url: &str) -> Self {
+        let addresses: Vec<(String, String)> =
+            all.iter().map(|known| (known.name.clone(), format!("{base_url}{}/", known.endpoint))).collect();
+        let sides: Vec<Side<'_>> =
+            types.iter().map(|resource_type| Side { resource_type, addresses: &addresses }).collect();
+        let one_type = sides.len() == 1;
+        let joined = |filter: &Filter| {
+            let mut exact = true;
+            let each = sides.iter().map(|side| {
+                let (condition, whole) = side.decide(filter).unwrap_or((Condition::Always(true), false));
+                exact &= whole;
+                if one_type { condition } else { Condition::all(vec![side.is_it(), condition]) }
+            });
+            (Condition::any(each.collect()), exact)
+        };
+        let (condition, exact) = joined(filter);
+        let mut plan = Self { condition, exact, everything: false, ..Self::all(types) };
+        if !exact {
+            let mut beside = Vec::new();
+            collect(filter, &|attribute| is_member_attribute(attribute, types), &mut beside);
+            plan.decided = beside.into_iter().map(|term| (term.clone(), joined(&term).0)).collect();
+            let mut groups = Vec::new();
+            collect(filter, &is_groups, &mut groups);
+            plan.groups = !groups.is_empty();
+        }
+        plan
+    }
+
+    /// Whether the database decides alone.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// Whether the database leaves any resource out.
+    #[must_use]
+    pub fn narrows(&self) -> bool {
+        self.condition != Condition::Always(true)
+    }
+
+    /// Whether every living resource of the types is meant.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.everything
+    }
+
+    /// Whether the documents must be read with the groups of each user.
+    #[must_use]
+    pub fn needs_groups(&self) -> bool {
+        self.groups
+    }
+
+    /// The resource types.
+    #[must_use]
+    pub fn types(&self) -> &[String] {
+        &self.types
+    }
+
+    /// The conditions to be decided for each row.
+    pub(super) fn decided(&self) -> impl Iterator<Item = &Condition> {
+        self.decided.iter().map(|(_, condition)| condition)
+    }
+
+    /// What the database said of a part of the filter.
+    #[must_use]
+    pub fn answer(&self, term: &Filter, said: &[bool]) -> Option<bool> {
+        let place = self.decided.iter().position(|(known, _)| known == term)?;
+        said.get(place).copied()
+    }
+}
+
+/// The parts of a filter, down to single conditions, that are on certain attributes.
+fn collect(filter: &Filter, wanted: &dyn Fn(&AttributeRef) -> bool, found: &mut Vec<Filter>) {
+    let attribute = match filter {
+        Filter::And(terms) | Filter::Or(terms) => return terms.iter().for_each(|term| collect(term, wanted, found)),
+        Filter::Not(inner) => return collect(inner, wanted, found),
+        Filter::Compare(Comparison { attribute, .. })
+        | Filter::Present(attribute)
+        | Filter::ValuePath(ValuePath { attribute, .. }) => attribute,
+    };
+    if wanted(attribute) && !found.contains(filter) {
+        found.push(filter.clone());
+    }
+}
+
+fn is_member_attribute(attribute: &AttributeRef, types: &[Arc<ResourceType>]) -> bool {
+    let name = attribute.attribute.name.as_str();
+    attribute.extension.is_none() && types.iter().any(|known| known.detached == Some(name))
+}
+
+fn is_groups(attribute: &AttributeRef) -> bool {
+    attribute.extension.is_none() && attribute.attribute.name == "groups"
+}
+
+/// A condition and whether it is exact; else it lets through too many, and never too few.
+type Decision = (Condition, bool);
+
+/// One resource type's view of a filter.
+struct Side<'a> {
+    resource_type: &'a ResourceType,
+    addresses: &'a element::Addresses,
+}
+
+impl Side<'_> {
+    fn is_it(&self) -> Condition {
+        Condition::OfType(self.resource_type.name.clone())
+    }
+
+    /// None where nothing is known.
+    fn decide(&self, filter: &Filter) -> Option<Decision> {
+        match filter {
+            Filter::And(terms) => {
+                let known: Vec<Decision> = terms.iter().filter_map(|term| self.decide(term)).collect();
+                let exact = known.len() == terms.len() && known.iter().all(|(_, exact)| *exact);
+                let conditions: Vec<Condition> = known.into_iter().map(|(condition, _)| condition).collect();
+                (!conditions.is_empty()).then(|| (Condition::all(conditions), exact))
+            }
+            // What may hold by an unknown part may hold for any row.
+            Filter::Or(terms) => {
+                let known = terms.iter().map(|term| self.decide(term)).collect::<Option<Vec<Decision>>>()?;
+                let exact = known.iter().all(|(_, exact)| *exact);
+                Some((Condition::any(known.into_iter().map(|(condition, _)| condition).collect()), exact))
+            }
+            // The opposite of too many would be too few.
+            Filter::Not(inner) => match self.decide(inner)? {
+                (condition, true) => Some((condition.not(), true)),
+                (_, false) => None,
+            },
+            Filter::Compare(Comparison { attribute, .. })
+            | Filter::Present(attribute)
+            | Filter::ValuePath(ValuePath { attribute, .. }) => self.leaf(filter, attribute),
+        }
+    }
+
+    fn leaf(&self, filter: &Filter, attribute: &AttributeRef) -> Option<Decision> {
+        let own = self.resource_type.resolve_in(attribute.extension.as_ref(), &attribute.attribute.name);
+        let Some(own) = own.filter(|_| self.has(attribute)) else {
+            // No resource of this type has the attribute, so what holds of an empty document holds of all.
+            return Some((Condition::Always(filter.matches(&serde_json::Map::new())), true));
+        };
+        if self.resource_type.detached == Some(own.attribute.name.as_str()) && own.extension.is_none() {
+            return element::condition(filter, self.addresses).map(|condition| (condition, true));
+        }
+        if is_groups(attribute) {
+            return in_groups(filter);
+        }
+        match filter {
+            Filter::Compare(comparison) => self.compare(comparison),
+            Filter::Present(attribute) => self.present(attribute),
+            Filter::ValuePath(path) => self.some_element(path.filter.filter()),
+            Filter::And(_) | Filter::Or(_) | Filter::Not(_) => None,
+        }
+    }
+
+    fn has(&self, attribute: &AttributeRef) -> bool {
+        attribute.extension.as_ref().is_none_or(|schema| self.resource_type.extension(&schema.id).is_some())
+    }
+
+    fn compare(&self, comparison: &Comparison) -> Option<Decision> {
+        let Comparison { attribute, operator, value } = comparison;
+        let name = attribute.name();
+        match (name.as_str(), value) {
+            ("id", Literal::String(text)) => by_id(*operator, text).map(|condition| (condition, true)),
+            ("active", Literal::Boolean(flag)) => {
+                let equal = Condition::Column(Column::Active, Test::Equal(Param::Flag(*flag)));
+                Some((if *operator == Operator::NotEqual { equal.not() } else { equal }, true))
+            }
+            ("meta.created", value) => exactly(text::moment(Column::Created, *operator, value)),
+            ("meta.lastModified", value) => {
+                let members = self.resource_type.detached.is_some();
+                exactly(text::moment(Column::Modified { members }, *operator, value))
+            }
+            ("meta.resourceType", _) => {
+                let document = json!({ "meta": { "resourceType": self.resource_type.name } });
+                let holds = document.as_object().is_some_and(|it| Filter::Compare(comparison.clone()).matches(it));
+                Some((Condition::Always(holds), true))
+            }
+            (_, Literal::String(text)) => {
+                let column = self.column(attribute);
+                let table = key::key_table(attribute, self.resource_type);
+                if column.is_none() && table.is_none() {
+                    return None;
                 }
-                None => plan.remainder.push(term.clone()),
+                let key = comparison_key(text, attribute.leaf());
+                let place = |test| place(column, table, &name, test);
+                if *operator != Operator::NotEqual {
+                    let (found, exact) = text::key_test(*operator, &key)?;
+                    return Some((place(found)?, exact));
+                }
+                let (_, exact) = text::key_test(Operator::Equal, &key)?;
+                // Some value differs, or there is none. A cut key may differ where the value does not.
+                let differs = Test::Differs(Param::Text(key.into_owned()));
+                exact.then(|| Some((Condition::any(vec![place(differs)?, place(Test::Any)?.not()]), true)))?
+            }
+            _ => None,
+        }
+    }
+
+    fn present(&self, attribute: &AttributeRef) -> Option<Decision> {
+        match attribute.name().as_str() {
+            "id" | "meta" | "meta.created" | "meta.lastModified" | "meta.resourceType" | "meta.location"
+            | "meta.version" => Some((Condition::Always(true), true)),
+            "active" => Some((Condition::Column(Column::Active, Test::Any), true)),
+            name => {
+                let column = self.column(attribute);
+                let table = key::key_table(attribute, self.resource_type);
+                Some((place(column, table, name, Test::Filled)?, true))
             }
         }
-        plan.conditions.sort_by_key(Condition::place);
-        let members = plan.conditions.iter().filter(|condition| matches!(condition, Condition::Member(_))).count();
-        let unanswerable = plan.remainder.iter().find(|term| names_members(term, resource_type));
-        if plan.conditions.is_empty() || unanswerable.is_some() || members > 1 {
-            return Err(refusal(resource_type));
+    }
+
+    /// One element that meets a filter; only what holds by a value that it has, since keys know of no element's others.
+    fn some_element(&self, filter: &Filter) -> Option<Decision> {
+        match filter {
+            Filter::And(terms) => {
+                let known: Vec<Condition> =
+                    terms.iter().filter_map(|term| self.some_element(term)).map(|(condition, _)| condition).collect();
+                (!known.is_empty()).then(|| (Condition::all(known), false))
+            }
+            Filter::Or(terms) => {
+                let known = terms.iter().map(|term| self.some_element(term)).collect::<Option<Vec<Decision>>>()?;
+                let exact = known.iter().all(|(_, exact)| *exact);
+                Some((Condition::any(known.into_iter().map(|(condition, _)| condition).collect()), exact))
+            }
+            Filter::Compare(Comparison { operator: Operator::NotEqual, .. })
+            | Filter::Not(_)
+            | Filter::ValuePath(_)
+            | Filter::Present(AttributeRef { sub: None, .. }) => None,
+            Filter::Compare(comparison) => self.compare(comparison),
+            Filter::Present(attribute) => self.present(attribute),
         }
-        Ok(plan)
     }
-}
 
-fn refusal(resource_type: &ResourceType) -> ScimError {
-    let names = match resource_type.detached {
-        Some(members) => format!("id, externalId, displayName or {members}"),
-        None => "id, externalId, userName, emails.value, employeeNumber or manager".to_owned(),
-    };
-    ScimError::bad_request(
-        ScimType::InvalidFilter,
-        format!(
-            "{} resources can be found by eq on {names}, alone or joined by and with other conditions.",
-            resource_type.name
-        ),
-    )
-}
-
-fn condition(term: &Filter, resource_type: &ResourceType) -> Option<Condition> {
-    let (attribute, text) = equality(term)?;
-    let name = attribute.name();
-    if resource_type.detached.is_some_and(|members| name == members || name == format!("{members}.value")) {
-        return Some(Condition::Member(text.parse().ok()));
-    }
-    match name.as_str() {
-        "id" => return Some(Condition::Id(text.parse().ok())),
-        "externalId" => return Some(Condition::ExternalId(key_of(&attribute.attribute, text))),
-        "userName" => return Some(Condition::Name(key_of(&attribute.attribute, text))),
-        // The name column of a type with a userName holds that.
-        "displayName" if resource_type.resolve("userName").is_none() => {
-            return Some(Condition::Name(key_of(&attribute.attribute, text)));
-        }
-        _ => {}
-    }
-    is_searchable(&attribute).then(|| Condition::Key { attribute: name, key: key_of(attribute.leaf(), text) })
-}
-
-/// The attribute and the text of an `eq` term; an equality inside a value path (`emails[type eq "work" and value eq
-/// "x"]`) narrows as one on the attribute as a whole does.
-fn equality(term: &Filter) -> Option<(AttributeRef, &str)> {
-    match term {
-        Filter::Compare(comparison) if comparison.operator == Operator::Equal => match &comparison.value {
-            Literal::String(text) => Some((comparison.attribute.clone(), text)),
+    /// The column that holds the folded, or verbatim, value of an attribute.
+    fn column(&self, attribute: &AttributeRef) -> Option<Column> {
+        let by_case = |wanted: bool| is_case_exact(attribute.leaf()) == wanted;
+        match attribute.name().as_str() {
+            "externalId" if by_case(true) => Some(Column::ExternalId),
+            name if name == key::name_attribute(self.resource_type) && by_case(false) => Some(Column::Name),
             _ => None,
-        },
-        Filter::ValuePath(ValuePath { filter, .. }) => filter.filter().conjuncts().into_iter().find_map(|inner| {
-            let (attribute, text) = equality(inner)?;
-            is_searchable(&attribute).then_some((attribute, text))
-        }),
-        _ => None,
+        }
     }
 }
 
-fn names_members(term: &Filter, resource_type: &ResourceType) -> bool {
-    // A user's groups are kept beside the document as well.
-    let is_detached = |attribute: &AttributeRef| {
-        let name = attribute.attribute.name.as_str();
-        resource_type.detached == Some(name) || name == "groups"
-    };
-    match term {
-        Filter::And(terms) | Filter::Or(terms) => terms.iter().any(|inner| names_members(inner, resource_type)),
-        Filter::Not(inner) => names_members(inner, resource_type),
-        Filter::Compare(comparison) => is_detached(&comparison.attribute),
-        Filter::Present(attribute) | Filter::ValuePath(ValuePath { attribute, .. }) => is_detached(attribute),
+fn exactly(condition: Option<Condition>) -> Option<Decision> {
+    condition.map(|condition| (condition, true))
+}
+
+fn place(column: Option<Column>, table: Option<KeyTable>, name: &str, test: Test) -> Option<Condition> {
+    match (column, table) {
+        (Some(column), _) => Some(Condition::Column(column, test)),
+        (None, Some(table)) => Some(Condition::Keyed(table, name.to_owned(), test)),
+        (None, None) => None,
+    }
+}
+
+/// Ids are compared as the text that clients see. Their order as text is their order.
+fn by_id(operator: Operator, text: &str) -> Option<Condition> {
+    let id = element::canonical(text);
+    let column = |test| Condition::Column(Column::Id, test);
+    let order = |sign| id.map(|id| column(Test::Order(sign, Param::Id(id))));
+    let equal = || id.map_or(Condition::Always(false), |id| column(Test::Equal(Param::Id(id))));
+    match operator {
+        Operator::Equal => Some(equal()),
+        Operator::NotEqual => Some(equal().not()),
+        Operator::Greater => order(" > "),
+        Operator::GreaterOrEqual => order(" >= "),
+        Operator::Less => order(" < "),
+        Operator::LessOrEqual => order(" <= "),
+        Operator::Contains | Operator::StartsWith | Operator::EndsWith => None,
+    }
+}
+
+/// Membership of a group by its id, or by its name: the one is exact, the other narrows.
+fn in_groups(filter: &Filter) -> Option<Decision> {
+    match filter {
+        Filter::Compare(Comparison { attribute, operator: Operator::Equal, value: Literal::String(text) }) => {
+            match attribute.sub.as_ref().map(|sub| sub.name.as_str())? {
+                "value" => {
+                    let found = element::canonical(text);
+                    Some((found.map_or(Condition::Always(false), Condition::InGroup), true))
+                }
+                "display" if !text.is_empty() => {
+                    let display: &Attribute = attribute.leaf();
+                    Some((Condition::InGroupNamed(key_of(display, text)), false))
+                }
+                _ => None,
+            }
+        }
+        Filter::ValuePath(path) => {
+            let terms = path.filter.filter().conjuncts();
+            let alone = terms.len() == 1;
+            terms.into_iter().find_map(in_groups).map(|(condition, exact)| (condition, exact && alone))
+        }
+        _ => None,
     }
 }

@@ -4,14 +4,20 @@
 
 use std::fmt::Write as _;
 
-use scimgate_scim::attribute::{Attribute, Uniqueness};
-use scimgate_scim::fold::fold;
+use scimgate_scim::attribute::{Attribute, Type, Uniqueness};
+use scimgate_scim::fold::{comparison_key, fold};
 use scimgate_scim::schema::{AttributeRef, ResourceType};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// Longest key in bytes; a longer value keeps its beginning and gains a digest, so that equality still holds.
 const LONGEST: usize = 512;
+
+/// A key of this many bytes or fewer is no cut one, and none that is cut can be equal to it.
+pub(super) const WHOLE: usize = 508;
+
+/// So many bytes of a value are in its key as they are, cut or not.
+pub(super) const KEPT: usize = 440;
 
 /// Attributes that are indexed for look-up besides the columns, by canonical name.
 const SEARCHABLE: [&str; 3] = [
@@ -36,8 +42,8 @@ pub struct Keys {
     pub name_key: Option<String>,
     /// Verbatim: externalId is case-exact (RFC 7643 §3.1).
     pub external_id: Option<String>,
-    /// Whether the resource is active; a type without the attribute always is.
-    pub active: bool,
+    /// What the document says of `active`; it may say nothing.
+    pub active: Option<bool>,
     /// What must be unique among the living of the type, sorted.
     pub unique: Vec<Key>,
     /// What can be looked up, sorted.
@@ -51,9 +57,9 @@ impl Keys {
         let text = |name: &str| document.get(name).and_then(Value::as_str);
         let unique_names = unique_attributes(resource_type);
         Self {
-            name_key: text("userName").or_else(|| text("displayName")).map(|name| cut(fold(name))),
+            name_key: text(name_attribute(resource_type)).map(|name| cut(fold(name))),
             external_id: text("externalId").map(|id| cut(id.to_owned())),
-            active: document.get("active").and_then(Value::as_bool).unwrap_or(true),
+            active: document.get("active").and_then(Value::as_bool),
             unique: entries(document, unique_names.iter()),
             searchable: entries(
                 document,
@@ -63,16 +69,49 @@ impl Keys {
     }
 }
 
-/// Whether an `eq` on this attribute can be looked up in `resource_key`.
+/// The attribute that the name column holds.
 #[must_use]
-pub fn is_searchable(attribute: &AttributeRef) -> bool {
-    SEARCHABLE.contains(&attribute.name().as_str())
+pub fn name_attribute(resource_type: &ResourceType) -> &'static str {
+    if resource_type.resolve_in(None, "userName").is_some() { "userName" } else { "displayName" }
+}
+
+/// Where the values of an attribute are indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyTable {
+    /// What must be unique.
+    Unique,
+    /// What can be looked up.
+    Searchable,
+}
+
+/// The table that has a key for every value of this attribute; none where there is none.
+pub(super) fn key_table(attribute: &AttributeRef, resource_type: &ResourceType) -> Option<KeyTable> {
+    // Other types are compared by their value, of which a text may have many.
+    if !matches!(attribute.leaf().kind, Type::String | Type::Reference | Type::Binary) {
+        return None;
+    }
+    if SEARCHABLE.contains(&attribute.name().as_str()) {
+        return Some(KeyTable::Searchable);
+    }
+    unique_attributes(resource_type).contains(attribute).then_some(KeyTable::Unique)
+}
+
+/// The names of the attributes that a filter on this type is answered by without looking at many documents.
+#[must_use]
+pub fn indexed_names(resource_type: &ResourceType) -> Vec<String> {
+    let mut names = vec!["id".to_owned(), "externalId".to_owned(), name_attribute(resource_type).to_owned()];
+    names.extend(SEARCHABLE.iter().filter_map(|name| resource_type.resolve(name)).map(|found| found.name()));
+    names.extend(unique_names(resource_type));
+    names.extend(resource_type.detached.map(str::to_owned));
+    names.extend(resource_type.resolve_in(None, "groups").map(|groups| groups.name()));
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
 }
 
 /// The key a value is indexed under.
-#[must_use]
-pub fn key_of(attribute: &Attribute, value: &str) -> String {
-    cut(if attribute.case_exact { value.to_owned() } else { fold(value) })
+pub(super) fn key_of(attribute: &Attribute, value: &str) -> String {
+    cut(comparison_key(value, attribute).into_owned())
 }
 
 /// The attributes that must be unique among the living of a type.
@@ -114,7 +153,7 @@ fn entries<'a>(document: &Map<String, Value>, attributes: impl Iterator<Item = &
     found
 }
 
-fn cut(mut key: String) -> String {
+pub(super) fn cut(mut key: String) -> String {
     if key.len() <= LONGEST {
         return key;
     }
@@ -130,4 +169,23 @@ fn cut(mut key: String) -> String {
         let _ = write!(key, "{byte:02x}");
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_key_keeps_its_beginning_and_is_told_from_every_short_one() {
+        for filler in ["x", "é", "€", "😀"] {
+            let long = filler.repeat(600 / filler.len());
+            let key = cut(long.clone());
+            assert!(key.len() > WHOLE && key.len() <= LONGEST, "{filler}: {}", key.len());
+            let kept = key.bytes().zip(long.bytes()).take_while(|(one, other)| one == other).count();
+            assert!(kept >= KEPT, "{filler}: {kept}");
+            assert_ne!(key, cut(long + "y"));
+        }
+        let short = "x".repeat(LONGEST);
+        assert_eq!(cut(short.clone()), short);
+    }
 }

@@ -1,41 +1,139 @@
-//! Lists of resources in the order of their ids, which is the order they were made in.
+//! Lists of resources: pages in the order of their ids, which is the order they were made in, or of a column.
 
-use std::fmt::Write as _;
-
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::TenantStore;
 use super::error::Error;
-use super::filter_sql::Condition;
+use super::filter_sql::Plan;
 use super::resource::{Along, Stored, columns, joins};
+use super::sql::{Param, Sql};
+
+/// What resources are ordered by; where that leaves two equal, by their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Their ids alone.
+    Id,
+    /// userName, or else displayName, folded. Those without one are last.
+    Name,
+    /// When they were made, in milliseconds.
+    Created,
+    /// When they last changed, in milliseconds; with `members`, a change of members counts.
+    Modified {
+        /// Whether members are kept beside these resources.
+        members: bool,
+    },
+}
+
+/// A place between two resources of a list: just after this one, whether it still is there or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// What it was ordered by; none where it had no value, or is ordered by its id alone.
+    pub key: Option<String>,
+    /// Its id.
+    pub id: Uuid,
+}
+
+/// Which rows of the ordered list are read.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// The order.
+    pub order: Order,
+    /// Whether it is turned round, ids and missing values included.
+    pub descending: bool,
+    /// Where to begin.
+    pub after: Option<Position>,
+    /// How many to pass over first.
+    pub offset: i64,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// One row of a list.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The resource.
+    pub stored: Stored,
+    /// What the database says of the parts of the filter that it alone decides.
+    pub said: Vec<bool>,
+    /// The place just after it.
+    pub position: Position,
+}
 
 impl TenantStore {
-    /// How many living resources of a type there are, without counting them.
+    /// How many living resources of these types there are, without counting them.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn count(&self, resource_type: &str) -> Result<i64, Error> {
-        let sql = "SELECT coalesce(sum(n), 0)::bigint FROM resource_count WHERE tenant_id = $1 AND resource_type = $2";
-        let rows = self.query("counting resources", sql, &[&self.tenant.0, &resource_type]).await?;
+    pub async fn count(&self, types: &[String]) -> Result<i64, Error> {
+        let sql =
+            "SELECT coalesce(sum(n), 0)::bigint FROM resource_count WHERE tenant_id = $1 AND resource_type = ANY($2)";
+        let rows = self.query("counting resources", sql, &[&self.tenant.0, &types]).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
-    /// One page by position.
+    /// How many resources meet the plan's condition.
+    ///
+    /// # Errors
+    /// The database is unavailable, or takes too long.
+    pub async fn count_matching(&self, plan: &Plan) -> Result<i64, Error> {
+        let mut sql = Sql::of(self.tenant.0);
+        sql.push("SELECT count(*) FROM resource r WHERE ");
+        write_where(plan, &mut sql);
+        let rows = self.select("counting resources", plan, &sql).await?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
+    /// Reads a window of the resources that meet the plan's condition.
     ///
     /// # Errors
     /// The database is unavailable or a row cannot be read.
-    pub async fn page(&self, resource_type: &str, offset: i64, count: i64, along: Along) -> Result<Vec<Stored>, Error> {
+    pub async fn window(&self, plan: &Plan, window: &Window, along: Along) -> Result<Vec<Found>, Error> {
+        let order = window.order;
+        let mut sql = Sql::of(self.tenant.0);
+        sql.push(&format!("SELECT {}, p.sort_key", columns(along)));
+        for (place, condition) in plan.decided().enumerate() {
+            sql.push(", coalesce((");
+            condition.write(&mut sql);
+            sql.push(&format!("), false) AS said_{place}"));
+        }
         // The ids first: skipping index entries is cheap, skipping documents is not.
+        sql.push(&format!(
+            " FROM (SELECT r.tenant_id, r.id, {} AS sort_key FROM resource r WHERE ",
+            order.expression().unwrap_or("NULL::text")
+        ));
+        write_where(plan, &mut sql);
+        if let Some(after) = &window.after {
+            sql.push(" AND ");
+            write_after(order, window.descending, after, &mut sql);
+        }
+        sql.push(&format!(" ORDER BY {} OFFSET ", order.clause("r", window.descending)));
+        sql.bind(Param::Number(window.offset));
+        sql.push(" LIMIT ");
+        sql.bind(Param::Number(window.limit));
+        sql.push(&format!(
+            ") p JOIN resource r ON r.tenant_id = p.tenant_id AND r.id = p.id {} ORDER BY {}",
+            joins(along),
+            order.clause("p", window.descending)
+        ));
+        let rows = self.select("reading a list", plan, &sql).await?;
+        rows.iter().map(|row| found(row, order, plan.decided().count())).collect()
+    }
+
+    /// The living resources with these ids, in no order.
+    ///
+    /// # Errors
+    /// The database is unavailable or a row cannot be read.
+    pub async fn by_ids(&self, types: &[String], ids: &[Uuid], along: Along) -> Result<Vec<Stored>, Error> {
         let sql = format!(
-            "SELECT {} FROM (SELECT tenant_id, id FROM resource WHERE tenant_id = $1 AND resource_type = $2 \
-             AND deleted_at IS NULL ORDER BY id OFFSET $3 LIMIT $4) p \
-             JOIN resource r ON r.tenant_id = p.tenant_id AND r.id = p.id {} ORDER BY r.id",
+            "SELECT {} FROM resource r {} WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.resource_type = ANY($3) \
+             AND r.deleted_at IS NULL",
             columns(along),
             joins(along)
         );
-        let params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &resource_type, &offset, &count];
-        self.query("reading a page", &sql, &params).await?.iter().map(Stored::from_row).collect()
+        let params: [&(dyn ToSql + Sync); 3] = [&self.tenant.0, &ids, &types];
+        self.query("reading resources", &sql, &params).await?.iter().map(Stored::from_row).collect()
     }
 
     /// One page of what the product sees, after an id.
@@ -54,60 +152,104 @@ impl TenantStore {
         self.query("reading a directory page", &sql, &params).await?.iter().map(Stored::from_row).collect()
     }
 
-    /// The resources that conditions find, at most `limit` of them.
-    ///
-    /// # Errors
-    /// The database is unavailable or a row cannot be read.
-    pub async fn find(
-        &self,
-        resource_type: &str,
-        conditions: &[Condition],
-        limit: i64,
-        along: Along,
-    ) -> Result<Vec<Stored>, Error> {
-        let mut sql = format!(
-            "SELECT {} FROM resource r {} WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.deleted_at IS NULL",
-            columns(along),
-            joins(along)
-        );
-        let mut params: Vec<&(dyn ToSql + Sync)> = vec![&self.tenant.0, &resource_type, &limit];
-        for condition in conditions {
-            let next = params.len() + 1;
-            match condition {
-                Condition::Id(None) | Condition::Member(None) => return Ok(Vec::new()),
-                Condition::Id(Some(id)) => {
-                    let _ = write!(sql, " AND r.id = ${next}");
-                    params.push(id);
-                }
-                Condition::Name(key) => {
-                    let _ = write!(sql, " AND r.name_key = ${next}");
-                    params.push(key);
-                }
-                Condition::ExternalId(key) => {
-                    let _ = write!(sql, " AND r.external_id = ${next}");
-                    params.push(key);
-                }
-                Condition::Key { attribute, key } => {
-                    let _ = write!(
-                        sql,
-                        " AND EXISTS (SELECT 1 FROM resource_key k WHERE k.tenant_id = $1 AND k.attribute = ${next} \
-                         AND k.key = ${} AND k.id = r.id)",
-                        next + 1
-                    );
-                    params.push(attribute);
-                    params.push(key);
-                }
-                Condition::Member(Some(member)) => {
-                    let _ = write!(
-                        sql,
-                        " AND EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = $1 AND m.group_id = r.id \
-                         AND m.member_id = ${next})"
-                    );
-                    params.push(member);
-                }
-            }
+    /// A plain list and what providers ask for all day are kept prepared; there is no end of other filters.
+    async fn select(&self, doing: &'static str, plan: &Plan, sql: &Sql) -> Result<Vec<Row>, Error> {
+        if plan.is_everything() || plan.decided().next().is_none() && plan.condition.is_common() {
+            let params: Vec<&(dyn ToSql + Sync)> = sql.params().into_iter().map(|(value, _)| value).collect();
+            return self.query(doing, &sql.text, &params).await;
         }
-        sql.push_str(" ORDER BY r.id LIMIT $3");
-        self.query("finding resources", &sql, &params).await?.iter().map(Stored::from_row).collect()
+        self.query_once(doing, sql).await
     }
+}
+
+fn write_where(plan: &Plan, sql: &mut Sql) {
+    sql.push("r.tenant_id = $1 AND r.deleted_at IS NULL AND r.resource_type ");
+    match plan.types.as_slice() {
+        [only] => {
+            sql.push("= ");
+            sql.bind(Param::Text(only.clone()));
+        }
+        several => {
+            sql.push("= ANY(");
+            sql.bind(Param::Texts(several.to_vec()));
+            sql.push(")");
+        }
+    }
+    if !plan.is_everything() {
+        sql.push(" AND ");
+        plan.condition.write(sql);
+    }
+}
+
+impl Order {
+    /// What rows are ordered by besides their ids.
+    fn expression(self) -> Option<&'static str> {
+        match self {
+            Self::Id => None,
+            Self::Name => Some("r.name_key"),
+            Self::Created => Some("floor(extract(epoch FROM r.created_at) * 1000)::bigint"),
+            Self::Modified { members: false } => Some("floor(extract(epoch FROM r.modified_at) * 1000)::bigint"),
+            Self::Modified { members: true } => Some(
+                "floor(extract(epoch FROM greatest(r.modified_at, (SELECT max(c.at) FROM group_change c \
+                 WHERE c.tenant_id = $1 AND c.group_id = r.id))) * 1000)::bigint",
+            ),
+        }
+    }
+
+    /// RFC 7644 §3.4.2.3: resources without a value "SHALL be sorted last" if ascending, "first" if descending; so it is
+    /// with nulls here.
+    fn clause(self, table: &str, descending: bool) -> String {
+        let way = if descending { "DESC" } else { "ASC" };
+        match (self, table) {
+            (Self::Id, table) => format!("{table}.id {way}"),
+            (_, "p") => format!("p.sort_key {way}, p.id {way}"),
+            (_, table) => format!("{} {way}, {table}.id {way}", self.expression().unwrap_or_default()),
+        }
+    }
+
+    fn param(self, key: &str) -> Param {
+        match self {
+            Self::Id | Self::Name => Param::Text(key.to_owned()),
+            Self::Created | Self::Modified { .. } => Param::Number(key.parse().unwrap_or_default()),
+        }
+    }
+}
+
+fn write_after(order: Order, descending: bool, after: &Position, sql: &mut Sql) {
+    let sign = if descending { '<' } else { '>' };
+    let beyond = |sql: &mut Sql| {
+        sql.push(&format!("r.id {sign} "));
+        sql.bind(Param::Id(after.id));
+    };
+    let Some(expression) = order.expression() else { return beyond(sql) };
+    match &after.key {
+        None => {
+            // Those with a value come before those without, or after them where the order is turned round.
+            let others = if descending { format!("{expression} IS NOT NULL OR ") } else { String::new() };
+            sql.push(&format!("({others}({expression} IS NULL AND "));
+            beyond(sql);
+            sql.push("))");
+        }
+        Some(key) => {
+            let others = if descending { String::new() } else { format!("{expression} IS NULL OR ") };
+            sql.push(&format!("({others}({expression}, r.id) {sign} ("));
+            sql.bind(order.param(key));
+            sql.push(", ");
+            sql.bind(Param::Id(after.id));
+            sql.push("))");
+        }
+    }
+}
+
+fn found(row: &Row, order: Order, decided: usize) -> Result<Found, Error> {
+    let key = match order {
+        Order::Id => None,
+        Order::Name => row.get("sort_key"),
+        Order::Created | Order::Modified { .. } => {
+            row.get::<_, Option<i64>>("sort_key").map(|millisecond| millisecond.to_string())
+        }
+    };
+    let said = (0..decided).map(|place| row.get(format!("said_{place}").as_str())).collect();
+    let stored = Stored::from_row(row)?;
+    Ok(Found { position: Position { key, id: stored.id }, stored, said })
 }

@@ -161,6 +161,10 @@ SELECT m.group_id, m.member_id::text AS value, m.member_type AS type FROM member
 JOIN resource r ON r.tenant_id = m.tenant_id AND r.id = m.member_id AND r.mapping_state NOT IN ('excluded', 'never')
 WHERE m.tenant_id = $1 AND m.group_id = ANY($2) ORDER BY 1, 2";
 
+const COUNT: &str = "
+SELECT count(*) FROM (SELECT 1 FROM (SELECT 1 FROM membership WHERE tenant_id = $1 AND group_id = ANY($2)
+  UNION ALL SELECT 1 FROM member_ref WHERE tenant_id = $1 AND group_id = ANY($2)) every LIMIT $3) counted";
+
 /// The members of several groups.
 pub type MembersByGroup = HashMap<Uuid, Vec<Member>>;
 
@@ -196,6 +200,15 @@ impl TenantStore {
     pub async fn members(&self, groups: &[Uuid]) -> Result<MembersByGroup, Error> {
         let rows = self.query("reading members", LIST, &[&self.tenant.0, &groups]).await?;
         Ok(by_group(&rows))
+    }
+
+    /// How many members groups have together, counted up to `limit`.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn count_members(&self, groups: &[Uuid], limit: i64) -> Result<i64, Error> {
+        let rows = self.query("counting members", COUNT, &[&self.tenant.0, &groups, &limit]).await?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
     /// The members of groups that the product sees.

@@ -8,7 +8,10 @@ use super::Store;
 use super::error::Error;
 
 /// Every migration, in order. Released ones never change.
-const MIGRATIONS: [(i32, &str, &str); 1] = [(1, "state", include_str!("../../migrations/V1__state.sql"))];
+const MIGRATIONS: [(i32, &str, &str); 2] = [
+    (1, "state", include_str!("../../migrations/V1__state.sql")),
+    (2, "lists", include_str!("../../migrations/V2__lists.sql")),
+];
 
 /// The newest version this binary knows.
 pub const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].0;

@@ -3,6 +3,8 @@
 //! A batch is sent whole at its first poll. A caller that is dropped in the middle therefore never leaves a pooled
 //! connection inside an open transaction, as a hand-written BEGIN would.
 
+mod once;
+
 use std::time::Duration;
 
 use deadpool_postgres::Manager;

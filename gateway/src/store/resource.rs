@@ -162,7 +162,7 @@ pub(super) fn joins(along: Along) -> String {
         "{changes} LEFT JOIN LATERAL (SELECT array_agg(g.id ORDER BY g.id) AS ids, \
            array_agg(g.source::json ->> 'displayName' ORDER BY g.id) AS displays \
            FROM membership m JOIN resource g ON g.tenant_id = m.tenant_id AND g.id = m.group_id AND g.deleted_at IS NULL \
-           WHERE m.tenant_id = $1 AND m.member_id = r.id) gs ON true"
+           WHERE m.tenant_id = $1 AND m.member_id = r.id AND r.resource_type <> 'Group') gs ON true"
     )
 }
 

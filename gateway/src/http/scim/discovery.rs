@@ -18,7 +18,7 @@ pub(super) async fn service_provider_config(ScimAccess(ctx): ScimAccess) -> Resp
         max_results: MAX_COUNT,
         default_results: DEFAULT_COUNT,
         bulk: None,
-        sort: false,
+        sort: true,
         authentication_schemes: vec![AuthenticationScheme::BearerToken],
         documentation_uri: None,
     };

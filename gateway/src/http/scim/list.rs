@@ -8,7 +8,7 @@ use super::parameters::Parameters;
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
 use crate::http::response::scim_json;
-use crate::operation::list::{self, Query};
+use crate::operation::list;
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
@@ -16,11 +16,6 @@ pub(super) async fn handle(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
-    let parameters = Parameters::read(query.as_deref());
-    let query = Query {
-        filter: parameters.get("filter").map(str::to_owned),
-        paging: parameters.paging().map_err(Failure::scim)?,
-        projection: parameters.projection(&resource_type).map_err(Failure::scim)?,
-    };
-    list::run(ctx, resource_type, query).await.map(scim_json).map_err(Failure::scim)
+    let search = Parameters::read(query.as_deref()).search();
+    list::run(ctx, vec![resource_type], search).await.map(scim_json).map_err(Failure::scim)
 }

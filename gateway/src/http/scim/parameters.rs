@@ -4,9 +4,9 @@ use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
-use scimgate_scim::list::Paging;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
+use scimgate_scim::search::Search;
 
 /// The parameters of a request.
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -24,8 +24,9 @@ impl Parameters {
         self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn paging(&self) -> Result<Paging, ScimError> {
-        Paging::parse(self.get("startIndex"), self.get("count"))
+    /// What a list is asked for.
+    pub(super) fn search(&self) -> Search {
+        Search::from_query(|name| self.get(name))
     }
 
     pub(super) fn projection(&self, resource_type: &ResourceType) -> Result<Option<Projection>, ScimError> {

@@ -1,0 +1,91 @@
+//! Looks at documents one by one, in bounded batches: what passes the database's condition is decided by the protocol's
+//! evaluator.
+
+use super::request::Request;
+use super::slice::{Slice, Wanted, to_i64};
+use crate::operation::reply::tree;
+use crate::operation::{Context, Error};
+use crate::store::list::{Found, Order, Window};
+use crate::store::resource::Along;
+
+/// Documents that are read at once.
+const BATCH: u64 = 256;
+
+/// The documents that pass the database's condition, in an order.
+pub(super) struct Examination<'a> {
+    ctx: &'a Context,
+    request: &'a Request,
+    window: Window,
+    along: Along,
+    examined: u64,
+    finished: bool,
+}
+
+impl<'a> Examination<'a> {
+    /// In the order that is asked for, to be shown.
+    pub(super) fn new(ctx: &'a Context, request: &'a Request, order: Order) -> Self {
+        let window = Window { order, descending: request.descending(), after: None, offset: 0, limit: 0 };
+        Self { ctx, request, window, along: request.along(), examined: 0, finished: false }
+    }
+
+    /// In the order of the ids, not to be shown.
+    pub(super) fn unseen(ctx: &'a Context, request: &'a Request) -> Self {
+        let mut examination = Self::new(ctx, request, Order::Id);
+        examination.window.descending = false;
+        examination.along = request.along_unseen();
+        examination
+    }
+
+    /// Reads on; none at the end.
+    ///
+    /// # Errors
+    /// 400 `tooMany` where more documents would have to be looked at than may be.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Found>>, Error> {
+        if self.finished {
+            return Ok(None);
+        }
+        let left = self.ctx.gateway.lists.examined.saturating_sub(self.examined);
+        // One beyond the limit tells whether there is more.
+        let size = if left == 0 { 1 } else { BATCH.min(left) };
+        self.window.limit = to_i64(size);
+        let found = self.ctx.store.window(&self.request.plan, &self.window, self.along).await?;
+        let read = found.len() as u64;
+        self.finished = read < size;
+        if left == 0 {
+            return if read == 0 { Ok(None) } else { Err(self.request.too_many(self.ctx.gateway.lists.examined)) };
+        }
+        self.examined += read;
+        if let Some(last) = found.last() {
+            self.window.after = Some(last.position.clone());
+        }
+        Ok(Some(found))
+    }
+
+    /// Whether a document meets the filter. Where the database decides alone, the evaluator is not asked.
+    pub(super) fn matches(&self, found: &Found) -> Result<bool, Error> {
+        let Some(filter) = self.request.filter.as_ref().filter(|_| !self.request.plan.is_exact()) else {
+            return Ok(true);
+        };
+        let (resource_type, _) = self.request.of_type(&found.stored.resource_type)?;
+        let document = tree(self.ctx, resource_type, &found.stored)?;
+        Ok(filter.matches_with(&document, &|term| self.request.plan.answer(term, &found.said)))
+    }
+}
+
+/// The wanted part of what meets the filter, and how much that is.
+pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted, order: Order) -> Result<Slice, Error> {
+    let mut examination = Examination::new(ctx, request, order);
+    let mut slice = Slice::default();
+    while let Some(batch) = examination.next().await? {
+        for found in batch {
+            if !examination.matches(&found)? {
+                continue;
+            }
+            slice.total += 1;
+            if slice.total > wanted.offset && (slice.rows.len() as u64) < wanted.count {
+                slice.rows.push(found.stored);
+            }
+        }
+    }
+    Ok(slice)
+}

@@ -1,0 +1,55 @@
+//! The resources of a page as texts. Groups are shown with all of their members or not at all.
+
+use scimgate_scim::error::{ScimError, ScimType};
+use uuid::Uuid;
+
+use super::request::Request;
+use crate::operation::{Context, Error, members, reply};
+use crate::store::membership::MembersByGroup;
+use crate::store::resource::Stored;
+
+/// Groups whose members are in memory at once.
+const BATCH: usize = 50;
+
+pub(super) async fn resources(ctx: &Context, request: &Request, rows: &[Stored]) -> Result<Vec<String>, Error> {
+    check_members(ctx, request, rows).await?;
+    let mut texts = Vec::with_capacity(rows.len());
+    for batch in rows.chunks(BATCH) {
+        let groups = with_members(request, batch)?;
+        let listed = if groups.is_empty() { MembersByGroup::new() } else { ctx.store.members(&groups).await? };
+        for row in batch {
+            let (resource_type, projection) = request.of_type(&row.resource_type)?;
+            let members = listed.get(&row.id).map(Vec::as_slice).unwrap_or_default();
+            texts.push(reply::render(ctx, resource_type, row, members, projection)?);
+        }
+    }
+    Ok(texts)
+}
+
+/// The groups whose members the reply shows.
+fn with_members(request: &Request, rows: &[Stored]) -> Result<Vec<Uuid>, Error> {
+    let mut groups = Vec::new();
+    for row in rows {
+        let (resource_type, projection) = request.of_type(&row.resource_type)?;
+        if members::are_shown(resource_type, projection) {
+            groups.push(row.id);
+        }
+    }
+    Ok(groups)
+}
+
+/// A shorter page would make those clients skip groups that go on by `count` and not by `itemsPerPage`, and a shorter
+/// list of members would be taken for the whole: so the request is refused, unless it cannot ask for less.
+async fn check_members(ctx: &Context, request: &Request, rows: &[Stored]) -> Result<(), Error> {
+    let groups = with_members(request, rows)?;
+    let limit = ctx.gateway.lists.members;
+    if groups.len() < 2 || ctx.store.count_members(&groups, limit.saturating_add(1)).await? <= limit {
+        return Ok(());
+    }
+    let detail = format!(
+        "The {} groups of this page have more than {limit} members together. Ask for fewer groups with count, or for \
+         groups without members by excludedAttributes=members.",
+        groups.len()
+    );
+    Err(ScimError::bad_request(ScimType::TooMany, detail).into())
+}

@@ -1,0 +1,108 @@
+//! A list request, understood: which resources, in which order, how much of each.
+
+use std::sync::Arc;
+
+use scimgate_scim::error::{ScimError, ScimType};
+use scimgate_scim::filter::Filter;
+use scimgate_scim::leniency::Warnings;
+use scimgate_scim::list::Paging;
+use scimgate_scim::projection::Projection;
+use scimgate_scim::schema::ResourceType;
+use scimgate_scim::search::Search;
+use scimgate_scim::sort::Sort;
+
+use crate::operation::{Context, Error, members};
+use crate::store::filter_sql::Plan;
+use crate::store::key::{indexed_names, name_attribute};
+use crate::store::list::Order;
+use crate::store::resource::Along;
+
+/// What is asked for.
+pub(super) struct Request {
+    pub(super) types: Vec<Arc<ResourceType>>,
+    pub(super) filter: Option<Filter>,
+    pub(super) plan: Plan,
+    pub(super) sort: Option<Sort>,
+    /// The order that the database can read in; none where documents must be sorted here.
+    pub(super) order: Option<Order>,
+    /// Of each type, which attributes are shown.
+    projections: Vec<Option<Projection>>,
+    pub(super) paging: Paging,
+}
+
+impl Request {
+    pub(super) fn read(ctx: &Context, types: Vec<Arc<ResourceType>>, search: &Search) -> Result<Self, Error> {
+        let each: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
+        let parse = |text: &str| Filter::parse_with(text, &each, &ctx.settings.leniencies, &mut Warnings::default());
+        let filter = search.filter.as_deref().map(parse).transpose()?;
+        let all = ctx.settings.registry.resource_types();
+        let plan = match &filter {
+            Some(filter) => Plan::of(filter, &types, all, &ctx.base_url),
+            None => Plan::all(&types),
+        };
+        let sort = Sort::parse(search.sort_by.as_deref(), search.sort_order.as_deref(), &each)?;
+        let projection = |resource_type: &&ResourceType| {
+            let (attributes, excluded) = (search.attributes.as_deref(), search.excluded_attributes.as_deref());
+            Projection::parse(attributes, excluded, resource_type)
+        };
+        let projections = each.iter().map(projection).collect::<Result<_, _>>()?;
+        let order = sort.as_ref().map_or(Some(Order::Id), |sort| order(sort, &types));
+        let paging = Paging::parse(search.start_index.as_deref(), search.count.as_deref())?;
+        Ok(Self { types, filter, plan, sort, order, projections, paging })
+    }
+
+    pub(super) fn descending(&self) -> bool {
+        self.sort.as_ref().is_some_and(|sort| sort.descending)
+    }
+
+    /// The type called so, and what is shown of it.
+    pub(super) fn of_type(&self, name: &str) -> Result<(&Arc<ResourceType>, Option<&Projection>), Error> {
+        let mut each = self.types.iter().zip(&self.projections);
+        let found = each.find(|(known, _)| known.name == name);
+        let (known, projection) = found.ok_or_else(|| Error::Corrupt(format!("a list holds a {name}")))?;
+        Ok((known, projection.as_ref()))
+    }
+
+    /// What is read along with each row: for the reply, and for the evaluator.
+    pub(super) fn along(&self) -> Along {
+        let mut each = self.types.iter().zip(&self.projections);
+        let shown = each.any(|(known, projection)| members::along(known, projection.as_ref()).groups);
+        Along { groups: shown || self.plan.needs_groups() }
+    }
+
+    /// What is read along where the reply shows nothing of it.
+    pub(super) fn along_unseen(&self) -> Along {
+        Along { groups: self.plan.needs_groups() }
+    }
+
+    /// The refusal of a request that leaves more documents to look at than may be.
+    pub(super) fn too_many(&self, limit: u64) -> Error {
+        let names: Vec<String> = self.types.iter().flat_map(|known| indexed_names(known)).collect();
+        let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.dedup();
+        let what = if self.order.is_none() { "To sort so, " } else { "For this filter, " };
+        let detail = format!(
+            "{what}more than {limit} resources would have to be looked at one by one. Add a condition by eq or sw that an \
+             index knows, joined by and: one on {}.{other}",
+            names.join(", "),
+            other = if self.order.is_none() {
+                " Or sort by id, meta.created, meta.lastModified, or userName or displayName of one type."
+            } else {
+                ""
+            },
+        );
+        ScimError::bad_request(ScimType::TooMany, detail).into()
+    }
+}
+
+fn order(sort: &Sort, types: &[Arc<ResourceType>]) -> Option<Order> {
+    let members = types.iter().any(|known| known.detached.is_some());
+    match sort.attribute.name().as_str() {
+        "id" => Some(Order::Id),
+        "meta.created" => Some(Order::Created),
+        "meta.lastModified" => Some(Order::Modified { members }),
+        // The name column holds another attribute of each type.
+        name if types.iter().all(|known| name_attribute(known) == name) => Some(Order::Name),
+        _ => None,
+    }
+}

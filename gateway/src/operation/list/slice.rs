@@ -1,0 +1,61 @@
+//! A part of a list: by the database alone where it decides everything, else by looking at documents.
+
+use super::request::Request;
+use super::{examine, sorted};
+use crate::operation::{Context, Error};
+use crate::store;
+use crate::store::list::{Order, Window};
+use crate::store::resource::Stored;
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// How many to pass over first.
+    pub(super) offset: u64,
+    /// How many.
+    pub(super) count: u64,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slice {
+    pub(super) rows: Vec<Stored>,
+    /// How many there are on all pages.
+    pub(super) total: u64,
+}
+
+pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted) -> Result<Slice, Error> {
+    match request.order {
+        None => sorted::read(ctx, request, wanted).await,
+        Some(order) if request.plan.is_exact() => by_database(ctx, request, wanted, order).await,
+        Some(order) => examine::read(ctx, request, wanted, order).await,
+    }
+}
+
+async fn by_database(ctx: &Context, request: &Request, wanted: &Wanted, order: Order) -> Result<Slice, Error> {
+    let slow = |error: store::Error| {
+        if error.is_timeout() { request.too_many(ctx.gateway.lists.examined) } else { error.into() }
+    };
+    let total = if request.plan.is_everything() {
+        ctx.store.count(request.plan.types()).await?
+    } else {
+        ctx.store.count_matching(&request.plan).await.map_err(slow)?
+    };
+    let total = u64::try_from(total).unwrap_or_default();
+    if wanted.count == 0 || wanted.offset >= total {
+        return Ok(Slice { total, ..Slice::default() });
+    }
+    let window = Window {
+        order,
+        descending: request.descending(),
+        after: None,
+        offset: to_i64(wanted.offset),
+        limit: to_i64(wanted.count),
+    };
+    let found = ctx.store.window(&request.plan, &window, request.along()).await.map_err(slow)?;
+    Ok(Slice { rows: found.into_iter().map(|found| found.stored).collect(), total })
+}
+
+pub(super) fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,206 @@
+//! Lists over HTTP: what filters find, in which order, by GET and by POST, and what is refused.
+
+use scimgate::operation::list::Limits;
+use scimgate_tests::tenant::{ENTERPRISE, group};
+use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both};
+use serde_json::{Value, json};
+
+on_both!(
+    filters_find_what_they_say,
+    what_cannot_be_filtered_by_is_refused_by_name,
+    lists_come_in_the_order_that_is_asked_for,
+    a_search_is_posted_to_one_type_or_to_all,
+    work_without_end_is_refused_with_a_way_out,
+);
+
+const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// Ada, Bob and Eve, made a second after one another.
+async fn three(gateway: &TestGateway) -> Tenant {
+    let tenant = gateway.plain_tenant("acme").await;
+    let more = [
+        json!({ "userName": "Ada@corp.test", "externalId": "A-1", "title": "Countess", "active": true,
+            "name": { "familyName": "Byron" }, "emails": [{ "type": "home", "value": "z@x.test" },
+            { "type": "work", "value": "Ada@Corp.Test", "primary": true }], ENTERPRISE: { "employeeNumber": "1815" } }),
+        json!({ "userName": "bob@corp.test", "externalId": "a-1", "active": false, "name": { "familyName": "aaron" },
+            "emails": [{ "type": "work", "value": "bob@corp.test" }, { "type": "home", "value": "ada@corp.test" }] }),
+        json!({ "userName": "eve@other.test", "title": "" }),
+    ];
+    for body in more {
+        let _ = tenant.post("/Users", &body).await.expect(201);
+        gateway.clock.advance(std::time::Duration::from_secs(1));
+    }
+    tenant
+}
+
+/// The users' names in front of the @.
+#[track_caller]
+fn names(answer: &Answer) -> String {
+    let name = |it: &Value| {
+        let name = it["userName"].as_str().or(it["displayName"].as_str()).unwrap().split('@').next().unwrap();
+        name.to_lowercase()
+    };
+    answer.body["Resources"].as_array().unwrap().iter().map(name).collect::<Vec<_>>().join(" ")
+}
+
+async fn filters_find_what_they_say(gateway: &TestGateway) {
+    let tenant = three(gateway).await;
+    for (filter, found) in [
+        ("userName eq \"ADA@CORP.TEST\"", "ada"),
+        ("userName ne \"ada@corp.test\"", "bob eve"),
+        ("userName sw \"A\"", "ada"),
+        ("userName co \"CORP\"", "ada bob"),
+        ("userName ew \"other.test\"", "eve"),
+        ("userName gt \"ada@corp.test\" and userName le \"BOB@corp.test\"", "bob"),
+        ("externalId eq \"a-1\"", "bob"),
+        ("externalId pr", "ada bob"),
+        ("externalId eq null", "eve"),
+        ("title pr", "ada"),
+        ("not (title pr)", "bob eve"),
+        ("active eq true", "ada"),
+        ("active ne true", "bob eve"),
+        ("active eq \"False\"", "bob"),
+        ("active pr", "ada bob"),
+        ("emails.value eq \"ada@corp.test\"", "ada bob"),
+        ("emails[type eq \"work\" and value eq \"ada@corp.test\"]", "ada"),
+        ("emails[type eq \"work\"].value eq \"ADA@corp.test\"", "ada"),
+        ("emails.type eq \"work\" and emails.value sw \"ada\"", "ada bob"),
+        ("emails co \"x.test\"", "ada"),
+        ("not (emails.value eq \"z@x.test\")", "bob eve"),
+        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq \"1815\"", "ada"),
+        ("employeeNumber pr or title eq \"nobody\" or userName eq \"eve@other.test\"", "ada eve"),
+        ("meta.created ge \"2026-05-01T11:00:01+02:00\"", "bob eve"),
+        ("meta.created eq \"2026-05-01T09:00:01Z\"", "bob"),
+        ("meta.lastModified lt \"2026-05-01T09:00:00.5Z\"", "ada"),
+        ("meta.created sw \"2026-05-01\" and meta.resourceType eq \"User\"", "ada bob eve"),
+        ("not (userName sw \"ada\" or name.familyName eq \"AARON\")", "eve"),
+        ("userName eq \"nobody\"", ""),
+        ("id eq \"nobody\"", ""),
+    ] {
+        let answer = tenant.get(&format!("/Users?filter={}", filter.replace('+', "%2B"))).await.expect(200);
+        assert_eq!(names(&answer), found, "{filter}");
+        assert_eq!(answer.body["totalResults"], found.split_whitespace().count(), "{filter}");
+        let total = tenant.get(&format!("/Users?count=0&filter={}", filter.replace('+', "%2B"))).await.expect(200);
+        assert_eq!(total.body["totalResults"], answer.body["totalResults"], "{filter}");
+    }
+    let second = tenant.get("/Users?filter=title pr or active pr&startIndex=2&count=1").await.expect(200);
+    assert_eq!((names(&second).as_str(), &second.body["totalResults"]), ("bob", &json!(2)));
+    assert_eq!((&second.body["startIndex"], &second.body["itemsPerPage"]), (&json!(2), &json!(1)));
+}
+
+async fn what_cannot_be_filtered_by_is_refused_by_name(gateway: &TestGateway) {
+    let tenant = three(gateway).await;
+    for (filter, told) in [
+        ("hat eq \"bowler\"", "there is no attribute hat"),
+        ("emails[hat eq \"x\"]", "emails has no sub-attribute hat"),
+        ("password eq \"x\"", "password is never returned"),
+        ("password pr", "password is never returned"),
+        ("active gt true", "gt cannot compare"),
+        ("x509Certificates.value gt \"YQ==\"", "gt cannot compare"),
+        ("meta.created gt \"yesterday\"", "a date and a time"),
+        ("userName co null", "null cannot be compared by co"),
+        (&format!("userName eq \"{}\"", "x".repeat(4_000)), "at most 4000 are read"),
+        (&vec!["title pr"; 201].join(" or "), "more than 200 conditions"),
+        (&format!("{}title pr{}", "(".repeat(33), ")".repeat(33)), "nested deeper than 32"),
+    ] {
+        let answer = tenant.get(&format!("/Users?filter={filter}")).await.expect(400);
+        assert_eq!(answer.body["scimType"], "invalidFilter", "{filter}");
+        assert!(answer.body["detail"].as_str().unwrap().contains(told), "{filter}: {}", answer.text);
+    }
+}
+
+async fn lists_come_in_the_order_that_is_asked_for(gateway: &TestGateway) {
+    let tenant = three(gateway).await;
+    for (query, found) in [
+        ("sortBy=userName", "ada bob eve"),
+        ("sortBy=USERNAME&sortOrder=descending", "eve bob ada"),
+        ("sortBy=id&sortOrder=descending", "eve bob ada"),
+        ("sortBy=meta.created&sortOrder=descending", "eve bob ada"),
+        ("sortBy=meta.lastModified", "ada bob eve"),
+        // aaron, Byron, and none: without case, missing values last, or first.
+        ("sortBy=name.familyName", "bob ada eve"),
+        ("sortBy=name.familyName&sortOrder=descending", "eve ada bob"),
+        // The primary ada@corp.test, the first bob@corp.test.
+        ("sortBy=emails", "ada bob eve"),
+        ("sortBy=externalId", "ada bob eve"),
+        ("sortBy=active", "bob ada eve"),
+        ("sortBy=name.familyName&startIndex=2&count=1", "ada"),
+        ("sortBy=name.familyName&filter=title co \"count\" or active eq false", "bob ada"),
+        ("sortBy=userName&sortOrder=descending&filter=name.familyName pr", "bob ada"),
+    ] {
+        let answer = tenant.get(&format!("/Users?{query}")).await.expect(200);
+        assert_eq!(names(&answer), found, "{query}");
+    }
+    for query in ["sortBy=hat", "sortBy=password", "sortBy=name", "sortBy=userName&sortOrder=up"] {
+        assert_eq!(
+            tenant.get(&format!("/Users?{query}")).await.expect(400).body["scimType"],
+            "invalidValue",
+            "{query}"
+        );
+    }
+    let config = tenant.get("/ServiceProviderConfig").await.expect(200);
+    assert_eq!(config.body["sort"]["supported"], true);
+}
+
+async fn a_search_is_posted_to_one_type_or_to_all(gateway: &TestGateway) {
+    let tenant = three(gateway).await;
+    let _ = tenant.post("/Groups", &group("Adas")).await.expect(201);
+    let body =
+        |filter: &str| json!({ "schemas": [SEARCH], "filter": filter, "attributes": ["userName", "displayName"] });
+    let ada = body("userName sw \"ada\" or displayName sw \"ada\"");
+    assert_eq!(names(&tenant.post("/Users/.search", &ada).await.expect(200)), "ada");
+    assert_eq!(names(&tenant.post("/.search", &ada).await.expect(200)), "ada adas");
+    let query = "/?filter=userName sw \"ada\" or displayName sw \"ada\"&attributes=name.familyName";
+    let all = tenant.get(query).await.expect(200);
+    assert_eq!(all.body["Resources"][0]["name"], json!({ "familyName": "Byron" }));
+    assert_eq!(all.body["Resources"][1]["name"], Value::Null);
+    let everything = tenant.get("/").await.expect(200);
+    assert_eq!(everything.body["totalResults"], 4);
+    let sorted =
+        json!({ "schemas": [SEARCH], "sortBy": "userName", "sortOrder": "descending", "startIndex": 2, "count": 1 });
+    assert_eq!(names(&tenant.post("/Users/.search", &sorted).await.expect(200)), "bob");
+    let _ = tenant.post("/Users/.search", &json!({ "filter": "title pr" })).await.expect(400);
+    let _ = tenant.send(Request::new("GET", "/Users/.search")).await.expect(405);
+}
+
+async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
+    let _ = three(gateway).await;
+    let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
+    let list = async |query: &str, limits: Limits| {
+        let mut few = gateway.gateway.clone();
+        few.lists = limits;
+        let ctx = scimgate::operation::Context {
+            store: few.store.tenant(row.id),
+            settings: few.settings.get(row.id).await.unwrap(),
+            base_url: "http://a.test".into(),
+            actor: String::new(),
+            request_id: String::new(),
+            gateway: few,
+        };
+        let get = |name: &str| query.split('&').find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        let types = [if query.starts_with("groups") { "Group" } else { "User" }];
+        let types = types.iter().map(|it| ctx.settings.registry.resource_type(it).unwrap().clone()).collect();
+        scimgate::operation::list::run(ctx, types, scimgate_scim::search::Search::from_query(get)).await
+    };
+    let limit = |examined| Limits { examined, members: 3 };
+    for query in ["filter=title pr", "sortBy=title", "filter=userName co \"test\""] {
+        assert!(list(query, limit(3)).await.is_ok(), "{query}");
+        let refused = list(query, limit(2)).await.unwrap_err();
+        let scimgate::operation::Error::Scim(told) = &refused else { panic!("{refused:?}") };
+        assert_eq!(told.scim_type.map(scimgate_scim::error::ScimType::keyword), Some("tooMany"), "{query}");
+        for word in ["more than 2 resources", "userName", "emails.value", "employeeNumber"] {
+            assert!(told.detail.contains(word), "{}", told.detail);
+        }
+    }
+    // What the database decides alone is not looked at.
+    assert!(list("filter=userName pr and active pr&sortBy=userName", limit(0)).await.is_ok());
+    let tenant =
+        Tenant::new("acme", gateway.nobody().with(&gateway.token("acme", "scim").await.1), gateway.directory("x"));
+    for name in ["one", "two"] {
+        let members: Vec<Value> = (0..2).map(|n| json!({ "value": format!("{name}{n}") })).collect();
+        let _ = tenant.post("/Groups", &json!({ "displayName": name, "members": members })).await.expect(201);
+    }
+    assert!(list("groups", limit(9)).await.is_err(), "four members on one page");
+    assert!(list("groups&count=1", limit(9)).await.is_ok());
+    assert!(list("groups&excludedAttributes=members", limit(9)).await.is_ok());
+}

@@ -1,0 +1,280 @@
+//! What the database decides of a filter and what the evaluator decides of the rest are together what the evaluator
+//! decides of everything: for generated schemas, documents and filters, on both databases.
+
+mod documents;
+mod filters;
+mod random;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use scimgate::operation::{Context, list};
+use scimgate::store::filter_sql::Plan;
+use scimgate::store::key::Keys;
+use scimgate::store::membership::Members;
+use scimgate::store::resource::MappingState;
+use scimgate::store::stamp::Stamp;
+use scimgate::store::write::{Content, Update, Written};
+use scimgate_scim::filter::Filter;
+use scimgate_scim::leniency::{Leniencies, Warnings};
+use scimgate_scim::schema::ResourceType;
+use scimgate_scim::search::Search;
+use scimgate_tests::{Database, TestGateway, on_both};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use filters::{Kind, OPERATORS, Subject};
+use random::Random;
+
+on_both!(the_database_and_the_evaluator_together_answer_as_the_evaluator_alone);
+
+const SEED: u64 = 7644;
+/// Sets of documents, and filters on each; of the embedded database, which has one connection, less is asked.
+const POSTGRES: (usize, usize) = (24, 440);
+const EMBEDDED: (usize, usize) = (2, 440);
+const USERS: usize = 18;
+const GROUPS: usize = 7;
+
+/// What was seen, so that nothing is left out unnoticed.
+#[derive(Default)]
+struct Coverage {
+    cases: usize,
+    /// Of each kind of condition, whether it ever stood alone and held, and did not hold.
+    kinds: BTreeMap<Kind, [bool; 2]>,
+    wanted: BTreeSet<Kind>,
+    exact: usize,
+    narrowed: usize,
+    undecided: usize,
+}
+
+#[expect(clippy::disallowed_methods, reason = "another seed can be tried by hand")]
+fn seed() -> u64 {
+    std::env::var("SCIMGATE_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED)
+}
+
+async fn the_database_and_the_evaluator_together_answer_as_the_evaluator_alone(gateway: &TestGateway) {
+    let seed = seed();
+    eprintln!("seed {seed}; another one by SCIMGATE_TEST_SEED");
+    let mut random = Random::new(seed);
+    let mut coverage = Coverage::default();
+    let (sets, filters) = if gateway.database() == Database::Postgres { POSTGRES } else { EMBEDDED };
+    for set in 0..sets {
+        let stored = Stored::fill(gateway, &format!("set-{set}"), &mut random).await;
+        stored.ask(filters, &mut coverage, &mut random).await;
+    }
+    coverage.check(sets * filters, gateway.database());
+}
+
+/// Whether the database knows something of the attribute.
+fn is_indexed(name: &str) -> bool {
+    let known = ["id", "externalId", "userName", "displayName", "active", "meta.", "emails.value", "members", "groups"];
+    known.iter().any(|known| name.starts_with(known)) || name.contains("manager") || name.contains("employeeNumber")
+}
+
+/// A tenant with its documents as the evaluator sees them.
+struct Stored {
+    ctx: Context,
+    types: Vec<Arc<ResourceType>>,
+    documents: Vec<Map<String, Value>>,
+}
+
+impl Stored {
+    async fn fill(gateway: &TestGateway, name: &str, random: &mut Random) -> Self {
+        let _ = gateway.plain_tenant(name).await;
+        for resource_type in ["User", "Group"] {
+            let schema = documents::extension(&format!("urn:example:generated:2.0:{resource_type}"), random);
+            let body = json!({ "schema": schema, "resourceType": resource_type });
+            let _ = gateway.operator.post(&format!("/tenants/{name}/schemas"), &body).await.expect(201);
+        }
+        let row = gateway.gateway.store.control().find_tenant(name).await.unwrap().unwrap();
+        let ctx = Context {
+            store: gateway.gateway.store.tenant(row.id),
+            settings: gateway.gateway.settings.get(row.id).await.unwrap(),
+            base_url: format!("{}/scim/v2", gateway.gateway.public_url).into(),
+            actor: "test".into(),
+            request_id: "test".into(),
+            gateway: gateway.gateway.clone(),
+        };
+        let types = ctx.settings.registry.resource_types().to_vec();
+        let mut stored = Self { ctx, types, documents: Vec::new() };
+        stored.write(gateway, random).await;
+        let everything = stored.list(&stored.types, Search { count: Some("1000".into()), ..Search::default() }).await;
+        let resources = everything.unwrap()["Resources"].as_array().unwrap().clone();
+        assert_eq!(resources.len(), USERS + GROUPS);
+        stored.documents = resources.into_iter().map(|it| it.as_object().unwrap().clone()).collect();
+        stored
+    }
+
+    async fn write(&self, gateway: &TestGateway, random: &mut Random) {
+        let mut serial = 0;
+        let mut ids: Vec<Uuid> = Vec::new();
+        for number in 0..USERS + GROUPS {
+            // Times differ by less than what clients are shown.
+            gateway.clock.advance(Duration::from_micros(377));
+            let resource_type = &self.types[usize::from(number >= USERS)];
+            let document = documents::document(resource_type, &mut serial, random);
+            let members = (number >= USERS).then(|| {
+                let mut add: Vec<String> = (0..random.below(6)).map(|_| random.pick(&ids).to_string()).collect();
+                if random.once_in(2) {
+                    add.push((*random.pick(&["nobody", "NOBODY", "0198c0de-0000-7000-8000-000000000000"])).to_owned());
+                }
+                add.sort();
+                add.dedup();
+                Members { add, ..Members::default() }
+            });
+            let id = self.ctx.gateway.clock.new_id();
+            ids.push(id);
+            let keys = Keys::of(&document, resource_type);
+            let content = Content {
+                source: Value::Object(document).to_string(),
+                set_aside: None,
+                mapped: None,
+                mapping_state: MappingState::Same,
+                mapping_revision: 0,
+                keys: keys.clone(),
+                event: None,
+            };
+            let store = &self.ctx.store;
+            let (written, _) =
+                store.insert(&resource_type.name, id, &content, members.as_ref(), &self.ctx.stamp()).await.unwrap();
+            assert_eq!(written, Written::Done(1));
+            if random.once_in(3) {
+                gateway.clock.advance(Duration::from_micros(1_200));
+                let (before, stamp): (_, Stamp) = (&keys, self.ctx.stamp());
+                let name = resource_type.name.as_str();
+                let update = Update {
+                    resource_type: name,
+                    id,
+                    version: 1,
+                    member_changes: None,
+                    before,
+                    content: &content,
+                    members: None,
+                };
+                assert_eq!(store.update(&update, &stamp).await.unwrap(), Written::Done(2));
+            }
+        }
+    }
+
+    async fn list(&self, types: &[Arc<ResourceType>], search: Search) -> Result<Value, scimgate::operation::Error> {
+        let text = list::run(self.ctx.clone(), types.to_vec(), search).await?;
+        Ok(serde_json::from_str(&text).unwrap())
+    }
+
+    async fn ask(&self, filters: usize, coverage: &mut Coverage, random: &mut Random) {
+        let of_each: Vec<Vec<Subject>> = self.types.iter().map(|it| filters::subjects(it)).collect();
+        let mut directed: Vec<(usize, Subject, &'static str)> = Vec::new();
+        for (place, subjects) in of_each.iter().enumerate() {
+            for subject in subjects {
+                for operator in OPERATORS.into_iter().filter(|operator| filters::applies(operator, subject)) {
+                    coverage.wanted.insert(subject.kind(operator, false));
+                    directed.push((place, subject.clone(), operator));
+                }
+            }
+        }
+        let mut of_kind: BTreeMap<Kind, Vec<_>> = BTreeMap::new();
+        for one in &directed {
+            of_kind.entry(one.1.kind(one.2, false)).or_default().push(one.clone());
+        }
+        let of_kind: Vec<_> = of_kind.into_values().collect();
+        let (indexed, _): (Vec<_>, Vec<_>) = directed.iter().cloned().partition(|(_, it, _)| is_indexed(&it.name));
+        let mut asked = Vec::new();
+        // Each kind of attribute compared with null, alone: of these there would be too few by chance.
+        for of_one in &of_kind {
+            let (place, subject, operator) = random.pick(of_one);
+            if matches!(*operator, "eq" | "ne") {
+                let text = format!("{} {operator} null", subject.name);
+                asked.push((vec![self.types[*place].clone()], text, subject.kind(operator, true), true));
+            }
+        }
+        for _ in asked.len()..filters {
+            let (place, subject, operator) = match random.below(4) {
+                0 => random.pick(&indexed).clone(),
+                1 => random.pick(&directed).clone(),
+                _ => {
+                    let of_one = random.pick(&of_kind);
+                    random.pick(of_one).clone()
+                }
+            };
+            // A query at the root is on both types.
+            let types = if random.once_in(6) { self.types.clone() } else { vec![self.types[place].clone()] };
+            let (first, kind) = filters::leaf(&subject.name, &subject, operator, &self.documents, random);
+            let alone = random.once_in(2);
+            let text = if alone { first } else { filters::around(first, &of_each[place], &self.documents, random) };
+            if text.len() <= scimgate_scim::filter::MAX_BYTES {
+                asked.push((types, text, kind, alone));
+            }
+        }
+        let answers = stream::iter(asked).map(async |(types, text, kind, alone)| {
+            let (held, plan) = self.compare(&types, &text).await;
+            (kind, alone, held, plan)
+        });
+        let mut answers = Box::pin(answers.buffer_unordered(6));
+        while let Some((kind, alone, held, plan)) = answers.next().await {
+            coverage.cases += 1;
+            match (plan.is_exact(), plan.narrows()) {
+                (true, _) => coverage.exact += 1,
+                (false, true) => coverage.narrowed += 1,
+                (false, false) => coverage.undecided += 1,
+            }
+            let seen = coverage.kinds.entry(kind).or_default();
+            seen[0] |= alone && held > 0;
+            seen[1] |= alone && held < self.documents.len();
+        }
+    }
+
+    /// Both answers to one filter; gives how many it holds for and how it was answered.
+    async fn compare(&self, types: &[Arc<ResourceType>], text: &str) -> (usize, Plan) {
+        let each: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
+        let parsed = Filter::parse_with(text, &each, &Leniencies::auto(), &mut Warnings::default());
+        let filter = parsed.unwrap_or_else(|why| panic!("{text}: {why}"));
+        let is_asked =
+            |document: &&Map<String, Value>| each.iter().any(|it| document["meta"]["resourceType"] == it.name);
+        let right: Vec<&Value> = self
+            .documents
+            .iter()
+            .filter(is_asked)
+            .filter(|document| filter.matches(document))
+            .map(|document| &document["id"])
+            .collect();
+        let search = Search { filter: Some(text.into()), count: Some("1000".into()), ..Search::default() };
+        let answer = self.list(types, search).await.unwrap_or_else(|why| panic!("{text}: {why:?}"));
+        let found: Vec<&Value> = answer["Resources"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
+        let wrong = self.documents.iter().find(|it| found.contains(&&it["id"]) != right.contains(&&it["id"]));
+        assert_eq!(wrong, None, "the evaluator alone says otherwise\n{text}");
+        assert_eq!(found, right, "the order is that of the ids\n{text}");
+        assert_eq!(answer["totalResults"], right.len(), "{text}");
+        let plan = Plan::of(&filter, types, &self.types, &self.ctx.base_url);
+        (right.len(), plan)
+    }
+}
+
+impl Coverage {
+    fn check(&self, asked: usize, database: Database) {
+        let Self { cases, exact, narrowed, undecided, .. } = self;
+        eprintln!(
+            "{cases} cases: {exact} decided by the database, {narrowed} narrowed, {undecided} by the evaluator; {} kinds of conditions",
+            self.kinds.len()
+        );
+        assert!(*cases * 20 >= asked * 19, "too many filters were too long");
+        for (what, number) in [("decided", exact), ("narrowed", narrowed), ("undecided", undecided)] {
+            assert!(*number * 20 > *cases, "only {number} of {cases} are {what}");
+        }
+        if database == Database::Embedded {
+            return;
+        }
+        assert!(*cases >= 10_000);
+        let null = |kind: &Kind| Kind { null: true, ..kind.clone() };
+        let with_null = self.wanted.iter().filter(|kind| matches!(kind.operator, "eq" | "ne")).map(null);
+        for kind in self.wanted.iter().cloned().chain(with_null) {
+            // Of a complex attribute without a value there is nothing but null to compare.
+            if kind.of == "Complex" && kind.operator != "pr" && !self.kinds.contains_key(&kind) {
+                continue;
+            }
+            let seen = self.kinds.get(&kind).unwrap_or_else(|| panic!("no filter has {kind:?}"));
+            assert_eq!(*seen, [true, true], "held, and did not hold: {kind:?}");
+        }
+    }
+}
