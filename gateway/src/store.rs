@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod error;
 pub mod event;
 pub mod filter_sql;
+pub mod insert;
 pub mod key;
 pub mod lease;
 pub mod list;
@@ -19,6 +20,7 @@ pub mod plugin;
 pub(crate) mod pool;
 pub mod resource;
 pub mod schema;
+pub(crate) mod session;
 pub mod stamp;
 pub mod tenant;
 pub mod write;
@@ -74,7 +76,7 @@ impl TenantStore {
     }
 
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(Role::Tenant(self.tenant), Statement { doing, sql, params }).await
+        self.pool.query(Role::Tenant(self.tenant), &Statement { doing, sql, params }).await
     }
 
     async fn batch(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
@@ -84,6 +86,6 @@ impl TenantStore {
 
 impl ControlStore {
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(Role::Control, Statement { doing, sql, params }).await
+        self.pool.query(Role::Control, &Statement { doing, sql, params }).await
     }
 }

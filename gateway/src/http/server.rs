@@ -94,6 +94,7 @@ async fn answer(router: Router, request: Request<Incoming>, surface: Surface) ->
     }
     let id = request_id(parts.headers.get(&REQUEST_ID));
     parts.extensions.insert(RequestId(id.clone()));
+    let is_read = parts.method.is_safe();
     let span = tracing::info_span!("request", request.id = %id, method = %parts.method, path = %parts.uri.path());
     let mut response = if uri::is_text(&parts.uri) {
         let request = Request::from_parts(parts, Body::new(body));
@@ -106,7 +107,13 @@ async fn answer(router: Router, request: Request<Incoming>, surface: Surface) ->
     } else {
         reply(&ScimError::new(400, "The address is not UTF-8 text."), surface)
     };
-    span.in_scope(|| tracing::info!(status = response.status().as_u16(), "request answered"));
+    // Providers read far more than they write, and a read that went well is of no interest to anybody.
+    let status = response.status();
+    if is_read && status.is_success() {
+        span.in_scope(|| tracing::debug!(status = status.as_u16(), "request answered"));
+    } else {
+        span.in_scope(|| tracing::info!(status = status.as_u16(), "request answered"));
+    }
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -120,6 +127,7 @@ fn request_id(given: Option<&HeaderValue>) -> String {
     };
     match given.and_then(|value| value.to_str().ok()).filter(|text| plain(text)) {
         Some(text) => text.to_owned(),
-        None => uuid::Uuid::new_v4().to_string(),
+        // From the thread's own generator: the system's would be asked anew for each request.
+        None => uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
     }
 }

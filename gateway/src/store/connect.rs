@@ -29,7 +29,7 @@ pub enum ConnectError {
     Tls(#[source] rustls::Error),
     /// The pool could not be built.
     #[error("the connection pool cannot be built")]
-    Pool(#[source] deadpool_postgres::BuildError),
+    Pool(#[source] deadpool::managed::BuildError),
 }
 
 /// Makes the pool; connections are opened when they are first needed.
