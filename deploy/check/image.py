@@ -69,7 +69,7 @@ def check_includes(context):
 def check_build(context):
     call = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", "x86_64-unknown-linux-gnu"]
     done = subprocess.run(call, cwd=context, capture_output=True, text=True, check=False)
-    require(done.returncode == 0, f"the workspace does not resolve in the context:\n{done.stderr}")
+    require(done.returncode == 0, f"the workspace does not resolve in the context:\n{done.stderr.strip()}")
     packages = {package["name"]: package for package in json.loads(done.stdout)["packages"] if package["source"] is None}
     builds = [line for line in LINES if "cargo build" in line]
     built = [name for line in builds for name in re.findall(r"--package (\S+)", line)]
@@ -100,8 +100,8 @@ def check_settings():
     require(one(r"\nARG VERSION=(\S+)", DOCKERFILE, "VERSION") == VERSION, f"VERSION is not the workspace's, {VERSION}")
 
 
+check_settings()
 with tempfile.TemporaryDirectory() as directory:
     lay_out(Path(directory))
     check_includes(Path(directory))
     check_build(Path(directory))
-check_settings()

@@ -46,7 +46,7 @@ def check_secrets():
     for document, container in containers():
         for variable in container["env"]:
             secret = re.search(r"DATABASE_URL|KEY|TOKEN|SECRET|PASSWORD", variable["name"])
-            require(not secret or "secretKeyRef" in variable["valueFrom"], f"{name(document)}: {variable['name']} is plain")
+            require(not secret or "secretKeyRef" in variable.get("valueFrom", {}), f"{name(document)}: {variable['name']} is plain")
             require(variable["name"] in SETTINGS, f"{name(document)}: {variable['name']} is no setting of the binary")
 
 
@@ -59,10 +59,10 @@ def containers():
 def check_pods():
     for document, container in containers():
         pod, where = document["spec"]["template"]["spec"], name(document)
-        require(pod["securityContext"]["runAsNonRoot"] is True, f"{where}: may run as root")
-        require(pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, f"{where}: no seccomp profile")
-        require(pod["automountServiceAccountToken"] is False, f"{where}: mounts a token")
-        require(pod["enableServiceLinks"] is False, f"{where}: a Service called scimgate would set SCIMGATE_PORT")
+        require(pod["securityContext"].get("runAsNonRoot") is True, f"{where}: may run as root")
+        require(pod["securityContext"].get("seccompProfile") == {"type": "RuntimeDefault"}, f"{where}: no seccomp profile")
+        require(pod.get("automountServiceAccountToken") is False, f"{where}: mounts a token")
+        require(pod.get("enableServiceLinks") is False, f"{where}: a Service called scimgate would set SCIMGATE_PORT")
         wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
         require(container["securityContext"] == wanted, f"{where}: the container may more than it needs")
         require("memory" in container["resources"]["limits"], f"{where}: no limit on memory")
