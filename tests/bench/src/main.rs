@@ -1,0 +1,72 @@
+//! Measures the gateway: beside a floor, beside pgbench, in turns, and writes down what came of it.
+
+mod admin;
+mod failed;
+mod http;
+mod load;
+mod measure;
+mod process;
+mod request;
+mod seed;
+mod statistic;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use failed::Failed;
+
+/// What to measure, and for how long.
+#[derive(Clone, Debug, Parser)]
+pub(crate) struct Arguments {
+    /// A PostgreSQL server, as its superuser; `.config/postgres url durable` starts one.
+    #[arg(long)]
+    postgres: String,
+    /// Where the binaries of the release build are.
+    #[arg(long, default_value = "target/release")]
+    binaries: PathBuf,
+    /// Seconds a slice: each contestant runs for so long in every turn.
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+    /// Turns: how often every contestant runs.
+    #[arg(long, default_value_t = 7)]
+    turns: usize,
+    /// Connections that send one request after another.
+    #[arg(long, default_value_t = 16)]
+    clients: usize,
+    /// Users of a tenant.
+    #[arg(long, default_value_t = 20_000)]
+    users: u64,
+    /// Tenants of the measurements that spread their requests over many.
+    #[arg(long, default_value_t = 1000)]
+    tenants: usize,
+    /// Only these workloads.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(&Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("scimgate-bench: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<(), Failed> {
+    let place = seed::make(arguments).await?;
+    let mut results = Vec::new();
+    for workload in request::WORKLOADS {
+        if arguments.only.is_empty() || arguments.only.iter().any(|name| name == workload.name()) {
+            eprintln!("{}: {}", workload.name(), workload.about());
+            results.push(measure::workload(arguments, &place, *workload).await?);
+        }
+    }
+    table::print(&results);
+    Ok(())
+}
