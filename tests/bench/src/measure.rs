@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::failed::Failed;
 use crate::load::{self, Slice};
 use crate::process::family_time;
 use crate::request::{Operation, Requests, Side, Workload};
-use crate::seed::{Place, Tenant};
+use crate::seed::{Place, Tenant, settle};
 use crate::statistic::percentile;
 
 /// One who takes part in a workload.
@@ -57,9 +57,6 @@ pub(crate) struct Measurement {
 
 /// Groups of the spread kind of member changes.
 const SPREAD: usize = 20;
-/// Longest wait until the gateway has done what a slice left it to do.
-const SETTLING: Duration = Duration::from_secs(10);
-
 impl Competitor {
     const fn new(side: Side, operation: Operation) -> Self {
         Self { side, operation, mapped: false, groups: 0 }
@@ -133,7 +130,11 @@ pub(crate) async fn workload(arguments: &Arguments, place: &Place, workload: Wor
             order.reverse();
         }
         for index in order {
-            let tenants = if competitors[index].mapped { &place.mapped } else { &place.plain };
+            let tenants = match competitors[index] {
+                Competitor { mapped: true, .. } => &place.mapped,
+                Competitor { operation: Operation::Member, .. } => &place.crowd,
+                _ => &place.plain,
+            };
             let requests = requests(place, competitors[index], tenants, &counters[index]).await?;
             let measured = slice(arguments, place, requests, time).await?;
             if turn > 0 {
@@ -196,11 +197,11 @@ async fn slice(arguments: &Arguments, place: &Place, requests: Requests, time: D
     };
     let (side, writes) = (requests.side, requests.operation);
     let (next, pairs) = (requests.next.clone(), requests.groups.len() as u64 * requests.tenants[0].users);
-    settle(place).await?;
+    settle(&place.superuser).await?;
     let before = (server.processor_time(), family_time(place.postmaster));
     let slice = load::run(server.address, arguments.clients, time, Arc::new(requests)).await?;
     if side == Side::Gateway && (Competitor::new(side, writes)).writes() {
-        settle(place).await?;
+        settle(&place.superuser).await?;
     }
     let after = (server.processor_time(), family_time(place.postmaster));
     if pairs > 0 && next.load(std::sync::atomic::Ordering::Relaxed) > pairs {
@@ -219,18 +220,4 @@ fn measured(slice: &Slice, server: u64, database: u64) -> Measured {
         p50: f64::from(percentile(&slice.latencies, 50)),
         p99: f64::from(percentile(&slice.latencies, 99)),
     }
-}
-
-/// Waits until every event has its number: that work belongs to whoever caused it.
-async fn settle(place: &Place) -> Result<(), Failed> {
-    let begun = Instant::now();
-    let sql = "SELECT 1 FROM event WHERE seq IS NULL LIMIT 1";
-    while begun.elapsed() < SETTLING {
-        let waiting = place.superuser.query_opt(sql, &[]).await.map_err(Failed::doing("looking for events"))?;
-        if waiting.is_none() {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Err(Failed::because("the gateway's sequencer does not keep up"))
 }

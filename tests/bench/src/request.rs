@@ -170,12 +170,26 @@ impl Requests {
 
     fn of_gateway(&self, n: u64, tenant: &Tenant) -> Parts {
         let chosen = 1 + scatter(n) % tenant.users;
-        let get = |path: String, needle: String| Parts { method: "GET", path, body: String::new(), status: 200, needle, least: 0 };
+        let get = |path: String, needle: String| Parts {
+            method: "GET",
+            path,
+            body: String::new(),
+            status: 200,
+            needle,
+            least: 0,
+        };
         match self.operation {
             Operation::Create | Operation::Plain => {
                 let name = self.new_name(n);
                 let needle = format!("{name}@corp.test");
-                Parts { method: "POST", path: "/scim/v2/Users".to_owned(), body: user(&name), status: 201, needle, least: 0 }
+                Parts {
+                    method: "POST",
+                    path: "/scim/v2/Users".to_owned(),
+                    body: user(&name),
+                    status: 201,
+                    needle,
+                    least: 0,
+                }
             }
             Operation::Get => get(format!("/scim/v2/Users/{}", id(chosen)), format!("\"{}@corp.test", name(chosen))),
             Operation::Filter => get(
@@ -194,7 +208,14 @@ impl Requests {
                     r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{{"op":"Add","path":"members","value":[{{"value":"{}"}}]}}]}}"#,
                     id(member)
                 );
-                Parts { method: "PATCH", path: format!("/scim/v2/Groups/{group}"), body, status: 204, needle: String::new(), least: 0 }
+                Parts {
+                    method: "PATCH",
+                    path: format!("/scim/v2/Groups/{group}"),
+                    body,
+                    status: 204,
+                    needle: String::new(),
+                    least: 0,
+                }
             }
         }
     }
@@ -202,7 +223,14 @@ impl Requests {
     fn of_floor(&self, n: u64, tenant: &Tenant) -> Parts {
         let chosen = 1 + scatter(n) % tenant.users;
         let (id_of, base) = (id(chosen), format!("/{}", tenant.id));
-        let get = |path: String, needle: String| Parts { method: "GET", path, body: String::new(), status: 200, needle, least: 0 };
+        let get = |path: String, needle: String| Parts {
+            method: "GET",
+            path,
+            body: String::new(),
+            status: 200,
+            needle,
+            least: 0,
+        };
         match self.operation {
             Operation::Create | Operation::Plain => {
                 let name = self.new_name(n);
@@ -245,9 +273,7 @@ fn patch_user(n: u64, id: &str) -> Parts {
     Parts {
         method: "PATCH",
         path: format!("/scim/v2/Users/{id}"),
-        body: format!(
-            r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{operation}]}}"#
-        ),
+        body: format!(r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{operation}]}}"#),
         status: 200,
         needle: title,
         least: 0,

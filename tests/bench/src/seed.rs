@@ -5,6 +5,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::process::Command;
@@ -43,6 +44,8 @@ pub(crate) struct Place {
     pub(crate) floor_port: u16,
     pub(crate) plain: Vec<Tenant>,
     pub(crate) mapped: Vec<Tenant>,
+    /// Its groups get members; elsewhere no user has a group.
+    pub(crate) crowd: Vec<Tenant>,
     pub(crate) many: Vec<Tenant>,
     pub(crate) scratch: PathBuf,
 }
@@ -68,8 +71,10 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     let plain = vec![tenant(&mut admin, "plain", arguments.users).await?];
     let mapped = vec![tenant(&mut admin, "mapped", arguments.users).await?];
     map(&mut admin, "mapped", &plugin).await?;
-    seedling(gateway.address, &plain[0]).await?;
-    seedling(gateway.address, &mapped[0]).await?;
+    let crowd = vec![tenant(&mut admin, "crowd", arguments.users).await?];
+    for tenant in [&plain[0], &mapped[0], &crowd[0]] {
+        seedling(gateway.address, tenant).await?;
+    }
     let mut many = Vec::new();
     for n in 0..arguments.tenants {
         let tenant = tenant(&mut admin, &format!("t{n}"), FEW_USERS).await?;
@@ -77,17 +82,19 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
         many.push(tenant);
     }
     drop(admin);
+    let owner = client(&url(port, GATEWAY)).await?;
+    settle(&owner).await?;
     gateway.stop().await;
 
     eprintln!("Making users …");
-    let owner = client(&url(port, GATEWAY)).await?;
-    for statement in clone_statements(&[&plain[0], &mapped[0]], arguments.users) {
+    for statement in clone_statements(&[&plain[0], &mapped[0], &crowd[0]], arguments.users) {
         owner.batch_execute(&statement).await.map_err(Failed::doing("copying users"))?;
     }
     let many_refs: Vec<&Tenant> = many.iter().collect();
     for statement in clone_statements(&many_refs, FEW_USERS) {
         owner.batch_execute(&statement).await.map_err(Failed::doing("copying users"))?;
     }
+    owner.batch_execute(&members(&crowd[0], arguments.users)).await.map_err(Failed::doing("making members"))?;
     drop(owner);
     copy_database(&server, port).await?;
 
@@ -95,7 +102,7 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     let floor = start_floor(arguments, &url(port, FLOOR), &scratch).await?;
     let superuser = client(&url(port, GATEWAY)).await?;
     let postmaster = postmaster(&superuser).await?;
-    Ok(Place { gateway, floor, superuser, postmaster, floor_port: port, plain, mapped, many, scratch })
+    Ok(Place { gateway, floor, superuser, postmaster, floor_port: port, plain, mapped, crowd, many, scratch })
 }
 
 fn url(port: u16, database: &str) -> String {
@@ -118,7 +125,9 @@ async fn postmaster(client: &Client) -> Result<u32, Failed> {
     let row = client.query_one("SELECT pg_backend_pid()", &[]).await.map_err(Failed::doing("asking for a process"))?;
     let backend: i32 = row.get(0);
     let found = u32::try_from(backend).ok().and_then(parent);
-    found.ok_or_else(|| Failed::because("the database server is not on this machine: its processor time is not to be had"))
+    found.ok_or_else(|| {
+        Failed::because("the database server is not on this machine: its processor time is not to be had")
+    })
 }
 
 /// As the README has it: the login role owns the database, and is no superuser.
@@ -149,7 +158,7 @@ async fn copy_database(server: &Client, port: u16) -> Result<(), Failed> {
         if attempts > 100 {
             return Err(Failed::doing("copying the database")(error));
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let floor = client(&url(port, FLOOR)).await?;
     let made = floor.batch_execute(scimgate_bench::statement::PLAIN_TABLE).await;
@@ -253,10 +262,43 @@ fn clone_statements(tenants: &[&Tenant], users: u64) -> Vec<String> {
             "INSERT INTO resource_key SELECT tenant_id, attribute, {}, {id} FROM resource_key, {numbers} WHERE {original}",
             named("key")
         ),
+        format!(
+            "INSERT INTO event (tenant_id, seq, type, resource_type, resource_id, version, actor, request_id, at) \
+             SELECT tenant_id, seq + n, type, resource_type, {id}, version, actor, request_id, at FROM event, {numbers} WHERE {of}"
+        ),
+        format!("UPDATE event_head SET last_seq = last_seq + {users} WHERE {of}"),
         format!("UPDATE resource_count SET n = n + {users} WHERE {of} AND resource_type = 'User'"),
         format!(
             "INSERT INTO unique_key SELECT tenant_id, resource_type, attribute, {}, {id} FROM unique_key, {numbers} WHERE {original}",
             named("key")
         ),
     ]
+}
+
+/// Members before the first, in a group that is nowhere else: an empty table has no statistics to plan by.
+fn members(tenant: &Tenant, users: u64) -> String {
+    let (tenant, group) = (tenant.id, Uuid::nil());
+    format!(
+        "INSERT INTO membership SELECT '{tenant}', '{group}', id, 'User', created_at FROM resource \
+         WHERE tenant_id = '{tenant}' LIMIT {users}; \
+         INSERT INTO group_change SELECT '{tenant}', ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, slot, 1, now() \
+         FROM generate_series(1, {users} / 10) n, generate_series(0, 15) slot"
+    )
+}
+
+/// Longest wait until the gateway has done what it was left to do; a lease of a gateway that was killed lasts 10 s.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// Waits until every event has its number: that work belongs to whoever caused it.
+pub(crate) async fn settle(database: &Client) -> Result<(), Failed> {
+    let begun = Instant::now();
+    let sql = "SELECT 1 FROM event WHERE seq IS NULL LIMIT 1";
+    while begun.elapsed() < SETTLING {
+        let waiting = database.query_opt(sql, &[]).await.map_err(Failed::doing("looking for events"))?;
+        if waiting.is_none() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Err(Failed::because("the gateway's sequencer does not keep up"))
 }

@@ -24,7 +24,8 @@ pub const PLAIN: &str = "INSERT INTO plain (id, source) VALUES ($1::uuid, $2::te
 pub const PLAIN_TABLE: &str = "CREATE TABLE plain (id uuid PRIMARY KEY, source text NOT NULL)";
 
 /// A user's text by its id.
-pub const GET: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND id = $2::uuid AND resource_type = 'User'
+pub const GET: &str =
+    "SELECT source FROM resource WHERE tenant_id = $1::uuid AND id = $2::uuid AND resource_type = 'User'
   AND deleted_at IS NULL";
 
 /// A user's text by its userName.
@@ -32,7 +33,8 @@ pub const FILTER: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid
   AND name_key = $2::text AND deleted_at IS NULL";
 
 /// A hundred users' texts after an id.
-pub const LIST: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User' AND deleted_at IS NULL
+pub const LIST: &str =
+    "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User' AND deleted_at IS NULL
   AND id > $2::uuid ORDER BY id LIMIT 100";
 
 /// The first half of a change: what is there now.

@@ -57,7 +57,11 @@ fn slot(id: Uuid) -> i16 {
 }
 
 /// A user's text, under the name in the address.
-pub(crate) async fn create(State(pool): State<Pool>, Path((tenant, name)): Path<(String, String)>, body: String) -> Answer {
+pub(crate) async fn create(
+    State(pool): State<Pool>,
+    Path((tenant, name)): Path<(String, String)>,
+    body: String,
+) -> Answer {
     let id = Uuid::now_v7();
     let external_id = name.split('@').next().unwrap_or_default();
     query(&pool, statement::CREATE, &[&uuid(&tenant)?, &id, &name, &external_id, &body, &slot(id)]).await?;
