@@ -1,13 +1,16 @@
 //! Measures the gateway: beside a floor, beside pgbench, in turns, and writes down what came of it.
 
 mod admin;
+mod competitor;
 mod failed;
 mod http;
 mod load;
 mod measure;
+mod pgbench;
 mod process;
 mod request;
 mod seed;
+mod setting;
 mod statistic;
 mod table;
 
@@ -17,6 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use failed::Failed;
+use setting::SETTINGS;
 
 /// What to measure, and for how long.
 #[derive(Clone, Debug, Parser)]
@@ -24,6 +28,9 @@ pub(crate) struct Arguments {
     /// A PostgreSQL server, as its superuser; `.config/postgres url durable` starts one.
     #[arg(long)]
     postgres: String,
+    /// Where PostgreSQL's programs are; `.config/postgres bin` knows.
+    #[arg(long)]
+    programs: PathBuf,
     /// Where the binaries of the release build are.
     #[arg(long, default_value = "target/release")]
     binaries: PathBuf,
@@ -45,6 +52,9 @@ pub(crate) struct Arguments {
     /// Only these workloads.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Only these settings: durable, relaxed (`synchronous_commit=off`), many (tenants), many-relaxed.
+    #[arg(long, value_delimiter = ',')]
+    settings: Vec<String>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -61,10 +71,12 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<(), Failed> {
     let place = seed::make(arguments).await?;
     let mut results = Vec::new();
-    for workload in request::WORKLOADS {
-        if arguments.only.is_empty() || arguments.only.iter().any(|name| name == workload.name()) {
-            eprintln!("{}: {}", workload.name(), workload.about());
-            results.push(measure::workload(arguments, &place, *workload).await?);
+    let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|it| it == name);
+    for setting in SETTINGS.into_iter().filter(|it| wanted(&arguments.settings, it.name)) {
+        setting.apply(&place).await?;
+        for &workload in setting.workloads.iter().filter(|it| wanted(&arguments.only, it.name())) {
+            eprint!("{}: {} ", setting.title, workload.name());
+            results.push(measure::workload(arguments, &place, setting, workload).await?);
         }
     }
     table::print(&results);

@@ -1,7 +1,7 @@
 //! Runs a workload: every competitor for a slice, in turns, so that what drifts in the machine hits all alike.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,26 +9,18 @@ use uuid::Uuid;
 
 use crate::Arguments;
 use crate::admin::Admin;
+use crate::competitor::{Competitor, competitors};
 use crate::failed::Failed;
 use crate::load::{self, Slice};
-use crate::process::family_time;
+use crate::pgbench::{self, Run};
+use crate::process::{Server, family_time};
 use crate::request::{Operation, Requests, Side, Workload};
 use crate::seed::{Place, Tenant, settle};
+use crate::setting::Setting;
 use crate::statistic::percentile;
 
-/// One who takes part in a workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Competitor {
-    pub(crate) side: Side,
-    pub(crate) operation: Operation,
-    /// With the tutorial's mapping.
-    pub(crate) mapped: bool,
-    /// Groups that get members.
-    pub(crate) groups: usize,
-}
-
 /// One slice.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Measured {
     /// Requests a second.
     pub(crate) rate: f64,
@@ -51,126 +43,107 @@ pub(crate) struct Outcome {
 /// A workload's outcomes.
 #[derive(Clone, Debug)]
 pub(crate) struct Measurement {
+    pub(crate) setting: Setting,
     pub(crate) workload: Workload,
     pub(crate) outcomes: Vec<Outcome>,
 }
 
-/// Groups of the spread kind of member changes.
-const SPREAD: usize = 20;
-impl Competitor {
-    const fn new(side: Side, operation: Operation) -> Self {
-        Self { side, operation, mapped: false, groups: 0 }
-    }
-
-    const fn mapped(operation: Operation) -> Self {
-        Self { mapped: true, ..Self::new(Side::Gateway, operation) }
-    }
-
-    const fn adding(side: Side, groups: usize) -> Self {
-        Self { groups, ..Self::new(side, Operation::Member) }
-    }
-
-    /// Its name in the tables.
-    pub(crate) fn name(&self) -> String {
-        let side = match (self.side, self.operation) {
-            (_, Operation::Plain) => "one-row insert",
-            (Side::Gateway, _) => "gateway",
-            (Side::Floor, _) => "floor",
-        };
-        let how = match (self.mapped, self.groups) {
-            (true, _) => " with mapping",
-            (_, 0) => "",
-            (_, 1) => ", one group",
-            _ => ", twenty groups",
-        };
-        format!("{side}{how}")
-    }
-
-    fn writes(&self) -> bool {
-        !matches!(self.operation, Operation::Get | Operation::Filter | Operation::List)
-    }
-}
-
-fn competitors(workload: Workload) -> Vec<Competitor> {
-    let both = |operation| vec![Competitor::new(Side::Gateway, operation), Competitor::new(Side::Floor, operation)];
-    match workload {
-        Workload::Create => {
-            let mut all = both(Operation::Create);
-            all.extend([Competitor::mapped(Operation::Create), Competitor::new(Side::Floor, Operation::Plain)]);
-            all
-        }
-        Workload::Get => both(Operation::Get),
-        Workload::Filter => both(Operation::Filter),
-        Workload::List => both(Operation::List),
-        Workload::Patch => {
-            let mut all = both(Operation::Patch);
-            all.push(Competitor::mapped(Operation::Patch));
-            all
-        }
-        Workload::Members => vec![
-            Competitor::adding(Side::Gateway, SPREAD),
-            Competitor::adding(Side::Gateway, 1),
-            Competitor::adding(Side::Floor, SPREAD),
-            Competitor::adding(Side::Floor, 1),
-        ],
-    }
-}
+/// For the caches, before the turns that count.
+const WARMING: Duration = Duration::from_millis(700);
 
 /// Measures a workload.
-pub(crate) async fn workload(arguments: &Arguments, place: &Place, workload: Workload) -> Result<Measurement, Failed> {
-    let competitors = competitors(workload);
-    let mut outcomes: Vec<Outcome> =
-        competitors.iter().map(|&competitor| Outcome { competitor, slices: Vec::new() }).collect();
+pub(crate) async fn workload(
+    arguments: &Arguments,
+    place: &Place,
+    setting: Setting,
+    workload: Workload,
+) -> Result<Measurement, Failed> {
+    let competitors = competitors(workload, setting);
     let counters: Vec<Arc<AtomicU64>> = competitors.iter().map(|_| Arc::default()).collect();
-    // The first is for the caches, and is not counted.
+    let outcome = |&competitor: &Competitor| Outcome { competitor, slices: Vec::new() };
+    let mut outcomes: Vec<Outcome> = competitors.iter().map(outcome).collect();
     for turn in 0..=arguments.turns {
-        let time = if turn == 0 { Duration::from_millis(700) } else { Duration::from_secs(arguments.seconds) };
+        let time = if turn == 0 { WARMING } else { Duration::from_secs(arguments.seconds) };
         let mut order: Vec<usize> = (0..competitors.len()).collect();
+        // There and back again: who comes first in one turn comes last in the next.
         if turn % 2 == 0 {
             order.reverse();
         }
         for index in order {
-            let tenants = match competitors[index] {
-                Competitor { mapped: true, .. } => &place.mapped,
-                Competitor { operation: Operation::Member, .. } => &place.crowd,
-                _ => &place.plain,
-            };
-            let requests = requests(place, competitors[index], tenants, &counters[index]).await?;
-            let measured = slice(arguments, place, requests, time).await?;
+            let slot = Slot { arguments, place, competitor: competitors[index], setting, time };
+            let measured = slot.measure(&counters[index]).await?;
             if turn > 0 {
                 outcomes[index].slices.push(measured);
             }
         }
         eprint!("{}", if turn == arguments.turns { "\n" } else { "." });
     }
-    Ok(Measurement { workload, outcomes })
+    Ok(Measurement { setting, workload, outcomes })
 }
 
-async fn requests(
-    place: &Place,
+/// A competitor's slice.
+struct Slot<'a> {
+    arguments: &'a Arguments,
+    place: &'a Place,
     competitor: Competitor,
-    tenants: &[Tenant],
-    counter: &Arc<AtomicU64>,
-) -> Result<Requests, Failed> {
-    let adds = competitor.operation == Operation::Member;
-    let groups = match competitor.side {
-        Side::Floor => (0..competitor.groups).map(|_| Uuid::now_v7()).collect(),
-        Side::Gateway => new_groups(place, &tenants[0], competitor.groups).await?,
-    };
-    let label = match (competitor.side, competitor.mapped) {
-        (Side::Floor, _) => "floor",
-        (Side::Gateway, true) => "mapped",
-        (Side::Gateway, false) => "plain",
-    };
-    Ok(Requests {
-        side: competitor.side,
-        operation: competitor.operation,
-        tenants: tenants.to_vec(),
-        groups,
-        label,
+    setting: Setting,
+    time: Duration,
+}
+
+impl Slot<'_> {
+    async fn measure(&self, counter: &Arc<AtomicU64>) -> Result<Measured, Failed> {
+        let (place, competitor) = (self.place, self.competitor);
+        let tenants = self.setting.tenants(place, competitor.mapped, competitor.adds());
+        let server = match competitor.side {
+            Side::Gateway => Some(&place.gateway),
+            Side::Floor => Some(&place.floor),
+            Side::Pgbench => None,
+        };
+        let requests = self.requests(tenants, counter).await?;
+        settle(&place.superuser).await?;
+        let time = || (server.map_or(0, Server::processor_time), family_time(place.postmaster));
+        let before = time();
+        let slice = match server {
+            Some(server) => self.load(server, requests, tenants).await?,
+            None => self.pgbench(&tenants[0], counter).await?,
+        };
+        if competitor.side == Side::Gateway {
+            settle(&place.superuser).await?;
+        }
+        let after = time();
+        Ok(measured(&slice, after.0 - before.0, after.1 - before.1))
+    }
+
+    async fn load(&self, server: &Server, requests: Requests, tenants: &[Tenant]) -> Result<Slice, Failed> {
+        let next = requests.next.clone();
+        let slice = load::run(server.address, self.arguments.clients, self.time, Arc::new(requests)).await?;
+        let pairs = self.competitor.groups as u64 * tenants[0].users;
+        if self.competitor.adds() && next.load(Ordering::Relaxed) > pairs {
+            return Err(Failed::because("there are too few users for so many new members: give more --users"));
+        }
+        Ok(slice)
+    }
+
+    async fn pgbench(&self, tenant: &Tenant, counter: &Arc<AtomicU64>) -> Result<Slice, Failed> {
+        let base = counter.fetch_add(self.competitor.groups as u64, Ordering::Relaxed);
+        // Both kinds of member changes count from the start.
+        let base = base + 1_000_000 * self.competitor.groups as u64 + u64::from(!self.setting.durable) * 500_000;
+        let (operation, groups) = (self.competitor.operation, self.competitor.groups);
+        let run = Run { operation, tenant, clients: self.arguments.clients, time: self.time, groups, base };
+        pgbench::slice(self.place, &run).await
+    }
+
+    async fn requests(&self, tenants: &[Tenant], counter: &Arc<AtomicU64>) -> Result<Requests, Failed> {
+        let Competitor { side, operation, groups, .. } = self.competitor;
+        let groups = match side {
+            Side::Gateway => new_groups(self.place, &tenants[0], groups).await?,
+            Side::Floor | Side::Pgbench => (0..groups).map(|_| Uuid::now_v7()).collect(),
+        };
+        let label = format!("{}-{}-", self.setting.name, self.competitor.name().replace(", ", "-").replace(' ', "-"));
         // New groups take the members from the first on.
-        next: if adds { Arc::default() } else { counter.clone() },
-    })
+        let next = if operation == Operation::Member { Arc::default() } else { counter.clone() };
+        Ok(Requests { side, operation, tenants: tenants.to_vec(), groups, label, next })
+    }
 }
 
 async fn new_groups(place: &Place, tenant: &Tenant, count: usize) -> Result<Vec<Uuid>, Failed> {
@@ -188,26 +161,6 @@ async fn new_groups(place: &Place, tenant: &Tenant, count: usize) -> Result<Vec<
         groups.push(id.ok_or_else(|| Failed::because("a group was made without an id"))?);
     }
     Ok(groups)
-}
-
-async fn slice(arguments: &Arguments, place: &Place, requests: Requests, time: Duration) -> Result<Measured, Failed> {
-    let server = match requests.side {
-        Side::Gateway => &place.gateway,
-        Side::Floor => &place.floor,
-    };
-    let (side, writes) = (requests.side, requests.operation);
-    let (next, pairs) = (requests.next.clone(), requests.groups.len() as u64 * requests.tenants[0].users);
-    settle(&place.superuser).await?;
-    let before = (server.processor_time(), family_time(place.postmaster));
-    let slice = load::run(server.address, arguments.clients, time, Arc::new(requests)).await?;
-    if side == Side::Gateway && (Competitor::new(side, writes)).writes() {
-        settle(&place.superuser).await?;
-    }
-    let after = (server.processor_time(), family_time(place.postmaster));
-    if pairs > 0 && next.load(std::sync::atomic::Ordering::Relaxed) > pairs {
-        return Err(Failed::because("there are too few users for so many new members: give more --users"));
-    }
-    Ok(measured(&slice, after.0 - before.0, after.1 - before.1))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of requests and of microseconds")]

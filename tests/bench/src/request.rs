@@ -25,10 +25,6 @@ pub(crate) enum Workload {
     List,
 }
 
-/// All of them, in the order of the report.
-pub(crate) const WORKLOADS: &[Workload] =
-    &[Workload::Create, Workload::Get, Workload::Filter, Workload::Patch, Workload::Members, Workload::List];
-
 impl Workload {
     /// Its name on the command line and in the tables.
     pub(crate) fn name(self) -> &'static str {
@@ -60,6 +56,8 @@ impl Workload {
 pub(crate) enum Side {
     Gateway,
     Floor,
+    /// The database alone; it sends itself what it is asked.
+    Pgbench,
 }
 
 /// What is sent.
@@ -81,7 +79,7 @@ pub(crate) struct Requests {
     pub(crate) operation: Operation,
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) groups: Vec<Uuid>,
-    pub(crate) label: &'static str,
+    pub(crate) label: String,
     pub(crate) next: Arc<AtomicU64>,
 }
 
@@ -126,7 +124,7 @@ impl Make for Requests {
         let tenant = &self.tenants[usize::try_from(n).unwrap_or_default() % self.tenants.len()];
         let parts = match self.side {
             Side::Gateway => self.of_gateway(n, tenant),
-            Side::Floor => self.of_floor(n, tenant),
+            Side::Floor | Side::Pgbench => self.of_floor(n, tenant),
         };
         request.status = parts.status;
         request.least = parts.least;

@@ -19,7 +19,8 @@ use crate::process::{Server, free_port, parent};
 use crate::request::{SEEDLING, user};
 
 const GATEWAY: &str = "scimgate_bench";
-const FLOOR: &str = "scimgate_bench_floor";
+/// The floor's database.
+pub(crate) const FLOOR: &str = "scimgate_bench_floor";
 const PRODUCT: &str = "urn:example:product:2.0:User";
 const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
 /// Users of each of the many tenants.
@@ -48,12 +49,15 @@ pub(crate) struct Place {
     pub(crate) crowd: Vec<Tenant>,
     pub(crate) many: Vec<Tenant>,
     pub(crate) scratch: PathBuf,
+    /// Where PostgreSQL's programs are.
+    pub(crate) programs: PathBuf,
 }
 
 /// Makes databases, tenants and users, and starts the servers.
 pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     let scratch = PathBuf::from("target/bench");
     std::fs::create_dir_all(&scratch).map_err(Failed::doing("making a directory"))?;
+    let programs = arguments.programs.clone();
     let port = server_port(&arguments.postgres)?;
     let server = client(&arguments.postgres).await?;
     for statement in databases() {
@@ -102,7 +106,7 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     let floor = start_floor(arguments, &url(port, FLOOR), &scratch).await?;
     let superuser = client(&url(port, GATEWAY)).await?;
     let postmaster = postmaster(&superuser).await?;
-    Ok(Place { gateway, floor, superuser, postmaster, floor_port: port, plain, mapped, crowd, many, scratch })
+    Ok(Place { gateway, floor, superuser, postmaster, floor_port: port, plain, mapped, crowd, many, scratch, programs })
 }
 
 fn url(port: u16, database: &str) -> String {

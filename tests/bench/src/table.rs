@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::measure::{Measured, Measurement, Outcome};
+use crate::request::Side;
 use crate::statistic::{median, paired_ratio};
 
 /// Prints all measurements.
@@ -53,10 +54,6 @@ fn column(outcome: &Outcome, of: fn(&Measured) -> f64) -> Vec<f64> {
 }
 
 fn floor_of<'a>(measurement: &'a Measurement, outcome: &Outcome) -> Option<&'a Outcome> {
-    let is_floor = |other: &&Outcome| {
-        other.competitor.side == crate::request::Side::Floor
-            && other.competitor.operation == outcome.competitor.operation
-            && other.competitor.groups == outcome.competitor.groups
-    };
-    measurement.outcomes.iter().find(is_floor)
+    let floor = outcome.competitor.on(Side::Floor);
+    measurement.outcomes.iter().find(|other| other.competitor == floor)
 }
