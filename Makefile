@@ -41,8 +41,9 @@ lint: setup-rust ## Check formatting, lints, documentation and dependencies
 advisories: ## Check the dependencies against the published advisories (needs the network)
 	cargo deny --locked check advisories
 
-bench: build plugins ## Measure a plugin step in this build
-	cargo bench --locked --package scimgate-plugin-host
+bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
+	@cargo build --locked --release --no-default-features --package scimgate --package scimgate-bench
+	@.config/run-bench $(ARGS)
 
 setup-rust:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }

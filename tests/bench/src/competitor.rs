@@ -40,14 +40,18 @@ impl Competitor {
             Side::Floor => "floor",
             Side::Pgbench => "pgbench",
         };
-        let how = match (self.operation, self.mapped, self.groups) {
+        format!("{side}{}", self.how())
+    }
+
+    /// What is special about it.
+    pub(crate) fn how(&self) -> &'static str {
+        match (self.operation, self.mapped, self.groups) {
             (Operation::Plain, ..) => ", one row only",
             (_, true, _) => ", with mapping",
             (_, _, 0) => "",
             (_, _, 1) => ", one group",
             _ => ", twenty groups",
-        };
-        format!("{side}{how}")
+        }
     }
 
     /// Whether it adds members.

@@ -5,13 +5,18 @@ mod competitor;
 mod failed;
 mod http;
 mod load;
+mod machine;
 mod measure;
+mod page;
 mod pgbench;
+mod picture;
 mod process;
+mod report;
 mod request;
 mod seed;
 mod setting;
 mod statistic;
+mod step;
 mod table;
 
 use std::path::PathBuf;
@@ -20,7 +25,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use failed::Failed;
+use machine::Machine;
+use report::{How, Report};
 use setting::SETTINGS;
+use step::Step;
 
 /// What to measure, and for how long.
 #[derive(Clone, Debug, Parser)]
@@ -55,6 +63,12 @@ pub(crate) struct Arguments {
     /// Only these settings: durable, relaxed (`synchronous_commit=off`), many (tenants), many-relaxed.
     #[arg(long, value_delimiter = ',')]
     settings: Vec<String>,
+    /// What `cargo bench -p scimgate-plugin-host` printed.
+    #[arg(long)]
+    steps: Option<PathBuf>,
+    /// Where the page and the picture go, if nothing was left out.
+    #[arg(long, default_value = "docs")]
+    docs: PathBuf,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -79,6 +93,39 @@ async fn run(arguments: &Arguments) -> Result<(), Failed> {
             results.push(measure::workload(arguments, &place, setting, workload).await?);
         }
     }
-    table::print(&results);
+    let report = Report {
+        machine: Machine::here(&place).await?,
+        how: How {
+            seconds: arguments.seconds,
+            turns: arguments.turns,
+            clients: arguments.clients,
+            users: arguments.users,
+            tenants: arguments.tenants,
+        },
+        measurements: results,
+        steps: read_steps(arguments)?,
+    };
+    tell(arguments, &report)
+}
+
+fn read_steps(arguments: &Arguments) -> Result<Vec<Step>, Failed> {
+    let Some(path) = &arguments.steps else { return Ok(Vec::new()) };
+    let text = std::fs::read_to_string(path).map_err(Failed::doing("reading the plugin host's table"))?;
+    Ok(step::read(&text))
+}
+
+#[expect(clippy::print_stdout, reason = "what the program is for")]
+fn tell(arguments: &Arguments, report: &Report) -> Result<(), Failed> {
+    println!("{}", table::text(report));
+    let whole = arguments.only.is_empty() && arguments.settings.is_empty() && !report.steps.is_empty();
+    if !whole {
+        eprintln!("Something was left out: the page is as it was.");
+        return Ok(());
+    }
+    for (name, text) in [("benchmarks.md", page::markdown(report)), ("benchmarks.svg", picture::svg(report))] {
+        let path = arguments.docs.join(name);
+        std::fs::write(&path, text).map_err(Failed::doing("writing the page"))?;
+        println!("Wrote {}", path.display());
+    }
     Ok(())
 }

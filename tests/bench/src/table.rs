@@ -2,58 +2,86 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::measure::{Measured, Measurement, Outcome};
-use crate::request::Side;
-use crate::statistic::{median, paired_ratio};
+use crate::report::{Line, Report, lines};
 
-/// Prints all measurements.
-pub(crate) fn print(measurements: &[Measurement]) {
-    for measurement in measurements {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header([
-            measurement.workload.name(),
-            "requests/s",
-            "p50 ms",
-            "p99 ms",
-            "server µs",
-            "database µs",
-            "rate / floor",
-            "server µs / floor",
+const HEADINGS: [&str; 9] =
+    ["requests/s", "p50 ms", "p99 ms", "server µs", "database µs", "rate/floor", "server µs/floor", "rate/pgbench", ""];
+
+/// All measurements and the goals, as text.
+pub(crate) fn text(report: &Report) -> String {
+    let mut text = String::new();
+    let mut title = "";
+    for measurement in &report.measurements {
+        if measurement.setting.title != title {
+            title = measurement.setting.title;
+            text.push_str(&format!("\n{title}\n"));
+        }
+        let mut table = empty(&format!("{:<8}", measurement.workload.name()), &HEADINGS[..8]);
+        for line in lines(measurement) {
+            table.add_row(cells(&line));
+        }
+        text.push_str(&format!("{table}\n"));
+    }
+    if !report.goals().is_empty() {
+        text.push_str(&format!("\nGoals\n{}\n", goals(report)));
+    }
+    text
+}
+
+fn goals(report: &Report) -> Table {
+    let mut table = empty("goal", &["wanted", "reached", ""]);
+    for goal in report.goals() {
+        let sign = if goal.at_most { "≤" } else { "≥" };
+        table.add_row([
+            format!("{}, {}", goal.what, goal.of),
+            format!("{sign} {}", goal.goal),
+            format!("{:.2}", goal.reached),
+            (if goal.met() { "met" } else { "missed" }).to_owned(),
         ]);
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        for outcome in &measurement.outcomes {
-            let floor = floor_of(measurement, outcome);
-            let ratio = |of: fn(&Measured) -> f64| {
-                floor.map_or_else(String::new, |floor| {
-                    format!("{:.2}", paired_ratio(&column(outcome, of), &column(floor, of)))
-                })
-            };
-            table.add_row([
-                outcome.competitor.name(),
-                format!("{:.0}", median(&column(outcome, |it| it.rate))),
-                format!("{:.2}", median(&column(outcome, |it| it.p50)) / 1e3),
-                format!("{:.2}", median(&column(outcome, |it| it.p99)) / 1e3),
-                format!("{:.0}", median(&column(outcome, |it| it.server))),
-                format!("{:.0}", median(&column(outcome, |it| it.database))),
-                ratio(|it| it.rate),
-                ratio(|it| it.server),
-            ]);
-        }
-        #[expect(clippy::print_stdout, reason = "what the program is for")]
-        {
-            println!("{table}");
+    }
+    table
+}
+
+fn empty(first: &str, others: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let mut headings = vec![first];
+    headings.extend(others);
+    table.set_header(headings);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The cells of a line, in the terminal and on the page alike.
+pub(crate) fn cells(line: &Line) -> Vec<String> {
+    let ratio = |ratio: Option<f64>| ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+    let middle = &line.middle;
+    let server = if middle.server > 0.0 { format!("{:.0}", middle.server) } else { String::new() };
+    vec![
+        line.competitor.name(),
+        format!("{:.0}", middle.rate),
+        format!("{:.2}", middle.p50 / 1e3),
+        format!("{:.2}", middle.p99 / 1e3),
+        server,
+        format!("{:.0}", middle.database),
+        ratio(line.rate_to_floor),
+        ratio(line.server_to_floor),
+        ratio(line.rate_to_pgbench),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::report;
+
+    #[test]
+    fn the_terminal_shows_every_competitor_and_goal() {
+        let text = text(&report());
+        for words in ["Durable, one tenant", "gateway", "floor", "pgbench", "0.90", "missed", "≤ 40"] {
+            assert!(text.contains(words), "{words} is missing:\n{text}");
         }
     }
-}
-
-fn column(outcome: &Outcome, of: fn(&Measured) -> f64) -> Vec<f64> {
-    outcome.slices.iter().map(of).collect()
-}
-
-fn floor_of<'a>(measurement: &'a Measurement, outcome: &Outcome) -> Option<&'a Outcome> {
-    let floor = outcome.competitor.on(Side::Floor);
-    measurement.outcomes.iter().find(|other| other.competitor == floor)
 }
