@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+/// What ends a head.
+const END: &[u8] = b"\r\n\r\n";
+
 /// A connection that is kept.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -32,7 +35,8 @@ impl Connection {
         self.buffer.clear();
         let head = loop {
             self.read().await?;
-            if let Some(head) = Head::of(&self.buffer) {
+            if let Some(end) = find(&self.buffer, END) {
+                let head = Head::read(&self.buffer[..end + END.len()]);
                 break head.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a reply without a length"))?;
             }
         };
@@ -59,14 +63,9 @@ struct Head {
 }
 
 impl Head {
-    /// None while the head is not whole; none within where it cannot be read.
-    fn of(bytes: &[u8]) -> Option<Option<Self>> {
-        let end = find(bytes, b"\r\n\r\n")? + 4;
-        Some(Self::read(bytes, end))
-    }
-
-    fn read(bytes: &[u8], end: usize) -> Option<Self> {
-        let head = std::str::from_utf8(&bytes[..end]).ok()?;
+    /// Reads a whole head; none where it is not understood.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let head = std::str::from_utf8(bytes).ok()?;
         let mut lines = head.split("\r\n");
         let status = lines.next()?.get(9..12)?.parse().ok()?;
         let length = lines.filter_map(|line| line.split_once(": "));
@@ -76,7 +75,7 @@ impl Head {
             None if status == 204 => 0,
             None => return None,
         };
-        Some(Self { status, end, length })
+        Some(Self { status, end: bytes.len(), length })
     }
 }
 
@@ -93,11 +92,10 @@ mod tests {
 
     #[test]
     fn reads_status_and_length() {
-        let whole = b"HTTP/1.1 201 Created\r\ncontent-type: a\r\nContent-Length: 2\r\n\r\n{}";
-        assert_eq!(Head::of(whole), Some(Some(Head { status: 201, end: whole.len() - 2, length: 2 })));
-        assert_eq!(Head::of(&whole[..30]), None);
-        assert_eq!(Head::of(b"HTTP/1.1 204 No Content\r\n\r\n"), Some(Some(Head { status: 204, end: 27, length: 0 })));
-        assert_eq!(Head::of(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"), Some(None));
+        let head = b"HTTP/1.1 201 Created\r\ncontent-type: a\r\nContent-Length: 2\r\n\r\n";
+        assert_eq!(Head::read(head), Some(Head { status: 201, end: head.len(), length: 2 }));
+        assert_eq!(Head::read(b"HTTP/1.1 204 No Content\r\n\r\n"), Some(Head { status: 204, end: 27, length: 0 }));
+        assert_eq!(Head::read(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"), None);
     }
 
     #[test]

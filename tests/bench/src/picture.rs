@@ -85,14 +85,14 @@ fn rows(report: &Report) -> Vec<Row> {
                 let is_goal = setting == DURABLE && !competitor.mapped && !competitor.adds();
                 let goal = goals.iter().find(|goal| is_goal && goal.workload == Some(measurement.workload));
                 let name = format!("{}{}", measurement.workload.name(), competitor.how());
-                rows.push(Row::Bar { name, ratio, goal: goal.map(|goal| goal.goal) });
+                rows.push(Row::Bar { name, ratio, goal: goal.map(|goal| goal.wanted) });
             }
         }
     }
     if let Some(goal) = goals.iter().find(|goal| goal.workload == Some(Workload::Members)) {
         rows.push(Row::Head("One group beside twenty".to_owned()));
         let name = "members, one : twenty groups".to_owned();
-        rows.push(Row::Bar { name, ratio: goal.reached, goal: Some(goal.goal) });
+        rows.push(Row::Bar { name, ratio: goal.reached, goal: Some(goal.wanted) });
     }
     rows
 }

@@ -43,7 +43,7 @@ pub(crate) struct Line {
 pub(crate) struct Goal {
     pub(crate) what: &'static str,
     pub(crate) of: &'static str,
-    pub(crate) goal: f64,
+    pub(crate) wanted: f64,
     pub(crate) reached: f64,
     /// None for the plugin step, which is no workload.
     pub(crate) workload: Option<Workload>,
@@ -54,7 +54,7 @@ pub(crate) struct Goal {
 impl Goal {
     /// Whether it was.
     pub(crate) fn met(&self) -> bool {
-        if self.at_most { self.reached <= self.goal } else { self.reached >= self.goal }
+        if self.at_most { self.reached <= self.wanted } else { self.reached >= self.wanted }
     }
 }
 
@@ -113,13 +113,13 @@ impl Report {
             .into_iter()
             .filter_map(|(workload, what, goal)| {
                 let reached = self.first_ratio(workload)?;
-                Some(Goal { what, of: "of the floor", goal, reached, workload: Some(workload), at_most: false })
+                Some(Goal { what, of: "of the floor", wanted: goal, reached, workload: Some(workload), at_most: false })
             })
             .collect();
         goals.extend(self.one_group().map(|reached| Goal {
             what: "add members to one group",
             of: "of adding to twenty",
-            goal: 0.8,
+            wanted: 0.8,
             reached,
             workload: Some(Workload::Members),
             at_most: false,
@@ -127,7 +127,7 @@ impl Report {
         goals.extend(crate::step::whole_mapping(&self.steps).map(|step| Goal {
             what: "a plugin step, the tutorial's mapping",
             of: "µs",
-            goal: 40.0,
+            wanted: 40.0,
             reached: step.median,
             workload: None,
             at_most: true,

@@ -1,29 +1,32 @@
 //! The tables in the terminal.
 
+use std::fmt::Write as _;
+
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::report::{Line, Report, lines};
 
-const HEADINGS: [&str; 9] =
-    ["requests/s", "p50 ms", "p99 ms", "server µs", "database µs", "rate/floor", "server µs/floor", "rate/pgbench", ""];
+const HEADINGS: [&str; 8] =
+    ["requests/s", "p50 ms", "p99 ms", "server µs", "database µs", "rate/floor", "server µs/floor", "rate/pgbench"];
 
 /// All measurements and the goals, as text.
 pub(crate) fn text(report: &Report) -> String {
+    // Writing to a String cannot fail.
     let mut text = String::new();
     let mut title = "";
     for measurement in &report.measurements {
         if measurement.setting.title != title {
             title = measurement.setting.title;
-            text.push_str(&format!("\n{title}\n"));
+            let _ = writeln!(text, "\n{title}");
         }
-        let mut table = empty(&format!("{:<8}", measurement.workload.name()), &HEADINGS[..8]);
+        let mut table = empty(&format!("{:<8}", measurement.workload.name()), &HEADINGS);
         for line in lines(measurement) {
             table.add_row(cells(&line));
         }
-        text.push_str(&format!("{table}\n"));
+        let _ = writeln!(text, "{table}");
     }
     if !report.goals().is_empty() {
-        text.push_str(&format!("\nGoals\n{}\n", goals(report)));
+        let _ = writeln!(text, "\nGoals\n{}", goals(report));
     }
     text
 }
@@ -34,7 +37,7 @@ fn goals(report: &Report) -> Table {
         let sign = if goal.at_most { "≤" } else { "≥" };
         table.add_row([
             format!("{}, {}", goal.what, goal.of),
-            format!("{sign} {}", goal.goal),
+            format!("{sign} {}", goal.wanted),
             format!("{:.2}", goal.reached),
             (if goal.met() { "met" } else { "missed" }).to_owned(),
         ]);
