@@ -68,6 +68,8 @@ pub struct Context {
     pub actor: String,
     /// The request's id.
     pub request_id: String,
+    /// When the request is answered at the latest.
+    pub deadline: tokio::time::Instant,
 }
 
 impl Context {

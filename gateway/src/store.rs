@@ -76,7 +76,7 @@ impl TenantStore {
     }
 
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(Role::Tenant(self.tenant), &Statement { doing, sql, params }).await
+        self.pool.query(Role::Tenant(self.tenant), Statement { doing, sql, params }).await
     }
 
     async fn batch(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
@@ -86,6 +86,6 @@ impl TenantStore {
 
 impl ControlStore {
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(Role::Control, &Statement { doing, sql, params }).await
+        self.pool.query(Role::Control, Statement { doing, sql, params }).await
     }
 }

@@ -93,7 +93,7 @@ impl Client {
     /// Sends a request to a server that may not be there.
     ///
     /// # Errors
-    /// No answer came.
+    /// No whole answer came.
     pub async fn try_send(&self, request: Request) -> Result<Answer, reqwest::Error> {
         let asked = format!("{} {}{}", request.method, self.base, request.path);
         let method = Method::from_bytes(request.method.as_bytes()).unwrap();
@@ -105,7 +105,7 @@ impl Client {
             building = building.header(AUTHORIZATION, value);
         }
         let response = building.body(request.body).send().await?;
-        Ok(Answer::read(asked, response).await)
+        Answer::read(asked, response).await
     }
 
     /// GET.

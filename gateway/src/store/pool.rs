@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use deadpool::managed;
 use futures_util::future::{join, join_all, join3};
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::error::Error;
 pub(crate) use super::session::Role;
-use super::session::{Session, Sessions};
+use super::session::{STATEMENT, Session, Sessions};
 
 /// A statement with its parameters.
 pub(crate) struct Statement<'a> {
@@ -57,71 +58,29 @@ impl Pool {
     /// # Errors
     /// The first statement's error where one failed; then nothing was kept.
     pub(crate) async fn batch(&self, role: Role, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
-        if let [only] = statements {
-            return Ok(vec![self.query(role, only).await?]);
-        }
         let doing = statements.first().map_or("nothing", |statement| statement.doing);
-        tokio::time::timeout(self.timeout, self.transaction(role, statements, doing))
-            .await
-            .map_err(|late| Error::Unavailable { doing, source: Box::new(late) })?
+        let late = |late| Error::Unavailable { doing, source: Box::new(late) };
+        let deadline = Instant::now() + self.timeout;
+        let mut taken = timeout_at(deadline, self.take(doing)).await.map_err(late)??;
+        let begun = Instant::now();
+        let outcome = match statements {
+            [only] => {
+                timeout_at(deadline, single(&mut taken, role, only)).await.map(|rows| rows.map(|rows| vec![rows]))
+            }
+            _ => timeout_at(deadline, transaction(&mut taken, role, statements)).await,
+        };
+        if outcome.is_err() && begun.elapsed() > STATEMENT {
+            // The server would have given up by itself: this connection leads nowhere, and its next user would wait in
+            // vain, too.
+            drop(Taken::take(taken));
+        }
+        outcome.map_err(late)?
     }
 
     /// Runs one statement, which is a transaction by itself.
-    pub(crate) async fn query(&self, role: Role, statement: &Statement<'_>) -> Result<Vec<Row>, Error> {
-        let doing = statement.doing;
-        tokio::time::timeout(self.timeout, self.single(role, statement))
-            .await
-            .map_err(|late| Error::Unavailable { doing, source: Box::new(late) })?
-    }
-
-    async fn single(&self, role: Role, statement: &Statement<'_>) -> Result<Vec<Row>, Error> {
-        let failed = |source| Error::from_driver(statement.doing, source);
-        let mut taken = self.take(statement.doing).await?;
-        let session: &mut Session = &mut taken;
-        let prepared = session.client.prepare_cached(statement.sql).await.map_err(failed)?;
-        let answer = match session.turn_to(role) {
-            None => session.client.query(&prepared, statement.params).await,
-            // Sent together. Were the turn to fail, the statement would run as the one before: its rows, of another tenant
-            // than the one it names, are refused by row-level security, and the answer is not looked at.
-            Some(turn) => {
-                let call = session.client.query(&prepared, statement.params);
-                let (turned, answer) = join(session.client.batch_execute(&turn), call).await;
-                turned.map_err(failed)?;
-                answer
-            }
-        };
-        session.settle(role);
-        answer.map_err(failed)
-    }
-
-    async fn transaction(
-        &self,
-        role: Role,
-        statements: &[Statement<'_>],
-        doing: &'static str,
-    ) -> Result<Vec<Vec<Row>>, Error> {
-        let mut taken = self.take(doing).await?;
-        let session: &mut Session = &mut taken;
-        let mut prepared = Vec::with_capacity(statements.len());
-        for statement in statements {
-            // Prepared before BEGIN: a Prepare round trip in the batch would let COMMIT overtake.
-            let ready = session.client.prepare_cached(statement.sql).await;
-            prepared.push(ready.map_err(|source| Error::from_driver(statement.doing, source))?);
-        }
-        let begin = session.turn_to(role).map_or_else(|| "BEGIN".to_owned(), |turn| format!("BEGIN; {turn}"));
-        let client = &session.client;
-        let calls = statements.iter().zip(&prepared).map(|(call, ready)| client.query(ready, call.params));
-        let (opened, answers, committed) =
-            join3(client.batch_execute(&begin), join_all(calls), client.batch_execute("COMMIT")).await;
-        opened.map_err(|source| Error::from_driver(doing, source))?;
-        let mut rows = Vec::with_capacity(answers.len());
-        for (statement, answer) in statements.iter().zip(answers) {
-            rows.push(answer.map_err(|source| Error::from_driver(statement.doing, source))?);
-        }
-        committed.map_err(|source| Error::from_driver(doing, source))?;
-        // A transaction that fails takes the turn back with it; only here is it certain.
-        session.settle(role);
-        Ok(rows)
+    pub(crate) async fn query(&self, role: Role, statement: Statement<'_>) -> Result<Vec<Row>, Error> {
+        let mut answers = self.batch(role, &[statement]).await?;
+        Ok(answers.pop().unwrap_or_default())
     }
 
     /// A connection that speaks as who logged in, for migrations.
@@ -134,4 +93,46 @@ impl Pool {
     async fn take(&self, doing: &'static str) -> Result<Taken, Error> {
         self.connections.get().await.map_err(|source| Error::Unavailable { doing, source: Box::new(source) })
     }
+}
+
+async fn single(session: &mut Session, role: Role, statement: &Statement<'_>) -> Result<Vec<Row>, Error> {
+    let failed = |source| Error::from_driver(statement.doing, source);
+    let prepared = session.client.prepare_cached(statement.sql).await.map_err(failed)?;
+    let answer = match session.turn_to(role) {
+        None => session.client.query(&prepared, statement.params).await,
+        // Sent together. Were the turn to fail, the statement would run as the one before: its rows, of another tenant
+        // than the one it names, are refused by row-level security, and the answer is not looked at.
+        Some(turn) => {
+            let call = session.client.query(&prepared, statement.params);
+            let (turned, answer) = join(session.client.batch_execute(&turn), call).await;
+            turned.map_err(failed)?;
+            answer
+        }
+    };
+    session.settle(role);
+    answer.map_err(failed)
+}
+
+async fn transaction(session: &mut Session, role: Role, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+    let doing = statements.first().map_or("nothing", |statement| statement.doing);
+    let mut prepared = Vec::with_capacity(statements.len());
+    for statement in statements {
+        // Prepared before BEGIN: a Prepare round trip in the batch would let COMMIT overtake.
+        let ready = session.client.prepare_cached(statement.sql).await;
+        prepared.push(ready.map_err(|source| Error::from_driver(statement.doing, source))?);
+    }
+    let begin = session.turn_to(role).map_or_else(|| "BEGIN".to_owned(), |turn| format!("BEGIN; {turn}"));
+    let client = &session.client;
+    let calls = statements.iter().zip(&prepared).map(|(call, ready)| client.query(ready, call.params));
+    let (opened, answers, committed) =
+        join3(client.batch_execute(&begin), join_all(calls), client.batch_execute("COMMIT")).await;
+    opened.map_err(|source| Error::from_driver(doing, source))?;
+    let mut rows = Vec::with_capacity(answers.len());
+    for (statement, answer) in statements.iter().zip(answers) {
+        rows.push(answer.map_err(|source| Error::from_driver(statement.doing, source))?);
+    }
+    committed.map_err(|source| Error::from_driver(doing, source))?;
+    // A transaction that fails takes the turn back with it; only here is it certain.
+    session.settle(role);
+    Ok(rows)
 }

@@ -1,6 +1,8 @@
 //! A pooled connection, and as whom it speaks. It stays that way from one batch to the next, so that a tenant at work does
 //! not say who it is before every statement; whoever takes the connection compares, and says it anew where it differs.
 
+use std::time::Duration;
+
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 
@@ -51,10 +53,15 @@ fn tenant_setting(tenant: TenantId) -> String {
     format!("SET scimgate.tenant_id = '{tenant}'")
 }
 
-/// The time is shorter than a batch's in the pool: who is no longer waited for must not go on holding a connection and its
-/// locks. Every statement is keyed and finds few rows whatever its parameters, so one plan serves them all; left to itself
-/// the server plans a write anew each time, which costs more than the write.
-const SETTINGS: &str = "SET statement_timeout = '7s'; SET plan_cache_mode = force_generic_plan";
+/// Longest time of one statement at the server. Shorter than a batch's in the pool: who is no longer waited for must not go
+/// on holding a connection and its locks.
+pub(super) const STATEMENT: Duration = Duration::from_secs(7);
+
+/// Every statement is keyed and finds few rows whatever its parameters, so one plan serves them all; left to itself the
+/// server plans a write anew each time, which costs more than the write.
+fn settings() -> String {
+    format!("SET statement_timeout = {}; SET plan_cache_mode = force_generic_plan", STATEMENT.as_millis())
+}
 
 /// Opens and checks connections.
 pub(crate) struct Sessions(pub(super) deadpool_postgres::Manager);
@@ -65,7 +72,7 @@ impl Manager for Sessions {
 
     async fn create(&self) -> Result<Session, tokio_postgres::Error> {
         let client = self.0.create().await?;
-        client.batch_execute(SETTINGS).await?;
+        client.batch_execute(&settings()).await?;
         Ok(Session { client, speaks_as: None })
     }
 
