@@ -108,6 +108,7 @@ fn escalate() -> bool {
     if matches!(threads, Ok(tokio::runtime::RuntimeFlavor::MultiThread)) {
         tokio::task::block_in_place(|| std::thread::sleep(std::time::Duration::from_micros(50)));
     }
+    true
 }
 
 /// Opens the doors and does the background work until told to stop.

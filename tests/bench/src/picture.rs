@@ -8,7 +8,7 @@ use crate::report::{Report, lines};
 use crate::request::{Side, Workload};
 use crate::setting::{DURABLE, SETTINGS};
 
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 890.0;
 /// Where bars begin.
 const LEFT: f64 = 250.0;
 /// How long a bar of 1.0 is, and where it is cut off.
@@ -148,8 +148,8 @@ fn draw(svg: &mut String, row: &Row, y: f64) {
                 line(svg, "goal", [at(*goal), y + 2.0, at(*goal), y + 23.0]);
                 let _ = write!(words, " (goal {goal})");
             }
-            // Right of whatever else is in the row.
-            let x = at(goal.unwrap_or_default().max(*ratio)) + 8.0;
+            // In a column of their own, clear of every line.
+            let x = at(LONGEST) + 12.0;
             text(svg, "small", [x, y + 17.0], &words);
         }
     }
