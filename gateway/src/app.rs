@@ -126,15 +126,17 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// Resolves at SIGINT or SIGTERM.
-pub async fn stop_signal() {
-    let interrupted = tokio::signal::ctrl_c();
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
-        }
-        Err(_) => {
-            let _ = interrupted.await;
+/// Resolves at SIGINT or SIGTERM, from the moment it is called: who has read that the gateway serves may end it at once.
+pub fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (interrupted, terminated) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        match (interrupted, terminated) {
+            (Ok(mut interrupted), Ok(mut terminated)) => {
+                tokio::select! { _ = interrupted.recv() => {}, _ = terminated.recv() => {} }
+            }
+            // Without handlers the signals end the process at once, which is what was asked for.
+            _ => std::future::pending().await,
         }
     }
 }
