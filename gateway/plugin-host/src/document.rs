@@ -80,30 +80,9 @@ fn no_document() -> Failure {
     Failure::new(FailureKind::Trap, "The plugin used a document that it was not given.")
 }
 
-impl State {
-    /// What the host did is charged before the plugin goes on.
-    fn done<T>(&mut self, value: Result<T, PathError>) -> wasmtime::Result<Result<T, types::PathError>> {
-        self.meter.glance()?;
-        Ok(value.map_err(Into::into))
-    }
-
-    /// One value and ten thousand places would be ten thousand copies before anyone has counted.
-    fn weigh(&mut self, path: &str, value: &str) -> Result<(), Failure> {
-        let document = self.document.as_deref().ok_or_else(no_document)?;
-        let places = document.get(path).map_or(0, |found| found.len());
-        self.spread(places, path, value)
-    }
-
-    /// The first place was counted with the call.
-    fn spread(&mut self, places: usize, path: &str, value: &str) -> Result<(), Failure> {
-        self.meter.write(places.saturating_sub(1).saturating_mul(path.len() + value.len()))
-    }
-}
-
 impl documents::HostDocument for State {
     fn get(&mut self, _: Resource<Handle>, path: String) -> wasmtime::Result<Result<Vec<String>, types::PathError>> {
-        let found = self.reading()?.get(&path);
-        self.done(found)
+        Ok(self.reading()?.get(&path).map_err(Into::into))
     }
 
     fn set(
@@ -112,16 +91,18 @@ impl documents::HostDocument for State {
         path: String,
         value: String,
     ) -> wasmtime::Result<Result<u32, types::PathError>> {
-        self.writing(path.len() + value.len())?;
-        let is_heavy = value.len() > HEAVY;
-        if is_heavy {
-            self.weigh(&path, &value)?;
+        let document = self.writing(path.len() + value.len())?;
+        if value.len() > HEAVY {
+            // One value and ten thousand places would be ten thousand copies before anyone has counted.
+            let more = document.get(&path).map_or(0, |found| found.len().saturating_sub(1));
+            self.meter.write(more.saturating_mul(value.len()))?;
+            let Some(document) = self.document.as_deref_mut() else { return Err(no_document().into()) };
+            return Ok(document.set(&path, &value).map_err(Into::into));
         }
-        let places = self.document.as_deref_mut().ok_or_else(no_document)?.set(&path, &value);
-        if let (Ok(places), false) = (&places, is_heavy) {
-            self.spread(*places as usize, &path, &value)?;
-        }
-        self.done(places)
+        let places = document.set(&path, &value);
+        let more = places.as_ref().map_or(0, |places| places.saturating_sub(1)) as usize;
+        self.meter.write(more.saturating_mul(value.len()))?;
+        Ok(places.map_err(Into::into))
     }
 
     fn append(
@@ -130,24 +111,19 @@ impl documents::HostDocument for State {
         path: String,
         value: String,
     ) -> wasmtime::Result<Result<(), types::PathError>> {
-        let added = self.writing(path.len() + value.len())?.append(&path, &value);
-        self.done(added)
+        Ok(self.writing(path.len() + value.len())?.append(&path, &value).map_err(Into::into))
     }
 
     fn remove(&mut self, _: Resource<Handle>, path: String) -> wasmtime::Result<Result<u32, types::PathError>> {
-        let removed = self.writing(0)?.remove(&path);
-        self.done(removed)
+        Ok(self.writing(0)?.remove(&path).map_err(Into::into))
     }
 
     fn to_json(&mut self, _: Resource<Handle>) -> wasmtime::Result<String> {
-        let json = self.reading()?.to_json();
-        self.meter.glance()?;
-        Ok(json)
+        Ok(self.reading()?.to_json())
     }
 
     fn replace(&mut self, _: Resource<Handle>, json: String) -> wasmtime::Result<Result<(), types::PathError>> {
-        let replaced = self.writing(json.len())?.replace(&json);
-        self.done(replaced)
+        Ok(self.writing(json.len())?.replace(&json).map_err(Into::into))
     }
 
     fn drop(&mut self, _: Resource<Handle>) -> wasmtime::Result<()> {

@@ -12,8 +12,6 @@ mod engine;
 mod error;
 mod instance;
 mod limits;
-mod schema;
-mod shape;
 
 pub use artifact::Key;
 pub use component::{Component, Manifest};

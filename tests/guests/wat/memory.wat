@@ -1,2 +1,0 @@
-;; Declares so many pages of memory.
-(memory (export "memory") {pages})

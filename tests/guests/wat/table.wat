@@ -1,2 +1,0 @@
-;; Declares a table of so many elements.
-(table {elements} funcref)
