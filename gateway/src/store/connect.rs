@@ -13,7 +13,7 @@ use super::Store;
 use super::pool::Pool;
 
 /// Longest time for one batch of statements, waiting for a connection included.
-const TIMEOUT: Duration = Duration::from_secs(8);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Why no pool could be made.
 #[derive(Debug, thiserror::Error)]
