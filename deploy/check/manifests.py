@@ -82,7 +82,7 @@ def check_deployment():
     patience = seconds("gateway/src/http/probe.rs", "PATIENCE")
     require(container["readinessProbe"]["timeoutSeconds"] > patience, f"the gateway answers /readyz after {patience} s at most")
     wait = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    least = wait + seconds("gateway/src/http/server.rs", "DRAIN") + 2
+    least = wait + seconds("gateway/src/config.rs", "drain") + 2
     require(pod["terminationGracePeriodSeconds"] > least, f"requests under way need {least} s")
     require(container["args"] == ["serve"], "it must serve")
 

@@ -21,8 +21,8 @@ def port(variable):
 
 
 def seconds(file, name):
-    """A `Duration` constant in seconds."""
-    return int(one(rf"const {name}: Duration = Duration::from_secs\((\d+)\)", (ROOT / file).read_text(), name))
+    """A `Duration` constant, or a field's default, in seconds."""
+    return int(one(rf"\b{name}: (?:Duration = )?Duration::from_secs\((\d+)\)", (ROOT / file).read_text(), name))
 
 
 PORTS = {
