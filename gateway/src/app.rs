@@ -130,12 +130,16 @@ pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (interrupted, terminated) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     async move {
-        match (interrupted, terminated) {
-            (Ok(mut interrupted), Ok(mut terminated)) => {
-                tokio::select! { _ = interrupted.recv() => {}, _ = terminated.recv() => {} }
-            }
-            // Without handlers the signals end the process at once, which is what was asked for.
-            _ => std::future::pending().await,
+        tokio::select! { () = heard(interrupted) => {}, () = heard(terminated) => {} }
+    }
+}
+
+/// A signal for which there is no handler ends the process by itself.
+async fn heard(signal: std::io::Result<tokio::signal::unix::Signal>) {
+    match signal {
+        Ok(mut signal) => {
+            signal.recv().await;
         }
+        Err(_) => std::future::pending().await,
     }
 }

@@ -107,6 +107,13 @@ impl Context {
     }
 }
 
+/// What a PUT or PATCH changes, and what its reply will show of it.
+pub(crate) struct Target<'a> {
+    pub(crate) resource_type: &'a ResourceType,
+    pub(crate) id: uuid::Uuid,
+    pub(crate) along: crate::store::resource::Along,
+}
+
 /// Attempts at a write that lost a race, before the client is asked to come again.
 pub(crate) const ATTEMPTS: u32 = 24;
 

@@ -9,11 +9,10 @@ use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use super::document::{Draft, content, parse, parse_set_aside};
 use super::reply::{Reply, show};
-use super::{ATTEMPTS, Context, Error, members};
+use super::{ATTEMPTS, Context, Error, Target, members};
 use crate::store::key::Keys;
 use crate::store::resource::{Along, Stored};
 use crate::store::write::{Update, Written};
@@ -56,13 +55,6 @@ pub async fn run(
     };
     let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
     show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
-}
-
-/// What is changed, and what the reply will show of it.
-struct Target<'a> {
-    resource_type: &'a ResourceType,
-    id: Uuid,
-    along: Along,
 }
 
 /// Writes the change on what is there now, again after each lost race; gives what is stored then.

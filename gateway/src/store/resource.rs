@@ -156,7 +156,7 @@ impl Default for Along {
     }
 }
 
-/// The columns of [`Stored`], for a row called `r` with the tenant in `$1`.
+/// The columns of [`Stored`], in the order in which `from_row` reads them, for a row called `r` with the tenant in `$1`.
 pub(super) fn columns(along: Along) -> String {
     let mapped = if along.mapped { "r.set_aside, r.mapped" } else { "NULL::text, NULL::text" };
     let changes = if along.changes {
@@ -174,9 +174,7 @@ pub(super) fn columns(along: Along) -> String {
     } else {
         "NULL::text"
     };
-    format!(
-        "r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups} AS groups"
-    )
+    format!("r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}")
 }
 
 /// The joins that [`columns`] needs.

@@ -58,32 +58,17 @@ pub enum Written {
     Lost,
 }
 
-/// The statement of an update, as short as what it does: the parts that are left out would be prepared for nothing.
-macro_rules! update {
-    ($keys:literal, $events:literal) => {
-        concat!(
-            "
+/// The row alone; what hangs on it follows.
+const UPDATE: &str = "
 WITH w AS (
   UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
     mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $13 AND r.deleted_at IS NULL
     AND (SELECT t.active_mapping FROM tenant t WHERE t.id = $1) = $11
     AND ($14::bigint IS NULL OR $14 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
-  RETURNING r.tenant_id, r.id, r.version),",
-            $keys,
-            "
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, version, actor, request_id, at)",
-            $events,
-            ")
-SELECT version FROM w"
-        )
-    };
-    (same keys, $events:literal) => {
-        update!("", $events)
-    };
-    (other keys, $events:literal) => {
-        update!(
-            "
+  RETURNING r.tenant_id, r.id, r.version)";
+
+const UPDATE_KEYS: &str = ",
 ud AS (DELETE FROM unique_key k USING w, unnest($22::text[], $23::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.resource_type = $3 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
 u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
@@ -91,21 +76,16 @@ u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
 sd AS (DELETE FROM resource_key k USING w, unnest($24::text[], $25::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
 s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
-  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($20::text[], $21::text[]) k (attribute, key)),",
-            $events
-        )
-    };
-    ($keys:ident keys, of itself) => {
-        update!(
-            $keys keys,
-            "
-  SELECT w.tenant_id, $15, $3, w.id, NULL::uuid, w.version, $16, $17, $12 FROM w WHERE $15::text IS NOT NULL"
-        )
-    };
-    ($keys:ident keys, of memberships too) => {
-        update!(
-            $keys keys,
-            "
+  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($20::text[], $21::text[]) k (attribute, key))";
+
+const TELL: &str = ",
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
+  SELECT w.tenant_id, $15, $3, w.id, w.version, $16, $17, $12 FROM w WHERE $15::text IS NOT NULL)";
+
+/// An update that makes a resource visible to the product tells of its memberships, too: what was added while it was
+/// excluded was not told then. One that hides it ends them, as its `deleted` event says.
+const TELL_OF_MEMBERSHIPS_TOO: &str = ",
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, version, actor, request_id, at)
   SELECT told.tenant_id, told.type, told.resource_type, told.id, told.member_id, told.version, $16, $17, $12 FROM (
     SELECT 0 AS nth, w.tenant_id, $15::text AS type, $3::text AS resource_type, w.id, NULL::uuid AS member_id, w.version FROM w
     UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
@@ -115,20 +95,13 @@ s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
     UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
     JOIN membership m ON m.tenant_id = $1 AND m.group_id = w.id
     JOIN resource u ON u.tenant_id = $1 AND u.id = m.member_id AND u.mapping_state NOT IN ('excluded', 'never')
-    WHERE $15::text = 'group.created') told ORDER BY told.nth"
-        )
-    };
-}
+    WHERE $15::text = 'group.created') told ORDER BY told.nth)";
 
-/// An update that makes a resource visible to the product tells of its memberships, too: what was added while it was
-/// excluded was not told then. One that hides it ends them, as its `deleted` event says.
-fn update_sql(has_other_keys: bool, appears: bool) -> &'static str {
-    match (has_other_keys, appears) {
-        (false, false) => update!(same keys, of itself),
-        (false, true) => update!(same keys, of memberships too),
-        (true, false) => update!(other keys, of itself),
-        (true, true) => update!(other keys, of memberships too),
-    }
+/// Only the parts that have something to do: the database sets every other up in vain, which costs more than the row.
+fn update_sql(changes_keys: bool, appears: bool) -> String {
+    let keys = if changes_keys { UPDATE_KEYS } else { "" };
+    let events = if appears { TELL_OF_MEMBERSHIPS_TOO } else { TELL };
+    format!("{UPDATE}{keys}{events} SELECT version FROM w")
 }
 
 /// Parameters of an update whose keys stay as they are.
@@ -202,17 +175,17 @@ impl TenantStore {
             &lost.0,
             &lost.1,
         ];
-        let has_other_keys = [&added, &found, &removed, &lost].iter().any(|keys| !keys.0.is_empty());
+        let changes_keys = [&added, &found, &removed, &lost].iter().any(|keys| !keys.0.is_empty());
         let appears = content.event.is_some_and(|event| event.ends_with(".created"));
-        let sql = update_sql(has_other_keys, appears);
-        let used = if has_other_keys { params.as_slice() } else { &params[..WITHOUT_KEYS] };
+        let sql = update_sql(changes_keys, appears);
+        let used = if changes_keys { params.as_slice() } else { &params[..WITHOUT_KEYS] };
         let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &update.id];
         let mut batch = Vec::with_capacity(3);
         if update.member_changes.is_some() {
             batch.push(Statement { doing: "locking a group", sql: LOCK, params: &lock_params });
         }
         let at = batch.len();
-        batch.push(Statement { doing: "storing a resource", sql, params: used });
+        batch.push(Statement { doing: "storing a resource", sql: &sql, params: used });
         let members = update.members.map(|members| MemberStatement::new(self.tenant, update.id, true, members, stamp));
         let member_params = members.as_ref().map(MemberStatement::params);
         if let Some(params) = &member_params {
