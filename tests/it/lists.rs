@@ -175,6 +175,7 @@ async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
             base_url: "http://a.test".into(),
             actor: String::new(),
             request_id: String::new(),
+            deadline: tokio::time::Instant::now(),
             gateway: few,
         };
         let get = |name: &str| query.split('&').find_map(|it| it.strip_prefix(name)?.strip_prefix('='));

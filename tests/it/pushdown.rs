@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use scimgate::operation::{Context, list};
 use scimgate::store::filter_sql::Plan;
+use scimgate::store::insert::Insert;
 use scimgate::store::key::Keys;
 use scimgate::store::membership::Members;
 use scimgate::store::resource::MappingState;
@@ -95,6 +96,7 @@ impl Stored {
             base_url: format!("{}/scim/v2", gateway.gateway.public_url).into(),
             actor: "test".into(),
             request_id: "test".into(),
+            deadline: tokio::time::Instant::now(),
             gateway: gateway.gateway.clone(),
         };
         let types = ctx.settings.registry.resource_types().to_vec();
@@ -137,8 +139,8 @@ impl Stored {
                 event: None,
             };
             let store = &self.ctx.store;
-            let (written, _) =
-                store.insert(&resource_type.name, id, &content, members.as_ref(), &self.ctx.stamp()).await.unwrap();
+            let new = Insert { resource_type: &resource_type.name, id, content: &content, members: members.as_ref() };
+            let (written, _) = store.insert(&new, &self.ctx.stamp()).await.unwrap();
             assert_eq!(written, Written::Done(1));
             if random.once_in(3) {
                 gateway.clock.advance(Duration::from_micros(1_200));

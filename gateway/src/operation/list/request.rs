@@ -67,12 +67,13 @@ impl Request {
     pub(super) fn along(&self) -> Along {
         let mut each = self.types.iter().zip(&self.projections);
         let shown = each.any(|(known, projection)| members::along(known, projection.as_ref()).groups);
-        Along { groups: shown || self.plan.needs_groups() }
+        Along { groups: shown || self.plan.needs_groups(), ..self.along_unseen() }
     }
 
     /// What is read along where the reply shows nothing of it.
     pub(super) fn along_unseen(&self) -> Along {
-        Along { groups: self.plan.needs_groups() }
+        let changes = self.types.iter().any(|known| known.detached.is_some());
+        Along { groups: self.plan.needs_groups(), changes, mapped: false }
     }
 
     /// The refusal of a request that leaves more documents to look at than may be.

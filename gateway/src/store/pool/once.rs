@@ -5,8 +5,15 @@ use futures_util::future::join3;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{Pool, Role, begin};
+use super::{Pool, Role};
 use crate::store::error::Error;
+use crate::store::session::Session;
+
+/// A parameter and its type.
+pub(crate) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A statement that is planned anew each time gains by a plan for its very parameters.
+const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = auto";
 
 impl Pool {
     /// Runs one statement as one transaction in one round trip.
@@ -15,22 +22,26 @@ impl Pool {
         role: Role,
         doing: &'static str,
         sql: &str,
-        params: &[(&(dyn ToSql + Sync), Type)],
+        params: &[Typed<'_>],
     ) -> Result<Vec<Row>, Error> {
-        let run = async {
-            let client = self.client(doing).await?;
-            let begin = begin(role);
-            let (opened, rows, committed) =
-                join3(client.batch_execute(&begin), client.query_typed(sql, params), client.batch_execute("COMMIT"))
-                    .await;
-            let refused = |source| Error::from_driver(doing, source);
-            opened.map_err(refused)?;
-            let rows = rows.map_err(refused)?;
-            committed.map_err(refused)?;
-            Ok(rows)
-        };
-        tokio::time::timeout(self.timeout, run)
-            .await
-            .map_err(|late| Error::Unavailable { doing, source: Box::new(late) })?
+        self.within(doing, async |session| once(session, role, doing, (sql, params)).await).await
     }
+}
+
+async fn once(
+    session: &mut Session,
+    role: Role,
+    doing: &'static str,
+    (sql, params): (&str, &[Typed<'_>]),
+) -> Result<Vec<Row>, Error> {
+    let begin = session.turn_to(role).map_or_else(|| BEGIN.to_owned(), |turn| format!("{BEGIN}; {turn}"));
+    let client = &session.client;
+    let (opened, rows, committed) =
+        join3(client.batch_execute(&begin), client.query_typed(sql, params), client.batch_execute("COMMIT")).await;
+    let refused = |source| Error::from_driver(doing, source);
+    opened.map_err(refused)?;
+    let rows = rows.map_err(refused)?;
+    committed.map_err(refused)?;
+    session.settle(role);
+    Ok(rows)
 }
