@@ -6,7 +6,7 @@ use std::{
         LazyLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use scimgate_plugin_host::{
@@ -22,6 +22,7 @@ pub(crate) static ESCALATED: AtomicU32 = AtomicU32::new(0);
 pub(crate) static HOST: LazyLock<Host> = LazyLock::new(|| {
     let escalate = || {
         ESCALATED.fetch_add(1, Ordering::Relaxed);
+        true
     };
     Host::new(HostConfig { escalate, ..HostConfig::default() }).unwrap()
 });
@@ -42,11 +43,19 @@ pub(crate) struct TestDocument {
     pub(crate) resource: sdk::test::Resource,
     /// How long every read takes.
     pub(crate) slow: Duration,
+    /// How much of the processor every read takes.
+    pub(crate) busy: Duration,
+    pub(crate) reads: AtomicU32,
 }
 
 impl TestDocument {
     pub(crate) fn new(value: Value) -> Self {
-        Self { resource: sdk::test::Resource::new(value), slow: Duration::ZERO }
+        Self {
+            resource: sdk::test::Resource::new(value),
+            slow: Duration::ZERO,
+            busy: Duration::ZERO,
+            reads: AtomicU32::new(0),
+        }
     }
 
     pub(crate) fn into_value(self) -> Value {
@@ -60,7 +69,10 @@ impl TestDocument {
 
 impl Document for TestDocument {
     fn get(&self, path: &str) -> Result<Vec<String>, PathError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         std::thread::sleep(self.slow);
+        let busy = Instant::now();
+        while busy.elapsed() < self.busy {}
         let found = self.inner().get::<Value>(path).map_err(error)?;
         Ok(found.iter().map(Value::to_string).collect())
     }
