@@ -38,8 +38,9 @@ lint: setup-rust ## Check formatting, lints, documentation and dependencies
 advisories: ## Check the dependencies against the published advisories (needs the network)
 	cargo deny --locked check advisories
 
-bench: build plugins ## Measure a plugin step in this build
+bench: build plugins ## Measure a plugin step, and what hostile tenants cost the others
 	cargo bench --locked --package scimgate-plugin-host
+	cargo bench --locked --package scimgate-tests --bench containment
 
 setup-rust:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }

@@ -100,7 +100,8 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, 
 
 /// A plugin call that lasts hands its worker's other tasks to another thread. The wait gives that thread the time to take
 /// them; without it the worker would take them back at once.
-fn escalate() -> bool {
+#[must_use]
+pub fn escalate() -> bool {
     let threads = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
     if matches!(threads, Ok(tokio::runtime::RuntimeFlavor::MultiThread)) {
         tokio::task::block_in_place(|| std::thread::sleep(std::time::Duration::from_micros(50)));

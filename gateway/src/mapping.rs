@@ -1,6 +1,6 @@
 //! Mapping: a tenant's chain of plugins, from the source document to the mapped one.
 
-mod breaker;
+pub mod breaker;
 pub mod chain;
 mod compiled;
 mod document;

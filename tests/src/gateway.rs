@@ -186,11 +186,14 @@ impl TestGateway {
         (issued.id(), issued.body["secret"].as_str().unwrap().to_owned())
     }
 
+    /// Uploads a plugin, or what is none.
+    pub async fn upload(&self, wasm: Vec<u8>) -> crate::Answer {
+        self.operator.send(crate::Request::new("POST", "/plugins").body("application/wasm", wasm)).await
+    }
+
     /// Uploads a plugin and makes it a tenant's whole mapping; gives the revision.
     pub async fn map(&self, tenant: &str, plugin: &str, config: &Value, on_failure: &str) -> i64 {
-        let bytes = crate::plugin(plugin);
-        let upload = crate::Request::new("POST", "/plugins").body("application/wasm", bytes);
-        let digest = self.operator.send(upload).await.body["digest"].clone();
+        let digest = self.upload(crate::plugin(plugin)).await.body["digest"].clone();
         let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": config }] });
         let put = self.operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
         put.body["revision"].as_i64().unwrap()

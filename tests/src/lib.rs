@@ -9,6 +9,7 @@ pub mod client;
 pub mod database;
 pub mod gateway;
 pub mod harness;
+pub mod log;
 pub mod matching;
 pub mod proxy;
 pub mod replay;

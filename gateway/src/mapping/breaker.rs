@@ -7,16 +7,16 @@ use std::time::{Duration, SystemTime};
 use crate::clock::Clock;
 
 /// Failures after which a step is not called.
-const FAILURES: u32 = 5;
+pub const FAILURES: u32 = 5;
 /// Successes that make up for one failure: a step that fails on one document in a hundred goes on, one that alternates
 /// does not.
 const FORGIVING: u32 = 50;
 /// After so long without a failure all is forgotten.
 const WINDOW: Duration = Duration::from_mins(1);
 /// How long a step is not called, the first time; twice as long each time that its trial fails, too.
-const COOL_DOWN: Duration = Duration::from_secs(30);
+pub const COOL_DOWN: Duration = Duration::from_secs(30);
 /// The longest that a step is not called.
-const LONGEST: Duration = Duration::from_mins(5);
+pub const LONGEST: Duration = Duration::from_mins(5);
 
 /// A step of a tenant's mapping. A new revision is a new step: whoever mends a mapping need not wait.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

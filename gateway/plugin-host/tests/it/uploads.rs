@@ -125,11 +125,9 @@ fn what_would_take_the_compiler_too_long_is_refused_before_it_begins() {
 #[test]
 fn components_that_double_with_every_link_are_refused() {
     let chain = |links: usize| {
-        let mut text = "(component $c0)".to_owned();
-        for link in 1..=links {
-            let two = "(instance (instantiate $it))".repeat(2);
-            text += &format!("(component $c{link} (alias outer 1 $c{} (component $it)) {two})", link - 1);
-        }
+        let two = "(instance (instantiate $it))".repeat(2);
+        let link = |link: usize| format!("(component $c{} (alias outer 1 $c{link} (component $it)) {two})", link + 1);
+        let text = format!("(component $c0){}", (0..links).map(link).collect::<String>());
         build("chain", &format!("(component {text})"))
     };
     assert!(refusal(&chain(8)).contains("not a mapping plugin"), "it is no plugin, but not for its size");
