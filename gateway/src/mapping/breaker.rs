@@ -82,6 +82,11 @@ impl Breakers {
         }
     }
 
+    /// Whether a call that has begun may as well end: its step is not called any more, and it is not the trial.
+    pub(super) fn is_over(&self, step: &Step) -> bool {
+        self.lock().get(step).and_then(|state| state.open).is_some_and(|open| !open.trial)
+    }
+
     /// As `check`, for a call that now begins and will be reported: after the cool-down one is tried, and the others
     /// wait for what comes of it.
     pub(super) fn admit(&self, step: &Step) -> Result<(), Duration> {
