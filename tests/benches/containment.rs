@@ -2,8 +2,8 @@
 //! loops in turns, so that whatever else the machine does falls on both. With containment and without. Quote the ratios.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use scimgate::app;
@@ -124,7 +124,7 @@ async fn measure(contain: bool) -> Row {
 }
 
 async fn map(mapper: &Mapper, tenant: &str, digest: &str, config: Value) {
-    let registry = Registry::standard();
+    static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::standard);
     let chain = Chain {
         revision: 1,
         on_failure: OnFailure::Refuse,
@@ -133,7 +133,7 @@ async fn map(mapper: &Mapper, tenant: &str, digest: &str, config: Value) {
     let document = user("ada");
     let call = Call {
         tenant,
-        resource_type: &Arc::clone(registry.resource_type("User").unwrap()),
+        resource_type: REGISTRY.resource_type("User").unwrap(),
         id: uuid::Uuid::nil(),
         last_modified: "2026-01-02T03:04:05Z".to_owned(),
         size: document.to_string().len(),
