@@ -4,6 +4,7 @@ pub mod breaker;
 pub mod chain;
 mod compiled;
 mod document;
+mod report;
 pub mod run;
 pub mod slow;
 
