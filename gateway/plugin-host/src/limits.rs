@@ -117,8 +117,9 @@ impl Meter {
         Ok(())
     }
 
-    /// Looks at the clocks where a tick has gone by. The engine looks at loops and calls of guest code alone: a plugin
-    /// that calls the host in one straight line would be seen by nobody.
+    /// Looks at the clocks where a tick has gone by. The engine looks at loops and calls of guest code alone. In a
+    /// wrapped module the encoder's own functions are such code, but a component made by hand can call the host in one
+    /// straight line.
     pub(crate) fn glance(&mut self) -> Result<(), Failure> {
         if self.looked.elapsed() < TICK { Ok(()) } else { self.look() }
     }
@@ -184,5 +185,33 @@ fn size(bytes: usize) -> String {
         _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
         _ if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
         _ => format!("{bytes} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call of the host after so much work on the processor, under a limit of so much.
+    fn after(work: Duration, cpu: Duration) -> Result<(), FailureKind> {
+        let mut meter = Meter::start(&Limits { cpu, wall: Duration::from_mins(1), ..Limits::default() }, || true);
+        while meter.cpu() <= work {
+            std::hint::spin_loop();
+        }
+        meter.call().map_err(|failure| failure.kind)
+    }
+
+    #[test]
+    fn a_call_of_the_host_looks_at_the_clocks_too() {
+        let work = Duration::from_millis(3);
+        assert_eq!(after(work, Duration::from_millis(2)), Err(FailureKind::CpuTime));
+        assert_eq!(after(work, Duration::from_mins(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_call_that_may_not_go_on_is_overloaded() {
+        let mut meter = Meter::start(&Limits::default(), || false);
+        assert_eq!(meter.look(), Ok(()), "the first tick may come right after the start");
+        assert_eq!(meter.look().map_err(|failure| failure.kind), Err(FailureKind::Overloaded));
     }
 }

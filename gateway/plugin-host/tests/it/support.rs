@@ -43,19 +43,14 @@ pub(crate) struct TestDocument {
     pub(crate) resource: sdk::test::Resource,
     /// How long every read takes.
     pub(crate) slow: Duration,
-    /// How much of the processor every read takes.
+    /// How much of the processor every removal takes.
     pub(crate) busy: Duration,
-    pub(crate) reads: AtomicU32,
+    pub(crate) removals: u32,
 }
 
 impl TestDocument {
     pub(crate) fn new(value: Value) -> Self {
-        Self {
-            resource: sdk::test::Resource::new(value),
-            slow: Duration::ZERO,
-            busy: Duration::ZERO,
-            reads: AtomicU32::new(0),
-        }
+        Self { resource: sdk::test::Resource::new(value), slow: Duration::ZERO, busy: Duration::ZERO, removals: 0 }
     }
 
     pub(crate) fn into_value(self) -> Value {
@@ -69,10 +64,7 @@ impl TestDocument {
 
 impl Document for TestDocument {
     fn get(&self, path: &str) -> Result<Vec<String>, PathError> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
         std::thread::sleep(self.slow);
-        let busy = Instant::now();
-        while busy.elapsed() < self.busy {}
         let found = self.inner().get::<Value>(path).map_err(error)?;
         Ok(found.iter().map(Value::to_string).collect())
     }
@@ -86,6 +78,9 @@ impl Document for TestDocument {
     }
 
     fn remove(&mut self, path: &str) -> Result<u32, PathError> {
+        self.removals += 1;
+        let busy = Instant::now();
+        while busy.elapsed() < self.busy {}
         self.inner().remove(path).map_err(error)
     }
 
