@@ -9,7 +9,7 @@ PLUGINS := target/$(WASM)/plugin
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins deploy-check bench lint advisories setup-rust setup-postgres build
+.PHONY: help run test plugins deploy-check bench bench-containment lint advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
