@@ -6,23 +6,41 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     component::{HasSelf, Linker},
+    wasmparser::WasmFeatures,
 };
 
-use crate::{Error, bindings::Mapping, instance::State};
-
-const TICK: Duration = Duration::from_millis(1);
+use crate::{
+    Error,
+    bindings::Mapping,
+    instance::State,
+    limits::{TABLE_ELEMENTS, TICK},
+};
 
 /// Below a thread's usual 2 MiB by enough for the host's own frames under and above the guest's.
 const GUEST_STACK: usize = 512 << 10;
 
 /// A component is a few core instances: the plugin's own and the adapters that the encoder puts around it.
 const CORE_INSTANCES: u32 = 16;
+
+/// What no plugin needs is not let in: each is code of the engine that few have tried, and some escape the limits.
+const UNUSED: WasmFeatures = WasmFeatures::THREADS
+    .union(WasmFeatures::SHARED_EVERYTHING_THREADS)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::GC)
+    .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::FUNCTION_REFERENCES)
+    .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::STACK_SWITCHING)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
+    .union(WasmFeatures::CM_ASYNC)
+    .union(WasmFeatures::CM_THREADING);
 
 /// What a host is made for.
 #[derive(Clone, Debug)]
@@ -34,13 +52,14 @@ pub struct HostConfig {
     /// The largest upload.
     pub max_upload: usize,
     /// Called a few times from the second millisecond of a call on, on the calling thread: the embedder's chance to
-    /// hand its other work away. Must be quick and must not mind being called again.
-    pub escalate: fn(),
+    /// hand its other work away, and to let the call wait for its turn. Must not mind being called again. Where it
+    /// says no, the call fails as overloaded.
+    pub escalate: fn() -> bool,
 }
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { instances: 64, max_memory: 64 << 20, max_upload: 32 << 20, escalate: || () }
+        Self { instances: 64, max_memory: 64 << 20, max_upload: 32 << 20, escalate: || true }
     }
 }
 
@@ -76,7 +95,7 @@ impl Host {
         self.config.max_upload
     }
 
-    pub(crate) fn escalate(&self) -> fn() {
+    pub(crate) fn escalate(&self) -> fn() -> bool {
         self.config.escalate
     }
 }
@@ -96,6 +115,7 @@ fn settings(config: &HostConfig) -> Config {
         .max_memories_per_component(1)
         .total_tables(config.instances.saturating_mul(4))
         .max_tables_per_component(4)
+        .table_elements(TABLE_ELEMENTS)
         .max_memory_size(config.max_memory)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
@@ -103,6 +123,7 @@ fn settings(config: &HostConfig) -> Config {
         .pagemap_scan(Enabled::Auto);
     let mut settings = Config::new();
     settings
+        .wasm_features(UNUSED, false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_init_cow(true)
         .epoch_interruption(true)

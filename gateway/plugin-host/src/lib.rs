@@ -12,6 +12,8 @@ mod engine;
 mod error;
 mod instance;
 mod limits;
+mod schema;
+mod shape;
 
 pub use artifact::Key;
 pub use component::{Component, Manifest};
