@@ -14,6 +14,7 @@ mod lists;
 mod mapping;
 mod members;
 mod outage;
+mod plans;
 mod pushdown;
 mod races;
 mod replay;

@@ -18,7 +18,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "a column that is not its document's",
         "SELECT 1 FROM resource WHERE external_id IS DISTINCT FROM source::json ->> 'externalId'
-         OR active IS DISTINCT FROM coalesce((source::json ->> 'active')::boolean, true)",
+         OR active IS DISTINCT FROM (source::json ->> 'active')::boolean",
     ),
     (
         "a key without a living resource",

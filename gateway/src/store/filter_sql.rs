@@ -16,9 +16,9 @@ pub(super) mod condition;
 mod element;
 mod text;
 
-use super::key::{self, KeyTable, key_of};
+use super::key::{self, key_of};
 use super::sql::Param;
-pub(super) use condition::{Column, Condition, Test};
+pub(super) use condition::{Column, Condition, Key, Test};
 
 /// How a query is answered.
 #[derive(Clone, Debug)]
@@ -231,13 +231,8 @@ impl Side<'_> {
                 Some((Condition::Always(holds), true))
             }
             (_, Literal::String(text)) => {
-                let column = self.column(attribute);
-                let table = key::key_table(attribute, self.resource_type);
-                if column.is_none() && table.is_none() {
-                    return None;
-                }
                 let key = comparison_key(text, attribute.leaf());
-                let place = |test| place(column, table, &name, test);
+                let place = |test| self.place(attribute, test);
                 if *operator != Operator::NotEqual {
                     let (found, exact) = text::key_test(*operator, &key)?;
                     return Some((place(found)?, exact));
@@ -256,11 +251,7 @@ impl Side<'_> {
             "id" | "meta" | "meta.created" | "meta.lastModified" | "meta.resourceType" | "meta.location"
             | "meta.version" => Some((Condition::Always(true), true)),
             "active" => Some((Condition::Column(Column::Active, Test::Any), true)),
-            name => {
-                let column = self.column(attribute);
-                let table = key::key_table(attribute, self.resource_type);
-                Some((place(column, table, name, Test::Filled)?, true))
-            }
+            _ => Some((self.place(attribute, Test::Filled)?, true)),
         }
     }
 
@@ -286,6 +277,16 @@ impl Side<'_> {
         }
     }
 
+    /// A test of an attribute's values where they are in a column or a table of keys.
+    fn place(&self, attribute: &AttributeRef, test: Test) -> Option<Condition> {
+        if let Some(column) = self.column(attribute) {
+            return Some(Condition::Column(column, test));
+        }
+        let table = key::key_table(attribute, self.resource_type)?;
+        let key = Key { table, resource_type: self.resource_type.name.clone(), attribute: attribute.name() };
+        Some(Condition::Keyed(key, test))
+    }
+
     /// The column that holds the folded, or verbatim, value of an attribute.
     fn column(&self, attribute: &AttributeRef) -> Option<Column> {
         let by_case = |wanted: bool| is_case_exact(attribute.leaf()) == wanted;
@@ -299,14 +300,6 @@ impl Side<'_> {
 
 fn exactly(condition: Option<Condition>) -> Option<Decision> {
     condition.map(|condition| (condition, true))
-}
-
-fn place(column: Option<Column>, table: Option<KeyTable>, name: &str, test: Test) -> Option<Condition> {
-    match (column, table) {
-        (Some(column), _) => Some(Condition::Column(column, test)),
-        (None, Some(table)) => Some(Condition::Keyed(table, name.to_owned(), test)),
-        (None, None) => None,
-    }
 }
 
 /// Ids are compared as the text that clients see. Their order as text is their order.

@@ -50,6 +50,15 @@ pub struct Window {
     pub limit: i64,
 }
 
+/// The rows of a window.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The rows.
+    pub found: Vec<Found>,
+    /// How many there are in the whole list, where that is known beside and a row could tell.
+    pub total: Option<i64>,
+}
+
 /// One row of a list.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -67,9 +76,10 @@ impl TenantStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn count(&self, types: &[String]) -> Result<i64, Error> {
-        let sql =
-            "SELECT coalesce(sum(n), 0)::bigint FROM resource_count WHERE tenant_id = $1 AND resource_type = ANY($2)";
-        let rows = self.query("counting resources", sql, &[&self.tenant.0, &types]).await?;
+        let mut sql = Sql::of(self.tenant.0);
+        write_total(types, &mut sql);
+        let params: Vec<&(dyn ToSql + Sync)> = sql.params().into_iter().map(|(value, _)| value).collect();
+        let rows = self.query("counting resources", &sql.text, &params).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
@@ -89,7 +99,7 @@ impl TenantStore {
     ///
     /// # Errors
     /// The database is unavailable or a row cannot be read.
-    pub async fn window(&self, plan: &Plan, window: &Window, along: Along) -> Result<Vec<Found>, Error> {
+    pub async fn window(&self, plan: &Plan, window: &Window, along: Along) -> Result<Page, Error> {
         let order = window.order;
         let mut sql = Sql::of(self.tenant.0);
         sql.push(&format!("SELECT {}, p.sort_key", columns(along)));
@@ -98,27 +108,24 @@ impl TenantStore {
             condition.write(&mut sql);
             sql.push(&format!("), false) AS said_{place}"));
         }
-        // The ids first: skipping index entries is cheap, skipping documents is not.
-        sql.push(&format!(
-            " FROM (SELECT r.tenant_id, r.id, {} AS sort_key FROM resource r WHERE ",
-            order.expression().unwrap_or("NULL::text")
-        ));
-        write_where(plan, &mut sql);
-        if let Some(after) = &window.after {
-            sql.push(" AND ");
-            write_after(order, window.descending, after, &mut sql);
+        if plan.is_everything() {
+            sql.push(", (");
+            write_total(&plan.types, &mut sql);
+            sql.push(") AS total");
         }
-        sql.push(&format!(" ORDER BY {} OFFSET ", order.clause("r", window.descending)));
-        sql.bind(Param::Number(window.offset));
-        sql.push(" LIMIT ");
-        sql.bind(Param::Number(window.limit));
+        // The ids first: skipping index entries is cheap, skipping documents is not.
+        sql.push(" FROM (");
+        write_ids(plan, window, &mut sql);
+        // Row by row, whatever number of them the server reckons with: joined as a whole, it may read every document.
         sql.push(&format!(
-            ") p JOIN resource r ON r.tenant_id = p.tenant_id AND r.id = p.id {} ORDER BY {}",
+            ") p CROSS JOIN LATERAL (SELECT * FROM resource WHERE tenant_id = $1 AND id = p.id LIMIT 1) r {} ORDER BY {}",
             joins(along),
             order.clause("p", window.descending)
         ));
         let rows = self.select("reading a list", plan, &sql).await?;
-        rows.iter().map(|row| found(row, order, plan.decided().count())).collect()
+        let total = rows.first().filter(|_| plan.is_everything()).map(|row| row.get("total"));
+        let found = rows.iter().map(|row| found(row, order, plan.decided().count())).collect::<Result<_, _>>()?;
+        Ok(Page { found, total })
     }
 
     /// The living resources with these ids, in no order.
@@ -160,6 +167,32 @@ impl TenantStore {
         }
         self.query_once(doing, sql).await
     }
+}
+
+/// How many living resources there are, from counters.
+fn write_total(types: &[String], sql: &mut Sql) {
+    sql.push("SELECT coalesce(sum(n), 0)::bigint FROM resource_count WHERE tenant_id = $1 AND resource_type = ANY(");
+    sql.bind(Param::Texts(types.to_vec()));
+    sql.push(")");
+}
+
+/// The ids of a window's rows, with what they are ordered by.
+fn write_ids(plan: &Plan, window: &Window, sql: &mut Sql) {
+    let sort_key = window.order.expression().unwrap_or("NULL::text");
+    sql.push(&format!("SELECT r.id, {sort_key} AS sort_key FROM "));
+    // OFFSET keeps the server from mixing the look-up with the order.
+    let fence = plan.condition.is_lookup();
+    sql.push(if fence { "(SELECT r.* FROM resource r WHERE " } else { "resource r WHERE " });
+    write_where(plan, sql);
+    if let Some(after) = &window.after {
+        sql.push(" AND ");
+        write_after(window.order, window.descending, after, sql);
+    }
+    sql.push(if fence { " OFFSET 0) r" } else { "" });
+    sql.push(&format!(" ORDER BY {} OFFSET ", window.order.clause("r", window.descending)));
+    sql.bind(Param::Number(window.offset));
+    sql.push(" LIMIT ");
+    sql.bind(Param::Number(window.limit));
 }
 
 fn write_where(plan: &Plan, sql: &mut Sql) {

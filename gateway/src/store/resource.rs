@@ -165,10 +165,11 @@ pub(super) fn columns(along: Along) -> String {
         "0::bigint, r.modified_at"
     };
     // A group's display is read from its document: groups are few beside users, and a copy of the name would have to
-    // be kept right in two places. Who has none, as most of a page may, costs a look at one index.
+    // be kept right in two places. Who has none, as most of a page may, costs a look at one index; by EXISTS the server may
+    // read the memberships of the whole tenant first.
     let groups = if along.groups {
         "CASE WHEN r.resource_type <> 'Group' \
-          AND EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = $1 AND m.member_id = r.id) THEN \
+          AND (SELECT true FROM membership m WHERE m.tenant_id = $1 AND m.member_id = r.id LIMIT 1) THEN \
           (SELECT json_object_agg(g.id, g.source::json ->> 'displayName' ORDER BY g.id)::text FROM membership m \
           JOIN resource g ON g.tenant_id = m.tenant_id AND g.id = m.group_id AND g.deleted_at IS NULL \
           WHERE m.tenant_id = $1 AND m.member_id = r.id) END"

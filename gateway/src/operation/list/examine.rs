@@ -48,7 +48,7 @@ impl<'a> Examination<'a> {
         // One beyond the limit tells whether there is more.
         let size = if left == 0 { 1 } else { BATCH.min(left) };
         self.window.limit = to_i64(size);
-        let found = self.ctx.store.window(&self.request.plan, &self.window, self.along).await?;
+        let found = self.ctx.store.window(&self.request.plan, &self.window, self.along).await?.found;
         let read = found.len() as u64;
         self.finished = read < size;
         if left == 0 {

@@ -33,27 +33,41 @@ pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted) -> R
 }
 
 async fn by_database(ctx: &Context, request: &Request, wanted: &Wanted, order: Order) -> Result<Slice, Error> {
-    let slow = |error: store::Error| {
-        if error.is_timeout() { request.too_many(ctx.gateway.lists.examined) } else { error.into() }
-    };
-    let total = if request.plan.is_everything() {
-        ctx.store.count(request.plan.types()).await?
-    } else {
-        ctx.store.count_matching(&request.plan).await.map_err(slow)?
-    };
-    let total = u64::try_from(total).unwrap_or_default();
-    if wanted.count == 0 || wanted.offset >= total {
-        return Ok(Slice { total, ..Slice::default() });
+    if wanted.count == 0 {
+        return Ok(Slice { total: total(ctx, request).await?, ..Slice::default() });
     }
     let window = Window {
         order,
         descending: request.descending(),
         after: None,
         offset: to_i64(wanted.offset),
-        limit: to_i64(wanted.count),
+        // One more tells whether the page is the last: then nobody need count.
+        limit: to_i64(wanted.count.saturating_add(1)),
     };
-    let found = ctx.store.window(&request.plan, &window, request.along()).await.map_err(slow)?;
-    Ok(Slice { rows: found.into_iter().map(|found| found.stored).collect(), total })
+    let page = ctx.store.window(&request.plan, &window, request.along()).await;
+    let mut page = page.map_err(|error| slow(ctx, request, error))?;
+    let read = page.found.len() as u64;
+    let is_end = read <= wanted.count && (read > 0 || wanted.offset == 0);
+    let total = match page.total.map(u64::try_from) {
+        Some(Ok(known)) => known,
+        _ if is_end => wanted.offset + read,
+        _ => total(ctx, request).await?,
+    };
+    page.found.truncate(usize::try_from(wanted.count).unwrap_or(usize::MAX));
+    Ok(Slice { rows: page.found.into_iter().map(|found| found.stored).collect(), total })
+}
+
+async fn total(ctx: &Context, request: &Request) -> Result<u64, Error> {
+    let total = if request.plan.is_everything() {
+        ctx.store.count(request.plan.types()).await?
+    } else {
+        ctx.store.count_matching(&request.plan).await.map_err(|error| slow(ctx, request, error))?
+    };
+    Ok(u64::try_from(total).unwrap_or_default())
+}
+
+fn slow(ctx: &Context, request: &Request, error: store::Error) -> Error {
+    if error.is_timeout() { request.too_many(ctx.gateway.lists.examined) } else { error.into() }
 }
 
 pub(super) fn to_i64(number: u64) -> i64 {

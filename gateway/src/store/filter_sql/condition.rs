@@ -19,13 +19,21 @@ pub(in crate::store) enum Condition {
     OfType(String),
     Column(Column, Test),
     /// The resource has a key of this attribute that passes.
-    Keyed(KeyTable, String, Test),
+    Keyed(Key, Test),
     /// The group has a member that passes.
     Member(Element),
     /// The resource is a member of this group.
     InGroup(Uuid),
     /// The resource is a member of a group with this name key.
     InGroupNamed(String),
+}
+
+/// Which keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Key {
+    pub(super) table: KeyTable,
+    pub(super) resource_type: String,
+    pub(super) attribute: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,17 +105,25 @@ impl Condition {
 
     /// Whether it is one of the few that providers ask all day: those are worth being kept prepared.
     pub(in crate::store) fn is_common(&self) -> bool {
-        let single = |term: &Self| {
-            matches!(
-                term,
-                Self::Column(Column::Id | Column::Name | Column::ExternalId, Test::Equal(_))
-                    | Self::Keyed(_, _, Test::Equal(_))
-                    | Self::InGroup(_)
-            )
+        let single = |term: &Self| match term {
+            Self::Column(Column::Active, Test::Equal(_)) | Self::Member(Element::Value(Test::Equal(_))) => true,
+            term => term.is_lookup(),
         };
+        let of_two = |terms: &[Self]| terms.len() == 2 && terms.iter().all(single);
+        self.is_lookup() && !matches!(self, Self::Any(_)) && !matches!(self, Self::All(terms) if !of_two(terms))
+    }
+
+    /// Whether it names what it looks for by a whole key, of which there are few: then they are all read before they are
+    /// put in order. Otherwise the server, which must guess how many there are, may as well walk the whole tenant in that
+    /// order and hope to meet them soon.
+    pub(in crate::store) fn is_lookup(&self) -> bool {
         match self {
-            Self::All(terms) => terms.len() == 2 && terms.iter().all(single),
-            term => single(term),
+            Self::Column(Column::Id | Column::Name | Column::ExternalId, Test::Equal(_))
+            | Self::Keyed(_, Test::Equal(_)) => true,
+            Self::Member(element) => element.is_lookup(),
+            Self::All(terms) => terms.iter().any(Self::is_lookup),
+            Self::Any(terms) => terms.iter().all(Self::is_lookup),
+            _ => false,
         }
     }
 
@@ -128,16 +144,7 @@ impl Condition {
                 sql.bind(Param::Text(name.clone()));
             }
             Self::Column(column, test) => test.write(column.expression(), sql),
-            Self::Keyed(table, attribute, test) => {
-                sql.push(match table {
-                    KeyTable::Unique => "EXISTS (SELECT 1 FROM unique_key k WHERE k.tenant_id = $1 AND k.id = r.id AND k.resource_type = r.resource_type AND k.attribute = ",
-                    KeyTable::Searchable => "EXISTS (SELECT 1 FROM resource_key k WHERE k.tenant_id = $1 AND k.id = r.id AND k.attribute = ",
-                });
-                sql.bind(Param::Text(attribute.clone()));
-                sql.push(" AND ");
-                test.write("k.key", sql);
-                sql.push(")");
-            }
+            Self::Keyed(key, test) => key.write(test, sql),
             Self::Member(element) => element.write_exists(sql),
             Self::InGroup(group) => {
                 sql.push(GROUPS);
@@ -152,6 +159,26 @@ impl Condition {
                 sql.push(")");
             }
         }
+    }
+}
+
+impl Key {
+    /// The few with one key are looked up once, before any row: asked of each row, the server may take the rows first.
+    fn write(&self, test: &Test, sql: &mut Sql) {
+        let looked_up = matches!(test, Test::Equal(_));
+        sql.push(if looked_up { "r.id = ANY(ARRAY(SELECT k.id FROM " } else { "EXISTS (SELECT 1 FROM " });
+        match self.table {
+            KeyTable::Unique => {
+                sql.push("unique_key k WHERE k.tenant_id = $1 AND k.resource_type = ");
+                sql.bind(Param::Text(self.resource_type.clone()));
+            }
+            KeyTable::Searchable => sql.push("resource_key k WHERE k.tenant_id = $1"),
+        }
+        sql.push(" AND k.attribute = ");
+        sql.bind(Param::Text(self.attribute.clone()));
+        sql.push(" AND ");
+        test.write("k.key", sql);
+        sql.push(if looked_up { "))" } else { " AND k.id = r.id)" });
     }
 }
 

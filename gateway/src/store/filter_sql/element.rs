@@ -123,7 +123,7 @@ impl Element {
     pub(super) fn write_exists(&self, sql: &mut Sql) {
         match self.wanted().map(str::to_owned) {
             Some(value) => {
-                sql.push("r.id IN (SELECT m.group_id FROM (");
+                sql.push("r.id = ANY(ARRAY(SELECT m.group_id FROM (");
                 Self::write_wanted(&value, sql);
             }
             None => sql.push(
@@ -134,7 +134,12 @@ impl Element {
         }
         sql.push(") m WHERE ");
         self.write(sql);
-        sql.push(")");
+        sql.push(if self.is_lookup() { "))" } else { ")" });
+    }
+
+    /// Whether an index leads from a value to the few groups with such a member.
+    pub(super) fn is_lookup(&self) -> bool {
+        self.wanted().is_some()
     }
 
     fn write_wanted(value: &str, sql: &mut Sql) {
