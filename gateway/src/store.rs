@@ -1,6 +1,7 @@
 //! The state in Postgres. Every tenant-owned call goes through a handle that already carries the tenant; row-level
 //! security is the second wall behind it. This floor knows no HTTP and runs no plugins.
 
+pub mod bookmark;
 pub(crate) mod connect;
 pub mod credential;
 #[cfg(feature = "embedded")]

@@ -31,6 +31,7 @@ INSERT INTO group_change (tenant_id, group_id, slot, n, at) VALUES ('$T', '$T', 
 INSERT INTO resource_count (tenant_id, resource_type, slot, n) VALUES ('$T', 'User', 0, 1);
 INSERT INTO event (tenant_id, seq, type, resource_type, resource_id, actor, request_id, at)
   VALUES ('$T', 1, 'user.created', 'User', '$T', 'a', 'r', now());
+INSERT INTO bookmark (tenant_id, walk, next_index, begun, after_id, total, at) VALUES ('$T', '', 1, '$T', '$T', 1, now());
 INSERT INTO event_head (tenant_id, last_seq) VALUES ('$T', 1);
 ";
 

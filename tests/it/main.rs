@@ -14,6 +14,7 @@ mod lists;
 mod mapping;
 mod members;
 mod outage;
+mod paging;
 mod plans;
 mod pushdown;
 mod races;

@@ -5,6 +5,7 @@ mod render;
 mod request;
 mod slice;
 mod sorted;
+mod walk;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use scimgate_scim::search::Search;
 use super::{Context, Error};
 use request::Request;
 use slice::Wanted;
+use walk::Walk;
 
 /// How much work one list request may cause.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +40,15 @@ impl Default for Limits {
 pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) -> Result<String, Error> {
     let request = Request::read(&ctx, types, &search)?;
     let paging = request.paging;
-    let wanted = Wanted { offset: paging.offset(), count: paging.count };
+    let walk = Walk::find(&ctx, &request, &search).await?;
+    let mut wanted = Wanted { offset: paging.offset(), count: paging.count, after: None, told: 0 };
+    if let Some(walk) = &walk {
+        walk.narrow(&mut wanted);
+    }
     let slice = slice::read(&ctx, &request, &wanted).await?;
     let resources = render::resources(&ctx, &request, &slice.rows).await?;
+    if let Some(walk) = walk {
+        walk.go_on(&ctx, &slice).await?;
+    }
     Ok(list_response(&resources, slice.total, paging.start_index))
 }

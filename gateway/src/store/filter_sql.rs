@@ -93,6 +93,12 @@ impl Plan {
         self.condition != Condition::Always(true)
     }
 
+    /// Whether it names what it looks for by a whole key.
+    #[must_use]
+    pub fn is_lookup(&self) -> bool {
+        self.condition.is_lookup()
+    }
+
     /// Whether every living resource of the types is meant.
     #[must_use]
     pub fn is_everything(&self) -> bool {

@@ -75,7 +75,8 @@ impl<'a> Examination<'a> {
 /// The wanted part of what meets the filter, and how much that is.
 pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted, order: Order) -> Result<Slice, Error> {
     let mut examination = Examination::new(ctx, request, order);
-    let mut slice = Slice::default();
+    examination.window.after = wanted.position();
+    let mut slice = Slice { total: if wanted.after.is_some() { wanted.offset } else { 0 }, ..Slice::default() };
     while let Some(batch) = examination.next().await? {
         for found in batch {
             if !examination.matches(&found)? {
@@ -87,5 +88,6 @@ pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted, orde
             }
         }
     }
+    slice.more = slice.total > wanted.offset + slice.rows.len() as u64;
     Ok(slice)
 }

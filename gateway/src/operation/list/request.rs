@@ -55,6 +55,11 @@ impl Request {
         self.sort.as_ref().is_some_and(|sort| sort.descending)
     }
 
+    /// Whether the database has little to do, however many resources there are.
+    pub(super) fn is_short(&self) -> bool {
+        self.plan.is_lookup() || self.plan.is_everything() && self.order == Some(Order::Id)
+    }
+
     /// The type called so, and what is shown of it.
     pub(super) fn of_type(&self, name: &str) -> Result<(&Arc<ResourceType>, Option<&Projection>), Error> {
         let mut each = self.types.iter().zip(&self.projections);

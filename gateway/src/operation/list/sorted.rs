@@ -37,7 +37,7 @@ pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted) -> R
     // Whoever is deleted meanwhile is missing, and nobody else.
     let place = |id: &Uuid| ids.iter().position(|other| other == id);
     stored.sort_by_key(|stored| place(&stored.id));
-    Ok(Slice { rows: stored, total })
+    Ok(Slice { rows: stored, total, more: false })
 }
 
 async fn gather(ctx: &Context, request: &Request, sort: &Sort) -> Result<Vec<Entry>, Error> {

@@ -1,0 +1,73 @@
+//! A walk through a list by startIndex and count, in the order in which resources were made. A page begins just after the
+//! last resource of the page before, not at a number of resources from the beginning: where some of those were deleted
+//! meanwhile, that would pass over as many who were there all the time.
+
+use scimgate_scim::search::Search;
+use sha2::{Digest, Sha256};
+
+use super::request::Request;
+use super::slice::{Slice, Wanted, to_i64};
+use crate::operation::{Context, Error};
+use crate::store::bookmark::{Bookmark, Place};
+use crate::store::list::Order;
+
+/// One page of a walk.
+pub(super) struct Walk {
+    place: Place,
+    bookmark: Option<Bookmark>,
+}
+
+impl Walk {
+    /// None where the list has another order, or none of it is asked for.
+    pub(super) async fn find(ctx: &Context, request: &Request, search: &Search) -> Result<Option<Self>, Error> {
+        if request.order != Some(Order::Id) || request.descending() || request.paging.count == 0 {
+            return Ok(None);
+        }
+        let place = Place { walk: digest(ctx, request, search), index: to_i64(request.paging.start_index) };
+        let bookmark = if request.paging.offset() == 0 {
+            None
+        } else {
+            ctx.store.bookmark(&place, ctx.gateway.clock.now()).await?
+        };
+        Ok(Some(Self { place, bookmark }))
+    }
+
+    /// Where its page begins.
+    pub(super) fn narrow(&self, wanted: &mut Wanted) {
+        if let Some(bookmark) = &self.bookmark {
+            wanted.after = Some(bookmark.after);
+            wanted.told = u64::try_from(bookmark.total).unwrap_or_default();
+        }
+    }
+
+    /// Remembers where the next page begins, or that there is none.
+    pub(super) async fn go_on(self, ctx: &Context, slice: &Slice) -> Result<(), Error> {
+        let Self { mut place, bookmark } = self;
+        let now = ctx.gateway.clock.now();
+        let begun = bookmark.as_ref().map(|bookmark| bookmark.begun);
+        let Some(last) = slice.rows.last().filter(|_| slice.more) else {
+            return match begun {
+                Some(begun) => Ok(ctx.store.finish_walk(&place.walk, begun, now).await?),
+                None => Ok(()),
+            };
+        };
+        place.index = place.index.saturating_add(to_i64(slice.rows.len() as u64));
+        let next = Bookmark {
+            begun: begun.unwrap_or_else(|| ctx.gateway.clock.new_id()),
+            after: last.id,
+            total: to_i64(slice.total),
+        };
+        Ok(ctx.store.keep_bookmark(&place, &next, (now, begun.is_none())).await?)
+    }
+}
+
+/// Who walks through what. Another number or another choice of attributes is the same walk.
+fn digest(ctx: &Context, request: &Request, search: &Search) -> Vec<u8> {
+    let mut digest = Sha256::new();
+    let types = request.plan.types().join(" ");
+    for part in [ctx.actor.as_str(), &types, search.filter.as_deref().unwrap_or_default()] {
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().to_vec()
+}

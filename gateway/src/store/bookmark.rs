@@ -1,0 +1,106 @@
+//! Where walks through a list have got to. Short-lived, and in the database, since the next page may be asked of another
+//! replica.
+
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
+
+use super::TenantStore;
+use super::error::Error;
+use super::pool::Statement;
+
+/// How long a client may take from one page to the next.
+pub const LIFE: Duration = Duration::from_mins(10);
+
+/// A page's place in a walk.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// A digest of who asks for what.
+    pub walk: Vec<u8>,
+    /// The startIndex of the page.
+    pub index: i64,
+}
+
+/// What a walk remembers.
+#[derive(Clone, Debug)]
+pub struct Bookmark {
+    /// Tells walks apart that are for the same and go on at once.
+    pub begun: Uuid,
+    /// The last resource that was shown.
+    pub after: Uuid,
+    /// How many resources there are, as the client was told.
+    pub total: i64,
+}
+
+/// Of several walks at once nobody knows which one asks: the one that is least far loses nobody by it. One that has come
+/// to its end asks again only where its client missed the reply.
+const FIND: &str = "
+SELECT begun, after_id, total FROM bookmark WHERE tenant_id = $1 AND walk = $2 AND next_index = $3 AND at > $4
+ORDER BY finished, after_id LIMIT 1";
+
+/// A page that is asked for twice may end later the second time; nobody knows which reply arrived.
+const KEEP: &str = "
+INSERT INTO bookmark AS b (tenant_id, walk, next_index, begun, after_id, total, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (tenant_id, walk, next_index, begun)
+DO UPDATE SET after_id = least(b.after_id, excluded.after_id), total = excluded.total, at = excluded.at";
+
+const FINISH: &str = "UPDATE bookmark SET finished = true WHERE tenant_id = $1 AND walk = $2 AND begun = $3 AND at > $4 AND NOT finished";
+
+/// Passes by what another clears away.
+const CLEAR: &str = "
+DELETE FROM bookmark WHERE (tenant_id, walk, next_index, begun) IN (
+  SELECT tenant_id, walk, next_index, begun FROM bookmark WHERE tenant_id = $1 AND at <= $2 LIMIT 1000 FOR UPDATE SKIP LOCKED)";
+
+/// A bookmark that a crash takes away costs no more than its absence: its commit need not wait for the disk.
+const UNHURRIED: Statement<'static> =
+    Statement { doing: "writing a bookmark", sql: "SET LOCAL synchronous_commit = off", params: &[] };
+
+impl TenantStore {
+    /// Where to go on.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn bookmark(&self, place: &Place, now: SystemTime) -> Result<Option<Bookmark>, Error> {
+        let fresh = now - LIFE;
+        let rows = self.query("reading a bookmark", FIND, &[&self.tenant.0, &place.walk, &place.index, &fresh]).await?;
+        Ok(rows.first().map(|row| Bookmark { begun: row.get(0), after: row.get(1), total: row.get(2) }))
+    }
+
+    /// Remembers where the page at `place` begins; the first one of a walk clears away what is of no worth.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn keep_bookmark(
+        &self,
+        place: &Place,
+        bookmark: &Bookmark,
+        (now, first): (SystemTime, bool),
+    ) -> Result<(), Error> {
+        let Bookmark { begun, after, total } = bookmark;
+        let old = now - LIFE;
+        let doing = UNHURRIED.doing;
+        let keep = Statement {
+            doing,
+            sql: KEEP,
+            params: &[&self.tenant.0, &place.walk, &place.index, begun, after, total, &now],
+        };
+        let clear = Statement { doing, sql: CLEAR, params: &[&self.tenant.0, &old] };
+        let statements = [UNHURRIED, keep, clear];
+        self.batch(if first { &statements } else { &statements[..2] }).await.map(drop)
+    }
+
+    /// The walk has come to its end.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn finish_walk(&self, walk: &[u8], begun: Uuid, now: SystemTime) -> Result<(), Error> {
+        let fresh = now - LIFE;
+        let finish =
+            Statement { doing: UNHURRIED.doing, sql: FINISH, params: &[&self.tenant.0, &walk, &begun, &fresh] };
+        match self.batch(&[UNHURRIED, finish]).await {
+            // Another finishes it at the same time.
+            Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

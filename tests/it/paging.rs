@@ -1,0 +1,160 @@
+//! Walks through a list, page by page, while others make and delete what is listed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use scimgate_tests::tenant::group;
+use scimgate_tests::{Client, Request, Tenant, TestGateway, on_both, on_postgres};
+use serde_json::{Value, json};
+
+on_both!(
+    a_walk_meets_everybody_once_while_others_come_and_go,
+    walks_at_once_by_one_token_miss_nobody,
+    a_bookmark_is_for_one_token_one_filter_and_ten_minutes,
+);
+on_postgres!(a_walk_is_served_by_replicas_in_turn);
+
+const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+const PEOPLE: usize = 23;
+
+async fn people(gateway: &TestGateway) -> (Tenant, Vec<String>) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let ids = more(&tenant, "p").await;
+    (tenant, ids)
+}
+
+async fn more(tenant: &Tenant, name: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..PEOPLE {
+        ids.push(person(tenant, &format!("{name}-{number}")).await);
+    }
+    ids
+}
+
+async fn person(tenant: &Tenant, name: &str) -> String {
+    let body = json!({ "userName": name, "active": true, "title": "Countess" });
+    tenant.post("/Users", &body).await.expect(201).id().to_owned()
+}
+
+/// Goes through a list as providers do: by the number that came, as far as the total that was told last.
+struct Walker {
+    filter: Option<&'static str>,
+    count: u64,
+    next: u64,
+    total: u64,
+    seen: Vec<String>,
+}
+
+impl Walker {
+    fn new(filter: Option<&'static str>, count: u64) -> Self {
+        Self { filter, count, next: 1, total: u64::MAX, seen: Vec::new() }
+    }
+
+    /// The next page; false at the end.
+    async fn step(&mut self, client: &Client) -> bool {
+        if self.next > self.total {
+            return false;
+        }
+        let mut body = json!({ "schemas": [SEARCH], "startIndex": self.next, "count": self.count });
+        if let Some(filter) = self.filter {
+            body["filter"] = filter.into();
+        }
+        let answer = client.send(Request::new("POST", "/Users/.search").json(&body)).await.expect(200);
+        assert_eq!(answer.body["startIndex"], self.next);
+        self.total = answer.body["totalResults"].as_u64().unwrap();
+        let page = answer.body["Resources"].as_array().unwrap();
+        assert!(!page.is_empty() || self.next > self.total, "a page within the total has somebody");
+        self.next += answer.body["itemsPerPage"].as_u64().unwrap();
+        self.seen.extend(page.iter().map(|it: &Value| it["id"].as_str().unwrap().to_owned()));
+        true
+    }
+
+    #[track_caller]
+    fn check(&self, stayed: &[String], once: bool) {
+        let seen: BTreeSet<&String> = self.seen.iter().collect();
+        let missed: Vec<&String> = stayed.iter().filter(|id| !seen.contains(id)).collect();
+        assert!(missed.is_empty(), "by {:?} these were not met: {missed:?}", self.filter);
+        assert!(!once || seen.len() == self.seen.len(), "by {:?} somebody was met twice: {:?}", self.filter, self.seen);
+    }
+}
+
+async fn a_walk_meets_everybody_once_while_others_come_and_go(gateway: &TestGateway) {
+    let (tenant, mut stayed) = people(gateway).await;
+    let filters = [None, Some("active eq true"), Some("title pr"), Some("userName sw \"p\"")];
+    for (round, filter) in filters.into_iter().enumerate() {
+        let mut walker = Walker::new(filter, 4);
+        let mut pages = 0;
+        while walker.step(&tenant.scim).await {
+            pages += 1;
+            // One of those who were met goes, and one who was not; another comes.
+            if pages < 4 {
+                let last = walker.seen.last().unwrap();
+                let place = stayed.iter().position(|id| id == last).unwrap();
+                let gone: Vec<String> = [place + 2, place - 1].map(|place| stayed.remove(place)).into();
+                for id in &gone {
+                    let _ = tenant.scim.delete(&format!("/Users/{id}")).await.expect(204);
+                }
+                let _ = person(&tenant, &format!("p-new-{round}-{pages}")).await;
+            }
+        }
+        walker.check(&stayed, true);
+        // Whoever is there in the next round.
+        let _ = more(&tenant, &format!("p-{round}")).await;
+        let mut all = Walker::new(None, 1000);
+        assert!(all.step(&tenant.scim).await);
+        stayed = all.seen;
+        assert_eq!(all.total, stayed.len() as u64);
+    }
+}
+
+async fn walks_at_once_by_one_token_miss_nobody(gateway: &TestGateway) {
+    let (tenant, mut stayed) = people(gateway).await;
+    let (mut one, mut other) = (Walker::new(None, 5), Walker::new(None, 5));
+    assert!(one.step(&tenant.scim).await);
+    for id in stayed.drain(..4) {
+        let _ = tenant.scim.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    let mut goes_on = true;
+    while goes_on {
+        let further = other.step(&tenant.scim).await;
+        goes_on = one.step(&tenant.scim).await || further;
+    }
+    one.check(&stayed, false);
+    other.check(&stayed, false);
+}
+
+async fn a_bookmark_is_for_one_token_one_filter_and_ten_minutes(gateway: &TestGateway) {
+    let (tenant, ids) = people(gateway).await;
+    let another = tenant.scim.with(&gateway.token("acme", "scim").await.1);
+    let second = async |client: &Client, query: &str| {
+        let answer = client.get(&format!("/Users?startIndex=6&count=5{query}")).await.expect(200);
+        answer.body["Resources"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let _ = tenant.get("/Users?count=5").await.expect(200);
+    let _ = tenant.scim.delete(&format!("/Users/{}", ids[0])).await.expect(204);
+    assert_eq!(second(&tenant.scim, "").await, ids[5], "just after the first page");
+    assert_eq!(second(&tenant.scim, "&attributes=id").await, ids[5], "with other attributes");
+    assert_eq!(second(&another, "").await, ids[6], "the sixth now");
+    assert_eq!(second(&tenant.scim, "&filter=active%20eq%20true").await, ids[6]);
+    assert_eq!(second(&tenant.scim, "&sortBy=id&sortOrder=descending").await, ids[PEOPLE - 6]);
+    let _ = tenant.post("/Groups", &group("first")).await.expect(201);
+    gateway.clock.advance(Duration::from_mins(10));
+    assert_eq!(second(&tenant.scim, "").await, ids[6], "too late");
+}
+
+async fn a_walk_is_served_by_replicas_in_turn(gateway: &TestGateway) {
+    let (tenant, mut stayed) = people(gateway).await;
+    let replica = gateway.replica().await;
+    let there = tenant.scim.at(format!("http://{}/scim/v2", replica.public));
+    let mut walker = Walker::new(None, 5);
+    let mut turns = [&tenant.scim, &there].into_iter().cycle();
+    while walker.step(turns.next().unwrap()).await {
+        let first = stayed.iter().position(|id| walker.seen.contains(id));
+        if let Some(first) = first {
+            let gone = stayed.remove(first);
+            let _ = tenant.scim.delete(&format!("/Users/{gone}")).await.expect(204);
+        }
+    }
+    walker.check(&stayed, true);
+    replica.end().await;
+}
