@@ -63,7 +63,10 @@ fn cases() -> [Case; 10] {
 
 fn main() {
     println!("{HEADING}");
-    for (what, contain, config) in cases() {
+    // Cargo adds an option of its own.
+    let only: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let asked = |what: &str| only.is_empty() || only.iter().any(|word| what.contains(word.as_str()));
+    for (what, contain, config) in cases().into_iter().filter(|(what, ..)| asked(what)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let row = runtime.block_on(measure(contain, config));
         let [alone, beside] = row.times.map(|mut times| {
