@@ -45,8 +45,8 @@ bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor a
 	@cargo build --locked --release --no-default-features --package scimgate --package scimgate-bench
 	@.config/run-bench $(ARGS)
 
-bench-containment: setup-rust plugins ## Measure what a tenant's endless loops cost the other tenants
-	@cargo bench --locked --package scimgate-tests --bench containment
+bench-containment: setup-rust plugins ## Measure what a hostile plugin costs the other tenants and write docs/containment.md
+	@cargo bench --locked --quiet --package scimgate-tests --bench containment | tee docs/containment.md
 
 setup-rust:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }

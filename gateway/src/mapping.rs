@@ -4,9 +4,11 @@ pub mod breaker;
 pub mod chain;
 mod compiled;
 mod document;
+mod lane;
 mod report;
 pub mod run;
 pub mod slow;
+mod step;
 
 pub use chain::{Chain, OnFailure, Step};
 pub use run::{Bounds, LONGEST, MapError, Mapper, Outcome};

@@ -131,6 +131,7 @@ impl Host {
         };
         let compiled = Compiled::new(self.engine(), component).map_err(|error| Error::Compile(error.into()))?;
         let pre = self.link(&compiled)?;
+        let _watch = self.watch();
         let manifest = instance::describe(self.engine(), &pre, limits, self.escalate()).map_err(Error::Describe)?;
         component_of(pre, manifest, Sha256::digest(bytes).into())
     }

@@ -1,12 +1,4 @@
-//! The engine, its pool of instance slots, and the thread that ticks. One per process.
-
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-};
+//! The engine, its pool of instance slots, and its ticker. One per process.
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -18,7 +10,8 @@ use crate::{
     Error,
     bindings::Mapping,
     instance::State,
-    limits::{TABLE_ELEMENTS, TICK},
+    limits::TABLE_ELEMENTS,
+    ticker::{Ticker, Watch},
 };
 
 /// Below a thread's usual 2 MiB by enough for the host's own frames under and above the guest's.
@@ -68,7 +61,7 @@ pub struct Host {
     engine: Engine,
     linker: Linker<State>,
     config: HostConfig,
-    stop: Arc<AtomicBool>,
+    ticker: Ticker,
 }
 
 impl Host {
@@ -78,9 +71,8 @@ impl Host {
         let mut linker = Linker::new(&engine);
         Mapping::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| Error::Engine(error.into()))?;
-        let stop = Arc::new(AtomicBool::new(false));
-        tick(&engine, Arc::clone(&stop))?;
-        Ok(Self { engine, linker, config, stop })
+        let ticker = Ticker::start(engine.weak())?;
+        Ok(Self { engine, linker, config, ticker })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -95,14 +87,13 @@ impl Host {
         self.config.max_upload
     }
 
+    /// Keeps the engine's clock going while guest code runs.
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        self.ticker.watch()
+    }
+
     pub(crate) fn escalate(&self) -> fn() -> bool {
         self.config.escalate
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
     }
 }
 
@@ -133,20 +124,4 @@ fn settings(config: &HostConfig) -> Config {
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true);
     settings
-}
-
-/// The ticker holds no engine, so that the last component of a dropped host can still go.
-fn tick(engine: &Engine, stop: Arc<AtomicBool>) -> Result<(), Error> {
-    let engine = engine.weak();
-    thread::Builder::new()
-        .name("plugin-ticker".to_owned())
-        .spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                thread::sleep(TICK);
-                let Some(engine) = engine.upgrade() else { return };
-                engine.increment_epoch();
-            }
-        })
-        .map(drop)
-        .map_err(|error| Error::Engine(Box::new(error)))
 }

@@ -124,6 +124,7 @@ impl Host {
         document: Box<dyn Document>,
         limits: &Limits,
     ) -> StepResult<Box<dyn Document>> {
+        let _watch = self.watch();
         let mut store = store(self.engine(), Some(document), limits, self.escalate());
         let outcome = start(component.pre(), &mut store).and_then(|mapping| {
             mapping

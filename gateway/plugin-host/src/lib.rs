@@ -14,6 +14,7 @@ mod instance;
 mod limits;
 mod schema;
 mod shape;
+mod ticker;
 
 pub use artifact::Key;
 pub use component::{Component, Manifest};

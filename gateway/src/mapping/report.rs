@@ -1,5 +1,6 @@
 //! What is told of a step that did not map its document: to the client, and in the log, which holds no personal data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scimgate_plugin_host::{Component, Failure, FailureKind, LogLine, Outcome as StepOutcome};
@@ -7,7 +8,7 @@ use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 
-use super::breaker::{Change, Cost};
+use super::breaker::{self, Change, Cost};
 use super::chain::{Chain, Step};
 use super::run::{Call, LONGEST, MapError};
 
@@ -25,7 +26,7 @@ pub(super) struct At<'a> {
     pub(super) revision: i32,
     pub(super) index: usize,
     pub(super) step: &'a Step,
-    pub(super) component: &'a Component,
+    pub(super) component: &'a Arc<Component>,
 }
 
 impl At<'_> {
@@ -79,34 +80,35 @@ impl At<'_> {
         MapError::Failed { plugin: self.plugin(), step: self.index + 1, resource_type, reason, may_pass }
     }
 
-    pub(super) fn tell(&self, call: &Call<'_>, change: Change) {
-        let (tenant, plugin, step) = (call.tenant, self.component.digest(), self.index + 1);
-        match change {
-            Change::None => {}
-            Change::Opened(length) => tracing::warn!(
-                tenant.name = tenant,
-                plugin.id = plugin,
-                mapping.revision = self.revision,
-                step,
-                seconds = length.as_secs(),
-                "a plugin keeps failing and is not called for a while"
-            ),
-            Change::Closed => tracing::info!(
-                tenant.name = tenant,
-                plugin.id = plugin,
-                mapping.revision = self.revision,
-                step,
-                "a plugin that kept failing is called again"
-            ),
-        }
-    }
-
     /// A plugin's lines are for its author, and may hold what it read: they are left out unless asked for.
     pub(super) fn log(&self, call: &Call<'_>, line: &LogLine) {
         tracing::debug!(
             tenant.name = call.tenant, plugin.id = self.component.digest(), resource.id = %call.id,
             plugin.level = ?line.level, plugin.message = line.message, "plugin says"
         );
+    }
+}
+
+/// Tells the operator that a step is left alone, or called again.
+pub(super) fn tell(step: &breaker::Step, component: &Component, change: Change) {
+    let (tenant, plugin, revision, number) = (&step.tenant, component.digest(), step.revision, step.index + 1);
+    match change {
+        Change::None => {}
+        Change::Opened(length) => tracing::warn!(
+            tenant.name = tenant,
+            plugin.id = plugin,
+            mapping.revision = revision,
+            step = number,
+            seconds = length.as_secs(),
+            "a plugin keeps failing and is not called for a while"
+        ),
+        Change::Closed => tracing::info!(
+            tenant.name = tenant,
+            plugin.id = plugin,
+            mapping.revision = revision,
+            step = number,
+            "a plugin that kept failing is called again"
+        ),
     }
 }
 

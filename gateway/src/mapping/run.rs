@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use scimgate_plugin_host::{Component, Host, Limits, Outcome as StepOutcome};
+use scimgate_plugin_host::{Component, Host, Outcome as StepOutcome};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::breaker::{self, Breakers};
+use super::breaker::Breakers;
 use super::chain::Chain;
 use super::compiled::Compiled;
 use super::document::ScimDocument;
-use super::report::{At, check, cost, rejection};
-use super::slow::{Seats, Turn};
+use super::lane::Lane;
+use super::report::{At, check, rejection};
+use super::slow::Seats;
 use crate::clock::Clock;
 use crate::store::{self, ControlStore};
 
@@ -105,7 +106,7 @@ pub struct Bounds {
     pub patience: Duration,
     /// Most compiled plugins kept.
     pub compiled: u64,
-    /// Whether calls that last take turns and steps that keep failing are left alone. Off only to measure what that is
+    /// Whether calls that last take turns in a lane of their own, and steps that keep failing are left alone. Off only to measure what that is
     /// worth.
     pub contain: bool,
 }
@@ -119,12 +120,13 @@ impl Default for Bounds {
 /// The plugin host with the compiled plugins.
 #[derive(Clone)]
 pub struct Mapper {
-    bounds: Bounds,
-    compiled: Compiled,
-    slots: Arc<Semaphore>,
-    of_tenant: Cache<String, Arc<Semaphore>>,
-    breakers: Arc<Breakers>,
-    seats: Arc<Seats>,
+    pub(super) bounds: Bounds,
+    pub(super) compiled: Compiled,
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) of_tenant: Cache<String, Arc<Semaphore>>,
+    pub(super) breakers: Arc<Breakers>,
+    pub(super) seats: Arc<Seats>,
+    pub(super) lane: Arc<Lane>,
 }
 
 impl Mapper {
@@ -135,7 +137,8 @@ impl Mapper {
             compiled: Compiled::new(host, store, bounds.compiled),
             slots: Arc::new(Semaphore::new(bounds.in_flight)),
             of_tenant: Cache::builder().time_to_idle(Duration::from_mins(5)).build(),
-            breakers: Arc::new(Breakers::new(clock)),
+            breakers: Arc::new(Breakers::new(clock.clone())),
+            lane: Arc::new(Lane::of_this_machine(clock)),
             seats: Arc::new(Seats::of_this_machine()),
             bounds,
         }
@@ -197,45 +200,11 @@ impl Mapper {
         }
         Ok(Outcome::Mapped(tree))
     }
-
-    async fn step(&self, at: &At<'_>, call: &Call<'_>, tree: Map<String, Value>) -> Result<Done, MapError> {
-        let step = breaker::Step { tenant: call.tenant.to_owned(), revision: at.revision, index: at.index };
-        self.breakers.check(&step).map_err(|remaining| at.open(remaining))?;
-        let of_tenant = async { Arc::new(Semaphore::new(self.bounds.of_tenant)) };
-        let of_tenant = self.of_tenant.get_with_by_ref(call.tenant, of_tenant).await;
-        let slots =
-            async { Ok::<_, tokio::sync::AcquireError>((of_tenant.acquire().await?, self.slots.acquire().await?)) };
-        let slots = tokio::time::timeout(self.bounds.patience, slots).await;
-        let _slots = slots.map_err(|_| MapError::Busy)?.map_err(|_| MapError::Busy)?;
-        // From here to the report nothing waits, so nothing can be given up in between.
-        self.breakers.admit(&step).map_err(|remaining| at.open(remaining))?;
-        let context = scimgate_plugin_host::Context {
-            tenant: call.tenant.to_owned(),
-            resource_type: call.resource_type.name.clone(),
-            resource_id: call.id.to_string(),
-            last_modified: call.last_modified.clone(),
-        };
-        let document = ScimDocument { tree, resource_type: call.resource_type.clone() };
-        let config = at.step.config.to_string();
-        let turn = self.bounds.contain.then(|| Turn::begin(&self.seats, &self.breakers, &step));
-        let result = self.compiled.host.run(at.component, &context, &config, document, &Limits::default());
-        drop(turn);
-        if self.bounds.contain {
-            at.tell(call, self.breakers.report(&step, cost(&result.outcome)));
-        }
-        for line in &result.log {
-            at.log(call, line);
-        }
-        match result.outcome {
-            Ok(outcome) => Ok(Done { outcome, document: result.document, written: result.written }),
-            Err(failure) => Err(at.failed(call, &failure)),
-        }
-    }
 }
 
 /// What a step came to.
-struct Done {
-    outcome: StepOutcome,
-    document: ScimDocument,
-    written: usize,
+pub(super) struct Done {
+    pub(super) outcome: StepOutcome,
+    pub(super) document: ScimDocument,
+    pub(super) written: usize,
 }
