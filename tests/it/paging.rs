@@ -33,7 +33,7 @@ async fn more(tenant: &Tenant, name: &str) -> Vec<String> {
 
 async fn person(tenant: &Tenant, name: &str) -> String {
     let body = json!({ "userName": name, "active": true, "title": "Countess" });
-    tenant.post("/Users", &body).await.expect(201).id().to_owned()
+    tenant.post("/Users", &body).await.expect(201).id()
 }
 
 /// Goes through a list as providers do: by the number that came, as far as the total that was told last.
