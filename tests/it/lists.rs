@@ -11,6 +11,7 @@ on_both!(
     lists_come_in_the_order_that_is_asked_for,
     a_search_is_posted_to_one_type_or_to_all,
     work_without_end_is_refused_with_a_way_out,
+    a_number_that_must_be_unique_is,
 );
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
@@ -204,4 +205,25 @@ async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
     assert!(list("groups", limit(9)).await.is_err(), "four members on one page");
     assert!(list("groups&count=1", limit(9)).await.is_ok());
     assert!(list("groups&excludedAttributes=members", limit(9)).await.is_ok());
+}
+
+async fn a_number_that_must_be_unique_is(gateway: &TestGateway) {
+    const BADGE: &str = "urn:example:badge:2.0:User";
+    let tenant = gateway.plain_tenant("acme").await;
+    let attribute = json!({ "name": "number", "type": "integer", "uniqueness": "server" });
+    let schema = json!({ "id": BADGE, "name": "Badge", "attributes": [attribute] });
+    let body = json!({ "schema": schema, "resourceType": "User" });
+    let _ = gateway.operator.post("/tenants/acme/schemas", &body).await.expect(201);
+    let with = |name: &str, number: Value| json!({ "userName": name, BADGE: { "number": number } });
+    let ada = tenant.post("/Users", &with("ada", json!(7))).await.expect(201).id();
+    for number in [json!(7), json!(7.0)] {
+        let refused = tenant.post("/Users", &with("bob", number)).await.expect(409);
+        assert_eq!(refused.body["scimType"], "uniqueness");
+    }
+    let _ = tenant.post("/Users", &with("bob", json!(70))).await.expect(201);
+    let _ = tenant.post("/Users", &with("eve", json!(-7))).await.expect(201);
+    let found = tenant.get(&format!("/Users?filter={BADGE}:number%20eq%207")).await.expect(200);
+    assert_eq!(names(&found), "ada");
+    let _ = tenant.scim.delete(&format!("/Users/{ada}")).await.expect(204);
+    let _ = tenant.post("/Users", &with("zoe", json!(7))).await.expect(201);
 }

@@ -43,6 +43,14 @@ impl Decimal {
         i64::try_from(self.digits.len()).is_ok_and(|length| length <= self.exponent) || self.digits.is_empty()
     }
 
+    /// A text that equal numbers share, and no others.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let sign = if self.negative { "-" } else { "" };
+        let digits: String = self.digits.iter().copied().map(char::from).collect();
+        format!("{sign}{digits}e{}", self.exponent)
+    }
+
     fn sign(&self) -> i8 {
         match (self.digits.is_empty(), self.negative) {
             (true, _) => 0,

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use scimgate_scim::attribute::{Attribute, Type, Uniqueness};
+use scimgate_scim::decimal::Decimal;
 use scimgate_scim::fold::{comparison_key, fold};
 use scimgate_scim::schema::{AttributeRef, ResourceType};
 use serde_json::{Map, Value};
@@ -143,9 +144,13 @@ fn entries<'a>(document: &Map<String, Value>, attributes: impl Iterator<Item = &
                 Some(sub) => element.get(&sub.name),
                 None => Some(element),
             };
-            if let Some(text) = leaf.and_then(Value::as_str) {
-                found.push(Key { attribute: attribute.name(), key: key_of(attribute.leaf(), text) });
-            }
+            let key = match leaf {
+                Some(Value::String(text)) => key_of(attribute.leaf(), text),
+                // 7 and 7.0 are one number.
+                Some(Value::Number(number)) => cut(Decimal::new(number).key()),
+                _ => continue,
+            };
+            found.push(Key { attribute: attribute.name(), key });
         }
     }
     found.sort();
