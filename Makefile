@@ -9,7 +9,7 @@ PLUGINS := target/$(WASM)/plugin
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins bench lint advisories setup-rust setup-postgres build
+.PHONY: help run test plugins deploy-check bench lint advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,9 +24,12 @@ build: setup-rust
 plugins: setup-rust ## Build the plugins and the test guests to WASM
 	@cargo build --locked --quiet --profile plugin --target $(WASM) -p tutorial -p hostile
 
-test: setup-rust setup-postgres plugins ## Set up what is missing and run every test
+test: setup-rust setup-postgres deploy-check plugins ## Set up what is missing and run every test
 	@cargo build --locked --workspace --exclude tutorial --exclude hostile --all-targets
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
+
+deploy-check: setup-rust ## Check the Dockerfile, the Helm chart and the documents
+	@deploy/check/run
 
 lint: setup-rust ## Check formatting, lints, documentation and dependencies
 	cargo fmt --all --check
@@ -38,8 +41,9 @@ lint: setup-rust ## Check formatting, lints, documentation and dependencies
 advisories: ## Check the dependencies against the published advisories (needs the network)
 	cargo deny --locked check advisories
 
-bench: build plugins ## Measure a plugin step in this build
-	cargo bench --locked --package scimgate-plugin-host
+bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
+	@cargo build --locked --release --no-default-features --package scimgate --package scimgate-bench
+	@.config/run-bench $(ARGS)
 
 setup-rust:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }

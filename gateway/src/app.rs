@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::Doors;
+use crate::config::{Doors, Limits};
 use crate::http::error::Surface;
 use crate::http::{router, server};
 use crate::mapping::Mapper;
@@ -49,6 +49,8 @@ pub struct Bound {
     pub internal_address: SocketAddr,
     /// Where the probes listen.
     pub probe_address: SocketAddr,
+    /// What clients are granted at each door.
+    pub limits: Limits,
 }
 
 /// Binds the doors: a taken port is told before anything else is done.
@@ -66,6 +68,7 @@ pub async fn bind(doors: &Doors) -> Result<Bound, Error> {
         public_address: public.1,
         internal_address: internal.1,
         probe_address: probe.1,
+        limits: Limits::default(),
     })
 }
 
@@ -113,23 +116,30 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     let background = CancellationToken::new();
     tasks.spawn(work::sequencer::run(gateway.clone(), background.clone()));
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
-    let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, stop.clone());
-    let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Internal, stop.clone());
-    let probes = server::serve(bound.probe, router::probes(gateway), Surface::Internal, stop.clone());
+    let terms = (bound.limits, stop);
+    let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());
+    let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Internal, terms.clone());
+    let probes = server::serve(bound.probe, router::probes(gateway), Surface::Internal, terms);
     tokio::join!(public, internal, probes);
     background.cancel();
     while tasks.join_next().await.is_some() {}
 }
 
-/// Resolves at SIGINT or SIGTERM.
-pub async fn stop_signal() {
-    let interrupted = tokio::signal::ctrl_c();
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminated) => {
-            tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
+/// Resolves at SIGINT or SIGTERM, from the moment it is called: who has read that the gateway serves may end it at once.
+pub fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (interrupted, terminated) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        tokio::select! { () = heard(interrupted) => {}, () = heard(terminated) => {} }
+    }
+}
+
+/// A signal for which there is no handler ends the process by itself.
+async fn heard(signal: std::io::Result<tokio::signal::unix::Signal>) {
+    match signal {
+        Ok(mut signal) => {
+            signal.recv().await;
         }
-        Err(_) => {
-            let _ = interrupted.await;
-        }
+        Err(_) => std::future::pending().await,
     }
 }

@@ -1,6 +1,7 @@
 //! Settings of a server process. The only place where they are read from.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// Where the three doors listen, and how they are reached.
 #[derive(Clone, Debug, clap::Args)]
@@ -46,5 +47,45 @@ impl Doors {
     #[must_use]
     pub fn probe(&self) -> SocketAddr {
         SocketAddr::new(self.probe_bind, self.probe_port)
+    }
+}
+
+/// How long a server waits for its clients, and how many it serves at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most connections of a door; the next one waits in the kernel's queue.
+    pub connections: usize,
+    /// Most requests at once on one HTTP/2 connection.
+    pub streams: u32,
+    /// From a connection's beginning, or a request's first byte, to the end of the request's header.
+    pub header: Duration,
+    /// Rest between two requests of a connection. Longer than the usual 60 s of reverse proxies, or they would send
+    /// a request into a connection that is just being closed.
+    pub idle: Duration,
+    /// Longest silence between two parts of a body.
+    pub body: Duration,
+    /// How long a client may take nothing of its reply.
+    pub reply: Duration,
+    /// One request, from its header to its reply.
+    pub handler: Duration,
+    /// At the end: what is only half sent, or not taken, gets this long.
+    pub grace: Duration,
+    /// At the end: requests that are being handled get this long.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            streams: 256,
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(90),
+            body: Duration::from_secs(15),
+            reply: Duration::from_secs(30),
+            handler: Duration::from_secs(30),
+            grace: Duration::from_secs(1),
+            drain: Duration::from_secs(10),
+        }
     }
 }

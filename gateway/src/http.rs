@@ -3,6 +3,7 @@
 pub mod access;
 pub mod admin;
 pub mod body;
+mod connection;
 pub mod directory;
 pub mod error;
 pub mod probe;
@@ -10,4 +11,5 @@ pub mod response;
 pub mod router;
 pub mod scim;
 pub mod server;
+mod upload;
 pub mod uri;

@@ -68,6 +68,8 @@ pub struct Context {
     pub actor: String,
     /// The request's id.
     pub request_id: String,
+    /// When the request is answered at the latest.
+    pub deadline: tokio::time::Instant,
 }
 
 impl Context {
@@ -103,6 +105,13 @@ impl Context {
         let settings = self.gateway.settings.get(self.store.id()).await?;
         Ok(Self { settings, ..self.clone() })
     }
+}
+
+/// What a PUT or PATCH changes, and what its reply will show of it.
+pub(crate) struct Target<'a> {
+    pub(crate) resource_type: &'a ResourceType,
+    pub(crate) id: uuid::Uuid,
+    pub(crate) along: crate::store::resource::Along,
 }
 
 /// Attempts at a write that lost a race, before the client is asked to come again.

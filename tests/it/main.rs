@@ -5,6 +5,7 @@
 mod auth;
 mod bad_input;
 mod binary;
+mod faults;
 mod floors;
 mod isolation;
 mod mapping;

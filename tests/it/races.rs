@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use scimgate_tests::tenant::{patch, user};
-use scimgate_tests::{Database, Tenant, TestGateway, on_both};
+use scimgate_tests::{Database, Tenant, TestGateway, on_both, rows};
 use serde_json::{Value, json};
 
 on_both!(
@@ -38,35 +38,7 @@ async fn check_rows(gateway: &TestGateway) {
     if gateway.database() == Database::Embedded {
         return;
     }
-    let owner = gateway.store().await;
-    let wrong = [
-        ("a unique key without a living resource", "SELECT 1 FROM unique_key k LEFT JOIN resource r USING (tenant_id, id)
-          WHERE r.id IS NULL OR r.deleted_at IS NOT NULL"),
-        ("a user whose name is not its unique key", "SELECT 1 FROM resource r WHERE resource_type = 'User' AND deleted_at IS NULL
-          AND (SELECT array_agg(k.key) FROM unique_key k WHERE k.tenant_id = r.tenant_id AND k.id = r.id) IS DISTINCT FROM ARRAY[r.name_key]"),
-        ("a user whose name is not its document's", "SELECT 1 FROM resource WHERE resource_type = 'User'
-          AND name_key IS DISTINCT FROM lower(source::json ->> 'userName')"),
-        ("a key without a living resource", "SELECT 1 FROM resource_key k LEFT JOIN resource r USING (tenant_id, id)
-          WHERE r.id IS NULL OR r.deleted_at IS NOT NULL"),
-        ("a mail address without a key, or a key without one", "SELECT 1 FROM resource r WHERE deleted_at IS NULL AND
-          (SELECT count(DISTINCT lower(e ->> 'value')) FROM json_array_elements(r.source::json -> 'emails') e) <>
-          (SELECT count(*) FROM resource_key k WHERE k.tenant_id = r.tenant_id AND k.id = r.id AND k.attribute = 'emails.value')"),
-        ("a counter that is not the number of the living", "SELECT 1 FROM
-          (SELECT tenant_id, resource_type, sum(n) AS n FROM resource_count GROUP BY 1, 2) c FULL JOIN
-          (SELECT tenant_id, resource_type, count(*) FILTER (WHERE deleted_at IS NULL) AS n FROM resource GROUP BY 1, 2) r
-          USING (tenant_id, resource_type) WHERE c.n IS DISTINCT FROM r.n"),
-        ("a membership of the dead", "SELECT 1 FROM membership m WHERE 2 <> (SELECT count(*) FROM resource r
-          WHERE r.tenant_id = m.tenant_id AND r.id IN (m.group_id, m.member_id) AND r.deleted_at IS NULL)"),
-        ("an event without a number", "SELECT 1 FROM event WHERE seq IS NULL"),
-        ("a gap in the numbers", "SELECT 1 FROM event GROUP BY tenant_id HAVING max(seq) <> count(*) OR min(seq) <> 1"),
-        ("a head that is not the last number", "SELECT 1 FROM event_head h
-          WHERE last_seq <> (SELECT max(seq) FROM event e WHERE e.tenant_id = h.tenant_id)"),
-        ("a version that no event tells of", "SELECT 1 FROM resource r WHERE version <>
-          (SELECT max(version) FROM event e WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id)"),
-    ];
-    for (what, sql) in wrong {
-        assert_eq!(owner.query(sql, &[]).await.unwrap().len(), 0, "{what}");
-    }
+    rows::check(&gateway.store().await).await;
 }
 
 async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use scimgate_tests::tenant::{group, user};
+use scimgate_tests::tenant::{Tenant, group, user};
 use scimgate_tests::{Answer, Client, Request, TestGateway, on_both, root};
 use serde_json::{Value, json};
 
@@ -145,49 +145,10 @@ async fn nobody_and_the_wrong_tenant_get_nothing_anywhere(gateway: &TestGateway)
     let before = (acme.everything().await, gateway.row_counts().await);
     for (door, route, method) in routes() {
         for path in paths(route, &target) {
-            let body = body(method, &path);
-            let ask = async |client: &Client| client.send(Request::new(method, &path).json(&body)).await;
-            let internal = Client::new(format!("http://{}", gateway.internal));
-            let as_one = |of: &Client, base: &str| of.at(base.to_owned());
-            let mut strangers = Vec::new();
-            match door {
-                Door::Probe => {
-                    let probes = Client::new(format!("http://{}", gateway.probes));
-                    let answer = ask(&probes).await.expect(200);
-                    assert!(!answer.text.contains("acme"), "a probe tells nothing of a tenant");
-                }
-                Door::Scim => {
-                    let named = format!("http://{}/t/acme/scim/v2", gateway.public);
-                    let own = gateway.nobody().base;
-                    strangers.extend([gateway.nobody(), gateway.nobody().at(named.clone())]);
-                    strangers.extend([
-                        as_one(&globex.scim, &named),
-                        as_one(&acme.directory, &own),
-                        as_one(&gateway.operator, &own),
-                    ]);
-                    if route.ends_with("/{id}") {
-                        check_not_there(&ask(&globex.scim).await);
-                    }
-                }
-                Door::Directory => {
-                    strangers.extend([
-                        internal.clone(),
-                        as_one(&acme.scim, &internal.base),
-                        as_one(&gateway.operator, &internal.base),
-                    ]);
-                    let answer = ask(&as_one(&globex.directory, &internal.base)).await;
-                    if route.ends_with("/{id}") { check_not_there(&answer) } else { check_empty(&answer) }
-                }
-                Door::Admin => {
-                    strangers.extend([
-                        internal.clone(),
-                        as_one(&acme.scim, &internal.base),
-                        as_one(&acme.directory, &internal.base),
-                    ]);
-                }
-            }
-            for stranger in strangers {
-                let answer = ask(&stranger).await;
+            let request = Request::new(method, &path).json(&body(method, &path));
+            check_neighbour(gateway, &globex, (door, route), &request).await;
+            for stranger in strangers(gateway, (&acme, &globex), door) {
+                let answer = stranger.send(request.clone()).await;
                 assert_eq!(answer.status, 401, "{} was answered {}", answer.asked, answer.text);
                 assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"scimgate\"", "{}", answer.asked);
                 assert!(answer.header("content-type").ends_with("+json"), "{}", answer.asked);
@@ -197,6 +158,46 @@ async fn nobody_and_the_wrong_tenant_get_nothing_anywhere(gateway: &TestGateway)
     assert_eq!(acme.everything().await, before.0, "nothing of the tenant is changed");
     assert_eq!(gateway.row_counts().await, before.1, "nothing is stored");
     assert_eq!(acme.events().await, events, "nothing is told to the product");
+}
+
+fn inside(gateway: &TestGateway) -> Client {
+    Client::new(format!("http://{}", gateway.internal))
+}
+
+/// Who is not let in at a door: nobody, and everybody with a key for something else.
+fn strangers(gateway: &TestGateway, (acme, globex): (&Tenant, &Tenant), door: Door) -> Vec<Client> {
+    let internal = inside(gateway);
+    let within = |client: &Client| client.at(internal.base.clone());
+    match door {
+        Door::Probe => Vec::new(),
+        Door::Scim => {
+            let named = format!("http://{}/t/acme/scim/v2", gateway.public);
+            let nobody = gateway.nobody();
+            let own = |client: &Client| client.at(nobody.base.clone());
+            let others = [globex.scim.at(named.clone()), own(&acme.directory), own(&gateway.operator)];
+            [nobody.clone(), nobody.at(named)].into_iter().chain(others).collect()
+        }
+        Door::Directory => vec![internal.clone(), within(&acme.scim), within(&gateway.operator)],
+        Door::Admin => vec![internal.clone(), within(&acme.scim), within(&acme.directory)],
+    }
+}
+
+/// Who is let in, but as another tenant, finds nothing; and a probe, which asks nobody, tells nothing.
+async fn check_neighbour(gateway: &TestGateway, globex: &Tenant, (door, route): (Door, &str), request: &Request) {
+    let names_one = route.ends_with("/{id}");
+    match door {
+        Door::Probe => {
+            let probes = Client::new(format!("http://{}", gateway.probes));
+            let answer = probes.send(request.clone()).await.expect(200);
+            assert!(!answer.text.contains("acme"), "a probe tells nothing of a tenant");
+        }
+        Door::Scim if names_one => check_not_there(&globex.scim.send(request.clone()).await),
+        Door::Directory => {
+            let answer = globex.directory.at(inside(gateway).base).send(request.clone()).await;
+            if names_one { check_not_there(&answer) } else { check_empty(&answer) }
+        }
+        Door::Scim | Door::Admin => {}
+    }
 }
 
 /// Another tenant's is not there; it is not forbidden, which would tell that it is.

@@ -19,11 +19,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) async fn read(asked: String, response: reqwest::Response) -> Self {
+    pub(crate) async fn read(asked: String, response: reqwest::Response) -> Result<Self, reqwest::Error> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Self { asked, status, headers, text, body }
+        Ok(Self { asked, status, headers, text, body })
     }
 
     /// The reply, if it has this status.

@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    log: Lines<BufReader<ChildStderr>>,
+    /// Until it is passed on.
+    log: Option<Lines<BufReader<ChildStderr>>>,
 }
 
 /// Where the binary is; another build can be tested by naming it.
@@ -72,7 +73,7 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Some(BufReader::new(child.stderr.take().unwrap()).lines());
         Self { child, lines, log }
     }
 
@@ -90,14 +91,15 @@ impl Running {
         if let Some(line) = line {
             return line;
         }
-        let said = rest(&mut self.log).await;
+        let said = rest(self.log.as_mut().unwrap()).await;
         panic!("it ended without a word on standard output:\n{said}");
     }
 
     /// The next line of the log with these words.
     pub async fn logged(&mut self, words: &str) -> String {
         let wait = async {
-            while let Some(line) = self.log.next_line().await.unwrap() {
+            let log = self.log.as_mut().unwrap();
+            while let Some(line) = log.next_line().await.unwrap() {
                 if line.contains(words) {
                     return line;
                 }
@@ -105,6 +107,16 @@ impl Running {
             panic!("it ended without having logged \"{words}\"");
         };
         tokio::time::timeout(PATIENCE, wait).await.unwrap()
+    }
+
+    /// Passes the rest of the log on to this process's own: who writes into a full pipe waits for a reader.
+    pub fn pass_log(&mut self) {
+        let mut log = self.log.take().unwrap();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = log.next_line().await {
+                eprintln!("{line}");
+            }
+        });
     }
 
     /// Ends it as an init system does, and gives the rest of standard output.

@@ -67,6 +67,13 @@ impl Client {
         Self { http, base, authorization: None }
     }
 
+    /// The same client with a connection for each request, for a door where an unused one takes another's place.
+    #[must_use]
+    pub fn keeping_nothing(&self) -> Self {
+        let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        Self { http, ..self.clone() }
+    }
+
     /// The same client with a bearer token.
     #[must_use]
     pub fn with(&self, secret: &str) -> Self {
@@ -93,7 +100,7 @@ impl Client {
     /// Sends a request to a server that may not be there.
     ///
     /// # Errors
-    /// No answer came.
+    /// No whole answer came.
     pub async fn try_send(&self, request: Request) -> Result<Answer, reqwest::Error> {
         let asked = format!("{} {}{}", request.method, self.base, request.path);
         let method = Method::from_bytes(request.method.as_bytes()).unwrap();
@@ -105,7 +112,7 @@ impl Client {
             building = building.header(AUTHORIZATION, value);
         }
         let response = building.body(request.body).send().await?;
-        Ok(Answer::read(asked, response).await)
+        Answer::read(asked, response).await
     }
 
     /// GET.

@@ -6,12 +6,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use scimgate::app;
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
-use scimgate::config::Doors;
+use scimgate::config::{Doors, Limits};
 use scimgate::operation::Gateway;
 use scimgate::store::Store;
 use scimgate::store::embedded::{self, Embedded};
 use scimgate::tenant::TenantId;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +67,12 @@ impl TestGateway {
         }
     }
 
+    /// Starts one on the server with other limits for its clients, and with this many connections to its database.
+    pub async fn limited(limits: Limits, pool: usize) -> Self {
+        let fresh = Fresh::migrated().await;
+        Self::serve_within(limits, connect(&fresh.url, pool), Base::Fresh(fresh), None).await
+    }
+
     /// Starts one on the server, with a proxy between it and the database.
     pub async fn behind_proxy() -> (Self, Proxy) {
         let fresh = Fresh::migrated().await;
@@ -86,6 +92,10 @@ impl TestGateway {
     }
 
     async fn serve(store: Store, base: Base, first: Option<&Self>) -> Self {
+        Self::serve_within(Limits::default(), store, base, first).await
+    }
+
+    async fn serve_within(limits: Limits, store: Store, base: Base, first: Option<&Self>) -> Self {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let doors = Doors {
             port: 0,
@@ -96,7 +106,8 @@ impl TestGateway {
             probe_bind: here,
             public_url: None,
         };
-        let bound = app::bind(&doors).await.unwrap();
+        let mut bound = app::bind(&doors).await.unwrap();
+        bound.limits = limits;
         let (public, internal, probes) = (bound.public_address, bound.internal_address, bound.probe_address);
         let clock = first.map_or_else(|| Clock::set_to(UNIX_EPOCH + START), |first| first.clock.clone());
         let gateway = app::gateway(store, clock.clone(), &format!("http://{public}")).unwrap();
@@ -157,20 +168,19 @@ impl TestGateway {
 
     /// A tenant like the demo's: the pack `ws1b`, the product's own schema, and the tutorial's mapping.
     pub async fn tenant(&self, name: &str) -> Tenant {
-        let tenant = self.plain_tenant(name).await;
-        let path = format!("/tenants/{name}/schemas");
-        let _ = self.operator.post(&path, &json!({ "pack": "ws1b" })).await.expect(201);
-        let product = json!({ "schema": crate::tenant::product_schema(), "directoryOnly": true });
-        let _ = self.operator.post(&path, &product).await.expect(201);
-        self.map(name, "tutorial", &crate::tenant::tutorial_config(), "refuse").await;
-        tenant
+        let (public, internal) = self.doors();
+        Tenant::demo(&self.operator, name, (&public, &internal)).await
     }
 
     /// A tenant with nothing but its tokens.
     pub async fn plain_tenant(&self, name: &str) -> Tenant {
-        let _ = self.operator.post("/tenants", &json!({ "name": name })).await.expect(201);
-        let scim = self.nobody().with(&self.token(name, "scim").await.1);
-        Tenant::new(name, scim, self.directory(&self.token(name, "directory").await.1))
+        let (public, internal) = self.doors();
+        Tenant::plain(&self.operator, name, (&public, &internal)).await
+    }
+
+    /// The addresses for clients and for the inside.
+    fn doors(&self) -> (String, String) {
+        (format!("http://{}", self.public), format!("http://{}", self.internal))
     }
 
     /// The directory with a key.
@@ -181,19 +191,12 @@ impl TestGateway {
 
     /// Issues a token: its id and its secret.
     pub async fn token(&self, tenant: &str, scope: &str) -> (String, String) {
-        let issued =
-            self.operator.post(&format!("/tenants/{tenant}/tokens"), &json!({ "scope": scope })).await.expect(201);
-        (issued.id(), issued.body["secret"].as_str().unwrap().to_owned())
+        crate::tenant::token(&self.operator, tenant, scope).await
     }
 
     /// Uploads a plugin and makes it a tenant's whole mapping; gives the revision.
     pub async fn map(&self, tenant: &str, plugin: &str, config: &Value, on_failure: &str) -> i64 {
-        let bytes = crate::plugin(plugin);
-        let upload = crate::Request::new("POST", "/plugins").body("application/wasm", bytes);
-        let digest = self.operator.send(upload).await.body["digest"].clone();
-        let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": config }] });
-        let put = self.operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
-        put.body["revision"].as_i64().unwrap()
+        crate::tenant::map(&self.operator, tenant, plugin, (config, on_failure)).await
     }
 
     /// Stops serving and removes the database.

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use crate::{Database, TestGateway};
 
 /// Longest wait for something that is to happen soon.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Set for a test that has a process to itself.
 const ALONE: &str = "SCIMGATE_TEST_ALONE";

@@ -6,12 +6,18 @@
 pub mod answer;
 pub mod binary;
 pub mod client;
+pub mod cluster;
+pub mod cycle;
 pub mod database;
+pub mod feed;
 pub mod gateway;
 pub mod harness;
 pub mod matching;
 pub mod proxy;
+pub mod raw;
 pub mod replay;
+pub mod rows;
+pub mod served;
 pub mod tenant;
 
 use std::path::{Path, PathBuf};

@@ -13,6 +13,8 @@ enum Line {
     Open,
     Stalled,
     Cut,
+    /// Connections that are there lead nowhere any more; new ones do.
+    Stranded,
 }
 
 type Sent = Arc<Mutex<Vec<u8>>>;
@@ -49,6 +51,12 @@ impl Proxy {
         self.line.send_replace(Line::Stalled);
     }
 
+    /// Lets nothing through on the connections that are there, and says so to nobody; new ones are as good as any. So it
+    /// is after the database moved and a firewall forgot the old connections.
+    pub fn strand(&self) {
+        self.line.send_replace(Line::Stranded);
+    }
+
     /// Lets everything through again.
     pub fn mend(&self) {
         self.line.send_replace(Line::Open);
@@ -78,8 +86,11 @@ async fn accept(
         connections.lock().unwrap().push(sent.clone());
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        tokio::spawn(pass(from_client, to_server, line.clone(), sent));
-        tokio::spawn(pass(from_server, to_client, line.clone(), Sent::default()));
+        // Whoever comes after the stranding is not stranded by it.
+        let line = line.clone();
+        let new = *line.borrow() == Line::Stranded;
+        tokio::spawn(pass(from_client, to_server, (line.clone(), new), sent));
+        tokio::spawn(pass(from_server, to_client, (line, new), Sent::default()));
     }
 }
 
@@ -87,15 +98,16 @@ async fn accept(
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut line: watch::Receiver<Line>,
+    (mut line, spared): (watch::Receiver<Line>, bool),
     sent: Sent,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let state = *line.borrow_and_update();
+        let open = state == Line::Open || spared && state == Line::Stranded;
         tokio::select! {
             changed = line.changed() => if changed.is_err() { return },
-            read = from.read(&mut buffer), if state == Line::Open => {
+            read = from.read(&mut buffer), if open => {
                 let Ok(length @ 1..) = read else { return };
                 sent.lock().unwrap().extend_from_slice(&buffer[..length]);
                 if to.write_all(&buffer[..length]).await.is_err() {

@@ -58,7 +58,7 @@ pub fn patch(operations: Value) -> Value {
     json!({ "schemas": [PATCH], "Operations": operations })
 }
 
-pub(crate) fn product_schema() -> Value {
+fn product_schema() -> Value {
     json!({
         "id": PRODUCT,
         "name": "Product",
@@ -79,7 +79,49 @@ pub fn tutorial_config() -> Value {
     })
 }
 
+/// Uploads a plugin and makes it a tenant's whole mapping; gives the revision.
+pub async fn map(operator: &Client, tenant: &str, plugin: &str, mapping: (&Value, &str)) -> i64 {
+    let upload = Request::new("POST", "/plugins").body("application/wasm", crate::plugin(plugin));
+    let digest = operator.send(upload).await.body["digest"].clone();
+    let (config, on_failure) = mapping;
+    let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": config }] });
+    let put = operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
+    put.body["revision"].as_i64().unwrap()
+}
+
+/// Issues a token: its id and its secret.
+pub async fn token(operator: &Client, tenant: &str, scope: &str) -> (String, String) {
+    let issued = operator.post(&format!("/tenants/{tenant}/tokens"), &json!({ "scope": scope })).await.expect(201);
+    (issued.id(), issued.body["secret"].as_str().unwrap().to_owned())
+}
+
 impl Tenant {
+    /// Makes a tenant with nothing but its tokens, at a gateway's doors for clients and for the inside.
+    pub async fn plain(operator: &Client, name: &str, (public, internal): (&str, &str)) -> Self {
+        let _ = operator.post("/tenants", &json!({ "name": name })).await.expect(201);
+        let (scim, directory) = (token(operator, name, "scim").await.1, token(operator, name, "directory").await.1);
+        let nowhere = Client::new(String::new());
+        Self::new(name, nowhere.with(&scim), nowhere.with(&directory)).at((public, internal))
+    }
+
+    /// Makes a tenant like the demo's: the pack `ws1b`, the product's own schema, and the tutorial's mapping.
+    pub async fn demo(operator: &Client, name: &str, doors: (&str, &str)) -> Self {
+        let tenant = Self::plain(operator, name, doors).await;
+        let path = format!("/tenants/{name}/schemas");
+        let _ = operator.post(&path, &json!({ "pack": "ws1b" })).await.expect(201);
+        let product = json!({ "schema": product_schema(), "directoryOnly": true });
+        let _ = operator.post(&path, &product).await.expect(201);
+        let _ = map(operator, name, "tutorial", (&tutorial_config(), "refuse")).await;
+        tenant
+    }
+
+    /// The same tenant at a gateway's other doors.
+    #[must_use]
+    pub fn at(&self, (public, internal): (&str, &str)) -> Self {
+        let scim = self.scim.at(format!("{public}/scim/v2"));
+        Self { scim, directory: self.directory.at(format!("{internal}/directory/v1")), ..self.clone() }
+    }
+
     /// A tenant with its clients.
     #[must_use]
     pub fn new(name: &str, scim: Client, directory: Client) -> Self {

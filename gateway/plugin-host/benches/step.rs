@@ -42,7 +42,11 @@ fn main() {
 }
 
 fn steps() -> [(&'static str, String); 3] {
-    let lift = json!({ "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute1": "urn:example:product:2.0:User:badgeNumber" });
+    // As the demo tenant has it.
+    let lift = json!({
+        "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute1": "urn:example:product:2.0:User:badgeNumber",
+        "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute2": "urn:example:product:2.0:User:building",
+    });
     let all = json!({ "lowerCaseMail": true, "buildDisplayName": true, "lift": lift });
     let rule = json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } });
     [

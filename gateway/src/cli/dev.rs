@@ -91,8 +91,9 @@ async fn operator_key(gateway: &Gateway) -> Result<Token, Failed> {
 async fn serve(bound: Bound, gateway: Gateway, database: Embedded, announce: impl FnOnce()) {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
+    let asked_to_stop = app::stop_signal();
     tokio::spawn(async move {
-        app::stop_signal().await;
+        asked_to_stop.await;
         stopping.cancel();
     });
     announce();

@@ -35,13 +35,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
         tracing::warn!(%public_url, "public_url is not set: Locations and references point at this machine");
     }
     let gateway = app::gateway(store, Clock::system(), &public_url)?;
+    let asked_to_stop = app::stop_signal();
     tracing::info!(
         scim = %bound.public_address, internal = %bound.internal_address, probes = %bound.probe_address, "serving"
     );
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {
-        app::stop_signal().await;
+        asked_to_stop.await;
         tracing::info!("stopping; requests under way finish");
         stopping.cancel();
     });

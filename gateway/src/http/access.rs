@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use tokio::time::Instant;
 
 use super::error::{Failure, Surface};
 use crate::auth::{self, Verified, bearer};
@@ -93,9 +94,14 @@ async fn context(parts: &Parts, gateway: &Gateway, verified: &Verified, base: St
         base_url: base.into(),
         actor: verified.credential.to_string(),
         request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        deadline: parts.extensions.get::<Deadline>().map_or_else(Instant::now, |deadline| deadline.0),
     })
 }
 
 /// The request's id: in the log, in the events it causes, and in the reply's `X-Request-Id`.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// When the request is answered at the latest; what has not been begun by then is not begun any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Instant);

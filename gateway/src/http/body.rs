@@ -7,16 +7,14 @@ use http_body_util::BodyExt;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::json;
 use serde_json::Value;
-use std::time::Duration;
 
+use super::upload;
 use crate::operation::Error;
 
 /// Longest body in bytes.
 pub const LONGEST: usize = 1024 * 1024;
 /// What is read of a longer one before it is refused, in bytes.
 const DROPPED: usize = 16 * LONGEST;
-/// Longest silence between two parts of a body.
-const IDLE: Duration = Duration::from_secs(15);
 
 /// Reads and parses a body.
 ///
@@ -47,11 +45,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Error> {
 async fn collect(mut body: Body) -> Result<Vec<u8>, Error> {
     let (mut bytes, mut length) = (Vec::new(), 0usize);
     loop {
-        let next = tokio::time::timeout(IDLE, body.frame()).await;
-        let Ok(next) = next else {
-            return Err(ScimError::new(408, format!("No more of the body came for {} s.", IDLE.as_secs())).into());
-        };
-        match next {
+        match body.frame().await {
             None if length > LONGEST => return Err(too_long()),
             None => return Ok(bytes),
             Some(Ok(frame)) => {
@@ -67,7 +61,7 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Error> {
                     bytes.extend_from_slice(&data);
                 }
             }
-            Some(Err(_)) => return Err(ScimError::invalid_syntax("The body broke off.").into()),
+            Some(Err(error)) => return Err(upload::refusal(&error).into()),
         }
     }
 }

@@ -13,9 +13,12 @@ use axum::Router;
 use axum::extract::OriginalUri;
 use axum::routing::get as on_get;
 use scimgate_scim::error::ScimError;
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use super::access::{SCIM_BASE, ScimAccess};
 use super::error::Failure;
+use super::server::too_late;
 use crate::operation::Gateway;
 
 /// Every SCIM address, with the tenant from the token and with the tenant in the path.
@@ -53,11 +56,14 @@ struct ResourcePath {
     id: String,
 }
 
-/// Runs a use case where a client that goes away cannot cut it in the middle.
+/// Runs a use case where a client that goes away cannot cut it in the middle. Past the deadline it is cut all the same:
+/// the client was told to try again, and a write that is made after the repeated one would undo it. Whatever was sent to
+/// the database by then is a whole transaction.
 async fn uncut<T: Send + 'static>(
+    deadline: Instant,
     work: impl Future<Output = Result<T, crate::operation::Error>> + Send + 'static,
 ) -> Result<T, Failure> {
-    use tracing::Instrument as _;
-    let task = tokio::spawn(work.in_current_span());
-    task.await.map_err(Failure::scim)?.map_err(Failure::scim)
+    let task = tokio::spawn(timeout_at(deadline, work).in_current_span());
+    let in_time = task.await.map_err(Failure::scim)?;
+    in_time.map_err(|_| Failure::scim(too_late()))?.map_err(Failure::scim)
 }

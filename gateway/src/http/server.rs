@@ -1,42 +1,53 @@
-//! Serves a router on a listener, with the timers that hyper leaves off: a client that sends half a header, or holds a
-//! connection and says nothing, is let go, and shutdown waits for requests no longer than a deadline.
+//! Serves a router on a listener: accepts, gives every request its id, its span and its time limit, and at the end lets
+//! requests under way finish, no longer than a deadline.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Request, Response};
+use axum::http::{HeaderName, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use scimgate_scim::error::ScimError;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use super::access::RequestId;
+use super::access::{Deadline, RequestId};
+use super::connection::{self, Watch, Watched};
 use super::error::{Surface, reply};
-use super::uri;
+use super::{upload, uri};
+use crate::config::Limits;
 
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
-const DRAIN: Duration = Duration::from_secs(10);
-/// Most connections at once; the next one waits in the kernel's queue.
-const CONNECTIONS: usize = 10_000;
-const STREAMS: u32 = 256;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What all connections of a door share.
+#[derive(Clone)]
+struct Door {
+    router: Router,
+    surface: Surface,
+    limits: Limits,
+    stop: CancellationToken,
+}
+
 /// Serves until told to stop, then lets requests under way finish.
-pub async fn serve(listener: TcpListener, router: Router, surface: Surface, stop: CancellationToken) {
-    let connections = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let server = builder();
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    surface: Surface,
+    (limits, stop): (Limits, CancellationToken),
+) {
+    let connections = Arc::new(Semaphore::new(limits.connections));
+    let door = Door { router, surface, limits, stop: stop.clone() };
+    let server = builder(&limits);
     let mut open = JoinSet::new();
     loop {
         let next = async { (connections.clone().acquire_owned().await, listener.accept().await) };
@@ -50,67 +61,90 @@ pub async fn serve(listener: TcpListener, router: Router, surface: Surface, stop
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        // Replies are small and waited for; an error here costs only latency.
-        let _ = stream.set_nodelay(true);
-        let router = router.clone();
-        let service = service_fn(move |request| answer(router.clone(), request, surface));
-        let (server, watcher, stop) = (server.clone(), graceful.watcher(), stop.clone());
+        let (server, door) = (server.clone(), door.clone());
         open.spawn(async move {
-            // hyper's timers start with the first byte; who connects and says nothing is let go here.
-            let spoke = tokio::select! {
-                ready = tokio::time::timeout(HEADER_TIMEOUT, stream.readable()) => matches!(ready, Ok(Ok(()))),
-                () = stop.cancelled() => false,
-            };
-            if spoke {
-                let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-                // A connection that breaks is the client's affair.
-                let _ = watcher.watch(connection).await;
-            }
+            connect(stream, server, door).await;
             drop(permit);
         });
     }
     drop(listener);
+    let all_ended = async { while open.join_next().await.is_some() {} };
     // Past the deadline what is left is cut, and with it goes its hold on the database.
-    let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    let _ = tokio::time::timeout(limits.drain, all_ended).await;
     open.shutdown().await;
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    // hyper would end a rest between two requests by the same timer; `connection` tells them apart.
+    server.http1().header_read_timeout(None);
     server
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(limits.streams)
         .keep_alive_interval(Some(Duration::from_secs(30)));
     server
 }
 
+async fn connect(stream: TcpStream, server: auto::Builder<TokioExecutor>, door: Door) {
+    // Replies are small and waited for; an error here costs only latency.
+    let _ = stream.set_nodelay(true);
+    let watch = Watch::new();
+    let (limits, stop) = (door.limits, door.stop.clone());
+    let requests = watch.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let handling = requests.handle(request.version() == Version::HTTP_2);
+        let answer = answer(door.clone(), request);
+        async move {
+            let _until_answered = handling;
+            answer.await
+        }
+    });
+    let stream = TokioIo::new(Watched::new(stream, watch.clone()));
+    let connection = server.serve_connection(stream, service).into_owned();
+    connection::run(connection, &watch, &limits, &stop).await;
+}
+
 /// One request: its id, its span, its time limit.
-async fn answer(router: Router, request: Request<Incoming>, surface: Surface) -> Result<Response<Body>, Infallible> {
+async fn answer(door: Door, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let Door { router, surface, limits, stop } = door;
+    let deadline = Instant::now() + limits.handler;
     let (mut parts, body) = request.into_parts();
     if let Some(meant) = uri::tidy(&parts.uri) {
         parts.uri = meant;
     }
     let id = request_id(parts.headers.get(&REQUEST_ID));
     parts.extensions.insert(RequestId(id.clone()));
+    let is_read = parts.method.is_safe();
+    parts.extensions.insert(Deadline(deadline));
     let span = tracing::info_span!("request", request.id = %id, method = %parts.method, path = %parts.uri.path());
     let mut response = if uri::is_text(&parts.uri) {
-        let request = Request::from_parts(parts, Body::new(body));
-        let handled = tokio::time::timeout(HANDLER_TIMEOUT, router.oneshot(request).instrument(span.clone())).await;
+        let request = Request::from_parts(parts, upload::timed(body, &limits, &stop));
+        let handled = timeout_at(deadline, router.oneshot(request).instrument(span.clone())).await;
         match handled {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
-            Err(_) => reply(&ScimError::new(503, "The request took too long. Please try again."), surface),
+            Err(_) => reply(&too_late(), surface),
         }
     } else {
         reply(&ScimError::new(400, "The address is not UTF-8 text."), surface)
     };
-    span.in_scope(|| tracing::info!(status = response.status().as_u16(), "request answered"));
+    // Providers read far more than they write, and a read that went well is of no interest to anybody.
+    let status = response.status();
+    if is_read && status.is_success() {
+        span.in_scope(|| tracing::debug!(status = status.as_u16(), "request answered"));
+    } else {
+        span.in_scope(|| tracing::info!(status = status.as_u16(), "request answered"));
+    }
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     Ok(response)
+}
+
+/// What is told of a request that reached its time limit.
+pub(super) fn too_late() -> ScimError {
+    ScimError::new(503, "The request took too long. Please try again.")
 }
 
 /// The client's own id where it is short and plain, else a new one.
@@ -120,6 +154,7 @@ fn request_id(given: Option<&HeaderValue>) -> String {
     };
     match given.and_then(|value| value.to_str().ok()).filter(|text| plain(text)) {
         Some(text) => text.to_owned(),
-        None => uuid::Uuid::new_v4().to_string(),
+        // From the thread's own generator: the system's would be asked anew for each request.
+        None => uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
     }
 }

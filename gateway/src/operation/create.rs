@@ -11,8 +11,9 @@ use serde_json::Value;
 use super::document::{Draft, content};
 use super::reply::{Reply, show};
 use super::{ATTEMPTS, Context, Error, members};
-use crate::store::resource::Stored;
-use crate::store::write::{Content, Written};
+use crate::store::insert::Insert;
+use crate::store::resource::{MappingState, Stored};
+use crate::store::write::Written;
 
 /// Makes a resource of the body and shows it.
 ///
@@ -39,7 +40,8 @@ pub async fn run(
             before: None,
         };
         let content = content(&ctx, draft, &stamp).await?;
-        let written = ctx.store.insert(&resource_type.name, id, &content, first_members.as_ref(), &stamp).await;
+        let new = Insert { resource_type: &resource_type.name, id, content: &content, members: first_members.as_ref() };
+        let written = ctx.store.insert(&new, &stamp).await;
         let written = match written {
             Err(crate::store::Error::Conflict { .. }) => continue,
             other => other.map_err(|error| super::duplicate(error, &resource_type))?,
@@ -48,7 +50,7 @@ pub async fn run(
             (Written::Lost, _) => ctx = ctx.refreshed().await?,
             (Written::Done(version), groups) => {
                 ctx.gateway.events_waiting.notify_one();
-                let mut stored = as_written(&resource_type, id, content, version, stamp.at);
+                let mut stored = content.stored(nothing(&resource_type, id, stamp.at), version, stamp.at);
                 let mut listed = Vec::new();
                 if groups > 0 || first_members.is_some() {
                     // Groups that waited for this one, or members: the database knows which of them there are.
@@ -63,22 +65,16 @@ pub async fn run(
     Err(Error::Contended)
 }
 
-/// What was stored, without reading it back.
-fn as_written(
-    resource_type: &ResourceType,
-    id: uuid::Uuid,
-    content: Content,
-    version: i64,
-    at: std::time::SystemTime,
-) -> Stored {
+/// A resource of which nothing is stored yet.
+fn nothing(resource_type: &ResourceType, id: uuid::Uuid, at: std::time::SystemTime) -> Stored {
     Stored {
         id,
         resource_type: resource_type.name.clone(),
-        source: content.source,
-        set_aside: content.set_aside,
-        mapped: content.mapped,
-        mapping_state: content.mapping_state,
-        own_version: version,
+        source: String::new(),
+        set_aside: None,
+        mapped: None,
+        mapping_state: MappingState::Never,
+        own_version: 0,
         member_changes: 0,
         created_at: at,
         modified_at: at,

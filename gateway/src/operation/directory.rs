@@ -81,7 +81,7 @@ pub async fn list(ctx: &Context, resource_type: &str, after: Cursor, limit: i64)
 pub async fn get(ctx: &Context, resource_type: &str, id: &str) -> Result<String, Error> {
     let not_found = || Error::from(ScimError::not_found(resource_type, id));
     let uuid = Uuid::try_parse(id).map_err(|_| not_found())?;
-    let stored = ctx.store.get(resource_type, uuid, Along { groups: false }).await?.ok_or_else(not_found)?;
+    let stored = ctx.store.get(resource_type, uuid, Along::default()).await?.ok_or_else(not_found)?;
     let page = [stored];
     let members = members(ctx, &page).await?;
     let [stored] = &page;

@@ -75,7 +75,11 @@ fn canonical(value: &str) -> String {
 /// What a read must take along for a reply.
 pub(crate) fn along(resource_type: &ResourceType, projection: Option<&Projection>) -> Along {
     let has_groups = resource_type.detached.is_none() && resource_type.resolve("groups").is_some();
-    Along { groups: has_groups && projection.is_none_or(|asked| asked.wants("groups")) }
+    Along {
+        groups: has_groups && projection.is_none_or(|asked| asked.wants("groups")),
+        changes: resource_type.detached.is_some(),
+        mapped: false,
+    }
 }
 
 /// The members of a group, where the reply shows them; a request that leaves them out never loads them.

@@ -9,11 +9,10 @@ use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use super::document::{Draft, content, parse, parse_set_aside};
 use super::reply::{Reply, show};
-use super::{ATTEMPTS, Context, Error, members};
+use super::{ATTEMPTS, Context, Error, Target, members};
 use crate::store::key::Keys;
 use crate::store::resource::{Along, Stored};
 use crate::store::write::{Update, Written};
@@ -33,35 +32,43 @@ pub async fn run(
 ) -> Result<Reply, Error> {
     let key = super::get::parse_id(&resource_type, id)?;
     let patch = Patch::parse(body, &resource_type, &ctx.settings.leniencies)?;
-    if patch.touches_only_members() && if_match.is_none() {
+    let along = members::along(&resource_type, projection.as_ref());
+    let target = Target { resource_type: &resource_type, id: key, along };
+    let stored = if patch.touches_only_members() && if_match.is_none() {
         let Patched { members, .. } = patch.apply(Map::new(), Map::new(), &resource_type, &ctx.settings.leniencies)?;
         members::change(&ctx, &resource_type, key, &members::from_delta(&members)?).await?;
+        None
     } else {
-        store(ctx.clone(), &resource_type, key, &patch, if_match.as_ref()).await?;
-    }
+        Some(store(ctx.clone(), &target, &patch, if_match.as_ref()).await?)
+    };
     if resource_type.detached.is_some() && projection.is_none() {
         return Ok(Reply::no_content());
     }
-    let along = members::along(&resource_type, projection.as_ref());
-    let Some(stored) = ctx.store.get(&resource_type.name, key, along).await? else {
-        // Deleted by another request after this one was done.
-        return Ok(Reply::no_content());
+    let stored = match stored {
+        Some(stored) if resource_type.detached.is_none() => stored,
+        // Others change members meanwhile; how many changes there were, only the database knows.
+        _ => match ctx.store.get(&resource_type.name, key, along).await? {
+            Some(stored) => stored,
+            // Deleted by another request after this one was done.
+            None => return Ok(Reply::no_content()),
+        },
     };
     let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
     show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
 }
 
+/// Writes the change on what is there now, again after each lost race; gives what is stored then.
 async fn store(
     mut ctx: Context,
-    resource_type: &ResourceType,
-    id: Uuid,
+    target: &Target<'_>,
     patch: &Patch,
     if_match: Option<&Condition>,
-) -> Result<(), Error> {
+) -> Result<Stored, Error> {
+    let Target { resource_type, id, along } = *target;
     let turns = ctx.gateway.turns.clone();
     let _turn = turns.take(ctx.store.id(), id).await;
     for _ in 0..ATTEMPTS {
-        let before = ctx.store.get(&resource_type.name, id, Along::default()).await?;
+        let before = ctx.store.get(&resource_type.name, id, Along { mapped: true, ..along }).await?;
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
         super::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
@@ -69,28 +76,29 @@ async fn store(
         let patched = patch.clone().apply(old.clone(), aside, resource_type, &ctx.settings.leniencies)?;
         if !patched.changed && patched.members.is_empty() && before.mapping_state.is_settled() {
             // Nothing changes, so nothing is written and version and lastModified stay (RFC 7644 §3.5.2.1).
-            return Ok(());
+            return Ok(before);
         }
         validate(&patched.document, resource_type)?;
-        match write(&ctx, resource_type, &before, &old, patched, if_match.is_some()).await? {
-            Written::Lost => ctx = ctx.refreshed().await?,
-            Written::Done(_) => {
+        match write(&ctx, resource_type, before, &old, patched, if_match.is_some()).await? {
+            None => ctx = ctx.refreshed().await?,
+            Some(stored) => {
                 ctx.gateway.events_waiting.notify_one();
-                return Ok(());
+                return Ok(stored);
             }
         }
     }
     Err(Error::Contended)
 }
 
+/// None where the race was lost.
 async fn write(
     ctx: &Context,
     resource_type: &ResourceType,
-    before: &Stored,
+    before: Stored,
     old: &Map<String, Value>,
     patched: Patched,
     guarded: bool,
-) -> Result<Written, Error> {
+) -> Result<Option<Stored>, Error> {
     let stamp = ctx.stamp();
     let members = (!patched.members.is_empty()).then(|| members::from_delta(&patched.members)).transpose()?;
     let draft = Draft {
@@ -98,7 +106,7 @@ async fn write(
         id: before.id,
         document: patched.document,
         set_aside: patched.set_aside,
-        before: Some(before),
+        before: Some(&before),
     };
     let content = content(ctx, draft, &stamp).await?;
     let update = Update {
@@ -111,5 +119,9 @@ async fn write(
         members: members.as_ref(),
     };
     let written = ctx.store.update(&update, &stamp).await;
-    super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))
+    let written = super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))?;
+    Ok(match written {
+        Written::Lost => None,
+        Written::Done(version) => Some(content.stored(before, version, stamp.at)),
+    })
 }

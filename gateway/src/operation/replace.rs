@@ -9,11 +9,10 @@ use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::{check_immutable, validate};
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use super::document::{Draft, content, parse, parse_set_aside};
 use super::reply::{Reply, show};
-use super::{ATTEMPTS, Context, Error, members};
+use super::{ATTEMPTS, Context, Error, Target, members};
 use crate::store::key::Keys;
 use crate::store::membership::Members;
 use crate::store::resource::{Along, Stored};
@@ -38,9 +37,13 @@ pub async fn run(
     validate(&document, &resource_type)?;
     let members = mentions_members.then(|| members::exactly(&detached)).transpose()?;
     let change = Change { document, set_aside, members };
-    let stored = store(ctx.clone(), &resource_type, key, change, if_match.as_ref()).await?;
     let along = members::along(&resource_type, projection.as_ref());
-    let stored = ctx.store.get(&resource_type.name, key, along).await?.unwrap_or(stored);
+    let target = Target { resource_type: &resource_type, id: key, along };
+    let mut stored = store(ctx.clone(), &target, change, if_match.as_ref()).await?;
+    if resource_type.detached.is_some() {
+        // Others change members meanwhile; how many changes there were, only the database knows.
+        stored = ctx.store.get(&resource_type.name, key, along).await?.unwrap_or(stored);
+    }
     let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
     show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
 }
@@ -59,18 +62,18 @@ fn mentions(body: &Value, name: &str) -> bool {
     body.as_object().is_some_and(|object| names(object) || object.values().any(nested))
 }
 
-/// Writes the change on what is there now, again after each lost race; gives what was there before.
+/// Writes the change on what is there now, again after each lost race; gives what is stored then.
 async fn store(
     mut ctx: Context,
-    resource_type: &ResourceType,
-    id: Uuid,
+    target: &Target<'_>,
     change: Change,
     if_match: Option<&Condition>,
 ) -> Result<Stored, Error> {
+    let Target { resource_type, id, along } = *target;
     let turns = ctx.gateway.turns.clone();
     let _turn = turns.take(ctx.store.id(), id).await;
     for _ in 0..ATTEMPTS {
-        let before = ctx.store.get(&resource_type.name, id, Along::default()).await?;
+        let before = ctx.store.get(&resource_type.name, id, Along { mapped: true, ..along }).await?;
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
         super::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
@@ -104,9 +107,9 @@ async fn store(
         let written = ctx.store.update(&update, &stamp).await;
         match super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))? {
             Written::Lost => ctx = ctx.refreshed().await?,
-            Written::Done(_) => {
+            Written::Done(version) => {
                 ctx.gateway.events_waiting.notify_one();
-                return Ok(before);
+                return Ok(content.stored(before, version, stamp.at));
             }
         }
     }

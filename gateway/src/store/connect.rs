@@ -13,7 +13,7 @@ use super::Store;
 use super::pool::Pool;
 
 /// Longest time for one batch of statements, waiting for a connection included.
-const TIMEOUT: Duration = Duration::from_secs(8);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Why no pool could be made.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum ConnectError {
     Tls(#[source] rustls::Error),
     /// The pool could not be built.
     #[error("the connection pool cannot be built")]
-    Pool(#[source] deadpool_postgres::BuildError),
+    Pool(#[source] deadpool::managed::BuildError),
 }
 
 /// Makes the pool; connections are opened when they are first needed.
@@ -37,8 +37,13 @@ pub enum ConnectError {
 /// # Errors
 /// The URL is malformed, or TLS was asked for and cannot be set up.
 pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
-    let mut config = tokio_postgres::Config::from_str(url).map_err(ConnectError::Url)?;
+    // Whoever asks for TLS has certificate and name checked: the strictest mode of other clients is the only one here.
+    let url = url.replace("sslmode=verify-full", "sslmode=require");
+    let mut config = tokio_postgres::Config::from_str(&url).map_err(ConnectError::Url)?;
     config.application_name("scimgate").connect_timeout(TIMEOUT).keepalives_idle(Duration::from_secs(30));
+    // Without it the kernel repeats what nobody acknowledges for a quarter of an hour, and a write that was given up
+    // long ago could still arrive.
+    config.tcp_user_timeout(TIMEOUT);
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match config.get_ssl_mode() {
         SslMode::Disable => Manager::from_config(config, tokio_postgres::NoTls, settings),

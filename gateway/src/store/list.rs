@@ -43,7 +43,7 @@ impl TenantStore {
     /// # Errors
     /// The database is unavailable or a row cannot be read.
     pub async fn visible_page(&self, resource_type: &str, after: Uuid, count: i64) -> Result<Vec<Stored>, Error> {
-        let along = Along { groups: false };
+        let along = Along::default();
         let sql = format!(
             "SELECT {} FROM resource r {} WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.deleted_at IS NULL \
              AND r.mapping_state NOT IN ('excluded', 'never') AND r.id > $3 ORDER BY r.id LIMIT $4",

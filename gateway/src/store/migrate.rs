@@ -29,7 +29,8 @@ impl Store {
     /// The database is unavailable or refuses a statement. A migration is applied whole or not at all.
     pub async fn migrate(&self) -> Result<Vec<i32>, Error> {
         let doing = "migrating";
-        let client = self.pool.client(doing).await?;
+        let login = self.pool.login(doing).await?;
+        let client = &login.client;
         // Two first runs at once may both try to make the table; the loser's error is the winner's success.
         if let Err(refused) = client.batch_execute(HISTORY).await
             && refused.as_db_error().is_none()
@@ -38,7 +39,7 @@ impl Store {
         }
         let mut applied = Vec::new();
         for (version, name, sql) in MIGRATIONS {
-            if apply(&client, version, name, sql).await? {
+            if apply(client, version, name, sql).await? {
                 applied.push(version);
             }
         }
@@ -51,7 +52,8 @@ impl Store {
     /// The database is unavailable.
     pub async fn schema_version(&self) -> Result<i32, Error> {
         let doing = "reading the schema's version";
-        let client = self.pool.client(doing).await?;
+        let login = self.pool.login(doing).await?;
+        let client = &login.client;
         let sql = "SELECT to_regclass('schema_history') IS NOT NULL";
         let there = client.query_one(sql, &[]).await.map_err(|source| Error::from_driver(doing, source))?;
         if !there.get::<_, bool>(0) {
@@ -63,7 +65,7 @@ impl Store {
     }
 }
 
-async fn apply(client: &deadpool_postgres::Object, version: i32, name: &str, sql: &str) -> Result<bool, Error> {
+async fn apply(client: &deadpool_postgres::ClientWrapper, version: i32, name: &str, sql: &str) -> Result<bool, Error> {
     let doing = "migrating";
     for attempt in 1.. {
         match try_apply(client, version, name, sql).await {
@@ -84,12 +86,12 @@ async fn apply(client: &deadpool_postgres::Object, version: i32, name: &str, sql
 
 /// The lock on the history table makes a second runner wait, and then find the version applied.
 async fn try_apply(
-    client: &deadpool_postgres::Object,
+    client: &deadpool_postgres::ClientWrapper,
     version: i32,
     name: &str,
     sql: &str,
 ) -> Result<bool, tokio_postgres::Error> {
-    client.batch_execute("BEGIN; SET LOCAL lock_timeout = '2s'; LOCK TABLE schema_history IN EXCLUSIVE MODE").await?;
+    client.batch_execute("BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0; LOCK TABLE schema_history IN EXCLUSIVE MODE").await?;
     let there = client.query("SELECT 1 FROM schema_history WHERE version = $1", &[&version]).await?;
     if !there.is_empty() {
         client.batch_execute("COMMIT").await?;

@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Manager;
-use futures_util::future::{join_all, join3};
+use deadpool::managed;
+use futures_util::future::{join, join_all, join3};
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::error::Error;
-use crate::tenant::TenantId;
+pub(crate) use super::session::Role;
+use super::session::{STATEMENT, Session, Sessions};
 
 /// A statement with its parameters.
 pub(crate) struct Statement<'a> {
@@ -21,43 +23,34 @@ pub(crate) struct Statement<'a> {
     pub(crate) params: &'a [&'a (dyn ToSql + Sync)],
 }
 
-/// As whom a batch runs.
-#[derive(Clone, Copy)]
-pub(crate) enum Role {
-    /// One tenant's rows, by row-level security.
-    Tenant(TenantId),
-    /// Look-ups before the tenant is known, and work that crosses tenants.
-    Control,
-}
-
 /// A bounded set of connections.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    connections: deadpool_postgres::Pool,
+    connections: managed::Pool<Sessions>,
     /// Longest time a batch may take, waiting for a connection included.
     timeout: Duration,
 }
 
-impl Pool {
-    /// Wraps a configured pool.
-    pub(crate) fn new(connections: deadpool_postgres::Pool, timeout: Duration) -> Self {
-        Self { connections, timeout }
-    }
+/// A connection taken from the pool.
+pub(crate) type Taken = managed::Object<Sessions>;
 
+impl Pool {
     /// Builds the pool over a connection manager.
     pub(crate) fn build(
-        manager: Manager,
+        manager: deadpool_postgres::Manager,
         size: usize,
         timeout: Duration,
-    ) -> Result<Self, deadpool_postgres::BuildError> {
-        let connections = deadpool_postgres::Pool::builder(manager)
+    ) -> Result<Self, managed::BuildError> {
+        let connections = managed::Pool::builder(Sessions(manager))
             .max_size(size)
             .wait_timeout(Some(timeout))
             .create_timeout(Some(timeout))
             .recycle_timeout(Some(timeout))
-            .runtime(deadpool_postgres::Runtime::Tokio1)
+            // The connection used last is the likeliest to speak for the tenant that comes next.
+            .queue_mode(managed::QueueMode::Lifo)
+            .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self::new(connections, timeout))
+        Ok(Self { connections, timeout })
     }
 
     /// Runs the statements as one transaction in one round trip and gives the rows of each.
@@ -66,59 +59,80 @@ impl Pool {
     /// The first statement's error where one failed; then nothing was kept.
     pub(crate) async fn batch(&self, role: Role, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
         let doing = statements.first().map_or("nothing", |statement| statement.doing);
-        tokio::time::timeout(self.timeout, self.batch_untimed(role, statements, doing))
-            .await
-            .map_err(|late| Error::Unavailable { doing, source: Box::new(late) })?
+        let late = |late| Error::Unavailable { doing, source: Box::new(late) };
+        let deadline = Instant::now() + self.timeout;
+        let mut taken = timeout_at(deadline, self.take(doing)).await.map_err(late)??;
+        let begun = Instant::now();
+        let outcome = match statements {
+            [only] => {
+                timeout_at(deadline, single(&mut taken, role, only)).await.map(|rows| rows.map(|rows| vec![rows]))
+            }
+            _ => timeout_at(deadline, transaction(&mut taken, role, statements)).await,
+        };
+        if outcome.is_err() && begun.elapsed() > STATEMENT {
+            // The server would have given up by itself: this connection leads nowhere, and its next user would wait in
+            // vain, too.
+            drop(Taken::take(taken));
+        }
+        outcome.map_err(late)?
     }
 
-    /// Runs one statement.
+    /// Runs one statement, which is a transaction by itself.
     pub(crate) async fn query(&self, role: Role, statement: Statement<'_>) -> Result<Vec<Row>, Error> {
         let mut answers = self.batch(role, &[statement]).await?;
         Ok(answers.pop().unwrap_or_default())
     }
 
-    async fn batch_untimed(
-        &self,
-        role: Role,
-        statements: &[Statement<'_>],
-        doing: &'static str,
-    ) -> Result<Vec<Vec<Row>>, Error> {
-        let client = self.client(doing).await?;
-        let mut prepared = Vec::with_capacity(statements.len());
-        for statement in statements {
-            // Prepared before BEGIN: a Prepare round trip in the batch would let COMMIT overtake.
-            let ready = client.prepare_cached(statement.sql).await;
-            prepared.push(ready.map_err(|source| Error::from_driver(statement.doing, source))?);
-        }
-        let begin = begin(role);
-        let calls = statements.iter().zip(&prepared).map(|(call, ready)| client.query(ready, call.params));
-        let (opened, answers, committed) =
-            join3(client.batch_execute(&begin), join_all(calls), client.batch_execute("COMMIT")).await;
-        opened.map_err(|source| Error::from_driver(doing, source))?;
-        let mut rows = Vec::with_capacity(answers.len());
-        for (statement, answer) in statements.iter().zip(answers) {
-            rows.push(answer.map_err(|source| Error::from_driver(statement.doing, source))?);
-        }
-        committed.map_err(|source| Error::from_driver(doing, source))?;
-        Ok(rows)
+    /// A connection that speaks as who logged in, for migrations.
+    pub(crate) async fn login(&self, doing: &'static str) -> Result<Taken, Error> {
+        let mut taken = self.take(doing).await?;
+        taken.turn_back().await.map_err(|source| Error::from_driver(doing, source))?;
+        Ok(taken)
     }
 
-    /// A connection of its own, for migrations.
-    pub(crate) async fn client(&self, doing: &'static str) -> Result<deadpool_postgres::Object, Error> {
+    async fn take(&self, doing: &'static str) -> Result<Taken, Error> {
         self.connections.get().await.map_err(|source| Error::Unavailable { doing, source: Box::new(source) })
     }
 }
 
-/// Shorter than a batch's time here: who is no longer waited for must not go on holding a connection and its locks.
-const LIMIT: &str = "SET LOCAL statement_timeout = '7s'";
-
-/// The role and the tenant hold for the transaction alone, so a pooled connection carries neither to its next user.
-/// A tenant id is a UUID and prints as hexadecimal digits and hyphens: nothing to escape.
-fn begin(role: Role) -> String {
-    match role {
-        Role::Tenant(tenant) => {
-            format!("BEGIN; {LIMIT}; SET LOCAL ROLE scimgate_tenant; SET LOCAL scimgate.tenant_id = '{tenant}'")
+async fn single(session: &mut Session, role: Role, statement: &Statement<'_>) -> Result<Vec<Row>, Error> {
+    let failed = |source| Error::from_driver(statement.doing, source);
+    let prepared = session.client.prepare_cached(statement.sql).await.map_err(failed)?;
+    let answer = match session.turn_to(role) {
+        None => session.client.query(&prepared, statement.params).await,
+        // Sent together. Were the turn to fail, the statement would run as the one before: its rows, of another tenant
+        // than the one it names, are refused by row-level security, and the answer is not looked at.
+        Some(turn) => {
+            let call = session.client.query(&prepared, statement.params);
+            let (turned, answer) = join(session.client.batch_execute(&turn), call).await;
+            turned.map_err(failed)?;
+            answer
         }
-        Role::Control => format!("BEGIN; {LIMIT}; SET LOCAL ROLE scimgate_control"),
+    };
+    session.settle(role);
+    answer.map_err(failed)
+}
+
+async fn transaction(session: &mut Session, role: Role, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+    let doing = statements.first().map_or("nothing", |statement| statement.doing);
+    let mut prepared = Vec::with_capacity(statements.len());
+    for statement in statements {
+        // Prepared before BEGIN: a Prepare round trip in the batch would let COMMIT overtake.
+        let ready = session.client.prepare_cached(statement.sql).await;
+        prepared.push(ready.map_err(|source| Error::from_driver(statement.doing, source))?);
     }
+    let begin = session.turn_to(role).map_or_else(|| "BEGIN".to_owned(), |turn| format!("BEGIN; {turn}"));
+    let client = &session.client;
+    let calls = statements.iter().zip(&prepared).map(|(call, ready)| client.query(ready, call.params));
+    let (opened, answers, committed) =
+        join3(client.batch_execute(&begin), join_all(calls), client.batch_execute("COMMIT")).await;
+    opened.map_err(|source| Error::from_driver(doing, source))?;
+    let mut rows = Vec::with_capacity(answers.len());
+    for (statement, answer) in statements.iter().zip(answers) {
+        rows.push(answer.map_err(|source| Error::from_driver(statement.doing, source))?);
+    }
+    committed.map_err(|source| Error::from_driver(doing, source))?;
+    // A transaction that fails takes the turn back with it; only here is it certain.
+    session.settle(role);
+    Ok(rows)
 }

@@ -110,60 +110,81 @@ impl Stored {
     }
 
     pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
-        let group_ids: Option<Vec<Uuid>> = row.get("group_ids");
-        let displays: Option<Vec<Option<String>>> = row.get("group_displays");
-        let groups = group_ids.unwrap_or_default().into_iter().zip(displays.unwrap_or_default());
         Ok(Self {
-            id: row.get("id"),
-            resource_type: row.get("resource_type"),
-            source: row.get("source"),
-            set_aside: row.get("set_aside"),
-            mapped: row.get("mapped"),
-            mapping_state: MappingState::from_word(row.get("mapping_state"))?,
-            own_version: row.get("version"),
-            member_changes: row.get("member_changes"),
-            created_at: row.get("created_at"),
-            modified_at: row.get("modified_at"),
-            groups: groups.map(|(id, display)| GroupRef { id, display: display.unwrap_or_default() }).collect(),
+            id: row.get(0),
+            resource_type: row.get(1),
+            source: row.get(2),
+            set_aside: row.get(3),
+            mapped: row.get(4),
+            mapping_state: MappingState::from_word(row.get(5))?,
+            own_version: row.get(6),
+            created_at: row.get(7),
+            member_changes: row.get(8),
+            modified_at: row.get(9),
+            groups: row.get::<_, Option<&str>>(10).map_or_else(|| Ok(Vec::new()), groups)?,
         })
     }
 }
 
-/// What a read takes along besides the row.
-#[derive(Clone, Copy, Debug, Default)]
+/// Reads the object of ids and names that [`columns`] makes of a resource's groups.
+fn groups(text: &str) -> Result<Vec<GroupRef>, Error> {
+    let corrupt = |why: String| Error::Corrupt { what: "list of groups", why };
+    let names: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(|why| corrupt(why.to_string()))?;
+    let group = |(id, name): (String, serde_json::Value)| {
+        let id = id.parse().map_err(|_| corrupt(format!("\"{id}\" is no id")))?;
+        Ok(GroupRef { id, display: name.as_str().unwrap_or_default().to_owned() })
+    };
+    names.into_iter().map(group).collect()
+}
+
+/// What a read takes along besides the row and its source document.
+#[derive(Clone, Copy, Debug)]
 pub struct Along {
     /// The groups that the resource is a member of.
     pub groups: bool,
+    /// A group's member changes, which its version and lastModified include.
+    pub changes: bool,
+    /// The mapped document and what is set aside: who only shows the source does without.
+    pub mapped: bool,
 }
 
-/// The columns of [`Stored`], for a row called `r` with the tenant in `$1`.
+impl Default for Along {
+    /// All that a write or the product needs.
+    fn default() -> Self {
+        Self { groups: false, changes: true, mapped: true }
+    }
+}
+
+/// The columns of [`Stored`], in the order in which `from_row` reads them, for a row called `r` with the tenant in `$1`.
 pub(super) fn columns(along: Along) -> String {
-    // A group's display is read from its document: groups are few beside users, and a copy of the name would have to
-    // be kept right in two places.
-    let groups = if along.groups {
-        "gs.ids AS group_ids, gs.displays AS group_displays"
+    let mapped = if along.mapped { "r.set_aside, r.mapped" } else { "NULL::text, NULL::text" };
+    let changes = if along.changes {
+        "coalesce(gc.n, 0)::bigint, greatest(r.modified_at, gc.at)"
     } else {
-        "NULL::uuid[] AS group_ids, NULL::text[] AS group_displays"
+        "0::bigint, r.modified_at"
     };
-    format!(
-        "r.id, r.resource_type, r.source, r.set_aside, r.mapped, r.mapping_state, r.version, r.created_at, \
-         coalesce(gc.n, 0)::bigint AS member_changes, greatest(r.modified_at, gc.at) AS modified_at, {groups}"
-    )
+    // A group's display is read from its document: groups are few beside users, and a copy of the name would have to
+    // be kept right in two places. Who has none, as most of a page may, costs a look at one index.
+    let groups = if along.groups {
+        "CASE WHEN EXISTS (SELECT 1 FROM membership m WHERE m.tenant_id = $1 AND m.member_id = r.id) THEN \
+          (SELECT json_object_agg(g.id, g.source::json ->> 'displayName' ORDER BY g.id)::text FROM membership m \
+          JOIN resource g ON g.tenant_id = m.tenant_id AND g.id = m.group_id AND g.deleted_at IS NULL \
+          WHERE m.tenant_id = $1 AND m.member_id = r.id) END"
+    } else {
+        "NULL::text"
+    };
+    format!("r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}")
 }
 
 /// The joins that [`columns`] needs.
-pub(super) fn joins(along: Along) -> String {
-    let changes = "LEFT JOIN LATERAL (SELECT sum(n) AS n, max(at) AS at FROM group_change c \
-                   WHERE c.tenant_id = $1 AND c.group_id = r.id AND r.resource_type = 'Group') gc ON true";
-    if !along.groups {
-        return changes.to_owned();
+pub(super) fn joins(along: Along) -> &'static str {
+    if along.changes {
+        "LEFT JOIN LATERAL (SELECT sum(n) AS n, max(at) AS at FROM group_change c \
+         WHERE c.tenant_id = $1 AND c.group_id = r.id AND r.resource_type = 'Group') gc ON true"
+    } else {
+        ""
     }
-    format!(
-        "{changes} LEFT JOIN LATERAL (SELECT array_agg(g.id ORDER BY g.id) AS ids, \
-           array_agg(g.source::json ->> 'displayName' ORDER BY g.id) AS displays \
-           FROM membership m JOIN resource g ON g.tenant_id = m.tenant_id AND g.id = m.group_id AND g.deleted_at IS NULL \
-           WHERE m.tenant_id = $1 AND m.member_id = r.id) gs ON true"
-    )
 }
 
 impl TenantStore {

@@ -1,6 +1,8 @@
 //! Writing resources: each write is one statement in which keys, counter and events all hang on the row that was
 //! written, so nothing is kept where the row's version, or the tenant's active mapping, is no longer what was read.
 
+use std::time::SystemTime;
+
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -9,7 +11,7 @@ use super::error::Error;
 use super::key::{Key, Keys};
 use super::membership::{MemberStatement, Members};
 use super::pool::Statement;
-use super::resource::MappingState;
+use super::resource::{MappingState, Stored};
 use super::stamp::{Stamp, slot};
 
 /// What is stored of a resource besides its identity.
@@ -31,6 +33,22 @@ pub struct Content {
     pub event: Option<&'static str>,
 }
 
+impl Content {
+    /// The resource as it is once this content is stored, without reading it back.
+    #[must_use]
+    pub fn stored(self, before: Stored, version: i64, at: SystemTime) -> Stored {
+        Stored {
+            source: self.source,
+            set_aside: self.set_aside,
+            mapped: self.mapped,
+            mapping_state: self.mapping_state,
+            own_version: version,
+            modified_at: at,
+            ..before
+        }
+    }
+}
+
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -40,54 +58,54 @@ pub enum Written {
     Lost,
 }
 
-const INSERT: &str = "
-WITH w AS (
-  INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, set_aside, mapped,
-    mapping_state, mapping_revision, version, created_at, modified_at)
-  SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12 FROM tenant t
-  WHERE t.id = $1 AND t.active_mapping = $11
-  RETURNING tenant_id, id, version),
-u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
-  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($13::text[], $14::text[]) k (attribute, key)),
-s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
-  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($15::text[], $16::text[]) k (attribute, key)),
-c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $17, 1 FROM w
-  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + 1),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
-  SELECT w.tenant_id, $18, $3, w.id, w.version, $19, $20, $12 FROM w WHERE $18::text IS NOT NULL)
-SELECT version FROM w";
-
-/// An update that makes a resource visible to the product tells of its memberships, too: what was added while it was
-/// excluded was not told then. One that hides it ends them, as its `deleted` event says.
+/// The row alone; what hangs on it follows.
 const UPDATE: &str = "
 WITH w AS (
   UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
     mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12
-  WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $21 AND r.deleted_at IS NULL
+  WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $13 AND r.deleted_at IS NULL
     AND (SELECT t.active_mapping FROM tenant t WHERE t.id = $1) = $11
-    AND ($22::bigint IS NULL OR $22 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
-  RETURNING r.tenant_id, r.id, r.version),
-ud AS (DELETE FROM unique_key k USING w, unnest($17::text[], $18::text[]) gone (attribute, key)
+    AND ($14::bigint IS NULL OR $14 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
+  RETURNING r.tenant_id, r.id, r.version)";
+
+const UPDATE_KEYS: &str = ",
+ud AS (DELETE FROM unique_key k USING w, unnest($22::text[], $23::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.resource_type = $3 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
 u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
-  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($13::text[], $14::text[]) k (attribute, key)),
-sd AS (DELETE FROM resource_key k USING w, unnest($19::text[], $20::text[]) gone (attribute, key)
+  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($18::text[], $19::text[]) k (attribute, key)),
+sd AS (DELETE FROM resource_key k USING w, unnest($24::text[], $25::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
 s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
-  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($15::text[], $16::text[]) k (attribute, key)),
+  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($20::text[], $21::text[]) k (attribute, key))";
+
+const TELL: &str = ",
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
+  SELECT w.tenant_id, $15, $3, w.id, w.version, $16, $17, $12 FROM w WHERE $15::text IS NOT NULL)";
+
+/// An update that makes a resource visible to the product tells of its memberships, too: what was added while it was
+/// excluded was not told then. One that hides it ends them, as its `deleted` event says.
+const TELL_OF_MEMBERSHIPS_TOO: &str = ",
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, version, actor, request_id, at)
-  SELECT told.tenant_id, told.type, told.resource_type, told.id, told.member_id, told.version, $24, $25, $12 FROM (
-    SELECT 0 AS nth, w.tenant_id, $23::text AS type, $3::text AS resource_type, w.id, NULL::uuid AS member_id, w.version FROM w
-    WHERE $23::text IS NOT NULL
+  SELECT told.tenant_id, told.type, told.resource_type, told.id, told.member_id, told.version, $16, $17, $12 FROM (
+    SELECT 0 AS nth, w.tenant_id, $15::text AS type, $3::text AS resource_type, w.id, NULL::uuid AS member_id, w.version FROM w
     UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
     JOIN membership m ON m.tenant_id = $1 AND m.member_id = w.id
     JOIN resource g ON g.tenant_id = $1 AND g.id = m.group_id AND g.mapping_state NOT IN ('excluded', 'never')
-    WHERE $23::text = 'user.created'
+    WHERE $15::text = 'user.created'
     UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
     JOIN membership m ON m.tenant_id = $1 AND m.group_id = w.id
     JOIN resource u ON u.tenant_id = $1 AND u.id = m.member_id AND u.mapping_state NOT IN ('excluded', 'never')
-    WHERE $23::text = 'group.created') told ORDER BY told.nth)
-SELECT version FROM w";
+    WHERE $15::text = 'group.created') told ORDER BY told.nth)";
+
+/// Only the parts that have something to do: the database sets every other up in vain, which costs more than the row.
+fn update_sql(changes_keys: bool, appears: bool) -> String {
+    let keys = if changes_keys { UPDATE_KEYS } else { "" };
+    let events = if appears { TELL_OF_MEMBERSHIPS_TOO } else { TELL };
+    format!("{UPDATE}{keys}{events} SELECT version FROM w")
+}
+
+/// Parameters of an update whose keys stay as they are.
+const WITHOUT_KEYS: usize = 17;
 
 /// A group's row is locked before the statement that looks at its member changes takes its snapshot: member changes
 /// share the lock, so none can commit between the look and the write.
@@ -119,78 +137,7 @@ c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at))
 SELECT count(*) FROM left_behind";
 
-/// A pending reference that means the new resource becomes a membership.
-const RESOLVE: &str = "
-WITH waiting AS (SELECT g.id FROM resource g WHERE g.tenant_id = $1 AND g.deleted_at IS NULL
-  AND g.id IN (SELECT m.group_id FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY($3)) ORDER BY g.id FOR SHARE),
-found AS (DELETE FROM member_ref m USING resource r, waiting
-  WHERE m.tenant_id = $1 AND m.key = ANY($3) AND m.group_id = waiting.id AND r.tenant_id = $1 AND r.id = $2 AND r.version = 1 AND r.deleted_at IS NULL
-  RETURNING m.group_id, r.resource_type, r.mapping_state),
-come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
-  SELECT DISTINCT $1::uuid, group_id, $2::uuid, resource_type, $4::timestamptz FROM found ON CONFLICT DO NOTHING RETURNING group_id),
-c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
-  SELECT $1, group_id, $5, 1, $4 FROM come ORDER BY group_id
-  ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, 'membership.added', 'Group', come.group_id, $2, $6, $7, $4 FROM come
-  JOIN resource g ON g.tenant_id = $1 AND g.id = come.group_id AND g.mapping_state NOT IN ('excluded', 'never')
-  WHERE EXISTS (SELECT 1 FROM found WHERE found.mapping_state NOT IN ('excluded', 'never')))
-SELECT count(*) FROM come";
-
 impl TenantStore {
-    /// Inserts a resource, with its first members where it is a group. Gives the number of groups that were waiting for
-    /// it, too, and have it as a member now.
-    ///
-    /// # Errors
-    /// [`Error::Duplicate`] when a unique value is in use.
-    pub async fn insert(
-        &self,
-        resource_type: &str,
-        id: Uuid,
-        content: &Content,
-        members: Option<&Members>,
-        stamp: &Stamp,
-    ) -> Result<(Written, i64), Error> {
-        let keys = &content.keys;
-        let (unique, searchable) = (columns(&keys.unique), columns(&keys.searchable));
-        let (slot, state) = (slot(), content.mapping_state.word());
-        let params: [&(dyn ToSql + Sync); 20] = [
-            &self.tenant.0,
-            &id,
-            &resource_type,
-            &keys.name_key,
-            &keys.external_id,
-            &keys.active,
-            &content.source,
-            &content.set_aside,
-            &content.mapped,
-            &state,
-            &content.mapping_revision,
-            &stamp.at,
-            &unique.0,
-            &unique.1,
-            &searchable.0,
-            &searchable.1,
-            &slot,
-            &content.event,
-            &stamp.actor,
-            &stamp.request_id,
-        ];
-        let insert = Statement { doing: "storing a resource", sql: INSERT, params: &params };
-        let names = reference_keys(resource_type, id, keys);
-        let resolve_params: [&(dyn ToSql + Sync); 7] =
-            [&self.tenant.0, &id, &names, &stamp.at, &slot, &stamp.actor, &stamp.request_id];
-        let resolve = Statement { doing: "resolving member references", sql: RESOLVE, params: &resolve_params };
-        let first_members = members.map(|members| MemberStatement::new(self.tenant, id, true, members, stamp));
-        let mut batch = vec![insert, resolve];
-        let member_params = first_members.as_ref().map(MemberStatement::params);
-        if let Some(params) = &member_params {
-            batch.push(MemberStatement::statement(params));
-        }
-        let answers = self.batch(&batch).await?;
-        Ok((written(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))
-    }
-
     /// Replaces what is stored of a resource whose own version is still `version`, and changes its members with it.
     /// With `member_changes` given, a group's members must not have changed either.
     ///
@@ -214,6 +161,11 @@ impl TenantStore {
             &state,
             &content.mapping_revision,
             &stamp.at,
+            &update.version,
+            &update.member_changes,
+            &content.event,
+            &stamp.actor,
+            &stamp.request_id,
             &added.0,
             &added.1,
             &found.0,
@@ -222,19 +174,18 @@ impl TenantStore {
             &removed.1,
             &lost.0,
             &lost.1,
-            &update.version,
-            &update.member_changes,
-            &content.event,
-            &stamp.actor,
-            &stamp.request_id,
         ];
+        let changes_keys = [&added, &found, &removed, &lost].iter().any(|keys| !keys.0.is_empty());
+        let appears = content.event.is_some_and(|event| event.ends_with(".created"));
+        let sql = update_sql(changes_keys, appears);
+        let used = if changes_keys { params.as_slice() } else { &params[..WITHOUT_KEYS] };
         let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &update.id];
         let mut batch = Vec::with_capacity(3);
         if update.member_changes.is_some() {
             batch.push(Statement { doing: "locking a group", sql: LOCK, params: &lock_params });
         }
         let at = batch.len();
-        batch.push(Statement { doing: "storing a resource", sql: UPDATE, params: &params });
+        batch.push(Statement { doing: "storing a resource", sql: &sql, params: used });
         let members = update.members.map(|members| MemberStatement::new(self.tenant, update.id, true, members, stamp));
         let member_params = members.as_ref().map(MemberStatement::params);
         if let Some(params) = &member_params {
@@ -304,18 +255,9 @@ fn written(rows: &[tokio_postgres::Row]) -> Written {
     rows.first().map_or(Written::Lost, |row| Written::Done(row.get(0)))
 }
 
-/// By what a pending member reference may mean this resource: its id, and a user's names.
-fn reference_keys(resource_type: &str, id: Uuid, keys: &Keys) -> Vec<String> {
-    if resource_type != "User" {
-        return vec![id.to_string()];
-    }
-    let external = keys.external_id.as_deref().map(scimgate_scim::fold::fold);
-    [Some(id.to_string()), keys.name_key.clone(), external].into_iter().flatten().collect()
-}
+pub(super) type Columns<'a> = (Vec<&'a str>, Vec<&'a str>);
 
-type Columns<'a> = (Vec<&'a str>, Vec<&'a str>);
-
-fn columns(keys: &[Key]) -> Columns<'_> {
+pub(super) fn columns(keys: &[Key]) -> Columns<'_> {
     keys.iter().map(|key| (key.attribute.as_str(), key.key.as_str())).unzip()
 }
 

@@ -20,7 +20,12 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
     // Forgotten once more at the next look: what was being read when the change was made may have been cached since.
     let mut again: Vec<TenantId> = Vec::new();
     loop {
-        match gateway.store.control().config_epochs_after(newest - OVERLAP).await {
+        let control = gateway.store.control();
+        let answered = tokio::select! {
+            () = stop.cancelled() => return,
+            answered = control.config_epochs_after(newest - OVERLAP) => answered,
+        };
+        match answered {
             Ok(changed) => {
                 for tenant in again.drain(..) {
                     gateway.auth.forget(tenant);

@@ -10,7 +10,8 @@ use crate::operation::Gateway;
 use crate::store::Error;
 
 const LEASE: &str = "sequencer";
-const TERM: Duration = Duration::from_secs(10);
+/// Who is killed leaves the lease behind, and events wait so long.
+const TERM: Duration = Duration::from_secs(3);
 /// Longest rest between two looks; a write of this process wakes the sequencer at once.
 const REST: Duration = Duration::from_millis(500);
 
@@ -18,7 +19,12 @@ const REST: Duration = Duration::from_millis(500);
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let holder = Uuid::new_v4();
     loop {
-        if let Err(error) = once(&gateway, holder).await {
+        // A database that says nothing must not hold the end up; what is cut here is numbered by the next.
+        let numbered = tokio::select! {
+            () = stop.cancelled() => return,
+            numbered = once(&gateway, holder) => numbered,
+        };
+        if let Err(error) = numbered {
             tracing::warn!(%error, "events wait to be numbered");
         }
         tokio::select! {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use crate::http::error::Failure;
+use crate::http::upload;
 use crate::operation::Gateway;
 
 /// Longest JSON body in bytes.
@@ -33,13 +34,13 @@ impl<T: DeserializeOwned> FromRequest<Gateway> for Json<T> {
 /// Reads a body whole.
 ///
 /// # Errors
-/// 413 over the limit, 400 for a body that broke off.
+/// 413 over the limit, 408 for a stalled upload, 400 for a body that broke off.
 pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ScimError> {
     axum::body::to_bytes(body, limit).await.map_err(|error| {
         if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
             ScimError::new(413, format!("The body is longer than {limit} bytes, the longest accepted."))
         } else {
-            ScimError::new(400, "The body broke off before its end. Please send it again.")
+            upload::refusal(&error)
         }
     })
 }

@@ -22,5 +22,5 @@ pub(super) async fn handle(
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let content = body::read(&headers, content).await.map_err(Failure::scim)?;
-    uncut(create::run(ctx, resource_type, content, projection)).await
+    uncut(ctx.deadline, create::run(ctx, resource_type, content, projection)).await
 }

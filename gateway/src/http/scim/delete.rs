@@ -17,5 +17,5 @@ pub(super) async fn handle(
 ) -> Result<Reply, Failure> {
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let condition = if_match(&headers).map_err(Failure::scim)?;
-    uncut(async move { delete::run(ctx, resource_type, &path.id, condition).await }).await
+    uncut(ctx.deadline, async move { delete::run(ctx, resource_type, &path.id, condition).await }).await
 }

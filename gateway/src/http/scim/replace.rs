@@ -23,5 +23,6 @@ pub(super) async fn handle(
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let content = body::read(&headers, content).await.map_err(Failure::scim)?;
     let condition = if_match(&headers).map_err(Failure::scim)?;
-    uncut(async move { replace::run(ctx, resource_type, &path.id, content, condition, projection).await }).await
+    uncut(ctx.deadline, async move { replace::run(ctx, resource_type, &path.id, content, condition, projection).await })
+        .await
 }

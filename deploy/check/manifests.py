@@ -1,0 +1,135 @@
+"""Checks rendered manifests: against Kubernetes' schemas, strictly, and for what they must and must not say.
+
+manifests.py <rendered> <values> <version of Kubernetes>"""
+
+import re
+import sys
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+
+from source import COMMANDS, PORTS, SETTINGS, VERSION, seconds
+
+rendered, values_file, kubernetes = sys.argv[1:]
+text = Path(rendered).read_text()
+documents = [document for document in yaml.safe_load_all(text) if document]
+values = yaml.safe_load(Path(values_file).read_text())
+
+
+def require(truth, sentence):
+    if not truth:
+        raise SystemExit(f"deploy: {values_file} on Kubernetes {kubernetes}: {sentence}")
+
+
+def of(kind):
+    return [document for document in documents if document["kind"] == kind]
+
+
+def name(document):
+    return f"{document['kind']} {document['metadata']['name']}"
+
+
+def check_schemas():
+    for document in documents:
+        try:
+            kubernetes_validate.validate(document, kubernetes, strict=True)
+        except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as refused:
+            require(False, f"{name(document)}: {'.'.join(map(str, getattr(refused, 'path', [])))}: {refused.message}")
+    names = [name(document) for document in documents]
+    require(len(set(names)) == len(names), "two documents have one name")
+
+
+def check_secrets():
+    require(not of("Secret"), "the chart makes no Secret")
+    require("postgres://" not in text, "a database's address stands in the manifests")
+    for document, container in containers():
+        for variable in container["env"]:
+            secret = re.search(r"DATABASE_URL|KEY|TOKEN|SECRET|PASSWORD", variable["name"])
+            require(not secret or "secretKeyRef" in variable.get("valueFrom", {}), f"{name(document)}: {variable['name']} is plain")
+            require(variable["name"] in SETTINGS, f"{name(document)}: {variable['name']} is no setting of the binary")
+
+
+def containers():
+    for document in of("Deployment") + of("Job"):
+        (container,) = document["spec"]["template"]["spec"]["containers"]
+        yield document, container
+
+
+def check_pods():
+    for document, container in containers():
+        pod, where = document["spec"]["template"]["spec"], name(document)
+        require(pod["securityContext"].get("runAsNonRoot") is True, f"{where}: may run as root")
+        require(pod["securityContext"].get("seccompProfile") == {"type": "RuntimeDefault"}, f"{where}: no seccomp profile")
+        require(pod.get("automountServiceAccountToken") is False, f"{where}: mounts a token")
+        require(pod.get("enableServiceLinks") is False, f"{where}: a Service called scimgate would set SCIMGATE_PORT")
+        wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        require(container["securityContext"] == wanted, f"{where}: the container may more than it needs")
+        require("memory" in container["resources"]["limits"], f"{where}: no limit on memory")
+        require(container["args"][0] in COMMANDS, f"{where}: scimgate has no command {container['args'][0]}")
+        tag = values["image"].get("digest") or VERSION
+        require(container["image"].endswith(tag), f"{where}: {container['image']} is not {tag}")
+
+
+def check_deployment():
+    (deployment,) = of("Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    require(ports == PORTS, f"its ports are {ports}, the gateway's {PORTS}")
+    for probe, path in {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}.items():
+        require(container[probe]["httpGet"] == {"path": path, "port": "probes"}, f"{probe} does not ask {path}")
+    patience = seconds("gateway/src/http/probe.rs", "PATIENCE")
+    require(container["readinessProbe"]["timeoutSeconds"] > patience, f"the gateway answers /readyz after {patience} s at most")
+    wait = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    least = wait + seconds("gateway/src/config.rs", "drain") + 2
+    require(pod["terminationGracePeriodSeconds"] > least, f"requests under way need {least} s")
+    require(container["args"] == ["serve"], "it must serve")
+
+
+def check_migration():
+    (job,) = of("Job")
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    require(container["args"] == ["migrate"], "the Job must migrate")
+    require(job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade", "migrations run first")
+    made = {document["metadata"]["name"] for document in of("ServiceAccount")}
+    account = job["spec"]["template"]["spec"].get("serviceAccountName")
+    require(account not in made, "before an installation the account is not there yet")
+    secret = container["env"][0]["valueFrom"]["secretKeyRef"]["name"]
+    wanted = values.get("migration", {}).get("existingSecret") or values["database"]["existingSecret"]
+    require(secret == wanted, f"the migration reads the Secret {secret} in place of {wanted}")
+
+
+def check_doors():
+    labels = of("Deployment")[0]["spec"]["template"]["metadata"]["labels"]
+    others = of("Job")[0]["spec"]["template"]["metadata"]["labels"]
+    selectors = [service["spec"]["selector"] for service in of("Service")]
+    selectors += [policy["spec"]["podSelector"]["matchLabels"] for policy in of("NetworkPolicy")]
+    selectors += [budget["spec"]["selector"]["matchLabels"] for budget in of("PodDisruptionBudget")]
+    selectors.append(of("Deployment")[0]["spec"]["selector"]["matchLabels"])
+    for selector in selectors:
+        require(selector.items() <= labels.items(), f"{selector} does not find the gateway's pods")
+        require(not selector.items() <= others.items(), f"{selector} finds the migration's pod")
+    doors = {port["targetPort"]: port["port"] for service in of("Service") for port in service["spec"]["ports"]}
+    require(doors == PORTS, f"the Services' ports are {doors}")
+    require(all(len(service["spec"]["ports"]) == 1 for service in of("Service")), "a Service opens more than one door")
+    require((len(of("PodDisruptionBudget")) == 1) == (of("Deployment")[0]["spec"]["replicas"] > 1), "the disruption budget")
+
+
+def check_networks():
+    for policy in of("NetworkPolicy"):
+        for rule in policy["spec"]["ingress"]:
+            open_ = {port["port"] for port in rule["ports"]}
+            require(rule.get("from") or open_ == {"public"}, f"everybody may reach {sorted(open_)}")
+            require(len(open_) == 1, "a rule opens more than one door")
+    public = next(s["metadata"]["name"] for s in of("Service") if s["spec"]["ports"][0]["targetPort"] == "public")
+    for ingress in of("Ingress"):
+        for rule in ingress["spec"]["rules"]:
+            require(rule["host"], "an Ingress for every host")
+            require([path["path"] for path in rule["http"]["paths"]] == ["/scim", "/t"], "it publishes /scim and /t, no more")
+            names = {path["backend"]["service"]["name"] for path in rule["http"]["paths"]}
+            require(names == {public}, f"the Ingress leads to {sorted(names)}")
+
+
+for check in [check_schemas, check_secrets, check_pods, check_deployment, check_migration, check_doors, check_networks]:
+    check()

@@ -1,0 +1,52 @@
+//! Clients that go away in the middle of a write, at every point of it. A write is whole or absent, and whoever comes
+//! next on the same connection to the database is who he says he is.
+
+use scimgate::config::Limits;
+use scimgate_tests::harness::block_on;
+use scimgate_tests::raw::{Raw, request};
+use scimgate_tests::tenant::{patch, user};
+use scimgate_tests::{TestGateway, feed, poll, rows};
+use serde_json::json;
+
+const ROUNDS: usize = 20;
+
+#[test]
+fn clients_that_vanish_leave_whole_writes_or_none_and_clean_connections() {
+    block_on(async {
+        let gateway = TestGateway::limited(Limits::default(), 2).await;
+        let acme = gateway.tenant("acme").await;
+        let globex = gateway.tenant("globex").await;
+        let secret = gateway.token("acme", "scim").await.1;
+        let ada = acme.user("ada").await;
+        for round in 0..ROUNDS {
+            let title = json!([{ "op": "replace", "path": "title", "value": format!("title {round}") }]);
+            for (header, body) in [
+                request("POST", "/scim/v2/Users", &secret, &user(&format!("u{round}"))),
+                request("PATCH", &format!("/scim/v2/Users/{ada}"), &secret, &patch(title)),
+            ] {
+                for sent in [header.clone(), format!("{header}{}", &body[..body.len() / 2]), format!("{header}{body}")]
+                {
+                    let mut client = Raw::connect(gateway.public).await;
+                    assert!(client.send(sent).await);
+                    // By turns with a reset and with a farewell.
+                    if round % 2 == 0 { client.vanish() } else { drop(client) }
+                }
+            }
+            // The other tenant on the same two connections sees its own and nothing else.
+            let found = globex.get("/Users").await.expect(200).body["totalResults"].clone();
+            assert_eq!(found, round, "another tenant's users");
+            let _ = globex.user(&format!("g{round}")).await;
+        }
+        let owner = gateway.store().await;
+        let busy = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
+        poll("no session is in the middle of anything", async || {
+            owner.query(busy, &[]).await.unwrap().is_empty().then_some(())
+        })
+        .await;
+        assert_eq!(feed::check(&globex).await.users.len(), ROUNDS);
+        let told = feed::check(&acme).await;
+        assert!(told.users.contains_key(&ada) && told.users.len() <= 1 + ROUNDS);
+        rows::check(&owner).await;
+        gateway.end().await;
+    });
+}

@@ -1,0 +1,164 @@
+//! The database crashes, is restarted under load, freezes, or moves away. The gateway says "try again" meanwhile and goes
+//! on afterwards without a restart of its own.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use scimgate_tests::cluster::Cluster;
+use scimgate_tests::cycle::{Cycle, whole_cycles};
+use scimgate_tests::database::owner;
+use scimgate_tests::harness::block_on;
+use scimgate_tests::served::{Furnished, Served};
+use scimgate_tests::tenant::{token, user};
+use scimgate_tests::{Client, Tenant, TestGateway, feed, poll, rows};
+
+use super::check_outage;
+
+/// A batch is given up after 8 s; more is a hang.
+const IN_TIME: Duration = Duration::from_secs(20);
+
+/// Requests of every kind, with a token that is known and one that was never seen: each is told to come again, in time.
+async fn all_are_outages(tenant: &Tenant, fresh: &Client, id: &str) {
+    let begun = Instant::now();
+    let path = format!("/Users/{id}");
+    let body = user("ben");
+    let requests = [tenant.scim.clone(), fresh.clone()].map(|client| {
+        let (path, body) = (path.clone(), body.clone());
+        async move { [client.get("/Users").await, client.post("/Users", &body).await, client.delete(&path).await] }
+    });
+    for answer in join_all(requests).await.iter().flatten() {
+        check_outage(answer);
+    }
+    assert!(begun.elapsed() < 3 * IN_TIME, "{:?}", begun.elapsed());
+}
+
+async fn becomes_ready(served: &Served) {
+    poll("the gateway is ready again", async || (served.probe("/readyz").await == 200).then_some(())).await;
+}
+
+async fn start(settings: &[&str], pool: &str) -> (Cluster, Furnished, Served) {
+    let cluster = Cluster::start(settings);
+    let furnished = Furnished::new(&cluster.url("postgres"), &[]).await;
+    let served = furnished.serve(&["--pool-size", pool]).await;
+    (cluster, furnished, served)
+}
+
+#[test]
+fn a_crashed_database_is_an_outage_until_it_is_back_and_no_longer() {
+    block_on(async {
+        let (cluster, _furnished, served) = start(&[], "8").await;
+        let tenant = served.tenant("acme").await;
+        let ada = tenant.user("ada").await;
+        let fresh = tenant.scim.with(&token(&served.operator, "acme", "scim").await.1);
+        cluster.crash();
+        all_are_outages(&tenant, &fresh, &ada).await;
+        assert_eq!((served.probe("/livez").await, served.probe("/readyz").await), (200, 503));
+        cluster.resume();
+        becomes_ready(&served).await;
+        assert_eq!(fresh.get("/Users").await.expect(200).body["totalResults"], 1, "nothing was half done");
+        let _ = tenant.user("ben").await;
+        assert_eq!(feed::check(&tenant).await.users.len(), 2, "events are numbered again");
+        rows::check(&owner(&cluster.url("postgres")).await).await;
+        assert!(served.running.terminate().await.0.success());
+    });
+}
+
+#[test]
+fn a_restart_under_load_loses_nothing() {
+    block_on(async {
+        let (cluster, _furnished, served) = start(&[], "8").await;
+        let tenant = served.tenant("acme").await;
+        let mut cycle = Cycle::begin(&tenant).await;
+        for nth in 0..4 {
+            cycle
+                .cut(&tenant, async || {
+                    if nth % 2 == 0 {
+                        cluster.restart();
+                    } else {
+                        cluster.crash();
+                        cluster.resume();
+                    }
+                })
+                .await;
+            becomes_ready(&served).await;
+            cycle.check(&tenant).await;
+            rows::check(&owner(&cluster.url("postgres")).await).await;
+        }
+        whole_cycles(&tenant).await;
+        assert!(served.running.terminate().await.0.success());
+    });
+}
+
+#[test]
+fn a_frozen_database_is_an_outage_in_time_and_does_not_hold_the_end_up() {
+    block_on(async {
+        let (cluster, _furnished, served) = start(&[], "8").await;
+        let tenant = served.tenant("acme").await;
+        let ada = tenant.user("ada").await;
+        let fresh = tenant.scim.with(&token(&served.operator, "acme", "scim").await.1);
+        cluster.freeze();
+        all_are_outages(&tenant, &fresh, &ada).await;
+        assert_eq!((served.probe("/livez").await, served.probe("/readyz").await), (200, 503));
+        cluster.thaw();
+        becomes_ready(&served).await;
+        // What was given up may have been carried out after all: whole, and told in the feed.
+        let _ = feed::check(&tenant).await;
+        rows::check(&owner(&cluster.url("postgres")).await).await;
+        cluster.freeze();
+        let begun = Instant::now();
+        assert!(served.running.terminate().await.0.success());
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    });
+}
+
+#[test]
+fn connections_that_lead_nowhere_are_replaced() {
+    block_on(async {
+        let (gateway, proxy) = TestGateway::behind_proxy().await;
+        let acme = gateway.plain_tenant("acme").await;
+        let _ = join_all((0..16).map(|_| acme.get("/Users"))).await;
+        proxy.strand();
+        let begun = Instant::now();
+        loop {
+            let answers = join_all((0..16).map(|_| acme.scim.get("/Users"))).await;
+            if answers.iter().all(|answer| answer.status == 200) {
+                break;
+            }
+            assert!(begun.elapsed() < 3 * IN_TIME, "the gateway holds on to connections that lead nowhere");
+        }
+        let _ = acme.user("ada").await;
+        assert_eq!(acme.events().await.len(), 1);
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn a_database_without_a_free_connection_is_an_outage() {
+    block_on(async {
+        let settings = ["max_connections = 6", "superuser_reserved_connections = 0", "max_wal_senders = 0"];
+        let (cluster, _furnished, served) = start(&settings, "2").await;
+        let tenant = served.tenant("acme").await;
+        let fresh = tenant.scim.with(&token(&served.operator, "acme", "scim").await.1);
+        let first = owner(&cluster.url("postgres")).await;
+        let mut held = Vec::new();
+        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'scimgate'";
+        poll("every place is taken", async || {
+            let left: i64 = first.query_one(sql, &[]).await.unwrap().get(0);
+            while let Ok((client, connection)) =
+                tokio_postgres::connect(&cluster.url("postgres"), tokio_postgres::NoTls).await
+            {
+                tokio::spawn(async move { drop(connection.await) });
+                held.push(client);
+            }
+            (left == 0).then_some(())
+        })
+        .await;
+        check_outage(&tenant.scim.get("/Users").await);
+        check_outage(&fresh.get("/Users").await);
+        drop(held);
+        becomes_ready(&served).await;
+        let _ = fresh.get("/Users").await.expect(200);
+        let _ = tenant.user("ada").await;
+        assert!(served.running.terminate().await.0.success());
+    });
+}

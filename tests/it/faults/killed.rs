@@ -1,0 +1,69 @@
+//! The gateway is killed in the middle of a provisioning cycle, as by a power cut or the kernel's want of memory. Nothing
+//! acknowledged is lost, and nothing is there by half.
+
+use scimgate_tests::binary::Running;
+use scimgate_tests::cycle::{Cycle, whole_cycles};
+use scimgate_tests::database::Fresh;
+use scimgate_tests::harness::block_on;
+use scimgate_tests::served::Furnished;
+use scimgate_tests::{Client, Tenant, poll, rows};
+
+/// Who was killed may have sent a transaction that the server still carries out.
+async fn all_gone(owner: &tokio_postgres::Client) {
+    let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    poll("the killed gateway's sessions end", async || owner.query(sql, &[]).await.unwrap().is_empty().then_some(()))
+        .await;
+}
+
+#[test]
+fn twenty_kills_on_postgres_lose_nothing_and_leave_nothing_by_half() {
+    block_on(async {
+        let fresh = Fresh::empty().await;
+        let furnished = Furnished::new(&fresh.url, &[]).await;
+        let owner = fresh.owner().await;
+        let mut served = furnished.serve(&[]).await;
+        let mut tenant = served.tenant("acme").await;
+        let mut cycle = Cycle::begin(&tenant).await;
+        for kill in 0..20 {
+            cycle.cut(&tenant, async || served.running.kill().await).await;
+            all_gone(&owner).await;
+            // The killed one's lease on numbering events runs out by itself. That takes seconds: not every time.
+            if kill % 5 != 0 {
+                let _ = owner.execute("DELETE FROM lease", &[]).await.unwrap();
+            }
+            served = furnished.serve(&[]).await;
+            tenant = tenant.at(served.doors());
+            cycle.check(&tenant).await;
+            rows::check(&owner).await;
+        }
+        whole_cycles(&tenant).await;
+        rows::check(&owner).await;
+        let (status, _) = served.running.terminate().await;
+        assert!(status.success(), "{status}");
+        fresh.drop().await;
+    });
+}
+
+#[test]
+fn five_kills_on_the_embedded_database_lose_nothing_and_leave_nothing_by_half() {
+    block_on(async {
+        let data = tempfile::tempdir().unwrap();
+        let start = async || Running::dev(&["--data-dir", data.path().to_str().unwrap(), "--log", "warn"]).await;
+        let (mut running, ready) = start().await;
+        let text = |name: &str| ready[name].as_str().unwrap().trim_end_matches('/').to_owned();
+        let scim = Client::new(text("tenant_url")).with(&text("token"));
+        let directory = Client::new(text("directory_url")).with(&text("directory_key"));
+        let mut tenant = Tenant::new("demo", scim, directory);
+        let mut cycle = Cycle::begin(&tenant).await;
+        for _ in 0..5 {
+            cycle.cut(&tenant, async || running.kill().await).await;
+            let (again, ready) = start().await;
+            running = again;
+            let door = |name: &str, path: &str| ready[name].as_str().unwrap().split(path).next().unwrap().to_owned();
+            tenant = tenant.at((&door("tenant_url", "/scim"), &door("directory_url", "/directory")));
+            cycle.check(&tenant).await;
+        }
+        whole_cycles(&tenant).await;
+        assert!(running.terminate().await.0.success());
+    });
+}

@@ -1,0 +1,106 @@
+//! Every connection of the pool is taken by statements that wait. Others are told to come again, nobody hangs, and
+//! afterwards everything is as before.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use scimgate::config::Limits;
+use scimgate_tests::harness::block_on;
+use scimgate_tests::raw::{Raw, request};
+use scimgate_tests::tenant::{patch, user};
+use scimgate_tests::{TestGateway, poll, rows};
+use serde_json::json;
+
+use super::check_outage;
+
+/// Waits until this many statements of the gateway wait for a lock.
+async fn waiting(owner: &tokio_postgres::Client, number: usize) {
+    let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    poll("statements wait", async || (owner.query(sql, &[]).await.unwrap().len() >= number).then_some(())).await;
+}
+
+/// Waits until no statement of the gateway is under way.
+async fn at_rest(owner: &tokio_postgres::Client) {
+    let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
+    poll("every session is at rest", async || owner.query(sql, &[]).await.unwrap().is_empty().then_some(())).await;
+}
+
+#[test]
+fn an_exhausted_pool_is_an_outage_and_leaves_no_trace() {
+    block_on(async {
+        for pool in [1, 2] {
+            let gateway = TestGateway::limited(Limits::default(), pool).await;
+            let acme = gateway.tenant("acme").await;
+            let globex = gateway.tenant("globex").await;
+            let _ = acme.user("ada").await;
+            let mut holder = gateway.store().await;
+            let lock = holder.transaction().await.unwrap();
+            lock.batch_execute("LOCK TABLE resource IN ACCESS EXCLUSIVE MODE").await.unwrap();
+            let begun = Instant::now();
+            let answers = join_all((0..8).map(|_| acme.scim.get("/Users"))).await;
+            assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+            answers.iter().for_each(check_outage);
+            lock.rollback().await.unwrap();
+            assert_eq!(acme.get("/Users").await.expect(200).body["totalResults"], 1);
+            assert_eq!(globex.get("/Users").await.expect(200).body["totalResults"], 0);
+            let _ = globex.user("ada").await;
+            assert_eq!((acme.events().await.len(), globex.events().await.len()), (1, 1));
+            at_rest(&holder).await;
+            rows::check(&holder).await;
+            gateway.end().await;
+        }
+    });
+}
+
+#[test]
+fn a_write_under_way_is_finished_though_its_client_has_gone() {
+    block_on(async {
+        let gateway = TestGateway::limited(Limits::default(), 4).await;
+        let acme = gateway.tenant("acme").await;
+        let secret = gateway.token("acme", "scim").await.1;
+        let mut holder = gateway.store().await;
+        let lock = holder.transaction().await.unwrap();
+        lock.batch_execute("LOCK TABLE resource IN SHARE MODE").await.unwrap();
+        let (header, body) = request("POST", "/scim/v2/Users", &secret, &user("ada"));
+        let mut client = Raw::connect(gateway.public).await;
+        assert!(client.send(header + &body).await);
+        let watcher = gateway.store().await;
+        waiting(&watcher, 1).await;
+        client.vanish();
+        lock.rollback().await.unwrap();
+        poll("the write is there", async || {
+            (acme.get("/Users").await.expect(200).body["totalResults"] == 1).then_some(())
+        })
+        .await;
+        assert_eq!(acme.events().await.len(), 1);
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn writes_that_were_given_up_are_not_begun_afterwards() {
+    block_on(async {
+        let limits = Limits { handler: Duration::from_secs(1), ..Limits::default() };
+        let gateway = TestGateway::limited(limits, 4).await;
+        let acme = gateway.tenant("acme").await;
+        let ada = acme.user("ada").await;
+        let mut holder = gateway.store().await;
+        let lock = holder.transaction().await.unwrap();
+        lock.batch_execute("LOCK TABLE resource IN SHARE MODE").await.unwrap();
+        // They take turns: the first one waits at the database, the others for it.
+        let answers = join_all((0..6).map(|nth| {
+            let title = patch(json!([{ "op": "replace", "path": "title", "value": format!("title {nth}") }]));
+            let (scim, path) = (acme.scim.clone(), format!("/Users/{ada}"));
+            async move { scim.patch(&path, &title).await }
+        }))
+        .await;
+        answers.iter().for_each(check_outage);
+        lock.rollback().await.unwrap();
+        at_rest(&gateway.store().await).await;
+        let version = acme.get(&format!("/Users/{ada}")).await.expect(200).version();
+        assert!(version <= 2, "only what was sent before it was given up is there, not {version}");
+        let _ = acme.events().await;
+        rows::check(&gateway.store().await).await;
+        gateway.end().await;
+    });
+}

@@ -1,0 +1,154 @@
+//! A PostgreSQL server of a test's own, to be stopped, restarted and frozen.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A running server; it ends when dropped, with everything in it.
+pub struct Cluster {
+    directory: TempDir,
+    port: u16,
+}
+
+impl Cluster {
+    /// Makes a server with these settings, each `name=value`, and starts it.
+    #[must_use]
+    pub fn start(settings: &[&str]) -> Self {
+        let directory = tempfile::tempdir_in("/tmp").unwrap();
+        own(directory.path());
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let cluster = Self { directory, port };
+        let data = cluster.data();
+        let data = data.to_str().unwrap();
+        let _ = run(
+            "initdb",
+            &["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+        );
+        let mut lines = format!("port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n");
+        // A killed process loses nothing by it, a power cut would; these servers meet none.
+        lines.push_str("fsync = off\n");
+        for setting in settings {
+            lines.push_str(setting);
+            lines.push('\n');
+        }
+        cluster.write("postgresql.auto.conf", &lines);
+        cluster.resume();
+        cluster
+    }
+
+    /// A database's address.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Writes a file of its directory, for its eyes only.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        std::fs::write(&path, text).unwrap();
+        own(&path);
+        assert!(Command::new("chmod").arg("600").arg(&path).status().unwrap().success());
+    }
+
+    /// Ends it as a crash does: no connection is told, nothing is tidied up.
+    pub fn crash(&self) {
+        self.control(&["-m", "immediate", "stop"]);
+    }
+
+    /// Starts it again.
+    pub fn resume(&self) {
+        let log = self.directory.path().join("data/log");
+        self.control(&["-l", log.to_str().unwrap(), "start"]);
+    }
+
+    /// Restarts it as an administrator does, in the middle of whatever goes on.
+    pub fn restart(&self) {
+        let log = self.directory.path().join("data/log");
+        self.control(&["-m", "fast", "-l", log.to_str().unwrap(), "restart"]);
+    }
+
+    /// Stops every process of it in its tracks: connections stay open and nobody answers.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn control(&self, arguments: &[&str]) {
+        let data = self.data();
+        let _ = run("pg_ctl", &[&["-D", data.to_str().unwrap(), "-w", "-s"], arguments].concat());
+    }
+
+    fn signal(&self, signal: &str) {
+        let Ok(file) = std::fs::read_to_string(self.data().join("postmaster.pid")) else { return };
+        let postmaster = file.lines().next().unwrap().to_owned();
+        // The parent first, so that it makes no more children.
+        let _ = Command::new("kill").args([signal, &postmaster]).status();
+        let children = Command::new("pgrep").args(["-P", &postmaster]).output().unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        let _ = Command::new("kill").arg(signal).args(children.split_whitespace()).status();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.thaw();
+        let data = self.data();
+        // It may be stopped already.
+        let _ = command("pg_ctl", &["-D", data.to_str().unwrap(), "-m", "immediate", "stop"]).output();
+    }
+}
+
+/// PostgreSQL refuses to run as root; it then runs as the user that the distribution's package makes.
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Gives a file to the server's user.
+pub fn own(path: &Path) {
+    if is_root() {
+        assert!(Command::new("chown").arg("postgres").arg(path).status().unwrap().success());
+    }
+}
+
+/// The newest server's programs, as the distribution's packages lay them.
+fn programs() -> PathBuf {
+    let mut found: Vec<_> = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().collect();
+    found.sort_by_key(|entry| entry.file_name().to_string_lossy().parse::<u32>().unwrap_or_default());
+    found.pop().map(|newest| newest.path().join("bin")).unwrap_or_default()
+}
+
+fn command(program: &str, arguments: &[&str]) -> Command {
+    let program = programs().join(program);
+    let mut command = Command::new("setpriv");
+    if is_root() {
+        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
+    } else {
+        command = Command::new(program);
+    }
+    command.args(arguments).current_dir("/tmp");
+    command
+}
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    let output = command(program, arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+    output
+}
