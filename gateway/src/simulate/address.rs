@@ -97,7 +97,10 @@ mod tests {
         for (written, joined) in cases {
             assert_eq!(Base::parse(written).unwrap().at("/Users", &filter), joined, "{written}");
         }
-        assert_eq!(Base::parse("https://x.test/scim/?flag").unwrap().at("/Users/7", &[]), "https://x.test/scim/Users/7?flag");
+        assert_eq!(
+            Base::parse("https://x.test/scim/?flag").unwrap().at("/Users/7", &[]),
+            "https://x.test/scim/Users/7?flag"
+        );
     }
 
     #[test]
@@ -115,7 +118,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for written in ["", "scim.example.com", "localhost:8080", "ftp://x.test/", "https://a:b@x.test/", "https://x.test/#a"] {
+        for written in
+            ["", "scim.example.com", "localhost:8080", "ftp://x.test/", "https://a:b@x.test/", "https://x.test/#a"]
+        {
             assert!(Base::parse(written).is_err(), "{written}");
         }
     }

@@ -87,9 +87,29 @@ pub const CUSTOM_2: Attribute = extension(WS1B, "customAttribute2");
 
 /// All of them.
 pub const ALL: [Attribute; 23] = [
-    USER_NAME, EXTERNAL_ID, ACTIVE, DISPLAY_NAME, GIVEN_NAME, FAMILY_NAME, MAIL, PHONE, MOBILE, TITLE, NICK_NAME,
-    LANGUAGE, STREET, LOCALITY, POSTAL_CODE, COUNTRY, EMPLOYEE_NUMBER, DEPARTMENT, COST_CENTER, DIVISION, MANAGER,
-    CUSTOM_1, CUSTOM_2,
+    USER_NAME,
+    EXTERNAL_ID,
+    ACTIVE,
+    DISPLAY_NAME,
+    GIVEN_NAME,
+    FAMILY_NAME,
+    MAIL,
+    PHONE,
+    MOBILE,
+    TITLE,
+    NICK_NAME,
+    LANGUAGE,
+    STREET,
+    LOCALITY,
+    POSTAL_CODE,
+    COUNTRY,
+    EMPLOYEE_NUMBER,
+    DEPARTMENT,
+    COST_CENTER,
+    DIVISION,
+    MANAGER,
+    CUSTOM_1,
+    CUSTOM_2,
 ];
 
 impl Attribute {
@@ -151,9 +171,9 @@ impl Attribute {
                 });
                 elements[at][sub] = value;
             }
-            (None, Some(sub)) => object(within.entry(self.name).or_insert(json!({})))
-                .insert(sub.to_owned(), value)
-                .map_or((), drop),
+            (None, Some(sub)) => {
+                drop(object(within.entry(self.name).or_insert(json!({}))).insert(sub.to_owned(), value));
+            }
             _ => drop(within.insert(self.name.to_owned(), value)),
         }
     }

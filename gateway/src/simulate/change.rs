@@ -86,7 +86,9 @@ pub fn shown(resource: &str, changes: &[Change], as_text: bool, document: &Value
     if changes.len() > 1 && changes.iter().all(untouched) {
         let paths: Vec<String> = changes.iter().map(|change| change.attribute.path()).collect();
         let finding = Finding::new(Kind::NothingDone, resource);
-        return vec![finding.expected(format!("changes of {}", paths.join(", "))).seen("success, and all as it was before")];
+        return vec![
+            finding.expected(format!("changes of {}", paths.join(", "))).seen("success, and all as it was before"),
+        ];
     }
     changes
         .iter()

@@ -174,15 +174,11 @@ mod tests {
         };
         let living = || user(Life::Living("1".into()), "a@x");
         let model = Model { users: vec![living(), user(Life::Deleted("2".into()), "b@x")], groups: Vec::new() };
-        let cases: [(&[(&str, &str)], &[Kind]); 5] = [
-            (&[("1", "a@x"), ("9", "z@x")], &[]),
-            (&[], &[Kind::MissingFromList]),
-            (&[("1", "a@x"), ("1", "a@x")], &[Kind::ListedTwice]),
-            (&[("1", "a@x"), ("2", "b@x")], &[Kind::DeletedStillThere]),
-            (&[("1", "a@x"), ("3", "A@x")], &[Kind::DuplicateCreated]),
-        ];
-        for (ids, found) in cases {
-            assert_eq!(kinds(&presence(&model, &listed(ids))), found, "{ids:?}");
-        }
+        let found = |ids: &[(&str, &str)]| kinds(&presence(&model, &listed(ids)));
+        assert_eq!(found(&[("1", "a@x"), ("9", "z@x")]), []);
+        assert_eq!(found(&[]), [Kind::MissingFromList]);
+        assert_eq!(found(&[("1", "a@x"), ("1", "a@x")]), [Kind::ListedTwice]);
+        assert_eq!(found(&[("1", "a@x"), ("2", "b@x")]), [Kind::DeletedStillThere]);
+        assert_eq!(found(&[("1", "a@x"), ("3", "A@x")]), [Kind::DuplicateCreated]);
     }
 }

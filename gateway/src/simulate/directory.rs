@@ -97,7 +97,12 @@ fn compare_user(session: &Session<'_>, user: &User, (seen, mapped): (&Value, &BT
     let among = if seen["mappingState"] == "same" { mapped } else { &active };
     for finding in compare::values(&user.label(), &user.values, among, seen) {
         let attribute = format!("{} in the directory", finding.attribute);
-        session.found(Finding { kind: Kind::DirectoryDiffers, hint: Kind::DirectoryDiffers.hint(), attribute, ..finding });
+        session.found(Finding {
+            kind: Kind::DirectoryDiffers,
+            hint: Kind::DirectoryDiffers.hint(),
+            attribute,
+            ..finding
+        });
     }
     u64::try_from(among.len()).unwrap_or_default()
 }

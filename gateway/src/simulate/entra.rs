@@ -109,7 +109,9 @@ impl Entra<'_> {
         self.session.begin(Step::Deletions, deleted.len());
         self.session.each(deleted, |user| self.delete_user(user)).await?;
         let gone: Vec<String> = model.users.iter().filter_map(|user| deleted_id(&user.life)).collect();
-        gone.iter().for_each(|id| model.forget_member(id));
+        for id in &gone {
+            model.forget_member(id);
+        }
 
         self.session.begin(Step::GroupChanges, model.groups.len());
         let ids = model.ids();
@@ -132,9 +134,8 @@ impl Entra<'_> {
     fn form(&self, what: &str, index: usize) -> Form {
         match self.options.dialect {
             Dialect::Default => Form::Default,
-            Dialect::Flag => Form::Flag,
             Dialect::Mixed if self.population.chance.once_in(2, what, index) => Form::Default,
-            Dialect::Mixed => Form::Flag,
+            Dialect::Flag | Dialect::Mixed => Form::Flag,
         }
     }
 

@@ -30,13 +30,19 @@ pub enum Error {
         source: reqwest::Error,
     },
     /// 401.
-    #[error("{0} answered 401: the token is wrong, expired or of another tenant; take the one that belongs to this URL")]
+    #[error(
+        "{0} answered 401: the token is wrong, expired or of another tenant; take the one that belongs to this URL"
+    )]
     Unauthorized(String),
     /// 403.
-    #[error("{0} answered 403: the token is known but may not provision; give its account the right to, or take another token")]
+    #[error(
+        "{0} answered 403: the token is known but may not provision; give its account the right to, or take another token"
+    )]
     Forbidden(String),
     /// An answer that is no SCIM.
-    #[error("{address} answered {status} with {what}: the URL is not a SCIM base address (often the path, like /scim/v2/, is missing)")]
+    #[error(
+        "{address} answered {status} with {what}: the URL is not a SCIM base address (often the path, like /scim/v2/, is missing)"
+    )]
     NotScim {
         /// Who answered.
         address: String,
@@ -46,7 +52,9 @@ pub enum Error {
         what: String,
     },
     /// The probe for groups fails.
-    #[error("{address} answered {status} to the question for groups; a server without groups can be tried with --groups 0")]
+    #[error(
+        "{address} answered {status} to the question for groups; a server without groups can be tried with --groups 0"
+    )]
     NoGroups {
         /// Who answered.
         address: String,
@@ -54,7 +62,9 @@ pub enum Error {
         status: u16,
     },
     /// The directory refuses.
-    #[error("the directory at {address} answered {status}; check --admin-url and --directory-key, or leave the key out")]
+    #[error(
+        "the directory at {address} answered {status}; check --admin-url and --directory-key, or leave the key out"
+    )]
     Directory {
         /// Who answered.
         address: String,

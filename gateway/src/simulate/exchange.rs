@@ -167,7 +167,12 @@ impl Session<'_> {
     ///
     /// # Errors
     /// The server is gone, or does not accept the token.
-    pub async fn delete(&self, what: (&'static str, &'static str), of: (Type, &str), label: &str) -> Result<bool, Error> {
+    pub async fn delete(
+        &self,
+        what: (&'static str, &'static str),
+        of: (Type, &str),
+        label: &str,
+    ) -> Result<bool, Error> {
         let (first, again) = what;
         let path = of.0.one(of.1);
         let answer = self.ask(Ask::new(first, Method::DELETE, path.clone())).await?;

@@ -161,6 +161,7 @@ pub struct Finding {
     pub hint: &'static str,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the serializer hands a field over like this")]
 fn step_name<S: serde::Serializer>(step: &Step, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(step.name())
 }

@@ -28,7 +28,8 @@ impl List {
             return Err(format!("schemas without {LIST}"));
         }
         let total = body.get("totalResults").and_then(Value::as_u64);
-        let total = total.ok_or_else(|| format!("totalResults {}", body.get("totalResults").unwrap_or(&Value::Null)))?;
+        let total =
+            total.ok_or_else(|| format!("totalResults {}", body.get("totalResults").unwrap_or(&Value::Null)))?;
         // RFC 7644 §3.4.2: Resources is "REQUIRED if totalResults is non-zero".
         let resources = match body.get("Resources") {
             None | Some(Value::Null) => Vec::new(),
@@ -59,7 +60,10 @@ mod tests {
         assert_eq!(read, List::default());
         let full = json!({ "schemas": [LIST], "totalResults": 7, "Resources": [{ "id": "a" }], "startIndex": 3, "itemsPerPage": 1 });
         let read = List::read(&full).unwrap();
-        assert_eq!((read.total, id(&read.resources[0]), read.start_index, read.items_per_page), (7, "a", Some(3), Some(1)));
+        assert_eq!(
+            (read.total, id(&read.resources[0]), read.start_index, read.items_per_page),
+            (7, "a", Some(3), Some(1))
+        );
         for wrong in [
             json!(null),
             json!([]),

@@ -116,7 +116,8 @@ impl Model {
     /// A name for an id in messages.
     #[must_use]
     pub fn name_of(&self, id: &str) -> String {
-        let named = self.users.iter().find(|user| matches!(&user.life, Life::Living(it) | Life::Deleted(it) if it == id));
+        let named =
+            self.users.iter().find(|user| matches!(&user.life, Life::Living(it) | Life::Deleted(it) if it == id));
         named.map_or_else(|| id.to_owned(), |user| format!("{} ({id})", user.text(USER_NAME)))
     }
 

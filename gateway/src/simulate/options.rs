@@ -3,7 +3,7 @@
 use super::address::Base;
 use super::secret::Secret;
 
-/// How Entra writes its PATCHes.
+/// How Entra writes a PATCH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Dialect {
     /// Without a feature flag: capitalised operations, `"True"` and `"False"` as text, an operation for each attribute,
@@ -68,7 +68,7 @@ pub struct Options {
     pub token: Secret,
     /// The directory to compare with, if any.
     pub directory: Option<Directory>,
-    /// How PATCHes are written.
+    /// How a PATCH is written.
     pub dialect: Dialect,
     /// How much there is to provision.
     pub size: Size,

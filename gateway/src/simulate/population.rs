@@ -8,15 +8,52 @@ use super::model::{Group, Life, Model, User, Values};
 use super::options::Size;
 
 const GIVEN: [&str; 20] = [
-    "Ada", "Grace", "Edsger", "Barbara", "Alan", "Radia", "Ken", "Frances", "Niklaus", "Adele", "Željko", "Zoë", "Søren",
-    "Lucía", "Jürgen", "Chloë", "Ömer", "Nguyễn", "Дарья", "美咲",
+    "Ada",
+    "Grace",
+    "Edsger",
+    "Barbara",
+    "Alan",
+    "Radia",
+    "Ken",
+    "Frances",
+    "Niklaus",
+    "Adele",
+    "Željko",
+    "Zoë",
+    "Søren",
+    "Lucía",
+    "Jürgen",
+    "Chloë",
+    "Ömer",
+    "Nguyễn",
+    "Дарья",
+    "美咲",
 ];
 const FAMILY: [&str; 20] = [
-    "Byron", "Hopper", "Dijkstra", "Liskov", "Turing", "Perlman", "Thompson", "Allen", "Wirth", "Goldberg", "O'Brien",
-    "van der Berg", "Müller-Lüdenscheid", "García Márquez", "Ødegård", "Ivanova", "佐藤", "D\"Arc", "Smith", "St. John",
+    "Byron",
+    "Hopper",
+    "Dijkstra",
+    "Liskov",
+    "Turing",
+    "Perlman",
+    "Thompson",
+    "Allen",
+    "Wirth",
+    "Goldberg",
+    "O'Brien",
+    "van der Berg",
+    "Müller-Lüdenscheid",
+    "García Márquez",
+    "Ødegård",
+    "Ivanova",
+    "佐藤",
+    "D\"Arc",
+    "Smith",
+    "St. John",
 ];
 const DEPARTMENTS: [&str; 6] = ["R&D", "Sales", "Customer Success", "Legal / Compliance", "IT", "Finance <EMEA>"];
-const TITLES: [&str; 6] = ["Engineer", "Senior Engineer", "Account Manager", "CFO", "Working student", "Head of “Special” Projects"];
+const TITLES: [&str; 6] =
+    ["Engineer", "Senior Engineer", "Account Manager", "CFO", "Working student", "Head of “Special” Projects"];
 const TOWNS: [(&str, &str, &str, &str); 5] = [
     ("1 St. James's Square", "London", "SW1Y 4JU", "GB"),
     ("Hauptstraße 5", "Berlin", "01067", "DE"),
@@ -158,7 +195,9 @@ impl Population {
         }
     }
 
-    fn group(&self, index: usize) -> Group {
+    /// A group.
+    #[must_use]
+    pub fn group(&self, index: usize) -> Group {
         let team = self.chance.pick("team", index, &TEAMS);
         let count = self.size.members_per_group.min(self.size.users);
         let first = self.chance.below("first member", index, self.size.users);
@@ -188,7 +227,10 @@ impl Population {
         match self.part(index) {
             Part::Promoted => vec![
                 (attribute::TITLE, json!(format!("Principal {index}, cycle {cycle}"))),
-                (attribute::DISPLAY_NAME, json!(format!("Dr {} (cycle {cycle})", original.text(attribute::DISPLAY_NAME)))),
+                (
+                    attribute::DISPLAY_NAME,
+                    json!(format!("Dr {} (cycle {cycle})", original.text(attribute::DISPLAY_NAME))),
+                ),
                 (attribute::CUSTOM_2, json!(format!("Building {cycle}"))),
             ],
             Part::Reached => vec![
@@ -222,7 +264,8 @@ impl Population {
 
 /// What a user name is made of: ASCII letters, digits and the signs that occur in one.
 fn ascii(name: &str) -> String {
-    let kept: String = name.chars().filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '\'' | '-')).collect();
+    let kept: String =
+        name.chars().filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '\'' | '-')).collect();
     if kept.is_empty() { "user".to_owned() } else { kept }
 }
 

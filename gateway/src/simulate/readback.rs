@@ -1,6 +1,6 @@
 //! Reads everything back through SCIM, page by page and one by one, and compares it with the model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde_json::Value;
@@ -36,21 +36,22 @@ impl Session<'_> {
         let mut compared = Compared { by: "SCIM", ..Compared::default() };
         let before = self.differences();
         let users = self.walk(Type::User, &[]).await?;
-        compare::presence(model, &users.resources).into_iter().for_each(|finding| self.found(finding));
-        for user in model.users.iter().filter(|user| user.life.id().is_some()) {
+        self.found_all(compare::presence(model, &users.resources));
+        let listed: BTreeMap<&str, &Value> = users.resources.iter().map(|resource| (id(resource), resource)).collect();
+        for (user, id) in model.living_users() {
             compared.users += 1;
             compared.attributes += u64::try_from(mapped.len()).unwrap_or_default();
-            let Some(seen) = users.resources.iter().find(|it| Some(id(it)) == user.life.id()) else { continue };
-            let found = compare::values(&user.label(), &user.values, mapped, seen);
-            found.into_iter().for_each(|finding| self.found(finding));
+            let Some(seen) = listed.get(id) else { continue };
+            self.found_all(compare::values(&user.label(), &user.values, mapped, seen));
         }
         self.sample(model, mapped).await?;
         if !model.groups.is_empty() {
             let groups = self.walk(Type::Group, &[("excludedAttributes", "members")]).await?;
-            compare::groups_presence(model, &groups.resources).into_iter().for_each(|finding| self.found(finding));
+            self.found_all(compare::groups_presence(model, &groups.resources));
             let living: Vec<&Group> = model.living_groups().map(|(group, _)| group).collect();
             compared.groups = u64::try_from(living.len()).unwrap_or_default();
-            compared.memberships = living.iter().map(|group| u64::try_from(group.members.len()).unwrap_or_default()).sum();
+            compared.memberships =
+                living.iter().map(|group| u64::try_from(group.members.len()).unwrap_or_default()).sum();
             self.each(living, |group| self.compare_group(model, group)).await?;
         }
         compared.gone = gone(model);
@@ -66,7 +67,7 @@ impl Session<'_> {
             let label = user.label();
             let ask = Ask::new("read user", Method::GET, Type::User.one(id));
             let Some(seen) = self.read(ask, &label).await? else { return Ok(()) };
-            compare::values(&label, &user.values, mapped, &seen).into_iter().for_each(|finding| self.found(finding));
+            self.found_all(compare::values(&label, &user.values, mapped, &seen));
             Ok(())
         })
         .await
@@ -86,7 +87,7 @@ impl Session<'_> {
         }
         let members = compare::members(&seen);
         let found = compare::membership(&label, (&group.members, &members), &[], |id| model.name_of(id));
-        found.into_iter().for_each(|finding| self.found(finding));
+        self.found_all(found);
         Ok(())
     }
 

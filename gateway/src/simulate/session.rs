@@ -65,6 +65,13 @@ impl<'a> Session<'a> {
         seen.findings.add(Finding { step, ..finding });
     }
 
+    /// Records all that went wrong.
+    pub fn found_all(&self, findings: Vec<Finding>) {
+        for finding in findings {
+            self.found(finding);
+        }
+    }
+
     /// How much went wrong so far.
     #[must_use]
     pub fn differences(&self) -> u64 {
@@ -75,11 +82,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// The server is gone, or does not accept the token any more.
-    pub async fn each<T, F>(
-        &self,
-        items: impl IntoIterator<Item = T>,
-        work: impl Fn(T) -> F,
-    ) -> Result<(), Error>
+    pub async fn each<T, F>(&self, items: impl IntoIterator<Item = T>, work: impl Fn(T) -> F) -> Result<(), Error>
     where
         F: Future<Output = Result<(), Error>>,
     {
@@ -136,7 +139,9 @@ impl<'a> Session<'a> {
         }
         let media = answer.header("content-type").split(';').next().unwrap_or_default().trim().to_owned();
         if !media.eq_ignore_ascii_case(SCIM_JSON) && !media.eq_ignore_ascii_case("application/json") {
-            self.found(Finding::new(Kind::MediaType, ask.what).attribute("Content-Type").expected(SCIM_JSON).seen(media));
+            self.found(
+                Finding::new(Kind::MediaType, ask.what).attribute("Content-Type").expected(SCIM_JSON).seen(media),
+            );
         }
     }
 

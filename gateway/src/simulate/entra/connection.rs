@@ -61,7 +61,8 @@ impl Entra<'_> {
         let list = List::read(answer.body())?;
         if list.total != 0 || !list.resources.is_empty() {
             let finding = Finding::new(Kind::FilterIgnored, what).attribute("filter");
-            self.session.found(finding.expected("an empty list for a random name").seen(format!("{} found", list.total)));
+            self.session
+                .found(finding.expected("an empty list for a random name").seen(format!("{} found", list.total)));
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ impl Entra<'_> {
         }
         if group.index.is_multiple_of(RENAMED) {
             // The next cycle takes the name back.
-            let mut name = self.population.model().groups[group.index].display_name.clone();
+            let mut name = self.population.group(group.index).display_name;
             if cycle % 2 == 1 {
                 name.push_str(", renamed");
             }

@@ -39,7 +39,8 @@ impl Entra<'_> {
     ) -> Result<(), Error> {
         let number = group.index + cycle * self.options.size.groups;
         let own: Vec<&String> = group.first_members.iter().filter_map(|index| ids[*index].as_ref()).collect();
-        let every_fifth = own.iter().enumerate().filter(|(place, _)| (place + cycle) % 5 == 0).map(|(_, id)| *id);
+        let every_fifth =
+            own.iter().enumerate().filter(|(place, _)| (place + cycle).is_multiple_of(5)).map(|(_, id)| *id);
         let leave: Vec<String> = every_fifth.filter(|id| group.members.contains(*id)).cloned().collect();
         let after = group.first_members.last().map_or(0, |last| last + 1);
         let others = (0..2).filter_map(|more| ids.get((after + 2 * cycle + more) % ids.len().max(1))?.clone());
@@ -57,12 +58,7 @@ impl Entra<'_> {
         self.send_members((form, Deed::Remove), group, ids).await
     }
 
-    async fn send_members(
-        &self,
-        (form, deed): (Form, Deed),
-        group: &mut Group,
-        ids: &[String],
-    ) -> Result<(), Error> {
+    async fn send_members(&self, (form, deed): (Form, Deed), group: &mut Group, ids: &[String]) -> Result<(), Error> {
         let Some(id) = group.life.id().filter(|_| !ids.is_empty()).map(str::to_owned) else { return Ok(()) };
         let (label, path) = (group.label(), Type::Group.one(&id));
         let batch = if deed == Deed::Remove && form == Form::Flag { REMOVED_AT_ONCE } else { ADDED_AT_ONCE };
@@ -77,7 +73,7 @@ impl Entra<'_> {
             }
             match deed {
                 Deed::Add => group.members.extend(some.iter().cloned()),
-                Deed::Remove => some.iter().for_each(|id| drop(group.members.remove(id))),
+                Deed::Remove => group.members.retain(|id| !some.contains(id)),
             }
             // One of each batch is asked for: all are compared below.
             let last = &some[some.len() - 1];
@@ -119,7 +115,7 @@ impl Entra<'_> {
         let Some(document) = self.session.read(ask, &label).await? else { return Ok(BTreeSet::new()) };
         let seen = compare::members(&document);
         let found = compare::membership(&label, (&group.members, &seen), removed, str::to_owned);
-        found.into_iter().for_each(|finding| self.session.found(finding));
+        self.session.found_all(found);
         if document.get("id").and_then(Value::as_str) == Some(id) {
             group.members.clone_from(&seen);
         }

@@ -1,7 +1,7 @@
 //! Provisioning on demand: one user and its membership, at once, and in the default dialect whatever the flag says.
 
-use super::wire::Form;
 use super::Entra;
+use super::wire::Form;
 use crate::simulate::attribute::TITLE;
 use crate::simulate::change::Change;
 use crate::simulate::error::Error;

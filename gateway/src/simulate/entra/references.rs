@@ -72,7 +72,7 @@ impl Entra<'_> {
             let finding = Finding::new(Kind::FilterMissed, &label).attribute("id and manager");
             self.session.found(finding.expected("the user, by its id and its manager").seen("an empty list"));
         }
-        findings.into_iter().for_each(|finding| self.session.found(finding));
+        self.session.found_all(findings);
         Ok(())
     }
 }

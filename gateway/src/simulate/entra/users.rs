@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Entra, wire};
 use crate::simulate::attribute::{ACTIVE, Attribute, EXTERNAL_ID, USER_NAME};
-use crate::simulate::change::{Change, difference, Judge, shown};
+use crate::simulate::change::{Change, Judge, difference, shown};
 use crate::simulate::client::Ask;
 use crate::simulate::error::Error;
 use crate::simulate::exchange::{Search, Type, quoted};
@@ -103,16 +103,18 @@ impl Entra<'_> {
         changes.retain(|change| change.is_one() && self.mapped.contains(&change.attribute));
         let Some(id) = user.life.id().filter(|_| !changes.is_empty()) else { return Ok(()) };
         let path = Type::User.one(id);
-        let patch = wire::change_user(form, &changes);
-        let ask = Ask::new("change user", Method::PATCH, path.clone()).body(patch.body);
+        let written = wire::change_user(form, &changes);
+        let ask = Ask::new("change user", Method::PATCH, path.clone()).body(written.body);
         if !self.session.patch(ask, &user.label()).await? {
             return Ok(());
         }
         let label = user.label();
-        changes.iter().for_each(|change| change.apply(&mut user.values));
+        for change in &changes {
+            change.apply(&mut user.values);
+        }
         let read = Ask::new("read user", Method::GET, path);
         if let Some(seen) = self.session.read(read, &label).await? {
-            shown(&label, &changes, patch.as_text, &seen).into_iter().for_each(|finding| self.session.found(finding));
+            self.session.found_all(shown(&label, &changes, written.as_text, &seen));
         }
         Ok(())
     }

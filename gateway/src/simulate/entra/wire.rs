@@ -148,6 +148,8 @@ pub(super) fn remove_members(form: Form, ids: &[String]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::simulate::attribute::{DEPARTMENT, GIVEN_NAME, MAIL, NICK_NAME};
 
@@ -216,9 +218,11 @@ mod tests {
         let set = Change { attribute: MANAGER, before: None, after: Some("m1".into()) };
         let end = Change { attribute: MANAGER, before: Some("m1".into()), after: None };
         for form in [Form::Default, Form::Flag] {
-            let shapes = |change| (0..5).map(|shape| change_manager(form, shape, change).to_string());
-            assert_eq!(shapes(&set).collect::<std::collections::BTreeSet<_>>().len(), 5);
-            assert_eq!(shapes(&end).collect::<std::collections::BTreeSet<_>>().len(), 3);
+            let shapes = |change| {
+                let bodies = (0..5).map(|shape| change_manager(form, shape, change).to_string());
+                bodies.collect::<BTreeSet<_>>().len()
+            };
+            assert_eq!((shapes(&set), shapes(&end)), (5, 3));
         }
     }
 
