@@ -14,3 +14,4 @@ mod outage;
 mod races;
 mod replay;
 mod routes;
+mod simulate;
