@@ -3,6 +3,7 @@
 
 mod commands;
 mod serve;
+mod simulate;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;

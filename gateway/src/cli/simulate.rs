@@ -10,7 +10,7 @@ use super::Failed;
 use super::output::{self, Output};
 use crate::simulate::address::Base;
 use crate::simulate::secret::Secret;
-use crate::simulate::{self, Dialect, Directory, Options, Pace, Silent, Size};
+use crate::simulate::{self, Dialect, Directory, Options, Pace, Silent, Size, Watcher};
 use progress::Progress;
 
 /// Seeds that nobody chose stay this short: they are typed again.
@@ -119,11 +119,18 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
 impl Entra {
     async fn play(self) -> Result<(), Failed> {
         let options = self.options()?;
-        let report = if !self.no_progress && std::io::stderr().is_terminal() {
-            simulate::entra(&options, &Progress::new(&options)).await
+        let watcher: Box<dyn Watcher> = if !self.no_progress && std::io::stderr().is_terminal() {
+            Box::new(Progress::new(&options))
         } else {
-            simulate::entra(&options, &Silent).await
-        }?;
+            Box::new(Silent)
+        };
+        let report = tokio::select! {
+            report = Box::pin(simulate::entra(&options, watcher.as_ref())) => report?,
+            _ = tokio::signal::ctrl_c() => {
+                watcher.ends();
+                return Err(Failed::because(format!("interrupted; {}", verdict::what_is_left(options.seed))));
+            }
+        };
         verdict::print(self.output, &report)?;
         verdict::of(&report)
     }

@@ -79,23 +79,18 @@ impl Judge<'_> {
     }
 }
 
-/// What a document shows of a PATCH. Where nothing at all was done, that is one finding.
+/// What a document shows of a PATCH.
 #[must_use]
 pub fn shown(resource: &str, changes: &[Change], as_text: bool, document: &Value) -> Vec<Finding> {
     let untouched = |change: &Change| change.attribute.read(document).first().copied() == change.before.as_ref();
-    if changes.len() > 1 && changes.iter().all(untouched) {
-        let paths: Vec<String> = changes.iter().map(|change| change.attribute.path()).collect();
-        let finding = Finding::new(Kind::NothingDone, resource);
-        return vec![
-            finding.expected(format!("changes of {}", paths.join(", "))).seen("success, and all as it was before"),
-        ];
-    }
+    let nothing_done = changes.len() > 1 && changes.iter().all(untouched);
     changes
         .iter()
         .filter_map(|change| {
             let expected = change.after.as_ref();
             let judge = Judge { attribute: change.attribute, expected, before: change.before.as_ref(), as_text };
-            judge.finds(document).map(|kind| difference(kind, resource, (change.attribute, expected), document))
+            let kind = judge.finds(document).map(|kind| if nothing_done { Kind::NothingDone } else { kind });
+            kind.map(|kind| difference(kind, resource, (change.attribute, expected), document))
         })
         .collect()
 }
@@ -158,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_that_did_nothing_is_one_finding() {
+    fn a_patch_that_did_nothing_at_all_is_called_so() {
         let changes = [change(TITLE, &json!("a"), &json!("b")), change(NICK_NAME, &json!(null), &json!("n"))];
-        assert_eq!(kinds(&changes, false, &json!({ "title": "a" })), [Kind::NothingDone]);
+        assert_eq!(kinds(&changes, false, &json!({ "title": "a" })), [Kind::NothingDone; 2]);
         assert_eq!(kinds(&changes, false, &json!({ "title": "b" })), [Kind::ValueLost]);
     }
 }

@@ -168,7 +168,10 @@ mod tests {
 
     #[test]
     fn everyone_is_in_the_list_once_and_nobody_else_has_the_name() {
-        let user = |life, name: &str| User { index: 0, life, values: Values::from([(USER_NAME, json!(name))]) };
+        let user = |life, name: &str| {
+            let values = Values::from([(USER_NAME, json!(name))]);
+            User { index: 0, name: name.to_owned(), life, values }
+        };
         let listed = |ids: &[(&str, &str)]| -> Vec<Value> {
             ids.iter().map(|(id, name)| json!({ "id": id, "userName": name })).collect()
         };

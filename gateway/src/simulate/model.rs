@@ -36,6 +36,8 @@ impl Life {
 pub struct User {
     /// Its number in the population.
     pub index: usize,
+    /// Its first user name, by which it is told of whatever it is called later.
+    pub name: String,
     /// Where it is in its life.
     pub life: Life,
     /// What the server must show.
@@ -52,7 +54,7 @@ impl User {
     /// Its name in messages. The external id is what never changes.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("user {} ({})", self.text(USER_NAME), self.life.id().unwrap_or_else(|| self.text(EXTERNAL_ID)))
+        format!("user {} ({})", self.name, self.life.id().unwrap_or_else(|| self.text(EXTERNAL_ID)))
     }
 
     /// Whether it is active.
@@ -69,6 +71,8 @@ pub struct Group {
     pub index: usize,
     /// Where it is in its life.
     pub life: Life,
+    /// Its first name, by which it is told of whatever it is called later.
+    pub name: String,
     /// Its name.
     pub display_name: String,
     /// Its id at the provider.
@@ -83,7 +87,7 @@ impl Group {
     /// Its name in messages.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("group {} ({})", self.display_name, self.life.id().unwrap_or(&self.external_id))
+        format!("group {} ({})", self.name, self.life.id().unwrap_or(&self.external_id))
     }
 }
 

@@ -151,9 +151,10 @@ impl Population {
         let (given, family) = (chance.pick("given", index, &GIVEN), chance.pick("family", index, &FAMILY));
         let town = chance.pick("town", index, &TOWNS);
         let mail = format!("{}{index}@{}", ascii(given), self.domain());
+        let name = format!("{}.{}{index}@{}", ascii(given), ascii(family), self.domain());
         let mut values = Values::new();
         let mut set = |attribute: Attribute, value: Value| drop(values.insert(attribute, value));
-        set(attribute::USER_NAME, format!("{}.{}{index}@{}", ascii(given), ascii(family), self.domain()).into());
+        set(attribute::USER_NAME, name.clone().into());
         set(attribute::EXTERNAL_ID, chance.guid("user", index).into());
         set(attribute::ACTIVE, true.into());
         set(attribute::DISPLAY_NAME, format!("{given} {family}").into());
@@ -180,7 +181,7 @@ impl Population {
                 set(attribute, value);
             }
         }
-        User { index, life: Life::Absent, values }
+        User { index, name, life: Life::Absent, values }
     }
 
     /// A telephone number as people write it; none of them in one form.
@@ -200,11 +201,13 @@ impl Population {
     pub fn group(&self, index: usize) -> Group {
         let team = self.chance.pick("team", index, &TEAMS);
         let count = self.size.members_per_group.min(self.size.users);
+        let name = format!("{team} {index} (seed {})", self.chance.seed());
         let first = self.chance.below("first member", index, self.size.users);
         Group {
             index,
             life: Life::Absent,
-            display_name: format!("{team} {index} (seed {})", self.chance.seed()),
+            display_name: name.clone(),
+            name,
             external_id: self.chance.guid("group", index),
             first_members: (0..count).map(|number| (first + number) % self.size.users).collect(),
             members: std::collections::BTreeSet::new(),

@@ -44,13 +44,19 @@ pub(super) fn print(output: Output, report: &Report) -> io::Result<()> {
 /// Success, or the sentence that says why not.
 pub(super) fn of(report: &Report) -> Result<(), Failed> {
     if let Some(stopped) = &report.stopped {
-        return Err(Failed::because(format!("it was not played to its end: {}", crate::telemetry::chain(stopped))));
+        let (why, left) = (crate::telemetry::chain(stopped), what_is_left(report.seed));
+        return Err(Failed::because(format!("it was not played to its end: {why}; {left}")));
     }
     match report.wrong() {
         0 => Ok(()),
         1 => Err(Failed::because("the server did one thing wrong")),
         many => Err(Failed::because(format!("the server did {many} things wrong"))),
     }
+}
+
+/// What to do about resources that nobody took away.
+pub(super) fn what_is_left(seed: u64) -> String {
+    format!("what it made is still there, and the same run with --seed {seed} takes it away")
 }
 
 fn text(report: &Report) -> String {
