@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::simulate::{Options, Step, Watcher};
 
-const COUNTED: &str = "{prefix:.dim} {msg:22} {bar:30} {pos}/{len} {per_sec:.dim} {eta:.dim}";
+const COUNTED: &str = "{prefix:.dim} {msg:22} {bar:30} {pos}/{len} {eta:.dim}";
 const UNCOUNTED: &str = "{prefix:.dim} {msg:22} {spinner} {elapsed:.dim}";
 /// Of the spinner, and of a bar whose server is slow.
 const TICK: Duration = Duration::from_millis(200);
@@ -36,9 +36,7 @@ impl Watcher for Progress {
         let (bar, template) =
             if parts > 0 { (ProgressBar::new(parts), COUNTED) } else { (ProgressBar::new_spinner(), UNCOUNTED) };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style);
-        bar.set_prefix(self.prefix.clone());
-        bar.set_message(step.name());
+        let bar = bar.with_style(style).with_prefix(self.prefix.clone()).with_message(step.name());
         bar.enable_steady_tick(TICK);
         self.draw(bar);
     }

@@ -17,7 +17,7 @@ use crate::simulate::step::Step;
 impl Entra<'_> {
     /// The three probes. Gives the attributes that the server's schemas have.
     pub(super) async fn test_connection(&self) -> Result<BTreeSet<Attribute>, Error> {
-        self.session.begin(Step::TestConnection, 3);
+        self.session.begin(Step::TestConnection, 0);
         self.probe_users().await?;
         if self.options.size.groups > 0 {
             self.probe_groups().await?;

@@ -12,7 +12,7 @@ use crate::simulate::step::Step;
 impl Entra<'_> {
     /// Probe, then a new user and one that is there, then the membership of the new one.
     pub(super) async fn on_demand(&self, model: &mut Model) -> Result<(), Error> {
-        self.session.begin(Step::OnDemand, 3);
+        self.session.begin(Step::OnDemand, 0);
         self.probe_users().await?;
         let mut new = self.population.user(model.users.len());
         new.values.retain(|attribute, _| self.mapped.contains(attribute));
