@@ -9,7 +9,7 @@ PLUGINS := target/$(WASM)/plugin
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins deploy-check bench lint advisories setup-rust setup-postgres build
+.PHONY: help run test plugins deploy-check bench bench-containment lint advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ advisories: ## Check the dependencies against the published advisories (needs th
 bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
 	@cargo build --locked --release --no-default-features --package scimgate --package scimgate-bench
 	@.config/run-bench $(ARGS)
+
+bench-containment: setup-rust plugins ## Measure what a hostile plugin costs the other tenants and write docs/containment.md
+	@cargo bench --locked --quiet --package scimgate-tests --bench containment | tee docs/containment.md
 
 setup-rust:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Doors, Limits};
 use crate::http::error::Surface;
 use crate::http::{router, server};
-use crate::mapping::Mapper;
+use crate::mapping::{Bounds, Mapper};
 use crate::operation::Gateway;
 use crate::operation::settings::SettingsCache;
 use crate::operation::turns::Turns;
@@ -91,7 +91,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, 
         Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
     Ok(Gateway {
         auth: Auth::new(store.clone(), clock.clone()),
-        mapper: Mapper::new(host, store.control()),
+        mapper: Mapper::new(host, store.control(), clock.clone(), Bounds::default()),
         settings: SettingsCache::new(store.clone()),
         public_url: Arc::from(public_url.trim_end_matches('/')),
         turns: Turns::default(),
@@ -103,11 +103,14 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, 
 
 /// A plugin call that lasts hands its worker's other tasks to another thread. The wait gives that thread the time to take
 /// them; without it the worker would take them back at once.
-fn escalate() {
+#[must_use]
+pub fn escalate() -> bool {
     let threads = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
     if matches!(threads, Ok(tokio::runtime::RuntimeFlavor::MultiThread)) {
         tokio::task::block_in_place(|| std::thread::sleep(std::time::Duration::from_micros(50)));
+        return tokio::task::block_in_place(crate::mapping::slow::wait);
     }
+    true
 }
 
 /// Opens the doors and does the background work until told to stop.

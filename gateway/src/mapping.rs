@@ -1,8 +1,14 @@
 //! Mapping: a tenant's chain of plugins, from the source document to the mapped one.
 
+pub mod breaker;
 pub mod chain;
+mod compiled;
 mod document;
+mod lane;
+mod report;
 pub mod run;
+pub mod slow;
+mod step;
 
 pub use chain::{Chain, OnFailure, Step};
-pub use run::{MapError, Mapper, Outcome};
+pub use run::{Bounds, LONGEST, MapError, Mapper, Outcome};

@@ -194,6 +194,11 @@ impl TestGateway {
         crate::tenant::token(&self.operator, tenant, scope).await
     }
 
+    /// Uploads a plugin, or what is none.
+    pub async fn upload(&self, wasm: Vec<u8>) -> crate::Answer {
+        self.operator.send(crate::Request::new("POST", "/plugins").body("application/wasm", wasm)).await
+    }
+
     /// Uploads a plugin and makes it a tenant's whole mapping; gives the revision.
     pub async fn map(&self, tenant: &str, plugin: &str, config: &Value, on_failure: &str) -> i64 {
         crate::tenant::map(&self.operator, tenant, plugin, (config, on_failure)).await

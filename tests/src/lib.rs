@@ -13,6 +13,7 @@ pub mod database;
 pub mod feed;
 pub mod gateway;
 pub mod harness;
+pub mod log;
 pub mod matching;
 pub mod proxy;
 pub mod raw;

@@ -14,12 +14,16 @@ use crate::{
     Error, Host, Limits,
     bindings::{MappingPre, types},
     instance::{self, State},
+    schema, shape,
 };
 
 /// All that a plugin may import, as components and as core modules name it.
 const ALLOWED: [&str; 4] = ["scimgate:mapping/types@0.1.0", "scimgate:mapping/documents@0.1.0", "log", "$root"];
 
+/// Longest name, version and resource type, in bytes.
 const NAME_LENGTH: usize = 100;
+/// Most resource types that a plugin names.
+const RESOURCE_TYPES: usize = 32;
 
 /// What a plugin says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +120,7 @@ impl Host {
             return Err(Error::TooLarge { size: bytes.len(), limit: self.max_upload() });
         }
         let encoding = check_imports(bytes)?;
+        shape::check(bytes)?;
         let wrapped;
         let component = if encoding == Encoding::Module {
             wrapped = wrap(bytes)?;
@@ -126,6 +131,7 @@ impl Host {
         };
         let compiled = Compiled::new(self.engine(), component).map_err(|error| Error::Compile(error.into()))?;
         let pre = self.link(&compiled)?;
+        let _watch = self.watch();
         let manifest = instance::describe(self.engine(), &pre, limits, self.escalate()).map_err(Error::Describe)?;
         component_of(pre, manifest, Sha256::digest(bytes).into())
     }
@@ -145,7 +151,7 @@ pub(crate) fn component_of(
     Ok(Component(Arc::new(Inner { pre, manifest, schema, digest })))
 }
 
-fn not_a_plugin(reason: &dyn fmt::Display) -> Error {
+pub(crate) fn not_a_plugin(reason: &dyn fmt::Display) -> Error {
     Error::NotAPlugin { reason: reason.to_string() }
 }
 
@@ -201,21 +207,22 @@ fn allow(module: &str, name: &str) -> Result<(), Error> {
 fn checked(manifest: types::Manifest) -> Result<(Manifest, jsonschema::Validator), Error> {
     let unusable = |reason: String| Error::Manifest { reason };
     for (what, text) in [("name", &manifest.name), ("version", &manifest.version)] {
-        if text.trim().is_empty() || text.len() > NAME_LENGTH || text.chars().any(char::is_control) {
+        if !is_name(text) {
             return Err(unusable(format!("its {what} must have 1 to {NAME_LENGTH} printable characters")));
         }
     }
     if manifest.resource_types.is_empty() {
         return Err(unusable("it names no resource type".to_owned()));
     }
-    let config_schema: Value = serde_json::from_str(&manifest.config_schema)
-        .map_err(|error| unusable(format!("its configuration schema is not JSON: {error}")))?;
-    // The linear engine for patterns: a schema comes from outside, and backtracking is a way to stop a server.
-    let schema = jsonschema::options()
-        .with_pattern_options(jsonschema::PatternOptions::regex())
-        .offline()
-        .build(&config_schema)
-        .map_err(|error| unusable(format!("its configuration schema is not a JSON Schema: {error}")))?;
+    if manifest.resource_types.len() > RESOURCE_TYPES || !manifest.resource_types.iter().all(|name| is_name(name)) {
+        let reason = format!("it may name {RESOURCE_TYPES} resource types of 1 to {NAME_LENGTH} printable characters");
+        return Err(unusable(reason));
+    }
+    let (config_schema, validator) = schema::read(&manifest.config_schema).map_err(unusable)?;
     let types::Manifest { name, version, resource_types, .. } = manifest;
-    Ok((Manifest { name, version, resource_types, config_schema }, schema))
+    Ok((Manifest { name, version, resource_types, config_schema }, validator))
+}
+
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= NAME_LENGTH && !text.chars().any(char::is_control)
 }

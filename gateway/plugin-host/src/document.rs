@@ -80,9 +80,30 @@ fn no_document() -> Failure {
     Failure::new(FailureKind::Trap, "The plugin used a document that it was not given.")
 }
 
+impl State {
+    /// What the host did is charged before the plugin goes on.
+    fn done<T>(&mut self, value: Result<T, PathError>) -> wasmtime::Result<Result<T, types::PathError>> {
+        self.meter.glance()?;
+        Ok(value.map_err(Into::into))
+    }
+
+    /// One value and ten thousand places would be ten thousand copies before anyone has counted.
+    fn weigh(&mut self, path: &str, value: &str) -> Result<(), Failure> {
+        let document = self.document.as_deref().ok_or_else(no_document)?;
+        let places = document.get(path).map_or(0, |found| found.len());
+        self.spread(places, path, value)
+    }
+
+    /// The first place was counted with the call.
+    fn spread(&mut self, places: usize, path: &str, value: &str) -> Result<(), Failure> {
+        self.meter.write(places.saturating_sub(1).saturating_mul(path.len() + value.len()))
+    }
+}
+
 impl documents::HostDocument for State {
     fn get(&mut self, _: Resource<Handle>, path: String) -> wasmtime::Result<Result<Vec<String>, types::PathError>> {
-        Ok(self.reading()?.get(&path).map_err(Into::into))
+        let found = self.reading()?.get(&path);
+        self.done(found)
     }
 
     fn set(
@@ -91,18 +112,16 @@ impl documents::HostDocument for State {
         path: String,
         value: String,
     ) -> wasmtime::Result<Result<u32, types::PathError>> {
-        let document = self.writing(path.len() + value.len())?;
-        if value.len() > HEAVY {
-            // One value and ten thousand places would be ten thousand copies before anyone has counted.
-            let more = document.get(&path).map_or(0, |found| found.len().saturating_sub(1));
-            self.meter.write(more.saturating_mul(value.len()))?;
-            let Some(document) = self.document.as_deref_mut() else { return Err(no_document().into()) };
-            return Ok(document.set(&path, &value).map_err(Into::into));
+        self.writing(path.len() + value.len())?;
+        let is_heavy = value.len() > HEAVY;
+        if is_heavy {
+            self.weigh(&path, &value)?;
         }
-        let places = document.set(&path, &value);
-        let more = places.as_ref().map_or(0, |places| places.saturating_sub(1)) as usize;
-        self.meter.write(more.saturating_mul(value.len()))?;
-        Ok(places.map_err(Into::into))
+        let places = self.document.as_deref_mut().ok_or_else(no_document)?.set(&path, &value);
+        if let (Ok(places), false) = (&places, is_heavy) {
+            self.spread(*places as usize, &path, &value)?;
+        }
+        self.done(places)
     }
 
     fn append(
@@ -111,19 +130,24 @@ impl documents::HostDocument for State {
         path: String,
         value: String,
     ) -> wasmtime::Result<Result<(), types::PathError>> {
-        Ok(self.writing(path.len() + value.len())?.append(&path, &value).map_err(Into::into))
+        let added = self.writing(path.len() + value.len())?.append(&path, &value);
+        self.done(added)
     }
 
     fn remove(&mut self, _: Resource<Handle>, path: String) -> wasmtime::Result<Result<u32, types::PathError>> {
-        Ok(self.writing(0)?.remove(&path).map_err(Into::into))
+        let removed = self.writing(0)?.remove(&path);
+        self.done(removed)
     }
 
     fn to_json(&mut self, _: Resource<Handle>) -> wasmtime::Result<String> {
-        Ok(self.reading()?.to_json())
+        let json = self.reading()?.to_json();
+        self.meter.glance()?;
+        Ok(json)
     }
 
     fn replace(&mut self, _: Resource<Handle>, json: String) -> wasmtime::Result<Result<(), types::PathError>> {
-        Ok(self.writing(json.len())?.replace(&json).map_err(Into::into))
+        let replaced = self.writing(json.len())?.replace(&json);
+        self.done(replaced)
     }
 
     fn drop(&mut self, _: Resource<Handle>) -> wasmtime::Result<()> {

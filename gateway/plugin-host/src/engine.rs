@@ -1,28 +1,39 @@
-//! The engine, its pool of instance slots, and the thread that ticks. One per process.
-
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+//! The engine, its pool of instance slots, and its ticker. One per process.
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     component::{HasSelf, Linker},
+    wasmparser::WasmFeatures,
 };
 
-use crate::{Error, bindings::Mapping, instance::State};
-
-const TICK: Duration = Duration::from_millis(1);
+use crate::{
+    Error,
+    bindings::Mapping,
+    instance::State,
+    limits::TABLE_ELEMENTS,
+    ticker::{Ticker, Watch},
+};
 
 /// Below a thread's usual 2 MiB by enough for the host's own frames under and above the guest's.
 const GUEST_STACK: usize = 512 << 10;
 
 /// A component is a few core instances: the plugin's own and the adapters that the encoder puts around it.
 const CORE_INSTANCES: u32 = 16;
+
+/// What no plugin needs is not let in: each is code of the engine that few have tried, and some escape the limits.
+const UNUSED: WasmFeatures = WasmFeatures::THREADS
+    .union(WasmFeatures::SHARED_EVERYTHING_THREADS)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::GC)
+    .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::FUNCTION_REFERENCES)
+    .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::STACK_SWITCHING)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
+    .union(WasmFeatures::CM_ASYNC)
+    .union(WasmFeatures::CM_THREADING);
 
 /// What a host is made for.
 #[derive(Clone, Debug)]
@@ -34,13 +45,14 @@ pub struct HostConfig {
     /// The largest upload.
     pub max_upload: usize,
     /// Called a few times from the second millisecond of a call on, on the calling thread: the embedder's chance to
-    /// hand its other work away. Must be quick and must not mind being called again.
-    pub escalate: fn(),
+    /// hand its other work away, and to let the call wait for its turn. Must not mind being called again. Where it
+    /// says no, the call fails as overloaded.
+    pub escalate: fn() -> bool,
 }
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { instances: 64, max_memory: 64 << 20, max_upload: 32 << 20, escalate: || () }
+        Self { instances: 64, max_memory: 64 << 20, max_upload: 32 << 20, escalate: || true }
     }
 }
 
@@ -49,7 +61,7 @@ pub struct Host {
     engine: Engine,
     linker: Linker<State>,
     config: HostConfig,
-    stop: Arc<AtomicBool>,
+    ticker: Ticker,
 }
 
 impl Host {
@@ -59,9 +71,8 @@ impl Host {
         let mut linker = Linker::new(&engine);
         Mapping::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| Error::Engine(error.into()))?;
-        let stop = Arc::new(AtomicBool::new(false));
-        tick(&engine, Arc::clone(&stop))?;
-        Ok(Self { engine, linker, config, stop })
+        let ticker = Ticker::start(engine.weak())?;
+        Ok(Self { engine, linker, config, ticker })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -76,14 +87,13 @@ impl Host {
         self.config.max_upload
     }
 
-    pub(crate) fn escalate(&self) -> fn() {
-        self.config.escalate
+    /// Keeps the engine's clock going while guest code runs.
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        self.ticker.watch()
     }
-}
 
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+    pub(crate) fn escalate(&self) -> fn() -> bool {
+        self.config.escalate
     }
 }
 
@@ -96,6 +106,7 @@ fn settings(config: &HostConfig) -> Config {
         .max_memories_per_component(1)
         .total_tables(config.instances.saturating_mul(4))
         .max_tables_per_component(4)
+        .table_elements(TABLE_ELEMENTS)
         .max_memory_size(config.max_memory)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
@@ -103,6 +114,7 @@ fn settings(config: &HostConfig) -> Config {
         .pagemap_scan(Enabled::Auto);
     let mut settings = Config::new();
     settings
+        .wasm_features(UNUSED, false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_init_cow(true)
         .epoch_interruption(true)
@@ -112,20 +124,4 @@ fn settings(config: &HostConfig) -> Config {
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true);
     settings
-}
-
-/// The ticker holds no engine, so that the last component of a dropped host can still go.
-fn tick(engine: &Engine, stop: Arc<AtomicBool>) -> Result<(), Error> {
-    let engine = engine.weak();
-    thread::Builder::new()
-        .name("plugin-ticker".to_owned())
-        .spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                thread::sleep(TICK);
-                let Some(engine) = engine.upgrade() else { return };
-                engine.increment_epoch();
-            }
-        })
-        .map(drop)
-        .map_err(|error| Error::Engine(Box::new(error)))
 }

@@ -31,6 +31,12 @@ pub enum Error {
         /// The first import that is not on the list.
         import: String,
     },
+    /// The upload is one that the compiler would work on for minutes.
+    #[error("the plugin is too complex: {reason}")]
+    TooComplex {
+        /// What is too much.
+        reason: &'static str,
+    },
     /// The code is valid and cannot be compiled or linked.
     #[error("the plugin cannot be compiled")]
     Compile(#[source] Source),

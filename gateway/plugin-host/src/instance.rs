@@ -84,6 +84,8 @@ pub struct StepResult<D> {
     pub log: Vec<LogLine>,
     /// CPU time of the call.
     pub cpu: Duration,
+    /// Bytes that it wrote into the document: the document is longer by no more than that.
+    pub written: usize,
 }
 
 /// What a store holds for its one call.
@@ -107,7 +109,8 @@ impl Host {
         let document: Box<dyn Any> = result.document;
         match document.downcast::<D>() {
             Ok(document) => {
-                StepResult { document: *document, outcome: result.outcome, log: result.log, cpu: result.cpu }
+                let StepResult { outcome, log, cpu, written, .. } = result;
+                StepResult { document: *document, outcome, log, cpu, written }
             }
             Err(_) => unreachable!("a call hands back the document that it was given"),
         }
@@ -121,6 +124,7 @@ impl Host {
         document: Box<dyn Document>,
         limits: &Limits,
     ) -> StepResult<Box<dyn Document>> {
+        let _watch = self.watch();
         let mut store = store(self.engine(), Some(document), limits, self.escalate());
         let outcome = start(component.pre(), &mut store).and_then(|mapping| {
             mapping
@@ -132,10 +136,10 @@ impl Host {
             Ok(Err(reason)) => Err(Failure::new(FailureKind::Reported, cut(reason, limits.log_line))),
             Err(failure) => Err(failure),
         };
-        let cpu = store.data().meter.cpu();
+        let (cpu, written) = (store.data().meter.cpu(), store.data().meter.written());
         let state = store.into_data();
         let Some(document) = state.document else { unreachable!("nobody takes the document out of a store") };
-        StepResult { document, outcome, log: state.log, cpu }
+        StepResult { document, outcome, log: state.log, cpu, written }
     }
 }
 
@@ -144,14 +148,19 @@ pub(crate) fn describe(
     engine: &Engine,
     pre: &MappingPre<State>,
     limits: &Limits,
-    escalate: fn(),
+    escalate: fn() -> bool,
 ) -> Result<types::Manifest, Failure> {
     let mut store = store(engine, None, limits, escalate);
     let mapping = start(pre, &mut store)?;
     mapping.call_describe(&mut store).map_err(|error| failure(&error, store.data()))
 }
 
-fn store(engine: &Engine, document: Option<Box<dyn Document>>, limits: &Limits, escalate: fn()) -> Store<State> {
+fn store(
+    engine: &Engine,
+    document: Option<Box<dyn Document>>,
+    limits: &Limits,
+    escalate: fn() -> bool,
+) -> Store<State> {
     let meter = Meter::start(limits, escalate);
     let mut store = Store::new(engine, State { document, log: Vec::new(), meter });
     store.limiter(|state| &mut state.meter);
@@ -185,8 +194,8 @@ fn failure(error: &wasmtime::Error, state: &State) -> Failure {
     if trap == Some(&Trap::StackOverflow) {
         return Failure::new(FailureKind::StackOverflow, "The plugin called itself too deeply.");
     }
-    if state.meter.starved {
-        return state.meter.too_much_memory();
+    if let Some(starved) = &state.meter.starved {
+        return starved.clone();
     }
     // The engine has no type for this one.
     let root = error.root_cause().to_string();

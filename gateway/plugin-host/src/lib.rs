@@ -12,6 +12,9 @@ mod engine;
 mod error;
 mod instance;
 mod limits;
+mod schema;
+mod shape;
+mod ticker;
 
 pub use artifact::Key;
 pub use component::{Component, Manifest};

@@ -11,6 +11,7 @@ use crate::normalise::value::{coerce, coerce_element};
 use crate::path::{Path, Target};
 use crate::schema::{AttributeRef, ResourceType, Schema};
 
+mod effort;
 mod write;
 
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub fn get<'d>(
     if attribute.sub.is_none() && path.element.is_none() {
         return Ok(attribute.value(document).into_iter().collect());
     }
+    effort::check(document, &path)?;
     let elements = each(attribute.value(document));
     let chosen = elements.filter(|element| path.element.as_ref().is_none_or(|filter| filter.matches_element(element)));
     Ok(match &attribute.sub {
@@ -71,6 +73,7 @@ pub fn set(
     value: Value,
 ) -> Result<u32, AccessError> {
     let path = writable(path, resource_type)?;
+    effort::check(document, &path)?;
     let count = match &path.target {
         Target::Extension(schema) => write::set_extension(document, schema, value)?,
         Target::Attribute(attribute) => match fitting(value, attribute, path.element.as_ref())? {
@@ -103,7 +106,7 @@ pub fn append(
     };
     let value = if value.is_array() || value.is_null() { value } else { Value::Array(vec![value]) };
     let count = match fitting(value, attribute, None)? {
-        Some(Value::Array(elements)) => write::append(document, attribute, elements),
+        Some(Value::Array(elements)) => write::append(document, attribute, elements)?,
         _ => 0,
     };
     write::settle(document, resource_type, &parsed.target);
@@ -116,6 +119,7 @@ pub fn append(
 /// [`AccessError::Malformed`], [`AccessError::Unknown`] or [`AccessError::ReadOnly`].
 pub fn remove(document: &mut Map<String, Value>, resource_type: &ResourceType, path: &str) -> Result<u32, AccessError> {
     let path = writable(path, resource_type)?;
+    effort::check(document, &path)?;
     let count = write::remove(document, &path);
     write::settle(document, resource_type, &path.target);
     Ok(count)

@@ -171,6 +171,18 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// How many conditions it has, however they are joined.
+    pub(crate) fn terms(&self) -> usize {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().map(Self::terms).sum(),
+            Self::Not(inner) => inner.terms(),
+            Self::Compare(_) | Self::Present(_) => 1,
+            Self::ValuePath(path) => path.filter.0.terms(),
+        }
+    }
+}
+
 impl ElementFilter {
     pub(crate) fn new(filter: Filter) -> Self {
         Self(Box::new(filter))

@@ -53,7 +53,12 @@ impl IntoResponse for Failure {
         } else {
             tracing::debug!(status = told.status, detail = %told.detail, "request refused");
         }
-        reply(&told, self.surface)
+        let mut response = reply(&told, self.surface);
+        // A step that is not called for a while says for how long.
+        if let Error::Mapping(MapError::Open { seconds, .. }) = &self.error {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+        }
+        response
     }
 }
 
@@ -109,7 +114,7 @@ fn tell(error: &Error) -> ScimError {
 fn tell_mapping(error: &MapError) -> ScimError {
     match error {
         MapError::Refused(refusal) => refusal.clone(),
-        MapError::Failed { may_pass: true, .. } => ScimError::new(503, error.to_string()),
+        MapError::Failed { may_pass: true, .. } | MapError::Open { .. } => ScimError::new(503, error.to_string()),
         // The same document fails the same way again, so a retry cannot help: 400, with plugin and reason.
         MapError::Failed { .. } => ScimError::invalid_value(error.to_string()),
         MapError::Store(source) if matches!(**source, store::Error::Unavailable { .. }) => {

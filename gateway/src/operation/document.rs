@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Context, Error};
 use crate::clock::rfc3339;
-use crate::mapping::{MapError, OnFailure, Outcome};
+use crate::mapping::{LONGEST, MapError, OnFailure, Outcome};
 use crate::store::key::Keys;
 use crate::store::resource::{MappingState, Stored};
 use crate::store::stamp::Stamp;
@@ -41,7 +41,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
     let keys = Keys::of(&draft.document, draft.resource_type);
     let source = Value::Object(draft.document.clone()).to_string();
     check_size(&source, &draft.set_aside)?;
-    let outcome = map(ctx, &draft, stamp).await?;
+    let outcome = map(ctx, &draft, stamp, source.len()).await?;
     let (mapping_state, mapped) = match outcome {
         Some(Outcome::Mapped(document)) if document == draft.document => (MappingState::Same, None),
         Some(Outcome::Mapped(document)) => (MappingState::Mapped, Some(Value::Object(document).to_string())),
@@ -61,9 +61,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
     Ok(content)
 }
 
-/// Longest document in bytes: what PATCH adds and adds must end somewhere.
-const LONGEST: usize = 1024 * 1024;
-
+/// What PATCH adds and adds must end somewhere.
 fn check_size(source: &str, set_aside: &Map<String, Value>) -> Result<(), Error> {
     let aside = if set_aside.is_empty() { 0 } else { Value::Object(set_aside.clone()).to_string().len() };
     if source.len() + aside <= LONGEST {
@@ -74,7 +72,7 @@ fn check_size(source: &str, set_aside: &Map<String, Value>) -> Result<(), Error>
 }
 
 /// The chain's outcome; none where it failed and the tenant keeps what it had.
-async fn map(ctx: &Context, draft: &Draft<'_>, stamp: &Stamp) -> Result<Option<Outcome>, Error> {
+async fn map(ctx: &Context, draft: &Draft<'_>, stamp: &Stamp, size: usize) -> Result<Option<Outcome>, Error> {
     let chain = &ctx.settings.chain;
     let name = &draft.resource_type.name;
     let Some(directory_type) = ctx.settings.directory.resource_type(name) else {
@@ -85,12 +83,13 @@ async fn map(ctx: &Context, draft: &Draft<'_>, stamp: &Stamp) -> Result<Option<O
         resource_type: directory_type,
         id: draft.id,
         last_modified: rfc3339(stamp.at),
+        size,
     };
     match ctx.gateway.mapper.run(chain, call, draft.document.clone()).await {
         Ok(outcome) => Ok(Some(outcome)),
-        Err(failure @ MapError::Failed { .. }) if chain.on_failure == OnFailure::Keep => {
+        Err(MapError::Failed { step, .. } | MapError::Open { step, .. }) if chain.on_failure == OnFailure::Keep => {
             tracing::warn!(
-                tenant.name = %ctx.settings.name, resource.type = %name, resource.id = %draft.id, reason = %failure,
+                tenant.name = %ctx.settings.name, resource.type = %name, resource.id = %draft.id, step,
                 "mapping failed; the source is kept and the mapped document is stale"
             );
             Ok(None)

@@ -13,7 +13,7 @@ use super::{Error, Gateway, tenants};
 use crate::mapping::{OnFailure, Step};
 
 /// Most steps of a chain: each costs every write.
-const MOST_STEPS: usize = 32;
+pub const MOST_STEPS: usize = 32;
 /// Problems of one configuration that are told at once.
 const TOLD: usize = 3;
 /// Longest text of one problem: the validator quotes the value, which can be of any size.

@@ -26,6 +26,19 @@ fn stops_an_endless_loop_by_its_cpu_time_and_lets_the_embedder_escalate() {
 }
 
 #[test]
+fn looks_at_the_clocks_again_after_a_rest() {
+    passes(&json!({ "do": "nothing" }), &Limits::default());
+    // The ticker rests after a tenth of a second without a call. Were it not woken, the loop would never end.
+    std::thread::sleep(Duration::from_millis(300));
+    fails(
+        &json!({ "do": "spin" }),
+        &Limits::default(),
+        FailureKind::CpuTime,
+        "The plugin used more than its 20ms of CPU time.",
+    );
+}
+
+#[test]
 fn stops_a_call_that_takes_too_long_on_the_clock_without_using_the_cpu() {
     let run = |wall| {
         let document = TestDocument { slow: Duration::from_millis(10), ..TestDocument::new(user()) };

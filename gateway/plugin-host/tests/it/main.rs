@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod artifact;
+mod hostile;
 mod isolation;
 mod limits;
 mod prepare;
 mod support;
 mod tutorial;
+mod uploads;

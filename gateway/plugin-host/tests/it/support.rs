@@ -6,7 +6,7 @@ use std::{
         LazyLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use scimgate_plugin_host::{
@@ -22,6 +22,7 @@ pub(crate) static ESCALATED: AtomicU32 = AtomicU32::new(0);
 pub(crate) static HOST: LazyLock<Host> = LazyLock::new(|| {
     let escalate = || {
         ESCALATED.fetch_add(1, Ordering::Relaxed);
+        true
     };
     Host::new(HostConfig { escalate, ..HostConfig::default() }).unwrap()
 });
@@ -42,11 +43,14 @@ pub(crate) struct TestDocument {
     pub(crate) resource: sdk::test::Resource,
     /// How long every read takes.
     pub(crate) slow: Duration,
+    /// How much of the processor every removal takes.
+    pub(crate) busy: Duration,
+    pub(crate) removals: u32,
 }
 
 impl TestDocument {
     pub(crate) fn new(value: Value) -> Self {
-        Self { resource: sdk::test::Resource::new(value), slow: Duration::ZERO }
+        Self { resource: sdk::test::Resource::new(value), slow: Duration::ZERO, busy: Duration::ZERO, removals: 0 }
     }
 
     pub(crate) fn into_value(self) -> Value {
@@ -74,6 +78,9 @@ impl Document for TestDocument {
     }
 
     fn remove(&mut self, path: &str) -> Result<u32, PathError> {
+        self.removals += 1;
+        let busy = Instant::now();
+        while busy.elapsed() < self.busy {}
         self.inner().remove(path).map_err(error)
     }
 

@@ -37,6 +37,36 @@ fn check_get(path: &str, expected: Value) {
 }
 
 #[test]
+fn append_gives_an_attribute_a_thousand_values_and_no_more() {
+    let mails = |from: usize, to: usize| (from..to).map(|n| json!({ "value": format!("m{n}") })).collect::<Value>();
+    let mut document = ada();
+    assert_eq!(append(&mut document, &user(), "emails", mails(0, 998)), Ok(998));
+    let full = document.clone();
+    for more in [mails(998, 999), mails(0, 1_001)] {
+        let error = append(&mut document, &user(), "emails", more).unwrap_err();
+        assert!(matches!(&error, AccessError::WrongValue(why) if why.ends_with("it can have 1000.")), "{error}");
+        assert_eq!(document, full, "nothing is left out in silence, and nothing is half done");
+    }
+    assert_eq!(append(&mut document, &user(), "emails", mails(0, 998)), Ok(0), "what is there is no more");
+}
+
+#[test]
+fn a_filter_is_held_against_as_much_as_takes_milliseconds() {
+    let mut document = ada();
+    document["emails"] = (0..1_000).map(|n| json!({ "value": format!("{n:032}") })).collect();
+    let ask = |terms: usize| format!("emails[{}].value", vec!["value co \"x\""; terms].join(" or "));
+    // A thousand elements of 64 bytes with their surroundings, and the array.
+    assert_eq!(get(&document, &user(), &ask(65)), Ok(Vec::new()));
+    for refused in [
+        get(&document, &user(), &ask(66)).map(|_| 0),
+        set(&mut document.clone(), &user(), &ask(66), json!("y")),
+        remove(&mut document.clone(), &user(), &ask(66)),
+    ] {
+        assert!(matches!(&refused, Err(AccessError::Malformed(why)) if why.starts_with("66 terms")), "{refused:?}");
+    }
+}
+
+#[test]
 fn get_finds_every_match() {
     check_get("userName", json!(["ada"]));
     check_get("NAME.GIVENNAME", json!(["Ada"]));

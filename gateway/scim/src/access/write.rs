@@ -95,7 +95,7 @@ fn create(
     if parent.attribute.multi_valued {
         // The terms of the path have not been checked as values yet: a fraction for an integer, say.
         let Some(Value::Array(elements)) = fitting(Value::Array(vec![element]), &parent, None)? else { return Ok(0) };
-        return Ok(append(document, &parent, elements));
+        return append(document, &parent, elements);
     }
     // A single value that is there and is not what the path describes stays as it is.
     let Some(element) = fitting(element, &parent, None)? else { return Ok(0) };
@@ -117,21 +117,36 @@ fn completed(mut value: Value, described: &[(String, Value)]) -> Value {
     value
 }
 
-pub(super) fn append(document: &mut Map<String, Value>, attribute: &AttributeRef, elements: Vec<Value>) -> u32 {
-    let Some(container) = container(document, attribute) else { return 0 };
-    let whole = container.entry(attribute.attribute.name.clone()).or_insert_with(|| Value::Array(Vec::new()));
-    let Some(present) = whole.as_array_mut() else { return 0 };
-    let before = present.len();
+pub(super) fn append(
+    document: &mut Map<String, Value>,
+    attribute: &AttributeRef,
+    elements: Vec<Value>,
+) -> Result<u32, AccessError> {
     // Each new element is compared with all that are there, and no clock runs meanwhile.
-    let room = MAX_ELEMENTS.saturating_sub(before);
-    for element in elements.into_iter().take(room) {
-        if !present.contains(&element) {
-            present.push(element);
+    let too_many = |count: usize| {
+        let name = attribute.name();
+        AccessError::WrongValue(format!("{name} would have {count} values or more; it can have {MAX_ELEMENTS}."))
+    };
+    if elements.len() > MAX_ELEMENTS {
+        return Err(too_many(elements.len()));
+    }
+    let Some(container) = container(document, attribute) else { return Ok(0) };
+    let whole = container.entry(attribute.attribute.name.clone()).or_insert_with(|| Value::Array(Vec::new()));
+    let Some(present) = whole.as_array_mut() else { return Ok(0) };
+    let before = present.len();
+    for element in elements {
+        if before <= MAX_ELEMENTS && present.contains(&element) {
+            continue;
         }
+        if present.len() >= MAX_ELEMENTS {
+            present.truncate(before);
+            return Err(too_many(before + 1));
+        }
+        present.push(element);
     }
     let touched: Vec<usize> = (before..present.len()).collect();
     keep_one_primary(present, &touched);
-    u32::try_from(touched.len()).unwrap_or(u32::MAX)
+    Ok(u32::try_from(touched.len()).unwrap_or(u32::MAX))
 }
 
 pub(super) fn remove(document: &mut Map<String, Value>, path: &Path) -> u32 {

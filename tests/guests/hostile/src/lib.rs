@@ -19,6 +19,12 @@ struct Config {
     times: usize,
     #[serde(default = "one")]
     size: usize,
+    /// What is written.
+    #[serde(default = "title")]
+    path: String,
+    /// The users that it is done to, by the beginning of their names; all unless given.
+    #[serde(default, rename = "for")]
+    victims: String,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +50,10 @@ fn one() -> usize {
     1
 }
 
+fn title() -> String {
+    "title".to_owned()
+}
+
 struct Hostile;
 
 impl Mapping for Hostile {
@@ -55,7 +65,10 @@ impl Mapping for Hostile {
     }
 
     fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
-        let Config { deed, times, size } = config;
+        let Config { deed, times, size, path, victims } = config;
+        if !victims.is_empty() && !document.get_str("userName")?.is_some_and(|name| name.starts_with(&victims)) {
+            return Ok(Outcome::Mapped);
+        }
         let text = || "x".repeat(size);
         match deed {
             Deed::Nothing => {}
@@ -68,7 +81,7 @@ impl Mapping for Hostile {
             Deed::Log => (0..times).for_each(|_| log(Level::Warn, text())),
             Deed::Write => {
                 for _ in 0..times {
-                    document.set("title", text())?;
+                    document.set(&path, text())?;
                 }
             }
             Deed::Read => {

@@ -1,0 +1,2 @@
+;; Declares so many pages of memory.
+(memory (export "memory") {pages})

@@ -1,0 +1,93 @@
+//! Hostile guests as WebAssembly text: what no language's compiler would make. A file holds what is special about its
+//! guest; the imports, and whatever a plugin needs besides, are put around it here.
+
+use std::path::{Path, PathBuf};
+
+use wit_component::{StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// The host's functions, under the names that the files use.
+const IMPORTS: &str = r#"
+(import "scimgate:mapping/documents@0.1.0" "[method]document.get" (func $get (param i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@0.1.0" "[method]document.set" (func $set (param i32 i32 i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@0.1.0" "[method]document.append" (func $append (param i32 i32 i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@0.1.0" "[method]document.remove" (func $remove (param i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@0.1.0" "[method]document.to-json" (func $to-json (param i32 i32)))
+(import "scimgate:mapping/documents@0.1.0" "[method]document.replace" (func $replace (param i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@0.1.0" "[resource-drop]document" (func $drop (param i32)))
+(import "$root" "log" (func $log (param i32 i32 i32)))
+"#;
+
+/// What a guest has that does not bring its own, each with the words by which its own is known.
+const DEFAULTS: [(&str, &str); 4] = [
+    ("(memory ", r#"(memory (export "memory") 2)"#),
+    // A bump allocator above the first page.
+    (
+        "\"cabi_realloc\"",
+        r#"(global $free (mut i32) (i32.const 65536))
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+          (local $at i32)
+          (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
+          (global.set $free (i32.add (local.get $at) (local.get 3)))
+          (local.get $at))"#,
+    ),
+    // The manifest's four pairs of place and length, at 1024.
+    (
+        "\"describe\"",
+        r#"(data (i32.const 1024) "\a0\04\00\00\03\00\00\00\a4\04\00\00\01\00\00\00\b8\04\00\00\01\00\00\00\ac\04\00\00\02\00\00\00")
+        (data (i32.const 1184) "wat")
+        (data (i32.const 1188) "1")
+        (data (i32.const 1196) "{}")
+        (data (i32.const 1200) "User")
+        (data (i32.const 1208) "\b0\04\00\00\04\00\00\00")
+        (func (export "describe") (result i32) (i32.const 1024))"#,
+    ),
+    // The result at 2048 is zero: mapped. The borrowed document, parameter 10, is given back as the rules want it.
+    (
+        "\"transform\"",
+        r#"(func (export "transform") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+          (call $drop (local.get 10))
+          (i32.const 2048))"#,
+    ),
+];
+
+/// The bytes of a guest, with words in its text replaced: `{pages}` by a number, say.
+///
+/// # Panics
+/// There is no such guest, or its text is no WebAssembly.
+#[must_use]
+pub fn guest(name: &str, words: &[(&str, &str)]) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("wat");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    let text = words.iter().fold(text, |text, (word, by)| text.replace(&format!("{{{word}}}"), by));
+    build(name, &text)
+}
+
+/// The bytes of a guest given as text: a whole component, or what is special about a module.
+///
+/// # Panics
+/// The text is no WebAssembly.
+#[must_use]
+pub fn build(name: &str, text: &str) -> Vec<u8> {
+    let parse = |text: &str| wat::parse_str(text).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let code = text.lines().filter(|line| !line.trim_start().starts_with(";;")).collect::<Vec<_>>().join("\n");
+    if code.trim_start().starts_with("(component") {
+        return parse(&code);
+    }
+    let missing = DEFAULTS.iter().filter(|(sign, _)| !code.contains(sign));
+    let defaults: String = missing.map(|(_, default)| *default).collect();
+    let mut module = parse(&format!("(module {IMPORTS} {code} {defaults})"));
+    embed(&mut module);
+    module
+}
+
+/// Says which world the module is built for, as a language's tools do.
+fn embed(module: &mut Vec<u8>) {
+    let wit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../plugin-sdk/wit");
+    let mut resolve = Resolve::default();
+    let embedded = resolve.push_dir(&wit).and_then(|(package, _)| {
+        let world = resolve.select_world(&[package], Some("mapping"))?;
+        embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)
+    });
+    embedded.unwrap_or_else(|why| panic!("{}: {why:?}", wit.display()));
+}

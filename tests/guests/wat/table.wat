@@ -1,0 +1,2 @@
+;; Declares a table of so many elements.
+(table {elements} funcref)

@@ -1,0 +1,241 @@
+//! Plugins that mean harm, as a tenant's mapping: the tenant is told, the log says why, nothing is stored, and everybody
+//! else is served as before.
+
+use std::time::Duration;
+
+use scimgate::mapping::breaker::{COOL_DOWN, FAILURES};
+use scimgate_tests::matching::assert_holds;
+use scimgate_tests::tenant::{patch, user};
+use scimgate_tests::{Answer, Tenant, TestGateway, log, on_both, plugin};
+use serde_json::{Value, json};
+use wat_guests::guest;
+
+on_both!(
+    what_a_hostile_plugin_does_is_told_and_logged_and_stays_its_own,
+    where_failures_are_kept_the_source_is_stored,
+    a_step_that_keeps_using_up_its_time_is_not_called_for_a_while,
+    a_plugin_that_harms_one_document_leaves_the_others_alone,
+    a_chain_cannot_make_a_document_longer_than_any_other,
+    uploads_that_would_harm_are_refused_with_a_sentence,
+);
+
+/// The name of the user that is written, which has no place in the log.
+const SECRET: &str = "Ermintrude";
+
+/// A plugin, its configuration, and what comes of it: the reason the client reads and the kind in the log.
+struct Deed {
+    wasm: Vec<u8>,
+    config: Value,
+    status: u16,
+    reason: &'static str,
+    kind: &'static str,
+}
+
+/// Each stays far below the limits that it does not mean to meet: this build is slow.
+fn deeds() -> Vec<Deed> {
+    let hostile = |config: Value, status, reason, kind| Deed { wasm: plugin("hostile"), config, status, reason, kind };
+    let wat = |name, words: &[(&str, &str)], reason, kind| Deed {
+        wasm: guest(name, words),
+        config: json!({}),
+        status: 400,
+        reason,
+        kind,
+    };
+    let json = |json: &str, reason, kind| {
+        let quoted = json.replace('"', "\\\"");
+        wat("replaces", &[("json", &quoted), ("length", &json.len().to_string())], reason, kind)
+    };
+    let unfit = "what came out does not fit the directory's schemas: ";
+    let rules = "The plugin broke the rules of its interface: ";
+    vec![
+        hostile(json!({ "do": "spin" }), 503, "more than its 20ms of CPU time", "cpu_time"),
+        hostile(json!({ "do": "recurse", "times": 100_000_000 }), 400, "called itself too deeply", "stack_overflow"),
+        hostile(json!({ "do": "trap" }), 400, "gave up", "trap"),
+        hostile(json!({ "do": "panic" }), 400, "gave up", "trap"),
+        hostile(json!({ "do": "allocate", "size": 64 << 20 }), 400, "more memory than it may have (16 MiB)", "memory"),
+        hostile(json!({ "do": "write", "size": 1_100_000 }), 400, "wrote more than 1 MiB", "output_size"),
+        hostile(json!({ "do": "log", "times": 101, "size": 10 }), 400, "logged more than 100 lines", "log_lines"),
+        hostile(json!({ "do": "complain" }), 400, "I would rather not", "reported"),
+        wat("grows-memory", &[], "more memory than it may have (16 MiB)", "memory"),
+        wat("grows-table", &[("elements", "20001")], "a larger table than it may have (20000 elements)", "memory"),
+        wat("answers", &[("at", "2048"), ("bytes", r"\07")], rules, "trap"),
+        wat("answers", &[("at", "0xfffffff0"), ("bytes", "")], rules, "trap"),
+        wat("keeps-the-document", &[], rules, "trap"),
+        wat("handles", &[("deeds", "(call $drop (local.get 10)) (call $drop (local.get 10))")], rules, "trap"),
+        json(r#"{"userName":5}"#, unfit, "bad_output"),
+        json("{}", unfit, "bad_output"),
+        json(r#"{"userName":"x","Ermintrude":1}"#, unfit, "bad_output"),
+        json(r#"{"userName":"x","emails":{"a":"b"}}"#, unfit, "bad_output"),
+    ]
+}
+
+async fn map(gateway: &TestGateway, tenant: &str, deed: &Deed, on_failure: &str) {
+    let digest = gateway.upload(deed.wasm.clone()).await.body["digest"].clone();
+    let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": deed.config }] });
+    let _ = gateway.operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
+}
+
+fn ermintrude() -> Value {
+    let mut body = user(SECRET);
+    body["name"]["givenName"] = SECRET.into();
+    body
+}
+
+/// The last line about a tenant that says of what kind a failure was, and no line that tells who it was about.
+fn last_kind(tenant: &str) -> String {
+    assert!(!log::text().contains(SECRET), "the log names a user");
+    let lines = log::about(tenant);
+    lines.iter().rev().find_map(|line| line["kind"].as_str()).unwrap_or_default().to_owned()
+}
+
+async fn what_a_hostile_plugin_does_is_told_and_logged_and_stays_its_own(gateway: &TestGateway) {
+    log::keep();
+    let (bad, good) = (gateway.plain_tenant("harmed").await, gateway.tenant("unharmed").await);
+    for (index, deed) in deeds().iter().enumerate() {
+        let said = format!("{} {}", deed.kind, deed.config);
+        map(gateway, "harmed", deed, "refuse").await;
+        let before = (gateway.row_counts().await, bad.everything().await);
+        let refusal = bad.post("/Users", &ermintrude()).await.expect(deed.status);
+        let detail = refusal.body["detail"].as_str().unwrap();
+        assert!(detail.contains("plugin ") && detail.contains(deed.reason), "{said}: {detail}");
+        assert_eq!(refusal.header("retry-after").parse::<u32>().is_ok(), deed.status == 503, "{said}");
+        assert_eq!((gateway.row_counts().await, bad.everything().await), before, "{said}: nothing is stored");
+        assert_eq!(last_kind("harmed"), deed.kind, "{said}");
+        let _ = good.user(&format!("good{index}")).await;
+    }
+    // What is no document at all is an error to the plugin, which may go on.
+    for nonsense in ["[]", "{", r#"{"userName":NaN}"#, r#"{"userName":"\\ud800"}"#] {
+        let words = [("json", nonsense.replace('"', "\\\"")), ("length", nonsense.len().to_string())];
+        let wasm = guest("replaces", &words.each_ref().map(|(word, by)| (*word, by.as_str())));
+        map(gateway, "harmed", &Deed { wasm, config: json!({}), status: 0, reason: "", kind: "" }, "refuse").await;
+        let id = bad.post("/Users", &user("steady")).await.expect(201).id();
+        let same = json!({ "userName": "steady@corp.test", "mappingState": "same" });
+        assert_holds(nonsense, &same, &bad.directory(&format!("/users/{id}")).await.expect(200).body);
+        let _ = bad.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    gateway.map("harmed", "tutorial", &json!({ "buildDisplayName": true }), "refuse").await;
+    let _ = bad.post("/Users", &ermintrude()).await.expect(201);
+}
+
+async fn where_failures_are_kept_the_source_is_stored(gateway: &TestGateway) {
+    log::keep();
+    let tenant = gateway.plain_tenant("keeper").await;
+    let ada = tenant.user("ada").await;
+    for deed in deeds() {
+        map(gateway, "keeper", &deed, "keep").await;
+        let title = json!([{ "op": "replace", "path": "title", "value": deed.kind }]);
+        let _ = tenant.patch(&format!("/Users/{ada}"), &patch(title)).await.expect(200);
+        assert_eq!(tenant.get(&format!("/Users/{ada}")).await.expect(200).body["title"], deed.kind);
+        let stale = json!({ "userName": "ada@corp.test", "title": null, "mappingState": "stale" });
+        assert_holds(deed.kind, &stale, &tenant.directory(&format!("/users/{ada}")).await.expect(200).body);
+        assert_eq!(last_kind("keeper"), deed.kind);
+        let never = tenant.post("/Users", &ermintrude()).await.expect(201).id();
+        let _ = tenant.directory(&format!("/users/{never}")).await.expect(404);
+        let _ = tenant.delete(&format!("/Users/{never}")).await.expect(204);
+    }
+}
+
+/// The seconds after which the client is asked to come again.
+fn retry_after(answer: &Answer) -> u64 {
+    answer.header("retry-after").parse().unwrap()
+}
+
+async fn a_step_that_keeps_using_up_its_time_is_not_called_for_a_while(gateway: &TestGateway) {
+    log::keep();
+    let (bad, good) = (gateway.plain_tenant("spinner").await, gateway.plain_tenant("bystander").await);
+    gateway.map("spinner", "hostile", &json!({ "do": "spin" }), "refuse").await;
+    gateway.map("bystander", "hostile", &json!({ "do": "nothing" }), "refuse").await;
+    let is_called = |answer: &Answer| answer.body["detail"].as_str().unwrap().contains("used more than its");
+    for _ in 0..FAILURES {
+        assert!(is_called(&bad.post("/Users", &user("bob")).await.expect(503)));
+    }
+    let opened = |line: &Value| line["message"] == "a plugin keeps failing and is not called for a while";
+    assert_eq!(log::about("spinner").iter().filter(|line| opened(line)).count(), 1);
+    for _ in 0..3 {
+        let refusal = bad.post("/Users", &user("bob")).await.expect(503);
+        assert!(!is_called(&refusal), "{}", refusal.text);
+        assert!(refusal.body["detail"].as_str().unwrap().contains("plugin hostile 0.1.0 (step 1) kept using up"));
+        assert_eq!(retry_after(&refusal), COOL_DOWN.as_secs());
+    }
+    let _ = good.user("ada").await;
+
+    gateway.clock.advance(COOL_DOWN);
+    assert!(is_called(&bad.post("/Users", &user("bob")).await.expect(503)), "one call is tried");
+    let refusal = bad.post("/Users", &user("bob")).await.expect(503);
+    assert!(!is_called(&refusal));
+    assert_eq!(retry_after(&refusal), 2 * COOL_DOWN.as_secs());
+
+    gateway.map("spinner", "hostile", &json!({ "do": "spin" }), "keep").await;
+    for number in 0..=FAILURES {
+        let id = bad.user(&format!("kept{number}")).await;
+        let _ = bad.directory(&format!("/users/{id}")).await.expect(404);
+    }
+    gateway.map("spinner", "hostile", &json!({ "do": "nothing" }), "refuse").await;
+    let _ = bad.user("bob").await;
+}
+
+async fn a_plugin_that_harms_one_document_leaves_the_others_alone(gateway: &TestGateway) {
+    log::keep();
+    let tenant = gateway.plain_tenant("selective").await;
+    gateway.map("selective", "hostile", &json!({ "do": "spin", "for": "bob" }), "refuse").await;
+    for round in 0..FAILURES - 1 {
+        let _ = tenant.post("/Users", &user("bob")).await.expect(503);
+        let _ = tenant.user(&format!("ada{round}")).await;
+    }
+    let _ = tenant.post("/Users", &user("bob")).await.expect(503);
+    // Few successes do not make up for five failures.
+    gateway.clock.advance(Duration::from_secs(1));
+    let refusal = tenant.post("/Users", &user("ada")).await.expect(503);
+    assert_eq!(retry_after(&refusal), COOL_DOWN.as_secs() - 1);
+    gateway.clock.advance(COOL_DOWN);
+    let _ = tenant.user("ada").await;
+    let _ = tenant.user("eve").await;
+    assert!(log::about("selective").iter().any(|line| line["message"] == "a plugin that kept failing is called again"));
+}
+
+async fn a_chain_cannot_make_a_document_longer_than_any_other(gateway: &TestGateway) {
+    log::keep();
+    let tenant = gateway.plain_tenant("verbose").await;
+    let digest = gateway.upload(plugin("hostile")).await.body["digest"].clone();
+    let put = async |last: usize| {
+        let write = |path, size| json!({ "plugin": digest, "config": { "do": "write", "path": path, "size": size } });
+        let steps = json!([write("title", 100_000), write("nickName", 100_000), write("userType", last)]);
+        let mapping = json!({ "onFailure": "refuse", "steps": steps });
+        let _ = gateway.operator.put("/tenants/verbose/mapping", &mapping).await.expect(200);
+    };
+    let mut long = user("ada");
+    long["displayName"] = "x".repeat(800_000).into();
+    put(47_500).await;
+    let id = tenant.post("/Users", &long).await.expect(201).id();
+    let read = tenant.directory(&format!("/users/{id}")).await.expect(200);
+    assert_eq!(read.body["userType"].as_str().unwrap().len(), 47_500);
+    let _ = tenant.delete(&format!("/Users/{id}")).await.expect(204);
+    put(48_600).await;
+    let refusal = tenant.post("/Users", &long).await.expect(400);
+    let detail = refusal.body["detail"].as_str().unwrap();
+    assert!(detail.contains("(step 3)") && detail.contains("longer than 1048576 bytes"), "{detail}");
+    assert_eq!(last_kind("verbose"), "document_size");
+}
+
+async fn uploads_that_would_harm_are_refused_with_a_sentence(gateway: &TestGateway) {
+    let tenant: Tenant = gateway.tenant("steady").await;
+    let before = gateway.operator.get("/plugins").await.expect(200).text;
+    let loops = "(loop (br_if 0 (local.get 0)))".repeat(20_000);
+    for (wasm, reason) in [
+        (guest("imports-wasi", &[]), "imports wasi:filesystem/preopens@0.2.0, which plugins may not use"),
+        (guest("nested", &[("import", "wasi:sockets/tcp@0.2.0")]), "imports wasi:sockets/tcp@0.2.0"),
+        (guest("start-loops", &[]), "cannot describe itself: The plugin used more than its 20ms of CPU time"),
+        (guest("start-traps", &[]), "cannot describe itself: The plugin gave up"),
+        (guest("describe-loops", &[]), "cannot describe itself: The plugin used more than its 20ms of CPU time"),
+        (guest("describe-logs", &[]), "cannot describe itself: The plugin logged more than 100 lines"),
+        (guest("two-memories", &[]), "2 Wasm linear memories"),
+        (guest("memory", &[("pages", "257")]), "more memory than it may have (16 MiB)"),
+        (wat_guests::build("loops", &format!("(func (param i32) {loops})")), "would take too long to compile"),
+        (b"\0asm".to_vec(), "This is no plugin that can be run here"),
+    ] {
+        let refusal = gateway.upload(wasm).await.expect(400);
+        assert!(refusal.body["detail"].as_str().unwrap().contains(reason), "{reason}: {}", refusal.text);
+    }
+    assert_eq!(gateway.operator.get("/plugins").await.expect(200).text, before, "nothing is stored");
+    let _ = tenant.user("ada").await;
+}

@@ -1,0 +1,159 @@
+//! The limits of plugins as the documents state them, and those of the gateway from both sides.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scimgate::mapping::run::Call;
+use scimgate::mapping::{Bounds, Chain, LONGEST, MapError, Mapper, OnFailure, Step, breaker};
+use scimgate::operation::mappings::MOST_STEPS;
+use scimgate_plugin_host::{Host, HostConfig, Limits};
+use scimgate_scim::filter::MAX_BYTES;
+use scimgate_scim::schema::registry::Registry;
+use scimgate_scim::schema::validate::MAX_ELEMENTS;
+use scimgate_tests::{TestGateway, on_postgres, plugin, root};
+use serde_json::json;
+use wat_guests::guest;
+
+on_postgres!(
+    a_call_needs_a_slot_of_its_tenant_and_one_of_all,
+    no_more_plugins_are_kept_compiled_than_may_be,
+    uploads_and_configurations_end_at_their_limits,
+);
+
+/// The rows of the table under the heading `## Limits`: what, and how much.
+fn documented() -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join("plugin-sdk/README.md")).unwrap();
+    let section = text.split("\n## ").find(|section| section.starts_with("Limits\n")).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| what"));
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    rows.map(cells).map(|cells| (cells[1].clone(), cells[2].clone())).collect()
+}
+
+fn grouped(number: usize) -> String {
+    if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
+}
+
+fn bytes(number: usize) -> String {
+    match number {
+        _ if number.is_multiple_of(1 << 20) => format!("{} MiB", number >> 20),
+        _ if number.is_multiple_of(1 << 10) => format!("{} KiB", number >> 10),
+        _ => format!("{} bytes", grouped(number)),
+    }
+}
+
+#[test]
+fn the_documented_limits_are_those_that_hold() {
+    let (limits, bounds, host) = (Limits::default(), Bounds::default(), HostConfig::default());
+    let expected = [
+        ("CPU time of a call", format!("{} ms", limits.cpu.as_millis())),
+        ("time of a call on the clock", format!("{} s", limits.wall.as_secs())),
+        ("memory", bytes(limits.memory)),
+        ("elements of a table", grouped(limits.table)),
+        ("bytes written by a call, paths included", bytes(limits.output)),
+        ("log lines of a call", grouped(limits.log_lines)),
+        ("a log line, and the text of an outcome", bytes(limits.log_line)),
+        ("calls of the host", grouped(limits.host_calls as usize)),
+        ("the document after a step", bytes(LONGEST)),
+        ("values of an attribute", grouped(MAX_ELEMENTS)),
+        ("a path", bytes(MAX_BYTES)),
+        ("an upload", bytes(host.max_upload)),
+        ("steps of a mapping", MOST_STEPS.to_string()),
+        ("calls at once, of all tenants", bounds.in_flight.to_string()),
+        ("calls at once, of one tenant", bounds.of_tenant.to_string()),
+        ("wait for one of these", format!("{} s", bounds.patience.as_secs())),
+        ("compiled plugins kept", grouped(usize::try_from(bounds.compiled).unwrap())),
+        ("failures by time or memory until a step is left alone", breaker::FAILURES.to_string()),
+        ("… for how long, doubled each time", format!("{} s", breaker::COOL_DOWN.as_secs())),
+        ("… and at most", format!("{} min", breaker::LONGEST.as_secs() / 60)),
+    ];
+    let expected = expected.map(|(what, number)| (what.to_owned(), number));
+    assert_eq!(documented(), expected);
+}
+
+fn mapper(gateway: &TestGateway, bounds: Bounds) -> Mapper {
+    let host = Host::new(HostConfig::default()).unwrap();
+    Mapper::new(host, gateway.gateway.store.control(), gateway.clock.clone(), bounds)
+}
+
+/// Maps one small user for a tenant.
+async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError> {
+    let registry = Registry::standard();
+    let step = Step { plugin: plugin.to_owned(), config: json!({ "do": "nothing" }), resource_types: Vec::new() };
+    let chain = Chain { revision: 1, on_failure: OnFailure::Refuse, steps: vec![step] };
+    let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let document = json!({ "schemas": [urn], "userName": "ada" });
+    let call = Call {
+        tenant,
+        resource_type: &Arc::clone(registry.resource_type("User").unwrap()),
+        id: uuid::Uuid::nil(),
+        last_modified: "2026-01-02T03:04:05Z".to_owned(),
+        size: document.to_string().len(),
+    };
+    mapper.run(&chain, call, document.as_object().unwrap().clone()).await.map(drop)
+}
+
+async fn a_call_needs_a_slot_of_its_tenant_and_one_of_all(gateway: &TestGateway) {
+    let digest = gateway.upload(plugin("hostile")).await.body["digest"].as_str().unwrap().to_owned();
+    for (in_flight, of_tenant) in [(1, 1), (0, 1), (1, 0)] {
+        let patience = Duration::from_millis(20);
+        let bounds = Bounds { in_flight, of_tenant, patience, ..Bounds::default() };
+        let outcome = run(&mapper(gateway, bounds), "acme", &digest).await;
+        match outcome {
+            Ok(()) => assert_eq!((in_flight, of_tenant), (1, 1)),
+            Err(error) => assert!(matches!(error, MapError::Busy) && in_flight + of_tenant == 1, "{error}"),
+        }
+    }
+    // As many calls as one after the other fit in: slots are given back, also by who fails.
+    let mapper = mapper(gateway, Bounds { in_flight: 1, of_tenant: 1, ..Bounds::default() });
+    let answers = futures_util::future::join_all((0..8).map(|_| run(&mapper, "acme", &digest))).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+async fn no_more_plugins_are_kept_compiled_than_may_be(gateway: &TestGateway) {
+    let mut digests = Vec::new();
+    for pages in ["2", "3", "4"] {
+        let uploaded = gateway.upload(guest("memory", &[("pages", pages)])).await;
+        digests.push(uploaded.body["digest"].as_str().unwrap().to_owned());
+    }
+    let mapper = mapper(gateway, Bounds { compiled: 2, ..Bounds::default() });
+    for digest in &digests[..2] {
+        mapper.component(digest).await.unwrap();
+    }
+    assert_eq!(mapper.compiled().await, 2);
+    for _ in 0..2 {
+        for digest in &digests {
+            run(&mapper, "acme", digest).await.unwrap();
+            assert_eq!(mapper.compiled().await, 2);
+        }
+    }
+}
+
+async fn uploads_and_configurations_end_at_their_limits(gateway: &TestGateway) {
+    let longest = HostConfig::default().max_upload;
+    let mut wasm = b"\0asm".to_vec();
+    wasm.resize(longest, 1);
+    let refusal = gateway.upload(wasm.clone()).await.expect(400);
+    assert!(refusal.text.contains("This is no plugin"), "it was looked at: {}", refusal.text);
+    wasm.push(1);
+    let refusal = gateway.upload(wasm).await.expect(413);
+    assert!(refusal.text.contains("longer than 33554432 bytes"), "{}", refusal.text);
+
+    let _ = gateway.plain_tenant("acme").await;
+    let digest = gateway.upload(plugin("hostile")).await.body["digest"].clone();
+    let mapping = |filler: usize| {
+        let config = json!({ "do": "nothing", "filler": "x".repeat(filler) });
+        json!({ "onFailure": "refuse", "steps": [{ "plugin": digest, "config": config }] })
+    };
+    let around = mapping(0).to_string().len();
+    let put = async |filler: usize| gateway.operator.put("/tenants/acme/mapping", &mapping(filler)).await;
+    let _ = put((1 << 20) - around).await.expect(200);
+    let refusal = put((1 << 20) - around + 1).await.expect(413);
+    assert!(refusal.text.contains("longer than 1048576 bytes"), "{}", refusal.text);
+
+    let step = json!({ "plugin": digest, "config": { "do": "nothing" } });
+    let chain = |steps: usize| json!({ "onFailure": "refuse", "steps": vec![step.clone(); steps] });
+    let _ = gateway.operator.put("/tenants/acme/mapping", &chain(MOST_STEPS)).await.expect(200);
+    let refusal = gateway.operator.put("/tenants/acme/mapping", &chain(MOST_STEPS + 1)).await.expect(400);
+    assert!(refusal.text.contains("at most 32 steps"), "{}", refusal.text);
+}
