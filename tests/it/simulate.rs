@@ -2,6 +2,7 @@
 
 mod broken;
 mod played;
+mod product;
 mod repeated;
 
 use scimgate::simulate::address::Base;
