@@ -11,6 +11,7 @@ mod output;
 mod plugin;
 mod schema;
 mod serve;
+mod simulate;
 mod tenant;
 mod token;
 
@@ -57,6 +58,8 @@ enum Command {
     Mapping(mapping::Arguments),
     /// Read what the product reads: mapped users and groups, and events.
     Directory(directory::Arguments),
+    /// Play an identity provider against any SCIM URL and tell what the server did wrong.
+    Simulate(simulate::Arguments),
 }
 
 /// A failed command's sentence for the terminal.
@@ -106,6 +109,7 @@ async fn run(command: Command) -> Result<(), Failed> {
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,
+        Command::Simulate(arguments) => simulate::run(arguments).await,
     }
 }
 

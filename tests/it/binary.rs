@@ -3,8 +3,10 @@
 
 mod commands;
 mod serve;
+mod simulate;
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -61,6 +63,28 @@ fn dev_tells_a_program_what_it_needs_in_one_line() {
         let (status, rest) = running.terminate().await;
         assert!(status.success(), "{status}");
         assert_eq!(rest, "", "one line and nothing after it");
+    });
+}
+
+#[test]
+fn devs_database_is_reached_by_nobody_else_and_leaves_nothing_behind() {
+    block_on(async {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut command = dev(&["--ephemeral"]);
+        command.env("TMPDIR", temporary.path());
+        let mut running = Running::start(command);
+        let _ = running.line().await;
+        let entries = || std::fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().path());
+        let socket = entries().find(|path| path.join(".s.PGSQL.5432").exists()).expect("a directory with the socket");
+        let mode = std::fs::metadata(socket).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "only its owner may enter");
+        assert!(running.terminate().await.0.success());
+        assert_eq!(entries().collect::<Vec<_>>(), Vec::<PathBuf>::new());
+
+        let mut command = dev(&["--ephemeral"]);
+        command.env("TMPDIR", temporary.path().join("missing"));
+        let said = refusal(command).await;
+        assert!(said.contains("missing") && said.contains("TMPDIR"), "{said}");
     });
 }
 

@@ -20,3 +20,4 @@ mod pushdown;
 mod races;
 mod replay;
 mod routes;
+mod simulate;

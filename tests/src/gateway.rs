@@ -47,7 +47,7 @@ enum Base {
     Fresh(Fresh),
     /// Another gateway's, which drops it.
     Shared(Fresh),
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
 }
 
 impl TestGateway {
@@ -62,7 +62,7 @@ impl TestGateway {
                 // Before anything that makes a plugin engine.
                 let embedded = embedded::start(None).await.unwrap();
                 embedded.store.migrate().await.unwrap();
-                Self::serve(embedded.store.clone(), Base::Embedded(embedded), None).await
+                Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded)), None).await
             }
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod binary;
+pub mod broken;
 pub mod client;
 pub mod cluster;
 pub mod cycle;

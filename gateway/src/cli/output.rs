@@ -105,11 +105,12 @@ pub(super) fn cell(row: &Value, pointer: &str) -> String {
 }
 
 /// Texts come from whoever writes at the identity provider; a control character could steer the terminal.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
-fn table(rows: &[Value], columns: &[Column]) -> String {
+/// Rows under a heading.
+pub(super) fn table(rows: &[Value], columns: &[Column]) -> String {
     if rows.is_empty() {
         return "There are none.".to_owned();
     }

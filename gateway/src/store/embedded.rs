@@ -3,6 +3,7 @@
 //! It runs on a WASM runtime of its own. That runtime and the plugin host's share a process only when the database
 //! is started **before** the first plugin engine is made; [`start`] therefore comes first in `app`, and a test holds it.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -19,6 +20,28 @@ pub struct Embedded {
     /// The one-connection store on it.
     pub store: Store,
     _server: PgliteServer,
+    _socket: Socket,
+}
+
+/// The directory of the database's socket, which nobody else on the machine can enter. Through a TCP port anybody could ask
+/// the database, and an answer of several packets would wait 40 ms for the acknowledgement of the first.
+struct Socket(PathBuf);
+
+impl Socket {
+    /// In the directory for temporary files: the path of a socket is short, that of a data directory may not be.
+    fn new() -> Result<Self, EmbeddedError> {
+        let path = std::env::temp_dir();
+        let own = path.join(format!("scimgate-{}", uuid::Uuid::new_v4().simple()));
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&own);
+        made.map(|()| Self(own)).map_err(|source| EmbeddedError::Socket { path, source })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // What is left of it is an empty directory.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Why the embedded database does not run.
@@ -35,6 +58,15 @@ pub enum EmbeddedError {
         /// The reason in short.
         why: String,
     },
+    /// Its socket has no place.
+    #[error("no directory for the embedded database's socket can be made in {}; TMPDIR can name another place", .path.display())]
+    Socket {
+        /// The directory for temporary files.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// No connection to it.
     #[error("the embedded database cannot be connected to")]
     Connect(#[source] ConnectError),
@@ -47,12 +79,14 @@ pub enum EmbeddedError {
 /// The directory is in use or damaged.
 pub async fn start(directory: Option<&Path>) -> Result<Embedded, EmbeddedError> {
     let owned = directory.map(Path::to_path_buf);
-    let started = tokio::task::spawn_blocking(move || start_server(owned.as_deref())).await;
+    let socket = Socket::new()?;
+    let path = socket.0.join(".s.PGSQL.5432");
+    let started = tokio::task::spawn_blocking(move || start_server(owned.as_deref(), path)).await;
     let server = started.map_err(|gone| failed(directory, gone.to_string()))??;
     let store = connect(&server.database_url(), 1).map_err(EmbeddedError::Connect)?;
     // Damage shows only when the database reads its files for the first client.
     first_answer(&store).await.map_err(|error| failed(directory, reason(&error)))?;
-    Ok(Embedded { store, _server: server })
+    Ok(Embedded { store, _server: server, _socket: socket })
 }
 
 /// After a kill the database first makes good what its log tells, which on a busy machine outlasts a question's time.
@@ -67,12 +101,12 @@ async fn first_answer(store: &Store) -> Result<i32, super::Error> {
     store.schema_version().await
 }
 
-fn start_server(directory: Option<&Path>) -> Result<PgliteServer, EmbeddedError> {
+fn start_server(directory: Option<&Path>, socket: PathBuf) -> Result<PgliteServer, EmbeddedError> {
     let builder = match directory {
         Some(path) => PgliteServer::builder().path(path),
         None => PgliteServer::builder().temporary().relaxed_durability(true),
     };
-    builder.start().map_err(|source| {
+    builder.unix(socket).start().map_err(|source| {
         let why = format!("{source:#}");
         match directory {
             Some(path) if why.contains("lock") => EmbeddedError::InUse(path.to_path_buf()),

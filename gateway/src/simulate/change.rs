@@ -1,0 +1,161 @@
+//! One attribute's change, and whether a document shows it.
+
+use serde_json::Value;
+
+use super::attribute::{ACTIVE, Attribute, MANAGER};
+use super::finding::{Finding, Kind};
+use super::model::Values;
+
+/// A change of one attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Of what.
+    pub attribute: Attribute,
+    /// What was there.
+    pub before: Option<Value>,
+    /// What shall be there; none to clear it.
+    pub after: Option<Value>,
+}
+
+impl Change {
+    /// A change of what `values` hold.
+    #[must_use]
+    pub fn of(values: &Values, attribute: Attribute, after: Option<Value>) -> Self {
+        Self { attribute, before: values.get(&attribute).cloned(), after }
+    }
+
+    /// What it is before it is sent: nothing, if the value is there.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// Carries it out.
+    pub fn apply(&self, values: &mut Values) {
+        match &self.after {
+            Some(value) => drop(values.insert(self.attribute, value.clone())),
+            None => drop(values.remove(&self.attribute)),
+        }
+    }
+}
+
+/// What is wrong with an attribute in a document, if anything is.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge<'a> {
+    /// Of what.
+    pub attribute: Attribute,
+    /// What must be there.
+    pub expected: Option<&'a Value>,
+    /// What was there before it was written, if that is known.
+    pub before: Option<&'a Value>,
+    /// Whether a boolean went out as text.
+    pub as_text: bool,
+}
+
+impl Judge<'_> {
+    /// The verdict on a document.
+    #[must_use]
+    pub fn finds(&self, document: &Value) -> Option<Kind> {
+        let seen = self.attribute.read(document);
+        if seen.len() > 1 {
+            return Some(Kind::ValueDoubled);
+        }
+        match (self.expected, seen.first().copied()) {
+            (None, None) => None,
+            (Some(expected), Some(seen)) if expected == seen => None,
+            (expected, seen) => Some(self.name(expected, seen)),
+        }
+    }
+
+    fn name(&self, expected: Option<&Value>, seen: Option<&Value>) -> Kind {
+        match (expected, seen) {
+            (Some(_), _) if self.attribute == ACTIVE && self.as_text => Kind::StringBooleanIgnored,
+            (Some(_), _) if self.attribute == MANAGER => Kind::ManagerLost,
+            (Some(_), None) => Kind::ValueLost,
+            (Some(_), Some(seen)) if self.before == Some(seen) => Kind::ChangeIgnored,
+            (Some(_), Some(_)) => Kind::ValueAltered,
+            (None, _) => Kind::ValueKept,
+        }
+    }
+}
+
+/// What a document shows of a PATCH.
+#[must_use]
+pub fn shown(resource: &str, changes: &[Change], as_text: bool, document: &Value) -> Vec<Finding> {
+    let untouched = |change: &Change| change.attribute.read(document).first().copied() == change.before.as_ref();
+    let nothing_done = changes.len() > 1 && changes.iter().all(untouched);
+    changes
+        .iter()
+        .filter_map(|change| {
+            let expected = change.after.as_ref();
+            let judge = Judge { attribute: change.attribute, expected, before: change.before.as_ref(), as_text };
+            let kind = judge.finds(document).map(|kind| if nothing_done { Kind::NothingDone } else { kind });
+            kind.map(|kind| difference(kind, resource, (change.attribute, expected), document))
+        })
+        .collect()
+}
+
+/// A finding about an attribute of a document.
+#[must_use]
+pub fn difference(
+    kind: Kind,
+    resource: &str,
+    (attribute, expected): (Attribute, Option<&Value>),
+    document: &Value,
+) -> Finding {
+    let seen = attribute.read(document).into_iter().map(Value::to_string).collect::<Vec<_>>().join(" and ");
+    Finding::new(kind, resource)
+        .attribute(attribute.path())
+        .expected(expected.map_or_else(|| "nothing".to_owned(), Value::to_string))
+        .seen(if seen.is_empty() { "nothing".to_owned() } else { seen })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::simulate::attribute::{NICK_NAME, PHONE, TITLE};
+
+    fn change(attribute: Attribute, before: &Value, after: &Value) -> Change {
+        let some = |value: &Value| (!value.is_null()).then(|| value.clone());
+        Change { attribute, before: some(before), after: some(after) }
+    }
+
+    fn kinds(changes: &[Change], as_text: bool, document: &Value) -> Vec<Kind> {
+        shown("user a", changes, as_text, document).into_iter().map(|finding| finding.kind).collect()
+    }
+
+    #[test]
+    fn what_became_of_one_change_has_a_name() {
+        let phone = |value: &str| json!({ "phoneNumbers": [{ "type": "work", "value": value }] });
+        let two = json!({ "phoneNumbers": [{ "type": "work", "value": "1" }, { "type": "work", "value": "2" }] });
+        let (none, leaves) = (json!(null), change(ACTIVE, &json!(true), &json!(false)));
+        let calls = change(PHONE, &json!("1"), &json!("+1 2"));
+        let manager = change(MANAGER, &none, &json!("m1"));
+        let cases = [
+            (&calls, false, phone("+1 2"), None),
+            (&calls, false, phone("+12"), Some(Kind::ValueAltered)),
+            (&calls, false, phone("1"), Some(Kind::ChangeIgnored)),
+            (&calls, false, json!({}), Some(Kind::ValueLost)),
+            (&calls, false, two, Some(Kind::ValueDoubled)),
+            (&leaves, true, json!({ "active": true }), Some(Kind::StringBooleanIgnored)),
+            (&leaves, true, json!({ "active": "False" }), Some(Kind::StringBooleanIgnored)),
+            (&leaves, false, json!({ "active": true }), Some(Kind::ChangeIgnored)),
+            (&leaves, true, json!({ "active": false }), None),
+            (&manager, false, json!({}), Some(Kind::ManagerLost)),
+            (&change(TITLE, &json!("a"), &none), false, json!({ "title": "a" }), Some(Kind::ValueKept)),
+            (&change(TITLE, &json!("a"), &none), false, json!({}), None),
+        ];
+        for (change, as_text, document, kind) in cases {
+            assert_eq!(kinds(std::slice::from_ref(change), as_text, &document), Vec::from_iter(kind), "{document}");
+        }
+    }
+
+    #[test]
+    fn a_patch_that_did_nothing_at_all_is_called_so() {
+        let changes = [change(TITLE, &json!("a"), &json!("b")), change(NICK_NAME, &json!(null), &json!("n"))];
+        assert_eq!(kinds(&changes, false, &json!({ "title": "a" })), [Kind::NothingDone; 2]);
+        assert_eq!(kinds(&changes, false, &json!({ "title": "b" })), [Kind::ValueLost]);
+    }
+}

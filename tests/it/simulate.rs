@@ -1,0 +1,53 @@
+//! `simulate`: identity providers played against the gateway, and against servers that do something wrong.
+
+mod broken;
+mod played;
+mod product;
+mod repeated;
+
+use scimgate::simulate::address::Base;
+use scimgate::simulate::secret::Secret;
+use scimgate::simulate::{self, Dialect, Directory, Options, Pace, Report, Silent, Size};
+use scimgate_tests::{Client, Tenant};
+
+const DIALECTS: [Dialect; 3] = [Dialect::Default, Dialect::Flag, Dialect::Mixed];
+
+/// The token of a client.
+fn secret(client: &Client) -> Secret {
+    let header = client.authorization.as_ref().unwrap().to_str().unwrap();
+    Secret::from(header.strip_prefix("Bearer ").unwrap().to_owned())
+}
+
+/// Every part, in a few requests.
+fn options(tenant: &Tenant) -> Options {
+    Options {
+        base: Base::parse(&tenant.scim.base).unwrap(),
+        token: secret(&tenant.scim),
+        directory: None,
+        dialect: Dialect::Default,
+        size: Size { users: 12, groups: 5, members_per_group: 9, cycles: 2 },
+        pace: Pace { rate: None, concurrency: 4 },
+        seed: 1,
+        match_external_id: false,
+        keep: false,
+    }
+}
+
+/// The product's side of a tenant.
+fn directory(tenant: &Tenant) -> Directory {
+    Directory { base: Base::parse(&tenant.directory.base).unwrap(), key: secret(&tenant.directory) }
+}
+
+async fn play(options: &Options) -> Report {
+    simulate::entra(options, &Silent).await.unwrap()
+}
+
+/// Nothing was wrong, and something was compared.
+#[track_caller]
+fn assert_green(report: &Report) {
+    assert!(report.green, "{:#?}\n{:#?}\n{:?}", report.findings, report.compared, report.stopped);
+    for compared in &report.compared {
+        assert!(compared.users > 0 && compared.groups > 0 && compared.memberships > 0, "{compared:?}");
+        assert!(compared.gone > 0 && compared.differences == 0, "{compared:?}");
+    }
+}
