@@ -100,9 +100,11 @@ impl TenantStore {
     /// # Errors
     /// The database is unavailable or a row cannot be read.
     pub async fn window(&self, plan: &Plan, window: &Window, along: Along) -> Result<Page, Error> {
-        let order = window.order;
+        // Who is looked up comes with the groups; the groups of a page are read together.
+        let together = along.groups && !plan.condition.is_lookup();
+        let along = Along { groups: along.groups && !together, ..along };
         let mut sql = Sql::of(self.tenant.0);
-        sql.push(&format!("SELECT {}, p.sort_key", columns(along)));
+        sql.push(&format!("SELECT {}, {} AS sort_key", columns(along), window.sort_key(plan)));
         for (place, condition) in plan.decided().enumerate() {
             sql.push(", coalesce((");
             condition.write(&mut sql);
@@ -113,19 +115,16 @@ impl TenantStore {
             write_total(&plan.types, &mut sql);
             sql.push(") AS total");
         }
-        // The ids first: skipping index entries is cheap, skipping documents is not.
-        sql.push(" FROM (");
-        write_ids(plan, window, &mut sql);
-        // Row by row, whatever number of them the server reckons with: joined as a whole, it may read every document.
-        sql.push(&format!(
-            ") p CROSS JOIN LATERAL (SELECT * FROM resource WHERE tenant_id = $1 AND id = p.id LIMIT 1) r {} ORDER BY {}",
-            joins(along),
-            order.clause("p", window.descending)
-        ));
+        write_rows(plan, window, joins(along), &mut sql);
         let rows = self.select("reading a list", plan, &sql).await?;
         let total = rows.first().filter(|_| plan.is_everything()).map(|row| row.get("total"));
-        let found = rows.iter().map(|row| found(row, order, plan.decided().count())).collect::<Result<_, _>>()?;
-        Ok(Page { found, total })
+        let decided = plan.decided().count();
+        let found = rows.iter().map(|row| found(row, window.order, decided)).collect::<Result<_, _>>()?;
+        let mut page = Page { found, total };
+        if together {
+            self.add_groups(page.found.iter_mut().map(|found| &mut found.stored)).await?;
+        }
+        Ok(page)
     }
 
     /// The living resources with these ids, in no order.
@@ -176,23 +175,57 @@ fn write_total(types: &[String], sql: &mut Sql) {
     sql.push(")");
 }
 
-/// The ids of a window's rows, with what they are ordered by.
-fn write_ids(plan: &Plan, window: &Window, sql: &mut Sql) {
-    let sort_key = window.order.expression().unwrap_or("NULL::text");
-    sql.push(&format!("SELECT r.id, {sort_key} AS sort_key FROM "));
+/// The rows of a window as `r`, in its order.
+fn write_rows(plan: &Plan, window: &Window, joins: &str, sql: &mut Sql) {
+    if window.is_direct(plan) {
+        sql.push(" FROM ");
+        write_source(plan, window, sql);
+        sql.push(&format!(" {joins}"));
+        write_slice(window, "r", sql);
+        return;
+    }
+    // The ids first: skipping index entries is cheap, skipping documents is not.
+    sql.push(&format!(" FROM (SELECT r.id, {} AS sort_key FROM ", window.order.expression().unwrap_or("NULL::text")));
+    write_source(plan, window, sql);
+    write_slice(window, "r", sql);
+    // Row by row, whatever number of them the server reckons with: joined as a whole, it may read every document.
+    sql.push(&format!(
+        ") p CROSS JOIN LATERAL (SELECT * FROM resource WHERE tenant_id = $1 AND id = p.id LIMIT 1) r {joins} ORDER BY {}",
+        window.order.clause("p", window.descending)
+    ));
+}
+
+/// All rows that a window is cut from.
+fn write_source(plan: &Plan, window: &Window, sql: &mut Sql) {
     // OFFSET keeps the server from mixing the look-up with the order.
     let fence = plan.condition.is_lookup();
-    sql.push(if fence { "(SELECT r.* FROM resource r WHERE " } else { "resource r WHERE " });
+    sql.push("(SELECT r.* FROM resource r WHERE ");
     write_where(plan, sql);
     if let Some(after) = &window.after {
         sql.push(" AND ");
         write_after(window.order, window.descending, after, sql);
     }
-    sql.push(if fence { " OFFSET 0) r" } else { "" });
-    sql.push(&format!(" ORDER BY {} OFFSET ", window.order.clause("r", window.descending)));
+    sql.push(if fence { " OFFSET 0) r" } else { ") r" });
+}
+
+fn write_slice(window: &Window, table: &str, sql: &mut Sql) {
+    sql.push(&format!(" ORDER BY {} OFFSET ", window.order.clause(table, window.descending)));
     sql.bind(Param::Number(window.offset));
     sql.push(" LIMIT ");
     sql.bind(Param::Number(window.limit));
+}
+
+impl Window {
+    /// Whether the rows can be read as they come: nothing is passed over, and they are few or an index has their order.
+    fn is_direct(&self, plan: &Plan) -> bool {
+        self.offset == 0 && (plan.condition.is_lookup() || plan.is_everything() && self.order == Order::Id)
+    }
+
+    /// What a row of [`write_rows`] is ordered by.
+    fn sort_key(&self, plan: &Plan) -> &'static str {
+        let own = self.order.expression().unwrap_or("NULL::text");
+        if self.is_direct(plan) { own } else { "p.sort_key" }
+    }
 }
 
 fn write_where(plan: &Plan, sql: &mut Sql) {

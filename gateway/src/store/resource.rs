@@ -1,5 +1,6 @@
 //! One stored resource: its row, and reading it by id.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
@@ -202,5 +203,31 @@ impl TenantStore {
         );
         let rows = self.query("reading a resource", &sql, &[&self.tenant.0, &id, &resource_type]).await?;
         rows.first().map(Stored::from_row).transpose()
+    }
+
+    /// Puts their groups to these resources. For a page this is a second round trip and still a fraction of the work
+    /// of asking for each resource by itself, as [`columns`] does.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub(super) async fn add_groups<'a>(&self, page: impl Iterator<Item = &'a mut Stored>) -> Result<(), Error> {
+        let mut members: HashMap<Uuid, &mut Stored> =
+            page.filter(|stored| stored.resource_type != "Group").map(|stored| (stored.id, stored)).collect();
+        if members.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = members.keys().copied().collect();
+        // Group by group, whatever number the server reckons with: joined as a whole, it may read all of them.
+        let sql = "SELECT m.member_id, m.group_id, g.display FROM membership m CROSS JOIN LATERAL \
+                   (SELECT r.source::json ->> 'displayName' AS display FROM resource r \
+                   WHERE r.tenant_id = $1 AND r.id = m.group_id AND r.deleted_at IS NULL LIMIT 1) g \
+                   WHERE m.tenant_id = $1 AND m.member_id = ANY($2) ORDER BY m.group_id";
+        for row in self.query("reading the groups of a page", sql, &[&self.tenant.0, &ids]).await? {
+            if let Some(stored) = members.get_mut(&row.get(0)) {
+                let display = row.get::<_, Option<String>>(2).unwrap_or_default();
+                stored.groups.push(GroupRef { id: row.get(1), display });
+            }
+        }
+        Ok(())
     }
 }
