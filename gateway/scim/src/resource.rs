@@ -31,6 +31,27 @@ impl Meta<'_> {
             "version": etag::weak(self.version),
         })
     }
+
+    /// The same as [`Meta::to_json`] as text: a page has a hundred of them, and a tree for each would be most of the work.
+    fn push_to(&self, text: &mut String) {
+        let version = etag::weak(self.version);
+        for (before, value) in [
+            ("{\"resourceType\":", self.resource_type),
+            (",\"created\":", self.created),
+            (",\"lastModified\":", self.last_modified),
+            (",\"location\":", self.location),
+            (",\"version\":", version.as_str()),
+        ] {
+            text.push_str(before);
+            push_string(text, value);
+        }
+        text.push('}');
+    }
+
+    /// About how many bytes its text has.
+    fn size(&self) -> usize {
+        self.resource_type.len() + self.created.len() + self.last_modified.len() + self.location.len() + 112
+    }
 }
 
 /// The text of a resource from the text of its stored document, which is not parsed: a page has a thousand of them.
@@ -40,25 +61,35 @@ impl Meta<'_> {
 #[must_use]
 pub fn splice(document: &str, id: &str, meta: &Meta<'_>, extra: &[(&str, &str)]) -> String {
     let inner = document.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default().trim();
-    let meta = meta.to_json().to_string();
     let size: usize = extra.iter().map(|(name, text)| name.len() + text.len() + 4).sum();
-    let mut text = String::with_capacity(inner.len() + id.len() + meta.len() + size + 24);
+    let mut text = String::with_capacity(inner.len() + id.len() + meta.size() + size + 24);
     text.push_str("{\"id\":");
-    text.push_str(&Value::from(id).to_string());
+    push_string(&mut text, id);
     if !inner.is_empty() {
         text.push(',');
         text.push_str(inner);
     }
     for (name, value) in extra {
         text.push(',');
-        text.push_str(&Value::from(*name).to_string());
+        push_string(&mut text, name);
         text.push(':');
         text.push_str(value);
     }
     text.push_str(",\"meta\":");
-    text.push_str(&meta);
+    meta.push_to(&mut text);
     text.push('}');
     text
+}
+
+/// A JSON string. Nearly all that comes here is plain.
+fn push_string(text: &mut String, value: &str) {
+    if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+    } else {
+        text.push_str(&Value::from(value).to_string());
+    }
 }
 
 /// The same as [`splice`] as a tree, for a projection or a filter.
