@@ -3,6 +3,7 @@
 
 mod clients;
 mod database;
+mod drain;
 mod killed;
 mod pool;
 mod timers;

@@ -45,7 +45,7 @@ fn twenty_kills_on_postgres_lose_nothing_and_leave_nothing_by_half() {
 }
 
 #[test]
-fn five_kills_on_the_embedded_database_lose_nothing_and_leave_nothing_by_half() {
+fn twenty_kills_on_the_embedded_database_lose_nothing_and_leave_nothing_by_half() {
     block_on(async {
         let data = tempfile::tempdir().unwrap();
         let start = async || Running::dev(&["--data-dir", data.path().to_str().unwrap(), "--log", "warn"]).await;
@@ -55,7 +55,7 @@ fn five_kills_on_the_embedded_database_lose_nothing_and_leave_nothing_by_half() 
         let directory = Client::new(text("directory_url")).with(&text("directory_key"));
         let mut tenant = Tenant::new("demo", scim, directory);
         let mut cycle = Cycle::begin(&tenant).await;
-        for _ in 0..5 {
+        for _ in 0..20 {
             cycle.cut(&tenant, async || running.kill().await).await;
             let (again, ready) = start().await;
             running = again;

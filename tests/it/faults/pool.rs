@@ -14,7 +14,7 @@ use serde_json::json;
 use super::check_outage;
 
 /// Waits until this many statements of the gateway wait for a lock.
-async fn waiting(owner: &tokio_postgres::Client, number: usize) {
+pub(super) async fn waiting(owner: &tokio_postgres::Client, number: usize) {
     let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     poll("statements wait", async || (owner.query(sql, &[]).await.unwrap().len() >= number).then_some(())).await;
 }
