@@ -1,18 +1,21 @@
 //! Walks through a list, page by page, while others make and delete what is listed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use scimgate_tests::tenant::group;
-use scimgate_tests::{Client, Request, Tenant, TestGateway, on_both, on_postgres};
+use scimgate_tests::{Client, Request, Tenant, TestGateway, crowd, on_both, on_postgres};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 on_both!(
     a_walk_meets_everybody_once_while_others_come_and_go,
     walks_at_once_by_one_token_miss_nobody,
     a_bookmark_is_for_one_token_one_filter_and_ten_minutes,
 );
-on_postgres!(a_walk_is_served_by_replicas_in_turn);
+on_postgres!(a_walk_is_served_by_replicas_in_turn, twenty_thousand_are_met_while_fifty_come_and_go);
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const PEOPLE: usize = 23;
@@ -157,4 +160,54 @@ async fn a_walk_is_served_by_replicas_in_turn(gateway: &TestGateway) {
     }
     walker.check(&stayed, true);
     replica.end().await;
+}
+
+const CROWD: u32 = 20_000;
+
+/// Everybody whose number this divides leaves during the walk, as far as time allows.
+const LEAVES: u32 = 4;
+
+async fn twenty_thousand_are_met_while_fifty_come_and_go(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    crowd::fill(&gateway.store().await, "acme", CROWD).await;
+    let replica = gateway.replica().await;
+    let there = tenant.scim.at(format!("http://{}/scim/v2", replica.public));
+    // During each page as many come as a quarter of it: were they more than a page, the walk would never end.
+    let turns = Arc::new(Semaphore::new(0));
+    let made = Arc::new(AtomicU32::new(0));
+    let others: Vec<_> = (0..50)
+        .map(|_| tokio::spawn(come_and_go([tenant.scim.clone(), there.clone()], turns.clone(), made.clone())))
+        .collect();
+    let mut walker = Walker::new(None, 100);
+    let mut served_by = [&tenant.scim, &there].into_iter().cycle();
+    turns.add_permits(50);
+    while walker.step(served_by.next().unwrap()).await {
+        turns.add_permits(25);
+    }
+    turns.close();
+    for other in others {
+        other.await.unwrap();
+    }
+    let made = made.load(Ordering::SeqCst);
+    assert!(made > 1_000, "only {made} came and went meanwhile");
+    let stayed: Vec<String> = (1..=CROWD).filter(|number| number % LEAVES != 0).map(crowd::id).collect();
+    walker.check(&stayed, true);
+    replica.end().await;
+}
+
+/// Deletes one of those who leave and makes another, again and again, at either replica.
+async fn come_and_go(replicas: [Client; 2], turns: Arc<Semaphore>, made: Arc<AtomicU32>) {
+    while let Ok(turn) = turns.acquire().await {
+        turn.forget();
+        let turn = made.fetch_add(1, Ordering::SeqCst) + 1;
+        let even = turn % 2 == 0;
+        let client = &replicas[usize::from(even)];
+        if turn * LEAVES <= CROWD {
+            // By turns from the front and from the end: behind the walk and before it.
+            let number = if even { turn / 2 } else { CROWD / LEAVES - turn / 2 } * LEAVES;
+            let _ = client.delete(&format!("/Users/{}", crowd::id(number))).await.expect(204);
+        }
+        let body = json!({ "userName": format!("new-{turn}"), "active": true });
+        let _ = client.post("/Users", &body).await.expect(201);
+    }
 }

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 
-use scimgate_tests::Tenant;
 use scimgate_tests::cluster::Cluster;
 use scimgate_tests::database::owner;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::served::Furnished;
+use scimgate_tests::{Tenant, crowd};
 use serde_json::Value;
 
 const USERS: u32 = 20_000;
@@ -23,35 +23,6 @@ const EXPLAIN: [&str; 7] = [
     "autovacuum = off",
     "log_line_prefix = ''",
 ];
-
-/// Users as the gateway would store them, one in a hundred a member of a group.
-const FILL: &str = "
-CREATE FUNCTION pg_temp.id(n bigint, kind text) RETURNS uuid LANGUAGE sql AS
-  $$ SELECT ('0198c0de-' || kind || '-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid $$;
-INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, mapping_state, mapping_revision,
-    version, created_at, modified_at)
-  SELECT t.id, pg_temp.id(n, '0000'), 'User', format('u%s@corp.test', n), 'x' || n, true,
-    json_build_object('schemas', ARRAY['urn:ietf:params:scim:schemas:core:2.0:User'], 'userName', format('u%s@corp.test', n),
-      'externalId', 'x' || n, 'active', true, 'title', md5(n::text) || repeat(md5(n::text), 20),
-      'emails', json_build_array(json_build_object('type', 'work', 'value', format('m%s@corp.test', n))))::text,
-    'same', 0, 1, now(), now()
-  FROM tenant t, generate_series(1, {USERS}) n WHERE t.name = '{TENANT}';
-INSERT INTO unique_key SELECT tenant_id, resource_type, 'userName', name_key, id FROM resource r WHERE resource_type = 'User'
-  ON CONFLICT DO NOTHING;
-INSERT INTO resource_key SELECT tenant_id, 'emails.value', source::json #>> '{emails,0,value}', id FROM resource
-  WHERE resource_type = 'User' ON CONFLICT DO NOTHING;
-INSERT INTO resource (tenant_id, id, resource_type, name_key, source, mapping_state, mapping_revision, version, created_at,
-    modified_at)
-  SELECT t.id, pg_temp.id(n, '0001'), 'Group', 'g' || n, json_build_object('displayName', 'g' || n)::text, 'same', 0, 1, now(), now()
-  FROM tenant t, generate_series(1, 200) n WHERE t.name = '{TENANT}';
-INSERT INTO membership SELECT t.id, pg_temp.id(1 + n % 200, '0001'), pg_temp.id(n, '0000'), 'User', now()
-  FROM tenant t, generate_series(1, {USERS}) n WHERE t.name = '{TENANT}';
-INSERT INTO resource_count SELECT id, 'User', 0, {USERS} FROM tenant WHERE name = '{TENANT}'
-  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = excluded.n;
-INSERT INTO resource_count SELECT id, 'Group', 0, 200 FROM tenant WHERE name = '{TENANT}'
-  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = excluded.n;
-DROP FUNCTION pg_temp.id;
-";
 
 const ID: &str = "0198c0de-0000-7000-8000-000000000309";
 const GROUP: &str = "0198c0de-0001-7000-8000-000000000009";
@@ -190,8 +161,7 @@ fn a_list_reads_no_more_than_it_shows() {
         let mut tenants = Vec::new();
         for name in ["acme", "globex"] {
             tenants.push(Tenant::plain(&served.operator, name, served.doors()).await);
-            let fill = FILL.replace("{USERS}", &USERS.to_string()).replace("{TENANT}", name);
-            database.batch_execute(&fill).await.unwrap();
+            crowd::fill(&database, name, USERS).await;
         }
         let mut wrong = check(&tenants[0], &mut log, "without statistics").await;
         database.batch_execute("VACUUM ANALYZE").await.unwrap();
