@@ -9,6 +9,7 @@ mod walk;
 
 use std::sync::Arc;
 
+use futures_util::future::try_join;
 use scimgate_scim::list::list_response;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::search::Search;
@@ -46,9 +47,12 @@ pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) ->
         walk.narrow(&mut wanted);
     }
     let slice = slice::read(&ctx, &request, &wanted).await?;
-    let resources = render::resources(&ctx, &request, &slice.rows).await?;
-    if let Some(walk) = walk {
-        walk.go_on(&ctx, &slice).await?;
-    }
+    let remembered = async {
+        match walk {
+            Some(walk) => walk.go_on(&ctx, &slice).await,
+            None => Ok(()),
+        }
+    };
+    let (resources, ()) = try_join(render::resources(&ctx, &request, &slice.rows), remembered).await?;
     Ok(list_response(&resources, slice.total, paging.start_index))
 }

@@ -8,9 +8,10 @@ use super::Store;
 use super::error::Error;
 
 /// Every migration, in order. Released ones never change.
-const MIGRATIONS: [(i32, &str, &str); 2] = [
+const MIGRATIONS: [(i32, &str, &str); 3] = [
     (1, "state", include_str!("../../migrations/V1__state.sql")),
     (2, "lists", include_str!("../../migrations/V2__lists.sql")),
+    (3, "bookmarks", include_str!("../../migrations/V3__bookmarks.sql")),
 ];
 
 /// The newest version this binary knows.
