@@ -200,7 +200,7 @@ async fn come_and_go(replicas: [Client; 2], turns: Arc<Semaphore>, made: Arc<Ato
     while let Ok(turn) = turns.acquire().await {
         turn.forget();
         let turn = made.fetch_add(1, Ordering::SeqCst) + 1;
-        let even = turn % 2 == 0;
+        let even = turn.is_multiple_of(2);
         let client = &replicas[usize::from(even)];
         if turn * LEAVES <= CROWD {
             // By turns from the front and from the end: behind the walk and before it.
