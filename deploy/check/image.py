@@ -96,7 +96,7 @@ def check_settings():
     pod = (ROOT / "deploy/helm/scimgate/templates/_pod.tpl").read_text()
     require(int(user) > 0 and f"runAsUser: {user}\n" in pod, f"USER {user} is root, or not the chart's user")
     require(json.loads(one(r"\nENTRYPOINT (\[.*\])", DOCKERFILE, "ENTRYPOINT")) == ["/usr/local/bin/scimgate"], "ENTRYPOINT")
-    require(set(json.loads(one(r"\nCMD (\[.*\])", DOCKERFILE, "CMD"))) <= COMMANDS, "CMD is no command of the binary")
+    require(set(json.loads(one(r"\nCMD (\[.*\])", DOCKERFILE, "CMD"))) <= set(COMMANDS), "CMD is no command of the binary")
     require(one(r"\nARG VERSION=(\S+)", DOCKERFILE, "VERSION") == VERSION, f"VERSION is not the workspace's, {VERSION}")
 
 

@@ -36,12 +36,64 @@ SETTINGS = {"SSL_CERT_FILE"} | {
     name for file in (ROOT / "gateway/src").rglob("*.rs") for name in re.findall(r'env = "([A-Z_]+)"', file.read_text())
 }
 
-# Every command: the variants of the enum, in lower case.
-COMMANDS = {
-    name.lower()
-    for name in re.findall(
-        r"^    ([A-Z][a-z]+)\(", one(r"(?s)enum Command \{(.*?)\n\}", (ROOT / "gateway/src/cli.rs").read_text(), "the commands"), re.M
-    )
+CLI = ROOT / "gateway/src/cli"
+
+
+def kebab(name):
+    """A Rust name as clap writes it: AccountList and account_list are account-list."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
+def body(kind, name, text):
+    """What is between the braces of a struct or an enum, or nothing where the text has no such type."""
+    found = re.search(rf"(?s)\b{kind} {name} \{{\n(.*?)\n\}}", text)
+    return found.group(1) if found else ""
+
+
+def subcommands(text, enum):
+    """The commands of one of clap's enums, each with its own; a variant may hold the arguments of another module."""
+    tree = {}
+    for name, module, holds in re.findall(r"(?m)^    ([A-Z]\w*)(?:\((?:(\w+)::)?(\w+)\))?,", body("enum", enum, text)):
+        within = (CLI / f"{module}.rs").read_text() if module else text
+        deeper = re.search(r"#\[command\(subcommand\)\]\s+\w+: (\w+)", body("struct", holds, within)) if holds else None
+        tree[kebab(name)] = subcommands(within, deeper.group(1)) if deeper else {}
+    return tree
+
+
+def options(*files):
+    """The long options that these files define."""
+    fields = [
+        field
+        for file in files
+        for field in re.findall(r"(?s)#\[arg\(((?:(?!\)\]).)*)\)\]\s+(?:pub(?:\(\w+\))? )?(\w+):", file.read_text())
+    ]
+    named = [(re.search(r'\blong(?: = "([^"]+)")?', arguments), field) for arguments, field in fields]
+    return {f"--{long.group(1) or kebab(field)}" for long, field in named if long}
+
+
+def module_of(command):
+    """Where the arguments of a command are: clap's enum names the module, which need not have the command's name."""
+    return one(rf"(?m)^    {command}\((\w+)::", body("enum", "Command", MAIN), f"the arguments of {command}")
+
+
+MAIN = (ROOT / "gateway/src/cli.rs").read_text()
+
+def options_of(command):
+    """The long options of a command: its own, those it takes over from what commands share, and clap's."""
+    module = module_of(command)
+    files = [CLI / f"{module}.rs", *(CLI / module).rglob("*.rs")]
+    text = "".join(file.read_text() for file in files)
+    shared = {"OperatorOptions": CLI / "client.rs", "Doors": ROOT / "gateway/src/config.rs"}
+    files += [file for name, file in shared.items() if name in text]
+    return {"--help", "--version"} | options(ROOT / "gateway/src/cli.rs", *files)
+
+
+# Every command with its subcommands, and every long option of each.
+COMMANDS = subcommands(MAIN, "Command")
+OPTIONS = {
+    kebab(name): options_of(name) for name in re.findall(r"(?m)^    ([A-Z]\w*)\(", body("enum", "Command", MAIN))
 }
+
+LENIENCIES = set(re.findall(r'(?m)^    \w+ = "([a-z-]+)",', (ROOT / "gateway/scim/src/leniency.rs").read_text()))
 
 VERSION = one(r'(?s)\[workspace\.package\]\nversion = "([^"]+)"', (ROOT / "Cargo.toml").read_text(), "the version")
