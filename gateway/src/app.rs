@@ -90,9 +90,9 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, 
     let host =
         Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
     Ok(Gateway {
-        auth: Auth::new(store.clone(), clock.clone()),
-        mapper: Mapper::new(host, store.control(), clock.clone(), Bounds::default()),
-        settings: SettingsCache::new(store.clone()),
+        auth: Arc::new(Auth::new(store.clone(), clock.clone())),
+        mapper: Arc::new(Mapper::new(host, store.control(), clock.clone(), Bounds::default())),
+        settings: Arc::new(SettingsCache::new(store.clone())),
         lists: crate::operation::list::Limits::default(),
         public_url: Arc::from(public_url.trim_end_matches('/')),
         turns: Turns::default(),

@@ -87,14 +87,13 @@ impl Auth {
             Scope::Scim => Kind::Scim,
             Scope::Directory => Kind::Directory,
         };
-        let digest = token.digest();
-        if token.kind != wanted || self.bad.contains_key(&digest) {
+        if token.kind != wanted {
             return Err(Error::Unauthorized);
         }
-        let found = self.good.try_get_with(digest, self.look_up(&token, digest)).await;
-        let verified = match found {
-            Ok(verified) => verified,
-            Err(miss) => return Err(self.refuse(digest, &miss).await),
+        let digest = token.digest();
+        let verified = match self.good.get(&digest).await {
+            Some(verified) => verified,
+            None => self.look_up_once(&token, digest).await?,
         };
         let expired = verified.expires_at.is_some_and(|at| at <= self.clock.now());
         if expired || verified.scope != scope { Err(Error::Unauthorized) } else { Ok(verified) }
@@ -120,6 +119,17 @@ impl Auth {
     pub fn forget(&self, tenant: TenantId) {
         // The closure form is refused only by a cache built without support for it.
         let _ = self.good.invalidate_entries_if(move |_, verified| verified.tenant == tenant);
+    }
+
+    /// Whoever comes with the same token meanwhile waits for the same answer.
+    async fn look_up_once(&self, token: &Token, digest: TokenDigest) -> Result<Arc<Verified>, Error> {
+        if self.bad.contains_key(&digest) {
+            return Err(Error::Unauthorized);
+        }
+        match self.good.try_get_with(digest, self.look_up(token, digest)).await {
+            Ok(verified) => Ok(verified),
+            Err(miss) => Err(self.refuse(digest, &miss).await),
+        }
     }
 
     async fn look_up(&self, token: &Token, digest: TokenDigest) -> Result<Arc<Verified>, Miss> {

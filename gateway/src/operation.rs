@@ -39,12 +39,12 @@ pub struct Gateway {
     pub store: Store,
     /// Time and ids.
     pub clock: Clock,
-    /// Credentials.
-    pub auth: Auth,
+    /// Credentials. Behind one pointer, as the next two: every request clones all of this more than once.
+    pub auth: Arc<Auth>,
     /// Runs plugins.
-    pub mapper: Mapper,
+    pub mapper: Arc<Mapper>,
     /// Each tenant's schemas and mapping, cached.
-    pub settings: SettingsCache,
+    pub settings: Arc<SettingsCache>,
     /// How much work a list may cause.
     pub lists: list::Limits,
     /// The address that clients reach, without a trailing slash; Locations and references are built from it.

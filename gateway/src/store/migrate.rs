@@ -8,10 +8,11 @@ use super::Store;
 use super::error::Error;
 
 /// Every migration, in order. Released ones never change.
-const MIGRATIONS: [(i32, &str, &str); 3] = [
+const MIGRATIONS: [(i32, &str, &str); 4] = [
     (1, "state", include_str!("../../migrations/V1__state.sql")),
     (2, "lists", include_str!("../../migrations/V2__lists.sql")),
     (3, "bookmarks", include_str!("../../migrations/V3__bookmarks.sql")),
+    (4, "groups_of", include_str!("../../migrations/V4__groups_of.sql")),
 ];
 
 /// The newest version this binary knows.
