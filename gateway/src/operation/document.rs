@@ -134,6 +134,14 @@ fn event(
     })
 }
 
+/// Reads past everything else: with every change two documents are asked.
 fn is_active(text: &str) -> Result<bool, Error> {
-    Ok(parse("mapped", text)?.get("active").and_then(Value::as_bool).unwrap_or(true))
+    #[derive(serde::Deserialize)]
+    struct Activity {
+        #[serde(default)]
+        active: Value,
+    }
+    let document: Activity =
+        serde_json::from_str(text).map_err(|why| Error::Corrupt(format!("a mapped document: {why}")))?;
+    Ok(document.active.as_bool().unwrap_or(true))
 }

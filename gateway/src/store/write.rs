@@ -65,7 +65,14 @@ WITH w AS (
     mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $13 AND r.deleted_at IS NULL
     AND (SELECT t.active_mapping FROM tenant t WHERE t.id = $1) = $11
-    AND ($14::bigint IS NULL OR $14 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
+    AND ";
+
+/// Where the member changes must not have moved on.
+const IF_MEMBERS_STAY: &str =
+    "$14::bigint = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2)";
+const WHATEVER_MEMBERS: &str = "$14::bigint IS NULL";
+
+const RETURNING: &str = "
   RETURNING r.tenant_id, r.id, r.version)";
 
 const UPDATE_KEYS: &str = ",
@@ -98,10 +105,11 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
     WHERE $15::text = 'group.created') told ORDER BY told.nth)";
 
 /// Only the parts that have something to do: the database sets every other up in vain, which costs more than the row.
-fn update_sql(changes_keys: bool, appears: bool) -> String {
+fn update_sql(guards_members: bool, changes_keys: bool, appears: bool) -> String {
+    let guard = if guards_members { IF_MEMBERS_STAY } else { WHATEVER_MEMBERS };
     let keys = if changes_keys { UPDATE_KEYS } else { "" };
     let events = if appears { TELL_OF_MEMBERSHIPS_TOO } else { TELL };
-    format!("{UPDATE}{keys}{events} SELECT version FROM w")
+    format!("{UPDATE}{guard}{RETURNING}{keys}{events} SELECT version FROM w")
 }
 
 /// Parameters of an update whose keys stay as they are.
@@ -177,7 +185,7 @@ impl TenantStore {
         ];
         let changes_keys = [&added, &found, &removed, &lost].iter().any(|keys| !keys.0.is_empty());
         let appears = content.event.is_some_and(|event| event.ends_with(".created"));
-        let sql = update_sql(changes_keys, appears);
+        let sql = update_sql(update.member_changes.is_some(), changes_keys, appears);
         let used = if changes_keys { params.as_slice() } else { &params[..WITHOUT_KEYS] };
         let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &update.id];
         let mut batch = Vec::with_capacity(3);

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::routing::{get, patch, post};
 use axum::serve::ListenerExt as _;
 use clap::Parser;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;
 
 /// Where to listen and which database.
@@ -35,7 +35,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = tokio_postgres::Config::from_str(&arguments.database_url)?;
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(config, NoTls, settings);
-    let pool = Pool::builder(manager).max_size(arguments.pool_size).build()?;
+    // As the gateway does: a page is else compiled anew whenever the server reckons with many rows.
+    let settings = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+        Box::pin(async move {
+            let settings = "SET plan_cache_mode = force_generic_plan; SET jit = off";
+            client.batch_execute(settings).await.map_err(HookError::Backend)
+        })
+    });
+    let pool = Pool::builder(manager).max_size(arguments.pool_size).post_create(settings).build()?;
     let router = Router::new()
         .route("/{tenant}/users/{key}", get(handler::get).post(handler::create).patch(handler::patch))
         .route("/{tenant}/names/{name}", get(handler::filter))
