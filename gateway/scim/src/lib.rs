@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod attribute;
+pub mod bulk;
 pub mod decimal;
 pub mod discovery;
 pub mod error;

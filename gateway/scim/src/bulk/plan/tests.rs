@@ -1,0 +1,118 @@
+//! Which operations wait for which, on requests as clients write them.
+
+use serde_json::{Value, json};
+
+use crate::bulk::{BULK_REQUEST_SCHEMA, Operation, Plan, Request};
+use crate::leniency::Leniencies;
+use crate::schema::packs::ENTERPRISE_USER;
+use crate::schema::registry::Registry;
+
+fn plan(operations: &[Value]) -> (Plan, Vec<Operation>) {
+    let body = json!({ "schemas": [BULK_REQUEST_SCHEMA], "Operations": operations });
+    let request = Request::parse(body, &Registry::standard(), &Leniencies::auto(), "https://a.test").unwrap();
+    let mut operations = request.operations;
+    (Plan::of(&mut operations), operations)
+}
+
+#[track_caller]
+fn check(operations: &[Value], sets: &[&[usize]]) -> Plan {
+    let (plan, operations) = plan(operations);
+    assert_eq!(plan.sets, sets);
+    assert!(operations.iter().all(|operation| operation.task.is_ok()), "{operations:#?}");
+    plan
+}
+
+fn user(name: &str, manager: &str) -> Value {
+    let manager = if manager.is_empty() { json!({}) } else { json!({ "manager": { "value": manager } }) };
+    json!({ "method": "POST", "path": "/Users", "bulkId": name, "data": { "userName": name, ENTERPRISE_USER: manager } })
+}
+
+fn group(name: &str, members: &[&str]) -> Value {
+    let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
+    json!({ "method": "POST", "path": "/Groups", "bulkId": name, "data": { "displayName": name, "members": members } })
+}
+
+fn add(path: &str, members: &[&str]) -> Value {
+    let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
+    json!({ "method": "PATCH", "path": path, "data": { "Operations": [{ "op": "add", "path": "members", "value": members }] } })
+}
+
+fn delete(path: &str) -> Value {
+    json!({ "method": "DELETE", "path": path })
+}
+
+#[test]
+fn who_names_another_comes_after_it_forward_and_backward() {
+    let both = [group("g", &["bulkId:a", "bulkId:b", "7"]), user("a", ""), user("b", "bulkId:a")];
+    let plan = check(&both, &[&[1], &[2], &[0]]);
+    assert_eq!(plan.needs, [vec![1, 2], vec![], vec![1]]);
+    check(&[user("a", ""), group("g", &["bulkId:a"]), delete("/Users/9")], &[&[0], &[1], &[2]]);
+    check(&[add("/Groups/bulkId:g", &["bulkId:a"]), group("g", &[]), user("a", "")], &[&[1], &[2], &[0]]);
+}
+
+#[test]
+fn who_need_each_other_are_one_set() {
+    check(
+        &[user("a", "bulkId:b"), delete("/Users/9"), user("b", "bulkId:a"), user("c", "bulkId:a")],
+        &[&[1], &[0, 2], &[3]],
+    );
+    check(&[group("a", &["bulkId:b"]), group("b", &["bulkId:c"]), group("c", &["bulkId:a"])], &[&[0, 1, 2]]);
+    let plan = check(&[user("a", "bulkId:a"), user("b", "")], &[&[0], &[1]]);
+    assert!(plan.needs_itself(0) && !plan.needs_itself(1));
+    // Changing what is made is no circle.
+    check(&[user("a", ""), user("b", "bulkId:a"), manager("/Users/bulkId:a", "bulkId:b")], &[&[0], &[1], &[2]]);
+}
+
+fn manager(path: &str, id: &str) -> Value {
+    json!({ "method": "PATCH", "path": path, "data": [{ "op": "add", "path": "manager", "value": id }] })
+}
+
+#[test]
+fn operations_on_one_resource_keep_their_order() {
+    let id = "0190B2C0-0000-7000-8000-00000000000a";
+    let lower = id.to_lowercase();
+    let path = |id: &str| format!("/Users/{id}");
+    // The first waits for the last, and so do those after it on the same user.
+    let held = [manager(&path(id), "bulkId:m"), delete(&path(&lower)), delete("/Users/9"), user("m", "")];
+    check(&held, &[&[2], &[3], &[0], &[1]]);
+    let made = [manager("/Users/bulkId:a", "bulkId:m"), delete("/Users/bulkId:a"), user("a", ""), user("m", "")];
+    check(&made, &[&[2], &[3], &[0], &[1]]);
+}
+
+#[test]
+fn a_delete_comes_after_those_before_it_that_name_its_resource() {
+    check(&[add("/Groups/1", &["7", "bulkId:m"]), delete("/Users/7"), user("m", "")], &[&[2], &[0], &[1]]);
+    check(&[group("g", &["7", "bulkId:m"]), delete("/Users/7"), user("m", "7")], &[&[2], &[0], &[1]]);
+    let made = [add("/Groups/1", &["bulkId:a", "bulkId:m"]), delete("/Users/bulkId:a"), user("a", ""), user("m", "")];
+    check(&made, &[&[2], &[3], &[0], &[1]]);
+    // Who names it later does not come earlier.
+    check(&[delete("/Users/7"), add("/Groups/1", &["7"])], &[&[0], &[1]]);
+}
+
+#[test]
+fn a_name_without_a_post_fails_its_operation() {
+    let other = json!({ "method": "DELETE", "path": "/Users/9", "bulkId": "d" });
+    let lost = [
+        add("/Groups/1", &["bulkId:none"]),
+        delete("/Users/bulkId:none"),
+        user("a", "bulkId:d"),
+        group("g", &["bulkId:a"]),
+        other,
+    ];
+    let (plan, operations) = plan(&lost);
+    let told =
+        |place: usize| operations[place].task.as_ref().map_err(|error| (error.status, error.detail.as_str())).err();
+    let nobody = "bulkId:none is named, but no operation of this request has the bulkId none.";
+    assert_eq!((told(0), told(1)), (Some((400, nobody)), Some((400, nobody))));
+    assert!(told(2).is_some_and(|(status, detail)| status == 400 && detail.contains("makes nothing")));
+    assert_eq!((told(3), told(4)), (None, None));
+    assert_eq!(plan.needs, [vec![], vec![], vec![], vec![2], vec![]]);
+}
+
+#[test]
+fn a_post_that_cannot_be_read_is_needed_all_the_same() {
+    let broken = json!({ "method": "POST", "path": "/Users", "bulkId": "a" });
+    let (plan, operations) = plan(&[group("g", &["bulkId:a"]), broken]);
+    assert_eq!((plan.sets, plan.needs), (vec![vec![1], vec![0]], vec![vec![1], vec![]]));
+    assert!(operations[0].task.is_ok() && operations[1].task.is_err());
+}
