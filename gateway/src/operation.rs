@@ -1,5 +1,6 @@
 //! The use cases, one file each, without HTTP: a request's meaning in, a reply's content out.
 
+pub mod bulk;
 pub mod create;
 pub mod delete;
 pub mod demo;

@@ -25,6 +25,7 @@ pub(crate) mod session;
 mod sql;
 pub mod stamp;
 pub mod tenant;
+pub mod together;
 pub mod write;
 
 pub use connect::{ConnectError, connect};

@@ -5,6 +5,7 @@
 mod auth;
 mod bad_input;
 mod binary;
+mod bulk;
 mod faults;
 mod floors;
 mod hostile;

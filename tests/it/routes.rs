@@ -20,7 +20,7 @@ enum Door {
 }
 
 /// Every address with its methods. `{endpoint}` stands for each resource type's.
-const ROUTES: [(Door, &str, &[&str]); 21] = [
+const ROUTES: [(Door, &str, &[&str]); 22] = [
     (Door::Scim, "/ServiceProviderConfig", &["GET"]),
     (Door::Scim, "/ResourceTypes", &["GET"]),
     (Door::Scim, "/ResourceTypes/{name}", &["GET"]),
@@ -28,6 +28,7 @@ const ROUTES: [(Door, &str, &[&str]); 21] = [
     (Door::Scim, "/Schemas/{urn}", &["GET"]),
     (Door::Scim, "/", &["GET"]),
     (Door::Scim, "/.search", &["POST"]),
+    (Door::Scim, "/Bulk", &["POST"]),
     (Door::Scim, "/{endpoint}/.search", &["POST"]),
     (Door::Scim, "/{endpoint}", &["GET", "POST"]),
     (Door::Scim, "/{endpoint}/{id}", &["GET", "PUT", "PATCH", "DELETE"]),

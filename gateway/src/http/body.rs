@@ -21,8 +21,18 @@ const DROPPED: usize = 16 * LONGEST;
 /// # Errors
 /// 415 for another media type, 413 over the limit, 408 for a stalled upload, 400 `invalidSyntax` for what is no JSON.
 pub async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Error> {
+    read_within(LONGEST, "the longest accepted", headers, body).await
+}
+
+/// The same with another limit, which is what its name says.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_within(limit: usize, name: &str, headers: &HeaderMap, body: Body) -> Result<Value, Error> {
     check_media_type(headers)?;
-    let bytes = collect(body).await?;
+    let Some(bytes) = collect(limit, body).await? else {
+        return Err(ScimError::new(413, format!("The body is longer than {limit} bytes, {name}.")).into());
+    };
     // Some clients write a byte order mark, which JSON does not allow (RFC 8259 §8.1 lets a reader ignore it).
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let text = std::str::from_utf8(text)
@@ -42,20 +52,20 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Error> {
     Err(ScimError::new(415, format!("The body is declared as {media}; send application/scim+json.")).into())
 }
 
-async fn collect(mut body: Body) -> Result<Vec<u8>, Error> {
+/// The body's bytes; none where there are more than the limit.
+async fn collect(limit: usize, mut body: Body) -> Result<Option<Vec<u8>>, Error> {
     let (mut bytes, mut length) = (Vec::new(), 0usize);
     loop {
         match body.frame().await {
-            None if length > LONGEST => return Err(too_long()),
-            None => return Ok(bytes),
+            None => return Ok((length <= limit).then_some(bytes)),
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { continue };
                 length += data.len();
                 // A client that is cut off while it writes never reads why; so what is too long is read and dropped.
                 if length > DROPPED {
-                    return Err(too_long());
+                    return Ok(None);
                 }
-                if length > LONGEST {
+                if length > limit {
                     bytes = Vec::new();
                 } else {
                     bytes.extend_from_slice(&data);
@@ -64,8 +74,4 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Error> {
             Some(Err(error)) => return Err(upload::refusal(&error).into()),
         }
     }
-}
-
-fn too_long() -> Error {
-    ScimError::new(413, format!("The body is longer than {LONGEST} bytes, the longest accepted.")).into()
 }

@@ -47,12 +47,7 @@ const RETRY_AFTER: u32 = 2;
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let told = tell(&self.error);
-        if told.status >= 500 {
-            tracing::error!(status = told.status, error = %telemetry::chain(&self.error), "request failed");
-        } else {
-            tracing::debug!(status = told.status, detail = %told.detail, "request refused");
-        }
+        let told = told(&self.error);
         let mut response = reply(&told, self.surface);
         // A step that is not called for a while says for how long.
         if let Error::Mapping(MapError::Open { seconds, .. }) = &self.error {
@@ -60,6 +55,17 @@ impl IntoResponse for Failure {
         }
         response
     }
+}
+
+/// What the client is told of a failure, which is logged: of a request, or of one operation of a bulk request.
+pub(super) fn told(error: &Error) -> ScimError {
+    let told = tell(error);
+    if told.status >= 500 {
+        tracing::error!(status = told.status, error = %telemetry::chain(error), "request failed");
+    } else {
+        tracing::debug!(status = told.status, detail = %told.detail, "request refused");
+    }
+    told
 }
 
 /// A refusal as a reply.

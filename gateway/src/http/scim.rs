@@ -1,5 +1,6 @@
 //! The SCIM endpoint's table of contents.
 
+mod bulk;
 mod create;
 mod delete;
 mod discovery;
@@ -36,6 +37,7 @@ fn endpoints() -> Router<Gateway> {
         .route("/Schemas/{urn}", on_get(discovery::schema))
         .route("/", on_get(search::root))
         .route("/.search", on_post(search::everywhere))
+        .route("/Bulk", on_post(bulk::handle))
         .route("/{endpoint}/.search", on_post(search::handle))
         .route("/{endpoint}", on_get(list::handle).post(create::handle))
         .route("/{endpoint}/{id}", on_get(get::handle).put(replace::handle).patch(patch::handle).delete(delete::handle))

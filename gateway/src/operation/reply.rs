@@ -30,6 +30,12 @@ impl Reply {
     pub fn no_content() -> Self {
         Self { status: 204, location: None, version: None, body: None }
     }
+
+    /// The resource's id, with which its address ends.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.location.as_deref().and_then(|location| location.rsplit('/').next())
+    }
 }
 
 /// Address of a resource.

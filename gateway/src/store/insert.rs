@@ -12,7 +12,7 @@ use super::stamp::{Stamp, slot};
 use super::write::{Columns, Content, Written, columns};
 
 /// Alone it stores only what no group waits for; `$22` says that [`RESOLVE`] comes along.
-const INSERT: &str = "
+pub(super) const INSERT: &str = "
 WITH waiting AS (SELECT EXISTS (SELECT 1 FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY($21)) AS found),
 w AS (
   INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, set_aside, mapped,
@@ -31,7 +31,7 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, a
 SELECT (SELECT version FROM w), found FROM waiting";
 
 /// A pending reference that means the new resource becomes a membership.
-const RESOLVE: &str = "
+pub(super) const RESOLVE: &str = "
 WITH waiting AS (SELECT g.id FROM resource g WHERE g.tenant_id = $1 AND g.deleted_at IS NULL
   AND g.id IN (SELECT m.group_id FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY($3)) ORDER BY g.id FOR SHARE),
 found AS (DELETE FROM member_ref m USING resource r, waiting
@@ -87,8 +87,7 @@ impl TenantStore {
     ) -> Result<(Written, i64), Error> {
         let params = columns.params(self, new, stamp);
         let insert = Statement { doing: DOING, sql: INSERT, params: &params };
-        let resolve_params: [&(dyn ToSql + Sync); 7] =
-            [&self.tenant.0, &new.id, &columns.names, &stamp.at, &columns.slot, &stamp.actor, &stamp.request_id];
+        let resolve_params = columns.resolve_params(self, new, stamp);
         let resolve = Statement { doing: "resolving member references", sql: RESOLVE, params: &resolve_params };
         let first_members = new.members.map(|members| MemberStatement::new(self.tenant, new.id, true, members, stamp));
         let mut batch = vec![insert, resolve];
@@ -101,14 +100,14 @@ impl TenantStore {
     }
 }
 
-const DOING: &str = "storing a resource";
+pub(super) const DOING: &str = "storing a resource";
 
-fn inserted(rows: &[Row]) -> Written {
+pub(super) fn inserted(rows: &[Row]) -> Written {
     rows.first().and_then(|row| row.get(0)).map_or(Written::Lost, Written::Done)
 }
 
 /// What of an insert's parameters is put together first.
-struct InsertColumns<'a> {
+pub(super) struct InsertColumns<'a> {
     unique: Columns<'a>,
     searchable: Columns<'a>,
     /// By what a pending member reference may mean this resource.
@@ -120,7 +119,7 @@ struct InsertColumns<'a> {
 }
 
 impl<'a> InsertColumns<'a> {
-    fn of(new: &Insert<'a>) -> Self {
+    pub(super) fn of(new: &Insert<'a>) -> Self {
         let keys = &new.content.keys;
         Self {
             unique: columns(&keys.unique),
@@ -132,7 +131,22 @@ impl<'a> InsertColumns<'a> {
         }
     }
 
-    fn params<'p>(
+    /// The same, where the references that mean the resource are resolved in the same transaction.
+    pub(super) fn resolving(new: &Insert<'a>, slot: i16) -> Self {
+        Self { resolves: true, slot, ..Self::of(new) }
+    }
+
+    /// The parameters of [`RESOLVE`].
+    pub(super) fn resolve_params<'p>(
+        &'p self,
+        store: &'p TenantStore,
+        new: &'p Insert<'a>,
+        stamp: &'p Stamp,
+    ) -> [&'p (dyn ToSql + Sync); 7] {
+        [&store.tenant.0, &new.id, &self.names, &stamp.at, &self.slot, &stamp.actor, &stamp.request_id]
+    }
+
+    pub(super) fn params<'p>(
         &'p self,
         store: &'p TenantStore,
         new: &'p Insert<'a>,

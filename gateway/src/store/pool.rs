@@ -25,6 +25,15 @@ pub(crate) struct Statement<'a> {
     pub(crate) params: &'a [&'a (dyn ToSql + Sync)],
 }
 
+/// A transaction of which nothing was kept.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// The place of the first statement that failed.
+    pub(crate) at: usize,
+    /// How it failed.
+    pub(crate) error: Error,
+}
+
 /// A bounded set of connections.
 #[derive(Clone)]
 pub(crate) struct Pool {
@@ -63,9 +72,22 @@ impl Pool {
         let doing = statements.first().map_or("nothing", |statement| statement.doing);
         self.within(doing, async |session| match statements {
             [only] => single(session, role, only).await.map(|rows| vec![rows]),
-            _ => transaction(session, role, statements).await,
+            _ => transaction(session, role, statements).await?.map_err(|broken| broken.error),
         })
         .await
+    }
+
+    /// Like [`Pool::batch`], always as one transaction, and tells which statement it broke at.
+    ///
+    /// # Errors
+    /// What kept the transaction from being tried, or its end unknown.
+    pub(crate) async fn transaction(
+        &self,
+        role: Role,
+        statements: &[Statement<'_>],
+    ) -> Result<Result<Vec<Vec<Row>>, Broken>, Error> {
+        let doing = statements.first().map_or("nothing", |statement| statement.doing);
+        self.within(doing, async |session| transaction(session, role, statements).await).await
     }
 
     /// Does something on a connection in the time a batch may take.
@@ -123,7 +145,11 @@ async fn single(session: &mut Session, role: Role, statement: &Statement<'_>) ->
     answer.map_err(failed)
 }
 
-async fn transaction(session: &mut Session, role: Role, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+async fn transaction(
+    session: &mut Session,
+    role: Role,
+    statements: &[Statement<'_>],
+) -> Result<Result<Vec<Vec<Row>>, Broken>, Error> {
     let doing = statements.first().map_or("nothing", |statement| statement.doing);
     let mut prepared = Vec::with_capacity(statements.len());
     for statement in statements {
@@ -138,11 +164,15 @@ async fn transaction(session: &mut Session, role: Role, statements: &[Statement<
         join3(client.batch_execute(&begin), join_all(calls), client.batch_execute("COMMIT")).await;
     opened.map_err(|source| Error::from_driver(doing, source))?;
     let mut rows = Vec::with_capacity(answers.len());
-    for (statement, answer) in statements.iter().zip(answers) {
-        rows.push(answer.map_err(|source| Error::from_driver(statement.doing, source))?);
+    for (at, (statement, answer)) in statements.iter().zip(answers).enumerate() {
+        match answer {
+            Ok(answer) => rows.push(answer),
+            // Those after it were not done, and the COMMIT ended the transaction without keeping anything.
+            Err(source) => return Ok(Err(Broken { at, error: Error::from_driver(statement.doing, source) })),
+        }
     }
     committed.map_err(|source| Error::from_driver(doing, source))?;
     // A transaction that fails takes the turn back with it; only here is it certain.
     session.settle(role);
-    Ok(rows)
+    Ok(Ok(rows))
 }

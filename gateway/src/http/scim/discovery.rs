@@ -8,6 +8,7 @@ use scimgate_scim::list::{DEFAULT_COUNT, MAX_COUNT};
 use serde_json::Value;
 use std::collections::HashMap;
 
+use super::bulk;
 use super::parameters::Parameters;
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
@@ -17,7 +18,7 @@ pub(super) async fn service_provider_config(ScimAccess(ctx): ScimAccess) -> Resp
     let limits = Limits {
         max_results: MAX_COUNT,
         default_results: DEFAULT_COUNT,
-        bulk: None,
+        bulk: Some(bulk::limits()),
         sort: true,
         authentication_schemes: vec![AuthenticationScheme::BearerToken],
         documentation_uri: None,

@@ -1,0 +1,65 @@
+//! `POST /Bulk` (RFC 7644 §3.7).
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use scimgate_scim::bulk::{MAX_OPERATIONS, MAX_PAYLOAD_SIZE, Outcome as Told, Request, response, unmet};
+use scimgate_scim::discovery::BulkLimits;
+use scimgate_scim::error::ScimError;
+
+use super::uncut;
+use crate::http::access::ScimAccess;
+use crate::http::body;
+use crate::http::error::{Failure, told};
+use crate::http::response::scim_json;
+use crate::operation::bulk::{self, Fate, Outcome};
+
+/// The limits as a client is told of them.
+pub(super) fn limits() -> BulkLimits {
+    BulkLimits { max_operations: MAX_OPERATIONS as u64, max_payload_size: MAX_PAYLOAD_SIZE as u64 }
+}
+
+pub(super) async fn handle(
+    ScimAccess(ctx): ScimAccess,
+    headers: HeaderMap,
+    content: Body,
+) -> Result<Response, Failure> {
+    let content = body::read_within(MAX_PAYLOAD_SIZE, "the maxPayloadSize", &headers, content).await;
+    let content = content.map_err(Failure::scim)?;
+    let settings = &ctx.settings;
+    let request = Request::parse(content, &settings.registry, &settings.leniencies, &ctx.base_url);
+    let request = request.map_err(Failure::scim)?;
+    let outcomes = uncut(ctx.deadline, async move { Ok(bulk::run(ctx, request).await) }).await?;
+    Ok(scim_json(answer(&outcomes)))
+}
+
+fn answer(outcomes: &[Option<Outcome>]) -> String {
+    // What failed by itself is told, and logged, once; those that needed it are told the same again.
+    let causes: Vec<Option<ScimError>> = outcomes.iter().map(|it| it.as_ref().and_then(cause)).collect();
+    let name = |place: usize| outcomes.get(place).and_then(Option::as_ref).and_then(|failed| failed.bulk_id.as_deref());
+    let cause = |place: usize| causes.get(place).cloned().flatten().unwrap_or_else(late);
+    let all = outcomes.iter().enumerate().filter_map(|(place, outcome)| {
+        let Outcome { method, bulk_id, location, fate } = outcome.as_ref()?;
+        let (version, result) = match fate {
+            Fate::Done(reply) => (reply.version, Ok(reply.status)),
+            Fate::Failed(_) | Fate::Late => (None, Err(cause(place))),
+            Fate::Unmet { needed, failed } => {
+                (None, Err(unmet(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
+            }
+        };
+        let (bulk_id, location) = (bulk_id.as_deref(), location.as_deref());
+        Some(Told { method, bulk_id, location, version, result })
+    });
+    response(&all.collect::<Vec<_>>()).to_string()
+}
+
+fn cause(outcome: &Outcome) -> Option<ScimError> {
+    match &outcome.fate {
+        Fate::Failed(error) => Some(told(error)),
+        Fate::Done(_) | Fate::Unmet { .. } | Fate::Late => None,
+    }
+}
+
+fn late() -> ScimError {
+    ScimError::new(503, "Not begun: the time of the request was used up. Send this operation again.")
+}

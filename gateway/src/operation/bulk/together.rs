@@ -1,0 +1,113 @@
+//! POSTs that need each other: all their ids are given first, so every document is complete before any is stored, and all
+//! are stored in one transaction.
+
+use std::sync::Arc;
+
+use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
+use scimgate_scim::bulk::{Action, Task};
+use scimgate_scim::error::ScimError;
+use scimgate_scim::normalise::{Normalised, normalise};
+use scimgate_scim::schema::ResourceType;
+use scimgate_scim::schema::validate::validate;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::operation::document::{Draft, content};
+use crate::operation::reply::{Reply, location};
+use crate::operation::{ATTEMPTS, Context, Error, duplicate, members};
+use crate::store::insert::Insert;
+use crate::store::membership::Members;
+use crate::store::resource::Along;
+use crate::store::stamp::Stamp;
+use crate::store::together::Together;
+use crate::store::write::Content;
+
+/// Documents that are mapped at once.
+const AT_ONCE: usize = 8;
+
+/// Why none was made, and the place of the one because of which.
+type Refused = (usize, Error);
+
+/// A resource about to be made.
+struct New {
+    id: Uuid,
+    resource_type: Arc<ResourceType>,
+    document: Map<String, Value>,
+    set_aside: Map<String, Value>,
+    members: Option<Members>,
+}
+
+/// Makes all of them, with these ids, or none.
+///
+/// # Errors
+/// What is wrong with one of them.
+pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Vec<Reply>, Refused> {
+    let read = |(place, (id, task))| read(&ctx, id, task).map_err(|error| (place, error));
+    let new = tasks.into_iter().enumerate().map(read).collect::<Result<Vec<New>, Refused>>()?;
+    for _ in 0..ATTEMPTS {
+        let stamp = ctx.stamp();
+        let contents = map(&ctx, &new, &stamp).await?;
+        let inserts = new.iter().zip(&contents).map(|(new, content)| Insert {
+            resource_type: &new.resource_type.name,
+            id: new.id,
+            content,
+            members: new.members.as_ref(),
+        });
+        let inserts: Vec<Insert<'_>> = inserts.collect();
+        match ctx.store.insert_together(&inserts, &stamp).await.map_err(|error| (0, error.into()))? {
+            Together::Done => {
+                ctx.gateway.events_waiting.notify_one();
+                return show(&ctx, &new).await.map_err(|error| (0, error));
+            }
+            Together::Lost => ctx = ctx.refreshed().await.map_err(|error| (0, error))?,
+            Together::Refused(place, error) => {
+                let error = new.get(place).map_or_else(|| Error::Contended, |new| duplicate(error, &new.resource_type));
+                return Err((place, error));
+            }
+        }
+    }
+    Err((0, Error::Contended))
+}
+
+fn read(ctx: &Context, id: Uuid, task: Task) -> Result<New, Error> {
+    let Task { resource_type, action: Action::Create(body), .. } = task else {
+        // Only what is made can be named by others.
+        return Err(ScimError::invalid_syntax("Only POSTs can need each other.").into());
+    };
+    let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    validate(&document, &resource_type)?;
+    let members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
+    let members = members.filter(|members| !members.add.is_empty());
+    Ok(New { id, resource_type, document, set_aside, members })
+}
+
+/// What is stored of each, in their order.
+async fn map(ctx: &Context, new: &[New], stamp: &Stamp) -> Result<Vec<Content>, Refused> {
+    let mut mapping = Vec::with_capacity(new.len());
+    for (place, new) in new.iter().enumerate() {
+        let draft = Draft {
+            resource_type: &new.resource_type,
+            id: new.id,
+            document: new.document.clone(),
+            set_aside: new.set_aside.clone(),
+            before: None,
+        };
+        mapping.push(async move { content(ctx, draft, stamp).await.map_err(|error| (place, error)) });
+    }
+    iter(mapping).buffered(AT_ONCE).try_collect().await
+}
+
+/// A group's version counts how its first members came, which only the database knows.
+async fn show(ctx: &Context, new: &[New]) -> Result<Vec<Reply>, Error> {
+    let mut replies = Vec::with_capacity(new.len());
+    for New { id, resource_type, members, .. } in new {
+        let along = Along { groups: false, changes: true, mapped: false };
+        let version = match members {
+            None => Some(1),
+            Some(_) => ctx.store.get(&resource_type.name, *id, along).await?.map(|stored| stored.version()),
+        };
+        let location = Some(location(ctx, resource_type, id));
+        replies.push(Reply { status: 201, location, version, body: None });
+    }
+    Ok(replies)
+}

@@ -1,0 +1,241 @@
+//! Bulk requests (RFC 7644 §3.7): what they do together, each by itself, and in which order.
+
+mod circles;
+mod cut;
+mod errors;
+mod limits;
+mod order;
+
+use scimgate_tests::tenant::{ENTERPRISE, patch, user};
+use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
+use serde_json::{Value, json};
+
+on_both!(
+    a_user_and_its_group_are_made_at_once,
+    the_four_methods_are_done_as_outside_of_a_bulk_request,
+    a_version_is_a_condition,
+    both_addresses_of_the_endpoint_have_it,
+    a_group_of_a_thousand_is_made_with_its_first_members,
+);
+
+const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+
+fn request(operations: &Value) -> Value {
+    json!({ "schemas": [REQUEST], "Operations": operations })
+}
+
+async fn send(tenant: &Tenant, operations: &Value) -> Answer {
+    tenant.post("/Bulk", &request(operations)).await
+}
+
+/// The results of a request that is done, each checked for what the RFC asks of all.
+async fn bulk(tenant: &Tenant, operations: &Value) -> Vec<Value> {
+    results(&send(tenant, operations).await.expect(200))
+}
+
+fn results(answer: &Answer) -> Vec<Value> {
+    assert_eq!(answer.body["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:BulkResponse"]));
+    let results = answer.body["Operations"].as_array().unwrap();
+    for result in results {
+        let status: u16 = result["status"].as_str().unwrap().parse().unwrap();
+        let response = &result["response"];
+        assert_eq!(response.is_null(), status < 300, "{result}");
+        if status >= 300 {
+            assert_eq!((&response["schemas"], &response["status"]), (&json!([ERROR]), &result["status"]), "{result}");
+            assert!(response["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{result}");
+            assert!(result.get("version").is_none(), "{result}");
+        }
+        if status >= 300 && result["method"] == "POST" {
+            assert!(result.get("location").is_none(), "a POST that failed has no location: {result}");
+        }
+    }
+    results.clone()
+}
+
+fn statuses(results: &[Value]) -> Vec<&str> {
+    results.iter().map(|result| result["status"].as_str().unwrap()).collect()
+}
+
+fn detail(result: &Value) -> &str {
+    result["response"]["detail"].as_str().unwrap()
+}
+
+/// The id of what a result tells of.
+#[track_caller]
+fn id(result: &Value) -> String {
+    result["location"].as_str().unwrap_or_else(|| panic!("{result}")).rsplit('/').next().unwrap().to_owned()
+}
+
+fn post(path: &str, name: &str, data: &Value) -> Value {
+    json!({ "method": "POST", "path": path, "bulkId": name, "data": data })
+}
+
+/// A POST of a user with this name, who has this manager.
+fn post_user(name: &str, manager: &str) -> Value {
+    let mut data = user(name);
+    if !manager.is_empty() {
+        data["schemas"].as_array_mut().unwrap().push(ENTERPRISE.into());
+        data[ENTERPRISE] = json!({ "manager": { "value": manager } });
+    }
+    post("/Users", name, &data)
+}
+
+/// A POST of a group with this name and these members.
+fn post_group(name: &str, members: &[&str]) -> Value {
+    let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
+    let urn = "urn:ietf:params:scim:schemas:core:2.0:Group";
+    post("/Groups", name, &json!({ "schemas": [urn], "displayName": name, "members": members }))
+}
+
+async fn members(tenant: &Tenant, group: &str) -> Vec<String> {
+    let read = tenant.get(&format!("/Groups/{group}")).await.expect(200);
+    let listed = read.body["members"].as_array().cloned().unwrap_or_default();
+    let mut ids: Vec<String> = listed.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+fn sorted<const N: usize>(mut ids: [String; N]) -> [String; N] {
+    ids.sort();
+    ids
+}
+
+async fn total(tenant: &Tenant, path: &str) -> i64 {
+    tenant.get(path).await.expect(200).body["totalResults"].as_i64().unwrap()
+}
+
+/// RFC 7644 §3.7.2's first example, to the letter.
+async fn a_user_and_its_group_are_made_at_once(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let operations = json!([
+        {
+            "method": "POST", "path": "/Users", "bulkId": "qwerty",
+            "data": { "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "Alice" },
+        },
+        {
+            "method": "POST", "path": "/Groups", "bulkId": "ytrewq",
+            "data": {
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Tour Guides",
+                "members": [{ "type": "User", "value": "bulkId:qwerty" }],
+            },
+        },
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    let (alice, guides) = (id(&results[0]), id(&results[1]));
+    let base = &tenant.scim.base;
+    let group = tenant.get(&format!("/Groups/{guides}")).await.expect(200);
+    let expected = json!([
+        { "location": format!("{base}/Users/{alice}"), "method": "POST", "bulkId": "qwerty", "version": "W/\"1\"", "status": "201" },
+        {
+            "location": format!("{base}/Groups/{guides}"), "method": "POST", "bulkId": "ytrewq",
+            "version": format!("W/\"{}\"", group.version()), "status": "201",
+        },
+    ]);
+    assert_eq!(json!(results), expected);
+    assert_eq!(members(&tenant, &guides).await, std::slice::from_ref(&alice));
+    let user = tenant.get(&format!("/Users/{alice}")).await.expect(200);
+    assert_eq!((&user.body["userName"], &user.body["groups"][0]["value"]), (&json!("Alice"), &json!(guides)));
+    // In the other order nothing is different.
+    let mut turned = operations.as_array().unwrap().clone();
+    turned.reverse();
+    turned[1]["data"]["userName"] = "Alice 2".into();
+    let results = bulk(&tenant, &json!(turned)).await;
+    assert_eq!((&results[0]["bulkId"], statuses(&results)), (&json!("ytrewq"), vec!["201", "201"]));
+    assert_eq!(members(&tenant, &id(&results[0])).await, [id(&results[1])]);
+}
+
+async fn the_four_methods_are_done_as_outside_of_a_bulk_request(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let (ada, bob, crew) = (tenant.user("ada").await, tenant.user("bob").await, tenant.group("crew").await);
+    let mut changed = user("ada");
+    changed["title"] = "Countess".into();
+    let results = bulk(
+        &tenant,
+        &json!([
+            { "method": "PUT", "path": format!("/Users/{ada}"), "data": changed },
+            { "method": "patch", "path": format!("Users/{ada}"), "data": [{ "op": "add", "path": "nickName", "value": "A" }] },
+            { "method": "PATCH", "path": format!("/Users/{ada}"), "data": patch(json!([{ "op": "add", "path": "nickName", "value": "A" }])) },
+            { "method": "PATCH", "path": format!("/Groups/{crew}"), "data": patch(json!([{ "op": "add", "path": "members", "value": [{ "value": ada }] }])) },
+            { "method": "DELETE", "path": format!("/Users/{bob}"), "bulkId": "gone" },
+        ]),
+    )
+    .await;
+    let (user, group) = (
+        tenant.get(&format!("/Users/{ada}")).await.expect(200),
+        tenant.get(&format!("/Groups/{crew}")).await.expect(200),
+    );
+    assert_eq!((&user.body["title"], &user.body["nickName"]), (&json!("Countess"), &json!("A")));
+    let base = &tenant.scim.base;
+    let (of_ada, of_crew) = (format!("{base}/Users/{ada}"), format!("{base}/Groups/{crew}"));
+    let version = |answer: &Answer| format!("W/\"{}\"", answer.version());
+    let expected = json!([
+        { "location": of_ada, "method": "PUT", "version": "W/\"2\"", "status": "200" },
+        { "location": of_ada, "method": "PATCH", "version": version(&user), "status": "200" },
+        // Nothing changed, so the version stayed.
+        { "location": of_ada, "method": "PATCH", "version": version(&user), "status": "200" },
+        { "location": of_crew, "method": "PATCH", "version": version(&group), "status": "200" },
+        { "location": format!("{base}/Users/{bob}"), "method": "DELETE", "bulkId": "gone", "status": "204" },
+    ]);
+    assert_eq!(json!(results), expected);
+    assert_eq!(members(&tenant, &crew).await, [ada]);
+    let _ = tenant.get(&format!("/Users/{bob}")).await.expect(404);
+}
+
+async fn a_version_is_a_condition(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    let path = format!("/Users/{ada}");
+    let title = |version: Value, title: &str| json!({ "method": "PATCH", "path": path, "version": version, "data": [{ "op": "add", "path": "title", "value": title }] });
+    let put = json!({ "method": "PUT", "path": path, "version": "W/\"1\"", "data": user("ada") });
+    let delete = |version: &str| json!({ "method": "DELETE", "path": path, "version": version });
+    let operations = json!([
+        title(json!("W/\"7\""), "no"),
+        title(json!("W/\"1\""), "yes"),
+        put,
+        delete("W/\"1\""),
+        title(json!("*"), "all")
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    assert_eq!(statuses(&results), ["412", "200", "412", "412", "200"], "{results:#?}");
+    assert!(detail(&results[0]).contains("W/\"1\""), "{}", results[0]);
+    let read = tenant.get(&path).await.expect(200);
+    assert_eq!((&read.body["title"], read.version()), (&json!("all"), 3));
+    assert_eq!(statuses(&bulk(&tenant, &json!([delete("W/\"3\"")])).await), ["204"]);
+    let _ = tenant.get(&path).await.expect(404);
+}
+
+async fn both_addresses_of_the_endpoint_have_it(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let config = tenant.get("/ServiceProviderConfig").await.expect(200);
+    let limits = json!({ "supported": true, "maxOperations": 1000, "maxPayloadSize": 8_388_608 });
+    assert_eq!(config.body["bulk"], limits);
+    let mut named = tenant.clone();
+    named.scim = tenant.scim.at(format!("http://{}/t/acme/scim/v2", gateway.public));
+    let made = bulk(&named, &json!([post_user("ada", "")])).await;
+    let location = made[0]["location"].as_str().unwrap();
+    assert!(location.starts_with(&format!("{}/Users/", named.scim.base)), "{location}");
+    // An address may be written whole, as it was told.
+    let results = bulk(&named, &json!([{ "method": "DELETE", "path": location }])).await;
+    assert_eq!((statuses(&results), &results[0]["location"]), (vec!["204"], &json!(location)));
+    for method in ["GET", "PUT", "PATCH", "DELETE"] {
+        let _ = tenant.send(scimgate_tests::Request::new(method, "/Bulk")).await.expect(405);
+    }
+}
+
+async fn a_group_of_a_thousand_is_made_with_its_first_members(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let users: Vec<Value> = (0..500).map(|number| post_user(&format!("u{number}"), "")).collect();
+    let made = (0..500).map(|number| format!("bulkId:u{number}"));
+    let names: Vec<String> = made.chain((0..500).map(|number| format!("pending-{number}"))).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let group = post_group("all", &names);
+    let operations: Vec<Value> = std::iter::once(group).chain(users).collect();
+    let results = bulk(&tenant, &json!(operations)).await;
+    assert!(statuses(&results).iter().all(|status| *status == "201"), "{:#?}", &results[..2]);
+    let mut expected: Vec<String> = results[1..].iter().map(id).collect();
+    expected.extend((0..500).map(|number| format!("pending-{number}")));
+    expected.sort();
+    assert_eq!(members(&tenant, &id(&results[0])).await, expected);
+    assert_eq!(total(&tenant, "/Users?count=0").await, 500);
+}

@@ -1,0 +1,210 @@
+//! Resources that need each other: they are there together, or none of them is.
+
+use scimgate::store::insert::Insert;
+use scimgate::store::key::Keys;
+use scimgate::store::membership::Members;
+use scimgate::store::resource::{Along, MappingState};
+use scimgate::store::stamp::Stamp;
+use scimgate::store::together::Together;
+use scimgate::store::write::Content;
+use scimgate_tests::tenant::{ENTERPRISE, PRODUCT, tutorial_config, user};
+use scimgate_tests::{Database, Tenant, TestGateway, on_both, rows};
+use serde_json::{Value, json};
+
+use super::{bulk, detail, id, members, post_group, post_user, sorted, statuses, total};
+
+on_both!(
+    managers_of_each_other_and_of_themselves_are_made,
+    groups_that_contain_each_other_are_made,
+    plugins_see_ids_and_nothing_else,
+    of_a_circle_all_are_made_or_none,
+    a_circle_that_lost_its_race_leaves_nothing_behind,
+);
+
+async fn check_rows(tenant: &Tenant, gateway: &TestGateway) {
+    let _ = tenant.events().await;
+    if gateway.database() == Database::Postgres {
+        rows::check(&gateway.store().await).await;
+    }
+}
+
+async fn manager(tenant: &Tenant, user: &str) -> String {
+    let read = tenant.get(&format!("/Users/{user}")).await.expect(200);
+    read.body[ENTERPRISE]["manager"]["value"].as_str().unwrap_or_else(|| panic!("{}", read.text)).to_owned()
+}
+
+async fn managers_of_each_other_and_of_themselves_are_made(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let results = bulk(
+        &tenant,
+        &json!([
+            post_user("ada", "bulkId:bob"),
+            post_user("bob", "bulkId:cleo"),
+            post_user("self", "bulkId:self"),
+            post_user("below", "bulkId:ada"),
+            post_user("cleo", "bulkId:ada"),
+        ]),
+    )
+    .await;
+    assert_eq!(statuses(&results), ["201"; 5], "{results:#?}");
+    let ids: Vec<String> = results.iter().map(id).collect();
+    for (user, boss) in [(0, 1), (1, 4), (2, 2), (3, 0), (4, 0)] {
+        assert_eq!(manager(&tenant, &ids[user]).await, ids[boss], "{user}");
+        // It is found by it, too.
+        let filter = format!("/Users?filter={ENTERPRISE}:manager.value eq \"{}\"&count=1000", ids[boss]);
+        let found = tenant.get(&filter).await.expect(200);
+        assert!(found.text.contains(&ids[user]), "{}", found.text);
+        assert_eq!(results[user]["version"], "W/\"1\"");
+    }
+    let kinds: Vec<Value> = tenant.events().await.into_iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(kinds, ["user.created"; 5]);
+    check_rows(&tenant, gateway).await;
+}
+
+/// RFC 7644 §3.7.1's example of a circular reference, and a group that is its own member.
+async fn groups_that_contain_each_other_are_made(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let results = bulk(
+        &tenant,
+        &json!([
+            post_group("qwerty", &["bulkId:ytrewq", "bulkId:ada"]),
+            post_group("ytrewq", &["bulkId:qwerty"]),
+            post_user("ada", ""),
+            post_group("self", &["bulkId:self"]),
+        ]),
+    )
+    .await;
+    assert_eq!(statuses(&results), ["201"; 4], "{results:#?}");
+    let [first, second, ada, own] = [0, 1, 2, 3].map(|place| id(&results[place]));
+    assert_eq!(members(&tenant, &first).await, sorted([second.clone(), ada.clone()]));
+    assert_eq!(members(&tenant, &second).await, std::slice::from_ref(&first));
+    assert_eq!(members(&tenant, &own).await, std::slice::from_ref(&own));
+    for (place, group) in [(0, &first), (1, &second), (3, &own)] {
+        let read = tenant.get(&format!("/Groups/{group}")).await.expect(200);
+        assert_eq!(
+            results[place]["version"],
+            read.header("etag"),
+            "the version that was told is the one that is there"
+        );
+        let kind =
+            &read.body["members"].as_array().unwrap().iter().find(|it| it["value"] != ada.as_str()).unwrap()["type"];
+        assert_eq!(kind, "Group");
+    }
+    let events = tenant.events().await;
+    let made = events.iter().position(|event| event["type"] == "membership.added").unwrap();
+    let places =
+        |group: &str| events.iter().position(|event| event["resourceId"] == group && event["type"] == "group.created");
+    assert!(places(&first).unwrap() < made && places(&second).unwrap() < made, "{events:#?}");
+    assert_eq!(events.iter().filter(|event| event["type"] == "membership.added").count(), 4, "{events:#?}");
+    check_rows(&tenant, gateway).await;
+}
+
+async fn plugins_see_ids_and_nothing_else(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let mut config = tutorial_config();
+    config["lift"] = json!({ format!("{ENTERPRISE}:manager.value"): format!("{PRODUCT}:badgeNumber") });
+    gateway.map("acme", "tutorial", &config, "refuse").await;
+    let operations = [post_user("ada", "bulkId:bob"), post_user("bob", "bulkId:ada"), post_user("cleo", "bulkId:ada")];
+    let results = bulk(&tenant, &json!(operations)).await;
+    let ids: Vec<String> = results.iter().map(id).collect();
+    for (user, boss) in [(0, 1), (1, 0), (2, 0)] {
+        let mapped = tenant.directory(&format!("/users/{}", ids[user])).await.expect(200);
+        assert_eq!(mapped.body[PRODUCT]["badgeNumber"], ids[boss].as_str(), "what the plugin saw: {}", mapped.text);
+    }
+}
+
+/// Whichever of them is wrong, and however.
+async fn of_a_circle_all_are_made_or_none(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let mut config = tutorial_config();
+    config["rejectWhere"] = json!({ "path": "userType", "equals": "Contractor" });
+    gateway.map("acme", "tutorial", &config, "refuse").await;
+    let _ = tenant.user("taken").await;
+    let mut rejected = post_user("bob", "bulkId:cleo");
+    rejected["data"]["userType"] = "Contractor".into();
+    let mut nameless = post_user("bob", "bulkId:cleo");
+    nameless["data"].as_object_mut().unwrap().shift_remove("userName");
+    let mut duplicate = post_user("bob", "bulkId:cleo");
+    duplicate["data"]["userName"] = user("TAKEN")["userName"].clone();
+    let mut twin = post_user("bob", "bulkId:cleo");
+    twin["data"]["userName"] = user("ada")["userName"].clone();
+    // Where the one cannot even be read, there is no circle but a chain: who needs it, and who needs those.
+    for (wrong, status, told, need) in [
+        (rejected, "400", "Contractor", ["bob", "bob", "cleo"]),
+        (nameless, "400", "userName is required", ["bob", "bob", "cleo"]),
+        (duplicate, "409", "Another User has this userName already.", ["bob", "bob", "cleo"]),
+        (twin, "409", "Another User has this userName already.", ["bob", "bob", "cleo"]),
+        (post_user("bob", "bulkId:nobody"), "400", "no operation of this request", ["bob", "ada", "cleo"]),
+        (
+            json!({ "method": "POST", "path": "/Users", "bulkId": "bob" }),
+            "400",
+            "must have data",
+            ["bob", "ada", "cleo"],
+        ),
+    ] {
+        let operations = [
+            post_user("ada", "bulkId:bob"),
+            wrong,
+            post_user("cleo", "bulkId:ada"),
+            post_group("crew", &["bulkId:cleo"]),
+            post_user("alone", ""),
+        ];
+        let results = bulk(&tenant, &json!(operations)).await;
+        assert_eq!(statuses(&results), ["409", status, "409", "409", "201"], "{results:#?}");
+        assert!(detail(&results[1]).contains(told), "{}", results[1]);
+        for (place, needed) in [0, 2, 3].into_iter().zip(need) {
+            let said = detail(&results[place]);
+            assert!(said.starts_with(&format!("Not done: it depends on bulkId {needed}, which ")), "{said}");
+            assert!(said.ends_with(&format!("failed: {}", detail(&results[1]))), "{said}");
+        }
+        let _ = tenant.delete(&format!("/Users/{}", id(&results[4]))).await.expect(204);
+        assert_eq!((total(&tenant, "/Users?count=0").await, total(&tenant, "/Groups?count=0").await), (1, 0));
+    }
+    let kinds: Vec<Value> = tenant.events().await.into_iter().map(|event| event["type"].clone()).collect();
+    assert!(!kinds.contains(&json!("group.created")) && kinds.len() == 1 + 2 * 6, "{kinds:?}");
+    check_rows(&tenant, gateway).await;
+}
+
+/// The mapping changed between the look and the write, so one statement finds nothing to do; and a name is taken.
+async fn a_circle_that_lost_its_race_leaves_nothing_behind(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let _ = tenant.user("taken").await;
+    let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
+    let store = gateway.gateway.store.tenant(row.id);
+    let registry = scimgate_scim::schema::registry::Registry::standard();
+    let content = |kind: &str, body: Value, revision: i32| {
+        let document = body.as_object().unwrap();
+        Content {
+            source: body.to_string(),
+            set_aside: None,
+            mapped: None,
+            mapping_state: MappingState::Same,
+            mapping_revision: revision,
+            keys: Keys::of(document, registry.resource_type(kind).unwrap()),
+            event: Some(if kind == "User" { "user.created" } else { "group.created" }),
+        }
+    };
+    let before = (tenant.everything().await, gateway.row_counts().await);
+    let now = row.active_mapping;
+    let group = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "crew" });
+    for (revisions, name, refused) in
+        [([now, now - 1], "ada", false), ([now - 1, now], "ada", false), ([now, now], "taken", true)]
+    {
+        let (crew, ada) = (gateway.clock.new_id(), gateway.clock.new_id());
+        let contents = [content("Group", group.clone(), revisions[0]), content("User", user(name), revisions[1])];
+        let first = Members { add: vec![ada.to_string(), crew.to_string(), "nobody".into()], ..Members::default() };
+        let new = [
+            Insert { resource_type: "Group", id: crew, content: &contents[0], members: Some(&first) },
+            Insert { resource_type: "User", id: ada, content: &contents[1], members: None },
+        ];
+        let stamp = Stamp { at: gateway.clock.now(), actor: "test".into(), request_id: "test".into() };
+        match store.insert_together(&new, &stamp).await.unwrap() {
+            Together::Lost => assert!(!refused),
+            Together::Refused(1, scimgate::store::Error::Duplicate { .. }) => assert!(refused),
+            other => panic!("{other:?}"),
+        }
+        assert!(store.get("Group", crew, Along::default()).await.unwrap().is_none());
+    }
+    assert_eq!((tenant.everything().await, gateway.row_counts().await), before);
+    check_rows(&tenant, gateway).await;
+}

@@ -1,0 +1,56 @@
+//! The limits of a bulk request, from both sides.
+
+use std::time::Duration;
+
+use scimgate::config::Limits;
+use scimgate_tests::harness::block_on;
+use scimgate_tests::{Request, TestGateway, on_both};
+use serde_json::{Value, json};
+
+use super::{REQUEST, bulk, detail, post_user, request, results, send, statuses, total};
+
+on_both!(one_operation_more_than_the_most_is_refused, one_byte_more_than_the_most_is_refused);
+
+const MOST: usize = 1000;
+const LONGEST: usize = 8 * 1024 * 1024;
+
+async fn one_operation_more_than_the_most_is_refused(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let operations = |count: usize| Value::from(vec![json!({ "method": "DELETE", "path": "/Users/none" }); count]);
+    assert_eq!(bulk(&tenant, &operations(MOST)).await.len(), MOST);
+    let refused = send(&tenant, &operations(MOST + 1)).await.expect(413);
+    assert!(refused.body["detail"].as_str().unwrap().contains("maxOperations is 1000"), "{}", refused.text);
+}
+
+async fn one_byte_more_than_the_most_is_refused(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let body = |length: usize| {
+        let body = request(&json!([post_user("ada", "")])).to_string();
+        Request::new("POST", "/Bulk").body("application/scim+json", body.clone() + &" ".repeat(length - body.len()))
+    };
+    let refused = tenant.send(body(LONGEST + 1)).await.expect(413);
+    assert!(refused.body["detail"].as_str().unwrap().contains("8388608 bytes, the maxPayloadSize"), "{}", refused.text);
+    assert_eq!(total(&tenant, "/Users?count=0").await, 0);
+    assert_eq!(statuses(&results(&tenant.send(body(LONGEST)).await.expect(200))), ["201"]);
+    // The limit of a single resource holds within, too.
+    let mut long = post_user("bob", "");
+    long["data"]["title"] = "x".repeat(1024 * 1024).into();
+    assert_eq!(statuses(&bulk(&tenant, &json!([long, post_user("cleo", "")])).await), ["413", "201"]);
+}
+
+/// Where the time of a request is nearly up, nothing is begun, and each operation is told so by itself.
+#[test]
+fn what_is_not_begun_in_time_may_be_sent_again() {
+    block_on(async {
+        let gateway = TestGateway::limited(Limits { handler: Duration::from_secs(9), ..Limits::default() }, 4).await;
+        let tenant = gateway.plain_tenant("acme").await;
+        let operations = json!([post_user("ada", ""), post_user("bob", "bulkId:ada"), { "method": "DELETE", "path": "/Users/none" }]);
+        let results = bulk(&tenant, &operations).await;
+        assert_eq!(statuses(&results), ["503"; 3]);
+        assert!(results.iter().all(|result| detail(result).contains("Send this operation again")), "{results:#?}");
+        let counted = json!({ "schemas": [REQUEST], "failOnErrors": 1, "Operations": operations });
+        assert_eq!(tenant.post("/Bulk", &counted).await.expect(200).body["Operations"].as_array().unwrap().len(), 1);
+        assert_eq!(total(&tenant, "/Users?count=0").await, 0);
+        gateway.end().await;
+    });
+}

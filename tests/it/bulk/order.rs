@@ -1,0 +1,109 @@
+//! In which order operations are done: as they were written, but for those that must wait.
+
+use scimgate_tests::tenant::user;
+use scimgate_tests::{TestGateway, on_both};
+use serde_json::{Value, json};
+
+use super::{bulk, id, members, post, post_group, post_user, statuses};
+
+on_both!(
+    a_name_that_was_given_free_can_be_taken,
+    operations_on_one_resource_keep_their_order,
+    references_reach_into_paths_and_patches,
+    the_product_hears_of_it_in_order,
+);
+
+async fn a_name_that_was_given_free_can_be_taken(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let (ada, bob) = (tenant.user("ada").await, tenant.user("bob").await);
+    let rename = |name: &str| json!([{ "op": "replace", "path": "userName", "value": name }]);
+    let operations = json!([
+        { "method": "DELETE", "path": format!("/Users/{ada}") },
+        post("/Users", "ada again", &user("ada")),
+        { "method": "PATCH", "path": format!("/Users/{bob}"), "data": rename("robert@corp.test") },
+        post("/Users", "bob again", &user("bob")),
+        post("/Users", "ada a third time", &user("ada")),
+        { "method": "DELETE", "path": "/Users/bulkId:ada again" },
+        { "method": "PATCH", "path": format!("/Users/{bob}"), "data": rename("ada@corp.test") },
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    assert_eq!(statuses(&results), ["204", "201", "200", "201", "409", "204", "200"], "{results:#?}");
+    let found = tenant.get("/Users?filter=userName eq \"ada@corp.test\"").await.expect(200);
+    assert_eq!((&found.body["totalResults"], &found.body["Resources"][0]["id"]), (&json!(1), &json!(bob)));
+}
+
+async fn operations_on_one_resource_keep_their_order(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
+    let title = |text: &str| json!([{ "op": "add", "path": "title", "value": text }]);
+    let path = format!("/Users/{ada}");
+    // The first waits for the boss, who comes last; so do the others of the same user.
+    let boss = json!([{ "op": "add", "path": "manager", "value": "bulkId:boss" }, { "op": "add", "path": "title", "value": "first" }]);
+    let operations = json!([
+        { "method": "PATCH", "path": path, "data": boss },
+        { "method": "PATCH", "path": path.to_uppercase().replace("/USERS", "/Users"), "data": title("second") },
+        { "method": "PATCH", "path": format!("/Groups/{crew}"), "data": [{ "op": "add", "path": "members", "value": [ada, "bulkId:boss"] }] },
+        { "method": "DELETE", "path": path },
+        { "method": "PATCH", "path": path, "data": title("too late") },
+        post_user("boss", ""),
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    assert_eq!(statuses(&results), ["200", "200", "200", "204", "404", "201"], "{results:#?}");
+    let versions: Vec<&Value> = results[..2].iter().map(|result| &result["version"]).collect();
+    assert_eq!(versions, ["W/\"2\"", "W/\"3\""]);
+    // Who is deleted after being added leaves no reference behind.
+    assert_eq!(members(&tenant, &crew).await, [id(&results[5])]);
+}
+
+async fn references_reach_into_paths_and_patches(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let crew = tenant.group("crew").await;
+    let path = format!("/Groups/{crew}");
+    let operations = json!([
+        { "method": "PATCH", "path": "/Users/bulkId:a", "data": [{ "op": "add", "path": "manager", "value": { "value": "bulkId:b" } }] },
+        { "method": "PATCH", "path": "/Groups/bulkId:g", "data": [{ "op": "add", "path": "members", "value": [{ "value": "bulkId:a" }, { "value": "bulkId:b" }] }] },
+        { "method": "PATCH", "path": "/Groups/bulkId:g", "data": [{ "op": "remove", "path": "members[value eq \"bulkId:a\"]" }] },
+        { "method": "PATCH", "path": path, "data": [{ "op": "add", "value": { "members": [{ "value": "bulkId:a" }] } }] },
+        { "method": "PUT", "path": "/Users/bulkId:b", "data": user("bea") },
+        post_group("g", &["bulkId:c"]),
+        { "method": "DELETE", "path": "/Users/bulkId:c" },
+        post_user("a", ""),
+        post_user("b", ""),
+        post_user("c", ""),
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    let expected = ["200", "200", "200", "200", "200", "201", "204", "201", "201", "201"];
+    assert_eq!(statuses(&results), expected, "{results:#?}");
+    let [group, a, b] = [5, 7, 8].map(|place| id(&results[place]));
+    assert_eq!((id(&results[0]), id(&results[1]), id(&results[4])), (a.clone(), group.clone(), b.clone()));
+    assert_eq!((members(&tenant, &group).await, members(&tenant, &crew).await), (vec![b.clone()], vec![a.clone()]));
+    let read = tenant.get(&format!("/Users/{a}")).await.expect(200);
+    assert_eq!(read.body[scimgate_tests::tenant::ENTERPRISE]["manager"]["value"], b.as_str());
+    assert_eq!(tenant.get(&format!("/Users/{b}")).await.expect(200).body["userName"], "bea@corp.test");
+}
+
+async fn the_product_hears_of_it_in_order(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    let operations = json!([
+        post_group("g", &["bulkId:b", &ada]),
+        post_user("b", ""),
+        { "method": "PATCH", "path": format!("/Users/{ada}"), "data": [{ "op": "replace", "path": "active", "value": false }] },
+        { "method": "DELETE", "path": "/Users/bulkId:b" },
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    assert_eq!(statuses(&results), ["201", "201", "200", "204"], "{results:#?}");
+    let told: Vec<(Value, Value)> =
+        tenant.events().await.into_iter().map(|event| (event["type"].clone(), event["resourceId"].clone())).collect();
+    let [g, b] = [0, 1].map(|place| id(&results[place]));
+    let expected = [
+        ("user.created", &ada),
+        ("user.created", &b),
+        ("group.created", &g),
+        ("membership.added", &g),
+        ("membership.added", &g),
+        ("user.deactivated", &ada),
+        ("user.deleted", &b),
+    ];
+    assert_eq!(told, expected.map(|(kind, id)| (json!(kind), json!(id))));
+}
