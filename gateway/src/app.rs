@@ -97,6 +97,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, 
         public_url: Arc::from(public_url.trim_end_matches('/')),
         turns: Turns::default(),
         events_waiting: Arc::new(tokio::sync::Notify::new()),
+        schemas_changed: Arc::new(tokio::sync::Notify::new()),
         store,
         clock,
     })
@@ -120,6 +121,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     let background = CancellationToken::new();
     tasks.spawn(work::sequencer::run(gateway.clone(), background.clone()));
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::fold_in::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, stop);
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());
     let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Internal, terms.clone());

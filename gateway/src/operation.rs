@@ -7,6 +7,7 @@ pub mod demo;
 pub mod directory;
 pub mod document;
 pub mod error;
+pub mod fold_in;
 pub mod get;
 pub mod list;
 pub mod mappings;
@@ -54,6 +55,8 @@ pub struct Gateway {
     pub turns: turns::Turns,
     /// Tells the sequencer that there may be events.
     pub events_waiting: Arc<tokio::sync::Notify>,
+    /// Tells the background that a tenant's schemas changed.
+    pub schemas_changed: Arc<tokio::sync::Notify>,
 }
 
 /// One request's surroundings: for whom, by whom, with which settings.
@@ -76,6 +79,26 @@ pub struct Context {
 }
 
 impl Context {
+    /// The surroundings of background work, under a name of its own in place of a credential's id.
+    ///
+    /// # Errors
+    /// The tenant's settings cannot be read.
+    pub(crate) async fn background(
+        gateway: &Gateway,
+        tenant: crate::tenant::TenantId,
+        actor: &str,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            store: gateway.store.tenant(tenant),
+            settings: gateway.settings.get(tenant).await?,
+            base_url: Arc::clone(&gateway.public_url),
+            actor: actor.to_owned(),
+            request_id: gateway.clock.new_id().to_string(),
+            deadline: tokio::time::Instant::now() + std::time::Duration::from_mins(5),
+            gateway: gateway.clone(),
+        })
+    }
+
     /// Who writes, and when: now.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
@@ -98,10 +121,23 @@ impl Context {
         })
     }
 
-    /// After a lost race: the same settings, or new ones where another mapping became active meanwhile.
+    /// The same resource type by the settings as they are now.
+    ///
+    /// # Errors
+    /// 404 where there is none any more.
+    pub(crate) fn current(&self, resource_type: &ResourceType) -> Result<Arc<ResourceType>, Error> {
+        self.settings
+            .registry
+            .resource_type(&resource_type.name)
+            .cloned()
+            .map_or_else(|| self.resource_type(resource_type.endpoint.trim_start_matches('/')), Ok)
+    }
+
+    /// After a lost race: the same settings, or new ones where the mapping or the schemas changed meanwhile.
     pub(crate) async fn refreshed(&self) -> Result<Self, Error> {
         let row = self.gateway.store.control().tenant_by_id(self.store.id()).await?;
-        if row.is_some_and(|row| row.active_mapping == self.settings.chain.revision) {
+        let (mapping, schemas) = (self.settings.chain.revision, self.settings.schema_revision);
+        if row.is_some_and(|row| row.active_mapping == mapping && row.schema_revision == schemas) {
             return Ok(self.clone());
         }
         self.gateway.settings.forget(self.store.id()).await;
@@ -112,7 +148,7 @@ impl Context {
 
 /// What a PUT or PATCH changes, and what its reply will show of it.
 pub(crate) struct Target<'a> {
-    pub(crate) resource_type: &'a ResourceType,
+    pub(crate) resource_type: &'a Arc<ResourceType>,
     pub(crate) id: uuid::Uuid,
     pub(crate) along: crate::store::resource::Along,
 }

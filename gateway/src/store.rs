@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod error;
 pub mod event;
 pub mod filter_sql;
+pub mod fold_in;
 pub mod insert;
 pub mod key;
 pub mod lease;
@@ -27,6 +28,7 @@ pub mod stamp;
 pub mod tenant;
 pub mod together;
 pub mod write;
+pub mod writers;
 
 pub use connect::{ConnectError, connect};
 pub use error::Error;

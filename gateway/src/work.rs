@@ -1,4 +1,5 @@
 //! What runs in the background: bounded runs, on leases where one replica alone may work.
 
 pub mod change_poll;
+pub mod fold_in;
 pub mod sequencer;

@@ -33,6 +33,7 @@ INSERT INTO event (tenant_id, seq, type, resource_type, resource_id, actor, requ
   VALUES ('$T', 1, 'user.created', 'User', '$T', 'a', 'r', now());
 INSERT INTO bookmark (tenant_id, walk, next_index, begun, after_id, total, at) VALUES ('$T', '', 1, '$T', '$T', 1, now());
 INSERT INTO event_head (tenant_id, last_seq) VALUES ('$T', 1);
+INSERT INTO fold_in (tenant_id, schema_revision, after_id, begun_at, moved_at) VALUES ('$T', 1, '$T', now(), now());
 ";
 
 /// What a statement of someone who may not may end in: the setting is missing, or is no UUID, or the wall stands.

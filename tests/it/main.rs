@@ -8,6 +8,7 @@ mod binary;
 mod bulk;
 mod faults;
 mod floors;
+mod fold_in;
 mod hostile;
 mod isolation;
 mod limits;

@@ -43,6 +43,7 @@ async fn a_write_that_lost_its_race_leaves_the_members_alone(gateway: &TestGatew
         mapped: None,
         mapping_state: MappingState::Same,
         mapping_revision: row.active_mapping,
+        schema_revision: row.schema_revision,
         keys: keys.clone(),
         event: None,
     };

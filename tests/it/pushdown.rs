@@ -135,6 +135,7 @@ impl Stored {
                 mapped: None,
                 mapping_state: MappingState::Same,
                 mapping_revision: 0,
+                schema_revision: self.ctx.settings.schema_revision,
                 keys: keys.clone(),
                 event: None,
             };

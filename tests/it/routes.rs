@@ -44,7 +44,8 @@ const ROUTES: [(Door, &str, &[&str]); 22] = [
     (Door::Admin, "/admin/v1/tenants/{tenant}/schemas", &["GET", "POST"]),
     (Door::Admin, "/admin/v1/tenants/{tenant}/mapping", &["GET", "PUT", "DELETE"]),
 ];
-const MORE: [(Door, &str, &[&str]); 3] = [
+const MORE: [(Door, &str, &[&str]); 4] = [
+    (Door::Admin, "/admin/v1/tenants/{tenant}/fold-in", &["GET"]),
     (Door::Admin, "/admin/v1/plugins", &["GET", "POST"]),
     (Door::Probe, "/livez", &["GET"]),
     (Door::Probe, "/readyz", &["GET"]),

@@ -21,6 +21,9 @@ pub enum Database {
 pub const MIGRATIONS: &str = concat!(
     include_str!("../../gateway/migrations/V1__state.sql"),
     include_str!("../../gateway/migrations/V2__lists.sql"),
+    include_str!("../../gateway/migrations/V3__bookmarks.sql"),
+    include_str!("../../gateway/migrations/V4__groups_of.sql"),
+    include_str!("../../gateway/migrations/V5__fold_in.sql"),
 );
 
 /// Held while a database is made: tests are processes of their own.

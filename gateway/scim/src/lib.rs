@@ -4,6 +4,7 @@
 //! No input makes it panic; every refusal is a [`error::ScimError`] whose sentence names what was wrong.
 
 pub mod access;
+pub mod aside;
 pub mod attribute;
 pub mod bulk;
 pub mod decimal;

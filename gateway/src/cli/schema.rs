@@ -17,6 +17,18 @@ const COLUMNS: [Column; 5] = [
     ("required", "/required"),
 ];
 
+const PROGRESS: [Column; 7] = [
+    ("state", "/state"),
+    ("looked at", "/examined"),
+    ("folded in", "/folded"),
+    ("do not fit", "/misfits/count"),
+    ("with something aside", "/setAside"),
+    ("begun", "/begunAt"),
+    ("moved", "/movedAt"),
+];
+
+const MISFITS: [Column; 3] = [("id", "/id"), ("attribute", "/attribute"), ("reason", "/reason")];
+
 /// What to do with schemas.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -32,6 +44,8 @@ enum Command {
     Add(Add),
     /// List a tenant's extension schemas.
     List(List),
+    /// Show how far what was set aside is folded in, and what does not fit its schema.
+    FoldIn(List),
 }
 
 #[derive(Debug, clap::Args)]
@@ -69,7 +83,19 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
             let schemas = client.get(&client.path(&["tenants", &it.tenant, "schemas"])?).await?;
             Ok(output.list(&schemas, "schemas", &COLUMNS)?)
         }
+        Command::FoldIn(it) => fold_in(&client, output, &it.tenant).await,
     }
+}
+
+async fn fold_in(client: &AdminClient, output: Output, tenant: &str) -> Result<(), Failed> {
+    let progress = client.get(&client.path(&["tenants", tenant, "fold-in"])?).await?;
+    output.record(&progress, &PROGRESS)?;
+    let misfits = progress.get("misfits").cloned().unwrap_or_default();
+    if output == Output::Table && misfits.pointer("/examples/0").is_some() {
+        output.say("\nSome of what stays aside, since it does not fit its schema:")?;
+        output.list(&misfits, "examples", &MISFITS)?;
+    }
+    Ok(())
 }
 
 async fn add(client: &AdminClient, output: Output, it: &Add) -> Result<(), Failed> {

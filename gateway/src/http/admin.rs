@@ -1,6 +1,7 @@
 //! `/admin/v1`: what operators do, with an operator key on every request. Bodies are JSON in camelCase, failures are
 //! problem documents (RFC 9457), and every change is logged with the key that made it.
 
+mod fold_in;
 mod json;
 mod mapping;
 mod plugins;
@@ -23,6 +24,7 @@ pub fn routes() -> Router<Gateway> {
         .route("/admin/v1/tenants/{tenant}/tokens", get(tokens::list).post(tokens::issue))
         .route("/admin/v1/tenants/{tenant}/tokens/{token}", delete(tokens::revoke))
         .route("/admin/v1/tenants/{tenant}/schemas", get(schemas::list).post(schemas::put))
+        .route("/admin/v1/tenants/{tenant}/fold-in", get(fold_in::get))
         .route("/admin/v1/tenants/{tenant}/mapping", get(mapping::get).put(mapping::put).delete(mapping::deactivate))
         .route("/admin/v1/plugins", get(plugins::list).post(plugins::upload))
         .method_not_allowed_fallback(method_not_allowed)

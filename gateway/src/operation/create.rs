@@ -8,7 +8,7 @@ use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
 use serde_json::Value;
 
-use super::document::{Draft, content};
+use super::document::{Draft, content, refit};
 use super::reply::{Reply, show};
 use super::{ATTEMPTS, Context, Error, members};
 use crate::store::insert::Insert;
@@ -21,11 +21,12 @@ use crate::store::write::Written;
 /// 400 for a body that is not valid, 409 `uniqueness` for a name in use, and what the mapping refuses.
 pub async fn run(
     mut ctx: Context,
-    resource_type: Arc<ResourceType>,
+    mut resource_type: Arc<ResourceType>,
     body: Value,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
-    let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    let Normalised { mut document, mut set_aside, detached, .. } =
+        normalise(body, &resource_type, &ctx.settings.leniencies)?;
     validate(&document, &resource_type)?;
     let first_members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
     let first_members = first_members.filter(|members| !members.add.is_empty());
@@ -47,7 +48,11 @@ pub async fn run(
             other => other.map_err(|error| super::duplicate(error, &resource_type))?,
         };
         match written {
-            (Written::Lost, _) => ctx = ctx.refreshed().await?,
+            (Written::Lost, _) => {
+                ctx = ctx.refreshed().await?;
+                (document, set_aside) = refit(&ctx, &mut resource_type, document, set_aside)?;
+                validate(&document, &resource_type)?;
+            }
             (Written::Done(version), groups) => {
                 ctx.gateway.events_waiting.notify_one();
                 let mut stored = content.stored(nothing(&resource_type, id, stamp.at), version, stamp.at);

@@ -1,5 +1,8 @@
 //! From a canonical source document to what is stored: keys, mapping, and what the product is told.
 
+use std::sync::Arc;
+
+use scimgate_scim::aside;
 use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -36,6 +39,25 @@ pub(crate) fn parse_set_aside(stored: &Stored) -> Result<Map<String, Value>, Err
     stored.set_aside.as_deref().map_or_else(|| Ok(Map::new()), |text| parse("set-aside", text))
 }
 
+/// What was understood by other schemas than the ones that hold now, by these.
+///
+/// # Errors
+/// 404 where the resource type is gone.
+pub(crate) fn refit(
+    ctx: &Context,
+    resource_type: &mut Arc<ResourceType>,
+    document: Map<String, Value>,
+    set_aside: Map<String, Value>,
+) -> Result<(Map<String, Value>, Map<String, Value>), Error> {
+    let now = ctx.current(resource_type)?;
+    if Arc::ptr_eq(&now, resource_type) {
+        return Ok((document, set_aside));
+    }
+    *resource_type = now;
+    let fitted = aside::refit(document, set_aside, resource_type, &ctx.settings.leniencies);
+    Ok((fitted.document, fitted.set_aside))
+}
+
 /// Runs the tenant's chain and puts together what is to be stored.
 pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> Result<Content, Error> {
     let keys = Keys::of(&draft.document, draft.resource_type);
@@ -54,6 +76,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
         mapped,
         mapping_state,
         mapping_revision: ctx.settings.chain.revision,
+        schema_revision: ctx.settings.schema_revision,
         keys,
         event: None,
     };

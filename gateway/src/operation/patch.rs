@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scimgate_scim::aside::{TakenIn, take_in};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
 use scimgate_scim::patch::{Patch, Patched};
@@ -10,7 +11,7 @@ use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 
-use super::document::{Draft, content, parse, parse_set_aside};
+use super::document::{Draft, content, parse, parse_set_aside, refit};
 use super::reply::{Reply, show};
 use super::{ATTEMPTS, Context, Error, Target, members};
 use crate::store::key::Keys;
@@ -65,6 +66,8 @@ async fn store(
     if_match: Option<&Condition>,
 ) -> Result<Stored, Error> {
     let Target { resource_type, id, along } = *target;
+    // What was aside comes in first, unless the document is refused with it: that is nothing the client can mend.
+    let mut folds = true;
     let turns = ctx.gateway.turns.clone();
     let _turn = turns.take(ctx.store.id(), id).await;
     for _ in 0..ATTEMPTS {
@@ -72,22 +75,43 @@ async fn store(
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
         super::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
-        let aside = parse_set_aside(&before)?;
-        let patched = patch.clone().apply(old.clone(), aside, resource_type, &ctx.settings.leniencies)?;
-        if !patched.changed && patched.members.is_empty() && before.mapping_state.is_settled() {
+        let taken = with_aside(&ctx, resource_type, &before, &old, folds)?;
+        let mut patched =
+            patch.clone().apply(taken.document, taken.set_aside, resource_type, &ctx.settings.leniencies)?;
+        if !patched.changed && !taken.changed && patched.members.is_empty() && before.mapping_state.is_settled() {
             // Nothing changes, so nothing is written and version and lastModified stay (RFC 7644 §3.5.2.1).
             return Ok(before);
         }
-        validate(&patched.document, resource_type)?;
-        match write(&ctx, resource_type, before, &old, patched, if_match.is_some()).await? {
-            None => ctx = ctx.refreshed().await?,
-            Some(stored) => {
+        let mut now = Arc::clone(resource_type);
+        (patched.document, patched.set_aside) = refit(&ctx, &mut now, patched.document, patched.set_aside)?;
+        validate(&patched.document, &now)?;
+        match write(&ctx, &now, before, &old, patched, if_match.is_some()).await {
+            Ok(None) => ctx = ctx.refreshed().await?,
+            Ok(Some(stored)) => {
                 ctx.gateway.events_waiting.notify_one();
                 return Ok(stored);
             }
+            Err(Error::Scim(_) | Error::Mapping(_)) if taken.changed => folds = false,
+            Err(error) => return Err(error),
         }
     }
     Err(Error::Contended)
+}
+
+/// What is stored, with what was set aside of it and has a schema by now.
+fn with_aside(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    before: &Stored,
+    old: &Map<String, Value>,
+    folds: bool,
+) -> Result<TakenIn, Error> {
+    let (document, set_aside) = (old.clone(), parse_set_aside(before)?);
+    if set_aside.is_empty() || !folds {
+        return Ok(TakenIn { document, set_aside, misfits: Vec::new(), changed: false });
+    }
+    let now = ctx.current(resource_type)?;
+    Ok(take_in(document, set_aside, &now, &ctx.settings.leniencies, &|_| Ok(())))
 }
 
 /// None where the race was lost.

@@ -10,7 +10,7 @@ use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::{check_immutable, validate};
 use serde_json::{Map, Value};
 
-use super::document::{Draft, content, parse, parse_set_aside};
+use super::document::{Draft, content, parse, parse_set_aside, refit};
 use super::reply::{Reply, show};
 use super::{ATTEMPTS, Context, Error, Target, members};
 use crate::store::key::Keys;
@@ -66,10 +66,11 @@ fn mentions(body: &Value, name: &str) -> bool {
 async fn store(
     mut ctx: Context,
     target: &Target<'_>,
-    change: Change,
+    mut change: Change,
     if_match: Option<&Condition>,
 ) -> Result<Stored, Error> {
-    let Target { resource_type, id, along } = *target;
+    let Target { id, along, .. } = *target;
+    let mut resource_type = Arc::clone(target.resource_type);
     let turns = ctx.gateway.turns.clone();
     let _turn = turns.take(ctx.store.id(), id).await;
     for _ in 0..ATTEMPTS {
@@ -77,18 +78,18 @@ async fn store(
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
         super::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
-        check_immutable(&old, &change.document, resource_type)?;
+        check_immutable(&old, &change.document, &resource_type)?;
         let same = old == change.document && parse_set_aside(&before)? == change.set_aside;
         let stamp = ctx.stamp();
         if same && if_match.is_none() && before.mapping_state.is_settled() {
             // Nothing of the document changes, so nothing is written and the version stays.
             if let Some(members) = &change.members {
-                members::change(&ctx, resource_type, id, members).await?;
+                members::change(&ctx, &resource_type, id, members).await?;
             }
             return Ok(before);
         }
         let draft = Draft {
-            resource_type,
+            resource_type: &resource_type,
             id,
             document: change.document.clone(),
             set_aside: change.set_aside.clone(),
@@ -100,13 +101,18 @@ async fn store(
             id,
             version: before.own_version,
             member_changes: if_match.map(|_| before.member_changes),
-            before: &Keys::of(&old, resource_type),
+            before: &Keys::of(&old, &resource_type),
             content: &content,
             members: change.members.as_ref(),
         };
         let written = ctx.store.update(&update, &stamp).await;
-        match super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))? {
-            Written::Lost => ctx = ctx.refreshed().await?,
+        match super::lost_on_conflict(written).map_err(|error| super::duplicate(error, &resource_type))? {
+            Written::Lost => {
+                ctx = ctx.refreshed().await?;
+                (change.document, change.set_aside) =
+                    refit(&ctx, &mut resource_type, change.document, change.set_aside)?;
+                validate(&change.document, &resource_type)?;
+            }
             Written::Done(version) => {
                 ctx.gateway.events_waiting.notify_one();
                 return Ok(content.stored(before, version, stamp.at));

@@ -56,6 +56,7 @@ pub async fn put(gateway: &Gateway, tenant: &str, wanted: Wanted) -> Result<Put,
     settings::registries(&all)?;
     store.put_schema(&row, gateway.clock.now()).await?;
     tenants::changed(gateway, tenant.id).await;
+    gateway.schemas_changed.notify_one();
     Ok(Put { row, new })
 }
 

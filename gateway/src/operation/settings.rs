@@ -22,6 +22,8 @@ pub struct Settings {
     pub registry: Registry,
     /// What a mapped document may hold: the same, and the directory-only extensions.
     pub directory: Registry,
+    /// By which schemas this is.
+    pub schema_revision: i64,
     /// The active mapping.
     pub chain: Arc<Chain>,
     /// What is tolerated of the client.
@@ -65,13 +67,15 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let row = store.control().tenant_by_id(tenant).await?;
     let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
     let rows = store.tenant(tenant);
+    // After the tenant's row: schemas that are newer than the revision are refused at the first write, older ones not.
     let (registry, directory) = registries(&rows.schemas().await?)?;
     let chain = match row.active_mapping {
         0 => Chain::default(),
         revision => chain(rows.mapping(revision).await?, revision)?,
     };
     let leniencies = if row.client_profile == "strict" { Leniencies::strict() } else { Leniencies::auto() };
-    Ok(Arc::new(Settings { name: row.name, registry, directory, chain: Arc::new(chain), leniencies }))
+    let schema_revision = row.schema_revision;
+    Ok(Arc::new(Settings { name: row.name, registry, directory, schema_revision, chain: Arc::new(chain), leniencies }))
 }
 
 /// The registries of the two documents, from the tenant's definitions.

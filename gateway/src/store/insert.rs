@@ -18,7 +18,7 @@ w AS (
   INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, set_aside, mapped,
     mapping_state, mapping_revision, version, created_at, modified_at)
   SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12 FROM tenant t, waiting
-  WHERE t.id = $1 AND t.active_mapping = $11 AND ($22 OR NOT waiting.found)
+  WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $23 AND ($22 OR NOT waiting.found)
   RETURNING tenant_id, id, version),
 u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
   SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($13::text[], $14::text[]) k (attribute, key)),
@@ -151,7 +151,7 @@ impl<'a> InsertColumns<'a> {
         store: &'p TenantStore,
         new: &'p Insert<'a>,
         stamp: &'p Stamp,
-    ) -> [&'p (dyn ToSql + Sync); 22] {
+    ) -> [&'p (dyn ToSql + Sync); 23] {
         let (content, keys) = (new.content, &new.content.keys);
         [
             &store.tenant.0,
@@ -176,6 +176,7 @@ impl<'a> InsertColumns<'a> {
             &stamp.request_id,
             &self.names,
             &self.resolves,
+            &content.schema_revision,
         ]
     }
 }

@@ -26,7 +26,14 @@ impl TenantStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn put_schema(&self, schema: &SchemaRow, at: SystemTime) -> Result<(), Error> {
-        let sql = "WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1) \
+        // A change of the schemas, and of the run that looks at what is aside, is nothing without the other.
+        let sql = "WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1 \
+                   WHERE id = $1 RETURNING schema_revision), \
+                   f AS (INSERT INTO fold_in AS f (tenant_id, schema_revision, after_id, begun_at, moved_at) \
+                   SELECT $1, t.schema_revision, '00000000-0000-0000-0000-000000000000', $7, $7 FROM t \
+                   ON CONFLICT (tenant_id) DO UPDATE SET schema_revision = excluded.schema_revision, finished = false, \
+                   after_id = excluded.after_id, examined = 0, folded = 0, misfits = 0, examples = '[]', \
+                   begun_at = excluded.begun_at, moved_at = excluded.moved_at) \
                    INSERT INTO schema_definition (tenant_id, id, resource_type, directory_only, required, definition, created_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, id) DO UPDATE SET \
                    resource_type = excluded.resource_type, directory_only = excluded.directory_only, \

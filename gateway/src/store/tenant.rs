@@ -46,11 +46,13 @@ pub struct Tenant {
     pub active_mapping: i32,
     /// New with every change of its credentials, schemas or mapping.
     pub config_epoch: i64,
+    /// New with every change of its schemas.
+    pub schema_revision: i64,
     /// When it was made.
     pub created_at: SystemTime,
 }
 
-const COLUMNS: &str = "id, name, state, client_profile, active_mapping, config_epoch, created_at";
+const COLUMNS: &str = "id, name, state, client_profile, active_mapping, config_epoch, created_at, schema_revision";
 
 impl ControlStore {
     /// Makes a tenant.
@@ -131,5 +133,6 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         active_mapping: row.get(4),
         config_epoch: row.get(5),
         created_at: row.get(6),
+        schema_revision: row.get(7),
     })
 }

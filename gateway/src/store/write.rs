@@ -27,6 +27,8 @@ pub struct Content {
     pub mapping_state: MappingState,
     /// The mapping revision the chain had; 0 for none. The write is refused when another became active meanwhile.
     pub mapping_revision: i32,
+    /// By which schemas the document was understood. The write is refused when they changed meanwhile.
+    pub schema_revision: i64,
     /// The index keys of the source document.
     pub keys: Keys,
     /// What happened, for the product; none where it does not see the change.
@@ -64,7 +66,7 @@ WITH w AS (
   UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
     mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $13 AND r.deleted_at IS NULL
-    AND (SELECT t.active_mapping FROM tenant t WHERE t.id = $1) = $11
+    AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $18)
     AND ";
 
 /// Where the member changes must not have moved on.
@@ -76,14 +78,14 @@ const RETURNING: &str = "
   RETURNING r.tenant_id, r.id, r.version)";
 
 const UPDATE_KEYS: &str = ",
-ud AS (DELETE FROM unique_key k USING w, unnest($22::text[], $23::text[]) gone (attribute, key)
+ud AS (DELETE FROM unique_key k USING w, unnest($23::text[], $24::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.resource_type = $3 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
 u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
-  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($18::text[], $19::text[]) k (attribute, key)),
-sd AS (DELETE FROM resource_key k USING w, unnest($24::text[], $25::text[]) gone (attribute, key)
+  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($19::text[], $20::text[]) k (attribute, key)),
+sd AS (DELETE FROM resource_key k USING w, unnest($25::text[], $26::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
 s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
-  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($20::text[], $21::text[]) k (attribute, key))";
+  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($21::text[], $22::text[]) k (attribute, key))";
 
 const TELL: &str = ",
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
@@ -113,7 +115,7 @@ fn update_sql(guards_members: bool, changes_keys: bool, appears: bool) -> String
 }
 
 /// Parameters of an update whose keys stay as they are.
-const WITHOUT_KEYS: usize = 17;
+const WITHOUT_KEYS: usize = 18;
 
 /// A group's row is locked before the statement that looks at its member changes takes its snapshot: member changes
 /// share the lock, so none can commit between the look and the write.
@@ -156,7 +158,7 @@ impl TenantStore {
         let (added, removed) = difference(&update.before.unique, &keys.unique);
         let (found, lost) = difference(&update.before.searchable, &keys.searchable);
         let state = content.mapping_state.word();
-        let params: [&(dyn ToSql + Sync); 25] = [
+        let params: [&(dyn ToSql + Sync); 26] = [
             &self.tenant.0,
             &update.id,
             &update.resource_type,
@@ -174,6 +176,7 @@ impl TenantStore {
             &content.event,
             &stamp.actor,
             &stamp.request_id,
+            &content.schema_revision,
             &added.0,
             &added.1,
             &found.0,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::members::Ledger;
 use super::{Patch, Patched, Step, Verb, add, element, remove, replace, slot};
+use crate::aside;
 use crate::attribute::Mutability;
 use crate::error::ScimError;
 use crate::leniency::Leniencies;
@@ -32,15 +33,15 @@ pub(super) fn patch(
                 attribute(&mut document, verb, value, &mut context)?;
             }
             Step::ExtensionRemoved(schema) => extension_removed(&mut document, &schema)?,
-            Step::SetAside { name, value } => keep_aside(&mut set_aside, name, value),
+            Step::SetAside { name, value } => aside::keep(&mut set_aside, name, value),
             Step::Members(Verb::Add, members) => ledger.add(members),
             Step::Members(Verb::Replace, members) => ledger.replace(members),
             Step::Members(Verb::Remove, members) => ledger.remove(members),
         }
     }
-    let changed = before.is_some_and(|(before, aside)| {
+    let changed = before.is_some_and(|(before, aside_before)| {
         rebuild_schemas(&mut document, rt);
-        before != document || aside != set_aside
+        before != document || aside_before != set_aside
     });
     Ok(Patched { document, set_aside, members: ledger.finish(), changed, warnings })
 }
@@ -95,16 +96,4 @@ fn extension_removed(document: &mut Map<String, Value>, schema: &Schema) -> Resu
         }
     }
     Ok(())
-}
-
-fn keep_aside(set_aside: &mut Map<String, Value>, name: String, value: Option<Value>) {
-    let key = set_aside.keys().find(|key| key.eq_ignore_ascii_case(&name)).cloned().unwrap_or(name);
-    match value {
-        Some(value) => {
-            set_aside.insert(key, value);
-        }
-        None => {
-            set_aside.shift_remove(&key);
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ResourceType, Schema, common_attributes};
+use super::{AttributeRef, ResourceType, Schema, common_attributes};
 use crate::attribute::{Attribute, Mutability, Returned, Type};
 use crate::error::ScimError;
 use crate::instant;
@@ -83,6 +83,15 @@ pub fn validate(document: &Map<String, Value>, resource_type: &ResourceType) -> 
     check_required(document, &resource_type.schema.attributes, "")?;
     let missing = resource_type.extensions.iter().find(|e| e.required && !document.contains_key(&e.schema.id));
     missing.map_or(Ok(()), |e| Err(wrong(&e.schema.id, "is a required extension; give its attributes")))
+}
+
+/// Checks one attribute of a canonical document, whatever else the document lacks.
+///
+/// # Errors
+/// 400 `invalidValue` that names the attribute.
+pub fn check_attribute(document: &Map<String, Value>, reference: &AttributeRef) -> Result<(), ScimError> {
+    let name = AttributeRef { sub: None, ..reference.clone() }.name();
+    reference.value(document).map_or(Ok(()), |value| check_value(value, &reference.attribute, &name))
 }
 
 /// RFC 7643 §3: the base schema's URN, and those of the extensions that are there.

@@ -1,0 +1,196 @@
+//! Folds what no schema knew into the documents, once a schema does.
+//!
+//! A resource that gains attributes so is changed as by its client: version, `lastModified` and ETag move, or a client that
+//! keeps what it read would never see them; it is mapped, and the product is told where its view changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scimgate_scim::aside::{Misfit, TakenIn, take_in};
+use scimgate_scim::attribute::Uniqueness;
+use scimgate_scim::schema::{AttributeRef, ResourceType};
+use serde_json::{Map, Value, json};
+
+use super::document::{Draft, content, parse, parse_set_aside};
+use super::{ATTEMPTS, Context, Error, Gateway, tenants};
+use crate::mapping::MapError;
+use crate::store::fold_in::FoldIn;
+use crate::store::key::Keys;
+use crate::store::resource::{Along, Stored};
+use crate::store::write::{Update, Written};
+use crate::store::{self, TenantStore};
+use crate::tenant::TenantId;
+
+/// Resources of one batch: a document may have a megabyte, and the embedded database has one connection for all.
+const BATCH: i64 = 20;
+/// Misfits that are told of.
+const EXAMPLES: usize = 5;
+/// Who writes, in events.
+const ACTOR: &str = "fold-in";
+/// Longest wait for writers that began before the schemas changed.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How far a tenant's run has come, and what is aside at all.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The latest run; none where the schemas never changed.
+    pub run: Option<FoldIn>,
+    /// Resources of which something is set aside.
+    pub set_aside: i64,
+}
+
+/// How far a tenant's run has come.
+///
+/// # Errors
+/// 404 for an unknown tenant.
+pub async fn progress(gateway: &Gateway, tenant: &str) -> Result<Progress, Error> {
+    let tenant = tenants::get(gateway, tenant).await?;
+    let store = gateway.store.tenant(tenant.id);
+    Ok(Progress { run: store.fold_in().await?, set_aside: store.count_set_aside().await? })
+}
+
+/// Does the next batch of a tenant's run; tells whether there is more to do.
+///
+/// # Errors
+/// The database or the plugins are unavailable; the batch is done again later.
+pub async fn batch(gateway: &Gateway, tenant: TenantId) -> Result<bool, Error> {
+    let store = gateway.store.tenant(tenant);
+    let Some(from) = store.fold_in().await?.filter(|run| !run.finished) else { return Ok(false) };
+    if from.after.is_nil() {
+        // What is being written by the older schemas would be set aside behind our back.
+        settle(&store).await?;
+    }
+    let mut ctx = Context::background(gateway, tenant, ACTOR).await?;
+    if ctx.settings.schema_revision < from.schema_revision {
+        ctx = ctx.refreshed().await?;
+    }
+    let waiting = store.set_aside_after(from.after, BATCH).await?;
+    let mut to = FoldIn { finished: waiting.is_empty(), moved_at: gateway.clock.now(), ..from.clone() };
+    let mut examples: Vec<Value> = serde_json::from_str(&from.examples).unwrap_or_default();
+    for stored in waiting {
+        to.after = stored.id;
+        to.examined += 1;
+        let (id, resource_type) = (stored.id, stored.resource_type.clone());
+        let done = one(&mut ctx, stored).await?;
+        to.folded += i64::from(done.folded);
+        to.misfits += i64::from(!done.misfits.is_empty());
+        let room = EXAMPLES.saturating_sub(examples.len());
+        examples.extend(done.misfits.into_iter().take(1).take(room).map(|misfit| {
+            json!({ "id": id.to_string(), "resourceType": resource_type, "attribute": misfit.name, "reason": misfit.why })
+        }));
+    }
+    to.examples = Value::Array(examples).to_string();
+    // Where the run was begun anew meanwhile, it is not moved: there is more to do then, too.
+    let moved = store.move_fold_in(&from, &to).await?;
+    Ok(!moved || !to.finished)
+}
+
+/// Waits until the writers of this moment are done.
+///
+/// # Errors
+/// 503 where one of them is still at it after ten seconds.
+pub(super) async fn settle(store: &TenantStore) -> Result<(), Error> {
+    let mut open = store.writers().await?;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !open.is_empty() {
+        if tokio::time::Instant::now() > deadline {
+            return Err(Error::Contended);
+        }
+        tokio::time::sleep(PAUSE).await;
+        let now = store.writers().await?;
+        open.retain(|writer| now.contains(writer));
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Done {
+    folded: bool,
+    misfits: Vec<Misfit>,
+}
+
+/// Folds in what fits of one resource, on what is stored of it now, again after each lost race.
+async fn one(ctx: &mut Context, stored: Stored) -> Result<Done, Error> {
+    let turns = ctx.gateway.turns.clone();
+    let _turn = turns.take(ctx.store.id(), stored.id).await;
+    let (name, id) = (stored.resource_type.clone(), stored.id);
+    let mut unique_too = true;
+    let mut before = stored;
+    for _ in 0..ATTEMPTS {
+        let Some(resource_type) = ctx.settings.registry.resource_type(&name).cloned() else {
+            return Ok(Done::default());
+        };
+        let old = parse("source", &before.source)?;
+        let taken = fitting(ctx, &resource_type, &old, parse_set_aside(&before)?, unique_too);
+        if !taken.changed {
+            return Ok(Done { folded: false, misfits: taken.misfits });
+        }
+        match write(ctx, &resource_type, &before, &old, &taken).await {
+            Ok(Written::Done(_)) => {
+                ctx.gateway.events_waiting.notify_one();
+                return Ok(Done { folded: true, misfits: taken.misfits });
+            }
+            Ok(Written::Lost) => *ctx = ctx.refreshed().await?,
+            // Which of them is in use, nobody tells.
+            Err(Error::Store(store::Error::Duplicate { .. })) if unique_too => unique_too = false,
+            Err(Error::Mapping(refusal @ (MapError::Refused(_) | MapError::Failed { .. }))) => {
+                let why = match refusal {
+                    MapError::Refused(refusal) => refusal.detail,
+                    other => other.to_string(),
+                };
+                let misfit = Misfit { name: "the mapping".to_owned(), why };
+                return Ok(Done { folded: false, misfits: vec![misfit] });
+            }
+            Err(error) => return Err(error),
+        }
+        let Some(now) = ctx.store.get(&name, id, Along::default()).await? else { return Ok(Done::default()) };
+        before = now;
+    }
+    Err(Error::Contended)
+}
+
+/// The document with all that fits.
+fn fitting(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    old: &Map<String, Value>,
+    set_aside: Map<String, Value>,
+    unique_too: bool,
+) -> TakenIn {
+    let allowed = |found: &AttributeRef| {
+        if unique_too || found.leaf().uniqueness == Uniqueness::None {
+            return Ok(());
+        }
+        Err(format!("Another {} has this {} already.", resource_type.name, found.name()))
+    };
+    take_in(old.clone(), set_aside, resource_type, &ctx.settings.leniencies, &allowed)
+}
+
+async fn write(
+    ctx: &Context,
+    resource_type: &Arc<ResourceType>,
+    before: &Stored,
+    old: &Map<String, Value>,
+    taken: &TakenIn,
+) -> Result<Written, Error> {
+    let stamp = ctx.stamp();
+    let draft = Draft {
+        resource_type,
+        id: before.id,
+        document: taken.document.clone(),
+        set_aside: taken.set_aside.clone(),
+        before: Some(before),
+    };
+    let content = content(ctx, draft, &stamp).await?;
+    let update = Update {
+        resource_type: &resource_type.name,
+        id: before.id,
+        version: before.own_version,
+        member_changes: None,
+        before: &Keys::of(old, resource_type),
+        content: &content,
+        members: None,
+    };
+    Ok(super::lost_on_conflict(ctx.store.update(&update, &stamp).await)?)
+}
