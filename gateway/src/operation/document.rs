@@ -39,6 +39,9 @@ pub(crate) fn parse_set_aside(stored: &Stored) -> Result<Map<String, Value>, Err
     stored.set_aside.as_deref().map_or_else(|| Ok(Map::new()), |text| parse("set-aside", text))
 }
 
+/// A document, and what is set aside of it.
+pub(crate) type Fitted = (Map<String, Value>, Map<String, Value>);
+
 /// What was understood by other schemas than the ones that hold now, by these.
 ///
 /// # Errors
@@ -48,7 +51,7 @@ pub(crate) fn refit(
     resource_type: &mut Arc<ResourceType>,
     document: Map<String, Value>,
     set_aside: Map<String, Value>,
-) -> Result<(Map<String, Value>, Map<String, Value>), Error> {
+) -> Result<Fitted, Error> {
     let now = ctx.current(resource_type)?;
     if Arc::ptr_eq(&now, resource_type) {
         return Ok((document, set_aside));

@@ -37,6 +37,7 @@ fn take(body: Value, rt: &ResourceType) -> TakenIn {
     take_in(normalised.document, normalised.set_aside, rt, &Leniencies::auto(), &|_| Ok(()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
 fn check(aside: Value, badge: Value, left: Value) {
     let document = object(json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada" }));
     let taken = take_in(document, object(aside.clone()), &user(false), &Leniencies::auto(), &|_| Ok(()));
