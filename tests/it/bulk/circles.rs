@@ -180,6 +180,7 @@ async fn a_circle_that_lost_its_race_leaves_nothing_behind(gateway: &TestGateway
             mapped: None,
             mapping_state: MappingState::Same,
             mapping_revision: revision,
+            schema_revision: row.schema_revision,
             keys: Keys::of(document, registry.resource_type(kind).unwrap()),
             event: Some(if kind == "User" { "user.created" } else { "group.created" }),
         }

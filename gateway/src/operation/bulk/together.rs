@@ -12,7 +12,7 @@ use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::operation::document::{Draft, content};
+use crate::operation::document::{Draft, content, refit};
 use crate::operation::reply::{Reply, location};
 use crate::operation::{ATTEMPTS, Context, Error, duplicate, members};
 use crate::store::insert::Insert;
@@ -37,13 +37,22 @@ struct New {
     members: Option<Members>,
 }
 
+impl New {
+    /// By the schemas as they are now.
+    fn fit(&mut self, ctx: &Context) -> Result<(), Error> {
+        let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
+        (self.document, self.set_aside) = refit(ctx, &mut self.resource_type, document, set_aside)?;
+        Ok(validate(&self.document, &self.resource_type)?)
+    }
+}
+
 /// Makes all of them, with these ids, or none.
 ///
 /// # Errors
 /// What is wrong with one of them.
 pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Vec<Reply>, Refused> {
     let read = |(place, (id, task))| read(&ctx, id, task).map_err(|error| (place, error));
-    let new = tasks.into_iter().enumerate().map(read).collect::<Result<Vec<New>, Refused>>()?;
+    let mut new = tasks.into_iter().enumerate().map(read).collect::<Result<Vec<New>, Refused>>()?;
     for _ in 0..ATTEMPTS {
         let stamp = ctx.stamp();
         let contents = map(&ctx, &new, &stamp).await?;
@@ -59,7 +68,12 @@ pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Ve
                 ctx.gateway.events_waiting.notify_one();
                 return show(&ctx, &new).await.map_err(|error| (0, error));
             }
-            Together::Lost => ctx = ctx.refreshed().await.map_err(|error| (0, error))?,
+            Together::Lost => {
+                ctx = ctx.refreshed().await.map_err(|error| (0, error))?;
+                for (place, new) in new.iter_mut().enumerate() {
+                    new.fit(&ctx).map_err(|error| (place, error))?;
+                }
+            }
             Together::Refused(place, error) => {
                 let error = new.get(place).map_or_else(|| Error::Contended, |new| duplicate(error, &new.resource_type));
                 return Err((place, error));
