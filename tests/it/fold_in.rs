@@ -67,7 +67,7 @@ async fn what_was_aside_comes_in_when_its_schema_appears(gateway: &TestGateway) 
     let eve = tenant.user("eve").await;
     let idle = gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body;
     assert_eq!(idle["setAside"], 2);
-    gateway.clock.advance(Duration::from_secs(60));
+    gateway.clock.advance(Duration::from_mins(1));
     define(gateway, &tenant, &badge(false)).await;
 
     let progress = finished(gateway, &tenant).await;
@@ -180,7 +180,7 @@ async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway
         base_url: Arc::from("http://test"),
         actor: "test".into(),
         request_id: "test".into(),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(60),
+        deadline: tokio::time::Instant::now() + Duration::from_mins(1),
     };
     let resource_type = ctx.settings.registry.resource_type("User").unwrap().clone();
     hold(gateway).await;
