@@ -1,16 +1,63 @@
 //! `simulate`: identity providers played against the gateway, and against servers that do something wrong.
 
 mod broken;
+mod clients;
+mod jumpcloud;
+mod okta;
+mod onelogin;
+mod ping;
 mod played;
 mod product;
 mod repeated;
+mod rippling;
+mod sailpoint;
+mod stage;
 
 use scimgate::simulate::address::Base;
+use scimgate::simulate::okta::Form;
 use scimgate::simulate::secret::Secret;
 use scimgate::simulate::{self, Dialect, Directory, Options, Pace, Report, Silent, Size};
 use scimgate_tests::{Client, Tenant};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Default, Dialect::Flag, Dialect::Mixed];
+
+/// A client, in one of its ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Player {
+    Entra,
+    Okta(Form),
+    OneLogin,
+    JumpCloud,
+    Ping,
+    Rippling,
+    SailPoint,
+}
+
+impl Player {
+    const ALL: [Self; 8] = [
+        Self::Entra,
+        Self::Okta(Form::Wizard),
+        Self::Okta(Form::Catalogue),
+        Self::OneLogin,
+        Self::JumpCloud,
+        Self::Ping,
+        Self::Rippling,
+        Self::SailPoint,
+    ];
+
+    async fn play(self, options: &Options) -> Report {
+        let report = match self {
+            Self::Entra => simulate::entra(options, &Silent).await,
+            Self::Okta(form) => simulate::okta(options, form, &Silent).await,
+            Self::OneLogin => simulate::onelogin(options, &Silent).await,
+            Self::JumpCloud => simulate::jumpcloud(options, &Silent).await,
+            Self::Ping => simulate::ping(options, &Silent).await,
+            Self::Rippling => simulate::rippling(options, &Silent).await,
+            Self::SailPoint => simulate::sailpoint(options, &Silent).await,
+        };
+        report.unwrap()
+    }
+}
 
 /// The token of a client.
 fn secret(client: &Client) -> Secret {
@@ -39,7 +86,13 @@ fn directory(tenant: &Tenant) -> Directory {
 }
 
 async fn play(options: &Options) -> Report {
-    simulate::entra(options, &Silent).await.unwrap()
+    Player::Entra.play(options).await
+}
+
+/// How many users and groups there are.
+async fn left(tenant: &Tenant) -> [i64; 2] {
+    let total = async |path| tenant.get(path).await.expect(200).body["totalResults"].as_i64().unwrap();
+    [total("/Users?count=0").await, total("/Groups?count=0").await]
 }
 
 /// Nothing was wrong, and something was compared.

@@ -1,20 +1,13 @@
 //! `scimgate simulate`: plays an identity provider against any SCIM URL and tells what the server did wrong.
 
+mod arguments;
 mod progress;
 mod verdict;
 
-use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
-
 use super::Failed;
-use super::output::{self, Output};
-use crate::simulate::address::Base;
-use crate::simulate::secret::Secret;
-use crate::simulate::{self, Dialect, Directory, Options, Pace, Silent, Size, Watcher};
-use progress::Progress;
-
-/// Seeds that nobody chose stay this short: they are typed again.
-const SEEDS: u64 = 1_000_000;
+use crate::simulate::okta::Form;
+use crate::simulate::{self, Dialect, Options, Watcher};
+use arguments::{Common, Scope};
 
 /// Which identity provider.
 #[derive(Debug, clap::Args)]
@@ -28,177 +21,125 @@ enum Command {
     /// Play Microsoft Entra ID: Test Connection, the initial cycle, incremental cycles, provisioning on demand; then read
     /// everything back and compare. Everything that was made is deleted at the end.
     Entra(Entra),
+    /// Play Okta: the connection test, users of an app made by the wizard or of the catalogue, group push, the import; then
+    /// read everything back and compare.
+    ///
+    /// Users are looked for by userName, made, changed, deactivated and assigned again; Okta never deletes one. Groups are
+    /// pushed by name, with who left and who came, and with all members at once. The import reads everybody, a hundred at a
+    /// time, and the order must be that of the connection test. Everything that was made is deleted at the end.
+    Okta(Okta),
+    /// Play OneLogin: a body from an administrator's template that declares the schema of SCIM 1.0, users by PUT and by
+    /// PATCH, deactivated or deleted; then read everything back and compare.
+    ///
+    /// Attributes that a user does not have go out as empty texts, as the template says. Every other user has an older
+    /// template, which knows no PATCH. Everything that was made is deleted at the end.
+    Onelogin(Matched),
+    /// Play JumpCloud: the activation, which makes a test user and a test group and must leave nothing behind, and then
+    /// users by PUT and members one by one; then read everything back and compare.
+    ///
+    /// Members are removed by a list of values, which the RFC does not know, as Entra does. Everything that was made is
+    /// deleted at the end.
+    Jumpcloud(Plain),
+    /// Play PingFederate: users by PUT alone, groups looked for by reading all of them and changed by PATCH or PUT; then
+    /// read everything back and compare.
+    ///
+    /// What a user loses at the provider is what the PUT leaves out, so a server that does not replace the whole shows
+    /// here. Everything that was made is deleted at the end.
+    Ping(Plain),
+    /// Play Rippling: the server's configuration and schemas decide what is sent, users are looked for by externalId, and a
+    /// POST whose answer got lost is sent again; then read everything back and compare.
+    ///
+    /// Every third POST is sent twice, and there must be one user all the same. Attributes that the schemas do not have or
+    /// that are readOnly are not sent. Everything that was made is deleted at the end.
+    Rippling(Plain),
+    /// Play SailPoint: every document of discovery one by one, accounts and entitlements by PATCH, and an aggregation of
+    /// all users and groups, in which nobody may be left out; then read everything back and compare.
+    ///
+    /// Everything that was made is deleted at the end.
+    Sailpoint(Plain),
 }
 
 /// What a simulation of Entra takes.
 #[derive(Debug, clap::Args)]
 struct Entra {
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    scope: Scope,
+    matched: Matched,
     /// How a PATCH is written: as Entra does by itself, as it does with `aadOptscim062020` in the tenant URL, or the one or
     /// the other for each request. Without this the URL decides.
     #[arg(long, value_enum)]
     dialect: Option<Dialect>,
-    /// Make externalId the second matching attribute.
+}
+
+/// What a simulation of Okta takes.
+#[derive(Debug, clap::Args)]
+struct Okta {
+    #[command(flatten)]
+    plain: Plain,
+    /// Which kind of app speaks.
+    #[arg(long, value_enum, default_value_t = Form::Wizard)]
+    form: Form,
+}
+
+/// What a simulation takes whose client can match by either attribute.
+#[derive(Debug, clap::Args)]
+struct Matched {
+    #[command(flatten)]
+    plain: Plain,
+    /// Match by externalId: Entra looks for it where it finds no userName, OneLogin looks for nothing else.
     #[arg(long)]
     match_external_id: bool,
-    /// Decides every name, value and choice: the same seed sends the same requests. Without it there is a new one, which is
-    /// told.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Leave at the end what was made. Another run with the same seed finds it again.
-    #[arg(long)]
-    keep: bool,
+}
+
+/// What every simulation of an identity provider takes.
+#[derive(Debug, clap::Args)]
+struct Plain {
     #[command(flatten)]
-    speed: Speed,
-    /// No progress bar; there is none anyway where standard error is no terminal.
-    #[arg(long)]
-    no_progress: bool,
-    /// How to print what came of it.
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
-}
-
-/// Whom to play against.
-#[derive(Debug, clap::Args)]
-struct Server {
-    /// The SCIM base address, as an administrator types it at Entra.
-    #[arg(long, env = "SCIMGATE_SCIM_URL")]
-    url: String,
-    /// The tenant's token. Other users of this machine see it in the list of processes: the environment or a file is
-    /// better.
-    #[arg(long, env = "SCIMGATE_SCIM_TOKEN", hide_env_values = true)]
-    token: Option<Secret>,
-    /// A file with the tenant's token, before that of the environment; `-` is standard input.
-    #[arg(long)]
-    token_file: Option<PathBuf>,
-    /// Where a Scimgate's internal listener is, to compare what the product sees; with a directory key.
-    #[arg(long, env = "SCIMGATE_ADMIN_URL", default_value = "http://127.0.0.1:8081")]
-    admin_url: String,
-    /// The tenant's directory key. Without it only SCIM is compared.
-    #[arg(long, env = "SCIMGATE_DIRECTORY_KEY", hide_env_values = true)]
-    directory_key: Option<Secret>,
-}
-
-/// How much there is to provision.
-#[derive(Debug, clap::Args)]
-struct Scope {
-    /// Users in scope; ten play every part.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    users: u32,
-    /// Groups in scope; none for a server that has none.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(..=100_000))]
-    groups: u32,
-    /// Members of each group at first, as far as there are users. Entra sends a hundred at once.
-    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(..=100_000))]
-    members: u32,
-    /// Incremental cycles after the initial one.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=100))]
-    cycles: u32,
-}
-
-/// How fast.
-#[derive(Debug, clap::Args)]
-struct Speed {
-    /// Requests per second; without it, as fast as the server answers.
-    #[arg(long, value_parser = rate)]
-    rate: Option<f64>,
-    /// Requests at once.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    concurrency: u16,
+    common: Common,
+    #[command(flatten)]
+    scope: Scope,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
-        Command::Entra(entra) => entra.play().await,
+        Command::Entra(entra) => {
+            let options = entra.options()?;
+            entra.matched.plain.common.play(&options, simulate::entra).await
+        }
+        Command::Okta(Okta { plain, form }) => {
+            let okta = async |options: &Options, watcher: &dyn Watcher| simulate::okta(options, form, watcher).await;
+            plain.common.play(&plain.options()?, okta).await
+        }
+        Command::Onelogin(matched) => matched.plain.common.play(&matched.options()?, simulate::onelogin).await,
+        Command::Jumpcloud(plain) => plain.common.play(&plain.options()?, simulate::jumpcloud).await,
+        Command::Ping(plain) => plain.common.play(&plain.options()?, simulate::ping).await,
+        Command::Rippling(plain) => plain.common.play(&plain.options()?, simulate::rippling).await,
+        Command::Sailpoint(plain) => plain.common.play(&plain.options()?, simulate::sailpoint).await,
     }
 }
 
 impl Entra {
-    async fn play(self) -> Result<(), Failed> {
-        let options = self.options()?;
-        let watcher: Box<dyn Watcher> = if !self.no_progress && std::io::stderr().is_terminal() {
-            Box::new(Progress::new(&options))
-        } else {
-            Box::new(Silent)
-        };
-        let report = tokio::select! {
-            report = Box::pin(simulate::entra(&options, watcher.as_ref())) => report?,
-            _ = tokio::signal::ctrl_c() => {
-                watcher.ends();
-                return Err(Failed::because(format!("interrupted; {}", verdict::what_is_left(options.seed))));
-            }
-        };
-        verdict::print(self.output, &report)?;
-        verdict::of(&report)
-    }
-
     fn options(&self) -> Result<Options, Failed> {
-        let base = Base::parse(&self.server.url)?;
-        let by_url = if base.has_flag() { Dialect::Flag } else { Dialect::Default };
-        Ok(Options {
-            token: self.server.token()?,
-            directory: self.server.directory()?,
-            dialect: self.dialect.unwrap_or(by_url),
-            base,
-            size: self.scope.size(),
-            pace: Pace { rate: self.speed.rate, concurrency: self.speed.concurrency.into() },
-            seed: self.seed.unwrap_or_else(|| rand::random::<u64>() % SEEDS),
-            match_external_id: self.match_external_id,
-            keep: self.keep,
-        })
+        let options = self.matched.options()?;
+        let by_url = if options.base.has_flag() { Dialect::Flag } else { Dialect::Default };
+        Ok(Options { dialect: self.dialect.unwrap_or(by_url), ..options })
     }
 }
 
-impl Server {
-    fn token(&self) -> Result<Secret, Failed> {
-        let token = match (&self.token_file, &self.token) {
-            (Some(path), _) => Some(read(path)?),
-            (None, token) => token.clone(),
-        };
-        token.filter(|token| !token.is_empty()).ok_or_else(|| {
-            Failed::because(
-                "this needs the tenant's token, in SCIMGATE_SCIM_TOKEN, or in a file that --token-file names",
-            )
-        })
-    }
-
-    fn directory(&self) -> Result<Option<Directory>, Failed> {
-        let Some(key) = self.directory_key.clone().filter(|key| !key.is_empty()) else { return Ok(None) };
-        let base = Base::parse(&format!("{}/directory/v1", self.admin_url.trim().trim_end_matches('/')))
-            .map_err(|_| Failed::because("--admin-url takes an address like http://127.0.0.1:8081"))?;
-        Ok(Some(Directory { base, key }))
+impl Matched {
+    fn options(&self) -> Result<Options, Failed> {
+        Ok(Options { match_external_id: self.match_external_id, ..self.plain.options()? })
     }
 }
 
-impl Scope {
-    fn size(&self) -> Size {
-        let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        Size {
-            users: number(self.users),
-            groups: number(self.groups),
-            members_per_group: number(self.members),
-            cycles: number(self.cycles),
-        }
+impl Plain {
+    fn options(&self) -> Result<Options, Failed> {
+        self.common.options(self.scope.size())
     }
-}
-
-fn read(path: &Path) -> Result<Secret, Failed> {
-    String::from_utf8(output::read(path)?)
-        .map(Secret::from)
-        .map_err(|_| Failed::because(format!("{} holds no token: it is no text", path.display())))
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite() && (0.01..=1_000_000.0).contains(rate));
-    rate.ok_or_else(|| "requests per second, 0.01 at least".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory as _, Parser};
 
     use super::*;
 
@@ -208,35 +149,51 @@ mod tests {
         arguments: Arguments,
     }
 
-    fn entra(written: &[&str]) -> Entra {
-        let line = ["scimgate", "entra", "--token", "t"].iter().chain(written);
-        let Command::Entra(entra) = Line::try_parse_from(line).unwrap().arguments.command;
-        entra
+    fn command(provider: &str, written: &[&str]) -> Command {
+        let line = ["scimgate", provider, "--token", "t"];
+        Line::try_parse_from(line.iter().chain(written)).unwrap().arguments.command
+    }
+
+    fn entra(written: &[&str]) -> Options {
+        let Command::Entra(entra) = command("entra", written) else { panic!("another command") };
+        entra.options().unwrap()
     }
 
     #[test]
     fn the_url_decides_the_dialect_unless_it_is_told() {
         let plain = ["--url", "https://x.test/scim"];
         let flagged = ["--url", "https://x.test/scim/?aadOptscim062020"];
-        let dialect = |written: &[&str]| entra(written).options().unwrap().dialect;
-        assert_eq!(dialect(&plain), Dialect::Default);
-        assert_eq!(dialect(&flagged), Dialect::Flag);
-        assert_eq!(dialect(&[&flagged[..], &["--dialect", "mixed"]].concat()), Dialect::Mixed);
+        assert_eq!(entra(&plain).dialect, Dialect::Default);
+        assert_eq!(entra(&flagged).dialect, Dialect::Flag);
+        assert_eq!(entra(&[&flagged[..], &["--dialect", "mixed"]].concat()).dialect, Dialect::Mixed);
+    }
+
+    #[test]
+    fn okta_is_the_wizards_unless_it_is_told() {
+        let form = |written: &[&str]| {
+            let line = ["--url", "https://x.test/scim"];
+            let Command::Okta(okta) = command("okta", &[&line[..], written].concat()) else {
+                panic!("another command")
+            };
+            okta.form
+        };
+        assert_eq!((form(&[]), form(&["--form", "catalogue"])), (Form::Wizard, Form::Catalogue));
     }
 
     #[test]
     fn the_directory_is_below_the_internal_listener() {
         let url = ["--url", "https://x.test/scim", "--admin-url", "http://gw:8081/"];
-        assert!(entra(&url).options().unwrap().directory.is_none());
-        let options = entra(&[&url[..], &["--directory-key", "sgd_1"]].concat()).options().unwrap();
+        assert!(entra(&url).directory.is_none());
+        let options = entra(&[&url[..], &["--directory-key", "sgd_1"]].concat());
         assert_eq!(options.directory.unwrap().base.as_str(), "http://gw:8081/directory/v1");
     }
 
     #[test]
-    fn a_rate_is_a_number_that_lets_something_through() {
-        assert_eq!((rate("25"), rate("0.5")), (Ok(25.0), Ok(0.5)));
-        for wrong in ["0", "-1", "NaN", "inf", "fast"] {
-            assert!(rate(wrong).is_err(), "{wrong}");
+    fn each_simulation_says_what_it_does_and_that_it_cleans_up() {
+        for provider in Line::command().get_subcommands_mut() {
+            let help = provider.render_long_help().to_string();
+            let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains("deleted at the end") && words.contains("--seed"), "{help}");
         }
     }
 }

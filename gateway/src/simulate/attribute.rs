@@ -1,5 +1,7 @@
 //! The attributes that a simulation provisions: how each is addressed, read from a document and written into one.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 /// The core schema of users.
@@ -112,6 +114,12 @@ pub const ALL: [Attribute; 23] = [
     CUSTOM_2,
 ];
 
+/// What an administrator maps without a thought to extensions of third parties, and without references.
+#[must_use]
+pub fn plain() -> BTreeSet<Attribute> {
+    ALL.into_iter().filter(|attribute| *attribute != MANAGER && attribute.schema() != WS1B).collect()
+}
+
 impl Attribute {
     /// The schema it is in.
     #[must_use]
@@ -157,6 +165,29 @@ impl Attribute {
             _ => vec![found],
         };
         values.into_iter().filter(|value| !value.is_null()).collect()
+    }
+
+    /// Takes its value out of a body; an element that holds nothing else goes with it.
+    pub fn clear(self, body: &mut Map<String, Value>) {
+        let within =
+            if self.schema == USER { Some(body) } else { body.get_mut(self.schema).and_then(Value::as_object_mut) };
+        let Some(within) = within else { return };
+        match (self.element, self.sub) {
+            (Some(kind), Some(sub)) => {
+                let Some(Value::Array(elements)) = within.get_mut(self.name) else { return };
+                for element in elements.iter_mut().filter(|element| element["type"] == kind) {
+                    element.as_object_mut().and_then(|element| element.remove(sub));
+                }
+                let says_something = |element: &Value| {
+                    element.as_object().is_some_and(|it| it.keys().any(|key| key != "type" && key != "primary"))
+                };
+                elements.retain(says_something);
+            }
+            (None, Some(sub)) => {
+                within.get_mut(self.name).and_then(Value::as_object_mut).and_then(|it| it.remove(sub));
+            }
+            _ => drop(within.remove(self.name)),
+        }
     }
 
     /// Writes a value into the body of a POST.
@@ -208,6 +239,25 @@ mod tests {
         }
         assert_eq!(document["phoneNumbers"].as_array().unwrap().len(), 2);
         assert_eq!(document["addresses"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_was_written_is_taken_out_again_and_nothing_else() {
+        let mut body = Map::new();
+        for attribute in ALL {
+            attribute.write(&mut body, "x".into());
+        }
+        for attribute in [TITLE, GIVEN_NAME, PHONE, STREET, DEPARTMENT] {
+            attribute.clear(&mut body);
+            let document = Value::Object(body.clone());
+            let left = ALL.into_iter().filter(|it| !it.read(&document).is_empty()).count();
+            assert!(attribute.read(&document).is_empty(), "{}", attribute.path());
+            assert_eq!(left, ALL.len() - 1, "{}", attribute.path());
+            attribute.write(&mut body, "x".into());
+        }
+        PHONE.clear(&mut body);
+        assert_eq!(body["phoneNumbers"], json!([{ "type": "mobile", "value": "x" }]));
+        TITLE.clear(&mut Map::new());
     }
 
     #[test]

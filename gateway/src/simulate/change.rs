@@ -1,5 +1,7 @@
 //! One attribute's change, and whether a document shows it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::attribute::{ACTIVE, Attribute, MANAGER};
@@ -39,6 +41,16 @@ impl Change {
     }
 }
 
+/// The values after some changes.
+#[must_use]
+pub fn after(values: &Values, changes: &[Change]) -> Values {
+    let mut values = values.clone();
+    for change in changes {
+        change.apply(&mut values);
+    }
+    values
+}
+
 /// What is wrong with an attribute in a document, if anything is.
 #[derive(Clone, Copy, Debug)]
 pub struct Judge<'a> {
@@ -63,6 +75,8 @@ impl Judge<'_> {
         match (self.expected, seen.first().copied()) {
             (None, None) => None,
             (Some(expected), Some(seen)) if expected == seen => None,
+            // Clients that fill in templates send an empty text for what is not there.
+            (None, Some(seen)) if seen == "" => None,
             (expected, seen) => Some(self.name(expected, seen)),
         }
     }
@@ -93,6 +107,29 @@ pub fn shown(resource: &str, changes: &[Change], as_text: bool, document: &Value
             kind.map(|kind| difference(kind, resource, (change.attribute, expected), document))
         })
         .collect()
+}
+
+/// What a document shows of a PUT: what changed, what stayed, and what its body left out.
+#[must_use]
+pub fn replaced(
+    resource: &str,
+    changes: &[Change],
+    (expected, among): (&Values, &BTreeSet<Attribute>),
+    document: &Value,
+) -> Vec<Finding> {
+    let is_among = |attribute: &Attribute| changes.iter().any(|change| change.attribute == *attribute);
+    let (of_changes, of_others): (Vec<Attribute>, Vec<Attribute>) = among.iter().partition(|it| is_among(it));
+    let mut findings = shown(resource, changes, false, document);
+    findings.retain(|finding| of_changes.iter().any(|attribute| attribute.path() == finding.attribute));
+    for attribute in of_others {
+        let expected = expected.get(&attribute);
+        let judge = Judge { attribute, expected, before: None, as_text: false };
+        findings.extend(judge.finds(document).map(|kind| difference(kind, resource, (attribute, expected), document)));
+    }
+    for finding in findings.iter_mut().filter(|finding| finding.kind == Kind::ValueKept) {
+        (finding.kind, finding.hint) = (Kind::PutNotWhole, Kind::PutNotWhole.hint());
+    }
+    findings
 }
 
 /// A finding about an attribute of a document.
@@ -145,11 +182,28 @@ mod tests {
             (&leaves, true, json!({ "active": false }), None),
             (&manager, false, json!({}), Some(Kind::ManagerLost)),
             (&change(TITLE, &json!("a"), &none), false, json!({ "title": "a" }), Some(Kind::ValueKept)),
+            (&change(TITLE, &json!("a"), &none), false, json!({ "title": "" }), None),
             (&change(TITLE, &json!("a"), &none), false, json!({}), None),
         ];
         for (change, as_text, document, kind) in cases {
             assert_eq!(kinds(std::slice::from_ref(change), as_text, &document), Vec::from_iter(kind), "{document}");
         }
+    }
+
+    #[test]
+    fn a_put_is_judged_by_all_that_it_holds() {
+        let expected = Values::from([(TITLE, json!("b"))]);
+        let among = BTreeSet::from([TITLE, NICK_NAME, PHONE]);
+        let changes = [change(TITLE, &json!("a"), &json!("b")), change(NICK_NAME, &json!("n"), &json!(null))];
+        let found = |document: Value| {
+            let findings = replaced("user a", &changes, (&expected, &among), &document);
+            findings.into_iter().map(|finding| finding.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(found(json!({ "title": "b" })), []);
+        assert_eq!(found(json!({ "title": "b", "nickName": "n" })), [Kind::PutNotWhole]);
+        assert_eq!(found(json!({})), [Kind::ValueLost]);
+        let stranger = json!({ "title": "b", "phoneNumbers": [{ "type": "work", "value": "1" }] });
+        assert_eq!(found(stranger), [Kind::PutNotWhole]);
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Sends requests as a provisioning client does: at its pace, again when it is told to wait, and again, a bounded number
 //! of times, when a connection breaks.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -39,7 +44,23 @@ pub struct Ask {
     /// Parameters.
     pub query: Vec<(&'static str, String)>,
     /// The body, if any.
-    pub body: Option<Value>,
+    pub body: Option<Payload>,
+}
+
+/// The body of a request.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// JSON, as clients write it.
+    Json(Value),
+    /// Bytes as they are, which may be no JSON at all.
+    Raw {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Their media type; none sends no header.
+        media: Option<&'static str>,
+        /// Whether they are sent in chunks, without a length.
+        chunked: bool,
+    },
 }
 
 impl Ask {
@@ -59,7 +80,14 @@ impl Ask {
     /// With a body.
     #[must_use]
     pub fn body(mut self, body: Value) -> Self {
-        self.body = Some(body);
+        self.body = Some(Payload::Json(body));
+        self
+    }
+
+    /// With a body of bytes.
+    #[must_use]
+    pub fn raw(mut self, payload: Payload) -> Self {
+        self.body = Some(payload);
         self
     }
 }
@@ -186,9 +214,14 @@ impl Client {
         if !self.secret.is_empty() {
             request = request.bearer_auth(self.secret.reveal());
         }
-        if let Some(body) = &ask.body {
-            request = request.header(CONTENT_TYPE, SCIM_JSON).body(body.to_string());
-        }
+        request = match &ask.body {
+            None => request,
+            Some(Payload::Json(body)) => request.header(CONTENT_TYPE, SCIM_JSON).body(body.to_string()),
+            Some(Payload::Raw { bytes, media, chunked }) => {
+                let request = media.iter().fold(request, |request, media| request.header(CONTENT_TYPE, *media));
+                request.body(if *chunked { in_chunks(bytes) } else { bytes.clone().into() })
+            }
+        };
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await?;
@@ -196,6 +229,13 @@ impl Client {
         let text = beginning(&bytes);
         Ok(Answer { status, headers, json, text, attempts })
     }
+}
+
+/// A body whose length nobody knows beforehand, so that it goes out in chunks.
+fn in_chunks(bytes: &[u8]) -> reqwest::Body {
+    let frames: Vec<_> =
+        bytes.chunks(7).map(|some| Ok::<_, Infallible>(Frame::data(Bytes::copy_from_slice(some)))).collect();
+    reqwest::Body::wrap(StreamBody::new(stream::iter(frames)))
 }
 
 /// The wait that 429 and 503 ask for: whole seconds (RFC 9110 §10.2.3); those that name none, or a date, get one second.

@@ -49,18 +49,36 @@ pub fn members(document: &Value) -> BTreeSet<String> {
     listed.iter().filter_map(|member| member.get("value").and_then(Value::as_str).map(str::to_owned)).collect()
 }
 
-/// What is wrong with a group's members after `removed` were taken out.
+/// What a request does to a group's members.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exchange<'a> {
+    /// The ids of those who leave.
+    pub removed: &'a [String],
+    /// The ids of those who come.
+    pub added: &'a [String],
+}
+
+impl Exchange<'_> {
+    /// Carries it out.
+    pub fn apply(&self, members: &mut BTreeSet<String>) {
+        members.retain(|id| !self.removed.contains(id));
+        members.extend(self.added.iter().cloned());
+    }
+}
+
+/// What is wrong with a group's members after an exchange.
 #[must_use]
 pub fn membership(
     label: &str,
     (expected, seen): (&BTreeSet<String>, &BTreeSet<String>),
-    removed: &[String],
+    Exchange { removed, added }: Exchange<'_>,
     name: impl Fn(&str) -> String,
 ) -> Vec<Finding> {
-    if !removed.is_empty() && seen.is_empty() && !expected.is_empty() {
+    let mut stayed = expected.iter().filter(|id| !added.contains(id)).peekable();
+    if stayed.peek().is_some() && stayed.all(|id| !seen.contains(id)) && (!removed.is_empty() || expected.len() > 1) {
         let finding = Finding::new(Kind::GroupWiped, label).attribute("members");
-        let wanted = format!("{} members, after {} were removed", expected.len(), removed.len());
-        return vec![finding.expected(wanted).seen("none")];
+        let wanted = format!("{} members, after {} left and {} came", expected.len(), removed.len(), added.len());
+        return vec![finding.expected(wanted).seen(format!("{}, and none of those who were there", seen.len()))];
     }
     let told = |kind, id: &String, words: (&str, &str)| {
         let finding = Finding::new(kind, label).attribute(format!("member {id}"));
@@ -143,16 +161,18 @@ mod tests {
 
     #[test]
     fn members_are_compared_as_sets() {
-        let removed = ["c".to_owned()];
-        let cases: [(&[&str], &[Kind]); 5] = [
+        let (removed, added) = (["c".to_owned()], ["b".to_owned()]);
+        let exchange = Exchange { removed: &removed, added: &added };
+        let cases: [(&[&str], &[Kind]); 6] = [
             (&["a", "b"], &[]),
             (&["a"], &[Kind::MemberLost]),
             (&["a", "b", "c"], &[Kind::MemberKept]),
             (&["a", "b", "x"], &[Kind::MemberStranger]),
+            (&["b"], &[Kind::GroupWiped]),
             (&[], &[Kind::GroupWiped]),
         ];
         for (seen, found) in cases {
-            let findings = membership("group g", (&set(&["a", "b"]), &set(seen)), &removed, str::to_owned);
+            let findings = membership("group g", (&set(&["a", "b"]), &set(seen)), exchange, str::to_owned);
             assert_eq!(kinds(&findings), found, "{seen:?}");
         }
     }

@@ -2,39 +2,32 @@
 //! either setting of its feature flag.
 
 mod connection;
-mod groups;
 mod members;
 mod on_demand;
 mod references;
-mod users;
 mod wire;
 
-use std::collections::BTreeSet;
+use serde_json::Value;
 
-use super::attribute::Attribute;
-use super::chance::Chance;
-use super::client::Client;
-use super::compare::Compared;
-use super::directory;
+use super::attribute::{EXTERNAL_ID, USER_NAME};
+use super::change::Change;
+use super::compare::Exchange;
+use super::cycles;
 use super::error::Error;
-use super::exchange::Type;
-use super::model::{Life, Model};
+use super::model::{Group, Model, User};
 use super::options::{Dialect, Options};
-use super::population::{Part, Population};
-use super::report::Report;
-use super::session::Session;
-use super::step::{Step, Watcher};
+use super::play::Play;
+use super::provider::Provider;
+use super::report::{Played, Report};
+use super::step::Watcher;
+use super::users::Match;
 use wire::Form;
 
 const NAME: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (entra)");
 
-/// Entra, at work on one tenant.
+/// Entra, at work on one tenant. Its mapping has the attributes that the server's schemas have.
 struct Entra<'a> {
-    session: Session<'a>,
-    population: Population,
-    options: &'a Options,
-    /// The attributes of the mapping: those that the server's schemas have.
-    mapped: BTreeSet<Attribute>,
+    play: Play<'a>,
 }
 
 /// Plays Entra. What the server does wrong is in the report.
@@ -42,119 +35,89 @@ struct Entra<'a> {
 /// # Errors
 /// It could not begin: nobody answers, or somebody who is no SCIM server, or the token is not accepted.
 pub async fn run(options: &Options, watcher: &dyn Watcher) -> Result<Report, Error> {
-    let client = Client::new(options.base.clone(), options.token.clone(), options.pace, NAME)?;
-    let population = Population::new(Chance::new(options.seed), options.size);
-    let session = Session::new(client, options.pace, watcher);
-    let mut entra = Entra { session, population, options, mapped: BTreeSet::new() };
-    entra.mapped = entra.test_connection().await?;
-    let mut model = population.model();
-    for user in &mut model.users {
-        user.values.retain(|attribute, _| entra.mapped.contains(attribute));
-    }
-    let mut compared = Vec::new();
-    let stopped = entra.play(&mut model, &mut compared).await.err();
-    let (seen, took) = entra.session.end();
-    Ok(Report::new(options, "entra", &seen).of(took, compared, stopped))
+    let mut entra = Entra { play: Play::new(options, NAME, watcher)? };
+    entra.play.mapped = entra.test_connection().await?;
+    let dialect = Some(options.dialect.name());
+    Ok(cycles::play(&entra, Played { dialect, ..Played::plainly("entra") }).await)
 }
 
 impl Entra<'_> {
-    async fn play(&self, model: &mut Model, compared: &mut Vec<Compared>) -> Result<(), Error> {
-        self.initial_cycle(model).await?;
-        for cycle in 1..=self.options.size.cycles {
-            self.incremental_cycle(model, cycle).await?;
-        }
-        self.on_demand(model).await?;
-        self.session.begin(Step::ReadBack, 0);
-        compared.push(self.session.read_back(model, &self.mapped).await?);
-        if let Some(directory) = &self.options.directory {
-            compared.push(directory::compare(&self.session, directory, (model, &self.mapped)).await?);
-        }
-        if self.options.keep { Ok(()) } else { self.clean_up(model).await }
-    }
-
-    async fn initial_cycle(&self, model: &mut Model) -> Result<(), Error> {
-        self.session.begin(Step::InitialUsers, model.users.len());
-        self.session.each(&mut model.users, |user| self.provision(user)).await?;
-        self.session.begin(Step::References, model.users.len());
-        let ids = model.ids();
-        let managed = |user| self.refer(user, &ids, 0);
-        self.session.each(&mut model.users, managed).await?;
-        self.session.begin(Step::InitialGroups, model.groups.len());
-        self.session.each(&mut model.groups, |group| self.provision_group(group)).await?;
-        self.session.begin(Step::Memberships, model.groups.len());
-        self.session.each(&mut model.groups, |group| self.fill(group, &ids)).await
-    }
-
-    async fn incremental_cycle(&self, model: &mut Model, cycle: usize) -> Result<(), Error> {
-        let ids = model.ids();
-        self.session.begin(Step::Changes, model.users.len());
-        self.session.each(&mut model.users, |user| self.follow(user, &ids, cycle)).await?;
-
-        let leavers: Vec<_> = model.users.iter_mut().filter(|user| self.leaves(user.index, cycle)).collect();
-        self.session.begin(Step::Leaving, leavers.len());
-        self.session.each(leavers, |user| self.set_active(user, false)).await?;
-
-        let back: Vec<_> =
-            model.users.iter_mut().filter(|user| self.population.part(user.index) == Part::Returns).collect();
-        self.session.begin(Step::Returning, back.len());
-        self.session.each(back, |user| self.restore(user)).await?;
-        // Who came back as somebody else is a member of nothing.
-        for (old, user) in ids.iter().zip(0..) {
-            if let Some(old) = old.as_deref().filter(|old| model.users[user].life.id() != Some(old)) {
-                model.forget_member(old);
-            }
-        }
-
-        let deleted: Vec<_> = model.users.iter_mut().filter(|user| self.is_deleted_in(user.index, cycle)).collect();
-        self.session.begin(Step::Deletions, deleted.len());
-        self.session.each(deleted, |user| self.delete_user(user)).await?;
-        let gone: Vec<String> = model.users.iter().filter_map(|user| deleted_id(&user.life)).collect();
-        for id in &gone {
-            model.forget_member(id);
-        }
-
-        self.session.begin(Step::GroupChanges, model.groups.len());
-        let ids = model.ids();
-        self.session.each(&mut model.groups, |group| self.change_group(group, &ids, cycle)).await
-    }
-
-    fn leaves(&self, index: usize, cycle: usize) -> bool {
-        match self.population.part(index) {
-            Part::Returns => true,
-            Part::Leaves => cycle == self.options.size.cycles,
-            _ => self.is_deleted_in(index, cycle),
-        }
-    }
-
-    fn is_deleted_in(&self, index: usize, cycle: usize) -> bool {
-        self.population.part(index) == Part::Deleted && self.population.cycle_of(index) == cycle
-    }
-
     /// How the next request on something is written.
     fn form(&self, what: &str, index: usize) -> Form {
-        match self.options.dialect {
+        match self.play.options.dialect {
             Dialect::Default => Form::Default,
-            Dialect::Mixed if self.population.chance.once_in(2, what, index) => Form::Default,
+            Dialect::Mixed if self.play.population.chance.once_in(2, what, index) => Form::Default,
             Dialect::Flag | Dialect::Mixed => Form::Flag,
         }
     }
 
-    /// Deletes all that is there of the simulation, groups first.
-    async fn clean_up(&self, model: &mut Model) -> Result<(), Error> {
-        let of = |of: Type, label: String, id: &str| (of, label, id.to_owned());
-        let groups: Vec<_> = model.living_groups().map(|(group, id)| of(Type::Group, group.label(), id)).collect();
-        let users: Vec<_> = model.living_users().map(|(user, id)| of(Type::User, user.label(), id)).collect();
-        self.session.begin(Step::CleanUp, groups.len() + users.len());
-        for all in [groups, users] {
-            self.session.each(all, |(of, label, id)| self.session.remove(of, label, id)).await?;
-        }
-        Ok(())
+    /// The same, of a group in a cycle.
+    fn group_form(&self, what: &str, group: &Group, cycle: usize) -> Form {
+        self.form(what, group.index + cycle * self.play.options.size.groups)
+    }
+
+    async fn change_in(&self, form: Form, user: &mut User, changes: &[Change]) -> Result<(), Error> {
+        self.play.patch_user(user, changes, wire::change_user(form, changes)).await
     }
 }
 
-fn deleted_id(life: &Life) -> Option<String> {
-    match life {
-        Life::Deleted(id) => Some(id.clone()),
-        _ => None,
+impl Provider for Entra<'_> {
+    /// Entra sends no nulls.
+    const CLEARS: bool = false;
+    const NAMES_GROUPS: bool = true;
+    const REFERS: bool = true;
+
+    fn play(&self) -> &Play<'_> {
+        &self.play
+    }
+
+    /// By each matching attribute in the order of their precedence.
+    async fn find(&self, user: &User) -> Result<Match, Error> {
+        let first = self.play.find_user(user, USER_NAME, &[]).await?;
+        if matches!(first, Match::Nobody) && self.play.options.match_external_id {
+            return self.play.find_user(user, EXTERNAL_ID, &[]).await;
+        }
+        Ok(first)
+    }
+
+    fn new_user(&self, user: &User) -> Value {
+        wire::create_user(&user.values)
+    }
+
+    async fn send(&self, user: &mut User, changes: &[Change], round: usize) -> Result<(), Error> {
+        let form = self.form("change", user.index + round * self.play.options.size.users);
+        self.change_in(form, user, changes).await
+    }
+
+    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error> {
+        let query = &[("excludedAttributes", "members")];
+        let found = self.play.find_group(("displayName", &group.display_name), query).await?;
+        if found.as_ref().is_some_and(Vec::is_empty) && self.play.options.match_external_id {
+            return self.play.find_group(("externalId", &group.external_id), query).await;
+        }
+        Ok(found)
+    }
+
+    fn new_group(&self, group: &Group) -> Value {
+        wire::create_group(group)
+    }
+
+    async fn send_name(&self, group: &Group, round: usize) -> Result<bool, Error> {
+        let body = wire::rename_group(self.group_form("rename", group, round), &group.display_name);
+        self.play.patch_group("rename group", group, body).await
+    }
+
+    async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, round: usize) -> Result<(), Error> {
+        let form = self.group_form("members", group, round);
+        self.remove_members(form, group, exchange.removed).await?;
+        self.add_members(form, group, exchange.added).await
+    }
+
+    async fn refer(&self, user: &mut User, ids: &[Option<String>], cycle: usize) -> Result<(), Error> {
+        self.send_reference(user, ids, cycle).await
+    }
+
+    async fn afterwards(&self, model: &mut Model) -> Result<(), Error> {
+        self.on_demand(model).await
     }
 }

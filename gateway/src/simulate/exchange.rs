@@ -80,6 +80,10 @@ impl Session<'_> {
         };
         match List::read(answer.body()) {
             Ok(list) => {
+                for name in &list.as_text {
+                    let finding = Finding::new(Kind::NumberAsText, what).attribute(*name);
+                    self.found(finding.expected("a number").seen("a text"));
+                }
                 if list.resources.iter().any(|resource| id(resource).is_empty()) {
                     told("an element without id".to_owned());
                 }
@@ -160,6 +164,21 @@ impl Session<'_> {
         if !done {
             self.refused(label, (what, "200 or 204"), &answer);
         }
+        Ok(done)
+    }
+
+    /// Replaces; tells whether the server says that it did so.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn put(&self, ask: Ask, label: &str) -> Result<bool, Error> {
+        let what = ask.what;
+        let answer = self.ask(ask).await?;
+        let done = matches!(answer.status, 200 | 204);
+        if !done {
+            self.refused(label, (what, "200"), &answer);
+        }
+        self.check_version(label, &answer);
         Ok(done)
     }
 

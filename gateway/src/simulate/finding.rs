@@ -50,45 +50,66 @@ kinds! {
     /// A list that is none.
     NotAList = "not-a-list",
         "Answer with a ListResponse: its URN in schemas, totalResults as a number, Resources as an array of objects with id.";
+    /// A number of a list that is a text.
+    NumberAsText = "number-as-text",
+        "Write totalResults, startIndex and itemsPerPage as JSON numbers; Okta refuses a list in which they are texts.";
+    /// An answer of status 500 or above.
+    ServerError = "server-error",
+        "Refuse what is not understood with 400 and a SCIM error; a 5xx makes clients send it again and again.";
+    /// An error that is no SCIM error.
+    ErrorShape = "error-shape",
+        "Answer errors with the URN of the Error message in schemas, and with the status as a text (RFC 7644 §3.12).";
     /// A resource without an id.
     IdMissing = "id-missing",
-        "Every resource needs an id; Entra remembers it and addresses the resource by it.";
+        "Every resource needs an id; clients remember it and address the resource by it.";
     /// A Location that leads elsewhere or is missing.
     LocationWrong = "location-wrong",
         "Answer 201 with a Location that ends in the resource's path and equals meta.location.";
     /// An ETag that differs from the version in the body.
     VersionWrong = "version-wrong",
         "ETag and meta.version must be the same text.";
-    /// An attribute that Entra's mapping names and the schemas do not.
+    /// Attributes that the client's mapping names and the schemas do not.
     SchemaMissing = "schema-missing",
         "Answer GET /Schemas with a ListResponse that names the schemas of users and their attributes.";
+    /// A document of discovery that is not there.
+    DiscoveryMissing = "discovery-missing",
+        "Answer /ServiceProviderConfig, /ResourceTypes, /ResourceTypes/{name}, /Schemas and /Schemas/{urn} (RFC 7644 §4).";
     /// A filter that does not find what is there.
     FilterMissed = "filter-missed",
-        "A filter must find what was written a moment before; Entra makes a duplicate of what it does not find.";
+        "A filter must find what was written a moment before; clients make a duplicate of what they do not find.";
     /// A filter that finds what does not match.
     FilterIgnored = "filter-ignored",
         "A filter that is not understood must be refused with 400 invalidFilter and not be ignored.";
     /// A filter on a matching attribute that finds several.
     SeveralMatches = "several-matches",
-        "A matching attribute must find one resource at most; Entra gives up on the user with DuplicateTargetEntries.";
+        "A matching attribute must find one resource at most; clients give up on the user (Entra with DuplicateTargetEntries).";
     /// One user twice.
     DuplicateCreated = "duplicate-created",
         "Refuse a second user of the same userName with 409 uniqueness.";
-    /// A PATCH that was answered with success and changed nothing.
+    /// A POST that was sent again because its answer got lost, and was refused.
+    RetryRefused = "retry-refused",
+        "Answer a POST that repeats a moment later, with the same externalId and body, with the user that it made: 200 or 201.";
+    /// A POST for a deactivated user that was refused.
+    ReactivationRefused = "reactivation-refused",
+        "Answer a POST that names a deactivated user by activating that user, under its old id: 200 or 201.";
+    /// A change that was answered with success and changed nothing.
     NothingDone = "nothing-done",
-        "A PATCH that succeeds must change what it names; refuse with 400 what is not understood.";
+        "A PATCH or PUT that succeeds must change what it names; refuse with 400 what is not understood.";
+    /// A PUT that left what its body leaves out.
+    PutNotWhole = "put-not-whole",
+        "PUT replaces the whole resource: what its body leaves out must be gone (RFC 7644 §3.5.1).";
     /// `"False"` as text that was taken for nothing.
     StringBooleanIgnored = "string-boolean-ignored",
         "Entra sends booleans as the text \"True\" and \"False\": read them as booleans, or deactivated users keep their access.";
     /// One change among others that was not made.
     ChangeIgnored = "change-ignored",
-        "Every operation of a PATCH must be carried out, or the whole be refused.";
+        "Every change of a PATCH or PUT must be carried out, or the whole be refused.";
     /// A value that was written and is not there.
     ValueLost = "value-lost",
         "Store the attribute, or leave it out of /Schemas.";
     /// A value that comes back different.
     ValueAltered = "value-altered",
-        "Store values verbatim; Entra sends a value that comes back different again with every cycle.";
+        "Store values verbatim; clients send a value that comes back different again with every cycle.";
     /// A value where none should be.
     ValueKept = "value-kept",
         "A cleared attribute must be gone, and nothing be filled in that was never sent.";
@@ -109,7 +130,7 @@ kinds! {
         "A group must hold what was added to it and no more.";
     /// A removal of some that took all.
     GroupWiped = "group-wiped",
-        "Remove with path members and a list of values takes only those values, and not the whole attribute.";
+        "A change must leave the members that it does not name; remove with path members and a list takes only those.";
     /// A user that came back as another one.
     RestoredUnderAnotherId = "restored-under-another-id",
         "A deactivated user must stay, be found by filters, and keep its id when it is activated again.";
@@ -122,6 +143,12 @@ kinds! {
     /// A resource that the list shows twice.
     ListedTwice = "listed-twice",
         "Pages must follow one stable order, so that none is shown on two of them.";
+    /// One list in two orders.
+    OrderUnstable = "order-unstable",
+        "Give lists one order, whatever startIndex and count are; by creation and id, for one.";
+    /// A limit that does not say what it is.
+    LimitUnnamed = "limit-unnamed",
+        "Refuse what is too much with 413 and a detail that says how much is accepted.";
     /// Numbers of a page that are wrong.
     PagingWrong = "paging-wrong",
         "Echo startIndex, count the page in itemsPerPage, and the whole in totalResults.";
@@ -172,7 +199,7 @@ impl Finding {
     pub fn new(kind: Kind, resource: impl Into<String>) -> Self {
         Self {
             kind,
-            step: Step::TestConnection,
+            step: Step::default(),
             resource: resource.into(),
             attribute: String::new(),
             expected: String::new(),

@@ -15,6 +15,8 @@ pub struct List {
     pub start_index: Option<u64>,
     /// How many are on this page, by the server's count.
     pub items_per_page: Option<u64>,
+    /// The names of those numbers that came as texts.
+    pub as_text: Vec<&'static str>,
 }
 
 impl List {
@@ -27,7 +29,14 @@ impl List {
         if !schemas.iter().any(|urn| urn == LIST) {
             return Err(format!("schemas without {LIST}"));
         }
-        let total = body.get("totalResults").and_then(Value::as_u64);
+        let mut as_text = Vec::new();
+        let mut number = |name| {
+            let (number, is_text) = number(body.get(name))?;
+            as_text.extend(is_text.then_some(name));
+            Some(number)
+        };
+        let (total, start_index, items_per_page) =
+            (number("totalResults"), number("startIndex"), number("itemsPerPage"));
         let total =
             total.ok_or_else(|| format!("totalResults {}", body.get("totalResults").unwrap_or(&Value::Null)))?;
         // RFC 7644 §3.4.2: Resources is "REQUIRED if totalResults is non-zero".
@@ -36,9 +45,15 @@ impl List {
             Some(Value::Array(resources)) => resources.clone(),
             Some(_) => return Err("Resources that are no array".to_owned()),
         };
-        let start_index = body.get("startIndex").and_then(Value::as_u64);
-        let items_per_page = body.get("itemsPerPage").and_then(Value::as_u64);
-        Ok(Self { total, resources, start_index, items_per_page })
+        Ok(Self { total, resources, start_index, items_per_page, as_text })
+    }
+}
+
+/// A number, and whether it came as a text.
+fn number(value: Option<&Value>) -> Option<(u64, bool)> {
+    match value? {
+        Value::String(text) => text.parse().ok().map(|number| (number, true)),
+        other => other.as_u64().map(|number| (number, false)),
     }
 }
 
@@ -55,6 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn numbers_that_are_texts_are_read_and_named() {
+        let texts = json!({ "schemas": [LIST], "totalResults": "7", "startIndex": 1, "itemsPerPage": "2" });
+        let read = List::read(&texts).unwrap();
+        assert_eq!((read.total, read.start_index, read.items_per_page), (7, Some(1), Some(2)));
+        assert_eq!(read.as_text, ["totalResults", "itemsPerPage"]);
+    }
+
+    #[test]
     fn a_list_is_read_and_what_is_none_is_told() {
         let read = List::read(&json!({ "schemas": [LIST], "totalResults": 0 })).unwrap();
         assert_eq!(read, List::default());
@@ -68,7 +91,7 @@ mod tests {
             json!(null),
             json!([]),
             json!({ "totalResults": 0 }),
-            json!({ "schemas": [LIST], "totalResults": "0" }),
+            json!({ "schemas": [LIST], "totalResults": "many" }),
             json!({ "schemas": [LIST], "totalResults": 1, "Resources": {} }),
         ] {
             assert!(List::read(&wrong).is_err(), "{wrong}");

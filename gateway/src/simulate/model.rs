@@ -75,7 +75,7 @@ pub struct Group {
     pub name: String,
     /// Its name.
     pub display_name: String,
-    /// Its id at the provider.
+    /// Its id at the provider; empty where the client does not tell it.
     pub external_id: String,
     /// Numbers of the users that are its members at first.
     pub first_members: Vec<usize>,
@@ -87,7 +87,10 @@ impl Group {
     /// Its name in messages.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("group {} ({})", self.name, self.life.id().unwrap_or(&self.external_id))
+        match self.life.id().unwrap_or(&self.external_id) {
+            "" => format!("group {}", self.name),
+            id => format!("group {} ({id})", self.name),
+        }
     }
 }
 
@@ -115,6 +118,16 @@ impl Model {
     #[must_use]
     pub fn ids(&self) -> Vec<Option<String>> {
         self.users.iter().map(|user| user.life.id().map(str::to_owned)).collect()
+    }
+
+    /// The ids of users that were deleted.
+    #[must_use]
+    pub fn deleted_ids(&self) -> Vec<String> {
+        let deleted = |user: &User| match &user.life {
+            Life::Deleted(id) => Some(id.clone()),
+            _ => None,
+        };
+        self.users.iter().filter_map(deleted).collect()
     }
 
     /// A name for an id in messages.

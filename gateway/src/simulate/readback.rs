@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::attribute::Attribute;
 use super::client::Ask;
-use super::compare::{self, Compared};
+use super::compare::{self, Compared, Exchange};
 use super::error::Error;
 use super::exchange::Type;
 use super::finding::{Finding, Kind};
@@ -16,7 +16,7 @@ use super::model::{Group, Model};
 use super::session::Session;
 
 /// Resources asked for at once.
-const PAGE: usize = 100;
+pub const PAGE: usize = 100;
 /// About so many users are also read one by one.
 const SAMPLE: usize = 25;
 
@@ -27,6 +27,17 @@ struct Walk {
     complete: bool,
 }
 
+/// How a list is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// What it is for, in the report.
+    pub what: &'static str,
+    /// Of what.
+    pub of: Type,
+    /// Parameters besides those of the page.
+    pub query: &'static [(&'static str, &'static str)],
+}
+
 impl Session<'_> {
     /// Compares the end state.
     ///
@@ -35,9 +46,9 @@ impl Session<'_> {
     pub async fn read_back(&self, model: &Model, mapped: &BTreeSet<Attribute>) -> Result<Compared, Error> {
         let mut compared = Compared { by: "SCIM", ..Compared::default() };
         let before = self.differences();
-        let users = self.walk(Type::User, &[]).await?;
-        self.found_all(compare::presence(model, &users.resources));
-        let listed: BTreeMap<&str, &Value> = users.resources.iter().map(|resource| (id(resource), resource)).collect();
+        let users = self.pages(Reading { what: "list users", of: Type::User, query: &[] }).await?;
+        self.found_all(compare::presence(model, &users));
+        let listed: BTreeMap<&str, &Value> = users.iter().map(|resource| (id(resource), resource)).collect();
         for (user, id) in model.living_users() {
             compared.users += 1;
             compared.attributes += u64::try_from(mapped.len()).unwrap_or_default();
@@ -46,8 +57,9 @@ impl Session<'_> {
         }
         self.sample(model, mapped).await?;
         if !model.groups.is_empty() {
-            let groups = self.walk(Type::Group, &[("excludedAttributes", "members")]).await?;
-            self.found_all(compare::groups_presence(model, &groups.resources));
+            let query = &[("excludedAttributes", "members")];
+            let groups = self.pages(Reading { what: "list groups", of: Type::Group, query }).await?;
+            self.found_all(compare::groups_presence(model, &groups));
             let living: Vec<&Group> = model.living_groups().map(|(group, _)| group).collect();
             compared.groups = u64::try_from(living.len()).unwrap_or_default();
             compared.memberships =
@@ -80,25 +92,29 @@ impl Session<'_> {
         };
         for (name, expected) in [("displayName", &group.display_name), ("externalId", &group.external_id)] {
             let shown = seen.get(name).and_then(Value::as_str).unwrap_or_default();
-            if shown != expected {
+            if shown != expected && !expected.is_empty() {
                 let finding = Finding::new(Kind::ValueAltered, &label).attribute(name);
                 self.found(finding.expected(expected).seen(shown));
             }
         }
         let members = compare::members(&seen);
-        let found = compare::membership(&label, (&group.members, &members), &[], |id| model.name_of(id));
+        let found =
+            compare::membership(&label, (&group.members, &members), Exchange::default(), |id| model.name_of(id));
         self.found_all(found);
         Ok(())
     }
 
-    /// Every page of a list.
-    async fn walk(&self, of: Type, query: &[(&'static str, &'static str)]) -> Result<Walk, Error> {
-        let what = if of == Type::User { "list users" } else { "list groups" };
+    /// Every page of a list, as far as it came.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn pages(&self, reading: Reading) -> Result<Vec<Value>, Error> {
+        let what = reading.what;
         let mut walk = Walk { resources: Vec::new(), complete: false };
         while !walk.complete {
             let start = walk.resources.len() + 1;
-            let mut ask = Ask::new(what, Method::GET, of.path());
-            for (name, value) in query {
+            let mut ask = Ask::new(what, Method::GET, reading.of.path());
+            for (name, value) in reading.query {
                 ask = ask.query(name, *value);
             }
             let ask = ask.query("startIndex", start.to_string()).query("count", PAGE.to_string());
@@ -112,7 +128,7 @@ impl Session<'_> {
                 break;
             }
         }
-        Ok(walk)
+        Ok(walk.resources)
     }
 
     /// Takes a page; tells whether it leads on.

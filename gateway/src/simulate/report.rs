@@ -12,6 +12,25 @@ use super::options::Options;
 use super::recorder::{Latency, Line};
 use super::session::Seen;
 
+/// Which client was played, and in which of its ways.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Played {
+    /// Its name.
+    pub provider: &'static str,
+    /// How a PATCH was written, of a client that has several dialects.
+    pub dialect: Option<&'static str>,
+    /// In which form, of a client that has several.
+    pub form: Option<&'static str>,
+}
+
+impl Played {
+    /// A client that has one way.
+    #[must_use]
+    pub fn plainly(provider: &'static str) -> Self {
+        Self { provider, ..Self::default() }
+    }
+}
+
 /// What came of a simulation.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,8 +41,12 @@ pub struct Report {
     pub provider: &'static str,
     /// Against which base address.
     pub target: String,
-    /// In which dialect.
-    pub dialect: &'static str,
+    /// In which dialect, if it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<&'static str>,
+    /// In which form, if it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<&'static str>,
     /// The seed.
     pub seed: u64,
     /// Users in scope.
@@ -45,6 +68,9 @@ pub struct Report {
     pub steps: Vec<Line>,
     /// The comparisons of the end state.
     pub compared: Vec<Compared>,
+    /// What else there is to tell, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What went wrong, in order; the first thousand.
     pub findings: Vec<Finding>,
     /// How often each kind of thing went wrong.
@@ -66,13 +92,14 @@ fn sentence<S: Serializer>(stopped: &Option<Error>, to: S) -> Result<S::Ok, S::E
 impl Report {
     /// The report of what was seen. Time, comparisons and the reason of an early end are put in by the provider.
     #[must_use]
-    pub fn new(options: &Options, provider: &'static str, seen: &Seen) -> Self {
+    pub fn new(options: &Options, played: Played, seen: &Seen) -> Self {
         let counts: BTreeMap<_, _> = seen.findings.counts().iter().map(|(kind, count)| (kind.name(), *count)).collect();
         Self {
             green: counts.is_empty(),
-            provider,
+            provider: played.provider,
             target: options.base.as_str().to_owned(),
-            dialect: options.dialect.name(),
+            dialect: played.dialect,
+            form: played.form,
             seed: options.seed,
             users: options.size.users,
             groups: options.size.groups,
@@ -83,6 +110,7 @@ impl Report {
             latency_ms: seen.recorder.latency(),
             steps: seen.recorder.lines(),
             compared: Vec::new(),
+            notes: Vec::new(),
             findings: seen.findings.kept().to_vec(),
             counts,
             stopped: None,
@@ -93,6 +121,12 @@ impl Report {
     #[must_use]
     pub fn of(self, took: Duration, compared: Vec<Compared>, stopped: Option<Error>) -> Self {
         Self { green: self.green && stopped.is_none(), took, compared, stopped, ..self }
+    }
+
+    /// With what else there is to tell.
+    #[must_use]
+    pub fn noting(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 
     /// All that went wrong.

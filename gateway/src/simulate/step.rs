@@ -3,10 +3,13 @@
 use std::fmt;
 
 /// A part of a simulation, in the order in which they come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// The probes behind the button *Test Connection*, and `/Schemas`.
+    /// The probes behind the button *Test Connection*, and discovery.
+    #[default]
     TestConnection,
+    /// A test user and a test group are made, changed and taken away.
+    Activation,
     /// Initial cycle: each user is looked for, then made or changed.
     InitialUsers,
     /// Initial cycle, second pass: references to managers.
@@ -27,6 +30,12 @@ pub enum Step {
     GroupChanges,
     /// One user and one group on demand.
     OnDemand,
+    /// All users and groups are read, page by page, as the client reads them.
+    Import,
+    /// Requests that no client should send.
+    Garbage,
+    /// Ever more members in one request.
+    Limits,
     /// Everything is read back and compared.
     ReadBack,
     /// What was made is deleted.
@@ -39,6 +48,7 @@ impl Step {
     pub fn name(self) -> &'static str {
         match self {
             Self::TestConnection => "test connection",
+            Self::Activation => "activation",
             Self::InitialUsers => "initial: users",
             Self::References => "initial: managers",
             Self::InitialGroups => "initial: groups",
@@ -49,6 +59,9 @@ impl Step {
             Self::Deletions => "incremental: deletions",
             Self::GroupChanges => "incremental: groups",
             Self::OnDemand => "on demand",
+            Self::Import => "import",
+            Self::Garbage => "garbage",
+            Self::Limits => "limits",
             Self::ReadBack => "read back",
             Self::CleanUp => "clean up",
         }

@@ -1,13 +1,11 @@
 //! Servers that do one thing wrong each, and the name by which the report calls it.
 
-use std::collections::BTreeSet;
+use scimgate::simulate::{Dialect, Options, Size};
+use scimgate_tests::broken::{Asked, Fault, Reply};
+use scimgate_tests::{TestGateway, on_postgres};
+use serde_json::json;
 
-use scimgate::simulate::{Dialect, Options, Report, Size, address::Base};
-use scimgate_tests::broken::{self, Asked, Fault, Reply};
-use scimgate_tests::{Tenant, TestGateway, on_postgres};
-use serde_json::{Value, json};
-
-use super::{options, play};
+use super::stage::{Answering, Asking, Stage, assert_named, is, leave_out, only_read, operations};
 
 on_postgres!(
     a_member_that_is_lost_is_named,
@@ -22,99 +20,6 @@ on_postgres!(
     answers_in_the_wrong_form_are_named,
     a_server_that_wants_pauses_is_given_them,
 );
-
-/// A fault that changes requests on their way.
-struct Asking<F>(F);
-
-/// A fault that changes answers on their way.
-struct Answering<F>(F);
-
-impl<F: Fn(&mut Asked) + Send + Sync + 'static> Fault for Asking<F> {
-    fn asked(&self, asked: &mut Asked) -> Option<Reply> {
-        (self.0)(asked);
-        None
-    }
-}
-
-impl<F: Fn(&Asked, &mut Reply) + Send + Sync + 'static> Fault for Answering<F> {
-    fn answered(&self, asked: &Asked, reply: &mut Reply) {
-        (self.0)(asked, reply);
-    }
-}
-
-/// A tenant, behind whatever server stands before it.
-struct Stage<'a> {
-    gateway: &'a TestGateway,
-    tenant: Tenant,
-}
-
-impl<'a> Stage<'a> {
-    async fn new(gateway: &'a TestGateway) -> Self {
-        Self { gateway, tenant: gateway.plain_tenant("acme").await }
-    }
-
-    /// Plays before a fault, with what is told of it, and cleans up behind the faulty server's back.
-    async fn play(&self, fault: impl Fault, change: impl FnOnce(&mut Options)) -> Report {
-        let address = broken::start(&format!("http://{}", self.gateway.public), fault).await;
-        let mut options = options(&self.tenant);
-        options.base = Base::parse(&format!("{address}/scim/v2")).unwrap();
-        change(&mut options);
-        let report = play(&options).await;
-        for path in ["/Groups", "/Users"] {
-            let left = self.tenant.get(&format!("{path}?count=1000&attributes=id")).await.expect(200);
-            for resource in left.body["Resources"].as_array().into_iter().flatten() {
-                let _ = self.tenant.delete(&format!("{path}/{}", resource["id"].as_str().unwrap())).await.expect(204);
-            }
-        }
-        report
-    }
-
-    async fn by_default(&self, fault: impl Fault) -> Report {
-        self.play(fault, |_| ()).await
-    }
-
-    async fn by_flag(&self, fault: impl Fault) -> Report {
-        self.play(fault, |options| options.dialect = Dialect::Flag).await
-    }
-}
-
-/// The report calls what is wrong by these names and no others.
-#[track_caller]
-fn assert_named(report: &Report, names: &[&str]) {
-    let found: BTreeSet<&str> = report.counts.keys().copied().collect();
-    let unexpected = report.findings.iter().find(|finding| !names.contains(&finding.kind.name()));
-    assert_eq!(found, names.iter().copied().collect::<BTreeSet<_>>(), "{unexpected:#?}");
-    assert_eq!(report.green, names.is_empty());
-    assert!(report.stopped.is_none(), "{:?}", report.stopped);
-    for finding in &report.findings {
-        assert!(
-            !finding.expected.is_empty() && !finding.seen.is_empty() && !finding.resource.is_empty(),
-            "{finding:?}"
-        );
-    }
-}
-
-fn operations(asked: &mut Asked) -> &mut Vec<Value> {
-    asked.body["Operations"].as_array_mut().unwrap()
-}
-
-fn is(asked: &Asked, method: &str, of: &str) -> bool {
-    asked.method == method && asked.path.contains(of)
-}
-
-/// Asks for the resource instead: answered with 200 and nothing done.
-fn only_read(asked: &mut Asked) {
-    asked.method = "GET".parse().unwrap();
-    asked.body = Value::Null;
-}
-
-/// Leaves operations out of a PATCH.
-fn leave_out(asked: &mut Asked, mut which: impl FnMut(&Value) -> bool) {
-    operations(asked).retain(|operation| !which(operation));
-    if operations(asked).is_empty() {
-        only_read(asked);
-    }
-}
 
 async fn a_member_that_is_lost_is_named(gateway: &TestGateway) {
     let stage = Stage::new(gateway).await;

@@ -1,9 +1,9 @@
 //! Entra's cycles against the gateway: what was sent is there, through SCIM and through the directory.
 
 use scimgate::simulate::{Dialect, Error, Options, Silent, Size, address::Base, entra};
-use scimgate_tests::{Tenant, TestGateway, on_both, on_postgres};
+use scimgate_tests::{TestGateway, on_both, on_postgres};
 
-use super::{DIALECTS, assert_green, directory, options, play};
+use super::{DIALECTS, assert_green, directory, left, options, play};
 
 on_both!(the_end_state_is_what_was_sent_in_every_dialect, what_a_run_left_is_found_by_the_next);
 on_postgres!(
@@ -11,12 +11,6 @@ on_postgres!(
     small_scopes_are_played_to_their_end,
     what_is_no_scim_server_is_told_in_a_sentence,
 );
-
-/// How many users and groups there are.
-async fn left(tenant: &Tenant) -> [i64; 2] {
-    let total = async |path| tenant.get(path).await.expect(200).body["totalResults"].as_i64().unwrap();
-    [total("/Users?count=0").await, total("/Groups?count=0").await]
-}
 
 async fn the_end_state_is_what_was_sent_in_every_dialect(gateway: &TestGateway) {
     for (tenant, values) in [(gateway.plain_tenant("plain").await, true), (gateway.tenant("acme").await, false)] {

@@ -7,7 +7,7 @@ use scimgate::simulate::{Dialect, Options, Pace, address::Base};
 use scimgate_tests::broken::{self, Asked, Fault, Reply};
 use scimgate_tests::{TestGateway, on_postgres};
 
-use super::{assert_green, options, play};
+use super::{Player, options};
 
 on_postgres!(the_same_seed_sends_the_same_requests);
 
@@ -43,20 +43,24 @@ impl Fault for Recorder {
 }
 
 async fn the_same_seed_sends_the_same_requests(gateway: &TestGateway) {
-    let tenant = gateway.plain_tenant("acme").await;
-    let requests = async |seed, dialect| {
+    let mut number = 0;
+    let mut requests = async |player: Player, seed, dialect| {
+        number += 1;
+        let tenant = gateway.plain_tenant(&format!("run-{number}")).await;
         let recorder = Recorder::default();
         let address = broken::start(&format!("http://{}", gateway.public), recorder.clone()).await;
         let base = Base::parse(&format!("{address}/scim/v2")).unwrap();
         // One after the other, so that they have an order.
         let pace = Pace { rate: None, concurrency: 1 };
-        assert_green(&play(&Options { base, seed, dialect, pace, ..options(&tenant) }).await);
+        let report = player.play(&Options { base, seed, dialect, pace, ..options(&tenant) }).await;
+        assert!(report.stopped.is_none(), "{:?}", report.stopped);
         std::mem::take(&mut recorder.0.lock().unwrap().requests)
     };
-    for dialect in [Dialect::Default, Dialect::Mixed] {
-        let first = requests(7, dialect).await;
+    let mixed = (Player::Entra, Dialect::Mixed);
+    for (player, dialect) in Player::ALL.into_iter().map(|player| (player, Dialect::Default)).chain([mixed]) {
+        let first = requests(player, 7, dialect).await;
         assert!(first.len() > 100, "{} requests", first.len());
-        assert_eq!(first, requests(7, dialect).await);
-        assert_ne!(first, requests(8, dialect).await);
+        assert_eq!(first, requests(player, 7, dialect).await, "{player:?}");
+        assert_ne!(first, requests(player, 8, dialect).await, "{player:?}");
     }
 }

@@ -65,18 +65,23 @@ fn text(report: &Report) -> String {
         let compared: Vec<Value> = report.compared.iter().map(|it| json!(it)).collect();
         parts.push(table(&compared, &COMPARED));
     }
+    if !report.notes.is_empty() {
+        parts.push(report.notes.iter().map(|note| harmless(note)).collect::<Vec<_>>().join("\n"));
+    }
     parts.extend(findings(report));
     if report.green {
-        parts.push("Every step went as it should, and the end state equals what was sent.".to_owned());
+        let end = if report.compared.is_empty() { "" } else { ", and the end state equals what was sent" };
+        parts.push(format!("Every step went as it should{end}."));
     }
     parts.join("\n\n")
 }
 
 fn heading(report: &Report) -> String {
-    format!(
-        "{} users and {} groups against {}, dialect {}, seed {}",
-        report.users, report.groups, report.target, report.dialect, report.seed
-    )
+    let mut said = format!("{} users and {} groups against {}", report.users, report.groups, report.target);
+    for (what, way) in [("dialect", report.dialect), ("form", report.form)] {
+        said.extend(way.map(|way| format!(", {what} {way}")));
+    }
+    format!("{said}, seed {}", report.seed)
 }
 
 fn requests(report: &Report) -> Vec<Value> {

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::simulate::attribute::{ACTIVE, ENTERPRISE, GROUP, MANAGER, USER, WS1B};
+use crate::simulate::attribute::{ACTIVE, GROUP, MANAGER};
 use crate::simulate::change::Change;
+use crate::simulate::message::{members_of, patch, remove_by_path, user};
 use crate::simulate::model::{Group, Values};
+use crate::simulate::users::Patch;
 
-const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 /// Entra names this beside the group's own schema, and no server has it.
 const ADSCIM: &str = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
 /// Members in one PATCH that adds.
@@ -23,27 +24,8 @@ pub(super) enum Form {
     Flag,
 }
 
-/// The body of a PATCH.
-pub(super) struct Patch {
-    pub(super) body: Value,
-    /// Whether a boolean is written as text.
-    pub(super) as_text: bool,
-}
-
-fn patch(operations: impl Into<Value>) -> Value {
-    json!({ "schemas": [PATCH], "Operations": operations.into() })
-}
-
 pub(super) fn create_user(values: &Values) -> Value {
-    let mut schemas = vec![USER];
-    schemas.extend([ENTERPRISE, WS1B].into_iter().filter(|urn| values.keys().any(|it| it.schema() == *urn)));
-    let mut body = Map::from_iter([("schemas".to_owned(), json!(schemas))]);
-    for (attribute, value) in values {
-        attribute.write(&mut body, value.clone());
-    }
-    if let Some(mail) = body.get_mut("emails").and_then(|mails| mails.get_mut(0)) {
-        mail["primary"] = true.into();
-    }
+    let mut body = user(values);
     body.insert("meta".to_owned(), json!({ "resourceType": "User" }));
     body.insert("roles".to_owned(), json!([]));
     body.entry("addresses").or_insert(Value::Null);
@@ -128,8 +110,7 @@ pub(super) fn rename_group(form: Form, name: &str) -> Value {
 
 pub(super) fn add_members(form: Form, ids: &[String]) -> Value {
     let op = if form == Form::Default { "Add" } else { "add" };
-    let members: Vec<Value> = ids.iter().map(|id| json!({ "value": id })).collect();
-    patch(vec![json!({ "op": op, "path": "members", "value": members })])
+    patch(vec![json!({ "op": op, "path": "members", "value": members_of(ids) })])
 }
 
 /// The two forms of removal: the first of them wipes the group where it is read by the RFC alone.
@@ -139,10 +120,7 @@ pub(super) fn remove_members(form: Form, ids: &[String]) -> Value {
             let members: Vec<Value> = ids.iter().map(|id| json!({ "value": id, "$ref": null })).collect();
             patch(vec![json!({ "op": "Remove", "path": "members", "value": members })])
         }
-        Form::Flag => {
-            let path = |id: &String| format!("members[value eq {}]", Value::from(id.as_str()));
-            patch(ids.iter().map(|id| json!({ "op": "remove", "path": path(id) })).collect::<Vec<_>>())
-        }
+        Form::Flag => patch(remove_by_path(ids)),
     }
 }
 
@@ -151,7 +129,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::simulate::attribute::{DEPARTMENT, GIVEN_NAME, MAIL, NICK_NAME};
+    use crate::simulate::attribute::{DEPARTMENT, ENTERPRISE, GIVEN_NAME, MAIL, NICK_NAME, USER};
 
     fn changes() -> Vec<Change> {
         let change = |attribute, before: Option<&str>, after: Value| Change {
@@ -227,11 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_created_with_the_schemas_it_uses() {
+    fn a_user_is_created_with_what_entra_adds() {
         let values = Values::from([(MAIL, json!("A@Corp.Test")), (DEPARTMENT, json!("IT"))]);
         let body = create_user(&values);
         assert_eq!(body["schemas"], json!([USER, ENTERPRISE]));
-        assert_eq!(body["emails"], json!([{ "type": "work", "value": "A@Corp.Test", "primary": true }]));
-        assert_eq!(body["addresses"], Value::Null);
+        assert_eq!((&body["addresses"], &body["roles"]), (&Value::Null, &json!([])));
     }
 }

@@ -1,0 +1,200 @@
+//! What every client does with groups: looks for them, makes, renames and deletes them; and what must come of it and of
+//! changes of their members.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::client::Ask;
+use super::compare::{self, Exchange};
+use super::error::Error;
+use super::exchange::{Search, Type, quoted};
+use super::finding::{Finding, Kind};
+use super::list::id;
+use super::message;
+use super::model::{Group, Life};
+use super::play::Play;
+
+impl Play<'_> {
+    /// Looks for a group; none where the answer cannot be used.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn find_group(
+        &self,
+        (by, wanted): (&str, &str),
+        query: &[(&'static str, &'static str)],
+    ) -> Result<Option<Vec<Value>>, Error> {
+        let filter = format!("{by} eq {}", quoted(wanted));
+        let search = Search { what: "find group", of: Type::Group, filter, query: query.to_vec() };
+        let Some(mut found) = self.session.search(&search).await? else { return Ok(None) };
+        let is_it = |group: &Value| {
+            group.get(by).and_then(Value::as_str).is_some_and(|seen| seen.to_lowercase() == wanted.to_lowercase())
+        };
+        if let Some(other) = found.iter().find(|group| !is_it(group)) {
+            let finding = Finding::new(Kind::FilterIgnored, "find group").attribute(by);
+            self.session.found(finding.expected(format!("only {}", search.filter)).seen(format!("{} too", id(other))));
+            found.retain(is_it);
+        }
+        Ok(Some(found))
+    }
+
+    /// A name must be found once.
+    pub fn several_groups(&self, group: &Group, found: &[Value]) {
+        if found.len() > 1 {
+            let finding = Finding::new(Kind::SeveralMatches, group.label()).attribute("displayName");
+            self.session.found(finding.expected("one at most").seen(format!("{} groups", found.len())));
+        }
+    }
+
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn create_group(&self, group: &mut Group, body: Value) -> Result<(), Error> {
+        let ask = Ask::new("create group", Method::POST, Type::Group.path()).body(body);
+        if let Some(made) = self.session.create(ask, Type::Group, &group.label()).await? {
+            group.life = Life::Living(id(&made).to_owned());
+        }
+        Ok(())
+    }
+
+    /// Makes a group without members; one of an earlier run makes room for it.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn have_group(&self, group: &mut Group, body: Value) -> Result<(), Error> {
+        for old in self.find_group(("displayName", &group.display_name), &[]).await?.unwrap_or_default() {
+            self.session.remove(Type::Group, group.label(), id(&old).to_owned()).await?;
+        }
+        self.create_group(group, body).await
+    }
+
+    /// A group of an earlier run: its members stay, and are read to know what must be there. Tells whether it has the name
+    /// that it should have.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn adopt_group(&self, group: &mut Group, id: &str) -> Result<bool, Error> {
+        let ask = Ask::new("read group", Method::GET, Type::Group.one(id));
+        group.life = Life::Living(id.to_owned());
+        let Some(seen) = self.session.read(ask, &group.label()).await? else { return Ok(true) };
+        group.members = compare::members(&seen);
+        Ok(seen.get("displayName").and_then(Value::as_str) == Some(group.display_name.as_str()))
+    }
+
+    /// Changes a group; tells whether the server says that it did so.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn patch_group(&self, what: &'static str, group: &Group, body: Value) -> Result<bool, Error> {
+        let Some(id) = group.life.id() else { return Ok(false) };
+        let ask = Ask::new(what, Method::PATCH, Type::Group.one(id)).body(body);
+        self.session.patch(ask, &group.label()).await
+    }
+
+    /// Sends a group whole, as it must be; tells whether the server says that it is so.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn put_group(&self, group: &Group) -> Result<bool, Error> {
+        let Some(id) = group.life.id() else { return Ok(false) };
+        let members: Vec<String> = group.members.iter().cloned().collect();
+        let mut body = message::group(group, Some(&members));
+        body["id"] = id.into();
+        self.session.put(Ask::new("replace group", Method::PUT, Type::Group.one(id)).body(body), &group.label()).await
+    }
+
+    /// Sends an exchange of members as one request: the group whole, or who leaves by their paths and who comes in a list.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn exchange_at_once(&self, group: &mut Group, exchange: Exchange<'_>, whole: bool) -> Result<(), Error> {
+        let before = group.members.clone();
+        exchange.apply(&mut group.members);
+        let done = if whole {
+            self.put_group(group).await?
+        } else {
+            let mut operations = message::remove_by_path(exchange.removed);
+            operations.extend((!exchange.added.is_empty()).then(|| message::add(exchange.added)));
+            self.patch_group("change members", group, message::patch(operations)).await?
+        };
+        if !done {
+            group.members = before;
+            return Ok(());
+        }
+        self.compare_members(group, exchange).await.map(drop)
+    }
+
+    /// Sends a request for each member that leaves or comes.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn exchange_one_by_one(
+        &self,
+        group: &mut Group,
+        exchange: Exchange<'_>,
+        removal: impl Fn(&str) -> Value,
+    ) -> Result<(), Error> {
+        for id in exchange.removed {
+            if self.patch_group("remove member", group, message::patch(vec![removal(id)])).await? {
+                group.members.remove(id);
+            }
+        }
+        for id in exchange.added {
+            let one = message::patch(vec![message::add(std::slice::from_ref(id))]);
+            if self.patch_group("add member", group, one).await? {
+                group.members.insert(id.clone());
+            }
+        }
+        self.compare_members(group, exchange).await.map(drop)
+    }
+
+    /// Looks whether a group has its new name.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn is_renamed(&self, group: &Group, before: &str) -> Result<(), Error> {
+        let (Some(id), label) = (group.life.id(), group.label()) else { return Ok(()) };
+        let ask = Ask::new("read group head", Method::GET, Type::Group.one(id)).query("excludedAttributes", "members");
+        let Some(seen) = self.session.read(ask, &label).await? else { return Ok(()) };
+        let shown = seen.get("displayName").and_then(Value::as_str).unwrap_or_default();
+        if shown != group.display_name {
+            let kind = if shown == before { Kind::ChangeIgnored } else { Kind::ValueAltered };
+            let finding = Finding::new(kind, &label).attribute("displayName");
+            self.session.found(finding.expected(&group.display_name).seen(shown));
+        }
+        Ok(())
+    }
+
+    /// Compares the members, and goes on from those that are there: one loss is one finding.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn compare_members(&self, group: &mut Group, exchange: Exchange<'_>) -> Result<BTreeSet<String>, Error> {
+        let (Some(id), label) = (group.life.id(), group.label()) else { return Ok(BTreeSet::new()) };
+        let ask = Ask::new("read group", Method::GET, Type::Group.one(id));
+        let Some(document) = self.session.read(ask, &label).await? else { return Ok(BTreeSet::new()) };
+        let seen = compare::members(&document);
+        let found = compare::membership(&label, (&group.members, &seen), exchange, str::to_owned);
+        self.session.found_all(found);
+        if document.get("id").and_then(Value::as_str) == Some(id) {
+            group.members.clone_from(&seen);
+        }
+        Ok(seen)
+    }
+
+    /// Deletes a group; then nothing may be left of it.
+    ///
+    /// # Errors
+    /// The server is gone, or does not accept the token.
+    pub async fn delete_group(&self, group: &mut Group) -> Result<(), Error> {
+        let (Some(id), label) = (group.life.id().map(str::to_owned), group.label()) else { return Ok(()) };
+        if self.session.delete(("delete group", "delete group again"), (Type::Group, &id), &label).await? {
+            self.session.is_gone("read deleted group", (Type::Group, &id), &label).await?;
+            group.life = Life::Deleted(id);
+        }
+        Ok(())
+    }
+}

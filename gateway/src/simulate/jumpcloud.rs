@@ -1,0 +1,73 @@
+//! JumpCloud: the activation with its test user and test group, users by PUT, members one by one and removed by a list of
+//! values.
+
+mod activation;
+
+use serde_json::Value;
+
+use super::attribute::USER_NAME;
+use super::change::{Change, after};
+use super::compare::Exchange;
+use super::cycles;
+use super::error::Error;
+use super::message;
+use super::model::{Group, User};
+use super::options::Options;
+use super::play::Play;
+use super::provider::Provider;
+use super::report::{Played, Report};
+use super::step::Watcher;
+use super::users::Match;
+
+const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (jumpcloud)");
+
+/// JumpCloud, at work on one tenant.
+struct JumpCloud<'a> {
+    play: Play<'a>,
+}
+
+/// Plays JumpCloud. What the server does wrong is in the report.
+///
+/// # Errors
+/// It could not begin: nobody answers, or somebody who is no SCIM server, or the token is not accepted.
+pub async fn run(options: &Options, watcher: &dyn Watcher) -> Result<Report, Error> {
+    let jumpcloud = JumpCloud { play: Play::new(options, AGENT, watcher)? };
+    jumpcloud.connect().await?;
+    jumpcloud.activate().await?;
+    Ok(cycles::play(&jumpcloud, Played::plainly("jumpcloud")).await)
+}
+
+impl Provider for JumpCloud<'_> {
+    fn play(&self) -> &Play<'_> {
+        &self.play
+    }
+
+    async fn find(&self, user: &User) -> Result<Match, Error> {
+        self.play.find_user(user, USER_NAME, &[]).await
+    }
+
+    fn new_user(&self, user: &User) -> Value {
+        message::user_with(&user.values, [])
+    }
+
+    async fn send(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
+        let values = after(&user.values, changes);
+        self.play.put_user(user, changes, message::user_with(&values, [])).await
+    }
+
+    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error> {
+        self.play.find_group(("displayName", &group.display_name), &[]).await
+    }
+
+    fn new_group(&self, group: &Group) -> Value {
+        message::group(group, Some(&[]))
+    }
+
+    async fn send_name(&self, group: &Group, _: usize) -> Result<bool, Error> {
+        self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
+    }
+
+    async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, _: usize) -> Result<(), Error> {
+        self.play.exchange_one_by_one(group, exchange, message::remove_by_value).await
+    }
+}

@@ -1,0 +1,111 @@
+//! SailPoint: reads every document of discovery, one by one too; provisions accounts and entitlements by PATCH; then
+//! aggregates all users and groups.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::attribute::{USER, USER_NAME};
+use super::change::Change;
+use super::client::Ask;
+use super::compare::{self, Exchange};
+use super::cycles;
+use super::discovery::Schemas;
+use super::error::Error;
+use super::exchange::Type;
+use super::message;
+use super::model::{Group, Model, User};
+use super::options::Options;
+use super::play::Play;
+use super::provider::Provider;
+use super::readback::Reading;
+use super::report::{Played, Report};
+use super::step::{Step, Watcher};
+use super::users::Match;
+
+const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (sailpoint)");
+
+/// SailPoint, at work on one tenant.
+struct SailPoint<'a> {
+    play: Play<'a>,
+}
+
+/// Plays SailPoint. What the server does wrong is in the report.
+///
+/// # Errors
+/// It could not begin: nobody answers, or somebody who is no SCIM server, or the token is not accepted.
+pub async fn run(options: &Options, watcher: &dyn Watcher) -> Result<Report, Error> {
+    let sailpoint = SailPoint { play: Play::new(options, AGENT, watcher)? };
+    sailpoint.connect().await?;
+    Ok(cycles::play(&sailpoint, Played::plainly("sailpoint")).await)
+}
+
+impl SailPoint<'_> {
+    /// Lists, and then the documents of discovery each by itself.
+    async fn connect(&self) -> Result<(), Error> {
+        let session = &self.play.session;
+        session.begin(Step::TestConnection, 0);
+        let first = Ask::new("probe users", Method::GET, Type::User.path());
+        let _ = self.play.probe_users(first.query("startIndex", "1").query("count", "1")).await?;
+        let _ = session.discover("configuration", "/ServiceProviderConfig", "patch").await?;
+        let _ = session.discover("resource types", "/ResourceTypes", "Resources").await?;
+        let _ = session.discover("type of users", "/ResourceTypes/User", "endpoint").await?;
+        let _ = Schemas::read(session).await?;
+        let _ = session.discover("schema of users", &format!("/Schemas/{USER}"), "attributes").await?;
+        if self.play.options.size.groups > 0 {
+            let _ = session.discover("type of groups", "/ResourceTypes/Group", "endpoint").await?;
+        }
+        self.play.probe_group_page(&[("startIndex", "1"), ("count", "1")]).await
+    }
+
+    /// All users and all groups, page by page: nobody may be left out.
+    async fn aggregate(&self, model: &Model) -> Result<(), Error> {
+        let session = &self.play.session;
+        session.begin(Step::Import, 0);
+        let users = session.pages(Reading { what: "aggregate users", of: Type::User, query: &[] }).await?;
+        session.found_all(compare::presence(model, &users));
+        if !model.groups.is_empty() {
+            let groups = session.pages(Reading { what: "aggregate groups", of: Type::Group, query: &[] }).await?;
+            session.found_all(compare::groups_presence(model, &groups));
+        }
+        Ok(())
+    }
+}
+
+impl Provider for SailPoint<'_> {
+    fn play(&self) -> &Play<'_> {
+        &self.play
+    }
+
+    async fn find(&self, user: &User) -> Result<Match, Error> {
+        self.play.find_user(user, USER_NAME, &[]).await
+    }
+
+    fn new_user(&self, user: &User) -> Value {
+        message::user_with(&user.values, [])
+    }
+
+    async fn send(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
+        self.play.patch_user(user, changes, message::changes(changes)).await
+    }
+
+    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error> {
+        self.play.find_group(("displayName", &group.display_name), &[]).await
+    }
+
+    fn new_group(&self, group: &Group) -> Value {
+        message::group(group, None)
+    }
+
+    async fn send_name(&self, group: &Group, _: usize) -> Result<bool, Error> {
+        self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
+    }
+
+    /// One entitlement of one account is one request.
+    async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, _: usize) -> Result<(), Error> {
+        self.play.exchange_one_by_one(group, exchange, message::remove_one).await
+    }
+
+    async fn afterwards(&self, model: &mut Model) -> Result<(), Error> {
+        self.aggregate(model).await
+    }
+}
