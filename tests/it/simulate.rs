@@ -2,7 +2,9 @@
 
 mod broken;
 mod clients;
+mod garbage;
 mod jumpcloud;
+mod limits;
 mod okta;
 mod onelogin;
 mod ping;

@@ -6,7 +6,7 @@ mod verdict;
 
 use super::Failed;
 use crate::simulate::okta::Form;
-use crate::simulate::{self, Dialect, Options, Watcher};
+use crate::simulate::{self, Dialect, Options, Size, Watcher};
 use arguments::{Common, Scope};
 
 /// Which identity provider.
@@ -57,6 +57,18 @@ enum Command {
     ///
     /// Everything that was made is deleted at the end.
     Sailpoint(Plain),
+    /// Send what no client should send and some do, and look that nothing fails at it: filters without quotes, names in the
+    /// wrong case, nulls, huge numbers, bodies with a BOM, in chunks, in UTF-16 or cut off.
+    ///
+    /// A server may refuse each of these or understand it, but with a status below 500 and an answer in JSON, and errors as
+    /// RFC 7644 has them. One user and one group are made for it. Everything that was made is deleted at the end.
+    Garbage(Common),
+    /// Try how many members one PATCH may add to a group: 100, 101, 8,000 and 8,001, or what --sizes says.
+    ///
+    /// As many users are made as the largest size has. A size that is accepted must be there whole; one that is refused must
+    /// be refused with 413 and a sentence that names the limit, and leave the group as it was. Everything that was made is
+    /// deleted at the end.
+    Limits(Limits),
 }
 
 /// What a simulation of Entra takes.
@@ -99,6 +111,21 @@ struct Plain {
     scope: Scope,
 }
 
+/// What a trial of limits takes.
+#[derive(Debug, clap::Args)]
+struct Limits {
+    #[command(flatten)]
+    common: Common,
+    /// Members to add at once, each to a group of its own.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_values_t = [100, 101, 8_000, 8_001],
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    sizes: Vec<u32>,
+}
+
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
         Command::Entra(entra) => {
@@ -114,6 +141,17 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
         Command::Ping(plain) => plain.common.play(&plain.options()?, simulate::ping).await,
         Command::Rippling(plain) => plain.common.play(&plain.options()?, simulate::rippling).await,
         Command::Sailpoint(plain) => plain.common.play(&plain.options()?, simulate::sailpoint).await,
+        Command::Garbage(common) => {
+            let size = Size { users: 1, groups: 1, members_per_group: 0, cycles: 0 };
+            common.play(&common.options(size)?, simulate::garbage).await
+        }
+        Command::Limits(limits) => {
+            let sizes: Vec<usize> =
+                limits.sizes.iter().map(|size| usize::try_from(*size).unwrap_or(usize::MAX)).collect();
+            let try_all =
+                async |options: &Options, watcher: &dyn Watcher| simulate::limits(options, &sizes, watcher).await;
+            limits.common.play(&limits.common.options(simulate::limits::size(&sizes))?, try_all).await
+        }
     }
 }
 
