@@ -57,6 +57,9 @@ pub(crate) struct Arguments {
     /// Tenants of the measurements that spread their requests over many.
     #[arg(long, default_value_t = 1000)]
     tenants: usize,
+    /// Users of the tenant that is large; without any, what is asked of it is not measured.
+    #[arg(long, default_value_t = 1_000_000)]
+    million: u64,
     /// Only these workloads.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -89,6 +92,9 @@ async fn run(arguments: &Arguments) -> Result<(), Failed> {
     for setting in SETTINGS.into_iter().filter(|it| wanted(&arguments.settings, it.name)) {
         setting.apply(&place).await?;
         for &workload in setting.workloads.iter().filter(|it| wanted(&arguments.only, it.name())) {
+            if workload.is_of_a_million() && arguments.million == 0 {
+                continue;
+            }
             eprint!("{}: {} ", setting.title, workload.name());
             results.push(measure::workload(arguments, &place, setting, workload).await?);
         }
@@ -117,7 +123,8 @@ fn read_steps(arguments: &Arguments) -> Result<Vec<Step>, Failed> {
 #[expect(clippy::print_stdout, reason = "what the program is for")]
 fn tell(arguments: &Arguments, report: &Report) -> Result<(), Failed> {
     println!("{}", table::text(report));
-    let whole = arguments.only.is_empty() && arguments.settings.is_empty() && !report.steps.is_empty();
+    let whole =
+        arguments.only.is_empty() && arguments.settings.is_empty() && arguments.million > 0 && !report.steps.is_empty();
     if !whole {
         eprintln!("Something was left out: the page is as it was.");
         return Ok(());

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::Arguments;
@@ -70,7 +71,7 @@ pub(crate) async fn workload(
             order.reverse();
         }
         for index in order {
-            let slot = Slot { arguments, place, competitor: competitors[index], setting, time };
+            let slot = Slot { arguments, place, workload, competitor: competitors[index], setting, time };
             let measured = slot.measure(&counters[index]).await?;
             if turn > 0 {
                 outcomes[index].slices.push(measured);
@@ -85,6 +86,7 @@ pub(crate) async fn workload(
 struct Slot<'a> {
     arguments: &'a Arguments,
     place: &'a Place,
+    workload: Workload,
     competitor: Competitor,
     setting: Setting,
     time: Duration,
@@ -93,7 +95,7 @@ struct Slot<'a> {
 impl Slot<'_> {
     async fn measure(&self, counter: &Arc<AtomicU64>) -> Result<Measured, Failed> {
         let (place, competitor) = (self.place, self.competitor);
-        let tenants = self.setting.tenants(place, competitor.mapped, competitor.adds());
+        let tenants = self.setting.tenants(place, self.workload, &competitor);
         let server = match competitor.side {
             Side::Gateway => Some(&place.gateway),
             Side::Floor => Some(&place.floor),
@@ -116,7 +118,7 @@ impl Slot<'_> {
 
     async fn load(&self, server: &Server, requests: Requests, tenants: &[Tenant]) -> Result<Slice, Failed> {
         let next = requests.next.clone();
-        let slice = load::run(server.address, self.arguments.clients, self.time, Arc::new(requests)).await?;
+        let slice = load::run(server.address, self.clients(), self.time, Arc::new(requests)).await?;
         let pairs = self.competitor.groups as u64 * tenants[0].users;
         if self.competitor.adds() && next.load(Ordering::Relaxed) > pairs {
             return Err(Failed::because("there are too few users for so many new members: give more --users"));
@@ -124,12 +126,16 @@ impl Slot<'_> {
         Ok(slice)
     }
 
+    fn clients(&self) -> usize {
+        self.workload.clients(self.arguments.clients)
+    }
+
     async fn pgbench(&self, tenant: &Tenant, counter: &Arc<AtomicU64>) -> Result<Slice, Failed> {
         let base = counter.fetch_add(self.competitor.groups as u64, Ordering::Relaxed);
         // Both kinds of member changes count from the start.
         let base = base + 1_000_000 * self.competitor.groups as u64 + u64::from(!self.setting.durable) * 500_000;
         let (operation, groups) = (self.competitor.operation, self.competitor.groups);
-        let run = Run { operation, tenant, clients: self.arguments.clients, time: self.time, groups, base };
+        let run = Run { operation, tenant, clients: self.clients(), time: self.time, groups, base };
         pgbench::slice(self.place, &run).await
     }
 
@@ -139,11 +145,27 @@ impl Slot<'_> {
             Side::Gateway => new_groups(self.place, &tenants[0], groups).await?,
             Side::Floor | Side::Pgbench => (0..groups).map(|_| Uuid::now_v7()).collect(),
         };
+        let database = if side == Side::Gateway { &self.place.superuser } else { &self.place.floor_database };
+        fill(database, &tenants[0], &groups, self.competitor.size).await?;
         let label = format!("{}-{}-", self.setting.name, self.competitor.name().replace(", ", "-").replace(' ', "-"));
         // New groups take the members from the first on.
         let next = if operation == Operation::Member { Arc::default() } else { counter.clone() };
         Ok(Requests { side, operation, tenants: tenants.to_vec(), groups, label, next })
     }
+}
+
+/// Members that the groups have before: of no user, since nobody asks who they are.
+async fn fill(database: &Client, tenant: &Tenant, groups: &[Uuid], size: u64) -> Result<(), Failed> {
+    if size == 0 {
+        return Ok(());
+    }
+    let statement = format!(
+        "INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at) \
+         SELECT $1, g, ('01830000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'User', now() \
+         FROM unnest($2::uuid[]) g, generate_series(1, {size}) n"
+    );
+    let filled = database.execute(&statement, &[&tenant.id, &groups]).await;
+    filled.map(drop).map_err(Failed::doing("filling groups"))
 }
 
 async fn new_groups(place: &Place, tenant: &Tenant, count: usize) -> Result<Vec<Uuid>, Failed> {

@@ -43,6 +43,20 @@ fn text(operation: Operation, groups: usize) -> String {
         Operation::Filter => {
             format!("{number}{};\n", script(statement::FILTER, &[TENANT, "('user' || :n::text || '@corp.test')"]))
         }
+        Operation::ExternalId => {
+            format!("{number}{};\n", script(statement::EXTERNAL_ID, &[TENANT, "('user' || :n::text)"]))
+        }
+        Operation::Mail => {
+            format!("{number}{};\n", script(statement::MAIL, &[TENANT, "('user' || :n::text || '@corp.test')"]))
+        }
+        Operation::Contains => {
+            let piece = "\\set n random(10000, 99999)\n";
+            format!("{piece}{};\n", script(statement::CONTAINS, &[TENANT, "('r' || :n::text)"]))
+        }
+        Operation::FirstPage => {
+            format!("{};\n", script(statement::LIST, &[TENANT, "'01800000-0000-7000-8000-000000000000'"]))
+        }
+        Operation::DeepPage => format!("{};\n", script(statement::FROM, &[TENANT, "499900"])),
         Operation::List => {
             let page = "\\set n 100 * random(0, :users / 100 - 1)\n";
             format!("{page}{};\n", script(statement::LIST, &[TENANT, ID]))
@@ -130,6 +144,11 @@ mod tests {
             Operation::List,
             Operation::Patch,
             Operation::Member,
+            Operation::ExternalId,
+            Operation::Mail,
+            Operation::Contains,
+            Operation::FirstPage,
+            Operation::DeepPage,
         ];
         for operation in all {
             let text = text(operation, 20);

@@ -89,10 +89,15 @@ fn rows(report: &Report) -> Vec<Row> {
             }
         }
     }
-    if let Some(goal) = goals.iter().find(|goal| goal.workload == Some(Workload::Members)) {
-        rows.push(Row::Head("One group beside twenty".to_owned()));
-        let name = "members, one : twenty groups".to_owned();
-        rows.push(Row::Bar { name, ratio: goal.reached, goal: Some(goal.wanted) });
+    let of_itself = [
+        (Workload::Members, "One group beside twenty", "members, one : twenty groups"),
+        (Workload::Sizes, "A large group beside a small one", "members, 100,000 : 10 before"),
+    ];
+    for (workload, head, name) in of_itself {
+        if let Some(goal) = goals.iter().find(|goal| goal.workload == Some(workload)) {
+            rows.push(Row::Head(head.to_owned()));
+            rows.push(Row::Bar { name: name.to_owned(), ratio: goal.reached, goal: Some(goal.wanted) });
+        }
     }
     rows
 }

@@ -1,6 +1,6 @@
 //! What came of the measurements: a line for each competitor, and the goals beside what was reached.
 
-use crate::competitor::{Competitor, SPREAD};
+use crate::competitor::{Competitor, SIZES, SPREAD};
 use crate::machine::Machine;
 use crate::measure::{Measured, Measurement, Outcome};
 use crate::request::{Operation, Side, Workload};
@@ -124,6 +124,14 @@ impl Report {
             workload: Some(Workload::Members),
             at_most: false,
         }));
+        goals.extend(self.large_group().map(|reached| Goal {
+            what: "add members to a group of 100,000",
+            of: "of adding to one of ten",
+            wanted: 0.8,
+            reached,
+            workload: Some(Workload::Sizes),
+            at_most: false,
+        }));
         goals.extend(crate::step::whole_mapping(&self.steps).map(|step| Goal {
             what: "a plugin step, the tutorial's mapping",
             of: "µs",
@@ -138,6 +146,15 @@ impl Report {
     fn first_ratio(&self, workload: Workload) -> Option<f64> {
         let measurement = self.of(DURABLE).find(|it| it.workload == workload)?;
         lines(measurement).first()?.rate_to_floor
+    }
+
+    fn large_group(&self) -> Option<f64> {
+        let measurement = self.of(DURABLE).find(|it| it.workload == Workload::Sizes)?;
+        let rates = |size| {
+            let competitor = Competitor::adding_to(Side::Gateway, size);
+            find(measurement, competitor).map(|outcome| column(outcome, |it| it.rate))
+        };
+        Some(paired_ratio(&rates(SIZES[2])?, &rates(SIZES[0])?))
     }
 
     fn one_group(&self) -> Option<f64> {

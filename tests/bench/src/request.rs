@@ -23,6 +23,12 @@ pub(crate) enum Workload {
     Patch,
     Members,
     List,
+    ExternalId,
+    Mail,
+    Contains,
+    FirstPage,
+    DeepPage,
+    Sizes,
 }
 
 impl Workload {
@@ -35,6 +41,12 @@ impl Workload {
             Self::Patch => "patch",
             Self::Members => "members",
             Self::List => "list",
+            Self::ExternalId => "external-id",
+            Self::Mail => "mail",
+            Self::Contains => "contains",
+            Self::FirstPage => "page-1",
+            Self::DeepPage => "page-5000",
+            Self::Sizes => "group-sizes",
         }
     }
 
@@ -47,7 +59,28 @@ impl Workload {
             Self::Patch => "PATCH of one attribute, in both of Entra's dialects by turns",
             Self::Members => "PATCH of a group that adds a member",
             Self::List => "GET /Users?startIndex=…&count=100",
+            Self::ExternalId => "GET /Users?filter=externalId eq \"…\"",
+            Self::Mail => "GET /Users?filter=emails.value eq \"…\"",
+            Self::Contains => {
+                "GET /Users?filter=userName co \"…\" among a million users, of whom about ten match; one client"
+            }
+            Self::FirstPage => "GET /Users?startIndex=1&count=100 of a million users; one client",
+            Self::DeepPage => {
+                "GET /Users?startIndex=499901&count=100 of a million users, asked for by itself and not by walking there; one client"
+            }
+            Self::Sizes => "PATCH that adds a member to a group that has so many already",
         }
+    }
+
+    /// How many clients send at once, of those that there are. What takes long is asked for by one: the others would
+    /// only wait for it.
+    pub(crate) fn clients(self, all: usize) -> usize {
+        if self.is_of_a_million() { 1 } else { all }
+    }
+
+    /// Whether it needs the tenant with a million users.
+    pub(crate) fn is_of_a_million(self) -> bool {
+        matches!(self, Self::Contains | Self::FirstPage | Self::DeepPage)
     }
 }
 
@@ -71,6 +104,19 @@ pub(crate) enum Operation {
     Patch,
     Member,
     List,
+    ExternalId,
+    Mail,
+    Contains,
+    FirstPage,
+    DeepPage,
+}
+
+/// Where the 5,000th page of a hundred begins, counted from one.
+const DEEP: u64 = 499_901;
+
+/// A piece of about ten names of a million: four digits that are seldom together.
+fn piece(n: u64) -> String {
+    format!("r{:05}", 10_000 + scatter(n) % 90_000)
 }
 
 /// A source of requests: counts on from slice to slice, so that no name comes twice.
@@ -199,6 +245,26 @@ impl Requests {
                 let path = format!("/scim/v2/Users?startIndex={first}&count={PAGE}");
                 Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(first))) }
             }
+            Operation::ExternalId => get(
+                format!("/scim/v2/Users?filter=externalId%20eq%20%22{}%22", name(chosen)),
+                format!("\"{}@corp.test", name(chosen)),
+            ),
+            Operation::Mail => get(
+                format!("/scim/v2/Users?filter=emails.value%20eq%20%22{}%40corp.test%22", name(chosen)),
+                format!("\"{}@corp.test", name(chosen)),
+            ),
+            Operation::Contains => {
+                get(format!("/scim/v2/Users?filter=userName%20co%20%22{}%22", piece(n)), format!("\"use{}", piece(n)))
+            }
+            Operation::FirstPage => {
+                let path = format!("/scim/v2/Users?startIndex=1&count={PAGE}");
+                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(1))) }
+            }
+            Operation::DeepPage => {
+                let first = DEEP.min(tenant.users - PAGE);
+                let path = format!("/scim/v2/Users?startIndex={first}&count={PAGE}");
+                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(first))) }
+            }
             Operation::Patch => patch_user(n, &id(chosen)),
             Operation::Member => {
                 let (group, member) = self.group(n);
@@ -244,6 +310,22 @@ impl Requests {
             Operation::List => {
                 let before = Self::page(tenant, n) * PAGE;
                 let path = format!("{base}/after/{}", id(before));
+                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(before + 1))) }
+            }
+            Operation::ExternalId => {
+                get(format!("{base}/external/{}", name(chosen)), format!("\"{}@corp.test", name(chosen)))
+            }
+            Operation::Mail => {
+                get(format!("{base}/mails/{}@corp.test", name(chosen)), format!("\"{}@corp.test", name(chosen)))
+            }
+            Operation::Contains => get(format!("{base}/containing/{}", piece(n)), format!("\"use{}", piece(n))),
+            Operation::FirstPage => {
+                let path = format!("{base}/after/{}", id(0));
+                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(1))) }
+            }
+            Operation::DeepPage => {
+                let before = DEEP.min(tenant.users - PAGE) - 1;
+                let path = format!("{base}/from/{before}");
                 Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(before + 1))) }
             }
             Operation::Patch => Parts {

@@ -38,7 +38,10 @@ pub(crate) struct Tenant {
 pub(crate) struct Place {
     pub(crate) gateway: Server,
     pub(crate) floor: Server,
+    /// The gateway's database.
     pub(crate) superuser: Client,
+    /// The floor's.
+    pub(crate) floor_database: Client,
     /// The database server's first process.
     pub(crate) postmaster: u32,
     /// pgbench's address of the floor's database.
@@ -48,6 +51,8 @@ pub(crate) struct Place {
     /// Its groups get members; elsewhere no user has a group.
     pub(crate) crowd: Vec<Tenant>,
     pub(crate) many: Vec<Tenant>,
+    /// With very many users; nobody where none is measured.
+    pub(crate) million: Vec<Tenant>,
     pub(crate) scratch: PathBuf,
     /// Where PostgreSQL's programs are.
     pub(crate) programs: PathBuf,
@@ -79,6 +84,11 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     for tenant in [&plain[0], &mapped[0], &crowd[0]] {
         seedling(gateway.address, tenant).await?;
     }
+    let mut million = Vec::new();
+    if arguments.million > 0 {
+        million.push(tenant(&mut admin, "million", arguments.million).await?);
+        seedling(gateway.address, &million[0]).await?;
+    }
     let mut many = Vec::new();
     for n in 0..arguments.tenants {
         let tenant = tenant(&mut admin, &format!("t{n}"), FEW_USERS).await?;
@@ -94,6 +104,10 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     for statement in clone_statements(&[&plain[0], &mapped[0], &crowd[0]], arguments.users) {
         owner.batch_execute(&statement).await.map_err(Failed::doing("copying users"))?;
     }
+    let million_refs: Vec<&Tenant> = million.iter().collect();
+    for statement in clone_statements(&million_refs, arguments.million) {
+        owner.batch_execute(&statement).await.map_err(Failed::doing("copying a million users"))?;
+    }
     let many_refs: Vec<&Tenant> = many.iter().collect();
     for statement in clone_statements(&many_refs, FEW_USERS) {
         owner.batch_execute(&statement).await.map_err(Failed::doing("copying users"))?;
@@ -105,8 +119,23 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     let (gateway, _) = start_gateway(arguments, &gateway_url, &scratch).await?;
     let floor = start_floor(arguments, &url(port, FLOOR), &scratch).await?;
     let superuser = client(&url(port, GATEWAY)).await?;
+    let floor_database = client(&url(port, FLOOR)).await?;
     let postmaster = postmaster(&superuser).await?;
-    Ok(Place { gateway, floor, superuser, postmaster, floor_port: port, plain, mapped, crowd, many, scratch, programs })
+    Ok(Place {
+        gateway,
+        floor,
+        superuser,
+        floor_database,
+        postmaster,
+        floor_port: port,
+        plain,
+        mapped,
+        crowd,
+        many,
+        million,
+        scratch,
+        programs,
+    })
 }
 
 fn url(port: u16, database: &str) -> String {

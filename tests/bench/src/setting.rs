@@ -1,5 +1,6 @@
 //! Under which conditions is measured: commits that wait for the disk or not, one tenant or many.
 
+use crate::competitor::Competitor;
 use crate::failed::Failed;
 use crate::request::Workload;
 use crate::seed::{Place, Tenant};
@@ -16,7 +17,7 @@ pub(crate) struct Setting {
     pub(crate) workloads: &'static [Workload],
 }
 
-use Workload::{Create, Filter, Get, List, Members, Patch};
+use Workload::{Contains, Create, DeepPage, ExternalId, Filter, FirstPage, Get, List, Mail, Members, Patch, Sizes};
 
 /// The goals are for this one.
 pub(crate) const DURABLE: Setting = Setting {
@@ -24,7 +25,7 @@ pub(crate) const DURABLE: Setting = Setting {
     title: "Durable, one tenant",
     durable: true,
     many: false,
-    workloads: &[Create, Get, Filter, List, Patch, Members],
+    workloads: &[Create, Get, Filter, ExternalId, Mail, List, Patch, Members, Sizes, Contains, FirstPage, DeepPage],
 };
 
 /// All of them, in the order of the report. Reads are left out where nothing but the commit differs.
@@ -75,11 +76,12 @@ impl Setting {
     }
 
     /// Whose users the requests are for.
-    pub(crate) fn tenants<'a>(&self, place: &'a Place, mapped: bool, adds: bool) -> &'a [Tenant] {
-        match (self.many, mapped, adds) {
+    pub(crate) fn tenants<'a>(&self, place: &'a Place, workload: Workload, competitor: &Competitor) -> &'a [Tenant] {
+        match (self.many, competitor.mapped, competitor.adds()) {
             (true, ..) => &place.many,
             (_, true, _) => &place.mapped,
             (_, _, true) => &place.crowd,
+            _ if workload.is_of_a_million() => &place.million,
             _ => &place.plain,
         }
     }

@@ -32,6 +32,25 @@ pub const GET: &str =
 pub const FILTER: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
   AND name_key = $2::text AND deleted_at IS NULL";
 
+/// A user's text by its externalId.
+pub const EXTERNAL_ID: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
+  AND external_id = $2::text AND deleted_at IS NULL";
+
+/// A user's text by a mail address.
+pub const MAIL: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
+  AND deleted_at IS NULL AND id IN (SELECT id FROM resource_key WHERE tenant_id = $1::uuid
+  AND attribute = 'emails.value' AND key = $2::text)";
+
+/// The texts of those whose name has a piece in it. Whatever index there is, all names are looked at.
+pub const CONTAINS: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
+  AND deleted_at IS NULL AND position($2::text IN name_key) > 0 ORDER BY id LIMIT 100";
+
+/// A hundred users' texts at a position, the ids first.
+pub const FROM: &str =
+    "SELECT r.source FROM (SELECT id FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
+  AND deleted_at IS NULL ORDER BY id OFFSET $2::bigint LIMIT 100) p
+  JOIN resource r ON r.tenant_id = $1::uuid AND r.id = p.id ORDER BY r.id";
+
 /// A hundred users' texts after an id.
 pub const LIST: &str =
     "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User' AND deleted_at IS NULL

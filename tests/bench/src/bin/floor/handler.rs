@@ -84,9 +84,33 @@ pub(crate) async fn filter(State(pool): State<Pool>, Path((tenant, name)): Path<
     Ok(one(&query(&pool, statement::FILTER, &[&uuid(&tenant)?, &name]).await?))
 }
 
+/// A user by its externalId.
+pub(crate) async fn external_id(State(pool): State<Pool>, Path((tenant, id)): Path<(String, String)>) -> Answer {
+    Ok(one(&query(&pool, statement::EXTERNAL_ID, &[&uuid(&tenant)?, &id]).await?))
+}
+
+/// A user by its mail address.
+pub(crate) async fn mail(State(pool): State<Pool>, Path((tenant, mail)): Path<(String, String)>) -> Answer {
+    Ok(one(&query(&pool, statement::MAIL, &[&uuid(&tenant)?, &mail]).await?))
+}
+
 /// A hundred users after an id.
 pub(crate) async fn list(State(pool): State<Pool>, Path((tenant, after)): Path<(String, String)>) -> Answer {
-    let rows = query(&pool, statement::LIST, &[&uuid(&tenant)?, &uuid(&after)?]).await?;
+    Ok(page(&query(&pool, statement::LIST, &[&uuid(&tenant)?, &uuid(&after)?]).await?))
+}
+
+/// A hundred users from a position on.
+pub(crate) async fn from(State(pool): State<Pool>, Path((tenant, position)): Path<(String, i64)>) -> Answer {
+    Ok(page(&query(&pool, statement::FROM, &[&uuid(&tenant)?, &position]).await?))
+}
+
+/// Users whose name has a piece in it.
+pub(crate) async fn contains(State(pool): State<Pool>, Path((tenant, piece)): Path<(String, String)>) -> Answer {
+    Ok(page(&query(&pool, statement::CONTAINS, &[&uuid(&tenant)?, &piece]).await?))
+}
+
+/// The texts of the rows as a list.
+fn page(rows: &[Row]) -> Response {
     let texts: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
     let length: usize = texts.iter().map(|text| text.len() + 1).sum();
     let mut body = String::with_capacity(length + 32);
@@ -98,7 +122,7 @@ pub(crate) async fn list(State(pool): State<Pool>, Path((tenant, after)): Path<(
         body.push_str(text);
     }
     body.push_str("]}");
-    Ok(json(StatusCode::OK, body))
+    json(StatusCode::OK, body)
 }
 
 /// The optimistic kind: a read, and a write if the version is still the one that was read. What is written is the text

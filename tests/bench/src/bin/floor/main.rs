@@ -46,7 +46,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router = Router::new()
         .route("/{tenant}/users/{key}", get(handler::get).post(handler::create).patch(handler::patch))
         .route("/{tenant}/names/{name}", get(handler::filter))
+        .route("/{tenant}/external/{external_id}", get(handler::external_id))
+        .route("/{tenant}/mails/{mail}", get(handler::mail))
+        .route("/{tenant}/containing/{piece}", get(handler::contains))
         .route("/{tenant}/after/{id}", get(handler::list))
+        .route("/{tenant}/from/{position}", get(handler::from))
         .route("/{tenant}/groups/{group}/members/{member}", patch(handler::member))
         .route("/plain", post(handler::plain))
         .with_state(pool);
