@@ -102,7 +102,7 @@ impl TenantStore {
 
 pub(super) const DOING: &str = "storing a resource";
 
-pub(super) fn inserted(rows: &[Row]) -> Written {
+fn inserted(rows: &[Row]) -> Written {
     rows.first().and_then(|row| row.get(0)).map_or(Written::Lost, Written::Done)
 }
 

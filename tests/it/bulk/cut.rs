@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{bulk, post_group, post_user, request, statuses};
 
-on_both!(a_mapping_that_changes_meanwhile_is_the_one_that_was_run);
+on_both!(a_mapping_that_changes_meanwhile_is_the_one_that_was_run, circles_that_want_the_same_names_leave_one_of_them,);
 
 /// Pairs of managers and of groups, `count` of each, with one operation after each pair that needs nobody.
 fn pairs(prefix: &str, count: usize) -> Value {
@@ -112,6 +112,33 @@ async fn a_mapping_that_changes_meanwhile_is_the_one_that_was_run(gateway: &Test
         assert!(statuses(&results).iter().all(|status| *status == "201"), "{results:#?}");
     }
     assert_eq!(check_pairs(&tenant).await, (4 * 5 * 3, 4 * 5 * 2));
+    check_events(&tenant).await;
+    if gateway.database() == Database::Postgres {
+        rows::check(&gateway.store().await).await;
+    }
+}
+
+/// Each wants the names that the others want, every second one in the other order: who comes too late, or stood in the way,
+/// is refused whole.
+async fn circles_that_want_the_same_names_leave_one_of_them(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    for round in 0..3 {
+        let (ada, bob) = (format!("ada{round}"), format!("bob{round}"));
+        let answers = join_all((0..8).map(|number| {
+            let pair = [post_user(&ada, &format!("bulkId:{bob}")), post_user(&bob, &format!("bulkId:{ada}"))];
+            let mut operations = pair.to_vec();
+            if number % 2 == 1 {
+                operations.reverse();
+            }
+            let tenant = tenant.clone();
+            async move { bulk(&tenant, &json!(operations)).await }
+        }))
+        .await;
+        let made = answers.iter().filter(|results| statuses(results) == ["201", "201"]).count();
+        let refused = answers.iter().filter(|results| statuses(results) == ["409", "409"]).count();
+        assert_eq!((made, refused), (1, 7), "{answers:#?}");
+        assert_eq!(check_pairs(&tenant).await, (2 * (round + 1), 0));
+    }
     check_events(&tenant).await;
     if gateway.database() == Database::Postgres {
         rows::check(&gateway.store().await).await;

@@ -1,5 +1,6 @@
 //! Which operations wait for which, on requests as clients write them.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::bulk::{BULK_REQUEST_SCHEMA, Operation, Plan, Request};
@@ -115,4 +116,102 @@ fn a_post_that_cannot_be_read_is_needed_all_the_same() {
     let (plan, operations) = plan(&[group("g", &["bulkId:a"]), broken]);
     assert_eq!((plan.sets, plan.needs), (vec![vec![1], vec![0]], vec![vec![1], vec![]]));
     assert!(operations[0].task.is_ok() && operations[1].task.is_err());
+}
+
+/// What may stand anywhere in a request.
+fn anything() -> impl Strategy<Value = Value> {
+    let words = [
+        "",
+        "/",
+        "/Users",
+        "/Users/bulkId:a",
+        "Groups/1",
+        "bulkId:a",
+        "bulkId:b",
+        "bulkId:",
+        "members[",
+        "manager",
+        "members[value eq \"bulkId:b\"]",
+        "\"",
+        "post",
+        "PATCH",
+        "delete",
+        "a",
+        "b",
+        "ü[\"",
+        "value",
+        ENTERPRISE_USER,
+    ];
+    let word = proptest::sample::select(words.to_vec());
+    let keys = [
+        "method",
+        "path",
+        "bulkId",
+        "data",
+        "version",
+        "Operations",
+        "op",
+        "value",
+        "members",
+        "$ref",
+        "manager",
+        "schemas",
+        "failOnErrors",
+        "userName",
+        ENTERPRISE_USER,
+        "members[value eq \"bulkId:a\"]",
+    ];
+    let key = proptest::sample::select(keys.to_vec());
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        word.prop_map(Value::from)
+    ];
+    leaf.prop_recursive(6, 48, 6, move |inner| {
+        let members = proptest::collection::vec((key.clone(), inner.clone()), 0..7);
+        prop_oneof![
+            proptest::collection::vec(inner, 0..5).prop_map(Value::from),
+            members.prop_map(|members| members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+fn operation() -> impl Strategy<Value = Value> {
+    let method = proptest::sample::select(vec!["POST", "PUT", "PATCH", "DELETE", "GET"]);
+    let path =
+        proptest::sample::select(vec!["/Users", "/Groups", "/Users/bulkId:a", "/Groups/bulkId:b", "/Users/1", "/x"]);
+    let name = proptest::sample::select(vec![Value::Null, json!("a"), json!("b"), json!("c"), json!("d")]);
+    (method, path, name, anything())
+        .prop_map(|(method, path, name, data)| json!({ "method": method, "path": path, "bulkId": name, "data": data }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Whatever is sent is answered: planned with each operation once, or refused.
+    #[test]
+    fn no_request_makes_it_panic(operations in proptest::collection::vec(prop_oneof![operation(), anything()], 0..6)) {
+        let body = json!({ "schemas": [BULK_REQUEST_SCHEMA], "Operations": operations });
+        let parsed = Request::parse(body, &Registry::standard(), &Leniencies::auto(), "https://a.test");
+        if let Ok(mut request) = parsed {
+            let plan = Plan::of(&mut request.operations);
+            let mut places = plan.sets.concat();
+            places.sort_unstable();
+            prop_assert_eq!(places, (0..request.operations.len()).collect::<Vec<_>>());
+            for (set, operation) in plan.sets.iter().flat_map(|set| set.iter().map(move |place| (set, *place))) {
+                let posts = set.len() == 1 || request.operations[operation].method == "POST";
+                prop_assert!(posts, "only POSTs need each other");
+                prop_assert!(plan.needs[operation].iter().all(|needed| request.operations[*needed].method == "POST"));
+                if let Ok(mut task) = request.operations[operation].task.clone() {
+                    task.substitute(|_| Some("1".into()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_body_makes_it_panic(body in anything()) {
+        let _ = Request::parse(body, &Registry::standard(), &Leniencies::auto(), "https://a.test");
+    }
 }
