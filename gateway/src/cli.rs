@@ -10,6 +10,7 @@ mod migrate;
 mod output;
 mod plugin;
 mod schema;
+mod scim_client;
 mod serve;
 mod simulate;
 mod tenant;
@@ -52,6 +53,8 @@ enum Command {
     Token(token::Arguments),
     /// Define a tenant's extension schemas.
     Schema(schema::Arguments),
+    /// Show and choose what is tolerated of a tenant's SCIM client.
+    Client(scim_client::Arguments),
     /// Upload and list mapping plugins.
     Plugin(plugin::Arguments),
     /// Set a tenant's chain of mapping plugins.
@@ -106,6 +109,7 @@ async fn run(command: Command) -> Result<(), Failed> {
         Command::Tenant(arguments) => tenant::run(arguments).await,
         Command::Token(arguments) => token::run(arguments).await,
         Command::Schema(arguments) => schema::run(arguments).await,
+        Command::Client(arguments) => scim_client::run(arguments).await,
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,

@@ -1,6 +1,7 @@
 //! The use cases, one file each, without HTTP: a request's meaning in, a reply's content out.
 
 pub mod bulk;
+pub mod client;
 pub mod create;
 pub mod delete;
 pub mod demo;
@@ -16,6 +17,7 @@ pub mod patch;
 pub mod plugins;
 pub mod replace;
 pub mod reply;
+pub mod restore;
 pub mod schemas;
 pub mod settings;
 pub mod tenants;

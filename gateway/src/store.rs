@@ -2,6 +2,7 @@
 //! security is the second wall behind it. This floor knows no HTTP and runs no plugins.
 
 pub mod bookmark;
+pub mod client;
 pub(crate) mod connect;
 pub mod credential;
 #[cfg(feature = "embedded")]

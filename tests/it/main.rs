@@ -18,6 +18,7 @@ mod members;
 mod outage;
 mod paging;
 mod plans;
+mod profiles;
 mod pushdown;
 mod races;
 mod replay;

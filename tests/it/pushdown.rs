@@ -231,7 +231,7 @@ impl Stored {
     /// Both answers to one filter; gives how many it holds for and how it was answered.
     async fn compare(&self, types: &[Arc<ResourceType>], text: &str) -> (usize, Plan) {
         let each: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
-        let parsed = Filter::parse_with(text, &each, &Leniencies::auto(), &mut Warnings::default());
+        let parsed = Filter::parse_with(text, &each, &Leniencies::all(), &mut Warnings::default());
         let filter = parsed.unwrap_or_else(|why| panic!("{text}: {why}"));
         let is_asked =
             |document: &&Map<String, Value>| each.iter().any(|it| document["meta"]["resourceType"] == it.name);

@@ -20,7 +20,7 @@ enum Door {
 }
 
 /// Every address with its methods. `{endpoint}` stands for each resource type's.
-const ROUTES: [(Door, &str, &[&str]); 22] = [
+const ROUTES: [(Door, &str, &[&str]); 23] = [
     (Door::Scim, "/ServiceProviderConfig", &["GET"]),
     (Door::Scim, "/ResourceTypes", &["GET"]),
     (Door::Scim, "/ResourceTypes/{name}", &["GET"]),
@@ -39,6 +39,7 @@ const ROUTES: [(Door, &str, &[&str]); 22] = [
     (Door::Directory, "/directory/v1/events", &["GET"]),
     (Door::Admin, "/admin/v1/tenants", &["GET", "POST"]),
     (Door::Admin, "/admin/v1/tenants/{tenant}", &["GET", "PATCH", "DELETE"]),
+    (Door::Admin, "/admin/v1/tenants/{tenant}/client", &["GET", "PATCH"]),
     (Door::Admin, "/admin/v1/tenants/{tenant}/tokens", &["GET", "POST"]),
     (Door::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}", &["DELETE"]),
     (Door::Admin, "/admin/v1/tenants/{tenant}/schemas", &["GET", "POST"]),
@@ -125,6 +126,7 @@ fn paths(path: &str, target: &Target) -> BTreeSet<String> {
 /// A body that would do something if it were let in.
 fn body(method: &str, path: &str) -> Value {
     match (method, path) {
+        ("PATCH", path) if path.ends_with("/client") => json!({ "profile": "okta" }),
         ("PATCH", path) if path.starts_with("/admin") => json!({ "state": "suspended" }),
         ("PATCH", _) => {
             scimgate_tests::tenant::patch(json!([{ "op": "replace", "path": "displayName", "value": "Mallory" }]))

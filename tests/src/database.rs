@@ -24,6 +24,7 @@ pub const MIGRATIONS: &str = concat!(
     include_str!("../../gateway/migrations/V3__bookmarks.sql"),
     include_str!("../../gateway/migrations/V4__groups_of.sql"),
     include_str!("../../gateway/migrations/V5__fold_in.sql"),
+    include_str!("../../gateway/migrations/V6__client.sql"),
 );
 
 /// Held while a database is made: tests are processes of their own.

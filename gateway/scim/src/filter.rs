@@ -115,7 +115,7 @@ impl Filter {
     /// # Errors
     /// 400 `invalidFilter` that names the position, the attribute or the limit.
     pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self, ScimError> {
-        Self::parse_with(text, &[resource_type], &Leniencies::auto(), &mut Warnings::default())
+        Self::parse_with(text, &[resource_type], &Leniencies::all(), &mut Warnings::default())
     }
 
     /// Reads a filter on resources of several types, as a query at the root has. A name means what it means in the

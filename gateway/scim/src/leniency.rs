@@ -1,20 +1,22 @@
 //! What real clients do beside the letter of the RFCs, each with a name: it can be allowed or refused by a
-//! tenant, and its use is reported as a warning in place of being lost in silence.
+//! tenant, and its use is reported as a warning in place of being lost in silence. Which client gets which is a table in
+//! [`profile`](crate::profile).
 
 use std::fmt;
 
 use crate::error::ScimError;
+use crate::profile::Profile;
 
-macro_rules! leniencies {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
-        /// One tolerated departure from RFC 7643 or RFC 7644.
+macro_rules! names {
+    ($(#[doc = $about:literal])+ $type:ident: $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        $(#[doc = $about])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Leniency {
+        pub enum $type {
             $($(#[doc = $doc])+ $variant,)+
         }
 
-        impl Leniency {
-            /// Every leniency, in the order of their definition.
+        impl $type {
+            /// Every one, in the order of their definition.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// The name in settings, logs and warnings.
@@ -24,11 +26,29 @@ macro_rules! leniencies {
                     $(Self::$variant => $name,)+
                 }
             }
+
+            /// The one called `name`.
+            #[must_use]
+            pub fn find(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.name() == name)
+            }
+
+            fn bit(self) -> u64 {
+                1 << (self as u64)
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
         }
     };
 }
 
-leniencies! {
+names! {
+    /// One tolerated departure from RFC 7643 or RFC 7644.
+    Leniency:
     /// `"True"` or `"false"` as text where the schema says boolean (Entra ID).
     StringBoolean = "string-boolean",
     /// A number as text where the schema says integer or decimal.
@@ -43,8 +63,8 @@ leniencies! {
     BaseSchemaMissing = "base-schema-missing",
     /// A path that names a readOnly attribute is left undone.
     ReadOnlyIgnored = "read-only-ignored",
-    /// `""` leaves the attribute unassigned.
-    EmptyStringClears = "empty-string-clears",
+    /// `""` where no text can stand (`"manager": ""`, `"active": ""`) leaves the attribute unassigned.
+    EmptyStringAsNull = "empty-string-as-null",
     /// A value path that matches no element makes the element its `eq` terms describe.
     ValuePathCreated = "value-path-created",
     /// Dotted or value-path keys in a body or in the value of a PATCH without a path.
@@ -73,59 +93,112 @@ leniencies! {
     UnquotedFilterValue = "unquoted-filter-value",
     /// `remove` of a target that is not there changes nothing.
     RemovalOfNothing = "removal-of-nothing",
+    /// The Authorization header is the token alone, without `Bearer` (Okta's header authentication).
+    BareToken = "bare-token",
+    /// The Accept header asks for what a SCIM server does not speak, and is answered in SCIM all the same.
+    AcceptIgnored = "accept-ignored",
+    /// `""` leaves a text unassigned, where the RFC has it as a value.
+    EmptyStringClears = "empty-string-clears",
+    /// A member that nobody knows is left out.
+    UnknownMemberDropped = "unknown-member-dropped",
+    /// A member that nobody knows yet is kept as a reference, and becomes a member when it appears.
+    UnknownMemberPending = "unknown-member-pending",
+    /// POST of a deactivated user's userName activates that user again.
+    RestoreDeactivated = "restore-deactivated",
+    /// POST of what was deleted brings it back with its id.
+    RestoreDeleted = "restore-deleted",
+    /// POST that repeats what made a resource minutes ago is answered with that resource.
+    IdempotentCreate = "idempotent-create",
 }
 
 impl Leniency {
-    /// The leniency called `name`.
+    /// Whether the same request means another thing by it. Such ones are not for everybody: `auto` allows them only
+    /// where the client is known to need them. The others decide whether something can be read at all.
     #[must_use]
-    pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|leniency| leniency.name() == name)
+    pub fn changes_meaning(self) -> bool {
+        self >= Self::EmptyStringClears
     }
 
-    fn bit(self) -> u64 {
-        1 << (self as u64)
+    /// Of these two one alone can hold: what is kept cannot be dropped.
+    fn excludes(self) -> Option<Self> {
+        match self {
+            Self::UnknownMemberPending => Some(Self::UnknownMemberDropped),
+            Self::UnknownMemberDropped => Some(Self::UnknownMemberPending),
+            _ => None,
+        }
     }
 }
 
-impl fmt::Display for Leniency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+names! {
+    /// A reading that the RFCs leave open, or that a profile of them decides otherwise. Nothing is tolerated by it, so it
+    /// leaves no warning.
+    Choice:
+    /// PUT leaves what the body does not mention as it is, in place of clearing it.
+    PutKeepsOmitted = "put-keeps-omitted",
+    /// A PATCH replace of a complex attribute replaces the whole, in place of the sub-attributes it names.
+    ComplexReplacedWhole = "complex-replaced-whole",
+    /// A PATCH operation must have a path.
+    PathRequired = "path-required",
+    /// No ETags are sent, and no conditions looked at.
+    NoEtags = "no-etags",
 }
 
-/// The set of leniencies a tenant allows.
+/// The leniencies that a tenant allows, and its choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leniencies(u64);
+pub struct Leniencies {
+    allowed: u64,
+    chosen: u64,
+}
 
 impl Leniencies {
-    /// All of them: what the identity providers need.
+    /// All leniencies, of those that exclude each other the last one, and no choice.
+    #[must_use]
+    pub fn all() -> Self {
+        Leniency::ALL.iter().fold(Self::strict(), |set, leniency| set.with(*leniency))
+    }
+
+    /// What everybody gets of whom nothing is known.
     #[must_use]
     pub fn auto() -> Self {
-        Leniency::ALL.iter().fold(Self::strict(), |set, leniency| set.with(*leniency))
+        Profile::Auto.leniencies(None)
     }
 
     /// None: the RFCs by the letter.
     #[must_use]
     pub fn strict() -> Self {
-        Self(0)
+        Self { allowed: 0, chosen: 0 }
     }
 
-    /// The set with one more.
+    /// The set with one more; what it excludes goes.
     #[must_use]
     pub fn with(self, leniency: Leniency) -> Self {
-        Self(self.0 | leniency.bit())
+        let excluded = leniency.excludes().map_or(0, Leniency::bit);
+        Self { allowed: (self.allowed | leniency.bit()) & !excluded, ..self }
     }
 
     /// The set with one less.
     #[must_use]
     pub fn without(self, leniency: Leniency) -> Self {
-        Self(self.0 & !leniency.bit())
+        Self { allowed: self.allowed & !leniency.bit(), ..self }
     }
 
     /// Whether the set has `leniency`.
     #[must_use]
     pub fn allows(&self, leniency: Leniency) -> bool {
-        self.0 & leniency.bit() != 0
+        self.allowed & leniency.bit() != 0
+    }
+
+    /// The set with a choice made, or not.
+    #[must_use]
+    pub fn choosing(self, choice: Choice, chosen: bool) -> Self {
+        let others = self.chosen & !choice.bit();
+        Self { chosen: if chosen { others | choice.bit() } else { others }, ..self }
+    }
+
+    /// Whether the set has `choice`.
+    #[must_use]
+    pub fn chooses(&self, choice: Choice) -> bool {
+        self.chosen & choice.bit() != 0
     }
 
     /// Records a warning if `leniency` is allowed.
@@ -209,17 +282,33 @@ mod tests {
         for leniency in Leniency::ALL {
             assert_eq!(Leniency::find(leniency.name()), Some(*leniency));
             assert!(leniency.name().chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+            assert_eq!(Choice::find(leniency.name()), None, "one name means one thing");
         }
         assert_eq!(Leniency::find("StringBoolean"), None);
     }
 
     #[test]
-    fn auto_has_all_and_strict_has_none() {
+    fn each_is_allowed_and_refused_by_itself() {
         for leniency in Leniency::ALL {
-            assert!(Leniencies::auto().allows(*leniency));
+            assert!(Leniencies::all().with(*leniency).allows(*leniency));
             assert!(!Leniencies::strict().allows(*leniency));
-            assert!(!Leniencies::auto().without(*leniency).allows(*leniency));
-            assert!(Leniencies::strict().with(*leniency).allows(*leniency));
+            assert!(!Leniencies::all().without(*leniency).allows(*leniency));
+            let alone = Leniencies::strict().with(*leniency);
+            assert_eq!(Leniency::ALL.iter().filter(|it| alone.allows(**it)).collect::<Vec<_>>(), [leniency]);
+        }
+        for choice in Choice::ALL {
+            let alone = Leniencies::strict().choosing(*choice, true);
+            assert_eq!(Choice::ALL.iter().filter(|it| alone.chooses(**it)).collect::<Vec<_>>(), [choice]);
+            assert_eq!(alone.choosing(*choice, false), Leniencies::strict());
+        }
+    }
+
+    #[test]
+    fn an_unknown_member_is_dropped_or_kept_but_not_both() {
+        let (dropped, pending) = (Leniency::UnknownMemberDropped, Leniency::UnknownMemberPending);
+        for (last, first) in [(dropped, pending), (pending, dropped)] {
+            let set = Leniencies::strict().with(first).with(last);
+            assert!(set.allows(last) && !set.allows(first), "the last word counts");
         }
     }
 
@@ -242,7 +331,7 @@ mod tests {
         let refusal = || ScimError::invalid_value("active must be true or false.");
         assert!(Leniencies::strict().tolerate(Leniency::StringBoolean, "active", &mut warnings, refusal).is_err());
         assert!(warnings.is_empty());
-        assert!(Leniencies::auto().tolerate(Leniency::StringBoolean, "active", &mut warnings, refusal).is_ok());
+        assert!(Leniencies::all().tolerate(Leniency::StringBoolean, "active", &mut warnings, refusal).is_ok());
         assert!(!warnings.is_empty());
     }
 }

@@ -110,8 +110,8 @@ impl<'a> Reader<'a> {
         let members = match value {
             Value::Object(members) => members,
             Value::Null => return Ok(()),
-            Value::String(text) if text.is_empty() && self.leniencies.allows(Leniency::EmptyStringClears) => {
-                self.warnings.add(Leniency::EmptyStringClears, key);
+            Value::String(text) if text.is_empty() && self.leniencies.allows(Leniency::EmptyStringAsNull) => {
+                self.warnings.add(Leniency::EmptyStringAsNull, key);
                 return Ok(());
             }
             _ => {

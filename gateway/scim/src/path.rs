@@ -34,7 +34,7 @@ impl Path {
     /// # Errors
     /// 400 `invalidPath` for what is no path or names no attribute, 400 `invalidFilter` for what is wrong within brackets.
     pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self, ScimError> {
-        Self::parse_with(text, resource_type, &Leniencies::auto(), &mut Warnings::default())
+        Self::parse_with(text, resource_type, &Leniencies::all(), &mut Warnings::default())
     }
 
     /// Reads a path with no more leniency in its filter than is given, and says which was needed.

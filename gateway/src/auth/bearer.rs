@@ -11,14 +11,21 @@ pub fn credentials(header: &str) -> &str {
     }
 }
 
+/// Whether a header value is the credentials alone, without a scheme.
+#[must_use]
+pub fn is_bare(header: &str) -> bool {
+    !header.trim().contains(' ')
+}
+
 #[cfg(test)]
 mod tests {
-    use super::credentials;
+    use super::{credentials, is_bare};
 
     #[test]
     fn the_scheme_is_optional_and_of_any_case() {
         for header in ["Bearer abc", "bearer abc", "BEARER  abc ", "abc", " abc"] {
             assert_eq!(credentials(header), "abc", "{header:?}");
+            assert_eq!(is_bare(header), header.trim() == "abc", "{header:?}");
         }
     }
 }

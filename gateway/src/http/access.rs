@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use scimgate_scim::leniency::Leniency;
+use scimgate_scim::profile::Profile;
+use scimgate_scim::recognition::{self, Head};
 use tokio::time::Instant;
 
 use super::error::{Failure, Surface};
@@ -44,7 +47,25 @@ impl FromRequestParts<Gateway> for ScimAccess {
             Some(name) => format!("{}/t/{name}{SCIM_BASE}", gateway.public_url),
             None => format!("{}{SCIM_BASE}", gateway.public_url),
         };
-        context(parts, gateway, &verified, base).await.map(Self).map_err(refused)
+        let ctx = context(parts, gateway, &verified, base).await.map_err(refused)?;
+        let head = head(parts);
+        if head.bare_token && !ctx.settings.leniencies.allows(Leniency::BareToken) {
+            return Err(refused(auth::Error::Unauthorized.into()));
+        }
+        let signal = if ctx.settings.client.profile == Profile::Auto { recognition::in_head(&head) } else { None };
+        Ok(Self(ctx.noting(signal).await))
+    }
+}
+
+/// What a request shows of who is calling. Inside the router, the address is the one below the SCIM endpoint.
+fn head(parts: &Parts) -> Head<'_> {
+    let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    Head {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        user_agent: text(USER_AGENT),
+        bare_token: bearer::is_bare(text(AUTHORIZATION)),
     }
 }
 

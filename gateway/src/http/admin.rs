@@ -1,6 +1,7 @@
 //! `/admin/v1`: what operators do, with an operator key on every request. Bodies are JSON in camelCase, failures are
 //! problem documents (RFC 9457), and every change is logged with the key that made it.
 
+mod client;
 mod fold_in;
 mod json;
 mod mapping;
@@ -21,6 +22,7 @@ pub fn routes() -> Router<Gateway> {
     Router::new()
         .route("/admin/v1/tenants", get(tenants::list).post(tenants::create))
         .route("/admin/v1/tenants/{tenant}", get(tenants::get).patch(tenants::patch).delete(tenants::delete))
+        .route("/admin/v1/tenants/{tenant}/client", get(client::get).patch(client::patch))
         .route("/admin/v1/tenants/{tenant}/tokens", get(tokens::list).post(tokens::issue))
         .route("/admin/v1/tenants/{tenant}/tokens/{token}", delete(tokens::revoke))
         .route("/admin/v1/tenants/{tenant}/schemas", get(schemas::list).post(schemas::put))

@@ -30,7 +30,7 @@ pub fn tidy(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// `/scim/v2/?flag/Users?filter=…` becomes `/scim/v2/Users?filter=…`: a path behind a flag without a value is a path.
+/// `/scim/v2/?flag/Users?filter=…` becomes `/scim/v2/Users?filter=…&flag`: a path behind a flag without a value is a path.
 fn unfold_flag(path: &str, query: Option<&str>) -> (String, Option<String>) {
     let Some(query) = query else { return (path.to_owned(), None) };
     let first = query.split('&').next().unwrap_or_default();
@@ -39,8 +39,9 @@ fn unfold_flag(path: &str, query: Option<&str>) -> (String, Option<String>) {
         return (path.to_owned(), Some(query.to_owned()));
     }
     match rest.split_once(['?', '&']) {
-        Some((more, query)) => (format!("{path}/{more}"), Some(query.to_owned())),
-        None => (format!("{path}/{rest}"), None),
+        // The flag stays behind the rest: it tells who is calling.
+        Some((more, query)) => (format!("{path}/{more}"), Some(format!("{query}&{flag}"))),
+        None => (format!("{path}/{rest}"), Some(flag.to_owned())),
     }
 }
 
@@ -65,8 +66,11 @@ mod tests {
         let cases = [
             ("/scim/v2/Users/", "/scim/v2/Users"),
             ("/scim/v2//Users", "/scim/v2/Users"),
-            ("/scim/v2/?aadOptscim062020/Users?filter=a%20eq%20%22b%22", "/scim/v2/Users?filter=a%20eq%20%22b%22"),
-            ("/scim/v2/?aadOptscim062020/Users/7", "/scim/v2/Users/7"),
+            (
+                "/scim/v2/?aadOptscim062020/Users?filter=a%20eq%20%22b%22",
+                "/scim/v2/Users?filter=a%20eq%20%22b%22&aadOptscim062020",
+            ),
+            ("/scim/v2/?aadOptscim062020/Users/7", "/scim/v2/Users/7?aadOptscim062020"),
             ("/scim/v2/Users/?aadOptscim062020", "/scim/v2/Users?aadOptscim062020"),
             (
                 "/scim/v2/Users?filter=profileUrl%20eq%20%22http://x/y\"",

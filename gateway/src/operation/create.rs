@@ -6,72 +6,110 @@ use scimgate_scim::normalise::{Normalised, normalise};
 use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::document::{Draft, content, refit};
 use super::reply::{Reply, show};
+use super::restore::{self, Met};
 use super::{ATTEMPTS, Context, Error, members};
 use crate::store::insert::Insert;
+use crate::store::membership::Members;
 use crate::store::resource::{MappingState, Stored};
 use crate::store::write::Written;
 
-/// Makes a resource of the body and shows it.
+/// What is to be made.
+pub(super) struct New {
+    pub(super) resource_type: Arc<ResourceType>,
+    pub(super) document: Map<String, Value>,
+    pub(super) set_aside: Map<String, Value>,
+    members: Option<Members>,
+    pub(super) projection: Option<Projection>,
+}
+
+impl New {
+    /// After a lost race: the same by the settings that hold now.
+    async fn refresh(&mut self, ctx: &mut Context) -> Result<(), Error> {
+        *ctx = ctx.refreshed().await?;
+        let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
+        (self.document, self.set_aside) = refit(ctx, &mut self.resource_type, document, set_aside)?;
+        validate(&self.document, &self.resource_type)?;
+        Ok(())
+    }
+}
+
+/// Makes a resource of the body and shows it; or restores the one that it means, where the client's profile says so.
 ///
 /// # Errors
 /// 400 for a body that is not valid, 409 `uniqueness` for a name in use, and what the mapping refuses.
 pub async fn run(
     mut ctx: Context,
-    mut resource_type: Arc<ResourceType>,
+    resource_type: Arc<ResourceType>,
     body: Value,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
-    let Normalised { mut document, mut set_aside, detached, .. } =
-        normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     validate(&document, &resource_type)?;
-    let first_members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
-    let first_members = first_members.filter(|members| !members.add.is_empty());
+    let members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
+    let members = members.filter(|members| !members.add.is_empty());
     let id = ctx.gateway.clock.new_id();
+    let mut new = New { resource_type, document, set_aside, members, projection };
     for _ in 0..ATTEMPTS {
-        let stamp = ctx.stamp();
-        let draft = Draft {
-            resource_type: &resource_type,
-            id,
-            document: document.clone(),
-            set_aside: set_aside.clone(),
-            before: None,
-        };
-        let content = content(&ctx, draft, &stamp).await?;
-        let new = Insert { resource_type: &resource_type.name, id, content: &content, members: first_members.as_ref() };
-        let written = ctx.store.insert(&new, &stamp).await;
-        let written = match written {
-            Err(crate::store::Error::Conflict { .. }) => continue,
-            other => other.map_err(|error| super::duplicate(error, &resource_type))?,
-        };
-        match written {
-            (Written::Lost, _) => {
-                ctx = ctx.refreshed().await?;
-                (document, set_aside) = refit(&ctx, &mut resource_type, document, set_aside)?;
-                validate(&document, &resource_type)?;
-            }
-            (Written::Done(version), groups) => {
-                ctx.gateway.events_waiting.notify_one();
-                let mut stored = content.stored(nothing(&resource_type, id, stamp.at), version, stamp.at);
-                let mut listed = Vec::new();
-                if groups > 0 || first_members.is_some() {
-                    // Groups that waited for this one, or members: the database knows which of them there are.
-                    let along = members::along(&resource_type, projection.as_ref());
-                    stored = ctx.store.get(&resource_type.name, id, along).await?.unwrap_or(stored);
-                    listed = members::shown(&ctx, &resource_type, id, projection.as_ref()).await?;
-                }
-                return show(&ctx, 201, &resource_type, &stored, &listed, projection.as_ref());
-            }
+        match insert(&ctx, &new, id).await? {
+            Tried::Made(reply) => return Ok(reply),
+            Tried::Again => {}
+            Tried::Lost => new.refresh(&mut ctx).await?,
+            // The unique index has decided. Who has the name, and whether this is meant by it, is looked at only now.
+            Tried::Taken(refusal) => match restore::meet(&ctx, &new).await? {
+                Met::Answered(reply) => return Ok(reply),
+                Met::Other => return Err(refusal),
+                Met::Changed => new.refresh(&mut ctx).await?,
+            },
         }
     }
     Err(Error::Contended)
 }
 
+/// What came of one attempt.
+enum Tried {
+    Made(Reply),
+    /// The mapping or the schemas are others now.
+    Lost,
+    /// A deadlock was resolved against this one.
+    Again,
+    /// A unique value is in use.
+    Taken(Error),
+}
+
+async fn insert(ctx: &Context, new: &New, id: Uuid) -> Result<Tried, Error> {
+    let New { resource_type, document, set_aside, members: first_members, projection } = new;
+    let stamp = ctx.stamp();
+    let draft = Draft { resource_type, id, document: document.clone(), set_aside: set_aside.clone(), before: None };
+    let content = content(ctx, draft, &stamp).await?;
+    let row = Insert { resource_type: &resource_type.name, id, content: &content, members: first_members.as_ref() };
+    let (version, groups) = match ctx.store.insert(&row, &stamp).await {
+        Ok((Written::Done(version), groups)) => (version, groups),
+        Ok((Written::Lost, _)) => return Ok(Tried::Lost),
+        Err(crate::store::Error::Conflict { .. }) => return Ok(Tried::Again),
+        Err(error @ crate::store::Error::Duplicate { .. }) => {
+            return Ok(Tried::Taken(super::duplicate(error, resource_type)));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    ctx.gateway.events_waiting.notify_one();
+    let mut stored = content.stored(nothing(resource_type, id, stamp.at), version, stamp.at);
+    let mut listed = Vec::new();
+    if groups > 0 || first_members.is_some() {
+        // Groups that waited for this one, or members: the database knows which of them there are.
+        let along = members::along(resource_type, projection.as_ref());
+        stored = ctx.store.get(&resource_type.name, id, along).await?.unwrap_or(stored);
+        listed = members::shown(ctx, resource_type, id, projection.as_ref()).await?;
+    }
+    show(ctx, 201, resource_type, &stored, &listed, projection.as_ref()).map(Tried::Made)
+}
+
 /// A resource of which nothing is stored yet.
-fn nothing(resource_type: &ResourceType, id: uuid::Uuid, at: std::time::SystemTime) -> Stored {
+fn nothing(resource_type: &ResourceType, id: Uuid, at: std::time::SystemTime) -> Stored {
     Stored {
         id,
         resource_type: resource_type.name.clone(),

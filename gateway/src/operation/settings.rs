@@ -8,6 +8,7 @@ use scimgate_scim::leniency::Leniencies;
 use scimgate_scim::schema::Schema;
 use scimgate_scim::schema::registry::Registry;
 
+use super::client::Client;
 use super::error::Error;
 use crate::mapping::Chain;
 use crate::store::{self, Store};
@@ -26,7 +27,9 @@ pub struct Settings {
     pub schema_revision: i64,
     /// The active mapping.
     pub chain: Arc<Chain>,
-    /// What is tolerated of the client.
+    /// The SCIM client: its profile, and who was recognised.
+    pub client: Client,
+    /// What is tolerated of it, which follows from that.
     pub leniencies: Leniencies,
 }
 
@@ -73,9 +76,10 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
         0 => Chain::default(),
         revision => chain(rows.mapping(revision).await?, revision)?,
     };
-    let leniencies = if row.client_profile == "strict" { Leniencies::strict() } else { Leniencies::auto() };
-    let schema_revision = row.schema_revision;
-    Ok(Arc::new(Settings { name: row.name, registry, directory, schema_revision, chain: Arc::new(chain), leniencies }))
+    let client = Client::read(row.client);
+    let leniencies = client.leniencies();
+    let (name, schema_revision, chain) = (row.name, row.schema_revision, Arc::new(chain));
+    Ok(Arc::new(Settings { name, registry, directory, schema_revision, chain, client, leniencies }))
 }
 
 /// The registries of the two documents, from the tenant's definitions.

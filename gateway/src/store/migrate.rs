@@ -8,12 +8,13 @@ use super::Store;
 use super::error::Error;
 
 /// Every migration, in order. Released ones never change.
-const MIGRATIONS: [(i32, &str, &str); 5] = [
+const MIGRATIONS: [(i32, &str, &str); 6] = [
     (1, "state", include_str!("../../migrations/V1__state.sql")),
     (2, "lists", include_str!("../../migrations/V2__lists.sql")),
     (3, "bookmarks", include_str!("../../migrations/V3__bookmarks.sql")),
     (4, "groups_of", include_str!("../../migrations/V4__groups_of.sql")),
     (5, "fold_in", include_str!("../../migrations/V5__fold_in.sql")),
+    (6, "client", include_str!("../../migrations/V6__client.sql")),
 ];
 
 /// The newest version this binary knows.

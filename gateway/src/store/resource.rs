@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::TenantStore;
 use super::error::Error;
+use super::key::Key;
 
 /// How the mapped document stands to the source document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +223,22 @@ impl TenantStore {
     /// The database is unavailable or a row cannot be read.
     pub async fn get(&self, resource_type: &str, id: Uuid, along: Along) -> Result<Option<Stored>, Error> {
         let rows = self.query("reading a resource", by_id(along), &[&self.tenant.0, &id, &resource_type]).await?;
+        rows.first().map(Stored::from_row).transpose()
+    }
+
+    /// Reads the living resource that has a unique value.
+    ///
+    /// # Errors
+    /// The database is unavailable or a row cannot be read.
+    pub async fn owner(&self, resource_type: &str, unique: &Key, along: Along) -> Result<Option<Stored>, Error> {
+        let sql = format!(
+            "SELECT {} FROM unique_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NULL {} \
+             WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4",
+            columns(along),
+            joins(along)
+        );
+        let params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &resource_type, &unique.attribute, &unique.key];
+        let rows = self.query("reading who has a name", &sql, &params).await?;
         rows.first().map(Stored::from_row).transpose()
     }
 

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 
 use super::ControlStore;
+use super::client::{self, ClientRow};
 use super::error::Error;
 use crate::tenant::TenantId;
 
@@ -41,7 +42,7 @@ pub struct Tenant {
     /// Whether it may work.
     pub state: State,
     /// Which dialect its SCIM client speaks.
-    pub client_profile: String,
+    pub client: ClientRow,
     /// The active mapping revision; 0 for none.
     pub active_mapping: i32,
     /// New with every change of its credentials, schemas or mapping.
@@ -52,7 +53,10 @@ pub struct Tenant {
     pub created_at: SystemTime,
 }
 
-const COLUMNS: &str = "id, name, state, client_profile, active_mapping, config_epoch, created_at, schema_revision";
+/// The tenant's own columns, and those of its client.
+fn columns() -> String {
+    format!("id, name, state, active_mapping, config_epoch, created_at, schema_revision, {}", client::COLUMNS)
+}
 
 impl ControlStore {
     /// Makes a tenant.
@@ -61,7 +65,8 @@ impl ControlStore {
     /// [`Error::Duplicate`] when the name is in use.
     pub async fn insert_tenant(&self, id: TenantId, name: &str, at: SystemTime) -> Result<Tenant, Error> {
         let sql = format!(
-            "INSERT INTO tenant (id, name, created_at, modified_at) VALUES ($1, $2, $3, $3) RETURNING {COLUMNS}"
+            "INSERT INTO tenant (id, name, created_at, modified_at) VALUES ($1, $2, $3, $3) RETURNING {}",
+            columns()
         );
         let rows = self.query("storing a tenant", &sql, &[&id.0, &name, &at]).await?;
         rows.first()
@@ -75,7 +80,7 @@ impl ControlStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
-        let sql = format!("SELECT {COLUMNS} FROM tenant WHERE state <> 'deleted' ORDER BY name");
+        let sql = format!("SELECT {} FROM tenant WHERE state <> 'deleted' ORDER BY name", columns());
         self.query("listing tenants", &sql, &[]).await?.iter().map(tenant).collect()
     }
 
@@ -84,7 +89,7 @@ impl ControlStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn find_tenant(&self, name: &str) -> Result<Option<Tenant>, Error> {
-        let sql = format!("SELECT {COLUMNS} FROM tenant WHERE name = $1 AND state <> 'deleted'");
+        let sql = format!("SELECT {} FROM tenant WHERE name = $1 AND state <> 'deleted'", columns());
         self.query("looking up a tenant", &sql, &[&name]).await?.first().map(tenant).transpose()
     }
 
@@ -93,7 +98,7 @@ impl ControlStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn tenant_by_id(&self, id: TenantId) -> Result<Option<Tenant>, Error> {
-        let sql = format!("SELECT {COLUMNS} FROM tenant WHERE id = $1 AND state <> 'deleted'");
+        let sql = format!("SELECT {} FROM tenant WHERE id = $1 AND state <> 'deleted'", columns());
         self.query("looking up a tenant", &sql, &[&id.0]).await?.first().map(tenant).transpose()
     }
 
@@ -129,10 +134,10 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
             .into_iter()
             .find(|state| state.word() == word)
             .ok_or_else(|| Error::Corrupt { what: "tenant", why: format!("\"{word}\" is no state") })?,
-        client_profile: row.get(3),
-        active_mapping: row.get(4),
-        config_epoch: row.get(5),
-        created_at: row.get(6),
-        schema_revision: row.get(7),
+        active_mapping: row.get(3),
+        config_epoch: row.get(4),
+        created_at: row.get(5),
+        schema_revision: row.get(6),
+        client: ClientRow::from_row(row, 7),
     })
 }

@@ -82,7 +82,7 @@ async fn a_put_that_loses_an_attribute_is_named(gateway: &TestGateway) {
     };
     let stage = Stage::new(gateway).await;
     assert_named(&stage.of(WIZARD, Asking(loses)).await, &["value-lost"]);
-    assert_named(&stage.of(CATALOGUE, Asking(loses)).await, &["value-lost", "reactivation-refused"]);
+    assert_named(&stage.of(CATALOGUE, Asking(loses)).await, &["value-lost"]);
 }
 
 async fn a_push_that_wipes_is_named(gateway: &TestGateway) {
@@ -97,7 +97,7 @@ async fn a_push_that_wipes_is_named(gateway: &TestGateway) {
         }
     };
     let stage = Stage::new(gateway).await;
-    assert_named(&stage.of(CATALOGUE, Asking(wipes)).await, &["group-wiped", "reactivation-refused"]);
+    assert_named(&stage.of(CATALOGUE, Asking(wipes)).await, &["group-wiped"]);
     assert_named(&stage.of(WIZARD, Asking(wipes)).await, &[]);
 }
 
@@ -114,6 +114,6 @@ async fn a_push_of_the_name_that_wipes_is_named(gateway: &TestGateway) {
     };
     let report = Stage::new(gateway).await.of(CATALOGUE, Asking(wipes)).await;
     assert!(report.counts.contains_key("group-wiped"), "{:#?}", report.counts);
-    let named = ["group-wiped", "member-lost", "reactivation-refused"];
+    let named = ["group-wiped", "member-lost"];
     assert!(report.counts.keys().all(|kind| named.contains(kind)), "{:#?}", report.counts);
 }

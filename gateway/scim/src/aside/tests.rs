@@ -33,14 +33,14 @@ fn object(value: Value) -> Map<String, Value> {
 fn take(body: Value, rt: &ResourceType) -> TakenIn {
     let registry = Registry::standard();
     let before = registry.resource_type("User").unwrap();
-    let normalised = normalise(body, before, &Leniencies::auto()).unwrap();
-    take_in(normalised.document, normalised.set_aside, rt, &Leniencies::auto(), &|_| Ok(()))
+    let normalised = normalise(body, before, &Leniencies::all()).unwrap();
+    take_in(normalised.document, normalised.set_aside, rt, &Leniencies::all(), &|_| Ok(()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
 fn check(aside: Value, badge: Value, left: Value) {
     let document = object(json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada" }));
-    let taken = take_in(document, object(aside.clone()), &user(false), &Leniencies::auto(), &|_| Ok(()));
+    let taken = take_in(document, object(aside.clone()), &user(false), &Leniencies::all(), &|_| Ok(()));
     assert_eq!(taken.document.get(BADGE).cloned().unwrap_or_default(), badge, "{aside}");
     assert_eq!(Value::Object(taken.set_aside), left, "{aside}");
     assert_eq!(taken.changed, !badge.is_null(), "{aside}");
@@ -102,7 +102,7 @@ fn what_the_document_says_already_is_newer() {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", BADGE], "userName": "ada", BADGE: { "number": 8 },
     }));
     let aside = object(json!({ BADGE: { "number": 7, "tags": ["a"] } }));
-    let taken = take_in(document, aside, &user(false), &Leniencies::auto(), &|_| Ok(()));
+    let taken = take_in(document, aside, &user(false), &Leniencies::all(), &|_| Ok(()));
     assert_eq!(taken.document[BADGE], json!({ "number": 8, "tags": ["a"] }));
     assert!(taken.set_aside.is_empty());
 }
@@ -116,7 +116,7 @@ fn what_is_not_kept_of_a_request_is_not_kept_of_what_was_aside() {
 fn the_caller_can_keep_an_attribute_out() {
     let document = object(json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada" }));
     let aside = object(json!({ "number": 7, "tags": ["a"] }));
-    let taken = take_in(document, aside, &user(false), &Leniencies::auto(), &|found| {
+    let taken = take_in(document, aside, &user(false), &Leniencies::all(), &|found| {
         if found.attribute.name == "number" { Err("It is in use.".to_owned()) } else { Ok(()) }
     });
     assert_eq!(taken.document[BADGE], json!({ "tags": ["a"] }));
@@ -129,7 +129,7 @@ fn a_part_of_many_values_belongs_to_none_of_them() {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada", "emails": [{ "value": "a@x" }],
     }));
     let aside = object(json!({ "emails.type": ["work"] }));
-    let taken = take_in(document.clone(), aside.clone(), &user(false), &Leniencies::auto(), &|_| Ok(()));
+    let taken = take_in(document.clone(), aside.clone(), &user(false), &Leniencies::all(), &|_| Ok(()));
     assert_eq!((taken.document, taken.set_aside), (document, aside));
     assert_eq!(taken.misfits.len(), 1);
 }
@@ -141,7 +141,7 @@ fn a_document_of_other_schemas_is_brought_to_these() {
         "userName": "ada", "nickName": "A", "shape": "round",
         "urn:acme:gone": { "x": 1 }, BADGE: { "number": 7, "size": 3 },
     }));
-    let fitted = refit(document, object(json!({ "urn:acme:badge:colour": "red" })), &user(false), &Leniencies::auto());
+    let fitted = refit(document, object(json!({ "urn:acme:badge:colour": "red" })), &user(false), &Leniencies::all());
     assert_eq!(fitted.document[BADGE], json!({ "number": 7, "colour": "red" }));
     assert_eq!(fitted.document["schemas"], json!(["urn:ietf:params:scim:schemas:core:2.0:User", BADGE]));
     assert_eq!(

@@ -244,7 +244,7 @@ fn each_leniency_is_reported_or_refused() {
         ("badge eq \"7\"", Leniency::StringNumber, "urn:example:params:scim:schemas:extension:numbers:2.0:User:badge"),
     ] {
         let mut warnings = Warnings::default();
-        Filter::parse_with(text, &types, &Leniencies::auto(), &mut warnings).unwrap();
+        Filter::parse_with(text, &types, &Leniencies::all(), &mut warnings).unwrap();
         let found: Vec<_> = warnings.iter().map(|w| (w.leniency, w.attribute.as_str())).collect();
         assert_eq!(found, [(leniency, attribute)], "{text}");
         let error = Filter::parse_with(text, &types, &Leniencies::strict(), &mut Warnings::default()).unwrap_err();
@@ -256,7 +256,7 @@ fn each_leniency_is_reported_or_refused() {
 fn a_query_of_several_types_takes_absent_attributes_for_absent() {
     let registry = Registry::standard();
     let types: [&ResourceType; 2] = [registry.resource_type("User").unwrap(), registry.resource_type("Group").unwrap()];
-    let auto = Leniencies::auto();
+    let auto = Leniencies::all();
     let mut warnings = Warnings::default();
     let filter = Filter::parse_with("userName pr or members pr", &types, &auto, &mut warnings).unwrap();
     let group = json!({ "members": [{ "value": "u" }] });

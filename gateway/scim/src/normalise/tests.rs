@@ -16,7 +16,7 @@ fn run(resource_type: &str, body: Value, leniencies: Leniencies) -> Result<Norma
 }
 
 fn auto(resource_type: &str, body: Value) -> Normalised {
-    run(resource_type, body, Leniencies::auto()).unwrap()
+    run(resource_type, body, Leniencies::all()).unwrap()
 }
 
 fn warned(normalised: &Normalised) -> Vec<String> {
@@ -35,7 +35,7 @@ fn a_user_of_entra_id_becomes_canonical_without_a_warning() {
         "emails": [{ "primary": true, "type": "work", "value": "ada@corp.test" }], "meta": { "resourceType": "User" },
         "name": { "givenName": "Ada", "familyName": "Byron" }, "roles": [], "addresses": null
     });
-    for leniencies in [Leniencies::auto(), Leniencies::strict()] {
+    for leniencies in [Leniencies::all(), Leniencies::strict()] {
         let found = run("User", body.clone(), leniencies).unwrap();
         let expected = json!({
             "schemas": [USER], "externalId": "ada", "userName": "ada@corp.test", "active": true,
@@ -113,7 +113,7 @@ fn what_the_client_may_not_write_is_dropped_in_silence() {
         "schemas": [USER], "id": "1", "meta": {}, "groups": [], "password": "secret", "userName": "ada",
         "meta.version": "W/\"1\""
     });
-    for leniencies in [Leniencies::auto(), Leniencies::strict()] {
+    for leniencies in [Leniencies::all(), Leniencies::strict()] {
         let found = run("User", body.clone(), leniencies).unwrap();
         assert_eq!(Value::Object(found.document), json!({ "schemas": [USER], "userName": "ada" }));
         assert!(found.set_aside.is_empty() && found.warnings.is_empty());
@@ -206,14 +206,14 @@ fn members_stay_outside_the_document_each_once() {
     assert!(!found.document.contains_key("members"));
     assert!(auto("Group", json!({ "displayName": "Crew", "members": [] })).detached.is_empty());
     assert_eq!(auto("Group", json!({ "displayName": "Crew", "members": ["u1"] })).detached, [Member::new("u1")]);
-    let error = run("Group", json!({ "members": [{ "display": "Ada" }] }), Leniencies::auto()).unwrap_err();
+    let error = run("Group", json!({ "members": [{ "display": "Ada" }] }), Leniencies::all()).unwrap_err();
     assert_eq!(error.detail, "members: each element must have a value, which is an id.");
 }
 
 #[test]
 fn bodies_that_are_no_resource_are_refused() {
     for body in [json!(null), json!([]), json!("ada"), json!(7)] {
-        let error = run("User", body, Leniencies::auto()).unwrap_err();
+        let error = run("User", body, Leniencies::all()).unwrap_err();
         assert_eq!(error.detail, "The body must be a JSON object: the User itself.");
     }
     for body in [
@@ -224,7 +224,7 @@ fn bodies_that_are_no_resource_are_refused() {
         json!({ ENTERPRISE_USER: "R&D" }),
         json!({ ENTERPRISE_USER: [] , "userName": {} }),
     ] {
-        let error = run("User", body.clone(), Leniencies::auto()).unwrap_err();
+        let error = run("User", body.clone(), Leniencies::all()).unwrap_err();
         assert_eq!((error.status, error.scim_type), (400, Some(crate::error::ScimType::InvalidValue)), "{body}");
     }
 }

@@ -73,6 +73,19 @@ pub fn is_whole(number: &Number) -> bool {
     Decimal::new(number).is_whole()
 }
 
+/// Which leniency `""` needs to leave `attribute` unassigned: as a text it could be meant.
+fn empty_string(attribute: &Attribute) -> Leniency {
+    match attribute.kind {
+        Type::String | Type::Reference | Type::Binary => Leniency::EmptyStringClears,
+        _ => Leniency::EmptyStringAsNull,
+    }
+}
+
+/// Whether `""` leaves `attribute` unassigned.
+pub(crate) fn clears(attribute: &Attribute, leniencies: Leniencies) -> bool {
+    leniencies.allows(empty_string(attribute))
+}
+
 /// The leniencies in force and what they bring to light.
 pub(crate) struct Coercion<'a> {
     pub(crate) leniencies: &'a Leniencies,
@@ -147,8 +160,8 @@ impl Coercion<'_> {
         if value.is_null() {
             return Ok(None);
         }
-        if value.as_str() == Some("") && self.leniencies.allows(Leniency::EmptyStringClears) {
-            self.warnings.add(Leniency::EmptyStringClears, name);
+        if value.as_str() == Some("") && clears(attribute, *self.leniencies) {
+            self.warnings.add(empty_string(attribute), name);
             return Ok(None);
         }
         match attribute.kind {

@@ -157,7 +157,8 @@ impl Reader<'_> {
         verb: Verb,
         value: Option<Value>,
     ) -> Result<(), ScimError> {
-        let value = value.filter(|value| verb != Verb::Remove && !self.says_nothing(value));
+        let value =
+            value.filter(|value| verb != Verb::Remove && !self.says_nothing(value, Leniency::EmptyStringAsNull));
         match (value, schema) {
             (Some(Value::Object(attributes)), _) => {
                 for (key, value) in attributes {
@@ -201,7 +202,8 @@ impl Reader<'_> {
                 name.text, self.rt.name
             ))
         })?;
-        let value = value.filter(|value| verb != Verb::Remove && !self.says_nothing(value));
+        let value =
+            value.filter(|value| verb != Verb::Remove && !self.says_nothing(value, Leniency::EmptyStringClears));
         self.steps.push(Step::SetAside { name: name.text.to_owned(), value });
         Ok(())
     }
@@ -307,8 +309,8 @@ impl Reader<'_> {
         crate::normalise::members(value.unwrap_or_default(), &attribute.name)
     }
 
-    fn says_nothing(&self, value: &Value) -> bool {
-        let empty_text = value.as_str() == Some("") && self.leniencies.allows(Leniency::EmptyStringClears);
+    fn says_nothing(&self, value: &Value, empty_string: Leniency) -> bool {
+        let empty_text = value.as_str() == Some("") && self.leniencies.allows(empty_string);
         empty_text || (slot::is_unassigned(value) && !value.is_object())
     }
 }

@@ -62,7 +62,7 @@ fn leniencies(case: &Value) -> Leniencies {
         return Leniencies::strict();
     }
     let without = case["without"].as_array().cloned().unwrap_or_default();
-    without.iter().fold(Leniencies::auto(), |set, name| set.without(Leniency::find(name.as_str().unwrap()).unwrap()))
+    without.iter().fold(Leniencies::all(), |set, name| set.without(Leniency::find(name.as_str().unwrap()).unwrap()))
 }
 
 fn delta(members: &MemberDelta) -> Value {
@@ -124,7 +124,7 @@ fn the_two_entra_dialects_end_in_the_same_state() {
     for case in cases {
         let rt = registry.resource_type(case["type"].as_str().unwrap_or("User")).unwrap();
         let outcome = |dialect: &str| {
-            let patched = run(&case[dialect], &case["before"], &Value::Null, rt, Leniencies::auto()).unwrap();
+            let patched = run(&case[dialect], &case["before"], &Value::Null, rt, Leniencies::all()).unwrap();
             (Value::Object(patched.document), delta(&patched.members), patched.changed)
         };
         assert_eq!(outcome("flagOff"), outcome("flagOn"), "{}", case["name"]);
@@ -146,7 +146,7 @@ fn only_members_means_that_nothing_else_is_touched() {
             false,
         ),
     ] {
-        let parsed = Patch::parse(body(&patch), group, &Leniencies::auto()).unwrap();
+        let parsed = Patch::parse(body(&patch), group, &Leniencies::all()).unwrap();
         assert_eq!(parsed.touches_only_members(), only, "{patch}");
     }
 }
@@ -160,7 +160,7 @@ fn a_hundred_thousand_members_are_one_delta() {
         { "op": "add", "path": "members", "value": members },
         { "op": "Remove", "path": "members", "value": members[..99_999] }
     ]);
-    let patched = run(&patch, &json!({ "displayName": "All" }), &Value::Null, group, Leniencies::auto()).unwrap();
+    let patched = run(&patch, &json!({ "displayName": "All" }), &Value::Null, group, Leniencies::all()).unwrap();
     assert_eq!(patched.members.add, [Member::new("u99999")]);
     assert_eq!(patched.members.remove.len(), 99_999);
 }
@@ -263,7 +263,7 @@ proptest! {
         let registry = registry();
         for name in ["User", "Group"] {
             let rt = registry.resource_type(name).unwrap();
-            for how in [Leniencies::auto(), Leniencies::strict()] {
+            for how in [Leniencies::all(), Leniencies::strict()] {
                 if let Ok(patch) = Patch::parse(body.clone(), rt, &how) {
                     let _ = patch.apply(Map::new(), Map::new(), rt, &how);
                 }
@@ -275,7 +275,7 @@ proptest! {
     fn an_accepted_patch_leaves_a_canonical_document(patch in operations(&["add", "Replace", "remove"])) {
         let registry = registry();
         let rt = registry.resource_type("User").unwrap();
-        for how in [Leniencies::auto(), Leniencies::strict()] {
+        for how in [Leniencies::all(), Leniencies::strict()] {
             let before = document(&rich(), rt);
             let Ok(patched) = run(&patch, &rich(), &Value::Null, rt, how) else { continue };
             let mut settled = patched.document.clone();
@@ -297,7 +297,7 @@ proptest! {
     fn a_patch_is_its_operations_one_after_the_other(patch in operations(&["add", "replace", "remove"])) {
         let registry = registry();
         let rt = registry.resource_type("User").unwrap();
-        let how = Leniencies::auto();
+        let how = Leniencies::all();
         let (mut document, mut aside) = (document(&rich(), rt), Map::new());
         let mut failed = false;
         for operation in patch.as_array().unwrap() {
@@ -320,9 +320,9 @@ proptest! {
         let registry = registry();
         let rt = registry.resource_type("User").unwrap();
         let patch = json!([{ "op": "replace", "path": path, "value": value }]);
-        if let Ok(once) = run(&patch, &rich(), &Value::Null, rt, Leniencies::auto()) {
+        if let Ok(once) = run(&patch, &rich(), &Value::Null, rt, Leniencies::all()) {
             let aside = Value::Object(once.set_aside);
-            let twice = run(&patch, &Value::Object(once.document.clone()), &aside, rt, Leniencies::auto()).unwrap();
+            let twice = run(&patch, &Value::Object(once.document.clone()), &aside, rt, Leniencies::all()).unwrap();
             prop_assert_eq!(&twice.document, &once.document);
             prop_assert!(!twice.changed);
         }

@@ -9,6 +9,7 @@ use crate::attribute::{Attribute, Mutability};
 use crate::error::{ScimError, ScimType};
 use crate::filter::ElementFilter;
 use crate::leniency::Leniency;
+use crate::normalise::value;
 
 /// A single-valued attribute as a whole.
 pub(super) fn single(
@@ -180,10 +181,11 @@ fn cleared_parts(value: &Value, attribute: &Attribute, context: &Context<'_>) ->
         },
         _ => return Vec::new(),
     };
-    let empty_text = context.leniencies.allows(Leniency::EmptyStringClears);
-    let clears = |value: &Value| {
-        (slot::is_unassigned(value) && !value.is_object()) || (empty_text && value.as_str() == Some(""))
+    let clears = |value: &Value, sub: &Attribute| {
+        let empty = value.as_str() == Some("") && value::clears(sub, context.leniencies);
+        empty || (slot::is_unassigned(value) && !value.is_object())
     };
-    let named = parts.iter().filter(|(_, value)| clears(value)).filter_map(|(key, _)| attribute.sub_attribute(key));
-    named.filter(|sub| sub.mutability != Mutability::ReadOnly).map(|sub| sub.name.clone()).collect()
+    let named = parts.iter().filter_map(|(key, value)| Some((value, attribute.sub_attribute(key)?)));
+    let cleared = named.filter(|(value, sub)| sub.mutability != Mutability::ReadOnly && clears(value, sub));
+    cleared.map(|(_, sub)| sub.name.clone()).collect()
 }

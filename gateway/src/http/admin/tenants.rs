@@ -89,7 +89,7 @@ fn shown(gateway: &Gateway, tenant: &Tenant) -> Value {
         "id": tenant.id.to_string(),
         "name": tenant.name,
         "state": tenant.state.word(),
-        "clientProfile": tenant.client_profile,
+        "clientProfile": tenant.client.profile,
         "activeMapping": tenant.active_mapping,
         "createdAt": rfc3339(tenant.created_at),
         "scimUrl": format!("{}/t/{}{SCIM_BASE}", gateway.public_url, tenant.name),

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
+use scimgate_scim::recognition;
 
 use super::parameters::Parameters;
 use super::{ResourcePath, uncut};
@@ -22,5 +23,6 @@ pub(super) async fn handle(
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let content = body::read(&headers, content).await.map_err(Failure::scim)?;
+    let ctx = ctx.noting(recognition::in_body("POST", &content)).await;
     uncut(ctx.deadline, create::run(ctx, resource_type, content, projection)).await
 }

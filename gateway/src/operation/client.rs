@@ -1,0 +1,228 @@
+//! A tenant's SCIM client: which profile was chosen for it, who was recognised, and what follows from both.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use scimgate_scim::error::ScimError;
+use scimgate_scim::leniency::{Choice, Leniencies, Leniency};
+use scimgate_scim::profile::Profile;
+use scimgate_scim::recognition::{self, Signal, Strength};
+
+use super::settings::Settings;
+use super::{Context, Error, Gateway, tenants};
+use crate::store::client::{ClientRow, RecognisedRow};
+use crate::store::tenant::Tenant;
+use crate::telemetry;
+
+/// From when on a certain signal for another client is believed over an earlier one. Where two providers write to one
+/// tenant, that is how often it is written down anew.
+const OLD: Duration = Duration::from_hours(1);
+
+/// A leniency or a choice: one name is one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// A leniency.
+    Leniency(Leniency),
+    /// A choice.
+    Choice(Choice),
+}
+
+impl Switch {
+    fn find(name: &str) -> Option<Self> {
+        Leniency::find(name).map(Self::Leniency).or_else(|| Choice::find(name).map(Self::Choice))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Leniency(leniency) => leniency.name(),
+            Self::Choice(choice) => choice.name(),
+        }
+    }
+
+    fn set(self, set: Leniencies, on: bool) -> Leniencies {
+        match self {
+            Self::Leniency(leniency) if on => set.with(leniency),
+            Self::Leniency(leniency) => set.without(leniency),
+            Self::Choice(choice) => set.choosing(choice, on),
+        }
+    }
+}
+
+/// Who was recognised, by what, and when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recognised {
+    /// The client.
+    pub profile: Profile,
+    /// The signal's name.
+    pub signal: &'static str,
+    /// How certain the signal is.
+    pub strength: Strength,
+    /// When it was seen first.
+    pub at: SystemTime,
+}
+
+/// What is set of a tenant's SCIM client, and what was found out.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The profile that was chosen.
+    pub profile: Profile,
+    /// What was decided beside it, each with what was decided.
+    pub decided: Vec<(Switch, bool)>,
+    /// Who was recognised.
+    pub recognised: Option<Recognised>,
+    /// As it is stored.
+    row: ClientRow,
+}
+
+impl Client {
+    /// Reads what is stored. A word of a newer version is passed over: the older one does what it can.
+    pub(crate) fn read(row: ClientRow) -> Self {
+        let recognised = row.recognised.as_ref().and_then(|found| {
+            Some(Recognised {
+                profile: Profile::find(&found.profile)?,
+                signal: recognition::find(&found.signal)?.name,
+                strength: Strength::from_word(&found.strength)?,
+                at: found.at,
+            })
+        });
+        let decided = |names: &[String], on: bool| -> Vec<(Switch, bool)> {
+            names.iter().filter_map(|name| Switch::find(name)).map(|switch| (switch, on)).collect()
+        };
+        let decided = [decided(&row.refused, false), decided(&row.allowed, true)].concat();
+        Self { profile: Profile::find(&row.profile).unwrap_or(Profile::Auto), decided, recognised, row }
+    }
+
+    /// What the client gets.
+    #[must_use]
+    pub fn leniencies(&self) -> Leniencies {
+        let by_profile = self.profile.leniencies(self.recognised.map(|found| found.profile));
+        self.decided.iter().fold(by_profile, |set, (switch, on)| switch.set(set, *on))
+    }
+
+    fn is_news(&self, signal: &Signal, now: SystemTime) -> bool {
+        let known = self.recognised.as_ref();
+        let is_old = known.is_some_and(|it| now.duration_since(it.at).is_ok_and(|age| age >= OLD));
+        recognition::outranks((signal.profile, signal.strength), known.map(|it| (it.profile, it.strength)), is_old)
+    }
+}
+
+impl Context {
+    /// Takes note of what a request shows of the client that sent it. Only what changes what is known is written down;
+    /// this request is read by it already.
+    pub async fn noting(self, signal: Option<&'static Signal>) -> Self {
+        match signal {
+            Some(signal)
+                if self.settings.client.profile == Profile::Auto
+                    && self.settings.client.is_news(signal, self.gateway.clock.now()) =>
+            {
+                Box::pin(self.recognising(signal)).await
+            }
+            _ => self,
+        }
+    }
+
+    async fn recognising(mut self, signal: &'static Signal) -> Self {
+        let found = RecognisedRow {
+            profile: signal.profile.name().to_owned(),
+            signal: signal.name.to_owned(),
+            strength: signal.strength.word().to_owned(),
+            at: self.gateway.clock.now(),
+        };
+        self.settings = match keep(&self, &found).await {
+            Ok(settings) => settings,
+            Err(error) => {
+                // The next request sees the same, and tries again.
+                tracing::warn!(error = %telemetry::chain(&error), "who is calling was recognised, but not kept");
+                let row = ClientRow { recognised: Some(found), ..self.settings.client.row.clone() };
+                let client = Client::read(row);
+                let leniencies = client.leniencies();
+                Arc::new(Settings { client, leniencies, ..(*self.settings).clone() })
+            }
+        };
+        self
+    }
+}
+
+async fn keep(ctx: &Context, found: &RecognisedRow) -> Result<Arc<Settings>, Error> {
+    if ctx.store.recognise(found, ctx.settings.client.row.recognised.as_ref()).await? {
+        tracing::info!(
+            tenant.id = %ctx.store.id(), client = %found.profile, signal = %found.signal, strength = %found.strength,
+            "SCIM client recognised"
+        );
+    }
+    // Kept by this request, or by another in the meantime.
+    ctx.gateway.settings.forget(ctx.store.id()).await;
+    ctx.gateway.settings.get(ctx.store.id()).await
+}
+
+/// What an operator wants changed.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Another profile, or the same anew: who was recognised is forgotten.
+    pub profile: Option<String>,
+    /// Leniencies and choices to allow, whatever the profile says.
+    pub allow: Vec<String>,
+    /// Those to refuse.
+    pub refuse: Vec<String>,
+    /// Those to leave to the profile again.
+    pub reset: Vec<String>,
+}
+
+/// A tenant's SCIM client.
+///
+/// # Errors
+/// 404 where there is no such tenant.
+pub async fn show(gateway: &Gateway, name: &str) -> Result<(Tenant, Client), Error> {
+    let tenant = tenants::get(gateway, name).await?;
+    let client = Client::read(tenant.client.clone());
+    Ok((tenant, client))
+}
+
+/// Chooses a profile, or decides single leniencies and choices.
+///
+/// # Errors
+/// 400 for a name that is none, 404 where there is no such tenant.
+pub async fn set(gateway: &Gateway, name: &str, change: &Change) -> Result<(Tenant, Client), Error> {
+    let tenant = tenants::get(gateway, name).await?;
+    let mut row = tenant.client.clone();
+    if let Some(profile) = &change.profile {
+        let known =
+            Profile::find(profile).ok_or_else(|| unknown("profile", profile, &Profile::ALL.map(Profile::name)))?;
+        known.name().clone_into(&mut row.profile);
+        row.recognised = None;
+    }
+    for (names, list) in [(&change.reset, None), (&change.refuse, Some(false)), (&change.allow, Some(true))] {
+        for name in names {
+            let switch = Switch::find(name).ok_or_else(|| unknown("leniency or choice", name, &switches()))?;
+            decide(&mut row, switch, list);
+        }
+    }
+    let store = gateway.store.tenant(tenant.id);
+    let found = store.set_client(&row, change.profile.is_some(), gateway.clock.now()).await?;
+    tenants::changed(gateway, tenant.id).await;
+    if !found {
+        return Err(ScimError::new(404, format!("There is no tenant called {name}.")).into());
+    }
+    let client = Client::read(row.clone());
+    Ok((Tenant { client: row, ..tenant }, client))
+}
+
+fn decide(row: &mut ClientRow, switch: Switch, decision: Option<bool>) {
+    let name = switch.name();
+    row.allowed.retain(|it| it != name);
+    row.refused.retain(|it| it != name);
+    match decision {
+        Some(true) => row.allowed.push(name.to_owned()),
+        Some(false) => row.refused.push(name.to_owned()),
+        None => {}
+    }
+}
+
+fn switches() -> Vec<&'static str> {
+    let leniencies = Leniency::ALL.iter().map(|it| it.name());
+    leniencies.chain(Choice::ALL.iter().map(|it| it.name())).collect()
+}
+
+fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
+    ScimError::new(400, format!("There is no {what} called \"{name}\"; there are {}.", known.join(", "))).into()
+}

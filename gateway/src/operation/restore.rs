@@ -1,0 +1,99 @@
+//! POST of what is there already: by the client's profile it activates a deactivated user again, or is the repetition of a
+//! request whose reply was lost.
+
+use std::time::{Duration, SystemTime};
+
+use scimgate_scim::leniency::Leniency;
+use scimgate_scim::schema::validate::check_immutable;
+use serde_json::{Map, Value};
+
+use super::create::New;
+use super::document::{Draft, content, parse, parse_set_aside};
+use super::reply::{Reply, show};
+use super::{Context, Error, members};
+use crate::store::key::{Key, Keys, name_attribute};
+use crate::store::resource::{Along, Stored};
+use crate::store::write::{Update, Written};
+
+/// How long the same POST may be the same request once more.
+const REPEATED_WITHIN: Duration = Duration::from_mins(10);
+
+/// What came of a POST whose name is in use.
+pub(super) enum Met {
+    /// It meant the resource that has the name, which is shown.
+    Answered(Reply),
+    /// It meant another one.
+    Other,
+    /// The resource changed meanwhile: look again from the beginning.
+    Changed,
+}
+
+/// Looks at the resource that has the name of the new one, and does what the client's profile has for it.
+pub(super) async fn meet(ctx: &Context, new: &New) -> Result<Met, Error> {
+    let allows = |leniency| ctx.settings.leniencies.allows(leniency);
+    let keys = Keys::of(&new.document, &new.resource_type);
+    let Some(name) =
+        name_of(&keys, new).filter(|_| allows(Leniency::RestoreDeactivated) || allows(Leniency::IdempotentCreate))
+    else {
+        return Ok(Met::Other);
+    };
+    let along = Along { mapped: true, ..members::along(&new.resource_type, new.projection.as_ref()) };
+    let Some(owner) = ctx.store.owner(&new.resource_type.name, name, along).await? else {
+        // Another of its values is in use; or the owner is gone, but had it when this one was refused.
+        return Ok(Met::Other);
+    };
+    let old = parse("source", &owner.source)?;
+    if allows(Leniency::IdempotentCreate) && repeats(new, &owner, &old, ctx.gateway.clock.now())? {
+        return answer(ctx, new, &owner).map(Met::Answered);
+    }
+    let says_active = new.document.get("active").and_then(Value::as_bool);
+    let is_restored = old.get("active") == Some(&Value::Bool(false)) && says_active != Some(false);
+    if allows(Leniency::RestoreDeactivated) && is_restored {
+        return activate(ctx, new, owner, &old).await;
+    }
+    Ok(Met::Other)
+}
+
+/// The key of the attribute that names resources of this type, where it is unique.
+fn name_of<'a>(keys: &'a Keys, new: &New) -> Option<&'a Key> {
+    keys.unique.iter().find(|key| key.attribute == name_attribute(&new.resource_type))
+}
+
+/// Whether a POST says what was stored a moment ago.
+fn repeats(new: &New, owner: &Stored, old: &Map<String, Value>, now: SystemTime) -> Result<bool, Error> {
+    let age = now.duration_since(owner.modified_at).unwrap_or_default();
+    Ok(age < REPEATED_WITHIN && *old == new.document && parse_set_aside(owner)? == new.set_aside)
+}
+
+/// The deactivated resource becomes what the body says, and is active.
+async fn activate(ctx: &Context, new: &New, owner: Stored, old: &Map<String, Value>) -> Result<Met, Error> {
+    let resource_type = &new.resource_type;
+    let mut document = new.document.clone();
+    document.insert("active".to_owned(), Value::Bool(true));
+    check_immutable(old, &document, resource_type)?;
+    let stamp = ctx.stamp();
+    let draft = Draft { resource_type, id: owner.id, document, set_aside: new.set_aside.clone(), before: Some(&owner) };
+    let content = content(ctx, draft, &stamp).await?;
+    let update = Update {
+        resource_type: &resource_type.name,
+        id: owner.id,
+        version: owner.own_version,
+        member_changes: None,
+        before: &Keys::of(old, resource_type),
+        content: &content,
+        members: None,
+    };
+    let written = ctx.store.update(&update, &stamp).await;
+    match super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))? {
+        Written::Lost => Ok(Met::Changed),
+        Written::Done(version) => {
+            ctx.gateway.events_waiting.notify_one();
+            answer(ctx, new, &content.stored(owner, version, stamp.at)).map(Met::Answered)
+        }
+    }
+}
+
+/// As if it had been made: clients of POST wait for nothing else.
+fn answer(ctx: &Context, new: &New, stored: &Stored) -> Result<Reply, Error> {
+    show(ctx, 201, &new.resource_type, stored, &[], new.projection.as_ref())
+}

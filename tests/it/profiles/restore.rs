@@ -1,0 +1,156 @@
+//! POST of what is there: restored, the same again, or refused, by the client's profile.
+
+use futures_util::future::join_all;
+use scimgate_tests::tenant::{ENTERPRISE, patch, user};
+use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{set, shown};
+
+on_both!(
+    okta_activates_a_deactivated_user_by_post,
+    who_is_not_known_to_mean_it_gets_a_conflict,
+    many_posts_restore_one_user_once,
+    the_same_post_again_is_the_same_user,
+    another_post_of_the_same_name_is_a_conflict,
+);
+
+async fn deactivated(tenant: &Tenant, name: &str) -> String {
+    let id = tenant.user(name).await;
+    let off = patch(json!([{ "op": "replace", "value": { "active": false } }]));
+    assert_eq!(tenant.patch(&format!("/Users/{id}"), &off).await.expect(200).body["active"], false);
+    id
+}
+
+#[track_caller]
+fn check_conflict(answer: &Answer) {
+    assert_eq!((answer.status, &answer.body["scimType"]), (409, &json!("uniqueness")), "{}", answer.text);
+}
+
+async fn okta_activates_a_deactivated_user_by_post(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let _ = set(gateway, "acme", &json!({ "profile": "okta" })).await.expect(200);
+    let id = deactivated(&tenant, "ada").await;
+    let crew = tenant.group("crew").await;
+    let add = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]));
+    let _ = tenant.patch(&format!("/Groups/{crew}"), &add).await.expect(204);
+    let mut body = user("ADA");
+    body["externalId"] = "00u1".into();
+    body["title"] = "Countess".into();
+    body.as_object_mut().unwrap().remove("active");
+    let restored = tenant.post("/Users", &body).await.expect(201);
+    assert_eq!(restored.id(), id, "the same user, whatever the letters of the name");
+    assert_eq!(restored.header("location"), format!("{}/Users/{id}", tenant.scim.base));
+    let read = tenant.get(&format!("/Users/{id}")).await.expect(200);
+    assert_eq!(read.version(), restored.version());
+    for (name, value) in [("active", json!(true)), ("title", json!("Countess")), ("externalId", json!("00u1"))] {
+        assert_eq!((&read.body[name], &restored.body[name]), (&value, &value), "{name}");
+    }
+    assert_eq!(read.body["userName"], "ADA@corp.test", "verbatim, as it was sent now");
+    assert_eq!(read.body["groups"][0]["value"], crew.as_str(), "who was deactivated stayed a member");
+    let found = tenant.get("/Users?filter=externalId eq \"00u1\"").await.expect(200);
+    assert_eq!((&found.body["totalResults"], &found.body["Resources"][0]["id"]), (&json!(1), &json!(id)));
+    assert_eq!(tenant.get("/Users?filter=externalId eq \"ada\"").await.expect(200).body["totalResults"], 0);
+    let kinds: Vec<Value> = tenant
+        .events()
+        .await
+        .iter()
+        .filter(|it| it["resourceId"] == id.as_str())
+        .map(|it| it["type"].clone())
+        .collect();
+    assert_eq!(kinds, ["user.created", "user.deactivated", "user.updated"]);
+    assert_eq!(tenant.directory(&format!("/users/{id}")).await.expect(200).body["active"], true);
+    // Active now: the next one is a conflict.
+    check_conflict(&tenant.post("/Users", &body).await);
+}
+
+async fn who_is_not_known_to_mean_it_gets_a_conflict(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let id = deactivated(&tenant, "ada").await;
+    for profile in ["auto", "entra", "strict"] {
+        let _ = set(gateway, "acme", &json!({ "profile": profile })).await.expect(200);
+        check_conflict(&tenant.post("/Users", &user("ada")).await);
+    }
+    let _ = set(gateway, "acme", &json!({ "profile": "okta", "refuse": ["restore-deactivated"] })).await.expect(200);
+    check_conflict(&tenant.post("/Users", &user("ada")).await);
+    let _ = set(gateway, "acme", &json!({ "reset": ["restore-deactivated"] })).await.expect(200);
+    let mut off = user("ada");
+    off["active"] = false.into();
+    check_conflict(&tenant.post("/Users", &off).await);
+    // Another unique value is in use than the name: nobody is meant by it.
+    let _ = tenant.user("bob").await;
+    assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200).body["active"], false);
+    check_conflict(&tenant.post("/Users", &user("bob")).await);
+    assert_eq!(tenant.post("/Users", &user("ada")).await.expect(201).id(), id);
+}
+
+async fn many_posts_restore_one_user_once(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let _ = set(gateway, "acme", &json!({ "profile": "okta" })).await.expect(200);
+    for round in 0..4 {
+        let id = deactivated(&tenant, &format!("ada{round}")).await;
+        let before = tenant.get(&format!("/Users/{id}")).await.expect(200).version();
+        let name = format!("ada{round}");
+        let answers = join_all((0..8).map(|number| {
+            let mut body = user(&name);
+            body["title"] = number.to_string().into();
+            let tenant = tenant.clone();
+            async move { tenant.post("/Users", &body).await }
+        }))
+        .await;
+        let (restored, refused): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|it| it.status == 201);
+        assert_eq!((restored.len(), restored[0].id()), (1, id.clone()), "one of them restored the user");
+        refused.iter().for_each(check_conflict);
+        let read = tenant.get(&format!("/Users/{id}")).await.expect(200);
+        assert_eq!((read.version(), &read.body["title"]), (before + 1, &restored[0].body["title"]));
+    }
+    assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 4);
+}
+
+/// A user with something that no schema knows.
+fn odd(name: &str) -> Value {
+    let mut body = user(name);
+    body["shoeSize"] = 37.into();
+    body[ENTERPRISE] = json!({ "department": "Engines" });
+    body
+}
+
+async fn the_same_post_again_is_the_same_user(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let _ = set(gateway, "acme", &json!({ "profile": "rippling" })).await.expect(200);
+    let answers = join_all((0..8).map(|_| {
+        let tenant = tenant.clone();
+        async move { tenant.post("/Users", &odd("ada")).await.expect(201) }
+    }))
+    .await;
+    let ids: BTreeSet<String> = answers.iter().map(Answer::id).collect();
+    assert_eq!(ids.len(), 1, "one user in spite of all");
+    let first = &answers[0];
+    gateway.clock.advance(Duration::from_secs(9 * 60 + 59));
+    let again = tenant.post("/Users", &odd("ada")).await.expect(201);
+    assert_eq!((again.version(), &again.body), (1, &first.body), "nothing was written");
+    assert_eq!(again.header("location"), first.header("location"));
+    assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 1);
+    gateway.clock.advance(Duration::from_secs(1));
+    check_conflict(&tenant.post("/Users", &odd("ada")).await);
+}
+
+async fn another_post_of_the_same_name_is_a_conflict(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let _ = set(gateway, "acme", &json!({ "profile": "entra" })).await.expect(200);
+    let id = tenant.post("/Users", &odd("ada")).await.expect(201).id();
+    for (name, value) in [("externalId", json!("other")), ("shoeSize", json!(38)), ("title", json!("Countess"))] {
+        let mut other = odd("ada");
+        other[name] = value;
+        check_conflict(&tenant.post("/Users", &other).await);
+    }
+    let _ = set(gateway, "acme", &json!({ "profile": "auto" })).await.expect(200);
+    assert_eq!(shown(gateway, "acme").await["recognised"], Value::Null);
+    check_conflict(&tenant.post("/Users", &odd("ada")).await);
+    let _ = set(gateway, "acme", &json!({ "profile": "entra" })).await.expect(200);
+    assert_eq!(tenant.post("/Users", &odd("ada")).await.expect(201).id(), id);
+    let _ = tenant.delete(&format!("/Users/{id}")).await.expect(204);
+    assert_ne!(tenant.post("/Users", &odd("ada")).await.expect(201).id(), id, "what is deleted is not repeated");
+}
