@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use pglite_oxide::PgliteServer;
-use scimgate_tests::database::{self, Fresh, MIGRATIONS};
+use scimgate_tests::database::{self, Fresh, migrations};
 use scimgate_tests::harness::{alone, block_on};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -176,7 +176,7 @@ fn no_row_of_a_tenant_gets_past_the_second_wall_on_the_embedded_database() {
         let server = PgliteServer::builder().temporary().start().unwrap();
         block_on(async {
             let client = database::owner(&server.database_url()).await;
-            client.batch_execute(MIGRATIONS).await.unwrap();
+            client.batch_execute(&migrations()).await.unwrap();
             tries_the_wall(&client).await;
             keeps_two_tenants_apart(&client).await;
         });
@@ -194,7 +194,7 @@ fn a_role_that_may_make_roles_migrates_and_takes_the_roles_it_made() {
             let client = database::owner(&server.database_url()).await;
             let role = "CREATE ROLE gate CREATEROLE; GRANT USAGE, CREATE ON SCHEMA public TO gate; SET SESSION AUTHORIZATION gate";
             client.batch_execute(role).await.unwrap();
-            client.batch_execute(MIGRATIONS).await.unwrap();
+            client.batch_execute(&migrations()).await.unwrap();
             for role in ["scimgate_tenant", "scimgate_control"] {
                 client.batch_execute(&format!("BEGIN; SET LOCAL ROLE {role}; COMMIT")).await.unwrap();
             }
@@ -256,7 +256,7 @@ fn the_state_can_be_spread_by_tenant() {
         let whole = Fresh::migrated().await;
         let fresh = Fresh::empty().await;
         let client = fresh.owner().await;
-        client.batch_execute(&partitioned(MIGRATIONS)).await.unwrap();
+        client.batch_execute(&partitioned(&migrations())).await.unwrap();
         let sql = "SELECT relname::text FROM pg_class WHERE relkind = 'p' ORDER BY 1";
         let spread: Vec<String> = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
         let every = owned(&whole.owner().await).await;

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use reqwest::Url;
+use scimgate::store::migrate::MIGRATIONS;
 use scimgate::store::{self, Store};
 use tokio_postgres::NoTls;
 
@@ -17,15 +18,11 @@ pub enum Database {
     Embedded,
 }
 
-/// The migrations, whose text names the template.
-pub const MIGRATIONS: &str = concat!(
-    include_str!("../../gateway/migrations/V1__state.sql"),
-    include_str!("../../gateway/migrations/V2__lists.sql"),
-    include_str!("../../gateway/migrations/V3__bookmarks.sql"),
-    include_str!("../../gateway/migrations/V4__groups_of.sql"),
-    include_str!("../../gateway/migrations/V5__fold_in.sql"),
-    include_str!("../../gateway/migrations/V6__client.sql"),
-);
+/// What all migrations do, one after the other; the text names the template.
+#[must_use]
+pub fn migrations() -> String {
+    MIGRATIONS.iter().map(|(_, _, sql)| *sql).collect()
+}
 
 /// Held while a database is made: tests are processes of their own.
 const LOCK: &str = "SELECT pg_advisory_lock(7643)";
@@ -105,7 +102,7 @@ pub fn connect(url: &str, size: usize) -> Store {
 /// The migrated database that others are copies of. It gets its name only when it is whole.
 async fn template(server: &tokio_postgres::Client) -> String {
     let mut hasher = DefaultHasher::new();
-    MIGRATIONS.hash(&mut hasher);
+    migrations().hash(&mut hasher);
     let name = format!("scimgate_template_{:016x}", hasher.finish());
     let exists = "SELECT 1 FROM pg_database WHERE datname = $1";
     if !server.query(exists, &[&name]).await.unwrap().is_empty() {

@@ -7,8 +7,8 @@ use tokio_postgres::error::SqlState;
 use super::Store;
 use super::error::Error;
 
-/// Every migration, in order. Released ones never change.
-const MIGRATIONS: [(i32, &str, &str); 6] = [
+/// Every migration, in order: its number, its name, what it does. Released ones never change.
+pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (1, "state", include_str!("../../migrations/V1__state.sql")),
     (2, "lists", include_str!("../../migrations/V2__lists.sql")),
     (3, "bookmarks", include_str!("../../migrations/V3__bookmarks.sql")),
@@ -45,7 +45,7 @@ impl Store {
             return Err(Error::from_driver(doing, refused));
         }
         let mut applied = Vec::new();
-        for (version, name, sql) in MIGRATIONS {
+        for &(version, name, sql) in MIGRATIONS {
             if apply(client, version, name, sql).await? {
                 applied.push(version);
             }
