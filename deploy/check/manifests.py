@@ -85,6 +85,10 @@ def check_deployment():
     least = wait + seconds("gateway/src/config.rs", "drain") + 2
     require(pod["terminationGracePeriodSeconds"] > least, f"requests under way need {least} s")
     require(container["args"] == ["serve"], "it must serve")
+    given = {variable["name"] for variable in container["env"]}
+    root = values.get("rootKey", {})
+    for setting, wanted in {"SCIMGATE_ROOT_KEY": "existingSecret", "SCIMGATE_PREVIOUS_ROOT_KEY": "previousKey"}.items():
+        require((setting in given) == bool(root.get(wanted)), f"{setting} is given if rootKey.{wanted} is, and only then")
 
 
 def check_migration():

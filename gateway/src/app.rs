@@ -17,7 +17,8 @@ use crate::mapping::{Bounds, Mapper};
 use crate::operation::Gateway;
 use crate::operation::settings::SettingsCache;
 use crate::operation::turns::Turns;
-use crate::store::Store;
+use crate::root_key::{Keys, RootKey};
+use crate::store::{self, Store};
 use crate::work;
 
 /// Why a server does not start.
@@ -36,6 +37,12 @@ pub enum Error {
     /// The plugin host cannot be set up.
     #[error("the plugin host cannot be set up: {0}")]
     Host(String),
+    /// The root key that the database keeps cannot be had.
+    #[error("the root key in the database cannot be read")]
+    RootKey(#[source] store::Error),
+    /// It is none.
+    #[error("what the database keeps as its root key is none")]
+    NoRootKey,
 }
 
 /// The three doors, bound but not yet open.
@@ -86,10 +93,11 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
 ///
 /// # Errors
 /// The plugin host cannot be set up.
-pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, Error> {
+pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Result<Gateway, Error> {
     let host =
         Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
     Ok(Gateway {
+        keys: Arc::new(keys),
         auth: Arc::new(Auth::new(store.clone(), clock.clone())),
         mapper: Arc::new(Mapper::new(host, store.control(), clock.clone(), Bounds::default())),
         settings: Arc::new(SettingsCache::new(store.clone())),
@@ -101,6 +109,17 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str) -> Result<Gateway, 
         store,
         clock,
     })
+}
+
+/// The keys of an installation that was given none: the database keeps one, so that every process has the same.
+///
+/// # Errors
+/// The database is unavailable.
+pub async fn kept_keys(store: &Store, clock: &Clock) -> Result<Keys, Error> {
+    let new = RootKey::generate();
+    let kept = store.control().root_key(new.bytes(), clock.now()).await.map_err(Error::RootKey)?;
+    let current = RootKey::from_bytes(&kept).ok_or(Error::NoRootKey)?;
+    Ok(Keys { current, previous: None })
 }
 
 /// A plugin call that lasts hands its worker's other tasks to another thread. The wait gives that thread the time to take

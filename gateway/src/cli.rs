@@ -9,6 +9,7 @@ mod mapping;
 mod migrate;
 mod output;
 mod plugin;
+mod root_key;
 mod schema;
 mod scim_client;
 mod serve;

@@ -1,6 +1,8 @@
 //! Settings of a server process. The only place where they are read from.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where the three doors listen, and how they are reached.
@@ -47,6 +49,31 @@ impl Doors {
     #[must_use]
     pub fn probe(&self) -> SocketAddr {
         SocketAddr::new(self.probe_bind, self.probe_port)
+    }
+}
+
+/// The root key and where it is kept. Each is given by itself or by a file that holds it.
+#[derive(Clone, Default, clap::Args)]
+pub struct RootKeys {
+    /// 32 random bytes that sign cursors, as 64 hexadecimal digits or base64; all processes on one database need the same.
+    /// Without one the database keeps one.
+    #[arg(long, env = "SCIMGATE_ROOT_KEY", hide_env_values = true, conflicts_with = "root_key_file")]
+    pub root_key: Option<String>,
+    /// A file with the root key.
+    #[arg(long, env = "SCIMGATE_ROOT_KEY_FILE")]
+    pub root_key_file: Option<PathBuf>,
+    /// Another root key that is accepted, too, while keys are changed.
+    #[arg(long, env = "SCIMGATE_PREVIOUS_ROOT_KEY", hide_env_values = true, conflicts_with = "previous_root_key_file")]
+    pub previous_root_key: Option<String>,
+    /// A file with that one.
+    #[arg(long, env = "SCIMGATE_PREVIOUS_ROOT_KEY_FILE")]
+    pub previous_root_key_file: Option<PathBuf>,
+}
+
+/// No secret is ever printed.
+impl fmt::Debug for RootKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootKeys")
     }
 }
 

@@ -9,6 +9,7 @@ pub mod config;
 pub mod http;
 pub mod mapping;
 pub mod operation;
+pub mod root_key;
 pub mod simulate;
 pub mod store;
 pub mod telemetry;

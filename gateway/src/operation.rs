@@ -31,6 +31,7 @@ use scimgate_scim::schema::ResourceType;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::mapping::Mapper;
+use crate::root_key::Keys;
 use crate::store::stamp::Stamp;
 use crate::store::{Store, TenantStore};
 pub use error::Error;
@@ -45,6 +46,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// Credentials. Behind one pointer, as the next two: every request clones all of this more than once.
     pub auth: Arc<Auth>,
+    /// Seals what clients hold for us.
+    pub keys: Arc<Keys>,
     /// Runs plugins.
     pub mapper: Arc<Mapper>,
     /// Each tenant's schemas and mapping, cached.

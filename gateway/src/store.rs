@@ -22,6 +22,7 @@ pub mod operator_key;
 pub mod plugin;
 pub(crate) mod pool;
 pub mod resource;
+pub mod root_key;
 pub mod schema;
 pub(crate) mod session;
 mod sql;

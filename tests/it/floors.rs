@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 8] = [
     &["store"],
     GROUND,
 ];
-const GROUND: &[&str] = &["tenant", "clock", "config", "telemetry"];
+const GROUND: &[&str] = &["tenant", "clock", "config", "telemetry", "root_key"];
 /// A client like any other: what it knows of the server comes over HTTP.
 const SIMULATE: &str = "simulate";
 /// Any module may write an error with its causes, wherever it stands.

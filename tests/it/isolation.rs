@@ -221,6 +221,24 @@ fn every_table_of_a_tenant_is_behind_the_wall_for_its_owner_too() {
     });
 }
 
+/// What opens everything belongs to no tenant, and whoever speaks for one cannot even ask for it.
+#[test]
+fn the_keys_of_the_installation_are_out_of_a_tenants_reach() {
+    block_on(async {
+        let fresh = Fresh::migrated().await;
+        let client = fresh.owner().await;
+        client.batch_execute(&format!("SET ROLE scimgate_tenant; SET scimgate.tenant_id = '{ACME}'")).await.unwrap();
+        for table in ["root_key", "operator_key"] {
+            for sql in ["SELECT * FROM $", "SELECT count(*) FROM $", "DELETE FROM $", "UPDATE $ SET created_at = now()"]
+            {
+                let refusal = client.batch_execute(&sql.replace('$', table)).await.unwrap_err();
+                assert_eq!(refusal.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql} {table}");
+            }
+        }
+        fresh.drop().await;
+    });
+}
+
 /// The control role works across tenants, on a list of its own. More is a decision, and changes this test.
 #[test]
 fn across_tenants_only_what_the_list_names_is_seen() {

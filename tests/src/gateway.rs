@@ -8,6 +8,7 @@ use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
 use scimgate::config::{Doors, Limits};
 use scimgate::operation::Gateway;
+use scimgate::root_key::Keys;
 use scimgate::store::Store;
 use scimgate::store::embedded::{self, Embedded};
 use scimgate::tenant::TenantId;
@@ -70,7 +71,7 @@ impl TestGateway {
     /// Starts one on the server with other limits for its clients, and with this many connections to its database.
     pub async fn limited(limits: Limits, pool: usize) -> Self {
         let fresh = Fresh::migrated().await;
-        Self::serve_within(limits, connect(&fresh.url, pool), Base::Fresh(fresh), None).await
+        Self::serve_within((limits, None), connect(&fresh.url, pool), Base::Fresh(fresh), None).await
     }
 
     /// Starts one on the server, with a proxy between it and the database.
@@ -91,11 +92,24 @@ impl TestGateway {
         Self::serve(connect(&fresh.url, POOL), Base::Shared(fresh), Some(self)).await
     }
 
-    async fn serve(store: Store, base: Base, first: Option<&Self>) -> Self {
-        Self::serve_within(Limits::default(), store, base, first).await
+    /// The same, with root keys of its own.
+    pub async fn replica_with(&self, keys: Keys) -> Self {
+        let fresh = self.fresh().clone();
+        let store = connect(&fresh.url, POOL);
+        Self::serve_within((Limits::default(), Some(keys)), store, Base::Shared(fresh), Some(self)).await
     }
 
-    async fn serve_within(limits: Limits, store: Store, base: Base, first: Option<&Self>) -> Self {
+    async fn serve(store: Store, base: Base, first: Option<&Self>) -> Self {
+        Self::serve_within((Limits::default(), None), store, base, first).await
+    }
+
+    /// With keys of its own, or those that the database keeps.
+    async fn serve_within(
+        (limits, keys): (Limits, Option<Keys>),
+        store: Store,
+        base: Base,
+        first: Option<&Self>,
+    ) -> Self {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let doors = Doors {
             port: 0,
@@ -110,7 +124,11 @@ impl TestGateway {
         bound.limits = limits;
         let (public, internal, probes) = (bound.public_address, bound.internal_address, bound.probe_address);
         let clock = first.map_or_else(|| Clock::set_to(UNIX_EPOCH + START), |first| first.clock.clone());
-        let gateway = app::gateway(store, clock.clone(), &format!("http://{public}")).unwrap();
+        let keys = match keys {
+            Some(keys) => keys,
+            None => app::kept_keys(&store, &clock).await.unwrap(),
+        };
+        let gateway = app::gateway(store, clock.clone(), &format!("http://{public}"), keys).unwrap();
         let admin = Client::new(format!("http://{internal}/admin/v1"));
         let operator = match first {
             Some(first) => first.operator.at(admin.base),

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Failed;
 use super::output::print;
+use super::{Failed, root_key};
 use crate::app::{self, Bound};
 use crate::auth::token::{Kind, Token};
 use crate::clock::Clock;
-use crate::config::Doors;
+use crate::config::{Doors, RootKeys};
 use crate::operation::{Gateway, demo};
 use crate::store::embedded::{self, Embedded};
 use crate::tenant::TenantId;
@@ -20,6 +20,8 @@ use crate::tenant::TenantId;
 pub(super) struct Arguments {
     #[command(flatten)]
     doors: Doors,
+    #[command(flatten)]
+    root_keys: RootKeys,
     /// Directory of the embedded database; made where it is missing, kept between starts.
     #[arg(long, env = "SCIMGATE_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
@@ -45,7 +47,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     database.store.migrate().await?;
     let local = format!("http://127.0.0.1:{}", bound.public_address.port());
     let public_url = arguments.doors.public_url.clone().unwrap_or(local);
-    let gateway = app::gateway(database.store.clone(), clock.clone(), &public_url)?;
+    let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
+    let gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, keys)?;
     let ready = Ready {
         operator_key: operator_key(&gateway).await?,
         demo: demo::run(&gateway, plugin).await?,

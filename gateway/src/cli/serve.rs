@@ -2,11 +2,11 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::Failed;
 use super::migrate::Database;
+use super::{Failed, root_key};
 use crate::app;
 use crate::clock::Clock;
-use crate::config::Doors;
+use crate::config::{Doors, RootKeys};
 use crate::store::{self, migrate::KNOWN};
 
 /// Where to listen and which database.
@@ -16,6 +16,8 @@ pub(super) struct Arguments {
     doors: Doors,
     #[command(flatten)]
     database: Database,
+    #[command(flatten)]
+    root_keys: RootKeys,
     /// Most connections to the database.
     #[arg(long, env = "SCIMGATE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pool_size: u16,
@@ -37,7 +39,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     if arguments.doors.public_url.is_none() {
         tracing::warn!(%public_url, "public_url is not set: Locations and references point at this machine");
     }
-    let mut gateway = app::gateway(store, Clock::system(), &public_url)?;
+    let clock = Clock::system();
+    let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
+    let mut gateway = app::gateway(store, clock, &public_url, keys)?;
     gateway.lists.examined = u64::from(arguments.examined_documents);
     let asked_to_stop = app::stop_signal();
     tracing::info!(

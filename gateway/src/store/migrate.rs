@@ -15,6 +15,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (4, "groups_of", include_str!("../../migrations/V4__groups_of.sql")),
     (5, "fold_in", include_str!("../../migrations/V5__fold_in.sql")),
     (6, "client", include_str!("../../migrations/V6__client.sql")),
+    (7, "root_key", include_str!("../../migrations/V7__root_key.sql")),
 ];
 
 /// The newest version this binary knows.

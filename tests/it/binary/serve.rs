@@ -3,11 +3,16 @@
 use std::net::TcpListener;
 use std::time::Instant;
 
+<<<<<<< HEAD
 use scimgate::store::migrate::KNOWN;
 use scimgate_tests::Client;
+=======
+use scimgate::store::migrate::{KNOWN, MIGRATIONS};
+>>>>>>> 32a0b99 (Keep a root key that seals what clients hold for the gateway)
 use scimgate_tests::binary::{Running, command, finish, refusal};
 use scimgate_tests::database::{Fresh, owner, server_url};
 use scimgate_tests::harness::block_on;
+use scimgate_tests::{Client, Tenant};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -56,8 +61,14 @@ impl Home {
 
     /// `serve` on free ports.
     pub(super) async fn serve(&self) -> Served {
+        self.serve_with(&[]).await
+    }
+
+    /// The same with settings of its own.
+    async fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
         let ports = ["--port", "0", "--internal-port", "0", "--probe-port", "0", "--bind", "127.0.0.1"];
         let mut command = self.command(&["serve", "--log-format", "json"]);
+        command.envs(settings.iter().copied());
         let mut running = Running::start(std::mem::replace(command.args(ports), Command::new("true")));
         let line: Value = serde_json::from_str(&running.logged("\"serving\"").await).unwrap();
         let door = |name: &str| format!("http://{}", line["fields"][name].as_str().unwrap());
@@ -161,6 +172,64 @@ fn what_serve_cannot_use_is_one_sentence() {
         let port = taken.local_addr().unwrap().port().to_string();
         let said = refusal(home.command(&["serve", "--bind", "127.0.0.1", "--port", &port])).await;
         assert!(said.ends_with("give another one with --port"), "{said}");
+
+        let key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde";
+        let said = refusal(home.command(&["serve", "--root-key", key])).await;
+        assert!(said.starts_with("--root-key is no root key: it must be 32 random bytes"), "{said}");
+        assert!(!said.contains(key), "{said}");
+        let said = refusal(home.command(&["serve", "--root-key-file", "/nowhere/key"])).await;
+        assert!(said.starts_with("the file of --root-key, /nowhere/key, cannot be read"), "{said}");
+        let said = refusal(home.command(&["serve", "--previous-root-key", &format!("{key}f")])).await;
+        assert!(said.starts_with("--previous-root-key is accepted beside --root-key"), "{said}");
+        home.drop().await;
+    });
+}
+
+/// One who is given a key by its environment, one by a file, and one who has it as the previous one; and two who are given
+/// none. Nobody tells it.
+#[test]
+fn servers_with_one_root_key_go_on_with_each_others_cursors() {
+    block_on(async {
+        let home = Home::new().await;
+        let key = home.furnish().await;
+        let root = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("root-key");
+        std::fs::write(&file, format!("{root}\n")).unwrap();
+        let another = "f".repeat(64);
+        let path = file.to_str().unwrap();
+        let settings: [&[(&str, &str)]; 5] = [
+            &[],
+            &[],
+            &[("SCIMGATE_ROOT_KEY", root)],
+            &[("SCIMGATE_ROOT_KEY_FILE", path)],
+            &[("SCIMGATE_ROOT_KEY", &another), ("SCIMGATE_PREVIOUS_ROOT_KEY_FILE", path)],
+        ];
+        let mut served = Vec::new();
+        for settings in settings {
+            served.push(home.serve_with(settings).await);
+        }
+        let operator = Client::new(format!("{}/admin/v1", served[0].internal)).with(&key);
+        let doors = (served[0].public.as_str(), served[0].internal.as_str());
+        let acme = Tenant::plain(&operator, "acme", doors).await;
+        for name in ["ada", "bob", "eve"] {
+            let _ = acme.user(name).await;
+        }
+        let at = |nth: usize| acme.scim.at(format!("{}/scim/v2", served[nth].public));
+        let issued = async |nth: usize| {
+            let page = at(nth).get("/Users?cursor&count=1").await.expect(200);
+            page.body["nextCursor"].as_str().unwrap().to_owned()
+        };
+        let (kept, given) = (issued(0).await, issued(2).await);
+        for (nth, cursor, status) in
+            [(1, &kept, 200), (2, &kept, 400), (0, &given, 400), (3, &given, 200), (4, &given, 200)]
+        {
+            let answer = at(nth).get(&format!("/Users?count=1&cursor={cursor}")).await;
+            assert_eq!(answer.status, status, "{nth}: {}", answer.text);
+        }
+        for server in served {
+            assert!(server.running.terminate().await.0.success());
+        }
         home.drop().await;
     });
 }

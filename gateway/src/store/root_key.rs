@@ -1,0 +1,33 @@
+//! The root key of an installation that was given none. Beside the operator keys: out of reach for the role that speaks for
+//! a tenant.
+
+use std::time::SystemTime;
+
+use super::ControlStore;
+use super::error::Error;
+
+/// Two first starts at once may both bring one: the first that is there stays.
+const KEEP: &str = "
+INSERT INTO root_key (sole, key, created_at) VALUES (true, $1, $2) ON CONFLICT DO NOTHING";
+
+const FIND: &str = "SELECT key FROM root_key";
+
+impl ControlStore {
+    /// The bytes of the root key that is kept here; `new` becomes it where there is none.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn root_key(&self, new: &[u8], now: SystemTime) -> Result<Vec<u8>, Error> {
+        let kept = self.find_root_key().await?;
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let _ = self.query("keeping the root key", KEEP, &[&new, &now]).await?;
+        Ok(self.find_root_key().await?.unwrap_or_default())
+    }
+
+    async fn find_root_key(&self) -> Result<Option<Vec<u8>>, Error> {
+        let rows = self.query("reading the root key", FIND, &[]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+}
