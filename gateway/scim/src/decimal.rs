@@ -51,6 +51,27 @@ impl Decimal {
         format!("{sign}{digits}e{}", self.exponent)
     }
 
+    /// The number with so many significant digits at most; the others are cut off.
+    #[must_use]
+    pub fn shortened(mut self, digits: usize) -> Self {
+        self.digits.truncate(digits);
+        while self.digits.last() == Some(&b'0') {
+            self.digits.pop();
+        }
+        self
+    }
+
+    /// The number whose [`Decimal::key`] this is.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        let (negative, rest) = key.strip_prefix('-').map_or((false, key), |rest| (true, rest));
+        let (digits, exponent) = rest.split_once('e')?;
+        if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        Some(Self { negative, exponent: exponent.parse().ok()?, digits: digits.into() })
+    }
+
     fn sign(&self) -> i8 {
         match (self.digits.is_empty(), self.negative) {
             (true, _) => 0,
@@ -125,6 +146,22 @@ mod tests {
         {
             assert_eq!(decimal(one), decimal(other), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn a_number_is_read_back_from_its_key_and_nothing_else_is() {
+        for text in ["0", "-1e999999999999999999999", "12.5", "-0.001", "18446744073709551616"] {
+            assert_eq!(Decimal::from_key(&decimal(text).key()), Some(decimal(text)), "{text}");
+        }
+        for key in ["", "1", "-e", "1.5e2", "1e", "xe1", "1ex"] {
+            assert_eq!(Decimal::from_key(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_shortened_number_has_no_zeros_at_its_end() {
+        assert_eq!(decimal("1.2005").shortened(4), decimal("1.2"));
+        assert_eq!(decimal("-987").shortened(2), decimal("-980"));
     }
 
     #[test]

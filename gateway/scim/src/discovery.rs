@@ -20,6 +20,8 @@ pub struct Limits {
     pub max_results: u64,
     /// How many results a page has if the client does not say.
     pub default_results: u64,
+    /// How long a cursor is good for, in seconds.
+    pub cursor_seconds: u64,
     /// The limits of a bulk request; `None` if there is no `/Bulk`.
     pub bulk: Option<BulkLimits>,
     /// Whether `sortBy` is understood.
@@ -91,11 +93,12 @@ pub fn service_provider_config(base_url: &str, limits: &Limits) -> Value {
         "etag": { "supported": true },
         // RFC 9865 §4.
         "pagination": {
-            "cursor": false,
+            "cursor": true,
             "index": true,
             "defaultPaginationMethod": "index",
             "defaultPageSize": limits.default_results,
             "maxPageSize": limits.max_results,
+            "cursorTimeout": limits.cursor_seconds,
         },
         "authenticationSchemes": schemes.map(|(place, scheme)| scheme.to_json(place == 0)).collect::<Value>(),
         "meta": meta("ServiceProviderConfig", base_url, "/ServiceProviderConfig"),
@@ -167,6 +170,7 @@ mod tests {
         Limits {
             max_results: 1000,
             default_results: 100,
+            cursor_seconds: 3600,
             bulk: Some(BulkLimits { max_operations: 1000, max_payload_size: 1_048_576 }),
             sort: true,
             authentication_schemes: vec![AuthenticationScheme::BearerToken, AuthenticationScheme::ClientCredentials],
@@ -203,6 +207,11 @@ mod tests {
         let config = service_provider_config(BASE, &limits());
         assert_eq!(config["bulk"], json!({ "supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576 }));
         assert_eq!(config["meta"]["location"], "https://a.test/scim/v2/ServiceProviderConfig");
+        let pagination = json!({
+            "cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100,
+            "maxPageSize": 1000, "cursorTimeout": 3600
+        });
+        assert_eq!(config["pagination"], pagination);
         let primary: Vec<&Value> =
             config["authenticationSchemes"].as_array().unwrap().iter().map(|scheme| &scheme["primary"]).collect();
         assert_eq!(primary, [true, false]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// The URN every SCIM error body names in its `schemas`.
 pub const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
-/// The `scimType` keywords of RFC 7644 table 9.
+/// The `scimType` keywords of RFC 7644 table 9 and RFC 9865 §2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScimType {
     /// The filter is malformed, or asks what cannot be answered.
@@ -29,6 +29,12 @@ pub enum ScimType {
     InvalidVers,
     /// The request holds what must not be in a URI.
     Sensitive,
+    /// The cursor is none of ours, or another query's (RFC 9865).
+    InvalidCursor,
+    /// The cursor has outlived its time (RFC 9865).
+    ExpiredCursor,
+    /// With a cursor: the count is no number, too large, or not the first page's (RFC 9865).
+    InvalidCount,
 }
 
 impl ScimType {
@@ -46,6 +52,9 @@ impl ScimType {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVers => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The list response (RFC 7644 §3.4.2) and the window of it that a client asks for.
+//! The list response (RFC 7644 §3.4.2, RFC 9865 §2) and the window of it that a client asks for.
 
 use serde_json::{Value, json};
 
-use crate::error::ScimError;
+use crate::error::{ScimError, ScimType};
 
 /// The URN of the list response message.
 pub const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -33,6 +33,28 @@ impl Paging {
         // "A negative value SHALL be interpreted as '0'."
         let count = count.map_or(Ok(DEFAULT_COUNT), |text| whole("count", text))?.min(MAX_COUNT);
         Ok(Self { start_index, count })
+    }
+
+    /// Reads `count` as it stands beside a `cursor`, where it is held to what the first page said.
+    ///
+    /// # Errors
+    /// 400 `invalidCount` if it is no whole number or more than a page can have, `invalidValue` beside a `startIndex`.
+    pub fn with_cursor(start_index: Option<&str>, count: Option<&str>) -> Result<Self, ScimError> {
+        if start_index.is_some() {
+            return Err(ScimError::invalid_value(
+                "startIndex and cursor are two ways through a list: send one of them. An empty cursor asks for the first \
+                 page.",
+            ));
+        }
+        let count = count.map_or(Ok(DEFAULT_COUNT), |text| whole("count", text));
+        // RFC 9865 §2.1: "Count value must be between 0 and service provider's maxPageSize".
+        match count {
+            Ok(count) if count <= MAX_COUNT => Ok(Self { start_index: 1, count }),
+            _ => {
+                let detail = format!("With a cursor count must be a whole number, {MAX_COUNT} at most.");
+                Err(ScimError::bad_request(ScimType::InvalidCount, detail))
+            }
+        }
     }
 
     /// How many results come before the window.
@@ -69,7 +91,39 @@ fn whole(name: &str, text: &str) -> Result<u64, ScimError> {
 /// since Entra ID wants it.
 #[must_use]
 pub fn list_response<R: AsRef<str>>(resources: impl IntoIterator<Item = R>, total: u64, start_index: u64) -> String {
-    let mut body = format!("{{\"schemas\":[{}],\"totalResults\":{total},\"Resources\":[", Value::from(LIST_SCHEMA));
+    response(resources, Some(total)) + &format!(",\"startIndex\":{start_index}}}")
+}
+
+/// Where the pages before and after this one are to be had (RFC 9865 §2); none before the first and after the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursors {
+    /// `previousCursor`.
+    pub previous: Option<String>,
+    /// `nextCursor`.
+    pub next: Option<String>,
+}
+
+/// The body of a list response to a request with a cursor. RFC 9865 §2: who is "unable to estimate totalResults MAY choose
+/// to omit the totalResults attribute".
+#[must_use]
+pub fn cursor_response<R: AsRef<str>>(
+    resources: impl IntoIterator<Item = R>,
+    total: Option<u64>,
+    cursors: &Cursors,
+) -> String {
+    let mut body = response(resources, total);
+    for (name, cursor) in [("previousCursor", &cursors.previous), ("nextCursor", &cursors.next)] {
+        if let Some(cursor) = cursor {
+            body.push_str(&format!(",\"{name}\":{}", Value::from(cursor.as_str())));
+        }
+    }
+    body + "}"
+}
+
+/// What all list responses have, without the last brace.
+fn response<R: AsRef<str>>(resources: impl IntoIterator<Item = R>, total: Option<u64>) -> String {
+    let total = total.map(|total| format!("\"totalResults\":{total},")).unwrap_or_default();
+    let mut body = format!("{{\"schemas\":[{}],{total}\"Resources\":[", Value::from(LIST_SCHEMA));
     let mut items = 0u64;
     for resource in resources {
         if items > 0 {
@@ -78,7 +132,7 @@ pub fn list_response<R: AsRef<str>>(resources: impl IntoIterator<Item = R>, tota
         body.push_str(resource.as_ref());
         items += 1;
     }
-    body + &format!("],\"startIndex\":{start_index},\"itemsPerPage\":{items}}}")
+    body + &format!("],\"itemsPerPage\":{items}")
 }
 
 /// The body of a list that is always sent whole, such as that of the schemas.
@@ -123,6 +177,33 @@ mod tests {
             assert!(Paging::parse(Some(text), None).is_err(), "{text}");
             assert!(Paging::parse(None, Some(text)).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn with_a_cursor_a_count_is_right_or_refused() {
+        for (count, expected) in [(None, 100), (Some("7"), 7), (Some("1000"), 1000), (Some("0"), 0), (Some("-3"), 0)] {
+            assert_eq!(Paging::with_cursor(None, count).unwrap().count, expected, "{count:?}");
+        }
+        for count in ["1001", "99999999999999999999", "", "ten", "1.5"] {
+            let refusal = Paging::with_cursor(None, Some(count)).unwrap_err();
+            assert_eq!(refusal.scim_type, Some(ScimType::InvalidCount), "{count}");
+        }
+        let both = Paging::with_cursor(Some("1"), None).unwrap_err();
+        assert_eq!(both.scim_type, Some(ScimType::InvalidValue));
+    }
+
+    #[test]
+    fn a_page_tells_of_its_neighbours_and_of_nothing_it_does_not_know() {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let both = Cursors { previous: Some("p".into()), next: Some("n".into()) };
+        let body = read(&cursor_response(["{\"id\":\"1\"}"], Some(3), &both));
+        let expected = json!({
+            "schemas": [LIST_SCHEMA], "totalResults": 3, "Resources": [{ "id": "1" }], "itemsPerPage": 1,
+            "previousCursor": "p", "nextCursor": "n"
+        });
+        assert_eq!(body, expected);
+        let neither = read(&cursor_response(Vec::<String>::new(), None, &Cursors::default()));
+        assert_eq!(neither, json!({ "schemas": [LIST_SCHEMA], "Resources": [], "itemsPerPage": 0 }));
     }
 
     #[test]

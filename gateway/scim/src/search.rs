@@ -1,4 +1,5 @@
-//! What a list request asks for, in the query of a GET or in the body of a POST to `.search` (RFC 7644 §3.4.2, §3.4.3).
+//! What a list request asks for, in the query of a GET or in the body of a POST to `.search` (RFC 7644 §3.4.2, §3.4.3,
+//! RFC 9865 §2).
 
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub struct Search {
     pub start_index: Option<String>,
     /// `count`.
     pub count: Option<String>,
+    /// `cursor`; empty for the first page.
+    pub cursor: Option<String>,
 }
 
 impl Search {
@@ -39,6 +42,7 @@ impl Search {
             sort_order: get("sortOrder"),
             start_index: get("startIndex"),
             count: get("count"),
+            cursor: get("cursor"),
         }
     }
 
@@ -69,6 +73,7 @@ impl Search {
             sort_order: text("sortOrder")?,
             start_index: text("startIndex")?,
             count: text("count")?,
+            cursor: text("cursor")?,
         })
     }
 }
@@ -105,6 +110,7 @@ mod tests {
         let body = json!({
             "schemas": [SEARCH_SCHEMA], "attributes": ["userName", "name.familyName"], "filter": "userName pr",
             "sortBy": "userName", "sortOrder": "descending", "startIndex": 1, "Count": 10, "excludedAttributes": null,
+            "cursor": "",
         });
         let query = [
             ("attributes", "userName,name.familyName"),
@@ -113,6 +119,7 @@ mod tests {
             ("sortOrder", "descending"),
             ("startIndex", "1"),
             ("count", "10"),
+            ("cursor", ""),
         ];
         let of_query = Search::from_query(|name| query.iter().find(|(key, _)| *key == name).map(|(_, value)| *value));
         assert_eq!(Search::from_json(&body), Ok(of_query));

@@ -21,6 +21,10 @@ pub struct Sort {
     pub descending: bool,
 }
 
+/// How much of a value it is sorted by: bytes of a text, digits of a number. What is equal so far is sorted by id, so that
+/// a place in the order fits into a cursor.
+const LONGEST_KEY: usize = 512;
+
 /// What a resource is sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortKey {
@@ -102,8 +106,12 @@ impl Sort {
         match (leaf.kind, value) {
             // "The attribute type determines the order": a dateTime is sorted by time, whatever its offset.
             (Type::DateTime, Value::String(text)) => instant::parse(text).map(SortKey::Instant),
-            (_, Value::String(text)) => Some(SortKey::Text(comparison_key(text, leaf).into_owned())),
-            (_, Value::Number(number)) => Some(SortKey::Number(Decimal::new(number))),
+            (_, Value::String(text)) => {
+                let mut key = comparison_key(text, leaf).into_owned();
+                key.truncate(key.floor_char_boundary(LONGEST_KEY));
+                Some(SortKey::Text(key))
+            }
+            (_, Value::Number(number)) => Some(SortKey::Number(Decimal::new(number).shortened(LONGEST_KEY))),
             (_, Value::Bool(flag)) => Some(SortKey::Flag(*flag)),
             _ => None,
         }
@@ -117,6 +125,34 @@ impl Sort {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Greater,
             (Some(_), None) => Ordering::Less,
+        }
+    }
+}
+
+impl SortKey {
+    /// A text from which it is read back.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Flag(flag) => format!("f{flag}"),
+            Self::Number(number) => format!("n{}", number.key()),
+            Self::Instant(at) => format!("i{}", at.as_nanosecond()),
+            Self::Text(text) => format!("t{text}"),
+        }
+    }
+
+    /// The key whose [`SortKey::to_text`] this is.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut rest = text.chars();
+        let kind = rest.next()?;
+        let rest = rest.as_str();
+        match kind {
+            'f' => rest.parse().ok().map(Self::Flag),
+            'n' => Decimal::from_key(rest).map(Self::Number),
+            'i' => rest.parse().ok().and_then(|at| Timestamp::from_nanosecond(at).ok()).map(Self::Instant),
+            't' => Some(Self::Text(rest.to_owned())),
+            _ => None,
         }
     }
 }
@@ -177,5 +213,31 @@ mod tests {
         assert_eq!(Sort::compare(None, late.as_ref()), Ordering::Greater);
         assert_eq!(Sort::compare(late.as_ref(), None), Ordering::Less);
         assert_eq!(Sort::compare(None, None), Ordering::Equal);
+    }
+
+    #[test]
+    fn a_key_is_read_back_from_its_text() {
+        for value in [json!("Ada"), json!(""), json!("tie"), json!(-12.5e7), json!(0), json!(true), json!(false)] {
+            let key = parse("title", None).unwrap().unwrap().key(&value).unwrap();
+            assert_eq!(SortKey::from_text(&key.to_text()), Some(key), "{value}");
+        }
+        let at = key("meta.created", &json!({ "meta": { "created": "1969-01-01T10:00:00.1234567+05:00" } })).unwrap();
+        assert_eq!(SortKey::from_text(&at.to_text()), Some(at));
+        for text in ["", "x", "fmaybe", "n", "n1", "n1x2", "i", "i1.5", "i99999999999999999999999999999999999999"] {
+            assert_eq!(SortKey::from_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_long_is_sorted_by_its_beginning() {
+        let title = |text: String| key("title", &json!({ "title": text })).unwrap();
+        let (long, longer) = ("é".repeat(300), "é".repeat(400));
+        assert_eq!(title(long.clone()), title(longer));
+        assert_eq!(title(long).to_text().len(), 1 + LONGEST_KEY);
+        let sort = parse("title", None).unwrap().unwrap();
+        let number = |digits: &str| sort.key(&serde_json::from_str(digits).unwrap()).unwrap();
+        assert!(number(&"9".repeat(600)) > number(&"9".repeat(599)));
+        assert_eq!(number(&"9".repeat(600)), number(&format!("{}8", "9".repeat(599))));
+        assert!(number(&format!("{}8", "9".repeat(511))) < number(&"9".repeat(512)));
     }
 }
