@@ -98,6 +98,9 @@ fn dev_keeps_its_data_and_its_tokens_from_start_to_start() {
 
         let (running, first) = start().await;
         let ada = scim(&first).post("/Users", &user("ada")).await.expect(201).id();
+        let _ = scim(&first).post("/Users", &user("eve")).await.expect(201);
+        let page = scim(&first).get("/Users?cursor&count=1").await.expect(200);
+        let next = page.body["nextCursor"].as_str().unwrap();
         assert!(running.terminate().await.0.success());
 
         let (running, second) = start().await;
@@ -105,6 +108,9 @@ fn dev_keeps_its_data_and_its_tokens_from_start_to_start() {
         // The port is another one, the token goes on working.
         let old = scim(&second).with(first["token"].as_str().unwrap());
         assert_eq!(old.get(&format!("/Users/{ada}")).await.expect(200).body["userName"], "ada@corp.test");
+        // The key that signed it is kept with the data.
+        let page = old.get(&format!("/Users?cursor={next}&count=1")).await.expect(200);
+        assert_eq!(page.body["Resources"][0]["userName"], "eve@corp.test");
         let bob = scim(&second).post("/Users", &user("bob")).await.expect(201).id();
         running.kill().await;
 
@@ -116,7 +122,7 @@ fn dev_keeps_its_data_and_its_tokens_from_start_to_start() {
             }
         }
         let old = client(&third, "directory_url", "directory_key").with(first["directory_key"].as_str().unwrap());
-        assert_eq!(old.get("/users").await.expect(200).body["resources"].as_array().unwrap().len(), 2);
+        assert_eq!(old.get("/users").await.expect(200).body["resources"].as_array().unwrap().len(), 3);
         let old = client(&third, "admin_url", "operator_key").with(first["operator_key"].as_str().unwrap());
         assert_eq!(old.get("/tenants").await.expect(200).body["tenants"].as_array().unwrap().len(), 1);
         assert!(running.terminate().await.0.success());

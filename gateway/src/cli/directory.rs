@@ -53,7 +53,7 @@ struct Page {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
     /// Go on where a page ended: its nextCursor.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
     cursor: String,
 }
 
@@ -92,7 +92,7 @@ async fn list(client: &AdminClient, output: Output, what: &str, page: &Page) -> 
     let mut path = format!("{}?limit={}", client.path(&[what])?, page.limit);
     // A cursor is made of characters that need no escape; what else is written here is no cursor.
     if !page.cursor.is_empty() {
-        if !page.cursor.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if !page.cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
             return Err(Failed::because("--cursor takes the nextCursor of the page before, as it is"));
         }
         path = format!("{path}&cursor={}", page.cursor);

@@ -1,6 +1,8 @@
 //! Many resources: by page, by a filter, in an order (RFC 7644 §3.4.2).
 
+mod cursor;
 mod examine;
+mod place;
 mod render;
 mod request;
 mod slice;
@@ -18,6 +20,8 @@ use super::{Context, Error};
 use request::Request;
 use slice::Wanted;
 use walk::Walk;
+
+pub use place::LIFE as CURSOR_LIFE;
 
 /// How much work one list request may cause.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +41,13 @@ impl Default for Limits {
 /// The list response's text, for resources of these types.
 ///
 /// # Errors
-/// 400 `invalidFilter` for a filter that is malformed, 400 `tooMany` for one that leaves too many documents to look at.
+/// 400 `invalidFilter` for a filter that is malformed, 400 `tooMany` for one that leaves too many documents to look at;
+/// 400 `invalidCursor`, `expiredCursor` and `invalidCount` for a page by cursor.
 pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) -> Result<String, Error> {
     let request = Request::read(&ctx, types, &search)?;
+    if let Some(cursor) = &search.cursor {
+        return cursor::run(&ctx, &request, &search, cursor).await;
+    }
     let paging = request.paging;
     let walk = Walk::find(&ctx, &request, &search).await?;
     let mut wanted = Wanted { offset: paging.offset(), count: paging.count, after: None, told: 0 };

@@ -44,6 +44,8 @@ pub struct Window {
     pub descending: bool,
     /// Where to begin.
     pub after: Option<Position>,
+    /// Whether the resource at that place is read, too.
+    pub inclusive: bool,
     /// How many to pass over first.
     pub offset: i64,
     /// How many at most.
@@ -83,14 +85,19 @@ impl TenantStore {
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
-    /// How many resources meet the plan's condition.
+    /// How many resources meet the plan's condition; counting ends at a limit where there is one.
     ///
     /// # Errors
     /// The database is unavailable, or takes too long.
-    pub async fn count_matching(&self, plan: &Plan) -> Result<i64, Error> {
+    pub async fn count_matching(&self, plan: &Plan, limit: Option<i64>) -> Result<i64, Error> {
         let mut sql = Sql::of(self.tenant.0);
-        sql.push("SELECT count(*) FROM resource r WHERE ");
+        sql.push("SELECT count(*) FROM (SELECT 1 FROM resource r WHERE ");
         write_where(plan, &mut sql);
+        if let Some(limit) = limit {
+            sql.push(" LIMIT ");
+            sql.bind(Param::Number(limit));
+        }
+        sql.push(") r");
         let rows = self.select("counting resources", plan, &sql).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
@@ -203,7 +210,7 @@ fn write_source(plan: &Plan, window: &Window, sql: &mut Sql) {
     write_where(plan, sql);
     if let Some(after) = &window.after {
         sql.push(" AND ");
-        write_after(window.order, window.descending, after, sql);
+        write_after(window, after, sql);
     }
     sql.push(if fence { " OFFSET 0) r" } else { ") r" });
 }
@@ -281,8 +288,14 @@ impl Order {
     }
 }
 
-fn write_after(order: Order, descending: bool, after: &Position, sql: &mut Sql) {
-    let sign = if descending { '<' } else { '>' };
+fn write_after(window: &Window, after: &Position, sql: &mut Sql) {
+    let &Window { order, descending, inclusive, .. } = window;
+    let sign = match (descending, inclusive) {
+        (false, false) => ">",
+        (false, true) => ">=",
+        (true, false) => "<",
+        (true, true) => "<=",
+    };
     let beyond = |sql: &mut Sql| {
         sql.push(&format!("r.id {sign} "));
         sql.bind(Param::Id(after.id));

@@ -3,12 +3,7 @@
 use std::net::TcpListener;
 use std::time::Instant;
 
-<<<<<<< HEAD
 use scimgate::store::migrate::KNOWN;
-use scimgate_tests::Client;
-=======
-use scimgate::store::migrate::{KNOWN, MIGRATIONS};
->>>>>>> 32a0b99 (Keep a root key that seals what clients hold for the gateway)
 use scimgate_tests::binary::{Running, command, finish, refusal};
 use scimgate_tests::database::{Fresh, owner, server_url};
 use scimgate_tests::harness::block_on;

@@ -11,6 +11,16 @@ use crate::store::resource::Along;
 /// Documents that are read at once.
 const BATCH: u64 = 256;
 
+/// What reading on came to.
+pub(super) enum Batch {
+    /// The next documents.
+    Documents(Vec<Found>),
+    /// There are no more.
+    End,
+    /// There are more, and no more may be looked at.
+    Exhausted,
+}
+
 /// The documents that pass the database's condition, in an order.
 pub(super) struct Examination<'a> {
     ctx: &'a Context,
@@ -24,8 +34,14 @@ pub(super) struct Examination<'a> {
 impl<'a> Examination<'a> {
     /// In the order that is asked for, to be shown.
     pub(super) fn new(ctx: &'a Context, request: &'a Request, order: Order) -> Self {
-        let window = Window { order, descending: request.descending(), after: None, offset: 0, limit: 0 };
-        Self { ctx, request, window, along: request.along(), examined: 0, finished: false }
+        let window =
+            Window { order, descending: request.descending(), after: None, inclusive: false, offset: 0, limit: 0 };
+        Self::over(ctx, request, window, request.along())
+    }
+
+    /// From a place on, with what is read along. The window's limit is that of the first batch, where others are larger.
+    pub(super) fn over(ctx: &'a Context, request: &'a Request, window: Window, along: Along) -> Self {
+        Self { ctx, request, window, along, examined: 0, finished: false }
     }
 
     /// In the order of the ids, not to be shown.
@@ -41,24 +57,43 @@ impl<'a> Examination<'a> {
     /// # Errors
     /// 400 `tooMany` where more documents would have to be looked at than may be.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Found>>, Error> {
+        match self.batch().await? {
+            Batch::Documents(found) => Ok(Some(found)),
+            Batch::End => Ok(None),
+            Batch::Exhausted => Err(self.too_many()),
+        }
+    }
+
+    /// The refusal where no more documents may be looked at.
+    pub(super) fn too_many(&self) -> Error {
+        self.request.too_many(self.ctx.gateway.lists.examined)
+    }
+
+    /// Reads on.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub(super) async fn batch(&mut self) -> Result<Batch, Error> {
         if self.finished {
-            return Ok(None);
+            return Ok(Batch::End);
         }
         let left = self.ctx.gateway.lists.examined.saturating_sub(self.examined);
+        let first = u64::try_from(self.window.limit).ok().filter(|limit| self.examined == 0 && *limit > 0);
         // One beyond the limit tells whether there is more.
-        let size = if left == 0 { 1 } else { BATCH.min(left) };
+        let size = if left == 0 { 1 } else { first.unwrap_or(BATCH).min(BATCH).min(left) };
         self.window.limit = to_i64(size);
         let found = self.ctx.store.window(&self.request.plan, &self.window, self.along).await?.found;
         let read = found.len() as u64;
         self.finished = read < size;
         if left == 0 {
-            return if read == 0 { Ok(None) } else { Err(self.request.too_many(self.ctx.gateway.lists.examined)) };
+            return Ok(if read == 0 { Batch::End } else { Batch::Exhausted });
         }
         self.examined += read;
         if let Some(last) = found.last() {
             self.window.after = Some(last.position.clone());
+            self.window.inclusive = false;
         }
-        Ok(Some(found))
+        Ok(Batch::Documents(found))
     }
 
     /// Whether a document meets the filter. Where the database decides alone, the evaluator is not asked.

@@ -47,7 +47,11 @@ impl Request {
         };
         let projections = each.iter().map(projection).collect::<Result<_, _>>()?;
         let order = sort.as_ref().map_or(Some(Order::Id), |sort| order(sort, &types));
-        let paging = Paging::parse(search.start_index.as_deref(), search.count.as_deref())?;
+        let (start_index, count) = (search.start_index.as_deref(), search.count.as_deref());
+        let paging = match search.cursor {
+            Some(_) => Paging::with_cursor(start_index, count)?,
+            None => Paging::parse(start_index, count)?,
+        };
         Ok(Self { types, filter, plan, sort, order, projections, paging })
     }
 

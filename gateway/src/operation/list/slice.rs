@@ -54,6 +54,7 @@ async fn by_database(ctx: &Context, request: &Request, wanted: &Wanted, order: O
         order,
         descending: request.descending(),
         after: wanted.position(),
+        inclusive: false,
         offset: if wanted.after.is_some() { 0 } else { to_i64(wanted.offset) },
         // One more tells whether the page is the last: then nobody need count.
         limit: to_i64(wanted.count.saturating_add(1)),
@@ -82,13 +83,13 @@ async fn total(ctx: &Context, request: &Request) -> Result<u64, Error> {
     let total = if request.plan.is_everything() {
         ctx.store.count(request.plan.types()).await?
     } else {
-        ctx.store.count_matching(&request.plan).await.map_err(|error| slow(ctx, request, error))?
+        ctx.store.count_matching(&request.plan, None).await.map_err(|error| slow(ctx, request, error))?
     };
     Ok(u64::try_from(total).unwrap_or_default())
 }
 
 /// Where the server had much to do it gave up for that; a short statement was kept waiting, and the client may come again.
-fn slow(ctx: &Context, request: &Request, error: store::Error) -> Error {
+pub(super) fn slow(ctx: &Context, request: &Request, error: store::Error) -> Error {
     if error.is_timeout() && !request.is_short() { request.too_many(ctx.gateway.lists.examined) } else { error.into() }
 }
 

@@ -1,14 +1,20 @@
 //! Sorts by what the database has no order for: the values of all resources that match are gathered and sorted here,
 //! within the limit of documents that may be looked at, and only those of the page are read again.
 
+use std::cmp::Ordering;
+
 use scimgate_scim::sort::{Sort, SortKey};
 use uuid::Uuid;
 
+use super::cursor::Page;
 use super::examine::Examination;
+use super::place::{self, Gap, Place, Way};
 use super::request::Request;
 use super::slice::{Slice, Wanted};
 use crate::operation::reply::tree;
 use crate::operation::{Context, Error};
+use crate::store::list::Position;
+use crate::store::resource::Stored;
 
 /// A resource in the making of the order.
 struct Entry {
@@ -16,8 +22,65 @@ struct Entry {
     id: Uuid,
 }
 
+impl Entry {
+    fn compare(&self, other: &Self, descending: bool) -> Ordering {
+        let order = Sort::compare(self.key.as_ref(), other.key.as_ref()).then(self.id.cmp(&other.id));
+        if descending { order.reverse() } else { order }
+    }
+
+    fn position(&self) -> Position {
+        Position { key: self.key.as_ref().map(SortKey::to_text), id: self.id }
+    }
+}
+
+/// The wanted part of the list.
 pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted) -> Result<Slice, Error> {
-    let Some(sort) = &request.sort else { return Ok(Slice::default()) };
+    let entries = entries(ctx, request).await?;
+    let total = entries.len() as u64;
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let page = entries.iter().skip(size(wanted.offset)).take(size(wanted.count));
+    Ok(Slice { rows: rows(ctx, request, page).await?, total, more: false })
+}
+
+/// The page from a place one way.
+pub(super) async fn page(ctx: &Context, request: &Request, place: Option<&Place>) -> Result<Page, Error> {
+    let entries = entries(ctx, request).await?;
+    let (total, count) = (entries.len(), usize::try_from(request.paging.count).unwrap_or(usize::MAX));
+    let at = match place {
+        Some(place) => passed(&entries, request, &place.gap)?,
+        None => 0,
+    };
+    let (start, end) = match place.map(|place| place.way) {
+        Some(Way::Backward) => (at.saturating_sub(count), at),
+        _ => (at, at.saturating_add(count).min(total)),
+    };
+    let beside = |entry: &Entry, before| Gap { beside: entry.position(), before };
+    // Each neighbour begins at the page itself, or who comes in between would be on neither.
+    let (first, last) = (entries.get(start), end.checked_sub(1).and_then(|last| entries.get(last)));
+    let previous = first.map(|first| beside(first, true)).or_else(|| last.map(|last| beside(last, false)));
+    let next = last.map(|last| beside(last, false)).or_else(|| first.map(|first| beside(first, true)));
+    let page = entries.get(start..end).unwrap_or_default();
+    Ok(Page {
+        rows: rows(ctx, request, page.iter()).await?,
+        total: Some(total as u64),
+        previous: previous.filter(|_| start > 0),
+        next: next.filter(|_| end < total),
+    })
+}
+
+/// How many of the list stand before a place.
+fn passed(entries: &[Entry], request: &Request, gap: &Gap) -> Result<usize, Error> {
+    let key = gap.beside.key.as_deref().map(|text| SortKey::from_text(text).ok_or_else(place::invalid)).transpose()?;
+    let beside = Entry { key, id: gap.beside.id };
+    Ok(entries.partition_point(|entry| match entry.compare(&beside, request.descending()) {
+        Ordering::Equal => !gap.before,
+        order => order == Ordering::Less,
+    }))
+}
+
+/// All that match, in order.
+async fn entries(ctx: &Context, request: &Request) -> Result<Vec<Entry>, Error> {
+    let Some(sort) = &request.sort else { return Ok(Vec::new()) };
     let limit = ctx.gateway.lists.examined;
     if request.plan.is_everything()
         && u64::try_from(ctx.store.count(request.plan.types()).await?).unwrap_or_default() > limit
@@ -25,19 +88,17 @@ pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted) -> R
         return Err(request.too_many(limit));
     }
     let mut entries = gather(ctx, request, sort).await?;
-    entries.sort_by(|one, other| {
-        let order = Sort::compare(one.key.as_ref(), other.key.as_ref()).then(one.id.cmp(&other.id));
-        if sort.descending { order.reverse() } else { order }
-    });
-    let total = entries.len() as u64;
-    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let page = entries.iter().skip(size(wanted.offset)).take(size(wanted.count));
+    entries.sort_by(|one, other| one.compare(other, sort.descending));
+    Ok(entries)
+}
+
+async fn rows(ctx: &Context, request: &Request, page: impl Iterator<Item = &Entry>) -> Result<Vec<Stored>, Error> {
     let ids: Vec<Uuid> = page.map(|entry| entry.id).collect();
     let mut stored = ctx.store.by_ids(request.plan.types(), &ids, request.along()).await?;
     // Whoever is deleted meanwhile is missing, and nobody else.
     let place = |id: &Uuid| ids.iter().position(|other| other == id);
     stored.sort_by_key(|stored| place(&stored.id));
-    Ok(Slice { rows: stored, total, more: false })
+    Ok(stored)
 }
 
 async fn gather(ctx: &Context, request: &Request, sort: &Sort) -> Result<Vec<Entry>, Error> {
