@@ -260,7 +260,7 @@ fn across_tenants_only_what_the_list_names_is_seen() {
             }
             must_do_nothing(&client, "across tenants", &format!("DELETE FROM {table}")).await;
         }
-        assert_eq!(seen, ["credential", "event", "tenant"]);
+        assert_eq!(seen, ["credential", "event", "fold_in", "tenant"]);
         assert_eq!(changed, ["tenant"]);
         fresh.drop().await;
     });
