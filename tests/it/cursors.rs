@@ -52,7 +52,7 @@ async fn person(tenant: &Tenant, name: &str, number: usize) -> String {
     // By names that are not in the order of their making.
     let turned = number * 7 % PEOPLE;
     let mut body = json!({ "userName": format!("{name}-{turned}"), "active": number % 4 != 3, "title": "Countess" });
-    if number % 3 != 0 {
+    if !number.is_multiple_of(3) {
         body["name"] = json!({ "familyName": if number % 3 == 1 { "Byron" } else { "aaron" } });
     }
     let mail = |primary: bool, at: usize| json!({ "value": format!("m{at}@corp.test"), "primary": primary });

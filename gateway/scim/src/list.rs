@@ -1,5 +1,7 @@
 //! The list response (RFC 7644 §3.4.2, RFC 9865 §2) and the window of it that a client asks for.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::error::{ScimError, ScimType};
@@ -114,7 +116,8 @@ pub fn cursor_response<R: AsRef<str>>(
     let mut body = response(resources, total);
     for (name, cursor) in [("previousCursor", &cursors.previous), ("nextCursor", &cursors.next)] {
         if let Some(cursor) = cursor {
-            body.push_str(&format!(",\"{name}\":{}", Value::from(cursor.as_str())));
+            // Writing to a String cannot fail.
+            let _ = write!(body, ",\"{name}\":{}", Value::from(cursor.as_str()));
         }
     }
     body + "}"
