@@ -10,25 +10,19 @@ pub struct Member {
     pub value: String,
     /// `User` or `Group`, where the client said so.
     pub kind: Option<String>,
-    /// The name the client shows for it.
-    pub display: Option<String>,
 }
 
 impl Member {
     /// A member of which only the id is known.
     pub fn new(value: impl Into<String>) -> Self {
-        Self { value: value.into(), kind: None, display: None }
+        Self { value: value.into(), kind: None }
     }
 
     /// Reads a canonical element of `members`; `None` if it has no `value`.
     #[must_use]
     pub fn from_json(element: &Map<String, Value>) -> Option<Self> {
         let text = |key: &str| element.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        Some(Self {
-            value: text("value")?.to_owned(),
-            kind: text("type").map(str::to_owned),
-            display: text("display").map(str::to_owned),
-        })
+        Some(Self { value: text("value")?.to_owned(), kind: text("type").map(str::to_owned) })
     }
 
     /// The element as a reply shows it, without `$ref`, which only the caller can build.
@@ -37,9 +31,6 @@ impl Member {
         let mut element = json!({ "value": self.value });
         if let Some(kind) = &self.kind {
             element["type"] = kind.as_str().into();
-        }
-        if let Some(display) = &self.display {
-            element["display"] = display.as_str().into();
         }
         element
     }
@@ -51,7 +42,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        let full = Member { value: "u1".into(), kind: Some("User".into()), display: Some("Ada".into()) };
+        let full = Member { value: "u1".into(), kind: Some("User".into()) };
         for member in [full, Member::new("u2")] {
             let written = member.to_json();
             assert_eq!(written.as_object().and_then(Member::from_json), Some(member));

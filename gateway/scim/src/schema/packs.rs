@@ -119,6 +119,9 @@ mod tests {
             let members = group().attribute("members").unwrap().sub_attribute(sub).unwrap().mutability;
             assert_eq!(members, Mutability::Immutable, "{sub}");
         }
+        // RFC 7643 §8.7.1 knows no members.display; it is tolerated, and nobody is told that it would be kept.
+        let display = group().attribute("members").unwrap().sub_attribute("display").unwrap().mutability;
+        assert_eq!(display, Mutability::ReadOnly);
         // Erratum 8472.
         let manager = enterprise().attribute("manager").cloned().unwrap();
         assert!(manager.sub_attribute("value").unwrap().case_exact);
