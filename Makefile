@@ -9,7 +9,7 @@ PLUGINS := target/$(WASM)/plugin
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins deploy-check bench bench-containment lint advisories setup-rust setup-postgres build
+.PHONY: help run test plugins conformance conformance-tools deploy-check bench bench-containment lint advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,9 +24,16 @@ build: setup-rust
 plugins: setup-rust ## Build the plugins and the test guests to WASM
 	@cargo build --locked --quiet --profile plugin --target $(WASM) -p tutorial -p hostile
 
-test: setup-rust setup-postgres deploy-check plugins ## Set up what is missing and run every test
+test: setup-rust setup-postgres deploy-check conformance-tools plugins ## Set up what is missing and run every test
 	@cargo build --locked --workspace --exclude tutorial --exclude hostile --all-targets
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
+
+conformance: setup-rust setup-postgres conformance-tools plugins ## Run the conformance clients of others against the gateway
+	@cargo build --locked --package scimgate
+	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-conformance
+
+conformance-tools:
+	@tests/conformance/install clients
 
 deploy-check: setup-rust ## Check the Dockerfile, the Helm chart and the documents
 	@deploy/check/run

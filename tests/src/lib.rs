@@ -8,6 +8,7 @@ pub mod binary;
 pub mod broken;
 pub mod client;
 pub mod cluster;
+pub mod conformance;
 pub mod crowd;
 pub mod cycle;
 pub mod database;

@@ -1,0 +1,80 @@
+//! Conformance clients of others against the built binary, on both databases: what they find wrong is wrong with the
+//! gateway. docs/conformance.md says what they are not asked, and why.
+
+use scimgate_tests::binary::{Running, dev};
+use scimgate_tests::conformance::Tester;
+use scimgate_tests::database::Fresh;
+use scimgate_tests::harness::block_on;
+use scimgate_tests::served::Furnished;
+use scimgate_tests::{Client, Tenant};
+use serde_json::{Value, json};
+
+/// What scim2-tester checks of a tenant with the standard's schemas, and no less of one with more.
+const SCIM2_CHECKS: usize = 130;
+/// What scim-sanity checks where there are users and groups.
+const SANITY_CHECKS: usize = 25;
+
+fn definition(name: &str) -> Value {
+    let path = scimgate_tests::root().join("tests/testdata/conformance").join(name);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A tenant like the demo's, with its mapping, and with extensions of its own for users and for groups.
+async fn extended(operator: &Client, doors: (&str, &str)) -> Tenant {
+    let tenant = Tenant::demo(operator, "extended", doors).await;
+    for (resource_type, name) in [("User", "user-extension.json"), ("Group", "group-extension.json")] {
+        let body = json!({ "schema": definition(name), "resourceType": resource_type });
+        let _ = operator.post("/tenants/extended/schemas", &body).await.expect(201);
+    }
+    tenant
+}
+
+async fn check(operator: &Client, doors: (&str, &str), database: &str) {
+    let plain = Tenant::plain(operator, "plain", doors).await;
+    let extended = extended(operator, doors).await;
+    for tenant in [plain, extended] {
+        let server = format!("{database}, tenant {}", tenant.name);
+        // An identity provider's own users are there already.
+        let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
+        for (tester, checks) in [(Tester::Scim2, SCIM2_CHECKS), (Tester::Sanity, SANITY_CHECKS)] {
+            let mut verdict = tester.run(&tenant.scim, &server).await;
+            // RFC 7644 §3.5.2: a server "MAY return HTTP status code 204 (No Content)", which a group's PATCH does.
+            verdict.failed.retain(|what| !(what.starts_with("PATCH /Groups/{id}") && what.contains("200, got 204")));
+            verdict.assert_clean(checks);
+        }
+        // They cleaned up after themselves, and left what is not theirs.
+        for (path, left) in [("/Users", ada), ("/Groups", crew)] {
+            let list = tenant.get(path).await.expect(200);
+            assert_eq!((&list.body["totalResults"], &list.body["Resources"][0]["id"]), (&json!(1), &json!(left)));
+        }
+    }
+}
+
+#[test]
+fn conformance_clients_find_nothing_on_postgres() {
+    block_on(async {
+        let fresh = Fresh::empty().await;
+        let served = Furnished::new(&fresh.url, &[]).await.serve(&[]).await;
+        check(&served.operator, served.doors(), "PostgreSQL").await;
+        assert!(served.running.terminate().await.0.success());
+        fresh.drop().await;
+    });
+}
+
+#[test]
+fn conformance_clients_find_nothing_on_the_embedded_database() {
+    block_on(async {
+        let mut command = dev(&["--ephemeral"]);
+        // Without a line for every request: who writes into a full pipe waits for a reader.
+        command.env("SCIMGATE_LOG", "warn");
+        let mut running = Running::start(command);
+        let ready: Value = serde_json::from_str(&running.line().await).unwrap();
+        running.pass_log();
+        let text = |key: &str| ready[key].as_str().unwrap();
+        let operator = Client::new(text("admin_url").to_owned()).with(text("operator_key"));
+        let public = text("tenant_url").trim_end_matches("/scim/v2/");
+        let internal = text("admin_url").trim_end_matches("/admin/v1");
+        check(&operator, (public, internal), "the embedded database").await;
+        assert!(running.terminate().await.0.success());
+    });
+}
