@@ -7,6 +7,7 @@ mod bad_input;
 mod binary;
 mod bulk;
 mod conformance;
+mod corpus;
 mod cursors;
 mod faults;
 mod floors;

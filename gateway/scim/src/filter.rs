@@ -16,6 +16,8 @@ mod literal;
 pub(crate) mod parser;
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod tests;

@@ -21,16 +21,7 @@ const FILES: [(&str, &str); 7] = [
 
 /// The standard types; User with the pack `ws1b` and an extension that has every mutability.
 fn registry() -> Registry {
-    let odd = json!({ "id": "urn:acme:odd:1.0:User", "name": "Odd", "attributes": [
-        { "name": "badge", "type": "string", "mutability": "immutable" },
-        { "name": "seen", "type": "dateTime", "mutability": "readOnly" },
-        { "name": "level", "type": "integer" },
-        { "name": "tags", "type": "string", "multiValued": true },
-        { "name": "desk", "type": "complex", "subAttributes": [
-            { "name": "floor", "type": "integer", "required": true },
-            { "name": "seat", "type": "string", "mutability": "immutable" }
-        ] }
-    ] });
+    let odd = serde_json::from_str::<Value>(include_str!("../../testdata/patch/odd-schema.json")).unwrap();
     let registry = Registry::standard().with_extension("User", packs::find("ws1b").unwrap(), false).unwrap();
     registry.with_extension("User", Schema::from_json(&odd).unwrap(), false).unwrap()
 }
