@@ -26,4 +26,5 @@ mod pushdown;
 mod races;
 mod replay;
 mod routes;
+mod shown;
 mod simulate;

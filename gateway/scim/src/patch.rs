@@ -82,6 +82,16 @@ impl Patch {
         !self.steps.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Members(..)))
     }
 
+    /// The attributes of the document that it is about.
+    #[must_use]
+    pub fn specified(&self) -> Vec<AttributeRef> {
+        let each = self.steps.iter().filter_map(|step| match step {
+            Step::Attribute { target, .. } => Some(target.reference.clone()),
+            _ => None,
+        });
+        each.collect()
+    }
+
     /// Applies the request to a canonical document and to what was set aside of it.
     ///
     /// # Errors

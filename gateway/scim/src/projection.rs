@@ -14,7 +14,20 @@ use crate::schema::{AttributeRef, ResourceType, Schema, common_attributes};
 pub struct Projection {
     mode: Mode,
     targets: Vec<Target>,
+    /// What the client has just written.
+    specified: Specified,
     resource_type: ResourceType,
+}
+
+/// What a write's client specified of the resource that answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Specified {
+    /// Nothing: it is read, and not written.
+    Nothing,
+    /// All of it, by POST or PUT.
+    Everything,
+    /// These attributes, by PATCH.
+    Attributes(Vec<AttributeRef>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +81,14 @@ impl Projection {
         };
         let targets =
             names(list.unwrap_or_default()).into_iter().filter_map(|name| target(name, resource_type)).collect();
-        Ok(Some(Self { mode, targets, resource_type: resource_type.clone() }))
+        Ok(Some(Self { mode, targets, specified: Specified::Nothing, resource_type: resource_type.clone() }))
+    }
+
+    /// The same for the answer to a write. RFC 7643 §7 `request`: "The attribute is returned in response to any PUT, POST, or
+    /// PATCH operations if the attribute was specified by the client".
+    #[must_use]
+    pub fn after_write(self, specified: Specified) -> Self {
+        Self { specified, ..self }
     }
 
     /// The part of a resource that the reply has. What no schema defines is kept unless certain attributes alone
@@ -112,7 +132,7 @@ impl Projection {
             return (self.mode == Mode::Without).then_some(value);
         };
         let named = self.named(extension, &found.attribute);
-        if !self.keeps(&found.attribute, &named) {
+        if !self.keeps(&found.attribute, &named) && !self.was_written(&found, &named) {
             return None;
         }
         if !found.attribute.is_complex() {
@@ -132,6 +152,20 @@ impl Projection {
             }
             other => Some(other),
         }
+    }
+
+    /// Whether a plain reply has an attribute that must be asked for, because the client wrote it.
+    fn was_written(&self, found: &AttributeRef, named: &Named<'_>) -> bool {
+        found.attribute.returned == Returned::Request
+            && self.mode == Mode::Without
+            && !matches!(named, Named::Whole)
+            && match &self.specified {
+                Specified::Nothing => false,
+                Specified::Everything => true,
+                Specified::Attributes(written) => {
+                    written.iter().any(|it| it.extension == found.extension && it.attribute == found.attribute)
+                }
+            }
     }
 
     /// RFC 7643 §7 `returned`, and what was asked for.

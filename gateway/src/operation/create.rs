@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scimgate_scim::normalise::{Normalised, normalise};
-use scimgate_scim::projection::Projection;
+use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
@@ -53,6 +53,7 @@ pub async fn run(
     let members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
     let members = members.filter(|members| !members.add.is_empty());
     let id = ctx.gateway.clock.new_id();
+    let projection = projection.map(|it| it.after_write(Specified::Everything));
     let mut new = New { resource_type, document, set_aside, members, projection };
     for _ in 0..ATTEMPTS {
         match insert(&ctx, &new, id).await? {

@@ -6,7 +6,7 @@ use scimgate_scim::aside::{TakenIn, take_in};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
 use scimgate_scim::patch::{Patch, Patched};
-use scimgate_scim::projection::Projection;
+use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
@@ -33,6 +33,7 @@ pub async fn run(
 ) -> Result<Reply, Error> {
     let key = super::get::parse_id(&resource_type, id)?;
     let patch = Patch::parse(body, &resource_type, &ctx.settings.leniencies)?;
+    let projection = projection.map(|it| it.after_write(Specified::Attributes(patch.specified())));
     let along = members::along(&resource_type, projection.as_ref());
     let target = Target { resource_type: &resource_type, id: key, along };
     let stored = if patch.touches_only_members() && if_match.is_none() {

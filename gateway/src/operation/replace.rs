@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
 use scimgate_scim::normalise::{Normalised, normalise};
-use scimgate_scim::projection::Projection;
+use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::{check_immutable, validate};
 use serde_json::{Map, Value};
@@ -30,6 +30,7 @@ pub async fn run(
     if_match: Option<Condition>,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
+    let projection = projection.map(|it| it.after_write(Specified::Everything));
     let key = super::get::parse_id(&resource_type, id)?;
     // A group's members are left alone by a body that does not mention them: who sends a name means the name.
     let mentions_members = resource_type.detached.is_some_and(|name| mentions(&body, name));

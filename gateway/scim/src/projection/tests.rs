@@ -148,3 +148,25 @@ fn returned_characteristics_bound_what_can_be_asked() {
         assert_eq!(Value::Object(found), json!({ SHELF: expected }), "{attributes:?} {excluded:?}");
     }
 }
+
+#[test]
+fn what_must_be_asked_for_is_shown_to_whom_wrote_it() {
+    let schema = json!({ "id": SHELF, "attributes": [
+        { "name": "note", "type": "string", "returned": "request" },
+        { "name": "mark", "type": "string", "returned": "request" },
+        { "name": "row", "type": "string" },
+    ] });
+    let registry = Registry::standard().with_extension("User", Schema::from_json(&schema).unwrap(), false).unwrap();
+    let user = registry.resource_type("User").unwrap();
+    let check = |excluded: Option<&str>, specified: Specified, expected: &Value| {
+        let projection = Projection::parse(None, excluded, user).unwrap().unwrap().after_write(specified);
+        let document = json!({ SHELF: { "note": "n", "mark": "m", "row": "r" } });
+        let left = projection.apply(document.as_object().unwrap().clone());
+        assert_eq!(left[SHELF], *expected);
+    };
+    let note = user.resolve(&format!("{SHELF}:note")).unwrap();
+    check(None, Specified::Nothing, &json!({ "row": "r" }));
+    check(None, Specified::Everything, &json!({ "note": "n", "mark": "m", "row": "r" }));
+    check(None, Specified::Attributes(vec![note]), &json!({ "note": "n", "row": "r" }));
+    check(Some(&format!("{SHELF}:note")), Specified::Everything, &json!({ "mark": "m", "row": "r" }));
+}
