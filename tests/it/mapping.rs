@@ -225,7 +225,7 @@ async fn who_is_excluded_is_there_for_the_client_alone(gateway: &TestGateway) {
     let (ada, crew) = (tenant.user("ada").await, tenant.group("Crew").await);
     let eve = tenant.post("/Users", &contractor("eve")).await.expect(201).id();
     let members = json!([{ "op": "add", "path": "members", "value": [{ "value": ada }, { "value": eve }] }]);
-    let _ = tenant.patch(&format!("/Groups/{crew}"), &patch(members)).await.expect(204);
+    let _ = tenant.patch(&format!("/Groups/{crew}"), &patch(members)).await.expect(200);
     // A group that comes with its members, and a reference that waits for someone who turns out to be excluded.
     let mut band = group("Band");
     band["members"] = json!([{ "value": eve }, { "value": ada }, { "value": "zoe@corp.test" }]);

@@ -1,12 +1,64 @@
-//! What a write is answered with.
+//! What a write is answered with: how much of a group, and what otherwise must be asked for.
 
-use scimgate_tests::tenant::{patch, user};
-use scimgate_tests::{TestGateway, on_both};
-use serde_json::json;
+use scimgate_tests::tenant::{group, patch, user};
+use scimgate_tests::{Tenant, TestGateway, on_both};
+use serde_json::{Value, json};
 
-on_both!(what_must_be_asked_for_is_shown_to_whom_wrote_it,);
+on_both!(
+    a_group_with_few_members_answers_its_patch_and_one_with_many_does_not,
+    a_client_that_wants_no_groups_gets_none,
+    what_must_be_asked_for_is_shown_to_whom_wrote_it,
+);
 
+/// Most members of a group that is shown after a change.
+const FEW: usize = 100;
 const NOTES: &str = "urn:example:notes:2.0:User";
+
+fn rename(name: &str) -> Value {
+    patch(json!([{ "op": "replace", "path": "displayName", "value": name }]))
+}
+
+/// A group with so many members, whom nobody knows yet.
+async fn crew(tenant: &Tenant, members: usize) -> String {
+    let mut body = group("Crew");
+    body["members"] = (0..members).map(|number| json!({ "value": format!("m{number}") })).collect();
+    format!("/Groups/{}", tenant.post("/Groups", &body).await.expect(201).id())
+}
+
+async fn a_group_with_few_members_answers_its_patch_and_one_with_many_does_not(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let path = crew(&tenant, FEW).await;
+    let renamed = tenant.patch(&path, &rename("Staff")).await.expect(200);
+    assert_eq!(renamed.body["members"].as_array().unwrap().len(), FEW);
+    let read = tenant.get(&path).await.expect(200);
+    assert_eq!((&renamed.body, renamed.version()), (&read.body, read.version()));
+
+    let one_more = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": "one more" }] }]));
+    assert_eq!(tenant.patch(&path, &one_more).await.expect(204).text, "");
+    let _ = tenant.patch(&path, &rename("Band")).await.expect(204);
+    let asked = tenant.patch(&format!("{path}?attributes=displayName"), &rename("Troop")).await.expect(200);
+    assert_eq!((&asked.body["displayName"], asked.body.get("members")), (&json!("Troop"), None));
+    let without = tenant.patch(&format!("{path}?excludedAttributes=members"), &rename("Team")).await.expect(200);
+    assert_eq!((&without.body["displayName"], without.body.get("members")), (&json!("Team"), None));
+
+    let one_less = patch(json!([{ "op": "remove", "path": "members[value eq \"one more\"]" }]));
+    assert_eq!(tenant.patch(&path, &one_less).await.expect(200).body["members"].as_array().unwrap().len(), FEW);
+    let nobody = patch(json!([{ "op": "remove", "path": "members" }]));
+    assert_eq!(tenant.patch(&path, &nobody).await.expect(200).body.get("members"), None);
+    assert_eq!(tenant.get(&path).await.expect(200).body.get("members"), None);
+}
+
+async fn a_client_that_wants_no_groups_gets_none(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let path = crew(&tenant, 2).await;
+    let add = |op: &str, value: &str| patch(json!([{ "op": op, "path": "members", "value": [{ "value": value }] }]));
+    let _ = tenant.patch(&path, &add("add", "ada")).await.expect(200);
+    // From here on it is known that this is Entra ID, whichever dialect it speaks.
+    let _ = tenant.patch(&path, &add("Add", "bob")).await.expect(204);
+    let _ = tenant.patch(&path, &add("add", "cyd")).await.expect(204);
+    let read = tenant.get(&path).await.expect(200);
+    assert_eq!(read.body["members"].as_array().unwrap().len(), 5);
+}
 
 async fn what_must_be_asked_for_is_shown_to_whom_wrote_it(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;

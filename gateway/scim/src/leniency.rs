@@ -139,6 +139,8 @@ names! {
     ComplexReplacedWhole = "complex-replaced-whole",
     /// A PATCH operation must have a path.
     PathRequired = "path-required",
+    /// A PATCH of a group is answered 204, however few members it has.
+    GroupUnanswered = "group-no-content",
     /// No ETags are sent, and no conditions looked at.
     NoEtags = "no-etags",
 }

@@ -103,6 +103,7 @@ const CHOICES: [(Choice, Row); Choice::ALL.len()] = [
     (Choice::PutKeepsOmitted,            [ O,   O,    O,   X,       O,        O,   O,     O,       O,        O,     O ]),
     (Choice::ComplexReplacedWhole,       [ O,   O,    O,   O,       O,        O,   O,     O,       O,        O,     X ]),
     (Choice::PathRequired,               [ O,   O,    O,   O,       O,        O,   O,     O,       O,        O,     X ]),
+    (Choice::GroupUnanswered,            [ O,   X,    X,   O,       X,        O,   O,     X,       O,        O,     O ]),
     (Choice::NoEtags,                    [ O,   O,    O,   O,       O,        O,   O,     O,       O,        O,     X ]),
 ];
 

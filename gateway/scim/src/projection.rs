@@ -91,6 +91,12 @@ impl Projection {
         Self { specified, ..self }
     }
 
+    /// Whether the client asked for it, so that it wants to see what it asked for.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.mode == Mode::Only || !self.targets.is_empty()
+    }
+
     /// The part of a resource that the reply has. What no schema defines is kept unless certain attributes alone
     /// were asked for.
     #[must_use]

@@ -1,6 +1,7 @@
 //! Members of groups, kept beside their document.
 
 use scimgate_scim::error::ScimError;
+use scimgate_scim::leniency::Choice;
 use scimgate_scim::member::Member;
 use scimgate_scim::patch::MemberDelta;
 use scimgate_scim::projection::Projection;
@@ -93,6 +94,17 @@ pub(crate) async fn shown(
         return Ok(Vec::new());
     }
     Ok(ctx.store.members(&[id]).await?.remove(&id).unwrap_or_default())
+}
+
+/// Most members of a group that is shown after a change without having been asked for.
+const FEW: i64 = 100;
+
+/// Whether a group is shown after a change. RFC 7644 §3.5.2: the server "either MUST return a 200 OK response code and the
+/// entire resource within the response body […] or MAY return HTTP status code 204 (No Content)". What it costs must not
+/// grow with the group.
+pub(crate) async fn may_be_shown(ctx: &Context, id: Uuid) -> Result<bool, Error> {
+    Ok(!ctx.settings.leniencies.chooses(Choice::GroupUnanswered)
+        && ctx.store.count_members(&[id], FEW + 1).await? <= FEW)
 }
 
 /// Whether a reply shows members.

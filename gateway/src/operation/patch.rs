@@ -18,8 +18,8 @@ use crate::store::key::Keys;
 use crate::store::resource::{Along, Stored};
 use crate::store::write::{Update, Written};
 
-/// Applies the operations, all or none. A user is shown afterwards; a group only where attributes are asked for,
-/// because showing it would load its members.
+/// Applies the operations, all or none. A user is shown afterwards; a group only where attributes are asked for, or where
+/// it has few members and its client wants it, because showing it loads its members.
 ///
 /// # Errors
 /// 404 where there is none, 412 where `If-Match` does not hold, and what the operations or the mapping refuse.
@@ -43,7 +43,8 @@ pub async fn run(
     } else {
         Some(store(ctx.clone(), &target, &patch, if_match.as_ref()).await?)
     };
-    if resource_type.detached.is_some() && projection.is_none() {
+    let asked = projection.as_ref().is_some_and(Projection::is_asked);
+    if resource_type.detached.is_some() && !asked && !members::may_be_shown(&ctx, key).await? {
         return Ok(Reply::no_content());
     }
     let stored = match stored {
