@@ -9,7 +9,7 @@ PLUGINS := target/$(WASM)/plugin
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins conformance conformance-tools deploy-check bench bench-containment lint advisories setup-rust setup-postgres build
+.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-containment lint advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ test: setup-rust setup-postgres deploy-check conformance-tools plugins ## Set up
 conformance: setup-rust setup-postgres conformance-tools plugins ## Run the conformance clients of others against the gateway
 	@cargo build --locked --package scimgate
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-conformance
+
+disagreements: build plugins ## Ask SCIM libraries of others the same, and write docs/disagreements.md (ARGS=--check only compares)
+	@tests/conformance/install
+	@target/conformance-tools/python/bin/python -B tests/conformance/disagreements.py $(ARGS)
 
 conformance-tools:
 	@tests/conformance/install clients
