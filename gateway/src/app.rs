@@ -15,6 +15,7 @@ use crate::http::error::Surface;
 use crate::http::{router, server};
 use crate::mapping::{Bounds, Mapper};
 use crate::operation::Gateway;
+use crate::operation::bulk::places::Places;
 use crate::operation::settings::SettingsCache;
 use crate::operation::turns::Turns;
 use crate::root_key::{Keys, RootKey};
@@ -104,6 +105,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         lists: crate::operation::list::Limits::default(),
         public_url: Arc::from(public_url.trim_end_matches('/')),
         turns: Turns::default(),
+        bulks: Places::default(),
         events_waiting: Arc::new(tokio::sync::Notify::new()),
         schemas_changed: Arc::new(tokio::sync::Notify::new()),
         store,

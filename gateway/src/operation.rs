@@ -58,6 +58,8 @@ pub struct Gateway {
     pub public_url: Arc<str>,
     /// Writers of one resource take turns.
     pub turns: turns::Turns,
+    /// How many bulk requests are at work.
+    pub bulks: bulk::places::Places,
     /// Tells the sequencer that there may be events.
     pub events_waiting: Arc<tokio::sync::Notify>,
     /// Tells the background that a tenant's schemas changed.

@@ -31,6 +31,10 @@ pub const MAX_OPERATIONS: usize = 1_000;
 /// Longest body of a request in bytes.
 pub const MAX_PAYLOAD_SIZE: usize = 8 * 1024 * 1024;
 
+/// Most values in the body of a request. A tree of them takes many times the room of their text; what a request can usefully
+/// hold, a thousand groups with hundreds of members each, is below.
+pub const MAX_VALUES: usize = 500_000;
+
 /// A bulk request, understood but not yet done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {

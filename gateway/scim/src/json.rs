@@ -17,7 +17,15 @@ const RESERVED: &str = "$serde_json::private::";
 /// # Errors
 /// 400 `invalidSyntax` for what is no JSON, nests too deep, or has a name that is too long or reserved.
 pub fn parse(text: &str) -> Result<Value, ScimError> {
-    check_depth(text)?;
+    parse_within(text, usize::MAX)
+}
+
+/// Parses a text of no more than so many values.
+///
+/// # Errors
+/// As [`parse`], and 413 for more values.
+pub fn parse_within(text: &str, most_values: usize) -> Result<Value, ScimError> {
+    check_shape(text, most_values)?;
     let value = serde_json::from_str(text)
         .map_err(|why| ScimError::invalid_syntax(format!("The body is no JSON document: {why}.")))?;
     check_names(&value)?;
@@ -25,9 +33,11 @@ pub fn parse(text: &str) -> Result<Value, ScimError> {
 }
 
 /// Looked at before parsing, so that no nesting can exhaust a stack.
-fn check_depth(text: &str) -> Result<(), ScimError> {
+fn check_shape(text: &str, most_values: usize) -> Result<(), ScimError> {
     let bytes = text.as_bytes();
     let (mut depth, mut at) = (0usize, 0usize);
+    // Every value but the outermost comes after one of these: a bracket that opens, or a comma.
+    let mut values = 1usize;
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => {
@@ -36,7 +46,9 @@ fn check_depth(text: &str) -> Result<(), ScimError> {
                 at = end;
                 continue;
             }
+            b',' => values += 1,
             b'{' | b'[' => {
+                values += 1;
                 depth += 1;
                 if depth > MAX_DEPTH {
                     let detail = format!("The body nests deeper than {MAX_DEPTH} levels.");
@@ -45,6 +57,12 @@ fn check_depth(text: &str) -> Result<(), ScimError> {
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
+        }
+        if values > most_values {
+            return Err(ScimError::new(
+                413,
+                format!("The body has more than {most_values} values, the most accepted. Send it in several requests."),
+            ));
         }
         at += 1;
     }
@@ -112,6 +130,14 @@ mod tests {
         assert!(parse(&nested(MAX_DEPTH + 1)).is_err());
         assert!(parse(&"[".repeat(10_000)).is_err());
         assert!(parse(&format!("\"{}\"", "[".repeat(100))).is_ok(), "inside a string it is text");
+    }
+
+    #[test]
+    fn values_are_bounded_from_both_sides() {
+        for (text, values) in [("7", 1), ("[]", 2), ("[1,2]", 3), ("{\"a\":1,\"b\":[2]}", 4), ("[\"[,[,\"]", 2)] {
+            assert!(parse_within(text, values).is_ok(), "{text}");
+            assert_eq!(parse_within(text, values - 1).map_err(|error| error.status), Err(413), "{text}");
+        }
     }
 
     #[test]

@@ -21,23 +21,28 @@ const DROPPED: usize = 16 * LONGEST;
 /// # Errors
 /// 415 for another media type, 413 over the limit, 408 for a stalled upload, 400 `invalidSyntax` for what is no JSON.
 pub async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Error> {
-    read_within(LONGEST, "the longest accepted", headers, body).await
+    let bytes = read_bytes(headers, body, LONGEST, "the longest accepted").await?;
+    Ok(json::parse(text(&bytes)?)?)
 }
 
-/// The same with another limit, which is what its name says.
+/// Reads a body that may be as long as a limit of its own, which is what its name says.
 ///
 /// # Errors
-/// As [`read`].
-pub async fn read_within(limit: usize, name: &str, headers: &HeaderMap, body: Body) -> Result<Value, Error> {
+/// 415 for another media type, 413 over the limit, 408 for a stalled upload.
+pub async fn read_bytes(headers: &HeaderMap, body: Body, limit: usize, name: &str) -> Result<Vec<u8>, Error> {
     check_media_type(headers)?;
-    let Some(bytes) = collect(limit, body).await? else {
-        return Err(ScimError::new(413, format!("The body is longer than {limit} bytes, {name}.")).into());
-    };
+    let bytes = collect(limit, body).await?;
+    bytes.ok_or_else(|| ScimError::new(413, format!("The body is longer than {limit} bytes, {name}.")).into())
+}
+
+/// A body's text.
+///
+/// # Errors
+/// 400 `invalidSyntax` where it is none.
+pub fn text(bytes: &[u8]) -> Result<&str, ScimError> {
     // Some clients write a byte order mark, which JSON does not allow (RFC 8259 §8.1 lets a reader ignore it).
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let text = std::str::from_utf8(text)
-        .map_err(|_| ScimError::invalid_syntax("The body is not UTF-8 text, which JSON must be."))?;
-    Ok(json::parse(text)?)
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    std::str::from_utf8(text).map_err(|_| ScimError::invalid_syntax("The body is not UTF-8 text, which JSON must be."))
 }
 
 /// RFC 7644 §3.1: `application/scim+json`, and `application/json` as well. A missing type is taken for JSON, since some

@@ -2,6 +2,7 @@
 //! and those that need each other are together.
 
 mod outcome;
+pub mod places;
 mod together;
 
 use std::collections::{HashMap, HashSet};

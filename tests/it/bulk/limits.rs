@@ -9,7 +9,12 @@ use serde_json::{Value, json};
 
 use super::{REQUEST, bulk, detail, post_user, request, results, send, statuses, total};
 
-on_both!(one_operation_more_than_the_most_is_refused, one_byte_more_than_the_most_is_refused);
+on_both!(
+    one_operation_more_than_the_most_is_refused,
+    one_byte_more_than_the_most_is_refused,
+    one_value_more_than_the_most_is_refused,
+    many_at_once_are_all_done,
+);
 
 const MOST: usize = 1000;
 const LONGEST: usize = 8 * 1024 * 1024;
@@ -36,6 +41,37 @@ async fn one_byte_more_than_the_most_is_refused(gateway: &TestGateway) {
     let mut long = post_user("bob", "");
     long["data"]["title"] = "x".repeat(1024 * 1024).into();
     assert_eq!(statuses(&bulk(&tenant, &json!([long, post_user("cleo", "")])).await), ["413", "201"]);
+}
+
+async fn one_value_more_than_the_most_is_refused(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let around = 6;
+    let text = |zeros: usize| {
+        let zeros = vec!["0"; zeros].join(",");
+        let text = format!("{{\"schemas\":[\"{REQUEST}\"],\"Operations\":[{{\"x\":[{zeros}]}}]}}");
+        Request::new("POST", "/Bulk").body("application/scim+json", text)
+    };
+    let most = 500_000 - around;
+    assert_eq!(statuses(&results(&tenant.send(text(most)).await.expect(200))), ["400"]);
+    let refused = tenant.send(text(most + 1)).await.expect(413);
+    assert!(refused.text.contains("more than 500000 values"), "{}", refused.text);
+}
+
+/// More than have a place, of one tenant and of several: the others wait for theirs.
+async fn many_at_once_are_all_done(gateway: &TestGateway) {
+    let tenants = [gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await];
+    let sent = (0..24).map(|number| {
+        let tenant = tenants[number % 2].clone();
+        async move {
+            bulk(&tenant, &json!([post_user(&format!("a{number}"), ""), post_user(&format!("b{number}"), "")])).await
+        }
+    });
+    for results in futures_util::future::join_all(sent).await {
+        assert_eq!(statuses(&results), ["201", "201"]);
+    }
+    for tenant in tenants {
+        assert_eq!(total(&tenant, "/Users?count=0").await, 24);
+    }
 }
 
 /// Where the time of a request is nearly up, nothing is begun, and each operation is told so by itself.

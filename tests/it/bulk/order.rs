@@ -11,6 +11,7 @@ on_both!(
     operations_on_one_resource_keep_their_order,
     references_reach_into_paths_and_patches,
     the_product_hears_of_it_in_order,
+    references_of_an_extension_are_found_by_its_schema,
 );
 
 async fn a_name_that_was_given_free_can_be_taken(gateway: &TestGateway) {
@@ -106,4 +107,40 @@ async fn the_product_hears_of_it_in_order(gateway: &TestGateway) {
         ("user.deleted", &b),
     ];
     assert_eq!(told, expected.map(|(kind, id)| (json!(kind), json!(id))));
+}
+
+async fn references_of_an_extension_are_found_by_its_schema(gateway: &TestGateway) {
+    const OWNED: &str = "urn:acme:owned";
+    let tenant = gateway.plain_tenant("acme").await;
+    let parts = json!([{ "name": "value", "type": "string" }, { "name": "$ref", "type": "reference" }]);
+    let attributes = json!([
+        { "name": "owner", "type": "reference", "referenceTypes": ["User"] },
+        { "name": "deputies", "type": "complex", "multiValued": true, "subAttributes": parts },
+        { "name": "motto", "type": "string" },
+    ]);
+    let schema =
+        json!({ "schema": { "id": OWNED, "name": "Owned", "attributes": attributes }, "resourceType": "Group" });
+    let _ = gateway.operator.post("/tenants/acme/schemas", &schema).await.expect(201);
+    let owned = |name: &str, owner: &str| {
+        let mut group = post_group(name, &[]);
+        let deputies = json!([{ "value": "bulkId:ada", "$ref": "../Users/bulkId:ada" }]);
+        group["data"][OWNED] = json!({ "owner": owner, "deputies": deputies, "motto": "bulkId:ada" });
+        group
+    };
+    let path = format!("{OWNED}:owner");
+    let operations = json!([
+        owned("g", "bulkId:ada"),
+        owned("h", "bulkId:h"),
+        { "method": "PATCH", "path": "/Groups/bulkId:g", "data": [{ "op": "replace", "path": path, "value": "bulkId:bob" }] },
+        post_user("ada", ""),
+        post_user("bob", ""),
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    assert_eq!(statuses(&results), ["201", "201", "200", "201", "201"], "{results:#?}");
+    let [g, h, ada, bob] = [0, 1, 3, 4].map(|place| id(&results[place]));
+    for (group, owner) in [(&g, &bob), (&h, &h)] {
+        let read = tenant.get(&format!("/Groups/{group}")).await.expect(200);
+        let deputies = json!([{ "value": ada, "$ref": format!("../Users/{ada}") }]);
+        assert_eq!(read.body[OWNED], json!({ "owner": owner, "deputies": deputies, "motto": "bulkId:ada" }));
+    }
 }

@@ -3,9 +3,10 @@
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use scimgate_scim::bulk::{MAX_OPERATIONS, MAX_PAYLOAD_SIZE, Outcome as Told, Request, response, unmet};
+use scimgate_scim::bulk::{MAX_OPERATIONS, MAX_PAYLOAD_SIZE, MAX_VALUES, Outcome as Told, Request, response, unmet};
 use scimgate_scim::discovery::BulkLimits;
 use scimgate_scim::error::ScimError;
+use scimgate_scim::json;
 
 use super::uncut;
 use crate::http::access::ScimAccess;
@@ -24,13 +25,17 @@ pub(super) async fn handle(
     headers: HeaderMap,
     content: Body,
 ) -> Result<Response, Failure> {
-    let content = body::read_within(MAX_PAYLOAD_SIZE, "the maxPayloadSize", &headers, content).await;
-    let content = content.map_err(Failure::scim)?;
-    let settings = &ctx.settings;
-    let request = Request::parse(content, &settings.registry, &settings.leniencies, &ctx.base_url);
-    let request = request.map_err(Failure::scim)?;
-    let outcomes = uncut(ctx.deadline, async move { Ok(bulk::run(ctx, request).await) }).await?;
-    Ok(scim_json(answer(&outcomes)))
+    let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_SIZE, "the maxPayloadSize").await;
+    let bytes = bytes.map_err(Failure::scim)?;
+    let outcomes = uncut(ctx.deadline, async move {
+        let _place = ctx.gateway.bulks.take(ctx.store.id()).await;
+        // It may take as long as some mappings do, which have threads of their own, too.
+        let body = tokio::task::spawn_blocking(move || json::parse_within(body::text(&bytes)?, MAX_VALUES)).await??;
+        let settings = &ctx.settings;
+        let request = Request::parse(body, &settings.registry, &settings.leniencies, &ctx.base_url)?;
+        Ok(bulk::run(ctx, request).await)
+    });
+    Ok(scim_json(answer(&outcomes.await?)))
 }
 
 fn answer(outcomes: &[Option<Outcome>]) -> String {
