@@ -61,7 +61,8 @@ pub struct Exchange<'a> {
 impl Exchange<'_> {
     /// Carries it out.
     pub fn apply(&self, members: &mut BTreeSet<String>) {
-        members.retain(|id| !self.removed.contains(id));
+        let removed: BTreeSet<&String> = self.removed.iter().collect();
+        members.retain(|id| !removed.contains(id));
         members.extend(self.added.iter().cloned());
     }
 }
@@ -74,6 +75,7 @@ pub fn membership(
     Exchange { removed, added }: Exchange<'_>,
     name: impl Fn(&str) -> String,
 ) -> Vec<Finding> {
+    let (removed, added): (BTreeSet<&String>, BTreeSet<&String>) = (removed.iter().collect(), added.iter().collect());
     let mut stayed = expected.iter().filter(|id| !added.contains(id)).peekable();
     if stayed.peek().is_some() && stayed.all(|id| !seen.contains(id)) && (!removed.is_empty() || expected.len() > 1) {
         let finding = Finding::new(Kind::GroupWiped, label).attribute("members");

@@ -12,7 +12,11 @@ const SIZE: [&str; 6] = ["--users", "10", "--groups", "2", "--seed", "7"];
 
 /// `simulate entra` with the addresses and secrets of a `scimgate dev` in its environment.
 fn simulate(ready: &Value, arguments: &[&str]) -> Command {
-    let mut command = command(&[&["simulate", "entra"], &SIZE[..], arguments].concat());
+    simulate_as(ready, "entra", &[&SIZE[..], arguments].concat())
+}
+
+fn simulate_as(ready: &Value, provider: &str, arguments: &[&str]) -> Command {
+    let mut command = command(&[&["simulate", provider], arguments].concat());
     let of = |name: &str| ready[name].as_str().unwrap();
     command
         .env("SCIMGATE_SCIM_URL", of("tenant_url"))
@@ -60,10 +64,23 @@ fn a_simulation_ends_with_a_table_and_its_exit_status() {
         let report = succeeds(simulate(&ready, &["-o", "json", "--url", &flagged])).await;
         assert_eq!(serde_json::from_str::<Value>(&report).unwrap()["dialect"], "flag");
 
+        others(&ready).await;
         secrets(&ready).await;
         faults(&ready).await;
         running.kill().await;
     });
+}
+
+async fn others(ready: &Value) {
+    for (provider, form) in [("okta", ", form wizard, seed 7"), ("jumpcloud", ", seed 7"), ("sailpoint", ", seed 7")] {
+        let said = succeeds(simulate_as(ready, provider, &SIZE)).await;
+        assert!(said.starts_with("10 users and 2 groups against http://") && said.contains(form), "{said}");
+        assert!(!said.contains("dialect") && said.contains("\ndirectory "), "{said}");
+    }
+    let said = succeeds(simulate_as(ready, "limits", &["--sizes", "2,3"])).await;
+    assert!(said.contains("\n2 members at once: accepted\n3 members at once: accepted\n"), "{said}");
+    let said = succeeds(simulate_as(ready, "garbage", &["--concurrency", "1"])).await;
+    assert!(said.ends_with("Every step went as it should.\n"), "{said}");
 }
 
 async fn secrets(ready: &Value) {

@@ -81,8 +81,9 @@ async fn a_put_that_loses_an_attribute_is_named(gateway: &TestGateway) {
         }
     };
     let stage = Stage::new(gateway).await;
-    assert_named(&stage.of(WIZARD, Asking(loses)).await, &["value-lost"]);
-    assert_named(&stage.of(CATALOGUE, Asking(loses)).await, &["value-lost"]);
+    for player in [WIZARD, CATALOGUE] {
+        assert_named(&stage.of(player, Asking(loses)).await, &["value-lost"]);
+    }
 }
 
 async fn a_push_that_wipes_is_named(gateway: &TestGateway) {

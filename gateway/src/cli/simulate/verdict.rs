@@ -77,7 +77,9 @@ fn text(report: &Report) -> String {
 }
 
 fn heading(report: &Report) -> String {
-    let mut said = format!("{} users and {} groups against {}", report.users, report.groups, report.target);
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let (users, groups) = (count(report.users, "user"), count(report.groups, "group"));
+    let mut said = format!("{users} and {groups} against {}", report.target);
     for (what, way) in [("dialect", report.dialect), ("form", report.form)] {
         said.extend(way.map(|way| format!(", {what} {way}")));
     }
