@@ -1,5 +1,5 @@
-//! How the server answers lists: what it reads for each is bounded by what is shown, whatever is asked for and whether
-//! the server knows the tables' statistics or not.
+//! How the server answers lists and changes members: what it reads is bounded by what is shown or changed, whatever is
+//! asked for and whether the server knows the tables' statistics or not.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,9 @@ use scimgate_tests::cluster::Cluster;
 use scimgate_tests::database::owner;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::served::Furnished;
+use scimgate_tests::tenant::patch;
 use scimgate_tests::{Tenant, crowd};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const USERS: u32 = 20_000;
 
@@ -151,8 +152,34 @@ async fn check(tenant: &Tenant, log: &mut Log, when: &str) -> Vec<String> {
     wrong
 }
 
+/// Eight thousand members in one request, half of whom are there already: each is looked up, and none is held against all
+/// the others.
+async fn check_members(tenant: &Tenant, log: &mut Log, when: &str) -> Vec<String> {
+    const MEMBERS: u32 = 8_000;
+    let add = |from: u32| {
+        let members: Vec<Value> = (from..from + MEMBERS).map(|number| json!({ "value": crowd::id(number) })).collect();
+        patch(json!([{ "op": "add", "path": "members", "value": members }]))
+    };
+    let mut wrong = Vec::new();
+    let group = format!("/Groups/{GROUP}");
+    for from in [1, 1 + MEMBERS / 2] {
+        let _ = log.plans();
+        let _ = tenant.patch(&group, &add(from)).await.expect(204);
+        let plans = log.plans();
+        let read: u64 = plans.iter().map(|plan| rows_read(&plan["Plan"])).sum();
+        if read > 40 * u64::from(MEMBERS) {
+            let plans: Vec<String> = plans.iter().map(|plan| outline(&plan["Plan"], 0)).collect();
+            wrong.push(format!("{when}, {MEMBERS} members from {from}: {read} rows\n{}", plans.join("\n")));
+        }
+    }
+    let all: Vec<Value> = (1..=2 * MEMBERS).map(|number| json!({ "value": crowd::id(number) })).collect();
+    let remove = patch(json!([{ "op": "remove", "path": "members", "value": all }]));
+    let _ = tenant.patch(&group, &remove).await.expect(204);
+    wrong
+}
+
 #[test]
-fn a_list_reads_no_more_than_it_shows() {
+fn a_request_reads_no_more_than_it_needs() {
     block_on(async {
         let cluster = Cluster::start(&EXPLAIN);
         let served = Furnished::new(&cluster.url("postgres"), &[]).await.serve(&["--pool-size", "1"]).await;
@@ -164,8 +191,10 @@ fn a_list_reads_no_more_than_it_shows() {
             crowd::fill(&database, name, USERS).await;
         }
         let mut wrong = check(&tenants[0], &mut log, "without statistics").await;
+        wrong.extend(check_members(&tenants[1], &mut log, "without statistics").await);
         database.batch_execute("VACUUM ANALYZE").await.unwrap();
         wrong.extend(check(&tenants[0], &mut log, KNOWN).await);
+        wrong.extend(check_members(&tenants[1], &mut log, KNOWN).await);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         assert!(served.running.terminate().await.0.success());
     });
