@@ -13,6 +13,7 @@ on_both!(
     sixteen_creates_of_one_name_make_one_user,
     a_name_taken_from_many_sides_has_one_owner,
     members_that_are_deleted_meanwhile_leave_nothing_behind,
+    settings_that_change_while_they_are_read_are_not_kept,
 );
 
 const WRITERS: usize = 16;
@@ -225,4 +226,28 @@ async fn members_that_are_deleted_meanwhile_leave_nothing_behind(gateway: &TestG
     }
     let _ = tenant.events().await;
     check_rows(gateway).await;
+}
+
+async fn settings_that_change_while_they_are_read_are_not_kept(gateway: &TestGateway) {
+    let _ = gateway.plain_tenant("acme").await;
+    let tenant = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap().id;
+    let settings = &gateway.gateway.settings;
+    for round in 0..if gateway.database() == Database::Embedded { 10 } else { 60 } {
+        let schema = json!({ "schema": {
+            "id": format!("urn:example:round{round}:2.0:User"), "name": "Round",
+            "attributes": [{ "name": "round", "type": "string" }],
+        }});
+        // Readers who begin at any moment of the change.
+        let reads = async {
+            for _ in 0..20 {
+                settings.forget(tenant).await;
+                let _ = settings.get(tenant).await.unwrap();
+            }
+        };
+        let change = gateway.operator.post("/tenants/acme/schemas", &schema);
+        let (answer, ()) = tokio::join!(change, reads);
+        let _ = answer.expect(201);
+        let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
+        assert_eq!(settings.get(tenant).await.unwrap().schema_revision, row.schema_revision, "round {round}");
+    }
 }

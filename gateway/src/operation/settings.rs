@@ -1,6 +1,7 @@
 //! A tenant's settings as its requests need them: schemas of both documents and the mapping, read once and cached.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -38,14 +39,19 @@ pub struct Settings {
 pub struct SettingsCache {
     store: Store,
     cache: Cache<TenantId, Arc<Settings>>,
+    /// How often anything was forgotten.
+    forgotten: Arc<AtomicU64>,
 }
+
+/// How often settings are read again that changed while they were read.
+const READINGS: u32 = 4;
 
 impl SettingsCache {
     /// An empty cache over the store. Changes are announced by `forget`; the time to live is the net below that.
     #[must_use]
     pub fn new(store: Store) -> Self {
         let cache = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_mins(1)).build();
-        Self { store, cache }
+        Self { store, cache, forgotten: Arc::default() }
     }
 
     /// A tenant's settings; concurrent misses read once.
@@ -53,6 +59,22 @@ impl SettingsCache {
     /// # Errors
     /// The database is unavailable, or a definition cannot be read.
     pub async fn get(&self, tenant: TenantId) -> Result<Arc<Settings>, Error> {
+        if let Some(known) = self.cache.get(&tenant).await {
+            return Ok(known);
+        }
+        for _ in 1..READINGS {
+            let before = self.forgotten.load(Ordering::SeqCst);
+            let read = self.read(tenant).await?;
+            if self.forgotten.load(Ordering::SeqCst) == before {
+                return Ok(read);
+            }
+            // What was forgotten meanwhile may have been this: the cache has then been given settings of before.
+            self.cache.invalidate(&tenant).await;
+        }
+        self.read(tenant).await
+    }
+
+    async fn read(&self, tenant: TenantId) -> Result<Arc<Settings>, Error> {
         let loaded = self.cache.try_get_with(tenant, load(&self.store, tenant)).await;
         loaded.map_err(|shared: Arc<Error>| match &*shared {
             Error::Store(source) => Error::Store(source.summary()),
@@ -60,8 +82,9 @@ impl SettingsCache {
         })
     }
 
-    /// Drops what is cached of a tenant.
+    /// Drops what is cached of a tenant, and what is being read of it.
     pub async fn forget(&self, tenant: TenantId) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.cache.invalidate(&tenant).await;
     }
 }
