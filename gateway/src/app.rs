@@ -18,6 +18,7 @@ use crate::operation::Gateway;
 use crate::operation::bulk::places::Places;
 use crate::operation::settings::SettingsCache;
 use crate::operation::turns::Turns;
+use crate::operation::uses::Uses;
 use crate::root_key::{Keys, RootKey};
 use crate::store::{self, Store};
 use crate::work;
@@ -106,6 +107,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         public_url: Arc::from(public_url.trim_end_matches('/')),
         turns: Turns::default(),
         bulks: Places::default(),
+        uses: Uses::default(),
         events_waiting: Arc::new(tokio::sync::Notify::new()),
         schemas_changed: Arc::new(tokio::sync::Notify::new()),
         store,
@@ -143,6 +145,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::sequencer::run(gateway.clone(), background.clone()));
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
     tasks.spawn(work::fold_in::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, stop);
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());
     let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Internal, terms.clone());

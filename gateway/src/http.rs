@@ -1,5 +1,6 @@
 //! The doors: which address leads to which use case, and how its outcome becomes a reply.
 
+mod accept;
 pub mod access;
 pub mod admin;
 pub mod body;

@@ -23,6 +23,7 @@ pub mod settings;
 pub mod tenants;
 pub mod tokens;
 pub mod turns;
+pub mod uses;
 
 use std::sync::Arc;
 
@@ -60,6 +61,8 @@ pub struct Gateway {
     pub turns: turns::Turns,
     /// How many bulk requests are at work.
     pub bulks: bulk::places::Places,
+    /// Which leniencies were used, until it is written.
+    pub uses: uses::Uses,
     /// Tells the sequencer that there may be events.
     pub events_waiting: Arc<tokio::sync::Notify>,
     /// Tells the background that a tenant's schemas changed.

@@ -2,4 +2,5 @@
 
 pub mod change_poll;
 pub mod fold_in;
+pub mod leniency_flush;
 pub mod sequencer;

@@ -32,6 +32,8 @@ INSERT INTO resource_count (tenant_id, resource_type, slot, n) VALUES ('$T', 'Us
 INSERT INTO event (tenant_id, seq, type, resource_type, resource_id, actor, request_id, at)
   VALUES ('$T', 1, 'user.created', 'User', '$T', 'a', 'r', now());
 INSERT INTO bookmark (tenant_id, walk, next_index, begun, after_id, total, at) VALUES ('$T', '', 1, '$T', '$T', 1, now());
+INSERT INTO leniency_use (tenant_id, leniency, attribute, uses, first_at, last_at) VALUES ('$T', 'x', 'active', 1, now(), now());
+INSERT INTO tombstone_key (tenant_id, resource_type, attribute, key, id, deleted_at) VALUES ('$T', 'User', 'name', 'bob', '$T', now());
 INSERT INTO event_head (tenant_id, last_seq) VALUES ('$T', 1);
 INSERT INTO fold_in (tenant_id, schema_revision, after_id, begun_at, moved_at) VALUES ('$T', 1, '$T', now(), now());
 ";

@@ -6,6 +6,7 @@ mod auth;
 mod bad_input;
 mod binary;
 mod bulk;
+mod conditions;
 mod conformance;
 mod corpus;
 mod cursors;

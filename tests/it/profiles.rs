@@ -1,6 +1,10 @@
 //! Client profiles: who is recognised by what, what is kept of it, and what an operator decides.
 
+mod each;
+mod members;
+mod page;
 mod restore;
+mod used;
 
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both, on_postgres};

@@ -20,12 +20,13 @@ enum Door {
 }
 
 /// Every address with its methods. `{endpoint}` stands for each resource type's.
-const ROUTES: [(Door, &str, &[&str]); 23] = [
+const ROUTES: [(Door, &str, &[&str]); 24] = [
     (Door::Scim, "/ServiceProviderConfig", &["GET"]),
     (Door::Scim, "/ResourceTypes", &["GET"]),
     (Door::Scim, "/ResourceTypes/{name}", &["GET"]),
     (Door::Scim, "/Schemas", &["GET"]),
     (Door::Scim, "/Schemas/{urn}", &["GET"]),
+    (Door::Scim, "/Me", &["GET", "POST", "PUT", "PATCH", "DELETE"]),
     (Door::Scim, "/", &["GET"]),
     (Door::Scim, "/.search", &["POST"]),
     (Door::Scim, "/Bulk", &["POST"]),

@@ -45,6 +45,10 @@ const WRONG: &[(&str, &str)] = &[
         "SELECT 1 FROM membership m WHERE CASE WHEN m.group_id = m.member_id THEN 1 ELSE 2 END <> (SELECT count(*) FROM resource r
          WHERE r.tenant_id = m.tenant_id AND r.id IN (m.group_id, m.member_id) AND r.deleted_at IS NULL)",
     ),
+    (
+        "something that finds the living among the deleted",
+        "SELECT 1 FROM tombstone_key k JOIN resource r USING (tenant_id, id) WHERE r.deleted_at IS NULL",
+    ),
     ("an event without a number", "SELECT 1 FROM event WHERE seq IS NULL"),
     ("a gap in the numbers", "SELECT 1 FROM event GROUP BY tenant_id HAVING max(seq) <> count(*) OR min(seq) <> 1"),
     (

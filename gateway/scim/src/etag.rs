@@ -8,21 +8,64 @@ pub fn weak(version: i64) -> String {
     format!("W/\"{version}\"")
 }
 
-/// The value of an `If-Match` or `If-None-Match` header.
+/// What a request asks of the version that is there: `If-Match`, `If-None-Match`, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    matching: Option<Tags>,
+    not_matching: Option<Tags>,
+}
+
+/// The value of one of the headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
+enum Tags {
     /// `*`: any version there is.
     Any,
     /// One of these opaque tags, without `W/` and quotes.
-    Tags(Vec<String>),
+    Listed(Vec<String>),
 }
 
 impl Condition {
-    /// Reads a header. A tag without its quotes is taken as it is, because some clients send back the bare version.
+    /// Reads an `If-Match` header, or the `version` of a bulk operation, which means the same. A tag without its quotes is
+    /// taken as it is, because some clients send back the bare version.
     ///
     /// # Errors
     /// 400 `invalidSyntax` if a quote is left open or the list is empty.
     pub fn parse(header: &str) -> Result<Self, ScimError> {
+        Ok(Self { matching: Some(Tags::parse(header)?), not_matching: None })
+    }
+
+    /// Reads both headers; none where neither is there.
+    ///
+    /// # Errors
+    /// As [`Condition::parse`].
+    pub fn read(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Option<Self>, ScimError> {
+        let (matching, not_matching) =
+            (if_match.map(Tags::parse).transpose()?, if_none_match.map(Tags::parse).transpose()?);
+        let asks = matching.is_some() || not_matching.is_some();
+        Ok(asks.then_some(Self { matching, not_matching }))
+    }
+
+    /// Whether a resource of this version may be written; `None` if there is no resource.
+    #[must_use]
+    pub fn holds(&self, current: Option<i64>) -> bool {
+        self.matches(current) && !self.is_known(current)
+    }
+
+    /// Whether a resource of this version is one that `If-Match` asks for.
+    #[must_use]
+    pub fn matches(&self, current: Option<i64>) -> bool {
+        self.matching.as_ref().is_none_or(|tags| tags.include(current))
+    }
+
+    /// Whether a resource of this version is one that the client has already, by `If-None-Match`.
+    #[must_use]
+    pub fn is_known(&self, current: Option<i64>) -> bool {
+        self.not_matching.as_ref().is_some_and(|tags| tags.include(current))
+    }
+}
+
+impl Tags {
+    fn parse(header: &str) -> Result<Self, ScimError> {
         let mut rest = header.trim();
         if rest == "*" {
             return Ok(Self::Any);
@@ -33,42 +76,17 @@ impl Condition {
             tags.push(tag.to_owned());
             rest = after.trim_start_matches([' ', '\t', ',']);
         }
-        if tags.is_empty() { Err(malformed(header)) } else { Ok(Self::Tags(tags)) }
+        if tags.is_empty() { Err(malformed(header)) } else { Ok(Self::Listed(tags)) }
     }
 
-    /// Whether a resource of this version meets the condition; `None` if there is no resource. The comparison is
-    /// weak, since every tag here is.
-    #[must_use]
-    pub fn holds(&self, current: Option<i64>) -> bool {
+    /// The comparison is weak, since every tag here is.
+    fn include(&self, current: Option<i64>) -> bool {
         match (self, current) {
             (_, None) => false,
             (Self::Any, Some(_)) => true,
-            (Self::Tags(tags), Some(version)) => tags.contains(&version.to_string()),
+            (Self::Listed(tags), Some(version)) => tags.contains(&version.to_string()),
         }
     }
-}
-
-/// Checks `If-Match` ahead of a write.
-///
-/// # Errors
-/// 412 if the resource is of another version (RFC 7644 §3.14), 400 if the header is malformed.
-pub fn check_if_match(header: Option<&str>, current: i64) -> Result<(), ScimError> {
-    let Some(header) = header else { return Ok(()) };
-    if Condition::parse(header)?.holds(Some(current)) {
-        return Ok(());
-    }
-    Err(ScimError::new(
-        412,
-        format!("The resource has changed: its version is {}, not {header}. Read it again.", weak(current)),
-    ))
-}
-
-/// Whether the client has this version already, so that a read is answered with 304.
-///
-/// # Errors
-/// 400 if the header is malformed.
-pub fn is_unchanged(if_none_match: Option<&str>, current: i64) -> Result<bool, ScimError> {
-    if_none_match.map_or(Ok(false), |header| Ok(Condition::parse(header)?.holds(Some(current))))
 }
 
 fn one_tag(text: &str) -> Option<(&str, &str)> {
@@ -110,7 +128,7 @@ mod tests {
         ] {
             assert_eq!(Condition::parse(header).map(|found| found.holds(Some(version))), Ok(expected), "{header}");
         }
-        assert!(!Condition::Any.holds(None));
+        assert!(!Condition::parse("*").unwrap().holds(None), "there is none");
     }
 
     #[test]
@@ -121,12 +139,20 @@ mod tests {
     }
 
     #[test]
-    fn a_write_on_another_version_is_412_and_a_read_of_the_same_is_unchanged() {
-        assert_eq!(check_if_match(None, 7), Ok(()));
-        assert_eq!(check_if_match(Some(&weak(7)), 7), Ok(()));
-        assert_eq!(check_if_match(Some(&weak(6)), 7).map_err(|error| error.status), Err(412));
-        assert_eq!(is_unchanged(None, 7), Ok(false));
-        assert_eq!(is_unchanged(Some("W/\"7\""), 7), Ok(true));
-        assert_eq!(is_unchanged(Some("W/\"6\""), 7), Ok(false));
+    fn two_headers_are_two_conditions() {
+        for (if_match, if_none_match, matches, known) in [
+            (None, Some("W/\"7\""), true, true),
+            (None, Some("W/\"6\""), true, false),
+            (None, Some("*"), true, true),
+            (Some("*"), Some("\"6\", \"8\""), true, false),
+            (Some("\"6\""), Some("\"7\""), false, true),
+        ] {
+            let condition = Condition::read(if_match, if_none_match).unwrap().unwrap();
+            assert_eq!((condition.matches(Some(7)), condition.is_known(Some(7))), (matches, known), "{condition:?}");
+            assert_eq!(condition.holds(Some(7)), matches && !known, "{condition:?}");
+        }
+        assert_eq!(Condition::read(None, None), Ok(None));
+        assert!(Condition::read(None, Some("*")).unwrap().unwrap().holds(None), "what is not there is not known");
+        assert!(Condition::read(Some("*"), Some("\"7")).is_err());
     }
 }

@@ -13,6 +13,7 @@ use crate::member::Member;
 use crate::schema::{AttributeRef, ResourceType, Schema};
 
 pub mod key;
+pub mod omitted;
 pub mod value;
 
 use key::Key;
@@ -25,6 +26,8 @@ pub struct Normalised {
     pub document: Map<String, Value>,
     /// What no schema defines, under the full name and as it was written.
     pub set_aside: Map<String, Value>,
+    /// What was named without a value: full names of attributes, and URNs of whole extensions.
+    pub cleared: Vec<String>,
     /// The elements of the detached attribute, each id once.
     pub detached: Vec<Member>,
     /// What had to be tolerated.
@@ -81,6 +84,7 @@ struct Reader<'a> {
     schemas: Option<Value>,
     gathered: Vec<(AttributeRef, Value)>,
     set_aside: Map<String, Value>,
+    cleared: Vec<String>,
     warnings: Warnings,
 }
 
@@ -92,6 +96,7 @@ impl<'a> Reader<'a> {
             schemas: None,
             gathered: Vec::new(),
             set_aside: Map::new(),
+            cleared: Vec::new(),
             warnings: Warnings::default(),
         }
     }
@@ -109,9 +114,13 @@ impl<'a> Reader<'a> {
     fn take_object(&mut self, schema: Option<&Arc<Schema>>, key: &str, value: Value) -> Result<(), ScimError> {
         let members = match value {
             Value::Object(members) => members,
-            Value::Null => return Ok(()),
+            Value::Null => {
+                self.cleared.extend(schema.map(|schema| schema.id.clone()));
+                return Ok(());
+            }
             Value::String(text) if text.is_empty() && self.leniencies.allows(Leniency::EmptyStringAsNull) => {
                 self.warnings.add(Leniency::EmptyStringAsNull, key);
+                self.cleared.extend(schema.map(|schema| schema.id.clone()));
                 return Ok(());
             }
             _ => {
@@ -239,7 +248,10 @@ impl<'a> Reader<'a> {
             let name = found.name();
             let mut coercion =
                 Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, aside: &mut self.set_aside };
-            let Some(value) = coercion.value(value, &found.attribute, &name)? else { continue };
+            let Some(value) = coercion.value(value, &found.attribute, &name)? else {
+                self.cleared.push(name);
+                continue;
+            };
             if found.extension.is_none() && detached_attribute.as_ref() == Some(&found.attribute) {
                 detached = members(value, &name)?;
                 continue;
@@ -247,7 +259,8 @@ impl<'a> Reader<'a> {
             put(&mut document, &found, value);
         }
         rebuild_schemas(&mut document, self.resource_type);
-        Ok(Normalised { document, set_aside: self.set_aside, detached, warnings: self.warnings })
+        let Self { set_aside, cleared, warnings, .. } = self;
+        Ok(Normalised { document, set_aside, cleared, detached, warnings })
     }
 }
 

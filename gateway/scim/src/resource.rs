@@ -15,35 +15,40 @@ pub struct Meta<'a> {
     pub last_modified: &'a str,
     /// Its absolute URI.
     pub location: &'a str,
-    /// The number of its version.
-    pub version: i64,
+    /// The number of its version; none where versions are not shown.
+    pub version: Option<i64>,
 }
 
 impl Meta<'_> {
     /// The `meta` attribute.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        json!({
+        let mut meta = json!({
             "resourceType": self.resource_type,
             "created": self.created,
             "lastModified": self.last_modified,
             "location": self.location,
-            "version": etag::weak(self.version),
-        })
+        });
+        if let Some(version) = self.version {
+            meta["version"] = etag::weak(version).into();
+        }
+        meta
     }
 
     /// The same as [`Meta::to_json`] as text: a page has a hundred of them, and a tree for each would be most of the work.
     fn push_to(&self, text: &mut String) {
-        let version = etag::weak(self.version);
         for (before, value) in [
             ("{\"resourceType\":", self.resource_type),
             (",\"created\":", self.created),
             (",\"lastModified\":", self.last_modified),
             (",\"location\":", self.location),
-            (",\"version\":", version.as_str()),
         ] {
             text.push_str(before);
             push_string(text, value);
+        }
+        if let Some(version) = self.version {
+            text.push_str(",\"version\":");
+            push_string(text, &etag::weak(version));
         }
         text.push('}');
     }
@@ -117,7 +122,7 @@ mod tests {
         created: "2026-05-01T09:30:00Z",
         last_modified: "2026-05-02T09:30:00Z",
         location: "https://a.test/scim/v2/Groups/\"1\"",
-        version: 7,
+        version: Some(7),
     };
 
     #[test]

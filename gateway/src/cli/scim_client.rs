@@ -19,6 +19,9 @@ const LENIENCIES: [Column; 3] = [("leniency", "/name"), ("allowed", "/allowed"),
 
 const CHOICES: [Column; 3] = [("choice", "/name"), ("made", "/made"), ("by", "/by")];
 
+const USED: [Column; 5] =
+    [("used", "/leniency"), ("on", "/attribute"), ("times", "/uses"), ("first", "/firstAt"), ("last", "/lastAt")];
+
 /// What to do with a tenant's SCIM client.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -30,7 +33,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Show the profile, who was recognised, and what is allowed.
+    /// Show the profile, who was recognised, what is allowed, and which leniencies were used.
     Show(Show),
     /// Choose a profile, or allow and refuse single leniencies and choices.
     Set(Set),
@@ -65,7 +68,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
         Command::Show(it) => {
             let shown = client.get(&client.path(&["tenants", &it.tenant, "client"])?).await?;
-            print(output, &shown)
+            print(output, &shown)?;
+            if matches!(output, Output::Table) {
+                output.say("")?;
+                output.list(&shown, "used", &USED)?;
+            }
+            Ok(())
         }
         Command::Set(it) => {
             let path = client.path(&["tenants", &it.tenant, "client"])?;

@@ -7,11 +7,13 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
+use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::Leniency;
 use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::{self, Head};
 use tokio::time::Instant;
 
+use super::accept;
 use super::error::{Failure, Surface};
 use crate::auth::{self, Verified, bearer};
 use crate::operation::{Context, Error, Gateway};
@@ -51,6 +53,16 @@ impl FromRequestParts<Gateway> for ScimAccess {
         let head = head(parts);
         if head.bare_token && !ctx.settings.leniencies.allows(Leniency::BareToken) {
             return Err(refused(auth::Error::Unauthorized.into()));
+        }
+        if head.bare_token {
+            ctx.tolerated_one(Leniency::BareToken, "Authorization");
+        }
+        if !accept::admits_scim(&parts.headers) {
+            if !ctx.settings.leniencies.allows(Leniency::AcceptIgnored) {
+                let detail = "Replies are application/scim+json, which the Accept header does not allow.";
+                return Err(refused(ScimError::new(406, detail).into()));
+            }
+            ctx.tolerated_one(Leniency::AcceptIgnored, "Accept");
         }
         let signal = if ctx.settings.client.profile == Profile::Auto { recognition::in_head(&head) } else { None };
         Ok(Self(ctx.noting(signal).await))

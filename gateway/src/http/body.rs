@@ -50,11 +50,20 @@ pub fn text(bytes: &[u8]) -> Result<&str, ScimError> {
 fn check_media_type(headers: &HeaderMap) -> Result<(), Error> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let written = value.to_str().unwrap_or_default();
-    let media = written.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if matches!(media.as_str(), "application/scim+json" | "application/json" | "") {
-        return Ok(());
+    let mut parts = written.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let media = parts.next().unwrap_or_default();
+    if !matches!(media.as_str(), "application/scim+json" | "application/json" | "") {
+        let detail = format!("The body is declared as {media}; send application/scim+json.");
+        return Err(ScimError::new(415, detail).into());
     }
-    Err(ScimError::new(415, format!("The body is declared as {media}; send application/scim+json.")).into())
+    // RFC 8259 §8.1: JSON "MUST be encoded using UTF-8".
+    let charset = parts.find_map(|part| part.strip_prefix("charset=").map(|name| name.trim_matches('"').to_owned()));
+    if charset.as_deref().is_some_and(|name| !matches!(name, "utf-8" | "utf8" | "us-ascii")) {
+        return Err(
+            ScimError::new(415, "The body is declared in another charset than UTF-8, which JSON must be.").into()
+        );
+    }
+    Ok(())
 }
 
 /// The body's bytes; none where there are more than the limit.

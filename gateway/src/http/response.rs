@@ -19,7 +19,7 @@ impl IntoResponse for Reply {
         if has_body {
             response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
         }
-        put(&mut response, header::LOCATION, self.location.filter(|_| self.status == 201));
+        put(&mut response, header::LOCATION, self.location.filter(|_| self.status != 304));
         put(&mut response, header::ETAG, self.version.map(etag::weak));
         response
     }

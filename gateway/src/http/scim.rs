@@ -6,6 +6,7 @@ mod delete;
 mod discovery;
 mod get;
 mod list;
+mod me;
 mod parameters;
 mod patch;
 mod replace;
@@ -35,6 +36,7 @@ fn endpoints() -> Router<Gateway> {
         .route("/ResourceTypes/{name}", on_get(discovery::resource_type))
         .route("/Schemas", on_get(discovery::schemas))
         .route("/Schemas/{urn}", on_get(discovery::schema))
+        .route("/Me", on_get(me::handle).post(me::handle).put(me::handle).patch(me::handle).delete(me::handle))
         .route("/", on_get(search::root))
         .route("/.search", on_post(search::everywhere))
         .route("/Bulk", on_post(bulk::handle))

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use scimgate_scim::bulk::{Action, Operation, Plan, Request, Target, Task};
 use scimgate_scim::error::ScimError;
+use scimgate_scim::leniency::Leniency;
 use scimgate_scim::projection::Projection;
 use tokio::time::Instant;
 
@@ -74,6 +75,10 @@ struct Run {
 impl Run {
     /// How many of the next sets can be tried as one write: POSTs that need nothing but each other and what is there.
     fn at_once(&self, rest: &[Vec<usize>]) -> usize {
+        if self.ctx.settings.leniencies.allows(Leniency::RestoreDeleted) {
+            // Each may mean one that was deleted, which is looked for one by one.
+            return 0;
+        }
         let mut places = HashSet::new();
         for (count, set) in rest.iter().enumerate() {
             places.extend(set.iter().copied());

@@ -9,8 +9,9 @@ use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::{self, Signal, Strength};
 
 use super::settings::Settings;
-use super::{Context, Error, Gateway, tenants};
+use super::{Context, Error, Gateway, tenants, uses};
 use crate::store::client::{ClientRow, RecognisedRow};
+use crate::store::leniency_use::Use;
 use crate::store::tenant::Tenant;
 use crate::telemetry;
 
@@ -168,14 +169,15 @@ pub struct Change {
     pub reset: Vec<String>,
 }
 
-/// A tenant's SCIM client.
+/// A tenant's SCIM client, and what of the leniencies it used; of other replicas what is older than a second.
 ///
 /// # Errors
 /// 404 where there is no such tenant.
-pub async fn show(gateway: &Gateway, name: &str) -> Result<(Tenant, Client), Error> {
+pub async fn show(gateway: &Gateway, name: &str) -> Result<(Client, Vec<Use>), Error> {
     let tenant = tenants::get(gateway, name).await?;
-    let client = Client::read(tenant.client.clone());
-    Ok((tenant, client))
+    uses::write_of(gateway, tenant.id).await?;
+    let used = gateway.store.tenant(tenant.id).uses().await?;
+    Ok((Client::read(tenant.client), used))
 }
 
 /// Chooses a profile, or decides single leniencies and choices.

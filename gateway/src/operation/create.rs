@@ -48,14 +48,24 @@ pub async fn run(
     body: Value,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
-    let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    ctx.tolerated(&normalised.warnings);
+    let Normalised { document, set_aside, detached, .. } = normalised;
     validate(&document, &resource_type)?;
     let members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
-    let members = members.filter(|members| !members.add.is_empty());
+    let members = members::settled(&ctx, members.filter(|members| !members.add.is_empty())).await?;
     let id = ctx.gateway.clock.new_id();
     let projection = projection.map(|it| it.after_write(Specified::Everything));
     let mut new = New { resource_type, document, set_aside, members, projection };
     for _ in 0..ATTEMPTS {
+        match restore::deleted(&ctx, &new).await? {
+            Met::Answered(reply) => return Ok(reply),
+            Met::Other => {}
+            Met::Changed => {
+                new.refresh(&mut ctx).await?;
+                continue;
+            }
+        }
         match insert(&ctx, &new, id).await? {
             Tried::Made(reply) => return Ok(reply),
             Tried::Again => {}

@@ -1,7 +1,9 @@
 //! Members of groups, kept beside their document.
 
+use std::collections::HashSet;
+
 use scimgate_scim::error::ScimError;
-use scimgate_scim::leniency::Choice;
+use scimgate_scim::leniency::{Choice, Leniency};
 use scimgate_scim::member::Member;
 use scimgate_scim::patch::MemberDelta;
 use scimgate_scim::projection::Projection;
@@ -18,7 +20,7 @@ use crate::store::resource::Along;
 /// 400 `invalidValue` for a value that is too long to name anything.
 pub(crate) fn from_delta(delta: &MemberDelta) -> Result<Members, Error> {
     let remove = delta.remove.iter().map(|value| canonical(value)).collect();
-    Ok(Members { replace_all: delta.replace_all, add: values(&delta.add)?, remove })
+    Ok(Members { replace_all: delta.replace_all, add: values(&delta.add)?, remove, drop_unknown: false })
 }
 
 /// These and no others.
@@ -26,10 +28,74 @@ pub(crate) fn from_delta(delta: &MemberDelta) -> Result<Members, Error> {
 /// # Errors
 /// As [`from_delta`].
 pub(crate) fn exactly(members: &[Member]) -> Result<Members, Error> {
-    Ok(Members { replace_all: true, add: values(members)?, remove: Vec::new() })
+    Ok(Members { replace_all: true, add: values(members)?, remove: Vec::new(), drop_unknown: false })
 }
 
-/// Changes members alone: no document is read, no plugin runs, and the group's row is left alone.
+/// The change as the client's profile has it for values that nobody knows.
+///
+/// What is refused is looked for first. A member that is deleted between the look and the change is left out, as if it had
+/// been deleted after it; one that is made meanwhile came too late. So no lock is needed.
+///
+/// # Errors
+/// 400 `invalidValue` that names some of them, where they are refused.
+pub(crate) async fn settled(ctx: &Context, change: Option<Members>) -> Result<Option<Members>, Error> {
+    let Some(mut change) = change else { return Ok(None) };
+    change.drop_unknown = !ctx.settings.leniencies.allows(Leniency::UnknownMemberPending);
+    let unwanted = unwanted(ctx, &change.add).await?;
+    change.add.retain(|value| !unwanted.contains(value));
+    Ok(Some(change))
+}
+
+/// Which of these values nobody knows and are to be left out.
+///
+/// # Errors
+/// As [`settled`].
+pub(crate) async fn unwanted(ctx: &Context, values: &[String]) -> Result<HashSet<String>, Error> {
+    let unknown = if values.is_empty() { Vec::new() } else { ctx.store.unknown_members(values).await? };
+    if unknown.is_empty() {
+        return Ok(HashSet::new());
+    }
+    note_unknown(ctx, &unknown)?;
+    let kept = ctx.settings.leniencies.allows(Leniency::UnknownMemberPending);
+    Ok(if kept { HashSet::new() } else { unknown.into_iter().collect() })
+}
+
+/// Whether the client may name members that nobody knows.
+fn note_unknown(ctx: &Context, unknown: &[String]) -> Result<(), Error> {
+    let leniencies = &ctx.settings.leniencies;
+    let used =
+        [Leniency::UnknownMemberPending, Leniency::UnknownMemberDropped].into_iter().find(|it| leniencies.allows(*it));
+    let Some(used) = used else {
+        let shown: Vec<&str> = unknown.iter().take(3).map(String::as_str).collect();
+        let more = if unknown.len() > shown.len() {
+            format!(" and {} more", unknown.len() - shown.len())
+        } else {
+            String::new()
+        };
+        let detail = format!("There is no member {}{more}; make it before it is added.", shown.join(", "));
+        return Err(ScimError::invalid_value(detail).into());
+    };
+    ctx.tolerated_one(used, "members");
+    Ok(())
+}
+
+/// By which leniency a change leaves out or keeps what nobody knows.
+pub(crate) fn unknown_is(change: &Members) -> Leniency {
+    if change.drop_unknown { Leniency::UnknownMemberDropped } else { Leniency::UnknownMemberPending }
+}
+
+/// As [`settled`], for a change of members alone, which the change itself tells what it did not know.
+pub(crate) async fn settled_alone(ctx: &Context, mut change: Members) -> Result<Members, Error> {
+    let allows = |leniency| ctx.settings.leniencies.allows(leniency);
+    if allows(Leniency::UnknownMemberPending) || allows(Leniency::UnknownMemberDropped) {
+        change.drop_unknown = !allows(Leniency::UnknownMemberPending);
+        return Ok(change);
+    }
+    Ok(settled(ctx, Some(change)).await?.unwrap_or_default())
+}
+
+/// Changes members alone: no document is read, no plugin runs, and the group's row is left alone. Tells whether there was a
+/// value among them that nobody knows.
 ///
 /// # Errors
 /// 404 where the group is gone.
@@ -38,12 +104,12 @@ pub(crate) async fn change(
     resource_type: &ResourceType,
     id: Uuid,
     change: &Members,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     for _ in 0..ATTEMPTS {
         match ctx.store.change_members(id, change, &ctx.stamp()).await {
             Ok(done) if done.group_found => {
                 ctx.gateway.events_waiting.notify_one();
-                return Ok(());
+                return Ok(done.unknown > 0);
             }
             Ok(_) => return Err(ScimError::not_found(&resource_type.name, &id.to_string()).into()),
             // A deadlock was resolved against this one.

@@ -12,7 +12,7 @@ use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 
 use super::document::{Draft, content, parse, parse_set_aside, refit};
-use super::reply::{Reply, show};
+use super::reply::{Reply, location, show};
 use super::{ATTEMPTS, Context, Error, Target, members};
 use crate::store::key::Keys;
 use crate::store::resource::{Along, Stored};
@@ -37,15 +37,21 @@ pub async fn run(
     let along = members::along(&resource_type, projection.as_ref());
     let target = Target { resource_type: &resource_type, id: key, along };
     let stored = if patch.touches_only_members() && if_match.is_none() {
-        let Patched { members, .. } = patch.apply(Map::new(), Map::new(), &resource_type, &ctx.settings.leniencies)?;
-        members::change(&ctx, &resource_type, key, &members::from_delta(&members)?).await?;
+        let Patched { members, warnings, .. } =
+            patch.apply(Map::new(), Map::new(), &resource_type, &ctx.settings.leniencies)?;
+        ctx.tolerated(&warnings);
+        let change = members::settled_alone(&ctx, members::from_delta(&members)?).await?;
+        if members::change(&ctx, &resource_type, key, &change).await? {
+            ctx.tolerated_one(members::unknown_is(&change), "members");
+        }
         None
     } else {
         Some(store(ctx.clone(), &target, &patch, if_match.as_ref()).await?)
     };
+    let done = || Reply { location: Some(location(&ctx, &resource_type, &key)), ..Reply::no_content() };
     let asked = projection.as_ref().is_some_and(Projection::is_asked);
     if resource_type.detached.is_some() && !asked && !members::may_be_shown(&ctx, key).await? {
-        return Ok(Reply::no_content());
+        return Ok(done());
     }
     let stored = match stored {
         Some(stored) if resource_type.detached.is_none() => stored,
@@ -53,7 +59,7 @@ pub async fn run(
         _ => match ctx.store.get(&resource_type.name, key, along).await? {
             Some(stored) => stored,
             // Deleted by another request after this one was done.
-            None => return Ok(Reply::no_content()),
+            None => return Ok(done()),
         },
     };
     let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
@@ -82,14 +88,17 @@ async fn store(
             patch.clone().apply(taken.document, taken.set_aside, resource_type, &ctx.settings.leniencies)?;
         if !patched.changed && !taken.changed && patched.members.is_empty() && before.mapping_state.is_settled() {
             // Nothing changes, so nothing is written and version and lastModified stay (RFC 7644 §3.5.2.1).
+            ctx.tolerated(&patched.warnings);
             return Ok(before);
         }
         let mut now = Arc::clone(resource_type);
         (patched.document, patched.set_aside) = refit(&ctx, &mut now, patched.document, patched.set_aside)?;
         validate(&patched.document, &now)?;
+        let warnings = patched.warnings.clone();
         match write(&ctx, &now, before, &old, patched, if_match.is_some()).await {
             Ok(None) => ctx = ctx.refreshed().await?,
             Ok(Some(stored)) => {
+                ctx.tolerated(&warnings);
                 ctx.gateway.events_waiting.notify_one();
                 return Ok(stored);
             }
@@ -127,6 +136,7 @@ async fn write(
 ) -> Result<Option<Stored>, Error> {
     let stamp = ctx.stamp();
     let members = (!patched.members.is_empty()).then(|| members::from_delta(&patched.members)).transpose()?;
+    let members = members::settled(ctx, members).await?;
     let draft = Draft {
         resource_type,
         id: before.id,

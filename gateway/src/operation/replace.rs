@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
-use scimgate_scim::normalise::{Normalised, normalise};
+use scimgate_scim::leniency::Choice;
+use scimgate_scim::normalise::{Normalised, normalise, omitted};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::{check_immutable, validate};
 use serde_json::{Map, Value};
 
-use super::document::{Draft, content, parse, parse_set_aside, refit};
+use super::document::{Draft, Fitted, content, parse, parse_set_aside, refit};
 use super::reply::{Reply, show};
 use super::{ATTEMPTS, Context, Error, Target, members};
 use crate::store::key::Keys;
@@ -34,10 +35,16 @@ pub async fn run(
     let key = super::get::parse_id(&resource_type, id)?;
     // A group's members are left alone by a body that does not mention them: who sends a name means the name.
     let mentions_members = resource_type.detached.is_some_and(|name| mentions(&body, name));
-    let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
-    validate(&document, &resource_type)?;
+    let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    ctx.tolerated(&normalised.warnings);
+    let Normalised { document, set_aside, cleared, detached, .. } = normalised;
+    let kept = ctx.settings.leniencies.chooses(Choice::PutKeepsOmitted).then_some(cleared);
+    if kept.is_none() {
+        validate(&document, &resource_type)?;
+    }
     let members = mentions_members.then(|| members::exactly(&detached)).transpose()?;
-    let change = Change { document, set_aside, members };
+    let members = members::settled(&ctx, members).await?;
+    let change = Change { document, set_aside, members, kept };
     let along = members::along(&resource_type, projection.as_ref());
     let target = Target { resource_type: &resource_type, id: key, along };
     let mut stored = store(ctx.clone(), &target, change, if_match.as_ref()).await?;
@@ -53,6 +60,28 @@ struct Change {
     document: Map<String, Value>,
     set_aside: Map<String, Value>,
     members: Option<Members>,
+    /// Where what the body leaves out stays: what it names without a value, which does not.
+    kept: Option<Vec<String>>,
+}
+
+impl Change {
+    /// The document and what is set aside, given what is stored now.
+    fn onto(
+        &self,
+        old: &Map<String, Value>,
+        aside: &Map<String, Value>,
+        resource_type: &ResourceType,
+    ) -> Result<Fitted, ScimError> {
+        let (mut document, mut set_aside) = (self.document.clone(), self.set_aside.clone());
+        if let Some(cleared) = &self.kept {
+            omitted::keep(old, &mut document, cleared, resource_type);
+            for (name, value) in aside {
+                set_aside.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+            validate(&document, resource_type)?;
+        }
+        Ok((document, set_aside))
+    }
 }
 
 fn mentions(body: &Value, name: &str) -> bool {
@@ -79,23 +108,19 @@ async fn store(
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
         super::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
-        check_immutable(&old, &change.document, &resource_type)?;
-        let same = old == change.document && parse_set_aside(&before)? == change.set_aside;
+        let aside = parse_set_aside(&before)?;
+        let (document, set_aside) = change.onto(&old, &aside, &resource_type)?;
+        check_immutable(&old, &document, &resource_type)?;
+        let same = old == document && aside == set_aside;
         let stamp = ctx.stamp();
         if same && if_match.is_none() && before.mapping_state.is_settled() {
             // Nothing of the document changes, so nothing is written and the version stays.
             if let Some(members) = &change.members {
-                members::change(&ctx, &resource_type, id, members).await?;
+                let _ = members::change(&ctx, &resource_type, id, members).await?;
             }
             return Ok(before);
         }
-        let draft = Draft {
-            resource_type: &resource_type,
-            id,
-            document: change.document.clone(),
-            set_aside: change.set_aside.clone(),
-            before: Some(&before),
-        };
+        let draft = Draft { resource_type: &resource_type, id, document, set_aside, before: Some(&before) };
         let content = content(&ctx, draft, &stamp).await?;
         let update = Update {
             resource_type: &resource_type.name,
@@ -112,7 +137,9 @@ async fn store(
                 ctx = ctx.refreshed().await?;
                 (change.document, change.set_aside) =
                     refit(&ctx, &mut resource_type, change.document, change.set_aside)?;
-                validate(&change.document, &resource_type)?;
+                if change.kept.is_none() {
+                    validate(&change.document, &resource_type)?;
+                }
             }
             Written::Done(version) => {
                 ctx.gateway.events_waiting.notify_one();

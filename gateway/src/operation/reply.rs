@@ -1,5 +1,6 @@
 //! What a client reads back: the stored text with id, meta and what is kept beside the document put in.
 
+use scimgate_scim::leniency::Choice;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::resource::{self, Meta};
 use scimgate_scim::schema::ResourceType;
@@ -43,6 +44,11 @@ pub(crate) fn location(ctx: &Context, resource_type: &ResourceType, id: &dyn std
     format!("{}{}/{id}", ctx.base_url, resource_type.endpoint)
 }
 
+/// Whether the client is shown versions, and may make conditions of them.
+pub(crate) fn shows_versions(ctx: &Context) -> bool {
+    !ctx.settings.leniencies.chooses(Choice::NoEtags)
+}
+
 /// A reply that shows the resource.
 pub(crate) fn show(
     ctx: &Context,
@@ -55,7 +61,7 @@ pub(crate) fn show(
     Ok(Reply {
         status,
         location: Some(location(ctx, resource_type, &stored.id)),
-        version: Some(stored.version()),
+        version: shows_versions(ctx).then(|| stored.version()),
         body: Some(render(ctx, resource_type, stored, members, projection)?),
     })
 }
@@ -104,6 +110,7 @@ struct MetaText {
     created: String,
     last_modified: String,
     location: String,
+    versions: bool,
 }
 
 impl MetaText {
@@ -112,6 +119,7 @@ impl MetaText {
             created: rfc3339(stored.created_at),
             last_modified: rfc3339(stored.modified_at),
             location: location(ctx, resource_type, &stored.id),
+            versions: shows_versions(ctx),
         }
     }
 
@@ -121,7 +129,7 @@ impl MetaText {
             created: &self.created,
             last_modified: &self.last_modified,
             location: &self.location,
-            version: stored.version(),
+            version: self.versions.then(|| stored.version()),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! POST of what is there already: by the client's profile it activates a deactivated user again, or is the repetition of a
-//! request whose reply was lost.
+//! POST of what is there already, or was: by the client's profile it activates a deactivated user again, brings back what was
+//! deleted, or is the repetition of a request whose reply was lost.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,12 +13,16 @@ use super::reply::{Reply, show};
 use super::{Context, Error, members};
 use crate::store::key::{Key, Keys, name_attribute};
 use crate::store::resource::{Along, Stored};
+use crate::store::restore::Restore;
 use crate::store::write::{Update, Written};
 
 /// How long the same POST may be the same request once more.
 const REPEATED_WITHIN: Duration = Duration::from_mins(10);
 
-/// What came of a POST whose name is in use.
+/// How long what was deleted can be brought back.
+const RETAINED: Duration = Duration::from_hours(30 * 24);
+
+/// What came of a POST that may mean something else than a new resource.
 pub(super) enum Met {
     /// It meant the resource that has the name, which is shown.
     Answered(Reply),
@@ -44,6 +48,7 @@ pub(super) async fn meet(ctx: &Context, new: &New) -> Result<Met, Error> {
     };
     let old = parse("source", &owner.source)?;
     if allows(Leniency::IdempotentCreate) && repeats(new, &owner, &old, ctx.gateway.clock.now())? {
+        ctx.tolerated_one(Leniency::IdempotentCreate, &name.attribute);
         return answer(ctx, new, &owner).map(Met::Answered);
     }
     let says_active = new.document.get("active").and_then(Value::as_bool);
@@ -88,9 +93,53 @@ async fn activate(ctx: &Context, new: &New, owner: Stored, old: &Map<String, Val
         Written::Lost => Ok(Met::Changed),
         Written::Done(version) => {
             ctx.gateway.events_waiting.notify_one();
+            ctx.tolerated_one(Leniency::RestoreDeactivated, name_attribute(resource_type));
             answer(ctx, new, &content.stored(owner, version, stamp.at)).map(Met::Answered)
         }
     }
+}
+
+/// Looks for what was deleted and is meant by the new one, and brings it back. Members are in no document and gone with
+/// their group, so groups are made anew.
+pub(super) async fn deleted(ctx: &Context, new: &New) -> Result<Met, Error> {
+    let resource_type = &new.resource_type;
+    if resource_type.detached.is_some() || !ctx.settings.leniencies.allows(Leniency::RestoreDeleted) {
+        return Ok(Met::Other);
+    }
+    let keys = Keys::of(&new.document, resource_type);
+    let retained = ctx.gateway.clock.now() - RETAINED;
+    let Some(tombstone) = ctx.store.tombstone(&resource_type.name, &keys, retained).await? else {
+        return Ok(Met::Other);
+    };
+    let old = parse("source", &tombstone.source)?;
+    if check_immutable(&old, &new.document, resource_type).is_err() {
+        // What cannot have changed has: it is another one.
+        return Ok(Met::Other);
+    }
+    let stamp = ctx.stamp();
+    let (document, set_aside) = (new.document.clone(), new.set_aside.clone());
+    let draft = Draft { resource_type, id: tombstone.id, document, set_aside, before: None };
+    let content = content(ctx, draft, &stamp).await?;
+    let restore = Restore {
+        resource_type: &resource_type.name,
+        id: tombstone.id,
+        version: tombstone.own_version,
+        content: &content,
+    };
+    let (version, groups) = match ctx.store.restore(&restore, &stamp).await {
+        Ok((Written::Done(version), groups)) => (version, groups),
+        Ok((Written::Lost, _)) | Err(crate::store::Error::Conflict { .. }) => return Ok(Met::Changed),
+        Err(error) => return Err(super::duplicate(error, resource_type)),
+    };
+    ctx.gateway.events_waiting.notify_one();
+    let by = if keys.external_id.is_some() { "externalId" } else { name_attribute(resource_type) };
+    ctx.tolerated_one(Leniency::RestoreDeleted, by);
+    let mut stored = content.stored(tombstone, version, stamp.at);
+    if groups > 0 {
+        let along = members::along(resource_type, new.projection.as_ref());
+        stored = ctx.store.get(&resource_type.name, stored.id, along).await?.unwrap_or(stored);
+    }
+    answer(ctx, new, &stored).map(Met::Answered)
 }
 
 /// As if it had been made: clients of POST wait for nothing else.

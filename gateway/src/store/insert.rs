@@ -35,7 +35,7 @@ pub(super) const RESOLVE: &str = "
 WITH waiting AS (SELECT g.id FROM resource g WHERE g.tenant_id = $1 AND g.deleted_at IS NULL
   AND g.id IN (SELECT m.group_id FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY($3)) ORDER BY g.id FOR SHARE),
 found AS (DELETE FROM member_ref m USING resource r, waiting
-  WHERE m.tenant_id = $1 AND m.key = ANY($3) AND m.group_id = waiting.id AND r.tenant_id = $1 AND r.id = $2 AND r.version = 1 AND r.deleted_at IS NULL
+  WHERE m.tenant_id = $1 AND m.key = ANY($3) AND m.group_id = waiting.id AND r.tenant_id = $1 AND r.id = $2 AND r.xmin = pg_current_xact_id()::xid AND r.deleted_at IS NULL
   RETURNING m.group_id, r.resource_type, r.mapping_state),
 come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
   SELECT DISTINCT $1::uuid, group_id, $2::uuid, resource_type, $4::timestamptz FROM found ON CONFLICT DO NOTHING RETURNING group_id),
@@ -124,7 +124,7 @@ impl<'a> InsertColumns<'a> {
         Self {
             unique: columns(&keys.unique),
             searchable: columns(&keys.searchable),
-            names: reference_keys(new),
+            names: reference_keys(new.resource_type, new.id, new.content),
             resolves: false,
             slot: slot(),
             state: new.content.mapping_state.word(),
@@ -181,10 +181,10 @@ impl<'a> InsertColumns<'a> {
     }
 }
 
-/// The id, and a user's names.
-fn reference_keys(new: &Insert<'_>) -> Vec<String> {
-    let (id, keys) = (new.id.to_string(), &new.content.keys);
-    if new.resource_type != "User" {
+/// By what a pending member reference may mean a resource: the id, and a user's names.
+pub(super) fn reference_keys(resource_type: &str, id: Uuid, content: &Content) -> Vec<String> {
+    let (id, keys) = (id.to_string(), &content.keys);
+    if resource_type != "User" {
         return vec![id];
     }
     let external = keys.external_id.as_deref().map(scimgate_scim::fold::fold);

@@ -21,6 +21,8 @@ pub struct Members {
     pub add: Vec<String>,
     /// Values to remove.
     pub remove: Vec<String>,
+    /// Whether a value that nobody knows is left out, in place of being kept as a reference.
+    pub drop_unknown: bool,
 }
 
 /// One member of a group as stored.
@@ -39,6 +41,8 @@ pub struct MemberChange {
     pub group_found: bool,
     /// Members that came or went, and references that are pending now.
     pub changed: i64,
+    /// Values that nobody knows.
+    pub unknown: i64,
 }
 
 /// The group's row is shared, not bumped: sixteen writers on one group do not queue. The members' rows are shared too,
@@ -75,7 +79,7 @@ unknown AS (SELECT v.value, v.key FROM g, unnest($5::text[], $10::text[]) v (val
 forgotten AS (DELETE FROM member_ref m USING g WHERE m.tenant_id = $1 AND m.group_id = g.id
   AND (m.value = ANY($8) OR ($7 AND m.value <> ALL($5))) RETURNING m.value),
 pending AS (INSERT INTO member_ref (tenant_id, group_id, value, key, created_at)
-  SELECT $1, g.id, unknown.value, unknown.key, $9 FROM g, unknown ON CONFLICT DO NOTHING RETURNING value),
+  SELECT $1, g.id, unknown.value, unknown.key, $9 FROM g, unknown WHERE NOT $17 ON CONFLICT DO NOTHING RETURNING value),
 total AS (SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM come) + (SELECT count(*) FROM forgotten)
   + (SELECT count(*) FROM pending) AS n),
 c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $11, 1, $9 FROM g, total WHERE total.n > 0
@@ -86,7 +90,20 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
   JOIN g ON g.mapping_state NOT IN ('excluded', 'never')
   CROSS JOIN LATERAL (SELECT 1 FROM resource m WHERE m.tenant_id = $1 AND m.id = change.member_id
     AND m.mapping_state NOT IN ('excluded', 'never') LIMIT 1) seen)
-SELECT EXISTS (SELECT 1 FROM g) AS found, total.n FROM total";
+SELECT EXISTS (SELECT 1 FROM g) AS found, total.n, (SELECT count(*) FROM unknown) FROM total";
+
+/// What of the values is neither an id nor a user's name or externalId.
+const UNKNOWN: &str = "
+WITH living AS (SELECT id, resource_type, name_key, external_id FROM resource WHERE tenant_id = $1 AND deleted_at IS NULL AND id = ANY($2)
+  UNION SELECT id, resource_type, name_key, external_id FROM resource
+    WHERE tenant_id = $1 AND resource_type = 'User' AND deleted_at IS NULL AND name_key = ANY($3)
+  UNION SELECT id, resource_type, name_key, external_id FROM resource
+    WHERE tenant_id = $1 AND resource_type = 'User' AND deleted_at IS NULL AND external_id = ANY($4)),
+known AS (SELECT id::text AS value FROM living UNION SELECT v.value FROM living, unnest($5::text[], $6::text[]) v (value, key)
+  WHERE living.resource_type = 'User' AND living.name_key = v.key
+  UNION SELECT external_id FROM living WHERE resource_type = 'User' AND external_id IS NOT NULL)
+SELECT v.value FROM unnest($5::text[], $6::text[]) v (value, key)
+WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.value = v.value) ORDER BY v.value";
 
 /// The owned parameters of a member change.
 pub(super) struct MemberStatement<'a> {
@@ -103,6 +120,7 @@ pub(super) struct MemberStatement<'a> {
     add_external_ids: Vec<&'a str>,
     remove_names: Vec<String>,
     replace_all: bool,
+    drop_unknown: bool,
     slot: i16,
     stamp: &'a Stamp,
 }
@@ -133,12 +151,13 @@ impl<'a> MemberStatement<'a> {
             add_external_ids: no_ids(&members.add).map(String::as_str).collect(),
             remove_names: no_ids(&members.remove).map(fold).collect(),
             replace_all: members.replace_all,
+            drop_unknown: members.drop_unknown,
             slot: slot(),
             stamp,
         }
     }
 
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 16] {
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 17] {
         [
             &self.tenant,
             &self.group,
@@ -156,10 +175,11 @@ impl<'a> MemberStatement<'a> {
             &self.add_names,
             &self.add_external_ids,
             &self.remove_names,
+            &self.drop_unknown,
         ]
     }
 
-    pub(super) fn statement<'p>(params: &'p [&'p (dyn ToSql + Sync); 16]) -> Statement<'p> {
+    pub(super) fn statement<'p>(params: &'p [&'p (dyn ToSql + Sync); 17]) -> Statement<'p> {
         Statement { doing: "changing members", sql: CHANGE, params }
     }
 }
@@ -201,10 +221,23 @@ impl TenantStore {
         let batch = if members.replace_all { vec![lock, statement] } else { vec![statement] };
         let answers = self.batch(&batch).await?;
         let row = answers.last().and_then(|rows| rows.first());
-        Ok(row.map_or(MemberChange { group_found: false, changed: 0 }, |row| MemberChange {
+        Ok(row.map_or(MemberChange { group_found: false, changed: 0, unknown: 0 }, |row| MemberChange {
             group_found: row.get(0),
             changed: row.get(1),
+            unknown: row.get(2),
         }))
+    }
+
+    /// Which of these values nobody knows.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn unknown_members(&self, values: &[String]) -> Result<Vec<String>, Error> {
+        let ids: Vec<Uuid> = values.iter().filter_map(|value| value.parse().ok()).collect();
+        let keys: Vec<String> = values.iter().map(|value| scimgate_scim::fold::fold(value)).collect();
+        let params: [&(dyn ToSql + Sync); 6] = [&self.tenant.0, &ids, &keys, &values, &values, &keys];
+        let rows = self.query("looking for members", UNKNOWN, &params).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// The members of groups, pending references among them.

@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (5, "fold_in", include_str!("../../migrations/V5__fold_in.sql")),
     (6, "client", include_str!("../../migrations/V6__client.sql")),
     (7, "root_key", include_str!("../../migrations/V7__root_key.sql")),
+    (8, "traces", include_str!("../../migrations/V8__traces.sql")),
 ];
 
 /// The newest version this binary knows.

@@ -126,7 +126,10 @@ WITH w AS (
   UPDATE resource r SET deleted_at = $4, version = r.version + 1, modified_at = $4
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL AND ($5::bigint IS NULL OR r.version = $5)
     AND ($6::bigint IS NULL OR $6 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
-  RETURNING r.tenant_id, r.id, r.version, r.mapping_state),
+  RETURNING r.tenant_id, r.id, r.version, r.mapping_state, r.name_key, r.external_id),
+t AS (INSERT INTO tombstone_key (tenant_id, resource_type, attribute, key, id, deleted_at)
+  SELECT w.tenant_id, $3, CASE WHEN w.external_id IS NULL THEN 'name' ELSE 'externalId' END, coalesce(w.external_id, w.name_key), w.id, $4
+  FROM w WHERE $3 <> 'Group' AND coalesce(w.external_id, w.name_key) IS NOT NULL),
 u AS (DELETE FROM unique_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id),
 s AS (DELETE FROM resource_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id),
 c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $7, -1 FROM w
@@ -262,7 +265,7 @@ pub struct Update<'a> {
     pub members: Option<&'a Members>,
 }
 
-fn written(rows: &[tokio_postgres::Row]) -> Written {
+pub(super) fn written(rows: &[tokio_postgres::Row]) -> Written {
     rows.first().map_or(Written::Lost, |row| Written::Done(row.get(0)))
 }
 

@@ -65,6 +65,7 @@ fn a_tenant_is_led_through_its_life_by_commands() {
 
         tenants(&shell).await;
         settings(&shell).await;
+        scim_client(&shell).await;
         let scim = tokens(&mut shell, &served.public).await;
         what_the_product_reads(&shell, &scim).await;
         the_end(&shell, &scim).await;
@@ -85,6 +86,29 @@ async fn tenants(shell: &Shell) {
     assert!(again.contains("acme"), "{again}");
     let wrong = shell.refused(&["tenant", "create", "Acme Inc."]).await;
     assert!(wrong.contains("lower-case") || wrong.contains("lower case"), "{wrong}");
+}
+
+async fn scim_client(shell: &Shell) {
+    assert_eq!(shell.json(&["client", "show", "globex"]).await["profile"], "auto");
+    let change =
+        ["client", "set", "globex", "--profile", "okta", "--allow", "restore-deleted", "--refuse", "bare-token"];
+    let set = shell.json(&change).await;
+    let leniency = |name: &str| {
+        let row = set["leniencies"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap();
+        (row["allowed"].clone(), row["by"].clone())
+    };
+    assert_eq!(leniency("restore-deleted"), (json!(true), json!("operator")));
+    assert_eq!(leniency("bare-token"), (json!(false), json!("operator")));
+    assert_eq!(leniency("restore-deactivated"), (json!(true), json!("profile")));
+    let shown = shell.says(&["client", "show", "globex"]).await;
+    for words in ["profile     okta", "LENIENCY", "restore-deleted", "CHOICE", "path-required", "There are none."] {
+        assert!(shown.contains(words), "{words} is missing: {shown}");
+    }
+    let reset = ["client", "set", "globex", "--profile", "auto", "--reset", "restore-deleted", "--reset", "bare-token"];
+    assert_eq!(shell.json(&reset).await["profile"], "auto");
+    assert!(
+        shell.refused(&["client", "set", "globex", "--profile", "Okta"]).await.contains("There is no profile called")
+    );
 }
 
 async fn settings(shell: &Shell) {

@@ -15,6 +15,9 @@ on_both!(
     many_posts_restore_one_user_once,
     the_same_post_again_is_the_same_user,
     another_post_of_the_same_name_is_a_conflict,
+    what_was_deleted_comes_back_with_its_id,
+    another_one_of_the_same_name_is_made_anew,
+    many_posts_bring_one_user_back_once,
 );
 
 async fn deactivated(tenant: &Tenant, name: &str) -> String {
@@ -153,4 +156,116 @@ async fn another_post_of_the_same_name_is_a_conflict(gateway: &TestGateway) {
     assert_eq!(tenant.post("/Users", &odd("ada")).await.expect(201).id(), id);
     let _ = tenant.delete(&format!("/Users/{id}")).await.expect(204);
     assert_ne!(tenant.post("/Users", &odd("ada")).await.expect(201).id(), id, "what is deleted is not repeated");
+}
+
+/// A tenant whose client brings back what it deleted.
+async fn restoring(gateway: &TestGateway) -> Tenant {
+    let tenant = gateway.tenant("acme").await;
+    let _ = set(gateway, "acme", &json!({ "profile": "onelogin" })).await.expect(200);
+    tenant
+}
+
+async fn delete(tenant: &Tenant, id: &str) {
+    let _ = tenant.delete(&format!("/Users/{id}")).await.expect(204);
+}
+
+async fn check_rows(gateway: &TestGateway, tenant: &Tenant) {
+    let _ = tenant.events().await;
+    if gateway.database() == scimgate_tests::Database::Postgres {
+        scimgate_tests::rows::check(&gateway.store().await).await;
+    }
+}
+
+async fn what_was_deleted_comes_back_with_its_id(gateway: &TestGateway) {
+    let tenant = restoring(gateway).await;
+    let made = tenant.post("/Users", &user("ada")).await.expect(201);
+    let id = made.id();
+    let crew = tenant.group("crew").await;
+    delete(&tenant, &id).await;
+    // A group waits for the id.
+    let add = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]));
+    let _ = tenant.patch(&format!("/Groups/{crew}"), &add).await.expect(204);
+    let mut body = user("ada");
+    body["userName"] = "countess@corp.test".into();
+    let back = tenant.post("/Users", &body).await.expect(201);
+    assert_eq!(back.id(), id, "by externalId, whatever the name is now");
+    assert_eq!(back.body["groups"][0]["value"], crew.as_str());
+    let read = tenant.get(&format!("/Users/{id}")).await.expect(200);
+    assert_eq!((&read.body, read.version()), (&back.body, back.version()));
+    assert!(read.version() > made.version(), "no tag of before is good again");
+    assert_eq!(read.body["meta"]["created"], made.body["meta"]["created"]);
+    for (filter, found) in [
+        ("userName eq \"countess@corp.test\"", 1),
+        ("userName eq \"ada@corp.test\"", 0),
+        ("emails.value eq \"ada@corp.test\"", 1),
+    ] {
+        assert_eq!(
+            tenant.get(&format!("/Users?filter={filter}")).await.expect(200).body["totalResults"],
+            found,
+            "{filter}"
+        );
+    }
+    assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 1);
+    let events = tenant.events().await;
+    let own = |it: &&Value| it["resourceId"] == id.as_str() || it["memberId"] == id.as_str();
+    let kinds: Vec<&str> = events.iter().filter(own).map(|it| it["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["user.created", "user.deleted", "user.created", "membership.added"]);
+    assert_eq!(tenant.directory(&format!("/users/{id}")).await.expect(200).body["active"], true);
+    // Without an externalId the name says who it is.
+    let mut plain = user("bob");
+    plain.as_object_mut().unwrap().remove("externalId");
+    let bob = tenant.post("/Users", &plain).await.expect(201).id();
+    for _ in 0..2 {
+        delete(&tenant, &bob).await;
+        plain["userName"] = "BOB@corp.test".into();
+        assert_eq!(tenant.post("/Users", &plain).await.expect(201).id(), bob);
+    }
+    check_rows(gateway, &tenant).await;
+}
+
+async fn another_one_of_the_same_name_is_made_anew(gateway: &TestGateway) {
+    let tenant = restoring(gateway).await;
+    let first = tenant.user("ada").await;
+    delete(&tenant, &first).await;
+    let mut other = user("ada");
+    other["externalId"] = "another".into();
+    let second = tenant.post("/Users", &other).await.expect(201).id();
+    assert_ne!(second, first, "the same name, but another person");
+    // The first one's name is in use now.
+    check_conflict(&tenant.post("/Users", &user("ada")).await);
+    assert_eq!(tenant.get(&format!("/Users/{first}")).await.status, 404);
+    delete(&tenant, &second).await;
+    let mut nameless = user("ada");
+    nameless.as_object_mut().unwrap().remove("externalId");
+    let third = tenant.post("/Users", &nameless).await.expect(201).id();
+    assert!(third != first && third != second, "who had an externalId is not meant by a name alone");
+    delete(&tenant, &third).await;
+    gateway.clock.advance(Duration::from_hours(30 * 24));
+    let fourth = tenant.post("/Users", &user("ada")).await.expect(201).id();
+    assert_ne!(fourth, first, "after thirty days nobody comes back");
+    let _ = set(gateway, "acme", &json!({ "profile": "auto" })).await.expect(200);
+    delete(&tenant, &fourth).await;
+    assert_ne!(tenant.post("/Users", &user("ada")).await.expect(201).id(), fourth, "not by every profile");
+    check_rows(gateway, &tenant).await;
+}
+
+async fn many_posts_bring_one_user_back_once(gateway: &TestGateway) {
+    let tenant = restoring(gateway).await;
+    let id = tenant.user("ada").await;
+    for round in 0..4 {
+        delete(&tenant, &id).await;
+        let answers = join_all((0..8).map(|number| {
+            let mut body = user("ada");
+            body["title"] = format!("{round}-{number}").into();
+            let tenant = tenant.clone();
+            async move { tenant.post("/Users", &body).await }
+        }))
+        .await;
+        let (back, refused): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|it| it.status == 201);
+        assert_eq!((back.len(), back[0].id()), (1, id.clone()));
+        refused.iter().for_each(check_conflict);
+        assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200).body["title"], back[0].body["title"]);
+    }
+    assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 1);
+    check_rows(gateway, &tenant).await;
 }

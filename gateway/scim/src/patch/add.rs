@@ -23,7 +23,7 @@ pub(super) fn edit(
         return selected(current, value, context);
     }
     if !target.reference.attribute.multi_valued {
-        return write::single(current, value, context);
+        return write::single(current, value, false, context);
     }
     let new = write::supplied(value, context)?;
     let mut elements = write::elements(current);

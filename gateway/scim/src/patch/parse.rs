@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{PATCH_SCHEMA, Patch, Step, Target, Verb, members, slot};
 use crate::attribute::{Attribute, Mutability, Returned};
 use crate::error::{ScimError, ScimType};
-use crate::leniency::{Leniencies, Leniency, Warnings};
+use crate::leniency::{Choice, Leniencies, Leniency, Warnings};
 use crate::member::Member;
 use crate::normalise::key::{self, Key};
 use crate::normalise::value::{Coercion, refuse_nul};
@@ -101,6 +101,9 @@ impl Reader<'_> {
         match (verb, value) {
             (Verb::Remove, _) => {
                 Err(ScimError::bad_request(ScimType::NoTarget, "An operation remove must have a path."))
+            }
+            (_, Some(_)) if self.leniencies.chooses(Choice::PathRequired) => {
+                Err(ScimError::bad_request(ScimType::InvalidPath, "Every operation must have a path."))
             }
             (_, Some(Value::Object(attributes))) => {
                 attributes.into_iter().try_for_each(|(key, value)| self.keyed(&key, verb, value))

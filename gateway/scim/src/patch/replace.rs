@@ -6,7 +6,7 @@ use super::context::Context;
 use super::{add, write};
 use crate::error::ScimError;
 use crate::filter::ElementFilter;
-use crate::leniency::Leniency;
+use crate::leniency::{Choice, Leniency};
 
 /// The value after the operation. "If the target location is a single-value attribute, the attribute's value is
 /// replaced. If the target location is a multi-valued attribute and no filter is specified, the attribute and all
@@ -25,7 +25,8 @@ pub(super) fn edit(
         return selected(current, value, context);
     }
     if !target.reference.attribute.multi_valued {
-        return write::single(current, value, context);
+        let whole = context.leniencies.chooses(Choice::ComplexReplacedWhole);
+        return write::single(current, value, whole, context);
     }
     context.coerced(value)
 }

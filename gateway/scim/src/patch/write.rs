@@ -11,10 +11,11 @@ use crate::filter::ElementFilter;
 use crate::leniency::Leniency;
 use crate::normalise::value;
 
-/// A single-valued attribute as a whole.
+/// A single-valued attribute as a whole. Of a complex one the parts that are not named stay, unless it is `replaced`.
 pub(super) fn single(
     current: Option<Value>,
     value: Value,
+    replaced: bool,
     context: &mut Context<'_>,
 ) -> Result<Option<Value>, ScimError> {
     let attribute = &context.target.reference.attribute;
@@ -31,8 +32,12 @@ pub(super) fn single(
     };
     let mut parts = object(current);
     for (name, sub) in attribute.sub_attributes.iter().map(|sub| (&sub.name, sub)) {
-        if supplied.contains_key(name) || cleared.contains(name) {
+        let goes = replaced && sub.mutability != Mutability::ReadOnly && parts.contains_key(name);
+        if supplied.contains_key(name) || cleared.contains(name) || goes {
             guard_part(&parts, sub, supplied.get(name))?;
+        }
+        if goes && !supplied.contains_key(name) {
+            parts.shift_remove(name);
         }
     }
     element::merge(&mut parts, supplied, &cleared);

@@ -13,6 +13,7 @@ use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
 use crate::operation::Gateway;
 use crate::operation::client::{self, Client, Switch};
+use crate::store::leniency_use::Use;
 
 /// The body of a PATCH.
 #[derive(Debug, Deserialize)]
@@ -32,8 +33,10 @@ pub(super) async fn get(
     State(gateway): State<Gateway>,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    let (_, client) = client::show(&gateway, &name).await.map_err(Failure::internal)?;
-    Ok(reply(StatusCode::OK, shown(&client)))
+    let (client, used) = client::show(&gateway, &name).await.map_err(Failure::internal)?;
+    let mut body = shown(&client);
+    body["used"] = used.iter().map(shown_use).collect();
+    Ok(reply(StatusCode::OK, body))
 }
 
 pub(super) async fn patch(
@@ -50,6 +53,16 @@ pub(super) async fn patch(
         allow = ?change.allow, refuse = ?change.refuse, reset = ?change.reset, "SCIM client set"
     );
     Ok(reply(StatusCode::OK, shown(&client)))
+}
+
+fn shown_use(it: &Use) -> Value {
+    json!({
+        "leniency": it.leniency,
+        "attribute": it.attribute,
+        "uses": it.uses,
+        "firstAt": rfc3339(it.first_at),
+        "lastAt": rfc3339(it.last_at),
+    })
 }
 
 fn shown(client: &Client) -> Value {

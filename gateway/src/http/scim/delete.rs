@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::http::HeaderMap;
 
-use super::parameters::if_match;
+use super::parameters::condition;
 use super::{ResourcePath, uncut};
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
@@ -16,6 +16,6 @@ pub(super) async fn handle(
     headers: HeaderMap,
 ) -> Result<Reply, Failure> {
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
-    let condition = if_match(&headers).map_err(Failure::scim)?;
+    let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
     uncut(ctx.deadline, async move { delete::run(ctx, resource_type, &path.id, condition).await }).await
 }

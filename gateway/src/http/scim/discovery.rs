@@ -4,7 +4,9 @@ use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use scimgate_scim::discovery::{self, AuthenticationScheme, Limits};
 use scimgate_scim::error::ScimError;
+use scimgate_scim::leniency::Choice;
 use scimgate_scim::list::{DEFAULT_COUNT, MAX_COUNT};
+use scimgate_scim::profile::Profile;
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -25,7 +27,14 @@ pub(super) async fn service_provider_config(ScimAccess(ctx): ScimAccess) -> Resp
         authentication_schemes: vec![AuthenticationScheme::BearerToken],
         documentation_uri: None,
     };
-    show(&discovery::service_provider_config(&ctx.base_url, &limits))
+    let mut config = discovery::service_provider_config(&ctx.base_url, &limits);
+    if ctx.settings.leniencies.chooses(Choice::NoEtags) {
+        config["etag"]["supported"] = false.into();
+    }
+    if ctx.settings.client.profile == Profile::Interop2026 {
+        config["interopProfileConformant"] = true.into();
+    }
+    show(&config)
 }
 
 pub(super) async fn resource_types(

@@ -2,9 +2,11 @@
 
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
+use scimgate_scim::error::ScimError;
+use scimgate_scim::etag;
 
 use super::ResourcePath;
-use super::parameters::{Parameters, if_none_match};
+use super::parameters::{Parameters, condition};
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
 use crate::operation::get;
@@ -18,9 +20,15 @@ pub(super) async fn handle(
 ) -> Result<Reply, Failure> {
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
-    let known = if_none_match(&headers).map_err(Failure::scim)?;
+    let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
     let reply = get::run(ctx, resource_type, &path.id, projection).await.map_err(Failure::scim)?;
+    let Some(condition) = condition else { return Ok(reply) };
+    // RFC 9110 §13.2.2: `If-Match` comes first.
+    if !condition.matches(reply.version) {
+        let version = reply.version.map(etag::weak).unwrap_or_default();
+        return Err(Failure::scim(ScimError::new(412, format!("The resource has version {version} now."))));
+    }
     // RFC 7644 §3.14: what the client has already is not sent again.
-    let unchanged = known.is_some_and(|tags| tags.holds(reply.version));
+    let unchanged = condition.is_known(reply.version);
     Ok(if unchanged { Reply { status: 304, body: None, ..reply } } else { reply })
 }

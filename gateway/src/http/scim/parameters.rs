@@ -4,9 +4,12 @@ use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
+use scimgate_scim::leniency::Choice;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::search::Search;
+
+use crate::operation::Context;
 
 /// The parameters of a request.
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -39,17 +42,16 @@ fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
-/// The write's condition.
-pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, ScimError> {
-    condition(headers, &IF_MATCH)
+/// What the request asks of the version that is there (RFC 7644 §3.14).
+pub(super) fn condition(ctx: &Context, headers: &HeaderMap) -> Result<Option<Condition>, ScimError> {
+    if ctx.settings.leniencies.chooses(Choice::NoEtags) {
+        return Ok(None);
+    }
+    let (if_match, if_none_match) = (list(headers, &IF_MATCH)?, list(headers, &IF_NONE_MATCH)?);
+    Condition::read(if_match.as_deref(), if_none_match.as_deref())
 }
 
-/// The read's condition.
-pub(super) fn if_none_match(headers: &HeaderMap) -> Result<Option<Condition>, ScimError> {
-    condition(headers, &IF_NONE_MATCH)
-}
-
-fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>, ScimError> {
+fn list(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, ScimError> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };
     let unreadable = || ScimError::invalid_syntax(format!("The {name} header cannot be read."));
@@ -59,5 +61,5 @@ fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>
         list.push_str(", ");
         list.push_str(more.to_str().map_err(|_| unreadable())?);
     }
-    Condition::parse(&list).map(Some)
+    Ok(Some(list))
 }

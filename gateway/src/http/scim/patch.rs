@@ -5,7 +5,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 use scimgate_scim::recognition;
 
-use super::parameters::{Parameters, if_match};
+use super::parameters::{Parameters, condition};
 use super::{ResourcePath, uncut};
 use crate::http::access::ScimAccess;
 use crate::http::body;
@@ -24,7 +24,7 @@ pub(super) async fn handle(
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let content = body::read(&headers, content).await.map_err(Failure::scim)?;
     let ctx = ctx.noting(recognition::in_body("PATCH", &content)).await;
-    let condition = if_match(&headers).map_err(Failure::scim)?;
+    let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
     uncut(ctx.deadline, async move { patch::run(ctx, resource_type, &path.id, content, condition, projection).await })
         .await
 }

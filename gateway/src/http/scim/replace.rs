@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 
-use super::parameters::{Parameters, if_match};
+use super::parameters::{Parameters, condition};
 use super::{ResourcePath, uncut};
 use crate::http::access::ScimAccess;
 use crate::http::body;
@@ -22,7 +22,7 @@ pub(super) async fn handle(
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let content = body::read(&headers, content).await.map_err(Failure::scim)?;
-    let condition = if_match(&headers).map_err(Failure::scim)?;
+    let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
     uncut(ctx.deadline, async move { replace::run(ctx, resource_type, &path.id, content, condition, projection).await })
         .await
 }

@@ -1,11 +1,13 @@
 //! POSTs that need each other: all their ids are given first, so every document is complete before any is stored, and all
 //! are stored in one transaction.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use scimgate_scim::bulk::{Action, Task};
 use scimgate_scim::error::ScimError;
+use scimgate_scim::leniency::Warnings;
 use scimgate_scim::normalise::{Normalised, normalise};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
@@ -35,6 +37,7 @@ struct New {
     document: Map<String, Value>,
     set_aside: Map<String, Value>,
     members: Option<Members>,
+    warnings: Warnings,
 }
 
 impl New {
@@ -53,6 +56,7 @@ impl New {
 pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Vec<Reply>, Refused> {
     let read = |(place, (id, task))| read(&ctx, id, task).map_err(|error| (place, error));
     let mut new = tasks.into_iter().enumerate().map(read).collect::<Result<Vec<New>, Refused>>()?;
+    settle_members(&ctx, &mut new).await?;
     for _ in 0..ATTEMPTS {
         let stamp = ctx.stamp();
         let contents = map(&ctx, &new, &stamp).await?;
@@ -66,6 +70,9 @@ pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Ve
         match ctx.store.insert_together(&inserts, &stamp).await.map_err(|error| (0, error.into()))? {
             Together::Done => {
                 ctx.gateway.events_waiting.notify_one();
+                for new in &new {
+                    ctx.tolerated(&new.warnings);
+                }
                 return show(&ctx, &new).await.map_err(|error| (0, error));
             }
             Together::Lost => {
@@ -88,11 +95,24 @@ fn read(ctx: &Context, id: Uuid, task: Task) -> Result<New, Error> {
         // Only what is made can be named by others.
         return Err(ScimError::invalid_syntax("Only POSTs can need each other.").into());
     };
-    let Normalised { document, set_aside, detached, .. } = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+    let Normalised { document, set_aside, detached, warnings, .. } = normalised;
     validate(&document, &resource_type)?;
     let members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
     let members = members.filter(|members| !members.add.is_empty());
-    Ok(New { id, resource_type, document, set_aside, members })
+    Ok(New { id, resource_type, document, set_aside, members, warnings })
+}
+
+/// Members that nobody knows, as the client's profile has it; those that are made here are known.
+async fn settle_members(ctx: &Context, new: &mut [New]) -> Result<(), Refused> {
+    let made: HashSet<String> = new.iter().map(|new| new.id.to_string()).collect();
+    for (place, new) in new.iter_mut().enumerate() {
+        let Some(members) = &mut new.members else { continue };
+        let others: Vec<String> = members.add.iter().filter(|value| !made.contains(*value)).cloned().collect();
+        let unknown = members::unwanted(ctx, &others).await.map_err(|error| (place, error))?;
+        members.add.retain(|value| !unknown.contains(value));
+    }
+    Ok(())
 }
 
 /// What is stored of each, in their order.

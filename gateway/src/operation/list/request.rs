@@ -33,8 +33,10 @@ pub(super) struct Request {
 impl Request {
     pub(super) fn read(ctx: &Context, types: Vec<Arc<ResourceType>>, search: &Search) -> Result<Self, Error> {
         let each: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
-        let parse = |text: &str| Filter::parse_with(text, &each, &ctx.settings.leniencies, &mut Warnings::default());
+        let mut warnings = Warnings::default();
+        let parse = |text: &str| Filter::parse_with(text, &each, &ctx.settings.leniencies, &mut warnings);
         let filter = search.filter.as_deref().map(parse).transpose()?;
+        ctx.tolerated(&warnings);
         let all = ctx.settings.registry.resource_types();
         let plan = match &filter {
             Some(filter) => Plan::of(filter, &types, all, &ctx.base_url),

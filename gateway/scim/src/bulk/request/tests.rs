@@ -35,7 +35,7 @@ fn the_rfcs_four_methods_are_read() {
     let put = json!({ "method": "PUT", "path": "/Users/b7c1", "version": version, "bulkId": "p", "data": user });
     let task = one(&put).task.unwrap();
     assert_eq!(task.action, Action::Replace(Target::Id("b7c1".into()), user));
-    assert_eq!(task.version, Some(Condition::Tags(vec!["4weymrEsh5O6cAEK".into()])));
+    assert_eq!(task.version, Some(Condition::parse("W/\"4weymrEsh5O6cAEK\"").unwrap()));
 
     // The RFC's example has a bare array, which its erratum 5050 calls wrong.
     let changes = json!([{ "op": "remove", "path": "nickName" }]);

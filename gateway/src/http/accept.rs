@@ -1,0 +1,57 @@
+//! What a client says it takes (RFC 9110 §12.5.1). SCIM is answered in `application/scim+json` always; who accepts JSON accepts
+//! that, too.
+
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
+
+/// Whether the Accept header leaves room for a SCIM reply; a missing one does.
+#[must_use]
+pub(super) fn admits_scim(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut names_any = false;
+    for range in lines.flat_map(|line| line.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        names_any |= !media.is_empty();
+        let fits = matches!(media.as_str(), "*/*" | "application/*" | "application/scim+json" | "application/json");
+        if fits && !parts.any(is_zero) {
+            return true;
+        }
+    }
+    !names_any
+}
+
+/// `q=0` means: not this one.
+fn is_zero(parameter: &str) -> bool {
+    let Some((name, weight)) = parameter.split_once('=') else { return false };
+    name.trim().eq_ignore_ascii_case("q") && weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_in_any_name_is_room_for_scim() {
+        for (values, expected) in [
+            (vec![], true),
+            (vec![""], true),
+            (vec!["*/*"], true),
+            (vec!["application/json"], true),
+            (vec!["application/scim+json; charset=utf-8"], true),
+            (vec!["Application/SCIM+JSON"], true),
+            (vec!["text/html, application/json;q=0.9, */*;q=0.1"], true),
+            (vec!["text/html", "application/*"], true),
+            (vec!["text/html"], false),
+            (vec!["application/xml, text/plain"], false),
+            (vec!["application/json;q=0, text/html"], false),
+            (vec!["*/*; q=0.0"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in &values {
+                headers.append(ACCEPT, value.parse().unwrap());
+            }
+            assert_eq!(admits_scim(&headers), expected, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! ETags and conditions on every verb (RFC 7644 §3.14, RFC 9110 §13), `Location`, media types, and `/Me`.
+
+use scimgate_tests::tenant::{group, patch, user};
+use scimgate_tests::{Answer, Request, TestGateway, on_both};
+use serde_json::{Value, json};
+
+on_both!(
+    conditions_hold_on_every_verb,
+    a_reply_that_shows_a_resource_says_where_it_is,
+    json_in_any_name_is_taken_and_given,
+    nobody_is_me,
+    the_interop_profile_has_no_etags_and_its_own_patch,
+);
+
+fn retitle(title: &str) -> Value {
+    patch(json!([{ "op": "replace", "path": "title", "value": title }]))
+}
+
+async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let ada = format!("/Users/{}", tenant.user("ada").await);
+    let _ = tenant.patch(&ada, &retitle("two")).await.expect(200);
+    let send = |method: &str, headers: &[(&str, &str)]| {
+        let request = Request::new(method, &ada);
+        let request = match method {
+            "PUT" => request.json(&user("ada")),
+            "PATCH" => request.json(&retitle("three")),
+            _ => request,
+        };
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let tenant = tenant.clone();
+        async move { tenant.send(request).await }
+    };
+    // The version is 2.
+    let refusing: [&[(&str, &str)]; 9] = [
+        &[("if-match", "W/\"1\"")],
+        &[("if-match", "\"1\", W/\"3\"")],
+        &[("if-match", "W/\"1\""), ("if-match", "W/\"3\"")],
+        &[("if-none-match", "*")],
+        &[("if-none-match", "W/\"2\"")],
+        &[("if-none-match", "\"1\", \"2\"")],
+        &[("if-none-match", "\"1\""), ("if-none-match", "\"2\"")],
+        &[("if-match", "*"), ("if-none-match", "*")],
+        &[("if-match", "\"1\""), ("if-none-match", "\"1\"")],
+    ];
+    for headers in refusing {
+        for method in ["PUT", "PATCH", "DELETE"] {
+            let answer = send(method, headers).await;
+            assert_eq!(answer.status, 412, "{method} {headers:?}: {}", answer.text);
+        }
+        let by_match = headers.iter().any(|(name, value)| *name == "if-match" && !value.contains('*'));
+        let answer = send("GET", headers).await;
+        assert_eq!(answer.status, if by_match { 412 } else { 304 }, "GET {headers:?}: {}", answer.text);
+        if answer.status == 304 {
+            assert_eq!(answer.version(), 2, "RFC 9110 §15.4.5: the tag is sent along");
+        }
+    }
+    assert_eq!(tenant.get(&ada).await.expect(200).version(), 2, "nothing was written");
+    for malformed in [[("if-match", "\"2")], [("if-none-match", "")]] {
+        let _ = send("PATCH", &malformed).await.expect(400);
+        let _ = send("GET", &malformed).await.expect(400);
+    }
+    let holding: [&[(&str, &str)]; 5] = [
+        &[("if-match", "*")],
+        &[("if-match", "W/\"1\", W/\"2\"")],
+        &[("if-match", "2")],
+        &[("if-none-match", "\"1\", \"3\"")],
+        &[("if-match", "\"2\""), ("if-none-match", "\"3\"")],
+    ];
+    for headers in holding {
+        assert_eq!(send("GET", headers).await.expect(200).version(), 2, "{headers:?}");
+    }
+    assert_eq!(send("PATCH", holding[1]).await.expect(200).version(), 3);
+    assert_eq!(send("PUT", &[("if-none-match", "\"2\"")]).await.expect(200).version(), 4);
+    let _ = send("DELETE", &[("if-match", "\"4\"")]).await.expect(204);
+    for method in ["GET", "PUT", "PATCH", "DELETE"] {
+        let _ = send(method, &[("if-match", "*")]).await.expect(404);
+    }
+}
+
+async fn a_reply_that_shows_a_resource_says_where_it_is(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let made = tenant.post("/Users", &user("ada")).await.expect(201);
+    let place = format!("/Users/{}", made.id());
+    let expected = format!("{}{place}", tenant.scim.base);
+    let crew = tenant.group("crew").await;
+    let check = |answer: Answer, status: u16, expected: &str| {
+        let answer = answer.expect(status);
+        assert_eq!(answer.header("location"), expected, "{}", answer.asked);
+        if status != 204 {
+            assert_eq!(answer.body["meta"]["location"], expected);
+        }
+    };
+    check(made, 201, &expected);
+    check(tenant.get(&place).await, 200, &expected);
+    check(tenant.put(&place, &user("ada")).await, 200, &expected);
+    check(tenant.patch(&place, &retitle("x")).await, 200, &expected);
+    let rename = patch(json!([{ "op": "replace", "path": "displayName", "value": "team" }]));
+    let there = format!("{}/Groups/{crew}", tenant.scim.base);
+    check(tenant.patch(&format!("/Groups/{crew}"), &rename).await, 204, &there);
+    check(tenant.put(&format!("/Groups/{crew}"), &group("crew")).await, 200, &there);
+    assert_eq!(tenant.get("/Users").await.expect(200).header("location"), "");
+    assert_eq!(tenant.delete(&place).await.expect(204).header("location"), "");
+}
+
+async fn json_in_any_name_is_taken_and_given(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let taken = [
+        "application/scim+json",
+        "application/json",
+        "application/scim+json; charset=utf-8",
+        "application/json;charset=\"UTF-8\"",
+        "Application/SCIM+JSON",
+    ];
+    for (number, media) in taken.into_iter().enumerate() {
+        let request = Request::new("POST", "/Users").body(media, user(&format!("u{number}")).to_string());
+        let _ = tenant.send(request).await.expect(201);
+    }
+    for media in
+        ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/json; charset=latin1"]
+    {
+        for (method, path) in [("POST", "/Users"), ("PUT", "/Users/x"), ("PATCH", "/Users/x"), ("POST", "/.search")] {
+            let request = Request::new(method, path).body(media, user("bob").to_string());
+            let _ = tenant.send(request).await.expect(415);
+        }
+    }
+    for accept in ["*/*", "application/json", "application/scim+json", "application/*;q=0.5, text/html", "text/html"] {
+        // `send` checks that the reply is application/scim+json.
+        let _ = tenant.send(Request::new("GET", "/Users").header("accept", accept)).await.expect(200);
+        let _ = tenant.send(Request::new("GET", "/Users/x").header("accept", accept)).await.expect(404);
+    }
+    let strict = json!({ "profile": "strict" });
+    let _ = gateway.operator.patch("/tenants/acme/client", &strict).await.expect(200);
+    let _ = tenant.send(Request::new("GET", "/Users").header("accept", "text/html")).await.expect(406);
+    let _ = tenant.send(Request::new("GET", "/Users").header("accept", "text/html, */*;q=0.1")).await.expect(200);
+    let _ = tenant.send(Request::new("GET", "/Users").header("accept", "application/json;q=0")).await.expect(406);
+}
+
+async fn nobody_is_me(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        let answer = tenant.send(Request::new(method, "/Me").json(&user("ada"))).await.expect(501);
+        assert!(answer.body["detail"].as_str().unwrap().contains("not to a user"), "{}", answer.text);
+    }
+    assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 0);
+}
+
+async fn the_interop_profile_has_no_etags_and_its_own_patch(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let ada = format!("/Users/{}", tenant.user("ada").await);
+    let config = tenant.get("/ServiceProviderConfig").await.expect(200).body;
+    assert_eq!((&config["etag"]["supported"], &config["interopProfileConformant"]), (&json!(true), &Value::Null));
+    let rename = patch(json!([{ "op": "replace", "path": "name", "value": { "givenName": "A" } }]));
+    let pathless = patch(json!([{ "op": "replace", "value": { "title": "x" } }]));
+    assert_eq!(
+        tenant.patch(&ada, &rename).await.expect(200).body["name"],
+        json!({ "givenName": "A", "familyName": "Byron" })
+    );
+    let _ = tenant.patch(&ada, &pathless).await.expect(200);
+    let _ = gateway.operator.patch("/tenants/acme/client", &json!({ "profile": "interop-2026" })).await.expect(200);
+    let config = tenant.get("/ServiceProviderConfig").await.expect(200).body;
+    assert_eq!((&config["etag"]["supported"], &config["interopProfileConformant"]), (&json!(false), &json!(true)));
+    let full = patch(json!([{ "op": "replace", "path": "name", "value": { "familyName": "King" } }]));
+    let changed = tenant.patch(&ada, &full).await.expect(200);
+    assert_eq!(changed.body["name"], json!({ "familyName": "King" }), "the whole is replaced");
+    for answer in [changed, tenant.get(&ada).await.expect(200)] {
+        assert_eq!((answer.header("etag"), &answer.body["meta"]["version"]), ("", &Value::Null));
+    }
+    let listed = tenant.get("/Users").await.expect(200).body;
+    assert_eq!(listed["Resources"][0]["meta"]["version"], Value::Null);
+    let stale = Request::new("PATCH", &ada).header("if-match", "\"1\"").json(&retitle("y"));
+    let _ = tenant.send(stale).await.expect(200);
+    let refused = tenant.patch(&ada, &pathless).await.expect(400);
+    assert_eq!(refused.body["scimType"], "invalidPath");
+    let unknown = patch(json!([{ "op": "replace", "path": "shoeSize", "value": 37 }]));
+    let _ = tenant.patch(&ada, &unknown).await.expect(400);
+}

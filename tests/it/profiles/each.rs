@@ -1,0 +1,224 @@
+//! Each leniency from both sides: allowed by itself it works and leaves a warning; with the profile `strict` the same request is
+//! refused, or means what the RFC has it mean.
+
+use scimgate_scim::leniency::Leniency;
+use scimgate_tests::tenant::{ENTERPRISE, group, patch, user};
+use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both};
+use serde_json::{Value, json};
+
+use super::{set, shown};
+
+on_both!(each_leniency_is_tolerated_with_a_warning_or_refused);
+
+const NUMBERS: &str = "urn:example:numbers:1.0:User";
+
+/// What becomes of the request where the leniency is refused.
+enum Strict {
+    /// An error with this status and `scimType`.
+    Refused(u16, Option<&'static str>),
+    /// It is done, and means something else.
+    Otherwise(fn(&Case, &Answer) -> bool),
+}
+
+/// One leniency's request.
+struct Case {
+    request: Request,
+    /// The status where it is tolerated.
+    done: u16,
+    /// What the warning names.
+    attribute: String,
+    strict: Strict,
+    /// What is there before: a user, and a group that the user is a member of.
+    ada: String,
+}
+
+/// What there is, made anew for each side.
+struct Scene {
+    ada: String,
+    crew: String,
+    token: String,
+}
+
+fn change(scene: &Scene, operation: &Value) -> Request {
+    Request::new("PATCH", &format!("/Users/{}", scene.ada)).json(&patch(json!([operation])))
+}
+
+fn replace(scene: &Scene, path: &str, value: &Value) -> Request {
+    change(scene, &json!({ "op": "replace", "path": path, "value": value }))
+}
+
+fn add_member(scene: &Scene, value: &str) -> Request {
+    let add = json!([{ "op": "add", "path": "members", "value": [{ "value": value }] }]);
+    Request::new("PATCH", &format!("/Groups/{}", scene.crew)).json(&patch(add))
+}
+
+fn post(body: &Value) -> Request {
+    Request::new("POST", "/Users").json(body)
+}
+
+fn bob(key: &str, value: Value) -> Value {
+    let mut body = user("bob");
+    body[key] = value;
+    body
+}
+
+/// A leniency without a case does not compile.
+fn case(leniency: Leniency, scene: &Scene) -> Case {
+    use Leniency as L;
+    use Strict::{Otherwise, Refused};
+    let bad = |scim_type| Refused(400, Some(scim_type));
+    let malformed = "urn:ietf:params:scim:schemas:extension:enterprise:2.0User:department";
+    let manager = format!("{ENTERPRISE}:manager");
+    let home = "emails[type eq \"home\"]";
+    let two = json!([{ "value": "a@b", "primary": true }, { "value": "c@d", "primary": true }]);
+    let (request, done, attribute, strict) = match leniency {
+        L::StringBoolean => (replace(scene, "active", &json!("False")), 200, "active", bad("invalidValue")),
+        L::StringNumber => (
+            replace(scene, &format!("{NUMBERS}:level"), &json!("7")),
+            200,
+            "urn:example:numbers:1.0:User:level",
+            bad("invalidValue"),
+        ),
+        L::ScalarForString => (replace(scene, "title", &json!(7)), 200, "title", bad("invalidValue")),
+        L::UnknownAttributeSetAside => (replace(scene, "shoeSize", &json!(37)), 200, "shoeSize", bad("invalidPath")),
+        L::UnknownSchemaUrn => {
+            let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:User", "urn:x:unknown"]);
+            (post(&bob("schemas", schemas)), 201, "urn:x:unknown", bad("invalidSyntax"))
+        }
+        L::BaseSchemaMissing => (post(&bob("schemas", json!([]))), 201, "schemas", bad("invalidSyntax")),
+        L::ReadOnlyIgnored => (replace(scene, "groups", &json!([])), 200, "groups", bad("mutability")),
+        L::EmptyStringAsNull => (replace(scene, "active", &json!("")), 200, "active", bad("invalidValue")),
+        L::ValuePathCreated => {
+            (replace(scene, &format!("{home}.value"), &json!("a@b")), 200, "emails", bad("noTarget"))
+        }
+        L::PathlessDottedKeys => {
+            let dotted = json!({ "op": "replace", "value": { "name.givenName": "A" } });
+            (change(scene, &dotted), 200, "name.givenName", bad("invalidSyntax"))
+        }
+        L::ExtensionUndeclared => {
+            (post(&bob(ENTERPRISE, json!({ "department": "R&D" }))), 201, ENTERPRISE, bad("invalidSyntax"))
+        }
+        L::ExtensionUnprefixed => {
+            let full = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+            (replace(scene, "department", &json!("R&D")), 200, full, bad("invalidPath"))
+        }
+        L::ManagerAsString => (replace(scene, &manager, &json!("6f1c")), 200, manager.as_str(), bad("invalidValue")),
+        L::ManagerAsArray => {
+            (replace(scene, &manager, &json!([{ "value": "6f1c" }])), 200, manager.as_str(), bad("invalidValue"))
+        }
+        L::MemberRemovalByValue => {
+            let remove = json!([{ "op": "remove", "path": "members", "value": [{ "value": scene.ada }] }]);
+            let request = Request::new("PATCH", &format!("/Groups/{}", scene.crew)).json(&patch(remove));
+            (request, 204, "members", bad("invalidSyntax"))
+        }
+        L::MalformedUrn => (replace(scene, malformed, &json!("R&D")), 200, malformed, bad("invalidPath")),
+        L::JsonTextValue => {
+            let roles = json!([{ "value": "{\"value\":\"admin\"}" }]);
+            let verbatim = |_: &Case, answer: &Answer| answer.body["roles"][0]["value"] == "{\"value\":\"admin\"}";
+            (replace(scene, "roles", &roles), 200, "roles", Otherwise(verbatim))
+        }
+        L::ExtraPrimary => (replace(scene, "emails", &two), 200, "emails", bad("invalidValue")),
+        L::NullAttribute => {
+            (replace(scene, "emails", &json!([null, { "value": "a@b" }])), 200, "emails", bad("invalidValue"))
+        }
+        L::ScalarForArray => (replace(scene, "emails", &json!({ "value": "a@b" })), 200, "emails", bad("invalidValue")),
+        L::UnquotedFilterValue => {
+            (Request::new("GET", "/Users?filter=externalId%20eq%20abc"), 200, "externalId", bad("invalidFilter"))
+        }
+        L::RemovalOfNothing => {
+            (change(scene, &json!({ "op": "remove", "path": home })), 200, "emails", bad("noTarget"))
+        }
+        L::BareToken => (
+            Request::new("GET", "/Users").header("authorization", &scene.token),
+            200,
+            "Authorization",
+            Refused(401, None),
+        ),
+        L::AcceptIgnored => {
+            (Request::new("GET", "/Users").header("accept", "text/html"), 200, "Accept", Refused(406, None))
+        }
+        L::EmptyStringClears => {
+            let a_text = |_: &Case, answer: &Answer| answer.body["title"] == "";
+            (replace(scene, "title", &json!("")), 200, "title", Otherwise(a_text))
+        }
+        L::UnknownMemberDropped | L::UnknownMemberPending => {
+            (add_member(scene, "nobody"), 204, "members", bad("invalidValue"))
+        }
+        L::RestoreDeactivated => {
+            let mut off = user("off");
+            off["externalId"] = "anew".into();
+            (post(&off), 201, "userName", Refused(409, Some("uniqueness")))
+        }
+        L::RestoreDeleted => {
+            let another = |case: &Case, answer: &Answer| answer.status == 201 && answer.id() != case.ada;
+            (post(&user("gone")), 201, "externalId", Otherwise(another))
+        }
+        L::IdempotentCreate => (post(&user("ada")), 201, "userName", Refused(409, Some("uniqueness"))),
+    };
+    Case { request, done, attribute: attribute.to_owned(), strict, ada: scene.ada.clone() }
+}
+
+async fn scene(gateway: &TestGateway, tenant: &Tenant, leniency: Leniency) -> Scene {
+    let numbers = json!({ "id": NUMBERS, "name": "Numbers", "attributes": [{ "name": "level", "type": "integer" }] });
+    let path = format!("/tenants/{}/schemas", tenant.name);
+    let _ = gateway.operator.post(&path, &json!({ "schema": numbers })).await.expect(201);
+    let mut ada = tenant.user("ada").await;
+    let mut crew = group("crew");
+    crew["members"] = json!([{ "value": ada }]);
+    let crew = tenant.post("/Groups", &crew).await.expect(201).id();
+    let off = tenant.user("off").await;
+    let deactivate = patch(json!([{ "op": "replace", "path": "active", "value": false }]));
+    let _ = tenant.patch(&format!("/Users/{off}"), &deactivate).await.expect(200);
+    let gone = tenant.user("gone").await;
+    let _ = tenant.delete(&format!("/Users/{gone}")).await.expect(204);
+    if leniency == Leniency::RestoreDeleted {
+        ada = gone;
+    }
+    Scene { ada, crew, token: gateway.token(&tenant.name, "scim").await.1 }
+}
+
+/// Sends the request, with its own Authorization header where it has one.
+async fn send(tenant: &Tenant, mut request: Request) -> Answer {
+    let own = request.headers.iter().position(|(name, _)| name == "authorization");
+    match own.map(|place| request.headers.remove(place)) {
+        Some((_, value)) => tenant.scim.authorized(value.as_bytes()).send(request).await,
+        None => tenant.send(request).await,
+    }
+}
+
+async fn each_leniency_is_tolerated_with_a_warning_or_refused(gateway: &TestGateway) {
+    for leniency in Leniency::ALL {
+        let name = leniency.name();
+        let strict = gateway.plain_tenant(&format!("s-{name}")).await;
+        let there = scene(gateway, &strict, *leniency).await;
+        let _ = set(gateway, &strict.name, &json!({ "profile": "strict" })).await.expect(200);
+        let own = case(*leniency, &there);
+        let answer = send(&strict, own.request.clone()).await;
+        match own.strict {
+            Strict::Refused(status, scim_type) => {
+                assert_eq!(
+                    (answer.status, answer.body["scimType"].as_str()),
+                    (status, scim_type),
+                    "{name}: {}",
+                    answer.text
+                );
+            }
+            Strict::Otherwise(holds) => assert!(holds(&own, &answer), "{name}: {}", answer.text),
+        }
+        assert_eq!(shown(gateway, &strict.name).await["used"], json!([]), "{name} is not used where it is refused");
+
+        let lenient = gateway.plain_tenant(&format!("l-{name}")).await;
+        let there = scene(gateway, &lenient, *leniency).await;
+        let _ = set(gateway, &lenient.name, &json!({ "profile": "strict", "allow": [name] })).await.expect(200);
+        let own = case(*leniency, &there);
+        let answer = send(&lenient, own.request.clone()).await;
+        assert_eq!(answer.status, own.done, "{name}: {}", answer.text);
+        if let Strict::Otherwise(holds) = own.strict {
+            assert!(!holds(&own, &answer), "{name}: {}", answer.text);
+        }
+        let used = shown(gateway, &lenient.name).await["used"].clone();
+        assert_eq!(used[0]["leniency"], name, "{used}");
+        assert_eq!((&used[0]["attribute"], &used[0]["uses"]), (&json!(own.attribute), &json!(1)), "{name}");
+        assert_eq!(used.as_array().unwrap().len(), 1, "by itself it is enough: {used}");
+    }
+}
