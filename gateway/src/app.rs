@@ -105,6 +105,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         settings: Arc::new(SettingsCache::new(store.clone())),
         lists: crate::operation::list::Limits::default(),
         public_url: Arc::from(public_url.trim_end_matches('/')),
+        trusted_proxies: Arc::from([]),
         turns: Turns::default(),
         bulks: Places::default(),
         uses: Uses::default(),

@@ -1,9 +1,13 @@
 //! Settings of a server process. The only place where they are read from.
 
+mod network;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use network::Network;
 
 /// Where the three doors listen, and how they are reached.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,6 +34,10 @@ pub struct Doors {
     /// Locations and references are built from it.
     #[arg(long, env = "SCIMGATE_PUBLIC_URL")]
     pub public_url: Option<String>,
+    /// Reverse proxies whose Forwarded and X-Forwarded headers are believed, e.g. 10.0.0.0/8 (may be repeated). Addresses in
+    /// replies are then built from the one that the client used.
+    #[arg(long = "trusted-proxy", value_name = "NETWORK", env = "SCIMGATE_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Doors {

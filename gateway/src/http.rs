@@ -7,6 +7,7 @@ pub mod body;
 mod connection;
 pub mod directory;
 pub mod error;
+mod forwarded;
 pub mod probe;
 pub mod response;
 pub mod router;

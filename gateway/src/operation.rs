@@ -31,6 +31,7 @@ use scimgate_scim::schema::ResourceType;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
+use crate::config::Network;
 use crate::mapping::Mapper;
 use crate::root_key::Keys;
 use crate::store::stamp::Stamp;
@@ -57,6 +58,8 @@ pub struct Gateway {
     pub lists: list::Limits,
     /// The address that clients reach, without a trailing slash; Locations and references are built from it.
     pub public_url: Arc<str>,
+    /// Proxies that may tell another one, by which the client came.
+    pub trusted_proxies: Arc<[Network]>,
     /// Writers of one resource take turns.
     pub turns: turns::Turns,
     /// How many bulk requests are at work.

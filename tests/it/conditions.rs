@@ -97,6 +97,9 @@ async fn a_reply_that_shows_a_resource_says_where_it_is(gateway: &TestGateway) {
     check(tenant.patch(&place, &retitle("x")).await, 200, &expected);
     let rename = patch(json!([{ "op": "replace", "path": "displayName", "value": "team" }]));
     let there = format!("{}/Groups/{crew}", tenant.scim.base);
+    check(tenant.patch(&format!("/Groups/{crew}"), &rename).await, 200, &there);
+    let unanswered = json!({ "allow": ["group-no-content"] });
+    let _ = gateway.operator.patch("/tenants/acme/client", &unanswered).await.expect(200);
     check(tenant.patch(&format!("/Groups/{crew}"), &rename).await, 204, &there);
     check(tenant.put(&format!("/Groups/{crew}"), &group("crew")).await, 200, &there);
     assert_eq!(tenant.get("/Users").await.expect(200).header("location"), "");

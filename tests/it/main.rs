@@ -13,6 +13,7 @@ mod cursors;
 mod faults;
 mod floors;
 mod fold_in;
+mod forwarded;
 mod hostile;
 mod isolation;
 mod limits;

@@ -71,7 +71,14 @@ impl TestGateway {
     /// Starts one on the server with other limits for its clients, and with this many connections to its database.
     pub async fn limited(limits: Limits, pool: usize) -> Self {
         let fresh = Fresh::migrated().await;
-        Self::serve_within((limits, None), connect(&fresh.url, pool), Base::Fresh(fresh), None).await
+        Self::serve_within((limits, None, &[]), connect(&fresh.url, pool), Base::Fresh(fresh), None).await
+    }
+
+    /// Starts one on the server that believes these proxies.
+    pub async fn trusting(networks: &[&str]) -> Self {
+        let fresh = Fresh::migrated().await;
+        let terms = (Limits::default(), None, networks);
+        Self::serve_within(terms, connect(&fresh.url, POOL), Base::Fresh(fresh), None).await
     }
 
     /// Starts one on the server, with a proxy between it and the database.
@@ -96,16 +103,16 @@ impl TestGateway {
     pub async fn replica_with(&self, keys: Keys) -> Self {
         let fresh = self.fresh().clone();
         let store = connect(&fresh.url, POOL);
-        Self::serve_within((Limits::default(), Some(keys)), store, Base::Shared(fresh), Some(self)).await
+        Self::serve_within((Limits::default(), Some(keys), &[]), store, Base::Shared(fresh), Some(self)).await
     }
 
     async fn serve(store: Store, base: Base, first: Option<&Self>) -> Self {
-        Self::serve_within((Limits::default(), None), store, base, first).await
+        Self::serve_within((Limits::default(), None, &[]), store, base, first).await
     }
 
     /// With keys of its own, or those that the database keeps.
     async fn serve_within(
-        (limits, keys): (Limits, Option<Keys>),
+        (limits, keys, trusted): (Limits, Option<Keys>, &[&str]),
         store: Store,
         base: Base,
         first: Option<&Self>,
@@ -119,6 +126,7 @@ impl TestGateway {
             probe_port: 0,
             probe_bind: here,
             public_url: None,
+            trusted_proxies: Vec::new(),
         };
         let mut bound = app::bind(&doors).await.unwrap();
         bound.limits = limits;
@@ -128,7 +136,8 @@ impl TestGateway {
             Some(keys) => keys,
             None => app::kept_keys(&store, &clock).await.unwrap(),
         };
-        let gateway = app::gateway(store, clock.clone(), &format!("http://{public}"), keys).unwrap();
+        let mut gateway = app::gateway(store, clock.clone(), &format!("http://{public}"), keys).unwrap();
+        gateway.trusted_proxies = trusted.iter().map(|network| network.parse().unwrap()).collect();
         let admin = Client::new(format!("http://{internal}/admin/v1"));
         let operator = match first {
             Some(first) => first.operator.at(admin.base),

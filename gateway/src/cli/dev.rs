@@ -48,7 +48,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     let local = format!("http://127.0.0.1:{}", bound.public_address.port());
     let public_url = arguments.doors.public_url.clone().unwrap_or(local);
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
-    let gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, keys)?;
+    let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, keys)?;
+    gateway.trusted_proxies = doors.trusted_proxies.into();
     let ready = Ready {
         operator_key: operator_key(&gateway).await?,
         demo: demo::run(&gateway, plugin).await?,

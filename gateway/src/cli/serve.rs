@@ -43,6 +43,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
     let mut gateway = app::gateway(store, clock, &public_url, keys)?;
     gateway.lists.examined = u64::from(arguments.examined_documents);
+    gateway.trusted_proxies = arguments.doors.trusted_proxies.into();
     let asked_to_stop = app::stop_signal();
     tracing::info!(
         scim = %bound.public_address, internal = %bound.internal_address, probes = %bound.probe_address, "serving"

@@ -1,6 +1,7 @@
 //! Who is calling, as extractors: a handler cannot run without having asked.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 
 use super::accept;
 use super::error::{Failure, Surface};
+use super::forwarded;
 use crate::auth::{self, Verified, bearer};
 use crate::operation::{Context, Error, Gateway};
 use crate::store::credential::Scope;
@@ -45,9 +47,10 @@ impl FromRequestParts<Gateway> for ScimAccess {
         if named.as_ref().is_some_and(|name| *name != verified.tenant_name) {
             return Err(refused(auth::Error::Unauthorized.into()));
         }
+        let origin = origin(parts, gateway);
         let base = match named {
-            Some(name) => format!("{}/t/{name}{SCIM_BASE}", gateway.public_url),
-            None => format!("{}{SCIM_BASE}", gateway.public_url),
+            Some(name) => format!("{origin}/t/{name}{SCIM_BASE}"),
+            None => format!("{origin}{SCIM_BASE}"),
         };
         let ctx = context(parts, gateway, &verified, base).await.map_err(refused)?;
         let head = head(parts);
@@ -66,6 +69,16 @@ impl FromRequestParts<Gateway> for ScimAccess {
         }
         let signal = if ctx.settings.client.profile == Profile::Auto { recognition::in_head(&head) } else { None };
         Ok(Self(ctx.noting(signal).await))
+    }
+}
+
+/// The address under which the client came.
+fn origin(parts: &Parts, gateway: &Gateway) -> String {
+    match parts.extensions.get::<Peer>() {
+        Some(Peer(peer)) if !gateway.trusted_proxies.is_empty() => {
+            forwarded::origin(&parts.headers, *peer, &gateway.trusted_proxies, &gateway.public_url)
+        }
+        _ => gateway.public_url.to_string(),
     }
 }
 
@@ -134,6 +147,10 @@ async fn context(parts: &Parts, gateway: &Gateway, verified: &Verified, base: St
 /// The request's id: in the log, in the events it causes, and in the reply's `X-Request-Id`.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// Who is at the other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
 
 /// When the request is answered at the latest; what has not been begun by then is not begun any more.
 #[derive(Clone, Copy, Debug)]

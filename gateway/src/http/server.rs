@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use super::access::{Deadline, RequestId};
+use super::access::{Deadline, Peer, RequestId};
 use super::connection::{self, Watch, Watched};
 use super::error::{Surface, reply};
 use super::{upload, uri};
@@ -36,6 +36,8 @@ struct Door {
     surface: Surface,
     limits: Limits,
     stop: CancellationToken,
+    /// Who is at the other end, of one connection.
+    peer: Option<Peer>,
 }
 
 /// Serves until told to stop, then lets requests under way finish.
@@ -46,7 +48,7 @@ pub async fn serve(
     (limits, stop): (Limits, CancellationToken),
 ) {
     let connections = Arc::new(Semaphore::new(limits.connections));
-    let door = Door { router, surface, limits, stop: stop.clone() };
+    let door = Door { router, surface, limits, stop: stop.clone(), peer: None };
     let server = builder(&limits);
     let mut open = JoinSet::new();
     loop {
@@ -56,12 +58,12 @@ pub async fn serve(
             Some(_ended) = open.join_next() => continue,
             () = stop.cancelled() => break,
         };
-        let Ok((stream, _peer)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of file descriptors, most likely: others must finish first.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (server, door) = (server.clone(), door.clone());
+        let (server, door) = (server.clone(), Door { peer: Some(Peer(peer.ip())), ..door.clone() });
         open.spawn(async move {
             connect(stream, server, door).await;
             drop(permit);
@@ -107,7 +109,7 @@ async fn connect(stream: TcpStream, server: auto::Builder<TokioExecutor>, door: 
 
 /// One request: its id, its span, its time limit.
 async fn answer(door: Door, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let Door { router, surface, limits, stop } = door;
+    let Door { router, surface, limits, stop, peer } = door;
     let deadline = Instant::now() + limits.handler;
     let (mut parts, body) = request.into_parts();
     if let Some(meant) = uri::tidy(&parts.uri) {
@@ -117,6 +119,9 @@ async fn answer(door: Door, request: Request<Incoming>) -> Result<Response<Body>
     parts.extensions.insert(RequestId(id.clone()));
     let is_read = parts.method.is_safe();
     parts.extensions.insert(Deadline(deadline));
+    if let Some(peer) = peer {
+        parts.extensions.insert(peer);
+    }
     let span = tracing::info_span!("request", request.id = %id, method = %parts.method, path = %parts.uri.path());
     let mut response = if uri::is_text(&parts.uri) {
         let request = Request::from_parts(parts, upload::timed(body, &limits, &stop));

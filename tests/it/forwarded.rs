@@ -1,0 +1,59 @@
+//! Addresses in replies behind reverse proxies: believed from those that are trusted, and from nobody else.
+
+use scimgate_tests::harness::block_on;
+use scimgate_tests::tenant::user;
+use scimgate_tests::{Request, Tenant, TestGateway};
+
+/// The address in a reply to a request with these headers.
+async fn location(tenant: &Tenant, headers: &[(&str, &str)]) -> String {
+    let request = Request::new("GET", "/Users?count=1");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+    let listed = tenant.send(request).await.expect(200).body;
+    let location = listed["Resources"][0]["meta"]["location"].as_str().unwrap();
+    location.split_once("/scim/v2/Users/").unwrap().0.to_owned()
+}
+
+const TOLD: [(&str, &str); 1] = [("forwarded", "for=192.0.2.7;proto=https;host=\"scim.test:8443\"")];
+const TOLD_TOO: [(&str, &str); 3] =
+    [("x-forwarded-proto", "https"), ("x-forwarded-host", "evil.test, scim.test"), ("x-forwarded-prefix", "/gate")];
+
+#[test]
+fn a_trusted_proxy_decides_the_addresses_in_replies() {
+    block_on(async {
+        let gateway = TestGateway::trusting(&["127.0.0.0/8"]).await;
+        let tenant = gateway.plain_tenant("acme").await;
+        let _ = tenant.user("ada").await;
+        let own = format!("http://{}", gateway.public);
+        assert_eq!(location(&tenant, &[]).await, own, "a proxy that tells nothing");
+        assert_eq!(location(&tenant, &TOLD).await, "https://scim.test:8443");
+        assert_eq!(location(&tenant, &TOLD_TOO).await, "https://scim.test/gate");
+        assert_eq!(
+            location(&tenant, &[("forwarded", "host=\"[2001:db8::1]:81\";proto=http")]).await,
+            "http://[2001:db8::1]:81"
+        );
+        assert_eq!(location(&tenant, &[("x-forwarded-host", "no host")]).await, own);
+        let made = Request::new("POST", "/Users").json(&user("bob")).header("x-forwarded-host", "scim.test");
+        let made = tenant.send(made).await.expect(201);
+        assert_eq!(made.header("location"), format!("http://scim.test/scim/v2/Users/{}", made.id()));
+        let named = tenant.scim.at(format!("http://{}/t/acme/scim/v2", gateway.public));
+        let read =
+            named.send(Request::new("GET", &format!("/Users/{}", made.id())).header("x-forwarded-host", "scim.test"));
+        assert!(read.await.header("location").starts_with("http://scim.test/t/acme/scim/v2/Users/"));
+        gateway.end().await;
+    });
+}
+
+#[test]
+fn who_is_not_trusted_decides_nothing() {
+    block_on(async {
+        for trusted in [&[][..], &["192.0.2.0/24", "::1"]] {
+            let gateway = TestGateway::trusting(trusted).await;
+            let tenant = gateway.plain_tenant("acme").await;
+            let _ = tenant.user("ada").await;
+            let own = format!("http://{}", gateway.public);
+            assert_eq!(location(&tenant, &TOLD).await, own);
+            assert_eq!(location(&tenant, &TOLD_TOO).await, own);
+            gateway.end().await;
+        }
+    });
+}
