@@ -12,6 +12,7 @@ on_both!(
     references_reach_into_paths_and_patches,
     the_product_hears_of_it_in_order,
     references_of_an_extension_are_found_by_its_schema,
+    who_is_restored_is_named_by_its_own_id,
 );
 
 async fn a_name_that_was_given_free_can_be_taken(gateway: &TestGateway) {
@@ -143,4 +144,29 @@ async fn references_of_an_extension_are_found_by_its_schema(gateway: &TestGatewa
         let deputies = json!([{ "value": ada, "$ref": format!("../Users/{ada}") }]);
         assert_eq!(read.body[OWNED], json!({ "owner": owner, "deputies": deputies, "motto": "bulkId:ada" }));
     }
+}
+
+/// A POST may mean somebody who is there, by the client's profile. Whoever names it by its bulkId gets the id that is there,
+/// and others beside it are made all the same.
+async fn who_is_restored_is_named_by_its_own_id(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let _ = gateway.operator.patch("/tenants/acme/client", &json!({ "profile": "okta" })).await.expect(200);
+    let ada = tenant.user("ada").await;
+    let off = json!({ "method": "PATCH", "path": format!("/Users/{ada}"), "data": [{ "op": "replace", "path": "active", "value": false }] });
+    let operations = json!([
+        off,
+        post_group("crew", &["bulkId:ada", "bulkId:bob"]),
+        post_user("bob", "bulkId:ada"),
+        post_user("ada", ""),
+        { "method": "PATCH", "path": "/Users/bulkId:ada", "data": [{ "op": "replace", "path": "title", "value": "Countess" }] },
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    assert_eq!(statuses(&results), ["200", "201", "201", "201", "200"], "{results:#?}");
+    let [crew, bob] = [1, 2].map(|place| id(&results[place]));
+    assert_eq!((id(&results[3]), id(&results[4])), (ada.clone(), ada.clone()));
+    assert_eq!(members(&tenant, &crew).await, super::sorted([ada.clone(), bob.clone()]));
+    let read = tenant.get(&format!("/Users/{ada}")).await.expect(200);
+    assert_eq!((&read.body["active"], &read.body["title"]), (&json!(true), &json!("Countess")));
+    let below = tenant.get(&format!("/Users/{bob}")).await.expect(200);
+    assert_eq!(below.body[scimgate_tests::tenant::ENTERPRISE]["manager"]["value"], ada.as_str());
 }
