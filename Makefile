@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 WASM := wasm32-unknown-unknown
 PLUGINS := target/$(WASM)/plugin
+DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bin/python -B tests/conformance/disagreements.py
 DATA ?= data
 ARGS ?=
 
@@ -27,14 +28,15 @@ plugins: setup-rust ## Build the plugins and the test guests to WASM
 test: setup-rust setup-postgres deploy-check conformance-tools plugins ## Set up what is missing and run every test
 	@cargo build --locked --workspace --exclude tutorial --exclude hostile --all-targets
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
+	@echo "Asking other SCIM libraries the same …"
+	@$(DISAGREEMENTS) --check
 
 conformance: setup-rust setup-postgres conformance-tools plugins ## Run the conformance clients of others against the gateway
 	@cargo build --locked --package scimgate
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-conformance
 
 disagreements: build plugins ## Ask SCIM libraries of others the same, and write docs/disagreements.md (ARGS=--check only compares)
-	@tests/conformance/install
-	@target/conformance-tools/python/bin/python -B tests/conformance/disagreements.py $(ARGS)
+	@$(DISAGREEMENTS) $(ARGS)
 
 conformance-tools:
 	@tests/conformance/install clients

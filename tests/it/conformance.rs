@@ -2,7 +2,7 @@
 //! gateway. docs/conformance.md says what they are not asked, and why.
 
 use scimgate_tests::binary::{Running, dev};
-use scimgate_tests::conformance::Tester;
+use scimgate_tests::conformance::{Mode, Tester};
 use scimgate_tests::database::Fresh;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::served::Furnished;
@@ -36,7 +36,11 @@ async fn check(operator: &Client, doors: (&str, &str), database: &str) {
         let server = format!("{database}, tenant {}", tenant.name);
         // An identity provider's own users are there already.
         let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
-        for (tester, checks) in [(Tester::Scim2, SCIM2_CHECKS), (Tester::Sanity, SANITY_CHECKS)] {
+        for (tester, checks) in [
+            (Tester::Scim2, SCIM2_CHECKS),
+            (Tester::Sanity(Mode::Compat), SANITY_CHECKS),
+            (Tester::Sanity(Mode::Strict), SANITY_CHECKS),
+        ] {
             tester.run(&tenant.scim, &server).await.assert_clean(checks);
         }
         // They cleaned up after themselves, and left what is not theirs.

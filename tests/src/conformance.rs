@@ -31,7 +31,16 @@ pub enum Tester {
     /// scim2-tester, by way of scim2-cli: every attribute of every schema that is published.
     Scim2,
     /// scim-sanity: lives of a user and a group, discovery, lists and errors.
-    Sanity,
+    Sanity(Mode),
+}
+
+/// How scim-sanity takes what it calls common departures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As warnings.
+    Compat,
+    /// As failures.
+    Strict,
 }
 
 impl Tester {
@@ -40,7 +49,8 @@ impl Tester {
     pub fn name(self) -> &'static str {
         match self {
             Self::Scim2 => "scim2-tester",
-            Self::Sanity => "scim-sanity --compat",
+            Self::Sanity(Mode::Compat) => "scim-sanity --compat",
+            Self::Sanity(Mode::Strict) => "scim-sanity --strict",
         }
     }
 
@@ -53,13 +63,12 @@ impl Tester {
                 let (said, complaint) = output("scim2", &["--url", &scim.base, "-h", &header, "test", "-v"]).await;
                 scim2(&said).unwrap_or_else(|| panic!("scim2 made no checks:\n{said}\n{complaint}"))
             }
-            Self::Sanity => {
+            Self::Sanity(mode) => {
                 let token = header.trim_start_matches("Bearer ");
-                let (said, complaint) = output(
-                    "scim-sanity",
-                    &["probe", &scim.base, "--token", token, "--i-accept-side-effects", "--compat", "--json-output"],
-                )
-                .await;
+                let mode = if mode == Mode::Compat { "--compat" } else { "--strict" };
+                let arguments =
+                    ["probe", &scim.base, "--token", token, "--i-accept-side-effects", mode, "--json-output"];
+                let (said, complaint) = output("scim-sanity", &arguments).await;
                 let found = serde_json::from_str(&said).ok().as_ref().and_then(sanity);
                 found.unwrap_or_else(|| panic!("scim-sanity made no checks:\n{said}\n{complaint}"))
             }
