@@ -40,6 +40,8 @@ pub(crate) struct Pool {
     connections: managed::Pool<Sessions>,
     /// Longest time a batch may take, waiting for a connection included.
     timeout: Duration,
+    /// Whether a connection is kept though nobody waits for its answer any longer.
+    keeps: bool,
 }
 
 /// A connection taken from the pool.
@@ -61,7 +63,14 @@ impl Pool {
             .queue_mode(managed::QueueMode::Lifo)
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self { connections, timeout })
+        Ok(Self { connections, timeout, keeps: false })
+    }
+
+    /// Never hangs up on a database that is at work. The embedded one takes that for its own end, and with its one client
+    /// nobody else is helped by it: who comes next waits until it is done.
+    #[cfg(feature = "embedded")]
+    pub(super) fn keeping(self) -> Self {
+        Self { keeps: true, ..self }
     }
 
     /// Runs the statements as one transaction in one round trip and gives the rows of each.
@@ -101,7 +110,7 @@ impl Pool {
         let mut taken = timeout_at(deadline, self.take(doing)).await.map_err(late)??;
         let begun = Instant::now();
         let outcome = timeout_at(deadline, run(&mut taken)).await;
-        if outcome.is_err() && begun.elapsed() > STATEMENT {
+        if outcome.is_err() && begun.elapsed() > STATEMENT && !self.keeps {
             // The server would have given up by itself: this connection leads nowhere, and its next user would wait in
             // vain, too.
             drop(Taken::take(taken));
