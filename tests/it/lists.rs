@@ -100,6 +100,8 @@ async fn what_cannot_be_filtered_by_is_refused_by_name(gateway: &TestGateway) {
         ("x509Certificates.value gt \"YQ==\"", "gt cannot compare"),
         ("meta.created gt \"yesterday\"", "a date and a time"),
         ("userName co null", "null cannot be compared by co"),
+        ("userName eq a%00b", "U+0000"),
+        ("userName eq \"a\\u0000b\"", "U+0000"),
         (&format!("userName eq \"{}\"", "x".repeat(4_000)), "at most 4000 are read"),
         (&vec!["title pr"; 201].join(" or "), "more than 200 conditions"),
         (&format!("{}title pr{}", "(".repeat(33), ")".repeat(33)), "nested deeper than 32"),

@@ -43,6 +43,10 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token<'_>>, LexError> {
             space if space.is_whitespace() => (None, space.len_utf8()),
             _ => {
                 let word = word(&text[start..]);
+                // A client that writes values without quotes may mean it as one; see below.
+                if word.contains('\0') {
+                    return Err(LexError { start, problem: "a word holds the character U+0000; leave it out" });
+                }
                 (Some(Kind::Word(word)), word.len())
             }
         };
@@ -110,6 +114,13 @@ mod tests {
         check(r#""\"\\\/\b\f\n\r\té\ud83d\ude00""#, &[Kind::Text("\"\\/\u{8}\u{c}\n\r\té😀".into())]);
         check(r#""""#, &[Kind::Text(String::new())]);
         check(r#""a\\""b""#, &[Kind::Text("a\\".into()), Kind::Text("b".into())]);
+    }
+
+    #[test]
+    fn refuses_what_no_text_can_hold_within_quotes_or_without() {
+        for text in ["a \0", "a eq b\0c", "\0", r#"a eq "\u0000""#] {
+            assert!(tokens(text).unwrap_err().problem.contains("U+0000"), "{text:?}");
+        }
     }
 
     #[test]
