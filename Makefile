@@ -10,7 +10,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-containment lint advisories setup-rust setup-postgres build
+.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-containment fuzz lint advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,7 @@ plugins: setup-rust ## Build the plugins and the test guests to WASM
 
 test: setup-rust setup-postgres deploy-check conformance-tools plugins ## Set up what is missing and run every test
 	@cargo build --locked --workspace --exclude tutorial --exclude hostile --all-targets
+	@.config/run-fuzz --short
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
 	@echo "Asking other SCIM libraries the same …"
 	@$(DISAGREEMENTS) --check
@@ -47,12 +48,17 @@ deploy-check: setup-rust ## Check the Dockerfile, the Helm chart and the documen
 lint: setup-rust ## Check formatting, lints, documentation and dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+	cargo clippy --locked --manifest-path tests/fuzz/Cargo.toml -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo "cargo-deny is not here (cargo install --locked cargo-deny); its checks were left out"; fi
 
 advisories: ## Check the dependencies against the published advisories (needs the network)
 	cargo deny --locked check advisories
+
+fuzz: setup-rust ## Fuzz the protocol for hours and write docs/fuzzing.md (ARGS="--seconds 600 --at-once 1 …")
+	@.config/run-fuzz $(ARGS)
 
 bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
 	@cargo build --locked --release --no-default-features --package scimgate --package scimgate-bench
