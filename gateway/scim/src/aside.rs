@@ -3,15 +3,23 @@
 //! Values are taken in as a client's PATCH would bring them, so that one set of rules decides what they become. What does
 //! not fit its schema stays aside, with the reason; a value that the document has already is newer and stays.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use crate::attribute::{Mutability, Returned};
 use crate::error::ScimError;
 use crate::leniency::Leniencies;
 use crate::normalise::rebuild_schemas;
-use crate::patch::{PATCH_SCHEMA, Patch};
-use crate::schema::validate::{check_attribute, validate};
-use crate::schema::{AttributeRef, ResourceType, common_attributes};
+use crate::patch::{PATCH_SCHEMA, Patch, Patched};
+use crate::schema::validate::{check_attribute, check_extension_of};
+use crate::schema::{AttributeRef, ResourceType, Schema, common_attributes};
+use entry::{Entry, Known};
+
+mod entry;
+pub(crate) mod names;
+
+pub use names::MAX_NAMES;
 
 /// A value that its schema does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,29 +53,8 @@ pub fn take_in(
     leniencies: &Leniencies,
     allowed: &dyn Fn(&AttributeRef) -> Result<(), String>,
 ) -> TakenIn {
-    let mut taken = TakenIn { document, set_aside: Map::new(), misfits: Vec::new(), changed: false };
-    let mut known: Vec<Entry> = Vec::new();
-    for (name, value) in spread(set_aside, resource_type) {
-        match resource_type.resolve(head(&name)) {
-            Some(reference) => known.push(Entry { name, value, reference }),
-            None => drop(taken.set_aside.insert(name, value)),
-        }
-    }
-    // An extension comes in as a whole or not at all, since one of its attributes may be required beside another.
-    let (base, of_extensions): (Vec<Entry>, Vec<Entry>) =
-        known.into_iter().partition(|entry| entry.reference.extension.is_none());
-    let mut rules = Rules { resource_type, leniencies, allowed };
-    for entry in base {
-        taken.unit(vec![entry], &mut rules);
-    }
-    for extension in &resource_type.extensions {
-        let own = |entry: &&Entry| entry.reference.extension.as_ref().is_some_and(|it| it.id == extension.schema.id);
-        let unit: Vec<Entry> = of_extensions.iter().filter(own).cloned().collect();
-        if !unit.is_empty() {
-            taken.unit(unit, &mut rules);
-        }
-    }
-    taken
+    let mut rules = Rules { resource_type, leniencies, allowed, effort: Effort::default() };
+    TakenIn::of(document, set_aside, &mut rules)
 }
 
 /// Brings a document that was canonical by other schemas to those of this type: what they don't define goes aside, and
@@ -100,125 +87,186 @@ pub fn refit(
     taken
 }
 
-/// Keeps a value aside under the name as written, or takes it away. What is kept under a name around it, or of a part of
-/// it, must not come back later as if it were newer.
-pub(crate) fn keep(set_aside: &mut Map<String, Value>, name: String, value: Option<Value>) {
-    let name = set_aside.keys().find(|key| key.eq_ignore_ascii_case(&name)).cloned().unwrap_or(name);
-    set_aside.retain(|key, kept| {
-        if let Some(rest) = within(&name, key) {
-            remove(kept, rest);
-        }
-        !key.eq_ignore_ascii_case(&name) && within(key, &name).is_none() && *kept != Value::Object(Map::new())
-    });
-    if let Some(value) = value {
-        set_aside.insert(name, value);
-    }
-}
-
-/// What of `name` is left behind `outer`, where it names a part of that.
-fn within<'n>(name: &'n str, outer: &str) -> Option<&'n str> {
-    let start = name.get(..outer.len()).filter(|start| start.eq_ignore_ascii_case(outer))?;
-    name.get(start.len()..)?.strip_prefix([':', '.'])
-}
-
-fn remove(kept: &mut Value, name: &str) {
-    let Value::Object(members) = kept else { return };
-    members.retain(|key, member| {
-        if let Some(rest) = within(name, key) {
-            remove(member, rest);
-        }
-        !key.eq_ignore_ascii_case(name)
-    });
-}
-
-#[derive(Clone)]
-struct Entry {
-    name: String,
-    value: Value,
-    reference: AttributeRef,
-}
-
 struct Rules<'a> {
     resource_type: &'a ResourceType,
     leniencies: &'a Leniencies,
     allowed: &'a dyn Fn(&AttributeRef) -> Result<(), String>,
+    effort: Effort,
+}
+
+/// What one value has changed.
+#[derive(Default)]
+struct Change {
+    /// What of the value stays aside, under full names.
+    rest: Map<String, Value>,
+    /// Whether the attribute is another than before.
+    made: bool,
+    /// What it was before, if it is.
+    before: Option<Value>,
 }
 
 impl TakenIn {
-    /// Takes in what belongs together; what does not fit stays aside, and where the rest is incomplete without it, all does.
-    fn unit(&mut self, entries: Vec<Entry>, rules: &mut Rules<'_>) {
-        let mut document = self.document.clone();
-        let mut left = Map::new();
-        let mut misfits = Vec::new();
-        for Entry { name, value, reference } in &entries {
-            match rules.one(&document, name, value, reference) {
-                Ok((with, rest)) => {
-                    document = with;
-                    left.extend(rest);
-                }
-                Err(why) => {
-                    misfits.push(Misfit { name: name.clone(), why });
-                    left.insert(name.clone(), value.clone());
-                }
+    fn of(document: Map<String, Value>, set_aside: Map<String, Value>, rules: &mut Rules<'_>) -> Self {
+        let mut taken = Self { document, set_aside: Map::new(), misfits: Vec::new(), changed: false };
+        let extensions = &rules.resource_type.extensions;
+        let mut units: Vec<Vec<Known>> = extensions.iter().map(|_| Vec::new()).collect();
+        for entry in entry::spread(set_aside, rules.resource_type) {
+            let Some(reference) = entry.reference(rules.resource_type) else {
+                entry.stay(&mut taken.set_aside);
+                continue;
+            };
+            let of = |schema: &Arc<Schema>| extensions.iter().position(|it| it.schema.id == schema.id);
+            let unit = reference.extension.as_ref().and_then(of).and_then(|place| units.get_mut(place));
+            let known = Known { entry, reference };
+            match unit {
+                Some(unit) => unit.push(known),
+                None => taken.single(known, rules),
             }
         }
-        if document != self.document {
-            if let Err(refusal) = validate(&document, rules.resource_type) {
-                self.misfits
-                    .extend(entries.iter().map(|it| Misfit { name: it.name.clone(), why: refusal.detail.clone() }));
-                self.set_aside.extend(entries.into_iter().map(|it| (it.name, it.value)));
-                return;
-            }
-            self.changed = true;
+        for (extension, unit) in extensions.iter().zip(units) {
+            taken.unit(unit, &extension.schema, rules);
         }
-        self.document = document;
-        self.set_aside.extend(left);
-        self.misfits.extend(misfits);
+        if taken.changed {
+            rebuild_schemas(&mut taken.document, rules.resource_type);
+        }
+        taken
+    }
+
+    fn single(&mut self, known: Known, rules: &mut Rules<'_>) {
+        match self.one(&known, rules) {
+            Ok(change) => {
+                self.changed |= change.made;
+                known.entry.leave(change.rest, &mut self.set_aside);
+            }
+            Err(why) => self.misfit(known.entry, why),
+        }
+    }
+
+    /// An extension comes in as a whole or not at all, since one of its attributes may be required beside another: what
+    /// does not fit stays aside, and where the rest is incomplete without it, all does.
+    fn unit(&mut self, unit: Vec<Known>, schema: &Schema, rules: &mut Rules<'_>) {
+        let outcomes: Vec<Result<Change, String>> = unit.iter().map(|known| self.one(known, rules)).collect();
+        let changed = outcomes.iter().flatten().any(|change| change.made);
+        let refusal = if changed { check_extension_of(&self.document, schema).err() } else { None };
+        let Some(refusal) = refusal else {
+            self.changed |= changed;
+            for (known, outcome) in unit.into_iter().zip(outcomes) {
+                match outcome {
+                    Ok(change) => known.entry.leave(change.rest, &mut self.set_aside),
+                    Err(why) => self.misfit(known.entry, why),
+                }
+            }
+            return;
+        };
+        for (known, outcome) in unit.iter().zip(outcomes).rev() {
+            if let Ok(Change { made: true, before, .. }) = outcome {
+                exchange(&mut self.document, &known.reference, before);
+            }
+        }
+        for known in unit {
+            self.misfit(known.entry, refusal.detail.clone());
+        }
+    }
+
+    fn misfit(&mut self, entry: Entry, why: String) {
+        self.misfits.push(Misfit { name: entry.name(), why });
+        entry.stay(&mut self.set_aside);
+    }
+
+    /// Takes in one value, or says why it stays aside. Nothing is copied before it is clear that there is something to
+    /// do, and then the one attribute, whatever else the document has.
+    fn one(&mut self, known: &Known, rules: &mut Rules<'_>) -> Result<Change, String> {
+        let Known { entry, reference } = known;
+        if is_dropped(reference) || says_nothing(&entry.value) || is_there(&self.document, reference) {
+            return Ok(Change::default());
+        }
+        (rules.allowed)(reference)?;
+        let name = entry.name();
+        if reference.sub.is_some() && reference.attribute.multi_valued && !name.contains('[') {
+            return Err(format!("{} does not say which of the values it belongs to.", reference.name()));
+        }
+        let present = reference.value(&self.document);
+        rules.effort.spend(present, &entry.value)?;
+        let mut part = Map::new();
+        if let Some(present) = present {
+            exchange(&mut part, reference, Some(present.clone()));
+        }
+        let patched = rules.patched(part, &name, &entry.value, reference).map_err(|refusal| refusal.detail)?;
+        let after = reference.value(&patched.document);
+        let made = after.is_some() && after != present;
+        let after = after.filter(|_| made).cloned();
+        let before = after.and_then(|after| exchange(&mut self.document, reference, Some(after)));
+        Ok(Change { rest: patched.set_aside, made, before })
     }
 }
 
-type Taken = (Map<String, Value>, Map<String, Value>);
-
 impl Rules<'_> {
-    /// The document with one value, and what of it stays aside.
-    fn one(
-        &self,
-        document: &Map<String, Value>,
-        name: &str,
-        value: &Value,
-        reference: &AttributeRef,
-    ) -> Result<Taken, String> {
-        let attribute = &reference.attribute;
-        let parts = [Some(attribute), reference.sub.as_ref()];
-        let untouchable = parts
-            .into_iter()
-            .flatten()
-            .any(|it| it.mutability == Mutability::ReadOnly || it.returned == Returned::Never);
-        if untouchable || is_there(document, reference) {
-            // As at the door: what only the server writes is passed over, and what is never returned is not kept.
-            return Ok((document.clone(), Map::new()));
-        }
-        (self.allowed)(reference)?;
-        if reference.sub.is_some() && attribute.multi_valued && !name.contains('[') {
-            return Err(format!("{} does not say which of the values it belongs to.", reference.name()));
-        }
-        self.patched(document, name, value, reference).map_err(|refusal| refusal.detail)
-    }
-
     fn patched(
         &self,
-        document: &Map<String, Value>,
+        part: Map<String, Value>,
         name: &str,
         value: &Value,
         reference: &AttributeRef,
-    ) -> Result<Taken, ScimError> {
+    ) -> Result<Patched, ScimError> {
         let operation = json!({ "op": "add", "path": name, "value": value });
         let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [operation] });
         let patch = Patch::parse(body, self.resource_type, self.leniencies)?;
-        let patched = patch.apply(document.clone(), Map::new(), self.resource_type, self.leniencies)?;
+        let patched = patch.apply(part, Map::new(), self.resource_type, self.leniencies)?;
         check_attribute(&patched.document, reference)?;
-        Ok((patched.document, patched.set_aside))
+        Ok(patched)
     }
+}
+
+/// How much has been done. Elements are compared with one another, so their number counts, and so does each value by itself.
+#[derive(Default)]
+struct Effort {
+    tries: usize,
+    comparisons: usize,
+}
+
+impl Effort {
+    /// What one document is worth, since all of it is looked at with each of its changes.
+    const MOST: usize = 4_000_000;
+    /// What a value costs beside its elements, as if it had so many.
+    const VALUE: usize = 20;
+
+    fn spend(&mut self, present: Option<&Value>, supplied: &Value) -> Result<(), String> {
+        if self.comparisons >= Self::MOST {
+            return Err("More is set aside than is looked at in one go.".to_owned());
+        }
+        let count = |value: &Value| value.as_array().map_or(0, Vec::len);
+        let supplied = count(supplied).saturating_add(Self::VALUE);
+        let all = supplied.saturating_add(present.map_or(0, count));
+        self.tries += 1;
+        self.comparisons = self.comparisons.saturating_add(supplied.saturating_mul(all));
+        Ok(())
+    }
+}
+
+/// As at the door: what only the server writes is passed over, and what is never returned is not kept.
+fn is_dropped(reference: &AttributeRef) -> bool {
+    let parts = [Some(&reference.attribute), reference.sub.as_ref()];
+    parts.into_iter().flatten().any(|it| it.mutability == Mutability::ReadOnly || it.returned == Returned::Never)
+}
+
+fn says_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Puts a value in the place of what the document has of the attribute, and gives that.
+fn exchange(document: &mut Map<String, Value>, reference: &AttributeRef, value: Option<Value>) -> Option<Value> {
+    let put = |members: &mut Map<String, Value>| match value {
+        Some(value) => members.insert(reference.attribute.name.clone(), value),
+        None => members.shift_remove(&reference.attribute.name),
+    };
+    let Some(schema) = &reference.extension else { return put(document) };
+    let members = document.entry(schema.id.clone()).or_insert_with(|| Value::Object(Map::new()));
+    let members = members.as_object_mut()?;
+    let before = put(members);
+    if members.is_empty() {
+        document.shift_remove(&schema.id);
+    }
+    before
 }
 
 /// Whether the document says something of the attribute already.
@@ -230,30 +278,10 @@ fn is_there(document: &Map<String, Value>, reference: &AttributeRef) -> bool {
     }
 }
 
-/// The object under a schema's URN becomes an entry for each of its attributes.
-fn spread(set_aside: Map<String, Value>, resource_type: &ResourceType) -> Vec<(String, Value)> {
-    let mut entries = Vec::with_capacity(set_aside.len());
-    for (name, value) in set_aside {
-        let schema = resource_type.split_urn(&name).filter(|found| found.rest.is_empty());
-        match (schema, value) {
-            (Some(schema), Value::Object(members)) => {
-                let urn = schema.extension.map_or(&resource_type.schema.id, |extension| &extension.id);
-                entries.extend(members.into_iter().map(|(member, value)| (format!("{urn}:{member}"), value)));
-            }
-            (_, value) => entries.push((name, value)),
-        }
-    }
-    entries
-}
-
 fn is_own(key: &str, resource_type: &ResourceType) -> bool {
     key == "schemas"
         || resource_type.schema.attribute(key).is_some()
         || common_attributes().iter().any(|attribute| attribute.name == key)
-}
-
-fn head(name: &str) -> &str {
-    name.split('[').next().unwrap_or_default().trim()
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The body of a POST or PUT, brought to the one canonical form in which documents are stored, filtered and patched:
 //! names in the schema's spelling, extension attributes under their URN, nothing the client may not write.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::aside::names;
 use crate::attribute::{Attribute, Mutability, Returned};
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Leniency, Warnings};
@@ -85,6 +86,8 @@ struct Reader<'a> {
     gathered: Vec<(AttributeRef, Value)>,
     set_aside: Map<String, Value>,
     cleared: Vec<String>,
+    /// The names of these, found by their lower case.
+    aside_names: HashMap<String, String>,
     warnings: Warnings,
 }
 
@@ -97,6 +100,7 @@ impl<'a> Reader<'a> {
             gathered: Vec::new(),
             set_aside: Map::new(),
             cleared: Vec::new(),
+            aside_names: HashMap::new(),
             warnings: Warnings::default(),
         }
     }
@@ -149,7 +153,9 @@ impl<'a> Reader<'a> {
                 self.resource_type.name
             ))
         })?;
-        self.set_aside.insert(key.to_owned(), value);
+        // RFC 7643 §2.1: "Attribute names are case insensitive". As with an attribute, the later value holds.
+        let name = self.aside_names.entry(key.to_ascii_lowercase()).or_insert_with(|| key.to_owned());
+        *names::place(&mut self.set_aside, name)? = value;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
 
+use crate::aside::names;
 use crate::attribute::{Attribute, Mutability, Returned, Type};
 use crate::decimal::Decimal;
 use crate::error::ScimError;
@@ -293,11 +294,11 @@ impl Coercion<'_> {
         self.leniencies.tolerate(Leniency::UnknownAttributeSetAside, &full, self.warnings, || {
             ScimError::invalid_syntax(format!("{full} is no attribute of this resource type."))
         })?;
-        if attribute.multi_valued {
-            let entry = self.aside.entry(full).or_insert_with(|| Value::Array(Vec::new()));
-            entry.as_array_mut().into_iter().for_each(|values| values.push(value.clone()));
-        } else {
-            self.aside.insert(full, value);
+        let place = names::place(self.aside, &full)?;
+        match place {
+            Value::Array(values) if attribute.multi_valued => values.push(value),
+            _ if attribute.multi_valued => *place = Value::Array(vec![value]),
+            _ => *place = value,
         }
         Ok(())
     }

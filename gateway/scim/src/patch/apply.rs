@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::members::Ledger;
 use super::{Patch, Patched, Step, Verb, add, element, remove, replace, slot};
-use crate::aside;
+use crate::aside::names;
 use crate::attribute::Mutability;
 use crate::error::ScimError;
 use crate::leniency::Leniencies;
@@ -33,7 +33,7 @@ pub(super) fn patch(
                 attribute(&mut document, verb, value, &mut context)?;
             }
             Step::ExtensionRemoved(schema) => extension_removed(&mut document, &schema)?,
-            Step::SetAside { name, value } => aside::keep(&mut set_aside, name, value),
+            Step::SetAside { name, value } => names::keep(&mut set_aside, name, value)?,
             Step::Members(Verb::Add, members) => ledger.add(members),
             Step::Members(Verb::Replace, members) => ledger.replace(members),
             Step::Members(Verb::Remove, members) => ledger.remove(members),

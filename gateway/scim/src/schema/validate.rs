@@ -94,6 +94,14 @@ pub fn check_attribute(document: &Map<String, Value>, reference: &AttributeRef) 
     reference.value(document).map_or(Ok(()), |value| check_value(value, &reference.attribute, &name))
 }
 
+/// Checks what a canonical document has of one extension, whatever else it lacks.
+///
+/// # Errors
+/// As [`validate`].
+pub fn check_extension_of(document: &Map<String, Value>, schema: &Schema) -> Result<(), ScimError> {
+    document.get(&schema.id).map_or(Ok(()), |value| check_extension(value, schema))
+}
+
 /// RFC 7643 §3: the base schema's URN, and those of the extensions that are there.
 fn check_schemas(document: &Map<String, Value>, resource_type: &ResourceType) -> Result<(), ScimError> {
     let urns = document.get("schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
