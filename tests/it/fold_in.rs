@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate::operation::{Context, create};
+use scimgate::operation::{Context, Error, create, fold_in};
+use scimgate::store::lease::Lease;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Tenant, TestGateway, on_both, poll};
 use serde_json::{Value, json};
@@ -14,6 +15,10 @@ on_both!(
     a_unique_value_that_is_in_use_stays_aside_and_disturbs_nobody,
     a_run_goes_through_all_in_batches,
     a_write_by_older_schemas_is_understood_by_the_new,
+    what_cannot_be_written_is_passed_by,
+    a_batch_that_is_cut_short_keeps_its_place,
+    one_tenants_trouble_is_not_the_others,
+    so_many_names_are_kept_aside,
 );
 
 const BADGE: &str = "urn:acme:badge:2.0:User";
@@ -192,4 +197,115 @@ async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway
     let read = tenant.get(&format!("/Users/{}", shown["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(read.body[BADGE], json!({ "number": "B-1" }));
     assert_eq!(gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body["setAside"], 1, "the shape");
+}
+
+async fn what_cannot_be_written_is_passed_by(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    // It is as long as it may be, and its `schemas` would have one more.
+    let mut long = with_badge("ada", json!({ "floor": 1 }));
+    long["title"] = "".into();
+    let room = (1 << 20) - long.to_string().len();
+    long["title"] = "x".repeat(room - 10).into();
+    let ada = tenant.post("/Users", &long).await.expect(201).id();
+    // With the URN before each of its names it would be six times as long.
+    let mut many: serde_json::Map<String, Value> = (0..40_000).map(|n| (format!("a{n}"), json!(n))).collect();
+    many.insert("floor".into(), json!(2));
+    let bob = tenant.post("/Users", &with_badge("bob", Value::Object(many))).await.expect(201).id();
+    let eve = tenant.post("/Users", &with_badge("eve", json!({ "floor": 3 }))).await.expect(201).id();
+    define(gateway, &tenant, &badge(false)).await;
+
+    let progress = finished(gateway, &tenant).await;
+    assert_eq!((&progress["examined"], &progress["folded"]), (&json!(3), &json!(2)), "{progress}");
+    let reason = "The resource would be longer than 1048576 bytes, the longest accepted.";
+    assert_eq!(
+        progress["misfits"],
+        json!({ "count": 1, "examples": [{ "id": ada, "resourceType": "User", "attribute": "the resource", "reason": reason }] })
+    );
+    assert_eq!(progress["setAside"], 2, "the floor of Ada, and what no schema knows of Bob");
+    for (id, floor) in [(&ada, Value::Null), (&bob, json!({ "floor": 2 })), (&eve, json!({ "floor": 3 }))] {
+        assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200).body[BADGE], floor);
+    }
+    let change = patch(json!([{ "op": "replace", "path": "title", "value": "Countess" }]));
+    for (id, floor) in [(&ada, 1), (&bob, 2)] {
+        let patched = tenant.patch(&format!("/Users/{id}"), &change).await.expect(200);
+        assert_eq!(patched.body[BADGE], json!({ "floor": floor }));
+    }
+}
+
+async fn a_batch_that_is_cut_short_keeps_its_place(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let id = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap().id;
+    let mut ids = Vec::new();
+    for name in ["ada", "bob", "eve"] {
+        ids.push(tenant.post("/Users", &with_badge(name, json!({ "floor": 1 }))).await.expect(201).id());
+    }
+    gateway.map("acme", "hostile", &json!({ "do": "spin", "for": "bob" }), "refuse").await;
+    hold(gateway).await;
+    define(gateway, &tenant, &badge(false)).await;
+    let control = || gateway.gateway.store.control();
+    let lease = || Lease::new(control(), "test", uuid::Uuid::new_v4(), Duration::from_secs(30));
+    let (holder, other) = (lease(), lease());
+    let progress = async || {
+        let shown = gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body;
+        (shown["state"].clone(), shown["examined"].clone(), shown["folded"].clone(), shown["misfits"]["count"].clone())
+    };
+    assert!(other.hold(gateway.clock.now()).await.unwrap());
+    assert!(fold_in::batch(&gateway.gateway, id, &holder).await.unwrap(), "there is more to do, for who has the lease");
+    assert_eq!(progress().await, (json!("running"), json!(0), json!(0), json!(0)));
+    gateway.clock.advance(Duration::from_secs(31));
+
+    for _ in 0..2 {
+        let error = fold_in::batch(&gateway.gateway, id, &holder).await.unwrap_err();
+        assert!(matches!(error, Error::Mapping(_)), "{error:?}");
+        assert_eq!(progress().await, (json!("running"), json!(1), json!(1), json!(0)), "Ada is done, and once");
+    }
+    gateway.map("acme", "hostile", &json!({ "do": "trap", "for": "bob" }), "refuse").await;
+    while fold_in::batch(&gateway.gateway, id, &holder).await.unwrap() {}
+    assert_eq!(progress().await, (json!("finished"), json!(3), json!(2), json!(1)), "nothing helps Bob");
+    let versions = [2, 1, 2];
+    for (id, version) in ids.iter().zip(versions) {
+        assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200).version(), version);
+    }
+}
+
+async fn one_tenants_trouble_is_not_the_others(gateway: &TestGateway) {
+    let (bad, good) = (gateway.plain_tenant("spinner").await, gateway.plain_tenant("bystander").await);
+    let bob = bad.post("/Users", &with_badge("bob", json!({ "floor": 1 }))).await.expect(201).id();
+    for number in 0..45 {
+        let body = with_badge(&format!("u{number}"), json!({ "floor": number }));
+        let _ = good.post("/Users", &body).await.expect(201);
+    }
+    gateway.map("spinner", "hostile", &json!({ "do": "spin" }), "refuse").await;
+    define(gateway, &bad, &badge(false)).await;
+    define(gateway, &good, &badge(false)).await;
+    assert_eq!(finished(gateway, &good).await["folded"], 45);
+    let waits = gateway.operator.get("/tenants/spinner/fold-in").await.expect(200).body;
+    assert_eq!(
+        (&waits["state"], &waits["examined"], &waits["misfits"]["count"]),
+        (&json!("running"), &json!(0), &json!(0))
+    );
+    gateway.map("spinner", "hostile", &json!({ "do": "nothing" }), "refuse").await;
+    assert_eq!(finished(gateway, &bad).await["folded"], 1);
+    assert_eq!(bad.get(&format!("/Users/{bob}")).await.expect(200).body[BADGE], json!({ "floor": 1 }));
+}
+
+async fn so_many_names_are_kept_aside(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let mut body = user("ada");
+    for number in 0..1_000 {
+        body[format!("x{number}")] = number.into();
+    }
+    let ada = format!("/Users/{}", tenant.post("/Users", &body).await.expect(201).id());
+    body["y"] = 1.into();
+    let limit = "at most 1000 attributes that no schema defines are kept aside";
+    for refused in [
+        tenant.put(&ada, &body).await,
+        tenant.patch(&ada, &patch(json!([{ "op": "add", "path": "y", "value": 1 }]))).await,
+    ] {
+        let refused = refused.expect(400);
+        assert!(refused.body["detail"].as_str().unwrap().contains(limit), "{}", refused.text);
+    }
+    let title = patch(json!([{ "op": "add", "value": { "title": "Countess", "X7": 8 } }]));
+    assert_eq!(tenant.patch(&ada, &title).await.expect(200).body["title"], "Countess");
+    assert_eq!(tenant.get(&ada).await.expect(200).version(), 2);
 }

@@ -10,21 +10,27 @@ use scimgate_scim::aside::{Misfit, TakenIn, take_in};
 use scimgate_scim::attribute::Uniqueness;
 use scimgate_scim::schema::{AttributeRef, ResourceType};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::document::{Draft, content, parse, parse_set_aside};
 use super::{ATTEMPTS, Context, Error, Gateway, tenants};
 use crate::mapping::MapError;
 use crate::store::fold_in::FoldIn;
 use crate::store::key::Keys;
+use crate::store::lease::Lease;
 use crate::store::resource::{Along, Stored};
 use crate::store::write::{Update, Written};
 use crate::store::{self, TenantStore};
+use crate::telemetry;
 use crate::tenant::TenantId;
 
 /// Resources of one batch: a document may have a megabyte, and the embedded database has one connection for all.
 const BATCH: i64 = 20;
 /// Misfits that are told of.
 const EXAMPLES: usize = 5;
+/// What a misfit names where it is no attribute.
+const MAPPING: &str = "the mapping";
+const RESOURCE: &str = "the resource";
 /// Who writes, in events.
 const ACTOR: &str = "fold-in";
 /// Longest wait for writers that began before the schemas changed.
@@ -50,11 +56,11 @@ pub async fn progress(gateway: &Gateway, tenant: &str) -> Result<Progress, Error
     Ok(Progress { run: store.fold_in().await?, set_aside: store.count_set_aside().await? })
 }
 
-/// Does the next batch of a tenant's run; tells whether there is more to do.
+/// Does the next batch of a tenant's run, as long as the lease holds; tells whether there is more to do.
 ///
 /// # Errors
-/// The database or the plugins are unavailable; the batch is done again later.
-pub async fn batch(gateway: &Gateway, tenant: TenantId) -> Result<bool, Error> {
+/// The database or the plugins are unavailable. What was done until then is done; the rest is for another batch.
+pub async fn batch(gateway: &Gateway, tenant: TenantId, lease: &Lease) -> Result<bool, Error> {
     let store = gateway.store.tenant(tenant);
     let Some(from) = store.fold_in().await?.filter(|run| !run.finished) else { return Ok(false) };
     if from.after.is_nil() {
@@ -67,23 +73,63 @@ pub async fn batch(gateway: &Gateway, tenant: TenantId) -> Result<bool, Error> {
     }
     let waiting = store.set_aside_after(from.after, BATCH).await?;
     let mut to = FoldIn { finished: waiting.is_empty(), moved_at: gateway.clock.now(), ..from.clone() };
-    let mut examples: Vec<Value> = serde_json::from_str(&from.examples).unwrap_or_default();
+    let ended = each(&mut ctx, waiting, &mut to, lease).await;
+    if to.finished || to.examined > from.examined {
+        // Where the run was begun anew meanwhile, it is not moved: there is more to do then, too.
+        let moved = store.move_fold_in(&from, &to).await;
+        ended?;
+        return Ok(!moved? || !to.finished);
+    }
+    ended.map(|()| true)
+}
+
+/// Looks at one resource after the other. Up to where it ends, for whatever reason, the run has come.
+async fn each(ctx: &mut Context, waiting: Vec<Stored>, to: &mut FoldIn, lease: &Lease) -> Result<(), Error> {
+    let mut examples: Vec<Value> = serde_json::from_str(&to.examples).unwrap_or_default();
     for stored in waiting {
-        to.after = stored.id;
-        to.examined += 1;
+        if !lease.hold(ctx.gateway.clock.now()).await? {
+            return Ok(());
+        }
         let (id, resource_type) = (stored.id, stored.resource_type.clone());
-        let done = one(&mut ctx, stored).await?;
+        let done = match one(ctx, stored).await {
+            Ok(done) => done,
+            Err(error) => Done { folded: false, misfits: vec![misfit(&resource_type, id, error)?] },
+        };
+        to.after = id;
+        to.examined += 1;
         to.folded += i64::from(done.folded);
         to.misfits += i64::from(!done.misfits.is_empty());
         let room = EXAMPLES.saturating_sub(examples.len());
         examples.extend(done.misfits.into_iter().take(1).take(room).map(|misfit| {
             json!({ "id": id.to_string(), "resourceType": resource_type, "attribute": misfit.name, "reason": misfit.why })
         }));
+        to.examples = json!(examples).to_string();
     }
-    to.examples = Value::Array(examples).to_string();
-    // Where the run was begun anew meanwhile, it is not moved: there is more to do then, too.
-    let moved = store.move_fold_in(&from, &to).await?;
-    Ok(!moved || !to.finished)
+    Ok(())
+}
+
+/// What is wrong with one resource, so that it fails in the same way however often it is tried: the run goes past it.
+///
+/// # Errors
+/// The same error, where it is one of the moment.
+fn misfit(resource_type: &str, id: Uuid, error: Error) -> Result<Misfit, Error> {
+    let (name, why) = match error {
+        Error::Mapping(MapError::Refused(refusal)) => (MAPPING, refusal.detail),
+        Error::Mapping(lasting @ (MapError::Failed { may_pass: false, .. } | MapError::Missing { .. })) => {
+            (MAPPING, lasting.to_string())
+        }
+        Error::Scim(refusal) if refusal.status < 500 => (RESOURCE, refusal.detail),
+        // By a value that its new schema says is unique.
+        Error::Store(store::Error::Duplicate { .. }) => {
+            (RESOURCE, format!("Another {resource_type} has one of its unique values already."))
+        }
+        Error::Corrupt(_) | Error::Store(store::Error::Corrupt { .. }) => {
+            tracing::error!(resource.id = %id, error = telemetry::chain(&error), "a resource cannot be read");
+            (RESOURCE, "What is stored of it cannot be understood; the log has more.".to_owned())
+        }
+        passing => return Err(passing),
+    };
+    Ok(Misfit { name: name.to_owned(), why })
 }
 
 /// Waits until the writers of this moment are done.
@@ -134,14 +180,6 @@ async fn one(ctx: &mut Context, stored: Stored) -> Result<Done, Error> {
             Ok(Written::Lost) => *ctx = ctx.refreshed().await?,
             // Which of them is in use, nobody tells.
             Err(Error::Store(store::Error::Duplicate { .. })) if unique_too => unique_too = false,
-            Err(Error::Mapping(refusal @ (MapError::Refused(_) | MapError::Failed { .. }))) => {
-                let why = match refusal {
-                    MapError::Refused(refusal) => refusal.detail,
-                    other => other.to_string(),
-                };
-                let misfit = Misfit { name: "the mapping".to_owned(), why };
-                return Ok(Done { folded: false, misfits: vec![misfit] });
-            }
             Err(error) => return Err(error),
         }
         let Some(now) = ctx.store.get(&name, id, Along::default()).await? else { return Ok(Done::default()) };

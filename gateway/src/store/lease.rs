@@ -22,3 +22,27 @@ impl ControlStore {
         Ok(!rows.is_empty())
     }
 }
+
+/// A lease as one holder knows it.
+pub struct Lease {
+    store: ControlStore,
+    name: &'static str,
+    holder: Uuid,
+    term: Duration,
+}
+
+impl Lease {
+    /// What `holder` may take for so long at a time.
+    #[must_use]
+    pub fn new(store: ControlStore, name: &'static str, holder: Uuid, term: Duration) -> Self {
+        Self { store, name, holder, term }
+    }
+
+    /// Takes or renews it; tells whether it is held.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn hold(&self, now: SystemTime) -> Result<bool, Error> {
+        self.store.take_lease(self.name, self.holder, now, self.term).await
+    }
+}
