@@ -19,7 +19,7 @@ use entry::{Entry, Known};
 mod entry;
 pub(crate) mod names;
 
-pub use names::MAX_NAMES;
+pub use names::{MAX_NAMES, keep_omitted};
 
 /// A value that its schema does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scimgate_scim::aside::keep_omitted;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
 use scimgate_scim::leniency::Choice;
@@ -75,9 +76,7 @@ impl Change {
         let (mut document, mut set_aside) = (self.document.clone(), self.set_aside.clone());
         if let Some(cleared) = &self.kept {
             omitted::keep(old, &mut document, cleared, resource_type);
-            for (name, value) in aside {
-                set_aside.entry(name.clone()).or_insert_with(|| value.clone());
-            }
+            keep_omitted(&mut set_aside, aside)?;
             validate(&document, resource_type)?;
         }
         Ok((document, set_aside))

@@ -1,5 +1,7 @@
 //! The names that values are kept aside under: how many there may be, and what becomes of one that is written again.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
@@ -37,14 +39,33 @@ pub(crate) fn keep(set_aside: &mut Map<String, Value>, name: String, value: Opti
     Ok(())
 }
 
+/// Keeps what was aside before and is not written anew.
+///
+/// # Errors
+/// 400 where there would be more names than can be, and more than there were.
+pub fn keep_omitted(set_aside: &mut Map<String, Value>, before: &Map<String, Value>) -> Result<(), ScimError> {
+    let written: HashSet<String> = set_aside.keys().map(|name| name.to_ascii_lowercase()).collect();
+    for (name, value) in before {
+        if !written.contains(&name.to_ascii_lowercase()) {
+            set_aside.insert(name.clone(), value.clone());
+        }
+    }
+    let most = MAX_NAMES.max(before.len());
+    set_aside.keys().nth(most).map_or(Ok(()), |name| Err(one_too_many(name)))
+}
+
 fn check_room(set_aside: &Map<String, Value>, name: &str) -> Result<(), ScimError> {
     if set_aside.len() < MAX_NAMES || set_aside.contains_key(name) {
         return Ok(());
     }
-    Err(ScimError::invalid_value(format!(
+    Err(one_too_many(name))
+}
+
+fn one_too_many(name: &str) -> ScimError {
+    ScimError::invalid_value(format!(
         "\"{name}\" is one too many: of a resource at most {MAX_NAMES} attributes that no schema defines are kept aside. \
          Leave some out, or add an extension that defines them."
-    )))
+    ))
 }
 
 /// What of `name` is left behind `outer`, where it names a part of that.

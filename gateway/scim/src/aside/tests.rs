@@ -288,6 +288,10 @@ fn so_many_names_are_kept_aside_and_no_more() {
     assert_eq!((changed.set_aside.len(), &changed.set_aside["x7"]), (MAX_NAMES, &json!(8)));
     assert_eq!(patched(json!({ "op": "add", "path": "y", "value": 8 }), &full).unwrap_err().status, 400);
     assert_eq!(patched(json!({ "op": "remove", "path": "x7" }), &full).unwrap().set_aside.len(), MAX_NAMES - 1);
+    let mut joined = object(json!({ "X7": 8 }));
+    keep_omitted(&mut joined, &full).unwrap();
+    assert_eq!((joined.len(), &joined["X7"]), (MAX_NAMES, &json!(8)));
+    assert_eq!(keep_omitted(&mut object(json!({ "y": 8 })), &full).unwrap_err().status, 400);
     let mut over = full;
     over.insert("y".into(), json!(1));
     let other = patched(json!({ "op": "add", "path": "title", "value": "Countess" }), &over).unwrap();
