@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::error::ScimError;
 use crate::etag::Condition;
+use crate::leniency::Warnings;
 use crate::schema::ResourceType;
 
 pub use plan::Plan;
@@ -42,6 +43,8 @@ pub struct Request {
     pub fail_on_errors: Option<usize>,
     /// The operations in the order in which they were written.
     pub operations: Vec<Operation>,
+    /// What had to be tolerated of the request itself.
+    pub warnings: Warnings,
 }
 
 /// One operation, with what of it is told again in the answer.

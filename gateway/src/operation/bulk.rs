@@ -29,7 +29,7 @@ const MOST_AT_ONCE: usize = 32;
 
 /// Does the operations. An operation has no outcome where `failOnErrors` ended the request before it.
 pub async fn run(ctx: Context, request: Request) -> Vec<Option<Outcome>> {
-    let Request { fail_on_errors, mut operations } = request;
+    let Request { fail_on_errors, mut operations, .. } = request;
     let Plan { sets, needs } = Plan::of(&mut operations);
     let mut run = Run {
         fates: operations.iter().map(|_| None).collect(),

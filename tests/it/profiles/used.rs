@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 
 use super::shown;
 
-on_both!(uses_are_counted_with_the_first_and_the_last_time, no_value_is_kept_and_made_up_names_are_counted_together,);
+on_both!(
+    uses_are_counted_with_the_first_and_the_last_time,
+    no_value_is_kept_and_made_up_names_are_counted_together,
+    a_bulk_request_counts_what_each_of_its_operations_needs,
+);
 on_postgres!(what_two_replicas_saw_is_one_count, what_waits_is_written_at_the_end);
 
 fn by_name(used: &Value) -> BTreeMap<(String, String), i64> {
@@ -76,6 +80,22 @@ async fn no_value_is_kept_and_made_up_names_are_counted_together(gateway: &TestG
     assert_eq!(odd, 700, "none is lost");
     assert!(used.len() < 620, "{} rows", used.len());
     assert!(used[&named("unknown-attribute-set-aside", "…")] >= 100);
+}
+
+async fn a_bulk_request_counts_what_each_of_its_operations_needs(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let made = |name: &str| {
+        let mut body = user(name);
+        body["active"] = "True".into();
+        json!({ "method": "POST", "path": "/Users", "bulkId": name, "data": body })
+    };
+    let bulk = json!({ "Operations": [made("ada"), made("bob")] });
+    let done = tenant.post("/Bulk", &bulk).await.expect(200).body;
+    assert!(done["Operations"].as_array().unwrap().iter().all(|it| it["status"] == "201"), "{done}");
+    let used = by_name(&shown(gateway, "acme").await["used"]);
+    let expected =
+        BTreeMap::from([(named("base-schema-missing", "schemas"), 1), (named("string-boolean", "active"), 2)]);
+    assert_eq!(used, expected);
 }
 
 async fn what_two_replicas_saw_is_one_count(gateway: &TestGateway) {

@@ -21,7 +21,8 @@ impl Request {
         let Value::Object(mut body) = body else {
             return Err(ScimError::invalid_syntax("A bulk request must be a JSON object with Operations."));
         };
-        check_schemas(take(&mut body, "schemas").as_ref(), *leniencies)?;
+        let mut warnings = Warnings::default();
+        check_schemas(take(&mut body, "schemas").as_ref(), *leniencies, &mut warnings)?;
         let fail_on_errors = take(&mut body, "failOnErrors").as_ref().map(fail_on_errors).transpose()?;
         let Some(Value::Array(written)) = take(&mut body, "Operations") else {
             return Err(ScimError::invalid_syntax("A bulk request must have Operations, an array."));
@@ -36,7 +37,7 @@ impl Request {
         let operations: Vec<Operation> =
             written.into_iter().map(|operation| read(operation, registry, base_url)).collect();
         check_names(&operations)?;
-        Ok(Self { fail_on_errors, operations })
+        Ok(Self { fail_on_errors, operations, warnings })
     }
 }
 
@@ -46,12 +47,12 @@ fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
     object.shift_remove(&key).filter(|value| !value.is_null())
 }
 
-fn check_schemas(schemas: Option<&Value>, leniencies: Leniencies) -> Result<(), ScimError> {
+fn check_schemas(schemas: Option<&Value>, leniencies: Leniencies, warnings: &mut Warnings) -> Result<(), ScimError> {
     let is_bulk = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST_SCHEMA));
     if schemas.and_then(Value::as_array).is_some_and(|urns| urns.iter().any(is_bulk)) {
         return Ok(());
     }
-    leniencies.tolerate(Leniency::BaseSchemaMissing, "schemas", &mut Warnings::default(), || {
+    leniencies.tolerate(Leniency::BaseSchemaMissing, "schemas", warnings, || {
         ScimError::invalid_syntax(format!("schemas must name {BULK_REQUEST_SCHEMA}."))
     })
 }

@@ -33,6 +33,7 @@ pub(super) async fn handle(
         let body = tokio::task::spawn_blocking(move || json::parse_within(body::text(&bytes)?, MAX_VALUES)).await??;
         let settings = &ctx.settings;
         let request = Request::parse(body, &settings.registry, &settings.leniencies, &ctx.base_url)?;
+        ctx.tolerated(&request.warnings);
         Ok(bulk::run(ctx, request).await)
     });
     Ok(scim_json(answer(&outcomes.await?)))
