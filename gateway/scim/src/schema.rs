@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 use crate::attribute::Attribute;
 use crate::error::ScimError;
 
+pub mod definition;
 pub mod packs;
 pub mod registry;
+pub mod rules;
+pub mod succession;
 pub mod validate;
 
 /// The URN of a schema definition itself (RFC 7643 §7).
@@ -101,6 +104,8 @@ pub struct ResourceType {
     pub schema: Arc<Schema>,
     /// The extensions.
     pub extensions: Vec<Extension>,
+    /// The attribute of the base schema that names a resource for people: `userName`, `displayName`.
+    pub named_by: String,
     /// The attribute whose values are kept outside the document, such as `members` of a group.
     pub detached: Option<&'static str>,
 }

@@ -1,29 +1,82 @@
 //! The schemas that come with the product, as data: RFC 7643 §8.7 with its errata, and packs a tenant can add.
 
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
 use super::Schema;
+use super::definition::TypeDefinition;
+use crate::error::ScimError;
 
 const COMMON: &str = include_str!("packs/common.json");
 const USER: &str = include_str!("packs/user.json");
 const GROUP: &str = include_str!("packs/group.json");
 const ENTERPRISE: &str = include_str!("packs/enterprise.json");
 
-/// The packs a tenant can add, by their names.
-const OPTIONAL: [(&str, &str); 1] = [("ws1b", include_str!("packs/ws1b.json"))];
+/// Every pack, as data. Enterprise is part of every tenant from the beginning.
+const PACKS: [&str; 4] = [
+    include_str!("packs/enterprise_pack.json"),
+    include_str!("packs/ws1b.json"),
+    include_str!("packs/okta.json"),
+    include_str!("packs/agents.json"),
+];
 
 /// The URN of the enterprise extension (RFC 7643 §4.3).
 pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// The pack called `name`, which is its short name or its URN.
+/// A named set of extensions and resource types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pack {
+    /// The short name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Where its definitions come from.
+    pub source: String,
+    /// Whether every tenant has it.
+    pub built_in: bool,
+    /// Extensions, with the resource type that each belongs to.
+    pub extensions: Vec<(String, Schema)>,
+    /// Resource types of its own.
+    pub resource_types: Vec<TypeDefinition>,
+}
+
+/// Every pack.
+#[must_use]
+pub fn all() -> &'static [Pack] {
+    static ALL: LazyLock<Vec<Pack>> = LazyLock::new(|| PACKS.iter().map(|text| read_pack(text)).collect());
+    &ALL
+}
+
+/// The pack called `name`, in any case, or the one that has the extension of this URN.
+#[must_use]
+pub fn pack(name: &str) -> Option<&'static Pack> {
+    let has = |pack: &&Pack| pack.extensions.iter().any(|(_, schema)| schema.id.eq_ignore_ascii_case(name));
+    all().iter().find(|pack| pack.name.eq_ignore_ascii_case(name)).or_else(|| all().iter().find(has))
+}
+
+/// The schema of a pack that is one extension and nothing else, by short name or URN.
 #[must_use]
 pub fn find(name: &str) -> Option<Schema> {
-    OPTIONAL.iter().map(|(short, text)| (*short, read(text))).find_map(|(short, schema)| {
-        (short.eq_ignore_ascii_case(name) || schema.id.eq_ignore_ascii_case(name)).then_some(schema)
-    })
+    let pack = pack(name).filter(|pack| !pack.built_in && pack.resource_types.is_empty())?;
+    match pack.extensions.as_slice() {
+        [(_, schema)] => Some(schema.clone()),
+        _ => None,
+    }
 }
 
 /// The short names of the packs a tenant can add.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    OPTIONAL.iter().map(|(name, _)| *name)
+    all().iter().filter(|pack| !pack.built_in).map(|pack| pack.name.as_str())
+}
+
+/// Whether a pack has a schema of this URN.
+#[must_use]
+pub fn ships(urn: &str) -> bool {
+    all().iter().any(|pack| {
+        let own = pack.resource_types.iter().map(|it| &it.schema);
+        pack.extensions.iter().map(|(_, schema)| schema).chain(own).any(|schema| schema.id.eq_ignore_ascii_case(urn))
+    })
 }
 
 pub(super) fn common() -> Schema {
@@ -42,19 +95,43 @@ pub(super) fn enterprise() -> Schema {
     read(ENTERPRISE)
 }
 
-/// The texts are part of the program, and the tests below read every one.
 fn read(text: &'static str) -> Schema {
-    let definition = serde_json::from_str(text).map_err(|error| error.to_string());
-    match definition.and_then(|value| Schema::from_json(&value).map_err(|error| error.detail)) {
-        Ok(schema) => schema,
-        Err(error) => unreachable!("a schema of the program cannot be read: {error}"),
-    }
+    sound(parse(text).and_then(|value| Schema::from_json(&value)))
+}
+
+fn read_pack(text: &'static str) -> Pack {
+    sound(parse(text).and_then(|value| {
+        let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let list = |key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+        let extension = |it: Value| {
+            let resource_type = it.get("resourceType").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Schema::from_json(it.get("schema").unwrap_or(&Value::Null)).map(|schema| (resource_type, schema))
+        };
+        Ok(Pack {
+            name: word("name"),
+            description: word("description"),
+            source: word("source"),
+            built_in: word("name") == "enterprise",
+            extensions: list("extensions").into_iter().map(extension).collect::<Result<_, _>>()?,
+            resource_types: list("resourceTypes").iter().map(TypeDefinition::from_json).collect::<Result<_, _>>()?,
+        })
+    }))
+}
+
+fn parse(text: &str) -> Result<Value, ScimError> {
+    serde_json::from_str(text).map_err(|error| ScimError::invalid_syntax(error.to_string()))
+}
+
+/// The texts are part of the program, and the tests below read every one.
+fn sound<T>(read: Result<T, ScimError>) -> T {
+    read.unwrap_or_else(|error| unreachable!("a definition of the program cannot be read: {}", error.detail))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::attribute::{Attribute, Mutability, Returned, Type, Uniqueness};
+    use crate::schema::rules::{self, Place};
 
     fn each(schema: &Schema, check: impl Fn(&str, &Attribute)) {
         for attribute in &schema.attributes {
@@ -65,22 +142,25 @@ mod tests {
         }
     }
 
-    fn all() -> Vec<Schema> {
+    fn schemas() -> Vec<Schema> {
         let mut schemas = vec![common(), user(), group(), enterprise()];
-        schemas.extend(names().filter_map(find));
+        for pack in all() {
+            schemas.extend(pack.extensions.iter().map(|(_, schema)| schema.clone()));
+            schemas.extend(pack.resource_types.iter().map(|it| it.schema.clone()));
+        }
         schemas
     }
 
     #[test]
     fn every_pack_survives_a_round_trip() {
-        for schema in all() {
+        for schema in schemas() {
             assert_eq!(Schema::from_json(&schema.to_json()), Ok(schema));
         }
     }
 
     #[test]
     fn every_attribute_is_described_and_no_complex_one_is_unique() {
-        for schema in all() {
+        for schema in schemas() {
             each(&schema, |name, attribute| {
                 assert!(!attribute.description.is_empty(), "{name}");
                 // RFC 7643 erratum 6004: uniqueness has no meaning on a complex attribute.
@@ -92,7 +172,7 @@ mod tests {
     #[test]
     fn references_and_binaries_are_case_exact() {
         // RFC 7643 §2.3.6 and §2.3.7: "case exact".
-        for schema in all() {
+        for schema in schemas() {
             each(&schema, |name, attribute| {
                 if matches!(attribute.kind, Type::Reference | Type::Binary) {
                     assert!(attribute.case_exact, "{name}");
@@ -134,5 +214,27 @@ mod tests {
         let pack = find("WS1B").unwrap();
         assert_eq!(find(&pack.id), Some(pack));
         assert_eq!(find("user"), None);
+        assert_eq!((find("enterprise"), find("okta")), (None, None));
+        assert_eq!(self::pack("OKTA").unwrap().name, "okta");
+        assert_eq!(names().collect::<Vec<_>>(), ["ws1b", "okta", "agents"]);
+    }
+
+    #[test]
+    fn every_pack_follows_the_rules_for_what_tenants_define() {
+        for text in PACKS {
+            let pack = parse(text).unwrap();
+            let types: Vec<&str> =
+                pack["resourceTypes"].as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
+            let known: Vec<&str> = ["User", "Group"].into_iter().chain(types).collect();
+            for it in pack["extensions"].as_array().into_iter().flatten() {
+                assert_eq!(rules::check_schema(&it["schema"], Place::Extension, &known), Ok(()));
+            }
+            for it in pack["resourceTypes"].as_array().into_iter().flatten() {
+                assert_eq!(rules::check_type(it, &known), Ok(()));
+            }
+        }
+        for pack in all() {
+            assert!(!pack.description.is_empty() && !pack.source.is_empty(), "{}", pack.name);
+        }
     }
 }

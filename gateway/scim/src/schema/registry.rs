@@ -41,6 +41,34 @@ impl Registry {
         Ok(registry)
     }
 
+    /// The registry with one more resource type. Several types may have the same schema.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` if its name, endpoint or URN is taken or malformed.
+    pub fn with_type(&self, resource_type: ResourceType) -> Result<Self, ScimError> {
+        let refuse = |why: String| Err(ScimError::invalid_value(why));
+        check_urn(&resource_type.schema.id)?;
+        if let Some(known) = self.resource_type(&resource_type.name) {
+            return refuse(format!("There is a resource type {} already.", known.name));
+        }
+        let same_place = |known: &&Arc<ResourceType>| known.endpoint.eq_ignore_ascii_case(&resource_type.endpoint);
+        if let Some(known) = self.resource_types.iter().find(same_place) {
+            return refuse(format!("{} is the endpoint of the resource type {}.", known.endpoint, known.name));
+        }
+        let urn = &resource_type.schema.id;
+        let extends = |known: &&Arc<ResourceType>| known.extension(urn).is_some();
+        if let Some(known) = self.resource_types.iter().find(extends) {
+            return refuse(format!("{urn} is an extension of {}; it cannot be a type's own schema, too.", known.name));
+        }
+        let base = self.resource_types.iter().find(|known| known.schema.id.eq_ignore_ascii_case(urn));
+        if let Some(known) = base.filter(|known| known.schema != resource_type.schema) {
+            return refuse(format!("{urn} is the schema of {}, too, which has it with other attributes.", known.name));
+        }
+        let mut registry = self.clone();
+        registry.resource_types.push(Arc::new(resource_type));
+        Ok(registry)
+    }
+
     /// The schema itself, or the equal one that another resource type has already.
     fn shared(&self, resource_type: &str, schema: Schema) -> Result<Arc<Schema>, ScimError> {
         let on_this_type = self.resource_type(resource_type).is_some_and(|known| known.extension(&schema.id).is_some());
@@ -96,6 +124,7 @@ fn user() -> ResourceType {
         description: "User Account".into(),
         schema: Arc::new(packs::user()),
         extensions: vec![Extension { schema: Arc::new(packs::enterprise()), required: false }],
+        named_by: "userName".into(),
         detached: None,
     }
 }
@@ -107,13 +136,14 @@ fn group() -> ResourceType {
         description: "Group".into(),
         schema: Arc::new(packs::group()),
         extensions: Vec::new(),
+        named_by: "displayName".into(),
         detached: Some("members"),
     }
 }
 
 /// RFC 8141 §2: `urn:` NID `:` NSS, and RFC 7643 §10.2 keeps the core and message URNs for the IETF.
 fn check_urn(urn: &str) -> Result<(), ScimError> {
-    let refuse = |why: &str| Err(ScimError::invalid_value(format!("\"{urn}\" cannot be an extension's URN: {why}.")));
+    let refuse = |why: &str| Err(ScimError::invalid_value(format!("\"{urn}\" cannot be a schema's URN: {why}.")));
     let mut parts = urn.splitn(3, ':');
     let (scheme, namespace, rest) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn")) {
@@ -131,7 +161,8 @@ fn check_urn(urn: &str) -> Result<(), ScimError> {
     }
     let folded = urn.to_ascii_lowercase();
     let reserved = ["urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:"];
-    if reserved.iter().any(|prefix| folded.starts_with(prefix)) {
+    // A pack has the URNs of the draft that it comes from.
+    if reserved.iter().any(|prefix| folded.starts_with(prefix)) && !packs::ships(urn) {
         return refuse("the IETF keeps the core and api namespaces for itself");
     }
     Ok(())
