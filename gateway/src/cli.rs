@@ -9,6 +9,7 @@ mod mapping;
 mod migrate;
 mod output;
 mod plugin;
+mod resource_type;
 mod root_key;
 mod schema;
 mod scim_client;
@@ -52,8 +53,10 @@ enum Command {
     Tenant(tenant::Arguments),
     /// Issue, list and revoke a tenant's tokens.
     Token(token::Arguments),
-    /// Define a tenant's extension schemas.
+    /// Define a tenant's extension schemas, and add schema packs.
     Schema(schema::Arguments),
+    /// Define resource types of a tenant's own.
+    ResourceType(resource_type::Arguments),
     /// Show and choose what is tolerated of a tenant's SCIM client.
     Client(scim_client::Arguments),
     /// Upload and list mapping plugins.
@@ -110,6 +113,7 @@ async fn run(command: Command) -> Result<(), Failed> {
         Command::Tenant(arguments) => tenant::run(arguments).await,
         Command::Token(arguments) => token::run(arguments).await,
         Command::Schema(arguments) => schema::run(arguments).await,
+        Command::ResourceType(arguments) => resource_type::run(arguments).await,
         Command::Client(arguments) => scim_client::run(arguments).await,
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,

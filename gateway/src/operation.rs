@@ -2,7 +2,9 @@
 
 pub mod bulk;
 pub mod client;
+pub mod contradictions;
 pub mod create;
+pub mod definitions;
 pub mod delete;
 pub mod demo;
 pub mod directory;
@@ -13,10 +15,12 @@ pub mod get;
 pub mod list;
 pub mod mappings;
 pub mod members;
+pub mod packs;
 pub mod patch;
 pub mod plugins;
 pub mod replace;
 pub mod reply;
+pub mod resource_types;
 pub mod restore;
 pub mod schemas;
 pub mod settings;
@@ -170,8 +174,12 @@ pub(crate) struct Target<'a> {
 pub(crate) const ATTEMPTS: u32 = 24;
 
 /// A unique value in use, told with the attribute's name: row-level security hides from the error which key it was.
-pub(crate) fn duplicate(error: crate::store::Error, resource_type: &ResourceType) -> Error {
+pub(crate) fn duplicate(ctx: &Context, error: crate::store::Error, resource_type: &ResourceType) -> Error {
     let crate::store::Error::Duplicate { .. } = error else { return error.into() };
+    if ctx.settings.announced.is_some() {
+        // It may be a twin only by what is not decided yet.
+        return Error::SchemasChanging;
+    }
     let names = crate::store::key::unique_names(resource_type).join(" or ");
     let detail = format!("Another {} has this {names} already.", resource_type.name);
     scimgate_scim::error::ScimError::uniqueness(detail).into()

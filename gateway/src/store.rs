@@ -26,6 +26,7 @@ pub mod resource;
 pub mod restore;
 pub mod root_key;
 pub mod schema;
+pub mod schema_change;
 pub(crate) mod session;
 mod sql;
 pub mod stamp;

@@ -20,6 +20,8 @@ INSERT INTO credential (tenant_id, id, scope, digest, last_four, created_at)
   VALUES ('$T', '$T', 'scim', sha256('$T'), 'last', now());
 INSERT INTO schema_definition (tenant_id, id, resource_type, directory_only, definition, created_at)
   VALUES ('$T', 'urn:x', 'User', false, '{}', now());
+INSERT INTO resource_type_definition (tenant_id, name, definition, created_at) VALUES ('$T', 'Device', '{}', now());
+INSERT INTO schema_change (tenant_id, definitions, holder, until) VALUES ('$T', '{}', '$T', now() + interval '1 year');
 INSERT INTO mapping_revision (tenant_id, revision, on_failure, steps, created_at) VALUES ('$T', 1, 'keep', '[]', now());
 INSERT INTO resource (tenant_id, id, resource_type, active, source, mapping_state, mapping_revision, version, created_at,
   modified_at) VALUES ('$T', '$T', 'User', true, '{}', 'same', 0, 1, now(), now());
@@ -262,7 +264,7 @@ fn across_tenants_only_what_the_list_names_is_seen() {
             }
             must_do_nothing(&client, "across tenants", &format!("DELETE FROM {table}")).await;
         }
-        assert_eq!(seen, ["credential", "event", "fold_in", "tenant"]);
+        assert_eq!(seen, ["credential", "event", "fold_in", "schema_change", "tenant"]);
         assert_eq!(changed, ["tenant"]);
         fresh.drop().await;
     });

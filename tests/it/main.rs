@@ -27,6 +27,8 @@ mod profiles;
 mod pushdown;
 mod races;
 mod replay;
+mod resource_types;
 mod routes;
+mod schema_change;
 mod shown;
 mod simulate;

@@ -20,7 +20,7 @@ enum Door {
 }
 
 /// Every address with its methods. `{endpoint}` stands for each resource type's.
-const ROUTES: [(Door, &str, &[&str]); 24] = [
+const ROUTES: &[(Door, &str, &[&str])] = &[
     (Door::Scim, "/ServiceProviderConfig", &["GET"]),
     (Door::Scim, "/ResourceTypes", &["GET"]),
     (Door::Scim, "/ResourceTypes/{name}", &["GET"]),
@@ -33,10 +33,8 @@ const ROUTES: [(Door, &str, &[&str]); 24] = [
     (Door::Scim, "/{endpoint}/.search", &["POST"]),
     (Door::Scim, "/{endpoint}", &["GET", "POST"]),
     (Door::Scim, "/{endpoint}/{id}", &["GET", "PUT", "PATCH", "DELETE"]),
-    (Door::Directory, "/directory/v1/users", &["GET"]),
-    (Door::Directory, "/directory/v1/users/{id}", &["GET"]),
-    (Door::Directory, "/directory/v1/groups", &["GET"]),
-    (Door::Directory, "/directory/v1/groups/{id}", &["GET"]),
+    (Door::Directory, "/directory/v1/{endpoint}", &["GET"]),
+    (Door::Directory, "/directory/v1/{endpoint}/{id}", &["GET"]),
     (Door::Directory, "/directory/v1/events", &["GET"]),
     (Door::Admin, "/admin/v1/tenants", &["GET", "POST"]),
     (Door::Admin, "/admin/v1/tenants/{tenant}", &["GET", "PATCH", "DELETE"]),
@@ -46,7 +44,12 @@ const ROUTES: [(Door, &str, &[&str]); 24] = [
     (Door::Admin, "/admin/v1/tenants/{tenant}/schemas", &["GET", "POST"]),
     (Door::Admin, "/admin/v1/tenants/{tenant}/mapping", &["GET", "PUT", "DELETE"]),
 ];
-const MORE: [(Door, &str, &[&str]); 4] = [
+const MORE: &[(Door, &str, &[&str])] = &[
+    (Door::Admin, "/admin/v1/tenants/{tenant}/schemas/{urn}", &["GET", "DELETE"]),
+    (Door::Admin, "/admin/v1/tenants/{tenant}/resource-types", &["GET", "POST"]),
+    (Door::Admin, "/admin/v1/tenants/{tenant}/resource-types/{name}", &["GET", "DELETE"]),
+    (Door::Admin, "/admin/v1/tenants/{tenant}/schema-packs", &["POST"]),
+    (Door::Admin, "/admin/v1/schema-packs", &["GET"]),
     (Door::Admin, "/admin/v1/tenants/{tenant}/fold-in", &["GET"]),
     (Door::Admin, "/admin/v1/plugins", &["GET", "POST"]),
     (Door::Probe, "/livez", &["GET"]),
@@ -54,7 +57,7 @@ const MORE: [(Door, &str, &[&str]); 4] = [
 ];
 
 fn routes() -> impl Iterator<Item = (Door, &'static str, &'static str)> {
-    let all = ROUTES.into_iter().chain(MORE);
+    let all = ROUTES.iter().chain(MORE).copied();
     all.flat_map(|(door, path, methods)| methods.iter().map(move |method| (door, path, *method)))
 }
 
@@ -112,11 +115,6 @@ struct Target {
 /// The address with something of the target in place of each name; one for users and one for groups.
 fn paths(path: &str, target: &Target) -> BTreeSet<String> {
     let fill = |endpoint: &str, id: &str| {
-        let id = match path {
-            "/directory/v1/users/{id}" => &target.user,
-            "/directory/v1/groups/{id}" => &target.group,
-            _ => id,
-        };
         let path = path.replace("{endpoint}", endpoint).replace("{id}", id).replace("{tenant}", "acme");
         let path = path.replace("{token}", &target.token).replace("{name}", "User");
         path.replace("{urn}", "urn:ietf:params:scim:schemas:core:2.0:User")
@@ -135,6 +133,8 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", "/admin/v1/tenants") => json!({ "name": "mallory" }),
         (_, path) if path.ends_with("/tokens") => json!({ "scope": "scim" }),
         (_, path) if path.ends_with("/schemas") => json!({ "pack": "ws1b" }),
+        (_, path) if path.ends_with("/schema-packs") => json!({ "pack": "okta" }),
+        (_, path) if path.ends_with("/resource-types") => scimgate_tests::tenant::device(),
         (_, path) if path.ends_with("/mapping") => json!({ "steps": [] }),
         (_, path) if path.contains("Groups") => group("mallory"),
         _ => user("mallory"),

@@ -51,6 +51,34 @@ pub fn group(name: &str) -> Value {
     json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name, "externalId": name })
 }
 
+/// The definition of a resource type with one attribute of every kind of rule.
+#[must_use]
+pub fn device() -> Value {
+    json!({
+        "name": "Device", "endpoint": "/Devices", "description": "A machine.", "nameAttribute": "displayName",
+        "schema": { "id": "urn:acme:schemas:2.0:Device", "name": "Device", "attributes": [
+            { "name": "displayName", "type": "string", "required": true },
+            { "name": "serial", "type": "string", "caseExact": true, "uniqueness": "server" },
+            { "name": "inventory", "type": "integer", "uniqueness": "server" },
+            { "name": "model", "type": "string", "mutability": "immutable" },
+            { "name": "note", "type": "string", "returned": "request" },
+            { "name": "pin", "type": "string", "mutability": "writeOnly", "returned": "never" },
+            { "name": "checked", "type": "dateTime" },
+            { "name": "active", "type": "boolean" },
+            { "name": "tags", "type": "string", "multiValued": true },
+            { "name": "owner", "type": "complex", "subAttributes": [
+                { "name": "value", "type": "string", "caseExact": true },
+                { "name": "$ref", "type": "reference", "referenceTypes": ["User", "Device"] },
+            ] },
+            { "name": "ports", "type": "complex", "multiValued": true, "subAttributes": [
+                { "name": "value", "type": "string" },
+                { "name": "type", "type": "string", "canonicalValues": ["usb", "hdmi"] },
+                { "name": "speed", "type": "decimal" },
+            ] },
+        ] },
+    })
+}
+
 /// A PATCH's body.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]

@@ -43,6 +43,10 @@ enum Command {
     Groups(Page),
     /// Show one mapped group with its members.
     Group(One),
+    /// List the mapped resources at any endpoint, a page at a time.
+    Resources(PageOf),
+    /// Show one mapped resource at any endpoint.
+    Resource(OneOf),
     /// List events, in their order.
     Events(Events),
 }
@@ -59,6 +63,22 @@ struct Page {
 
 #[derive(Debug, clap::Args)]
 struct One {
+    /// Its id.
+    id: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct PageOf {
+    /// The endpoint of their type, e.g. devices.
+    endpoint: String,
+    #[command(flatten)]
+    page: Page,
+}
+
+#[derive(Debug, clap::Args)]
+struct OneOf {
+    /// The endpoint of its type, e.g. devices.
+    endpoint: String,
     /// Its id.
     id: String,
 }
@@ -81,6 +101,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
         Command::Users(page) => list(&client, output, "users", &page).await,
         Command::Groups(page) => list(&client, output, "groups", &page).await,
+        Command::Resources(it) => list(&client, output, &it.endpoint, &it.page).await,
+        Command::Resource(it) => Ok(output.json(&client.get(&client.path(&[&it.endpoint, &it.id])?).await?)?),
         Command::User(it) => Ok(output.json(&client.get(&client.path(&["users", &it.id])?).await?)?),
         Command::Group(it) => Ok(output.json(&client.get(&client.path(&["groups", &it.id])?).await?)?),
         Command::Events(it) if it.follow => follow(&client, output, &it).await,
@@ -100,6 +122,7 @@ async fn list(client: &AdminClient, output: Output, what: &str, page: &Page) -> 
     let reply = client.get(&path).await?;
     output.list(&reply, "resources", if what == "users" { &USERS } else { &GROUPS })?;
     if let Some(next) = reply.get("nextCursor").and_then(Value::as_str) {
+        let what = if matches!(what, "users" | "groups") { what.to_owned() } else { format!("resources {what}") };
         output.say(&format!("\nThere are more: scimgate directory {what} --limit {} --cursor {next}", page.limit))?;
     }
     Ok(())

@@ -17,6 +17,9 @@ const COLUMNS: [Column; 5] = [
     ("required", "/required"),
 ];
 
+const PACKS: [Column; 4] =
+    [("name", "/name"), ("schemas", "/schemas"), ("endpoints", "/endpoints"), ("description", "/description")];
+
 const PROGRESS: [Column; 7] = [
     ("state", "/state"),
     ("looked at", "/examined"),
@@ -40,8 +43,17 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Add an extension schema, or replace the one with its URN.
+    /// Add an extension schema, or replace the one with its URN, if nothing stored contradicts it.
+    #[command(visible_alias = "put")]
     Add(Add),
+    /// Show one of a tenant's extension schemas, in the form that `add` takes.
+    Show(One),
+    /// Remove an extension schema, if no resource has data of it.
+    Remove(One),
+    /// List the schema packs that come with the gateway.
+    Packs,
+    /// Add all of a schema pack to a tenant: its extensions and its resource types.
+    AddPack(AddPack),
     /// List a tenant's extension schemas.
     List(List),
     /// Show how far what was set aside is folded in, and what does not fit its schema.
@@ -70,6 +82,22 @@ struct Add {
 }
 
 #[derive(Debug, clap::Args)]
+struct One {
+    /// The tenant's name.
+    tenant: String,
+    /// The schema's URN.
+    urn: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct AddPack {
+    /// The tenant's name.
+    tenant: String,
+    /// The pack's name, e.g. okta; `scimgate schema packs` lists them.
+    pack: String,
+}
+
+#[derive(Debug, clap::Args)]
 struct List {
     /// The tenant's name.
     tenant: String,
@@ -82,6 +110,24 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
         Command::List(it) => {
             let schemas = client.get(&client.path(&["tenants", &it.tenant, "schemas"])?).await?;
             Ok(output.list(&schemas, "schemas", &COLUMNS)?)
+        }
+        Command::Show(it) => {
+            let shown = client.get(&client.path(&["tenants", &it.tenant, "schemas", &it.urn])?).await?;
+            let definition = shown.get("schema").cloned().unwrap_or_default();
+            Ok(output.json(if output == Output::Json { &shown } else { &definition })?)
+        }
+        Command::Remove(it) => {
+            client.delete(&client.path(&["tenants", &it.tenant, "schemas", &it.urn])?).await?;
+            Ok(output.say(&format!("The schema {} is removed.", it.urn))?)
+        }
+        Command::Packs => {
+            let packs = client.get(&client.path(&["schema-packs"])?).await?;
+            Ok(output.list(&packs, "packs", &PACKS)?)
+        }
+        Command::AddPack(it) => {
+            let path = client.path(&["tenants", &it.tenant, "schema-packs"])?;
+            let pack = client.put(Method::POST, &path, &json!({ "pack": it.pack })).await?;
+            Ok(output.record(&pack, &PACKS)?)
         }
         Command::FoldIn(it) => fold_in(&client, output, &it.tenant).await,
     }

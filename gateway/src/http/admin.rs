@@ -5,13 +5,15 @@ mod client;
 mod fold_in;
 mod json;
 mod mapping;
+mod packs;
 mod plugins;
+mod resource_types;
 mod schemas;
 mod tenants;
 mod tokens;
 
 use axum::Router;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 
 use super::error::Failure;
 use crate::operation::Gateway;
@@ -26,6 +28,14 @@ pub fn routes() -> Router<Gateway> {
         .route("/admin/v1/tenants/{tenant}/tokens", get(tokens::list).post(tokens::issue))
         .route("/admin/v1/tenants/{tenant}/tokens/{token}", delete(tokens::revoke))
         .route("/admin/v1/tenants/{tenant}/schemas", get(schemas::list).post(schemas::put))
+        .route("/admin/v1/tenants/{tenant}/schemas/{urn}", get(schemas::get).delete(schemas::remove))
+        .route("/admin/v1/tenants/{tenant}/resource-types", get(resource_types::list).post(resource_types::put))
+        .route(
+            "/admin/v1/tenants/{tenant}/resource-types/{name}",
+            get(resource_types::get).delete(resource_types::remove),
+        )
+        .route("/admin/v1/tenants/{tenant}/schema-packs", post(packs::add))
+        .route("/admin/v1/schema-packs", get(packs::list))
         .route("/admin/v1/tenants/{tenant}/fold-in", get(fold_in::get))
         .route("/admin/v1/tenants/{tenant}/mapping", get(mapping::get).put(mapping::put).delete(mapping::deactivate))
         .route("/admin/v1/plugins", get(plugins::list).post(plugins::upload))

@@ -18,36 +18,35 @@ use crate::operation::directory::{self, DEFAULT_PAGE, LONGEST_PAGE, Page};
 use crate::operation::{Context, Error};
 use crate::store::event::Event;
 
-const USER: &str = "User";
-const GROUP: &str = "Group";
-
 type Asked = Query<HashMap<String, String>>;
 
 /// The table of the directory.
 pub fn routes() -> Router<crate::operation::Gateway> {
     Router::new()
-        .route("/directory/v1/users", get(users))
-        .route("/directory/v1/users/{id}", get(user))
-        .route("/directory/v1/groups", get(groups))
-        .route("/directory/v1/groups/{id}", get(group))
         .route("/directory/v1/events", get(events))
+        .route("/directory/v1/{endpoint}", get(list))
+        .route("/directory/v1/{endpoint}/{id}", get(one))
         .method_not_allowed_fallback(method_not_allowed)
 }
 
-async fn users(DirectoryAccess(ctx): DirectoryAccess, Query(asked): Asked) -> Result<Response, Failure> {
-    list(&ctx, USER, &asked).await.map_err(Failure::internal)
+/// The endpoint is that of SCIM, in any case: `/directory/v1/users`, `/directory/v1/devices`.
+async fn list(
+    DirectoryAccess(ctx): DirectoryAccess,
+    Path(endpoint): Path<String>,
+    Query(asked): Asked,
+) -> Result<Response, Failure> {
+    page(&ctx, &endpoint, &asked).await.map_err(Failure::internal)
 }
 
-async fn groups(DirectoryAccess(ctx): DirectoryAccess, Query(asked): Asked) -> Result<Response, Failure> {
-    list(&ctx, GROUP, &asked).await.map_err(Failure::internal)
-}
-
-async fn user(DirectoryAccess(ctx): DirectoryAccess, Path(id): Path<String>) -> Result<Response, Failure> {
-    directory::get(&ctx, USER, &id).await.map(reply).map_err(Failure::internal)
-}
-
-async fn group(DirectoryAccess(ctx): DirectoryAccess, Path(id): Path<String>) -> Result<Response, Failure> {
-    directory::get(&ctx, GROUP, &id).await.map(reply).map_err(Failure::internal)
+async fn one(
+    DirectoryAccess(ctx): DirectoryAccess,
+    Path((endpoint, id)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let found = async {
+        let resource_type = directory::resource_type(&ctx, &endpoint)?;
+        directory::get(&ctx, &resource_type, &id).await
+    };
+    found.await.map(reply).map_err(Failure::internal)
 }
 
 async fn events(DirectoryAccess(ctx): DirectoryAccess, Query(asked): Asked) -> Result<Response, Failure> {
@@ -58,9 +57,10 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Failure {
     Failure::internal(ScimError::new(405, format!("{} has no {method}; the directory is only read.", uri.path())))
 }
 
-async fn list(ctx: &Context, resource_type: &str, asked: &HashMap<String, String>) -> Result<Response, Error> {
+async fn page(ctx: &Context, endpoint: &str, asked: &HashMap<String, String>) -> Result<Response, Error> {
+    let resource_type = directory::resource_type(ctx, endpoint)?;
     let from = asked.get("cursor").map(String::as_str);
-    let page = directory::list(ctx, resource_type, from, limit(asked)?).await?;
+    let page = directory::list(ctx, &resource_type, from, limit(asked)?).await?;
     Ok(reply(page_text(&page)))
 }
 

@@ -4,11 +4,12 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use scimgate_scim::error::ScimError;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::auth;
 use crate::mapping::MapError;
 use crate::operation::Error;
+use crate::operation::contradictions::Contradictions;
 use crate::store;
 use crate::telemetry;
 
@@ -48,7 +49,10 @@ const RETRY_AFTER: u32 = 2;
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let told = told(&self.error);
-        let mut response = reply(&told, self.surface);
+        let mut response = match &self.error {
+            Error::Contradicted(found) => reply_with(&told, self.surface, &shown(found)),
+            _ => reply(&told, self.surface),
+        };
         // A step that is not called for a while says for how long.
         if let Error::Mapping(MapError::Open { seconds, .. }) = &self.error {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
@@ -68,17 +72,32 @@ pub(super) fn told(error: &Error) -> ScimError {
     told
 }
 
+/// The parts of a problem document that are its own (RFC 9457 §3.2).
+fn shown(found: &Contradictions) -> Value {
+    let examples = found.examples.iter();
+    let examples =
+        examples.map(|it| json!({ "id": it.id.to_string(), "resourceType": it.resource_type, "reason": it.why }));
+    json!({ "count": found.count, "examples": examples.collect::<Vec<_>>() })
+}
+
 /// A refusal as a reply.
 #[must_use]
 pub fn reply(told: &ScimError, surface: Surface) -> Response {
+    reply_with(told, surface, &Value::Null)
+}
+
+fn reply_with(told: &ScimError, surface: Surface, extra: &Value) -> Response {
     let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let (media, body) = match surface {
+    let (media, mut body) = match surface {
         Surface::Scim => ("application/scim+json", told.to_json()),
         Surface::Internal => (
             "application/problem+json",
             json!({ "title": status.canonical_reason().unwrap_or("Error"), "status": told.status, "detail": told.detail }),
         ),
     };
+    for (name, value) in extra.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -109,6 +128,10 @@ fn tell(error: &Error) -> ScimError {
         }
         Error::Contended | Error::Store(store::Error::Conflict { .. }) => {
             ScimError::new(503, "Too many writes met on this resource. Please try again.")
+        }
+        Error::Contradicted(found) => ScimError::new(409, found.to_string()),
+        Error::SchemasChanging => {
+            ScimError::new(503, "The tenant's schemas are being changed. Please try again in a moment.")
         }
         Error::Mapping(refusal) => tell_mapping(refusal),
         Error::Store(_) | Error::Task(_) | Error::Corrupt(_) => {

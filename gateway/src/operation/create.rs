@@ -103,7 +103,7 @@ async fn insert(ctx: &Context, new: &New, id: Uuid) -> Result<Tried, Error> {
         Ok((Written::Lost, _)) => return Ok(Tried::Lost),
         Err(crate::store::Error::Conflict { .. }) => return Ok(Tried::Again),
         Err(error @ crate::store::Error::Duplicate { .. }) => {
-            return Ok(Tried::Taken(super::duplicate(error, resource_type)));
+            return Ok(Tried::Taken(super::duplicate(ctx, error, resource_type)));
         }
         Err(error) => return Err(error.into()),
     };

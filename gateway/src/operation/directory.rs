@@ -42,6 +42,22 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// The name of the resource type behind an endpoint.
+///
+/// # Errors
+/// 404 where the tenant has none there.
+pub fn resource_type(ctx: &Context, endpoint: &str) -> Result<String, Error> {
+    let types = ctx.settings.directory.resource_types();
+    let here = |known: &&std::sync::Arc<scimgate_scim::schema::ResourceType>| {
+        known.endpoint.trim_start_matches('/').eq_ignore_ascii_case(endpoint)
+    };
+    types.iter().find(here).map(|known| known.name.clone()).ok_or_else(|| {
+        let there: Vec<String> = types.iter().map(|known| known.endpoint.to_lowercase()).collect();
+        ScimError::new(404, format!("There is nothing at /{endpoint}. There are: {}, /events.", there.join(", ")))
+            .into()
+    })
+}
+
 /// One page of what the product sees of a resource type, in the order of the ids; the first one without a cursor.
 ///
 /// # Errors

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use scimgate_scim::aside;
 use scimgate_scim::schema::ResourceType;
+use scimgate_scim::schema::succession::contradiction;
+use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Context, Error};
 use crate::clock::rfc3339;
 use crate::mapping::{LONGEST, MapError, OnFailure, Outcome};
-use crate::store::key::Keys;
+use crate::store::event::{Words, words};
 use crate::store::resource::{MappingState, Stored};
 use crate::store::stamp::Stamp;
 use crate::store::write::Content;
@@ -63,13 +65,17 @@ pub(crate) fn refit(
 
 /// Runs the tenant's chain and puts together what is to be stored.
 pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> Result<Content, Error> {
-    let keys = Keys::of(&draft.document, draft.resource_type);
+    check_announced(ctx, &draft)?;
+    let keys = ctx.settings.keys(&draft.document, draft.resource_type);
     let source = Value::Object(draft.document.clone()).to_string();
     check_size(&source, &draft.set_aside)?;
     let outcome = map(ctx, &draft, stamp, source.len()).await?;
     let (mapping_state, mapped) = match outcome {
         Some(Outcome::Mapped(document)) if document == draft.document => (MappingState::Same, None),
-        Some(Outcome::Mapped(document)) => (MappingState::Mapped, Some(Value::Object(document).to_string())),
+        Some(Outcome::Mapped(document)) => {
+            check_announced_mapped(ctx, draft.resource_type, &document)?;
+            (MappingState::Mapped, Some(Value::Object(document).to_string()))
+        }
         Some(Outcome::Excluded(_)) => (MappingState::Excluded, None),
         None => kept(draft.before),
     };
@@ -85,6 +91,22 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
     };
     content.event = event(draft.resource_type, draft.before, &content)?;
     Ok(content)
+}
+
+/// While a change of the schemas is checked, what it forbids is not stored: the client comes again when it is decided.
+fn check_announced(ctx: &Context, draft: &Draft<'_>) -> Result<(), Error> {
+    let Some(next) = &ctx.settings.announced else { return Ok(()) };
+    let next = next.client.resource_type(&draft.resource_type.name).map(AsRef::as_ref);
+    contradiction(&draft.document, draft.resource_type, next).map_or(Ok(()), |_| Err(Error::SchemasChanging))
+}
+
+fn check_announced_mapped(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    mapped: &Map<String, Value>,
+) -> Result<(), Error> {
+    let next = ctx.settings.announced.as_ref().and_then(|next| next.directory.resource_type(&resource_type.name));
+    next.map_or(Ok(()), |next| validate(mapped, next).map_err(|_| Error::SchemasChanging))
 }
 
 /// What PATCH adds and adds must end somewhere.
@@ -138,12 +160,7 @@ fn event(
     before: Option<&Stored>,
     after: &Content,
 ) -> Result<Option<&'static str>, Error> {
-    let words = match resource_type.name.as_str() {
-        "User" => ["user.created", "user.updated", "user.deactivated", "user.deleted"],
-        "Group" => ["group.created", "group.updated", "group.updated", "group.deleted"],
-        _ => ["resource.created", "resource.updated", "resource.deactivated", "resource.deleted"],
-    };
-    let [created, updated, deactivated, deleted] = words;
+    let Words { created, updated, deactivated, deleted } = words(&resource_type.name);
     let old = before.and_then(Stored::mapped_text);
     let new = match after.mapping_state {
         MappingState::Same => Some(after.source.as_str()),

@@ -2,6 +2,7 @@
 
 use scimgate_scim::error::ScimError;
 
+use super::contradictions::Contradictions;
 use crate::auth;
 use crate::mapping::MapError;
 use crate::store;
@@ -24,6 +25,12 @@ pub enum Error {
     /// Another write kept coming first.
     #[error("gave up after losing every race")]
     Contended,
+    /// What is stored contradicts a change of schemas.
+    #[error("stored resources contradict a change of schemas")]
+    Contradicted(Contradictions),
+    /// A change of schemas is being checked, and this write would decide it.
+    #[error("a change of schemas is being checked")]
+    SchemasChanging,
     /// The tenant is suspended by an operator.
     #[error("the tenant is suspended")]
     Suspended,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::document::{Draft, content, parse, parse_set_aside};
-use super::{ATTEMPTS, Context, Error, Gateway, tenants};
+use super::{ATTEMPTS, Context, Error, Gateway, definitions, tenants};
 use crate::mapping::MapError;
 use crate::store::fold_in::FoldIn;
 use crate::store::key::Keys;
@@ -70,6 +70,9 @@ pub async fn batch(gateway: &Gateway, tenant: TenantId, lease: &Lease) -> Result
     let mut ctx = Context::background(gateway, tenant, ACTOR).await?;
     if ctx.settings.schema_revision < from.schema_revision {
         ctx = ctx.refreshed().await?;
+    }
+    if from.after.is_nil() {
+        definitions::drop_stale_keys(&ctx).await?;
     }
     let waiting = store.set_aside_after(from.after, BATCH).await?;
     let mut to = FoldIn { finished: waiting.is_empty(), moved_at: gateway.clock.now(), ..from.clone() };
@@ -226,7 +229,7 @@ async fn write(
         id: before.id,
         version: before.own_version,
         member_changes: None,
-        before: &Keys::of(old, resource_type),
+        before: &ctx.settings.keys(old, resource_type),
         content: &content,
         members: None,
     };

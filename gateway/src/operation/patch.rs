@@ -14,7 +14,6 @@ use serde_json::{Map, Value};
 use super::document::{Draft, content, parse, parse_set_aside, refit};
 use super::reply::{Reply, location, show};
 use super::{ATTEMPTS, Context, Error, Target, members};
-use crate::store::key::Keys;
 use crate::store::resource::{Along, Stored};
 use crate::store::write::{Update, Written};
 
@@ -150,12 +149,12 @@ async fn write(
         id: before.id,
         version: before.own_version,
         member_changes: guarded.then_some(before.member_changes),
-        before: &Keys::of(old, resource_type),
+        before: &ctx.settings.keys(old, resource_type),
         content: &content,
         members: members.as_ref(),
     };
     let written = ctx.store.update(&update, &stamp).await;
-    let written = super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))?;
+    let written = super::lost_on_conflict(written).map_err(|error| super::duplicate(ctx, error, resource_type))?;
     Ok(match written {
         Written::Lost => None,
         Written::Done(version) => Some(content.stored(before, version, stamp.at)),

@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 use super::document::{Draft, Fitted, content, parse, parse_set_aside, refit};
 use super::reply::{Reply, show};
 use super::{ATTEMPTS, Context, Error, Target, members};
-use crate::store::key::Keys;
 use crate::store::membership::Members;
 use crate::store::resource::{Along, Stored};
 use crate::store::write::{Update, Written};
@@ -126,12 +125,12 @@ async fn store(
             id,
             version: before.own_version,
             member_changes: if_match.map(|_| before.member_changes),
-            before: &Keys::of(&old, &resource_type),
+            before: &ctx.settings.keys(&old, &resource_type),
             content: &content,
             members: change.members.as_ref(),
         };
         let written = ctx.store.update(&update, &stamp).await;
-        match super::lost_on_conflict(written).map_err(|error| super::duplicate(error, &resource_type))? {
+        match super::lost_on_conflict(written).map_err(|error| super::duplicate(&ctx, error, &resource_type))? {
             Written::Lost => {
                 ctx = ctx.refreshed().await?;
                 (change.document, change.set_aside) =

@@ -84,12 +84,12 @@ async fn activate(ctx: &Context, new: &New, owner: Stored, old: &Map<String, Val
         id: owner.id,
         version: owner.own_version,
         member_changes: None,
-        before: &Keys::of(old, resource_type),
+        before: &ctx.settings.keys(old, resource_type),
         content: &content,
         members: None,
     };
     let written = ctx.store.update(&update, &stamp).await;
-    match super::lost_on_conflict(written).map_err(|error| super::duplicate(error, resource_type))? {
+    match super::lost_on_conflict(written).map_err(|error| super::duplicate(ctx, error, resource_type))? {
         Written::Lost => Ok(Met::Changed),
         Written::Done(version) => {
             ctx.gateway.events_waiting.notify_one();

@@ -1,20 +1,22 @@
-//! A tenant's extension schemas: what the SCIM client may send, or the mapped documents may hold, beyond the standard.
+//! A tenant's schemas: what the SCIM client may send, or the mapped documents may hold, beyond the standard.
 
-use scimgate_scim::attribute::Attribute;
 use scimgate_scim::error::ScimError;
+use scimgate_scim::schema::definition::TypeDefinition;
 use scimgate_scim::schema::registry::Registry;
+use scimgate_scim::schema::rules::{self, Place};
 use scimgate_scim::schema::{Schema, packs};
 use serde_json::Value;
 
-use super::{Error, Gateway, settings, tenants};
-use crate::store::schema::SchemaRow;
+use super::definitions::{self, Registries, read};
+use super::{Error, Gateway, tenants};
+use crate::store::schema::{Definitions, SchemaRow, TypeRow};
 
 /// Where a definition comes from.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// The definition itself (RFC 7643 §7).
     Definition(Value),
-    /// A schema pack that comes with the gateway.
+    /// A schema pack that is one extension.
     Pack(String),
 }
 
@@ -40,59 +42,42 @@ pub struct Put {
     pub new: bool,
 }
 
-/// Adds an extension schema, or replaces the one with its URN.
+/// Adds an extension schema, or replaces the one with its URN. Where the URN is that of a resource type's own schema, that is
+/// replaced, for every type that has it.
 ///
 /// # Errors
-/// 404 for an unknown tenant, 400 for a definition that is wrong or contradicts another.
+/// 404 for an unknown tenant, 400 for a definition that is wrong or contradicts another, 409 where what is stored
+/// contradicts it.
 pub async fn put(gateway: &Gateway, tenant: &str, wanted: Wanted) -> Result<Put, Error> {
-    let row = row(&wanted)?;
     let tenant = tenants::get(gateway, tenant).await?;
-    let store = gateway.store.tenant(tenant.id);
-    let before = store.schemas().await?;
-    if let Some(known) = before.iter().find(|known| known.id == row.id) {
-        check_successor(known, &row)?;
-    }
-    let (all, new) = with(before, &row);
-    settings::registries(&all)?;
-    store.put_schema(&row, gateway.clock.now()).await?;
-    tenants::changed(gateway, tenant.id).await;
-    gateway.schemas_changed.notify_one();
-    Ok(Put { row, new })
-}
-
-/// A schema may grow. What is stored was checked by the old one, so nothing of that may be taken away: a user with data
-/// that the schema no longer knows could not even be deactivated.
-fn check_successor(old: &SchemaRow, new: &SchemaRow) -> Result<(), Error> {
-    let read = |row: &SchemaRow| {
-        let definition = serde_json::from_str(&row.definition).map_err(|why| Error::Corrupt(why.to_string()))?;
-        Schema::from_json(&definition).map_err(Error::from)
-    };
-    let refuse = |what: String| {
-        let detail = format!("{} is in use and can only grow: {what}.", new.id);
-        Err(Error::from(ScimError::new(409, detail)))
-    };
-    if old.resource_type != new.resource_type || old.directory_only != new.directory_only {
-        return refuse("its resource type and directoryOnly must stay".to_owned());
-    }
-    if new.required && !old.required {
-        return refuse("it cannot become required".to_owned());
-    }
-    let (old, new) = (read(old)?, read(new)?);
-    for known in &old.attributes {
-        if !new.attribute(&known.name).is_some_and(|it| continues(known, it)) {
-            return refuse(format!("attribute {} must stay, with its type and characteristics", known.name));
+    definitions::change(gateway, tenant.id, |before| {
+        let registry = Registries::of(&before)?.client;
+        let row = row(&wanted, &registry)?;
+        let own = registry.resource_types().iter().any(|known| known.schema.id.eq_ignore_ascii_case(&row.id));
+        if own {
+            return Ok((with_base(before, &row)?, Put { row, new: false }));
         }
-    }
-    let added = new.attributes.iter().find(|it| it.required && old.attribute(&it.name).is_none());
-    added.map_or(Ok(()), |it| refuse(format!("the new attribute {} cannot be required", it.name)))
+        let (after, new) = with(before, &row);
+        Ok((after, Put { row, new }))
+    })
+    .await
 }
 
-/// Whether what was right by the one definition is right by the other.
-fn continues(old: &Attribute, new: &Attribute) -> bool {
-    let marks = |it: &Attribute| (it.kind, it.multi_valued, it.case_exact, it.uniqueness, it.mutability, it.returned);
-    marks(old) == marks(new)
-        && (old.required || !new.required)
-        && old.sub_attributes.iter().all(|sub| new.sub_attribute(&sub.name).is_some_and(|it| continues(sub, it)))
+/// Removes an extension schema.
+///
+/// # Errors
+/// 404 where there is none, 409 where resources have data of it.
+pub async fn remove(gateway: &Gateway, tenant: &str, urn: &str) -> Result<(), Error> {
+    let tenant = tenants::get(gateway, tenant).await?;
+    definitions::change(gateway, tenant.id, |mut before| {
+        let kept = before.schemas.len();
+        before.schemas.retain(|row| !row.id.eq_ignore_ascii_case(urn));
+        if before.schemas.len() == kept {
+            return Err(not_found(urn));
+        }
+        Ok((before, ()))
+    })
+    .await
 }
 
 /// Every extension schema of a tenant, the oldest first.
@@ -101,24 +86,37 @@ fn continues(old: &Attribute, new: &Attribute) -> bool {
 /// 404 for an unknown tenant.
 pub async fn list(gateway: &Gateway, tenant: &str) -> Result<Vec<SchemaRow>, Error> {
     let tenant = tenants::get(gateway, tenant).await?;
-    Ok(gateway.store.tenant(tenant.id).schemas().await?)
+    Ok(gateway.store.tenant(tenant.id).definitions().await?.schemas)
+}
+
+/// One extension schema.
+///
+/// # Errors
+/// 404 where there is none.
+pub async fn get(gateway: &Gateway, tenant: &str, urn: &str) -> Result<SchemaRow, Error> {
+    let found = list(gateway, tenant).await?.into_iter().find(|row| row.id.eq_ignore_ascii_case(urn));
+    found.ok_or_else(|| not_found(urn))
+}
+
+fn not_found(urn: &str) -> Error {
+    ScimError::new(404, format!("The tenant has no extension schema {urn} of its own.")).into()
 }
 
 /// What would be stored. The definition is stored as it was understood, so that what is shown is what holds.
-fn row(wanted: &Wanted) -> Result<SchemaRow, ScimError> {
+fn row(wanted: &Wanted, registry: &Registry) -> Result<SchemaRow, ScimError> {
     let schema = match &wanted.source {
-        Source::Definition(definition) => Schema::from_json(definition)?,
-        Source::Pack(name) => packs::find(name).ok_or_else(|| {
-            let known = packs::names().collect::<Vec<_>>().join(", ");
-            ScimError::new(400, format!("There is no schema pack called {name}. There are: {known}."))
-        })?,
+        Source::Definition(definition) => {
+            rules::check_schema(definition, place(definition, registry), &type_names(registry))?;
+            Schema::from_json(definition)?
+        }
+        Source::Pack(name) => packs::find(name).ok_or_else(|| ScimError::new(400, no_extension(name)))?,
     };
     if wanted.directory_only && wanted.required {
         let detail = "A directoryOnly schema cannot be required: the SCIM client does not know it.";
         return Err(ScimError::new(400, detail));
     }
     Ok(SchemaRow {
-        resource_type: resource_type(&wanted.resource_type)?,
+        resource_type: resource_type(&wanted.resource_type, registry)?,
         directory_only: wanted.directory_only,
         required: wanted.required,
         definition: schema.to_json().to_string(),
@@ -126,24 +124,67 @@ fn row(wanted: &Wanted) -> Result<SchemaRow, ScimError> {
     })
 }
 
+/// A type's own schema has names that an extension may use as it likes.
+fn place(definition: &Value, registry: &Registry) -> Place {
+    let id = definition.get("id").and_then(Value::as_str).unwrap_or_default();
+    let own = registry.resource_types().iter().any(|known| known.schema.id.eq_ignore_ascii_case(id));
+    if own { Place::Base } else { Place::Extension }
+}
+
+fn no_extension(name: &str) -> String {
+    match packs::pack(name) {
+        Some(pack) if pack.built_in => format!("Every tenant has the pack {}.", pack.name),
+        Some(pack) => format!("The pack {} brings resource types; add it as a pack.", pack.name),
+        None => super::packs::unknown(name),
+    }
+}
+
+/// The names of all resource types.
+pub(super) fn type_names(registry: &Registry) -> Vec<&str> {
+    registry.resource_types().iter().map(|known| known.name.as_str()).collect()
+}
+
 /// The name as the resource type itself spells it.
-fn resource_type(name: &str) -> Result<String, ScimError> {
-    let registry = Registry::standard();
+fn resource_type(name: &str, registry: &Registry) -> Result<String, ScimError> {
     if let Some(known) = registry.resource_type(name) {
         return Ok(known.name.clone());
     }
-    let known: Vec<&str> = registry.resource_types().iter().map(|known| known.name.as_str()).collect();
-    Err(ScimError::new(400, format!("There is no resource type {name}. resourceType is one of: {}.", known.join(", "))))
+    let known = type_names(registry).join(", ");
+    Err(ScimError::new(400, format!("There is no resource type {name}. resourceType is one of: {known}.")))
 }
 
 /// The definitions as they would be, in their order, and whether the row is a new one.
-fn with(mut rows: Vec<SchemaRow>, row: &SchemaRow) -> (Vec<SchemaRow>, bool) {
-    let Some(known) = rows.iter_mut().find(|known| known.id == row.id) else {
-        rows.push(row.clone());
-        return (rows, true);
+pub(super) fn with(mut definitions: Definitions, row: &SchemaRow) -> (Definitions, bool) {
+    let Some(known) = definitions.schemas.iter_mut().find(|known| known.id == row.id) else {
+        definitions.schemas.push(row.clone());
+        return (definitions, true);
     };
     known.clone_from(row);
-    (rows, false)
+    (definitions, false)
+}
+
+/// The definitions with another schema for each of the tenant's types that has it as its own.
+fn with_base(mut definitions: Definitions, row: &SchemaRow) -> Result<Definitions, Error> {
+    let mut found = false;
+    for it in &mut definitions.types {
+        let mut definition = TypeDefinition::from_json(&read(&it.definition)?)?;
+        if definition.schema.id.eq_ignore_ascii_case(&row.id) {
+            definition.schema = Schema::from_json(&read(&row.definition)?)?;
+            *it = type_row(&definition)?;
+            found = true;
+        }
+    }
+    if found {
+        return Ok(definitions);
+    }
+    Err(ScimError::new(400, format!("{} is the protocol's own schema; define an extension beside it.", row.id)).into())
+}
+
+/// A resource type as it is stored, read once more by its rules.
+pub(super) fn type_row(definition: &TypeDefinition) -> Result<TypeRow, Error> {
+    let shown = definition.to_json();
+    TypeDefinition::from_json(&shown)?;
+    Ok(TypeRow { name: definition.name.clone(), definition: shown.to_string() })
 }
 
 #[cfg(test)]
@@ -156,6 +197,10 @@ mod tests {
         Wanted { source, resource_type: "user".into(), directory_only: false, required: false }
     }
 
+    fn row(wanted: &Wanted) -> Result<SchemaRow, ScimError> {
+        super::row(wanted, &Registry::standard())
+    }
+
     fn badge(attribute: &str) -> SchemaRow {
         let definition = json!({ "id": "urn:acme:badge", "attributes": [{ "name": attribute, "type": "string" }] });
         row(&wanted(Source::Definition(definition))).unwrap()
@@ -166,46 +211,29 @@ mod tests {
         let row = row(&wanted(Source::Pack("ws1b".into()))).unwrap();
         assert_eq!(row.resource_type, "User");
         assert_eq!(row.id, "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User");
-        assert!(settings::registries(&[row]).is_ok());
+        assert!(Registries::of(&Definitions { schemas: vec![row], ..Definitions::default() }).is_ok());
     }
 
     #[test]
     fn what_cannot_be_is_refused_with_what_can() {
-        let unknown = row(&wanted(Source::Pack("ws2".into()))).unwrap_err();
-        assert_eq!(unknown.detail, "There is no schema pack called ws2. There are: ws1b.");
-        let pack = Source::Pack("ws1b".into());
-        let device = row(&Wanted { resource_type: "Device".into(), ..wanted(pack.clone()) }).unwrap_err();
-        assert_eq!(device.detail, "There is no resource type Device. resourceType is one of: User, Group.");
-        let both = row(&Wanted { directory_only: true, required: true, ..wanted(pack) }).unwrap_err();
+        let detail = |wanted| row(&wanted).unwrap_err().detail;
+        let pack = |name: &str| wanted(Source::Pack(name.into()));
+        assert_eq!(detail(pack("ws2")), "There is no schema pack called ws2. There are: ws1b, okta, agents.");
+        assert_eq!(detail(pack("okta")), "The pack okta brings resource types; add it as a pack.");
+        assert_eq!(detail(pack("enterprise")), "Every tenant has the pack enterprise.");
+        let device = Wanted { resource_type: "Device".into(), ..pack("ws1b") };
+        assert_eq!(detail(device), "There is no resource type Device. resourceType is one of: User, Group.");
+        let both = row(&Wanted { directory_only: true, required: true, ..pack("ws1b") }).unwrap_err();
         assert_eq!(both.status, 400);
     }
 
     #[test]
-    fn a_schema_in_use_can_only_grow() {
-        let definition = |attributes: serde_json::Value| {
-            let definition = json!({ "id": "urn:acme:badge", "attributes": attributes });
-            row(&wanted(Source::Definition(definition))).unwrap()
-        };
-        let old = definition(json!([{ "name": "number", "type": "string" }]));
-        let grown = json!([{ "name": "number", "type": "string" }, { "name": "colour", "type": "string" }]);
-        assert!(check_successor(&old, &definition(grown)).is_ok());
-        assert!(check_successor(&old, &old).is_ok());
-        for shrunk in [
-            json!([{ "name": "colour", "type": "string" }]),
-            json!([{ "name": "number", "type": "integer" }]),
-            json!([{ "name": "number", "type": "string", "required": true }]),
-            json!([{ "name": "number", "type": "string" }, { "name": "colour", "type": "string", "required": true }]),
-        ] {
-            assert!(check_successor(&old, &definition(shrunk.clone())).is_err(), "{shrunk}");
-        }
-    }
-
-    #[test]
     fn a_second_definition_of_a_urn_takes_the_place_of_the_first() {
-        let (rows, new) = with(vec![badge("colour")], &badge("number"));
+        let first = Definitions { schemas: vec![badge("colour")], ..Definitions::default() };
+        let (after, new) = with(first, &badge("number"));
         assert!(!new);
-        assert_eq!(rows.len(), 1);
-        assert!(rows[0].definition.contains("number"));
-        assert!(with(Vec::new(), &badge("number")).1);
+        assert_eq!(after.schemas.len(), 1);
+        assert!(after.schemas[0].definition.contains("number"));
+        assert!(with(Definitions::default(), &badge("number")).1);
     }
 }

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use scimgate_scim::leniency::Leniencies;
-use scimgate_scim::schema::Schema;
+use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::registry::Registry;
+use serde_json::{Map, Value};
 
 use super::client::Client;
+use super::definitions::Registries;
 use super::error::Error;
 use crate::mapping::Chain;
+use crate::store::key::Keys;
+use crate::store::schema::Definitions;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 
@@ -24,6 +28,8 @@ pub struct Settings {
     pub registry: Registry,
     /// What a mapped document may hold: the same, and the directory-only extensions.
     pub directory: Registry,
+    /// What both would be by a change that is being checked: what is written must fit it, too.
+    pub announced: Option<Registries>,
     /// By which schemas this is.
     pub schema_revision: i64,
     /// The active mapping.
@@ -94,7 +100,9 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
     let rows = store.tenant(tenant);
     // After the tenant's row: schemas that are newer than the revision are refused at the first write, older ones not.
-    let (registry, directory) = registries(&rows.schemas().await?)?;
+    let (definitions, announced) = rows.definitions_and_announced().await?;
+    let Registries { client: registry, directory } = Registries::of(&definitions)?;
+    let announced = announced.map(|text| announced_registries(&text)).transpose()?;
     let chain = match row.active_mapping {
         0 => Chain::default(),
         revision => chain(rows.mapping(revision).await?, revision)?,
@@ -102,25 +110,26 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let client = Client::read(row.client);
     let leniencies = client.leniencies();
     let (name, schema_revision, chain) = (row.name, row.schema_revision, Arc::new(chain));
-    Ok(Arc::new(Settings { name, registry, directory, schema_revision, chain, client, leniencies }))
+    Ok(Arc::new(Settings { name, registry, directory, announced, schema_revision, chain, client, leniencies }))
 }
 
-/// The registries of the two documents, from the tenant's definitions.
-///
-/// # Errors
-/// A definition contradicts another or the core schemas.
-pub fn registries(definitions: &[store::schema::SchemaRow]) -> Result<(Registry, Registry), Error> {
-    let mut registry = Registry::standard();
-    let mut directory = registry.clone();
-    for row in definitions {
-        let definition = serde_json::from_str(&row.definition).map_err(|why| Error::Corrupt(why.to_string()))?;
-        let schema = Schema::from_json(&definition)?;
-        directory = directory.with_extension(&row.resource_type, schema.clone(), false)?;
-        if !row.directory_only {
-            registry = registry.with_extension(&row.resource_type, schema, row.required)?;
+fn announced_registries(text: &str) -> Result<Registries, Error> {
+    let definitions: Definitions =
+        serde_json::from_str(text).map_err(|why| Error::Corrupt(format!("announced definitions: {why}")))?;
+    Registries::of(&definitions)
+}
+
+impl Settings {
+    /// The index keys of a document: those that its type wants, and those that it would want.
+    #[must_use]
+    pub fn keys(&self, document: &Map<String, Value>, resource_type: &ResourceType) -> Keys {
+        let mut keys = Keys::of(document, resource_type);
+        let next = self.announced.as_ref().and_then(|next| next.client.resource_type(&resource_type.name));
+        if let Some(next) = next {
+            keys.join(Keys::of(document, next));
         }
+        keys
     }
-    Ok((registry, directory))
 }
 
 fn chain(row: Option<store::mapping::MappingRow>, revision: i32) -> Result<Chain, Error> {

@@ -32,6 +32,44 @@ pub struct Event {
     pub at: SystemTime,
 }
 
+/// What an event says happened to a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// The product sees it for the first time.
+    pub created: &'static str,
+    /// It sees another document.
+    pub updated: &'static str,
+    /// What it sees is not active any more.
+    pub deactivated: &'static str,
+    /// It sees it no more.
+    pub deleted: &'static str,
+}
+
+/// The words for a resource type. Those of a tenant's own types are the same for all: the event has the type beside it.
+#[must_use]
+pub fn words(resource_type: &str) -> Words {
+    match resource_type {
+        "User" => Words {
+            created: "user.created",
+            updated: "user.updated",
+            deactivated: "user.deactivated",
+            deleted: "user.deleted",
+        },
+        "Group" => Words {
+            created: "group.created",
+            updated: "group.updated",
+            deactivated: "group.updated",
+            deleted: "group.deleted",
+        },
+        _ => Words {
+            created: "resource.created",
+            updated: "resource.updated",
+            deactivated: "resource.deactivated",
+            deleted: "resource.deleted",
+        },
+    }
+}
+
 /// Most events that one run numbers, so that a run's time is bounded.
 const RUN: i64 = 1000;
 

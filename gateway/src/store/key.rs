@@ -39,7 +39,7 @@ pub struct Key {
 /// All that is indexed of one document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
-    /// userName, or else displayName, folded.
+    /// What the type is named by, folded.
     pub name_key: Option<String>,
     /// Verbatim: externalId is case-exact (RFC 7643 §3.1).
     pub external_id: Option<String>,
@@ -52,6 +52,15 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// Adds the keys that another reading of the same document gives.
+    pub fn join(&mut self, other: Self) {
+        for (own, more) in [(&mut self.unique, other.unique), (&mut self.searchable, other.searchable)] {
+            own.extend(more);
+            own.sort();
+            own.dedup();
+        }
+    }
+
     /// Reads the keys of a canonical document.
     #[must_use]
     pub fn of(document: &Map<String, Value>, resource_type: &ResourceType) -> Self {
@@ -72,8 +81,8 @@ impl Keys {
 
 /// The attribute that the name column holds.
 #[must_use]
-pub fn name_attribute(resource_type: &ResourceType) -> &'static str {
-    if resource_type.resolve_in(None, "userName").is_some() { "userName" } else { "displayName" }
+pub fn name_attribute(resource_type: &ResourceType) -> &str {
+    &resource_type.named_by
 }
 
 /// Where the values of an attribute are indexed.

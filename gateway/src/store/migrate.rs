@@ -17,6 +17,8 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (6, "client", include_str!("../../migrations/V6__client.sql")),
     (7, "root_key", include_str!("../../migrations/V7__root_key.sql")),
     (8, "traces", include_str!("../../migrations/V8__traces.sql")),
+    (9, "resource_types", include_str!("../../migrations/V9__resource_types.sql")),
+    (10, "schema_change", include_str!("../../migrations/V10__schema_change.sql")),
 ];
 
 /// The newest version this binary knows.

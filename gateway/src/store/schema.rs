@@ -1,12 +1,16 @@
-//! A tenant's extension schemas.
+//! A tenant's definitions: extension schemas, and resource types of its own.
 
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
 use super::TenantStore;
 use super::error::Error;
+use super::pool::Statement;
 
-/// One stored definition.
-#[derive(Clone, Debug)]
+/// One stored extension schema.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaRow {
     /// The URN.
     pub id: String,
@@ -20,50 +24,125 @@ pub struct SchemaRow {
     pub definition: String,
 }
 
+/// One stored resource type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeRow {
+    /// Its name.
+    pub name: String,
+    /// The definition's JSON text.
+    pub definition: String,
+}
+
+/// All definitions of a tenant, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definitions {
+    /// Its resource types.
+    pub types: Vec<TypeRow>,
+    /// Its extension schemas.
+    pub schemas: Vec<SchemaRow>,
+}
+
+/// Everything hangs on the tenant's row, and on the revision that it was computed from. The run through what is aside begins
+/// anew with it.
+const PUT: &str = "
+WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1
+  WHERE id = $1 AND schema_revision = $2
+    AND (SELECT max(c.holder::text) FROM schema_change c WHERE c.tenant_id = $1) IS NOT DISTINCT FROM $11::uuid::text
+  RETURNING id, schema_revision),
+c AS (DELETE FROM schema_change c USING t WHERE c.tenant_id = t.id),
+f AS (INSERT INTO fold_in AS f (tenant_id, schema_revision, after_id, begun_at, moved_at)
+  SELECT t.id, t.schema_revision, '00000000-0000-0000-0000-000000000000', $3, $3 FROM t
+  ON CONFLICT (tenant_id) DO UPDATE SET schema_revision = excluded.schema_revision, finished = false,
+    after_id = excluded.after_id, examined = 0, folded = 0, misfits = 0, examples = '[]',
+    begun_at = excluded.begun_at, moved_at = excluded.moved_at),
+gone_schemas AS (DELETE FROM schema_definition d USING t WHERE d.tenant_id = t.id AND d.id <> ALL($4)),
+gone_types AS (DELETE FROM resource_type_definition d USING t WHERE d.tenant_id = t.id AND d.name <> ALL($9)),
+s AS (INSERT INTO schema_definition AS s (tenant_id, id, resource_type, directory_only, required, definition, created_at)
+  SELECT t.id, d.id, d.resource_type, d.directory_only, d.required, d.definition, $3
+  FROM t, unnest($4::text[], $5::text[], $6::boolean[], $7::boolean[], $8::text[])
+    d (id, resource_type, directory_only, required, definition)
+  ON CONFLICT (tenant_id, id) DO UPDATE SET resource_type = excluded.resource_type,
+    directory_only = excluded.directory_only, required = excluded.required, definition = excluded.definition),
+r AS (INSERT INTO resource_type_definition AS r (tenant_id, name, definition, created_at)
+  SELECT t.id, d.name, d.definition, $3 FROM t, unnest($9::text[], $10::text[]) d (name, definition)
+  ON CONFLICT (tenant_id, name) DO UPDATE SET definition = excluded.definition)
+SELECT schema_revision FROM t";
+
 impl TenantStore {
-    /// Stores a schema, or replaces the one with its URN.
+    /// Puts these definitions in place of all that there are, if the schemas have still this revision. Gives the new
+    /// revision; none where another change came first, or is announced by another than this holder.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn put_schema(&self, schema: &SchemaRow, at: SystemTime) -> Result<(), Error> {
-        // A change of the schemas, and of the run that looks at what is aside, is nothing without the other.
-        let sql = "WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1 \
-                   WHERE id = $1 RETURNING schema_revision), \
-                   f AS (INSERT INTO fold_in AS f (tenant_id, schema_revision, after_id, begun_at, moved_at) \
-                   SELECT $1, t.schema_revision, '00000000-0000-0000-0000-000000000000', $7, $7 FROM t \
-                   ON CONFLICT (tenant_id) DO UPDATE SET schema_revision = excluded.schema_revision, finished = false, \
-                   after_id = excluded.after_id, examined = 0, folded = 0, misfits = 0, examples = '[]', \
-                   begun_at = excluded.begun_at, moved_at = excluded.moved_at) \
-                   INSERT INTO schema_definition (tenant_id, id, resource_type, directory_only, required, definition, created_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, id) DO UPDATE SET \
-                   resource_type = excluded.resource_type, directory_only = excluded.directory_only, \
-                   required = excluded.required, definition = excluded.definition";
-        let it = schema;
-        let tenant = self.tenant.0;
-        self.query(
-            "storing a schema",
-            sql,
-            &[&tenant, &it.id, &it.resource_type, &it.directory_only, &it.required, &it.definition, &at],
-        )
-        .await?;
-        Ok(())
+    pub async fn put_definitions(
+        &self,
+        definitions: &Definitions,
+        revision: i64,
+        holder: Option<Uuid>,
+        at: SystemTime,
+    ) -> Result<Option<i64>, Error> {
+        let schemas = &definitions.schemas;
+        let texts = |of: fn(&SchemaRow) -> &str| schemas.iter().map(of).collect::<Vec<&str>>();
+        let flags = |of: fn(&SchemaRow) -> bool| schemas.iter().map(of).collect::<Vec<bool>>();
+        let (names, types): (Vec<&str>, Vec<&str>) =
+            definitions.types.iter().map(|it| (it.name.as_str(), it.definition.as_str())).unzip();
+        let rows = self
+            .query(
+                "storing schemas",
+                PUT,
+                &[
+                    &self.tenant.0,
+                    &revision,
+                    &at,
+                    &texts(|it| &it.id),
+                    &texts(|it| &it.resource_type),
+                    &flags(|it| it.directory_only),
+                    &flags(|it| it.required),
+                    &texts(|it| &it.definition),
+                    &names,
+                    &types,
+                    &holder,
+                ],
+            )
+            .await?;
+        Ok(rows.first().map(|row| row.get(0)))
     }
 
-    /// Every schema of the tenant, oldest first.
+    /// All definitions of the tenant.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn schemas(&self) -> Result<Vec<SchemaRow>, Error> {
-        let sql = "SELECT id, resource_type, directory_only, required, definition FROM schema_definition \
-                   WHERE tenant_id = $1 ORDER BY created_at, id";
-        let rows = self.query("reading schemas", sql, &[&self.tenant.0]).await?;
-        let schemas = rows.iter().map(|row| SchemaRow {
+    pub async fn definitions(&self) -> Result<Definitions, Error> {
+        Ok(self.definitions_and_announced().await?.0)
+    }
+
+    /// All definitions of the tenant, and the text of those that are announced.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn definitions_and_announced(&self) -> Result<(Definitions, Option<String>), Error> {
+        let schemas = "SELECT id, resource_type, directory_only, required, definition FROM schema_definition \
+                       WHERE tenant_id = $1 ORDER BY created_at, id";
+        let types =
+            "SELECT name, definition FROM resource_type_definition WHERE tenant_id = $1 ORDER BY created_at, name";
+        let announced = "SELECT definitions FROM schema_change WHERE tenant_id = $1";
+        let doing = "reading schemas";
+        let answers = self
+            .batch(&[
+                Statement { doing, sql: schemas, params: &[&self.tenant.0] },
+                Statement { doing, sql: types, params: &[&self.tenant.0] },
+                Statement { doing, sql: announced, params: &[&self.tenant.0] },
+            ])
+            .await?;
+        let schemas = answers[0].iter().map(|row| SchemaRow {
             id: row.get(0),
             resource_type: row.get(1),
             directory_only: row.get(2),
             required: row.get(3),
             definition: row.get(4),
         });
-        Ok(schemas.collect())
+        let types = answers[1].iter().map(|row| TypeRow { name: row.get(0), definition: row.get(1) });
+        let definitions = Definitions { types: types.collect(), schemas: schemas.collect() };
+        Ok((definitions, answers[2].first().map(|row| row.get(0))))
     }
 }

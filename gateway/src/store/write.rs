@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::TenantStore;
 use super::error::Error;
+use super::event::words;
 use super::key::{Key, Keys};
 use super::membership::{MemberStatement, Members};
 use super::pool::Statement;
@@ -100,7 +101,7 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
     UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
     JOIN membership m ON m.tenant_id = $1 AND m.member_id = w.id
     JOIN resource g ON g.tenant_id = $1 AND g.id = m.group_id AND g.mapping_state NOT IN ('excluded', 'never')
-    WHERE $15::text = 'user.created'
+    WHERE $15::text IN ('user.created', 'resource.created')
     UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
     JOIN membership m ON m.tenant_id = $1 AND m.group_id = w.id
     JOIN resource u ON u.tenant_id = $1 AND u.id = m.member_id AND u.mapping_state NOT IN ('excluded', 'never')
@@ -220,7 +221,7 @@ impl TenantStore {
         expected: Option<(i64, i64)>,
         stamp: &Stamp,
     ) -> Result<Written, Error> {
-        let (slot, event) = (slot(), format!("{}.deleted", resource_type.to_lowercase()));
+        let (slot, event) = (slot(), words(resource_type).deleted);
         let (version, changes) = (expected.map(|it| it.0), expected.map(|it| it.1));
         let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &id];
         let params: [&(dyn ToSql + Sync); 10] = [

@@ -1,7 +1,7 @@
 //! Who writes resources at this moment. A statement that began before a change of the tenant's settings was committed may
 //! still go by the older ones; who waits until these transactions are over knows that all others go by the new.
 //!
-//! Such a statement locks the table of resources before it takes its snapshot, and keeps the lock to its end. So it is among
+//! Such a statement locks the tables of resources and of keys before it takes its snapshot, and keeps the lock to its end. So it is among
 //! the holders of that lock, or it sees the change.
 
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use super::error::Error;
 pub type Writers = HashSet<String>;
 
 const WRITERS: &str = "
-SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND relation = 'resource'::regclass
+SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND relation IN ('resource'::regclass, 'unique_key'::regclass)
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND mode = 'RowExclusiveLock' AND granted AND pid IS DISTINCT FROM pg_backend_pid()";
 

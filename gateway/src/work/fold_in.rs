@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::operation::{Error, Gateway, fold_in};
+use crate::operation::{Error, Gateway, definitions, fold_in};
 use crate::store::lease::Lease;
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
@@ -57,12 +57,13 @@ impl Round {
         Self { lease, resting: HashMap::new() }
     }
 
-    /// Does a batch of every tenant that waits; tells whether there is more to do at once. One tenant's trouble is not the
-    /// others': it rests, and they go on.
+    /// Takes back changes of schemas that were abandoned, and does a batch of every tenant that waits; tells whether there is
+    /// more to do at once. One tenant's trouble is not the others': it rests, and they go on.
     ///
     /// # Errors
     /// The database is unavailable.
     pub async fn run(&mut self, gateway: &Gateway) -> Result<bool, Error> {
+        definitions::withdraw_abandoned(gateway).await?;
         self.resting.retain(|_, until| *until > Instant::now());
         let mut more = false;
         for tenant in gateway.store.control().tenants_folding_in().await? {

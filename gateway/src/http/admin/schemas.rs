@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use scimgate_scim::error::ScimError;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -57,6 +57,25 @@ pub(super) async fn list(
     let rows = schemas::list(&gateway, &tenant).await.map_err(Failure::internal)?;
     let shown = rows.iter().map(shown).collect::<Result<Vec<_>, _>>().map_err(Failure::internal)?;
     Ok(reply(StatusCode::OK, json!({ "schemas": shown })))
+}
+
+pub(super) async fn get(
+    _: OperatorAccess,
+    State(gateway): State<Gateway>,
+    Path((tenant, urn)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let row = schemas::get(&gateway, &tenant, &urn).await.map_err(Failure::internal)?;
+    Ok(reply(StatusCode::OK, shown(&row).map_err(Failure::internal)?))
+}
+
+pub(super) async fn remove(
+    access: OperatorAccess,
+    State(gateway): State<Gateway>,
+    Path((tenant, urn)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    schemas::remove(&gateway, &tenant, &urn).await.map_err(Failure::internal)?;
+    tracing::info!(actor = %access.actor, tenant.name = %tenant, schema.id = %urn, "schema removed");
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn source(schema: Option<Value>, pack: Option<String>) -> Result<Source, ScimError> {

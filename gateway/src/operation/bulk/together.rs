@@ -82,7 +82,8 @@ pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Ve
                 }
             }
             Together::Refused(place, error) => {
-                let error = new.get(place).map_or_else(|| Error::Contended, |new| duplicate(error, &new.resource_type));
+                let error =
+                    new.get(place).map_or_else(|| Error::Contended, |new| duplicate(&ctx, error, &new.resource_type));
                 return Err((place, error));
             }
         }

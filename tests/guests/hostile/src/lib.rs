@@ -61,6 +61,7 @@ impl Mapping for Hostile {
 
     fn describe() -> Manifest {
         Manifest::new("hostile", env!("CARGO_PKG_VERSION"))
+            .resource_types(["User", "Group", "Device"])
             .config_schema(scimgate_plugin_sdk::serde_json::json!({ "type": "object", "required": ["do"] }))
     }
 

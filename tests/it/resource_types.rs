@@ -1,0 +1,363 @@
+//! Resource types and extensions of a tenant's own: the whole protocol at their endpoint, at once and for that tenant alone.
+
+use scimgate_tests::tenant::{WS1B, device, patch};
+use scimgate_tests::{Request, Tenant, TestGateway, on_both, on_postgres, poll};
+use serde_json::{Value, json};
+
+on_both!(
+    a_type_of_its_own_has_the_whole_protocol,
+    what_its_schema_says_of_its_attributes_holds,
+    it_is_listed_filtered_and_sorted,
+    the_product_sees_it_and_is_told,
+    a_chain_maps_it_where_a_step_says_so,
+    an_extension_defined_live_is_there_in_every_form,
+    packs_bring_schemas_and_resource_types,
+    a_definition_that_cannot_be_is_refused_by_its_rule,
+    what_is_in_use_is_not_taken_away,
+);
+on_postgres!(a_new_type_is_live_on_every_replica);
+
+const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+const LAB: &str = "urn:acme:lab:2.0:Device";
+
+async fn define(gateway: &TestGateway, tenant: &str, definition: &Value) {
+    let _ = gateway.operator.post(&format!("/tenants/{tenant}/resource-types"), definition).await.expect(201);
+}
+
+async fn with_devices(gateway: &TestGateway, name: &str) -> Tenant {
+    let tenant = gateway.plain_tenant(name).await;
+    define(gateway, name, &device()).await;
+    tenant
+}
+
+fn printer(name: &str) -> Value {
+    json!({ "schemas": ["urn:acme:schemas:2.0:Device"], "displayName": name, "serial": format!("S-{name}") })
+}
+
+async fn names(tenant: &Tenant, path: &str) -> Vec<String> {
+    let list = tenant.get(path).await.expect(200).body;
+    let found = list["Resources"].as_array().unwrap().iter().map(|it| it["displayName"].as_str().unwrap().to_owned());
+    found.collect()
+}
+
+async fn a_type_of_its_own_has_the_whole_protocol(gateway: &TestGateway) {
+    let tenant = with_devices(gateway, "acme").await;
+    let other = gateway.plain_tenant("globex").await;
+    let created = tenant.post("/Devices", &printer("Ink")).await.expect(201);
+    let path = format!("/Devices/{}", created.id());
+    assert!(created.header("location").ends_with(&format!("/scim/v2{path}")), "{}", created.header("location"));
+    assert_eq!(created.body["meta"]["resourceType"], "Device");
+    let tag = created.header("etag").to_owned();
+    assert_eq!(tenant.send(Request::new("GET", &path).header("if-none-match", &tag)).await.status, 304);
+
+    let mut body = printer("Ink");
+    body["tags"] = json!(["old"]);
+    assert_eq!(tenant.put(&path, &body).await.expect(200).version(), 2);
+    let stale = Request::new("PUT", &path).header("if-match", &tag).json(&body);
+    assert_eq!(tenant.send(stale).await.status, 412);
+    let change = patch(json!([
+        { "op": "Add", "path": "tags", "value": ["new"] },
+        { "op": "Replace", "path": "ports[type eq \"usb\"].speed", "value": "5.5" },
+        { "op": "Replace", "path": "owner", "value": "6f1c" },
+        { "op": "replace", "value": { "urn:acme:schemas:2.0:Device:active": "False" } },
+    ]));
+    let patched = tenant.patch(&path, &change).await.expect(200);
+    let read = tenant.get(&path).await.expect(200).body;
+    assert_eq!(read, patched.body);
+    assert_eq!((&read["tags"], &read["active"]), (&json!(["old", "new"]), &json!(false)));
+    assert_eq!(
+        (&read["ports"], &read["owner"]),
+        (&json!([{ "type": "usb", "speed": 5.5 }]), &json!({ "value": "6f1c" }))
+    );
+
+    let types = tenant.get("/ResourceTypes").await.expect(200).body;
+    assert_eq!((&types["totalResults"], &types["Resources"][2]["endpoint"]), (&json!(3), &json!("/Devices")));
+    assert_eq!(tenant.get("/ResourceTypes/Device").await.expect(200).body["schema"], "urn:acme:schemas:2.0:Device");
+    let schema = tenant.get("/Schemas/urn:acme:schemas:2.0:Device").await.expect(200).body;
+    assert_eq!(schema["attributes"].as_array().unwrap().len(), 11);
+
+    // Another tenant has neither the type nor the resource.
+    for path in [path.as_str(), "/Devices", "/ResourceTypes/Device", "/Schemas/urn:acme:schemas:2.0:Device"] {
+        let _ = other.get(path).await.expect(404);
+    }
+    let _ = other.post("/Devices", &printer("Ink")).await.expect(404);
+    define(gateway, "globex", &device()).await;
+    let _ = other.get(&path).await.expect(404);
+    let _ = other.post("/Devices", &printer("Ink")).await.expect(201);
+
+    // A group may have one as a member.
+    let group = json!({ "displayName": "Room", "members": [{ "value": created.id() }] });
+    let group = tenant.post("/Groups", &group).await.expect(201);
+    let read = tenant.get(&format!("/Groups/{}", group.id())).await.expect(200);
+    assert_eq!(read.body["members"][0]["type"], "Device");
+    assert!(read.body["members"][0]["$ref"].as_str().unwrap().ends_with(&path));
+    let _ = tenant.delete(&path).await.expect(204);
+    let _ = tenant.get(&path).await.expect(404);
+    let _ = tenant.delete(&path).await.expect(404);
+}
+
+async fn what_its_schema_says_of_its_attributes_holds(gateway: &TestGateway) {
+    let tenant = with_devices(gateway, "acme").await;
+    let mut body = printer("Ink");
+    body["inventory"] = 7.into();
+    body["model"] = "X1".into();
+    body["note"] = "by the door".into();
+    body["pin"] = "1815".into();
+    let created = tenant.post("/Devices", &body).await.expect(201);
+    let path = format!("/Devices/{}", created.id());
+    assert!(created.body.get("note").is_none() && created.body.get("pin").is_none(), "{}", created.text);
+    let asked = tenant.get(&format!("{path}?attributes=note,pin")).await.expect(200).body;
+    assert_eq!((&asked["note"], asked.get("pin")), (&json!("by the door"), None));
+
+    for (twin, status) in [
+        (json!({ "displayName": "B", "serial": "S-Ink" }), 409),
+        (json!({ "displayName": "B", "inventory": 7.0 }), 409),
+        (json!({ "displayName": "Ink", "serial": "s-ink" }), 201),
+        (json!({ "serial": "S-2" }), 400),
+        (json!({ "displayName": "C", "checked": "yesterday" }), 400),
+        (json!({ "displayName": "C", "inventory": "many" }), 400),
+    ] {
+        let answer = tenant.post("/Devices", &twin).await.expect(status);
+        if status == 409 {
+            assert_eq!(answer.body["scimType"], "uniqueness");
+        }
+    }
+    let model = patch(json!([{ "op": "replace", "path": "model", "value": "X2" }]));
+    assert_eq!(tenant.patch(&path, &model).await.expect(400).body["scimType"], "mutability");
+    let gone = patch(json!([{ "op": "remove", "path": "displayName" }]));
+    assert_eq!(tenant.patch(&path, &gone).await.expect(400).body["scimType"], "mutability");
+    let free = patch(json!([{ "op": "replace", "path": "serial", "value": "S-9" }]));
+    let _ = tenant.patch(&path, &free).await.expect(200);
+    let _ = tenant.post("/Devices", &json!({ "displayName": "D", "serial": "S-Ink" })).await.expect(201);
+}
+
+async fn it_is_listed_filtered_and_sorted(gateway: &TestGateway) {
+    let tenant = with_devices(gateway, "acme").await;
+    for (name, inventory, tag) in [("Scanner", 3, "a"), ("ink", 1, "b"), ("Laser", 2, "b")] {
+        let mut body = printer(name);
+        body["inventory"] = inventory.into();
+        body["tags"] = json!([tag]);
+        body["ports"] = json!([{ "type": "usb", "speed": inventory }, { "type": "hdmi", "value": name }]);
+        let _ = tenant.post("/Devices", &body).await.expect(201);
+    }
+    let _ = tenant.user("ada").await;
+    let all = ["Scanner", "ink", "Laser"];
+    for (query, found) in [
+        ("", &all as &[&str]),
+        ("?sortBy=displayName", &["ink", "Laser", "Scanner"]),
+        ("?sortBy=displayName&sortOrder=descending", &["Scanner", "Laser", "ink"]),
+        ("?sortBy=inventory", &["ink", "Laser", "Scanner"]),
+        ("?startIndex=2&count=1", &["ink"]),
+        ("?filter=displayName eq \"INK\"", &["ink"]),
+        ("?filter=displayName sw \"l\"", &["Laser"]),
+        ("?filter=serial eq \"S-ink\"", &["ink"]),
+        ("?filter=serial eq \"s-ink\"", &[]),
+        ("?filter=inventory gt 1 and tags eq \"b\"", &["Laser"]),
+        ("?filter=ports[type eq \"usb\" and speed ge 3]", &["Scanner"]),
+        ("?filter=ports[type eq \"usb\"].value pr", &[]),
+        ("?filter=urn:acme:schemas:2.0:Device:ports.value co \"as\"", &["Laser"]),
+        ("?filter=meta.resourceType eq \"Device\" and not (tags eq \"a\")", &["ink", "Laser"]),
+    ] {
+        assert_eq!(names(&tenant, &format!("/Devices{query}")).await, found, "{query}");
+    }
+    let unknown = tenant.get("/Devices?filter=userName eq \"x\"").await.expect(400);
+    assert_eq!(unknown.body["scimType"], "invalidFilter");
+    let search =
+        json!({ "schemas": [SEARCH], "filter": "inventory le 2", "sortBy": "inventory", "attributes": ["serial"] });
+    let found = tenant.post("/Devices/.search", &search).await.expect(200).body;
+    let serials: Vec<&Value> = found["Resources"].as_array().unwrap().iter().map(|it| &it["serial"]).collect();
+    assert_eq!(serials, ["S-ink", "S-Laser"]);
+    assert!(found["Resources"][0].get("displayName").is_none());
+    let root = tenant
+        .post("/.search", &json!({ "schemas": [SEARCH], "filter": "inventory pr", "count": 0 }))
+        .await
+        .expect(200);
+    assert_eq!(root.body["totalResults"], 3);
+    assert_eq!(tenant.get("/").await.expect(200).body["totalResults"], 4);
+}
+
+async fn the_product_sees_it_and_is_told(gateway: &TestGateway) {
+    let tenant = with_devices(gateway, "acme").await;
+    let id = tenant.post("/Devices", &printer("Ink")).await.expect(201).id();
+    let path = format!("/Devices/{id}");
+    let set = |active: bool| patch(json!([{ "op": "replace", "path": "active", "value": active }]));
+    let _ = tenant.patch(&path, &set(true)).await.expect(200);
+    let _ = tenant.patch(&path, &set(false)).await.expect(200);
+    let listed = tenant.directory("/devices").await.expect(200).body;
+    assert_eq!(listed["resources"][0]["serial"], "S-Ink");
+    assert_eq!(listed["resources"][0]["meta"]["resourceType"], "Device");
+    assert_eq!(tenant.directory(&format!("/Devices/{id}")).await.expect(200).body["displayName"], "Ink");
+    let _ = tenant.directory(&format!("/users/{id}")).await.expect(404);
+    let nothing = tenant.directory("/gadgets").await.expect(404);
+    assert_eq!(nothing.body["detail"], "There is nothing at /gadgets. There are: /users, /groups, /devices, /events.");
+    let _ = tenant.delete(&path).await.expect(204);
+    let _ = tenant.directory(&format!("/devices/{id}")).await.expect(404);
+    let events = tenant.events().await;
+    assert!(events.iter().all(|event| event["resourceType"] == "Device" && event["resourceId"] == id));
+    let kinds: Vec<&Value> = events.iter().map(|event| &event["type"]).collect();
+    assert_eq!(kinds, ["resource.created", "resource.updated", "resource.deactivated", "resource.deleted"]);
+}
+
+async fn a_chain_maps_it_where_a_step_says_so(gateway: &TestGateway) {
+    let tenant = with_devices(gateway, "acme").await;
+    let _ = gateway.upload(scimgate_tests::plugin("hostile")).await;
+    let _ = gateway.upload(scimgate_tests::plugin("tutorial")).await;
+    let mapping = |plugin: &str, types: Value| {
+        let config = if plugin == "hostile" { json!({ "do": "write", "path": "model", "size": 3 }) } else { json!({}) };
+        json!({ "steps": [{ "plugin": plugin, "config": config, "resourceTypes": types }] })
+    };
+    let refused =
+        gateway.operator.put("/tenants/acme/mapping", &mapping("tutorial", json!(["Device"]))).await.expect(400);
+    assert!(refused.body["detail"].as_str().unwrap().contains("not for Device"), "{}", refused.text);
+    let _ = gateway.operator.put("/tenants/acme/mapping", &mapping("hostile", json!(["device"]))).await.expect(200);
+    let id = tenant.post("/Devices", &printer("Ink")).await.expect(201).id();
+    assert!(tenant.get(&format!("/Devices/{id}")).await.expect(200).body.get("model").is_none());
+    let mapped = tenant.directory(&format!("/devices/{id}")).await.expect(200).body;
+    assert_eq!((&mapped["model"], &mapped["mappingState"]), (&json!("xxx"), &json!("mapped")));
+    let ada = tenant.user("ada").await;
+    assert_eq!(tenant.directory(&format!("/users/{ada}")).await.expect(200).body["mappingState"], "same");
+}
+
+async fn an_extension_defined_live_is_there_in_every_form(gateway: &TestGateway) {
+    let tenant = with_devices(gateway, "acme").await;
+    let lab = json!({ "resourceType": "device", "schema": { "id": LAB, "name": "Lab", "attributes": [
+        { "name": "room", "type": "string" }, { "name": "calibrated", "type": "dateTime" },
+    ] } });
+    let ink = tenant.post("/Devices", &printer("Ink")).await.expect(201).id();
+    for schema in [&lab, &json!({ "pack": "ws1b" })] {
+        let _ = gateway.operator.post("/tenants/acme/schemas", schema).await.expect(201);
+    }
+    let change = patch(json!([{ "op": "Add", "path": format!("{LAB}:room"), "value": "B 12" }]));
+    let patched = tenant.patch(&format!("/Devices/{ink}"), &change).await.expect(200);
+    assert_eq!((&patched.body[LAB], &patched.body["schemas"][1]), (&json!({ "room": "B 12" }), &json!(LAB)));
+    assert_eq!(names(&tenant, &format!("/Devices?filter={LAB}:room eq \"b 12\"")).await, ["Ink"]);
+
+    let ada = tenant.user("ada").await;
+    let custom = format!("{WS1B}:customAttribute3");
+    let change = patch(json!([{ "op": "Replace", "path": custom, "value": "Blue" }]));
+    let _ = tenant.patch(&format!("/Users/{ada}"), &change).await.expect(200);
+    let _ = tenant.user("bob").await;
+    let found = tenant.get(&format!("/Users?filter={custom} eq \"blue\"&attributes={custom}")).await.expect(200).body;
+    assert_eq!(found["totalResults"], 1);
+    assert_eq!(found["Resources"][0][WS1B], json!({ "customAttribute3": "Blue" }));
+    assert!(found["Resources"][0].get("userName").is_none());
+    let without = tenant.get(&format!("/Users/{ada}?excludedAttributes={custom}")).await.expect(200).body;
+    assert!(without.get(WS1B).is_none_or(|it| it.get("customAttribute3").is_none()), "{without}");
+    let sorted = tenant.get(&format!("/Users?sortBy={custom}")).await.expect(200).body;
+    assert_eq!(sorted["Resources"][0]["id"], ada.as_str());
+
+    let shown = gateway.operator.get(&format!("/tenants/acme/schemas/{LAB}")).await.expect(200).body;
+    assert_eq!((&shown["resourceType"], &shown["schema"]["attributes"][0]["name"]), (&json!("Device"), &json!("room")));
+}
+
+async fn packs_bring_schemas_and_resource_types(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let packs = gateway.operator.get("/schema-packs").await.expect(200).body;
+    let names: Vec<&Value> = packs["packs"].as_array().unwrap().iter().map(|pack| &pack["name"]).collect();
+    assert_eq!(names, ["enterprise", "ws1b", "okta", "agents"]);
+    for pack in ["okta", "agents", "ws1b", "okta"] {
+        let _ = gateway.operator.post("/tenants/acme/schema-packs", &json!({ "pack": pack })).await.expect(200);
+    }
+    let _ = gateway.operator.post("/tenants/acme/schema-packs", &json!({ "pack": "none" })).await.expect(404);
+    let role = json!({
+        "schemas": ["urn:okta:scim:schemas:core:1.0:Role"], "displayName": "Editor", "type": "Role", "description": "Edits.",
+    });
+    let role = tenant.post("/Roles", &role).await.expect(201);
+    let listed = tenant.get("/Roles?startIndex=1&count=100").await.expect(200).body;
+    assert_eq!((&listed["totalResults"], &listed["Resources"][0]["id"]), (&json!(1), &json!(role.id())));
+    let entitlement =
+        json!({ "schemas": ["urn:okta:scim:schemas:core:1.0:Entitlement"], "displayName": "Seat", "type": "License" });
+    let _ = tenant.post("/Entitlements", &entitlement).await.expect(201);
+
+    let agent = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Agent"], "externalId": "agent-42",
+        "agentUserName": "Support-Agent", "displayName": "Support", "active": true,
+        "owners": [{ "value": "u1", "type": "User" }],
+    });
+    let made = tenant.post("/Agents", &agent).await.expect(201);
+    let found = tenant.get("/Agents?filter=agentUserName eq \"support-agent\"").await.expect(200).body;
+    assert_eq!(found["Resources"][0]["id"], made.id().as_str());
+    assert_eq!(tenant.post("/Agents", &agent).await.expect(409).body["scimType"], "uniqueness");
+    let crew = json!({ "displayName": "Crew", "members": [{ "value": made.id() }] });
+    let crew = tenant.post("/Groups", &crew).await.expect(201).id();
+    let read = tenant.get(&format!("/Agents/{}", made.id())).await.expect(200).body;
+    assert_eq!(read["groups"][0]["value"], crew.as_str());
+    let application =
+        json!({ "name": "Desk", "applicationUrls": [{ "type": "homepage", "value": "https://desk.test" }] });
+    let _ = tenant.post("/AgenticApplications", &application).await.expect(201);
+    let types = tenant.get("/ResourceTypes").await.expect(200).body;
+    assert_eq!(types["totalResults"], 6);
+    // A pack is a beginning: what it brought may grow by hand.
+    let mut role = gateway.operator.get("/tenants/acme/resource-types/Role").await.expect(200).body;
+    role["schema"]["attributes"].as_array_mut().unwrap().push(json!({ "name": "risk", "type": "integer" }));
+    let _ = gateway.operator.post("/tenants/acme/resource-types", &role).await.expect(200);
+    assert_eq!(tenant.post("/Roles", &json!({ "displayName": "Admin", "risk": 9 })).await.expect(201).body["risk"], 9);
+}
+
+async fn a_definition_that_cannot_be_is_refused_by_its_rule(gateway: &TestGateway) {
+    let tenant = with_devices(gateway, "acme").await;
+    let with = |pointer: &str, value: Value| {
+        let mut definition = device();
+        definition["name"] = "Gadget".into();
+        definition["endpoint"] = "/Gadgets".into();
+        definition["schema"]["id"] = "urn:acme:schemas:2.0:Gadget".into();
+        *definition.pointer_mut(pointer).unwrap() = value;
+        definition
+    };
+    for (definition, rule) in [
+        (with("/name", "user".into()), "the protocol's own resource type"),
+        (with("/endpoint", "/devices".into()), "/Devices is the endpoint of the resource type Device."),
+        (with("/endpoint", "/Me".into()), "has a meaning of its own"),
+        (with("/endpoint", "/.search".into()), "cannot be an endpoint"),
+        (with("/schema/id", "gadget".into()), "it must begin with urn:"),
+        (with("/schema/id", "urn:ietf:params:scim:schemas:core:2.0:Gadget".into()), "the IETF keeps"),
+        (
+            with("/schema/id", "urn:ietf:params:scim:schemas:core:2.0:User".into()),
+            "the IETF keeps the core and api namespaces",
+        ),
+        (with("/schema/attributes/1/name", "id".into()), "every resource has id"),
+        (with("/schema/attributes/2/type", "number".into()), "inventory: type is \"number\""),
+        (
+            with("/schema/attributes/9/subAttributes/1/referenceTypes", json!(["Car"])),
+            "owner.$ref: referenceTypes names Car",
+        ),
+        (with("/nameAttribute", "tags".into()), "must be a single string"),
+    ] {
+        let refused = gateway.operator.post("/tenants/acme/resource-types", &definition).await.expect(400);
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.contains(rule), "{rule}: {detail}");
+    }
+    let nested = json!({ "schema": { "id": LAB, "attributes": [{ "name": "a", "type": "complex", "uniqueness": "server",
+        "subAttributes": [{ "name": "b" }] }] } });
+    let refused = gateway.operator.post("/tenants/acme/schemas", &nested).await.expect(400);
+    assert!(refused.body["detail"].as_str().unwrap().contains("erratum 6004"), "{}", refused.text);
+    let types = tenant.get("/ResourceTypes").await.expect(200).body;
+    assert_eq!(types["totalResults"], 3, "nothing of it is there");
+}
+
+async fn what_is_in_use_is_not_taken_away(gateway: &TestGateway) {
+    let tenant = with_devices(gateway, "acme").await;
+    let id = tenant.post("/Devices", &printer("Ink")).await.expect(201).id();
+    let path = "/tenants/acme/resource-types/Device";
+    let _ = gateway.operator.delete(path).await.expect(409);
+    assert_eq!(tenant.get(&format!("/Devices/{id}")).await.expect(200).body["displayName"], "Ink");
+    let _ = tenant.delete(&format!("/Devices/{id}")).await.expect(204);
+    let _ = gateway.operator.delete(path).await.expect(204);
+    let _ = gateway.operator.delete(path).await.expect(404);
+    let _ = tenant.get("/Devices").await.expect(404);
+    let _ = gateway.operator.get(path).await.expect(404);
+    define(gateway, "acme", &device()).await;
+    assert_eq!(tenant.get("/Devices").await.expect(200).body["totalResults"], 0);
+}
+
+async fn a_new_type_is_live_on_every_replica(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let replica = gateway.replica().await;
+    let there = tenant.at((&format!("http://{}", replica.public), &format!("http://{}", replica.internal)));
+    let _ = there.get("/Devices").await.expect(404);
+    define(gateway, "acme", &device()).await;
+    poll("the other replica has heard of it", async || (there.get("/Devices").await.status == 200).then_some(())).await;
+    let id = there.post("/Devices", &printer("Ink")).await.expect(201).id();
+    assert_eq!(tenant.get(&format!("/Devices/{id}")).await.expect(200).body["displayName"], "Ink");
+    replica.end().await;
+}
