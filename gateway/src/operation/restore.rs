@@ -129,7 +129,7 @@ pub(super) async fn deleted(ctx: &Context, new: &New) -> Result<Met, Error> {
     let (version, groups) = match ctx.store.restore(&restore, &stamp).await {
         Ok((Written::Done(version), groups)) => (version, groups),
         Ok((Written::Lost, _)) | Err(crate::store::Error::Conflict { .. }) => return Ok(Met::Changed),
-        Err(error) => return Err(super::duplicate(error, resource_type)),
+        Err(error) => return Err(super::duplicate(ctx, error, resource_type)),
     };
     ctx.gateway.events_waiting.notify_one();
     let by = if keys.external_id.is_some() { "externalId" } else { name_attribute(resource_type) };
