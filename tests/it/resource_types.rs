@@ -105,7 +105,10 @@ async fn what_its_schema_says_of_its_attributes_holds(gateway: &TestGateway) {
     body["pin"] = "1815".into();
     let created = tenant.post("/Devices", &body).await.expect(201);
     let path = format!("/Devices/{}", created.id());
-    assert!(created.body.get("note").is_none() && created.body.get("pin").is_none(), "{}", created.text);
+    // RFC 7643 §7: "request" is in a reply where it is asked for, or where the client has written it.
+    assert_eq!((&created.body["note"], created.body.get("pin")), (&json!("by the door"), None));
+    let plain = tenant.get(&path).await.expect(200).body;
+    assert!(plain.get("note").is_none() && plain.get("pin").is_none(), "{plain}");
     let asked = tenant.get(&format!("{path}?attributes=note,pin")).await.expect(200).body;
     assert_eq!((&asked["note"], asked.get("pin")), (&json!("by the door"), None));
 
