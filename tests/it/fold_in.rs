@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate::operation::{Context, Error, create, fold_in};
+use scimgate::operation::{Context, Error, create, fold_in, replace};
 use scimgate::store::lease::Lease;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Tenant, TestGateway, on_both, poll};
@@ -19,6 +19,7 @@ on_both!(
     a_batch_that_is_cut_short_keeps_its_place,
     one_tenants_trouble_is_not_the_others,
     so_many_names_are_kept_aside,
+    a_request_that_was_read_by_older_schemas_is_written_by_the_new,
 );
 
 const BADGE: &str = "urn:acme:badge:2.0:User";
@@ -174,11 +175,10 @@ async fn a_run_goes_through_all_in_batches(gateway: &TestGateway) {
     assert_eq!(finished(gateway, &tenant).await["schemaRevision"], 2);
 }
 
-async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway) {
-    let tenant = gateway.plain_tenant("acme").await;
-    let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
-    // As on a replica that has not heard of the change yet.
-    let ctx = Context {
+/// A request's surroundings, by the settings of now.
+async fn context(gateway: &TestGateway, tenant: &str) -> Context {
+    let row = gateway.gateway.store.control().find_tenant(tenant).await.unwrap().unwrap();
+    Context {
         gateway: gateway.gateway.clone(),
         store: gateway.gateway.store.tenant(row.id),
         settings: gateway.gateway.settings.get(row.id).await.unwrap(),
@@ -186,7 +186,34 @@ async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway
         actor: "test".into(),
         request_id: "test".into(),
         deadline: tokio::time::Instant::now() + Duration::from_mins(1),
-    };
+    }
+}
+
+async fn a_request_that_was_read_by_older_schemas_is_written_by_the_new(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let resource_type = context(gateway, "acme").await.settings.registry.resource_type("User").unwrap().clone();
+    hold(gateway).await;
+    define(gateway, &tenant, &badge(true)).await;
+    let of_before = || resource_type.clone();
+    let body = with_badge("ada", json!({ "number": "B-1" }));
+    let made = create::run(context(gateway, "acme").await, of_before(), body, None).await.unwrap();
+    let made: Value = serde_json::from_str(&made.body.unwrap()).unwrap();
+    assert_eq!(made[BADGE], json!({ "number": "B-1" }));
+
+    let id = made["id"].as_str().unwrap();
+    let body = with_badge("ada", json!({ "number": "B-2" }));
+    let _ = replace::run(context(gateway, "acme").await, of_before(), id, body, None, None).await.unwrap();
+    let read = tenant.get(&format!("/Users/{id}")).await.expect(200);
+    assert_eq!(read.body[BADGE], json!({ "number": "B-2" }));
+    // Its old number is free again, its new one is not.
+    let _ = tenant.post("/Users", &with_badge("bob", json!({ "number": "B-1" }))).await.expect(201);
+    let _ = tenant.post("/Users", &with_badge("cyd", json!({ "number": "B-2" }))).await.expect(409);
+}
+
+async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    // As on a replica that has not heard of the change yet.
+    let ctx = context(gateway, "acme").await;
     let resource_type = ctx.settings.registry.resource_type("User").unwrap().clone();
     hold(gateway).await;
     define(gateway, &tenant, &badge(false)).await;

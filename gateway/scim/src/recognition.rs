@@ -42,7 +42,7 @@ pub struct Head<'a> {
     pub query: &'a str,
     /// The User-Agent header.
     pub user_agent: &'a str,
-    /// Whether the Authorization header is the token alone.
+    /// Whether the Authorization header is the token alone. Several send it so: it is no signal.
     pub bare_token: bool,
 }
 
@@ -76,7 +76,7 @@ const fn likely(name: &'static str, profile: Profile, seen: Seen) -> Signal {
 }
 
 /// Every signal. Of several that a request gives the strongest counts, and of equal ones the first.
-pub const SIGNALS: [Signal; 25] = [
+pub const SIGNALS: [Signal; 24] = [
     certain("user-agent-microsoft", Profile::Entra, Seen::Agent("microsoft azure ad")),
     certain("user-agent-entra", Profile::Entra, Seen::Agent("microsoft entra")),
     certain("user-agent-okta", Profile::Okta, Seen::Agent("okta")),
@@ -99,7 +99,6 @@ pub const SIGNALS: [Signal; 25] = [
     likely("replace-without-path-with-id", Profile::Okta, Seen::Body("PATCH", has_id_without_path)),
     likely("created-with-empty-groups", Profile::Okta, Seen::Body("POST", has_empty_groups)),
     likely("page-of-two", Profile::Okta, Seen::Head(asks_for_two)),
-    likely("token-without-bearer", Profile::Okta, Seen::Head(|head| head.bare_token)),
     likely("schema-of-1.0", Profile::OneLogin, Seen::Body("POST", names_old_schema)),
     likely("removal-by-value", Profile::JumpCloud, Seen::Body("PATCH", removes_by_value)),
 ];
@@ -135,15 +134,17 @@ fn strongest(shows: impl Fn(&Seen) -> bool) -> Option<&'static Signal> {
     found.reduce(|best, next| if next.strength > best.strength { next } else { best })
 }
 
-/// Whether a signal for `new` is to be believed over what is known: a certain one over a likely one, and over another
-/// certain one once that is old, since a tenant may change its provider; a likely one only where nothing is known.
+/// Whether a signal for `new` is to be believed over what is known: a certain one over a likely one, and over another of
+/// its own strength once that is old, since a tenant may change its provider and a likely one may have been wrong.
 #[must_use]
 pub fn outranks(new: (Profile, Strength), known: Option<(Profile, Strength)>, known_is_old: bool) -> bool {
     let Some(known) = known else { return true };
     match (new.1, known.1) {
         (Strength::Certain, Strength::Likely) => true,
-        (Strength::Certain, Strength::Certain) => new.0 != known.0 && known_is_old,
-        (Strength::Likely, _) => false,
+        (Strength::Likely, Strength::Certain) => false,
+        (Strength::Certain, Strength::Certain) | (Strength::Likely, Strength::Likely) => {
+            new.0 != known.0 && known_is_old
+        }
     }
 }
 

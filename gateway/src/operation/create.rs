@@ -48,6 +48,8 @@ pub async fn run(
     body: Value,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
+    // The settings may be newer than the address was read by, and the write is checked against theirs.
+    let resource_type = ctx.current(&resource_type)?;
     let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     ctx.tolerated(&normalised.warnings);
     let Normalised { document, set_aside, detached, .. } = normalised;

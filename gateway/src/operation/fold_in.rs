@@ -16,7 +16,6 @@ use super::document::{Draft, content, parse, parse_set_aside};
 use super::{ATTEMPTS, Context, Error, Gateway, definitions, tenants};
 use crate::mapping::MapError;
 use crate::store::fold_in::FoldIn;
-use crate::store::key::Keys;
 use crate::store::lease::Lease;
 use crate::store::resource::{Along, Stored};
 use crate::store::write::{Update, Written};

@@ -31,6 +31,8 @@ pub async fn run(
     if_match: Option<Condition>,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
+    // As in `create`.
+    let resource_type = ctx.current(&resource_type)?;
     let projection = projection.map(|it| it.after_write(Specified::Everything));
     let key = super::get::parse_id(&resource_type, id)?;
     // A group's members are left alone by a body that does not mention them: who sends a name means the name.

@@ -63,7 +63,9 @@ impl Round {
     /// # Errors
     /// The database is unavailable.
     pub async fn run(&mut self, gateway: &Gateway) -> Result<bool, Error> {
-        definitions::withdraw_abandoned(gateway).await?;
+        if let Err(error) = definitions::withdraw_abandoned(gateway).await {
+            tracing::warn!(error = chain(&error), "a change of schemas that was abandoned waits to be taken back");
+        }
         self.resting.retain(|_, until| *until > Instant::now());
         let mut more = false;
         for tenant in gateway.store.control().tenants_folding_in().await? {

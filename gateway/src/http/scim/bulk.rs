@@ -3,10 +3,13 @@
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use scimgate_scim::bulk::{MAX_OPERATIONS, MAX_PAYLOAD_SIZE, MAX_VALUES, Outcome as Told, Request, response, unmet};
+use scimgate_scim::bulk::{
+    Action, MAX_OPERATIONS, MAX_PAYLOAD_SIZE, MAX_VALUES, Outcome as Told, Request, response, unmet,
+};
 use scimgate_scim::discovery::BulkLimits;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::json;
+use scimgate_scim::recognition::{self, Signal};
 
 use super::uncut;
 use crate::http::access::ScimAccess;
@@ -34,9 +37,20 @@ pub(super) async fn handle(
         let settings = &ctx.settings;
         let request = Request::parse(body, &settings.registry, &settings.leniencies, &ctx.base_url)?;
         ctx.tolerated(&request.warnings);
+        let ctx = ctx.noting(signal(&request)).await;
         Ok(bulk::run(ctx, request).await)
     });
     Ok(scim_json(answer(&outcomes.await?)))
+}
+
+/// What the operations show of who sent them, as they would one by one.
+fn signal(request: &Request) -> Option<&'static Signal> {
+    let shown = request.operations.iter().filter_map(|operation| match &operation.task.as_ref().ok()?.action {
+        Action::Create(body) => recognition::in_body("POST", body),
+        Action::Patch(_, body) => recognition::in_body("PATCH", body),
+        Action::Replace(..) | Action::Delete(_) => None,
+    });
+    shown.reduce(|best, next| if next.strength > best.strength { next } else { best })
 }
 
 fn answer(outcomes: &[Option<Outcome>]) -> String {

@@ -73,7 +73,7 @@ pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Ve
                 for new in &new {
                     ctx.tolerated(&new.warnings);
                 }
-                return show(&ctx, &new).await.map_err(|error| (0, error));
+                return Ok(show(&ctx, &new).await);
             }
             Together::Lost => {
                 ctx = ctx.refreshed().await.map_err(|error| (0, error))?;
@@ -96,6 +96,8 @@ fn read(ctx: &Context, id: Uuid, task: Task) -> Result<New, Error> {
         // Only what is made can be named by others.
         return Err(ScimError::invalid_syntax("Only POSTs can need each other.").into());
     };
+    // As in `create`.
+    let resource_type = ctx.current(&resource_type)?;
     let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     let Normalised { document, set_aside, detached, warnings, .. } = normalised;
     validate(&document, &resource_type)?;
@@ -133,16 +135,20 @@ async fn map(ctx: &Context, new: &[New], stamp: &Stamp) -> Result<Vec<Content>, 
 }
 
 /// A group's version counts how its first members came, which only the database knows.
-async fn show(ctx: &Context, new: &[New]) -> Result<Vec<Reply>, Error> {
+/// All of it is stored: where the version cannot be read any more it is left out, and nothing is told to have failed.
+async fn show(ctx: &Context, new: &[New]) -> Vec<Reply> {
     let mut replies = Vec::with_capacity(new.len());
     for New { id, resource_type, members, .. } in new {
         let along = Along { groups: false, changes: true, mapped: false };
         let version = match members {
             None => Some(1),
-            Some(_) => ctx.store.get(&resource_type.name, *id, along).await?.map(|stored| stored.version()),
+            Some(_) => {
+                let read = ctx.store.get(&resource_type.name, *id, along).await;
+                read.ok().flatten().map(|stored| stored.version())
+            }
         };
         let location = Some(location(ctx, resource_type, id));
         replies.push(Reply { status: 201, location, version, body: None });
     }
-    Ok(replies)
+    replies
 }
