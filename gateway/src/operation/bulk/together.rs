@@ -140,12 +140,11 @@ async fn show(ctx: &Context, new: &[New]) -> Vec<Reply> {
     let mut replies = Vec::with_capacity(new.len());
     for New { id, resource_type, members, .. } in new {
         let along = Along { groups: false, changes: true, mapped: false };
-        let version = match members {
-            None => Some(1),
-            Some(_) => {
-                let read = ctx.store.get(&resource_type.name, *id, along).await;
-                read.ok().flatten().map(|stored| stored.version())
-            }
+        let version = if members.is_some() {
+            let read = ctx.store.get(&resource_type.name, *id, along).await;
+            read.ok().flatten().map(|stored| stored.version())
+        } else {
+            Some(1)
         };
         let location = Some(location(ctx, resource_type, id));
         replies.push(Reply { status: 201, location, version, body: None });
