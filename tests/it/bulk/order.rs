@@ -1,6 +1,6 @@
 //! In which order operations are done: as they were written, but for those that must wait.
 
-use scimgate_tests::tenant::user;
+use scimgate_tests::tenant::{device, user};
 use scimgate_tests::{TestGateway, on_both};
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ on_both!(
     references_reach_into_paths_and_patches,
     the_product_hears_of_it_in_order,
     references_of_an_extension_are_found_by_its_schema,
+    references_of_a_type_of_the_tenants_own_are_found_by_its_schema,
     who_is_restored_is_named_by_its_own_id,
 );
 
@@ -113,7 +114,8 @@ async fn the_product_hears_of_it_in_order(gateway: &TestGateway) {
 async fn references_of_an_extension_are_found_by_its_schema(gateway: &TestGateway) {
     const OWNED: &str = "urn:acme:owned";
     let tenant = gateway.plain_tenant("acme").await;
-    let parts = json!([{ "name": "value", "type": "string" }, { "name": "$ref", "type": "reference" }]);
+    let reference = json!({ "name": "$ref", "type": "reference", "referenceTypes": ["User"] });
+    let parts = json!([{ "name": "value", "type": "string" }, reference]);
     let attributes = json!([
         { "name": "owner", "type": "reference", "referenceTypes": ["User"] },
         { "name": "deputies", "type": "complex", "multiValued": true, "subAttributes": parts },
@@ -169,4 +171,32 @@ async fn who_is_restored_is_named_by_its_own_id(gateway: &TestGateway) {
     assert_eq!((&read.body["active"], &read.body["title"]), (&json!(true), &json!("Countess")));
     let below = tenant.get(&format!("/Users/{bob}")).await.expect(200);
     assert_eq!(below.body[scimgate_tests::tenant::ENTERPRISE]["manager"]["value"], ada.as_str());
+}
+
+/// Resource types of the tenant's own are as good as the standard ones, in circles and as members.
+async fn references_of_a_type_of_the_tenants_own_are_found_by_its_schema(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let _ = gateway.operator.post("/tenants/acme/resource-types", &device()).await.expect(201);
+    let printer = |name: &str, owner: Value| {
+        let urn = "urn:acme:schemas:2.0:Device";
+        post("/Devices", name, &json!({ "schemas": [urn], "displayName": name, "owner": owner }))
+    };
+    let reference = |name: &str| json!({ "value": format!("bulkId:{name}"), "$ref": format!("../Devices/bulkId:{name}") });
+    let operations = json!([
+        post_group("room", &["bulkId:ink", "bulkId:ada"]),
+        printer("ink", reference("toner")),
+        printer("toner", json!("bulkId:ink")),
+        printer("paper", json!({ "value": "bulkId:ada" })),
+        post_user("ada", ""),
+        { "method": "PATCH", "path": "/Devices/bulkId:paper", "data": [{ "op": "replace", "path": "owner.value", "value": "bulkId:ink" }] },
+        { "method": "DELETE", "path": "/Devices/bulkId:toner" },
+    ]);
+    let results = bulk(&tenant, &operations).await;
+    assert_eq!(statuses(&results), ["201", "201", "201", "201", "201", "200", "204"], "{results:#?}");
+    let [room, ink, toner, paper, ada] = [0, 1, 2, 3, 4].map(|place| id(&results[place]));
+    assert_eq!(members(&tenant, &room).await, super::sorted([ink.clone(), ada]));
+    let read = tenant.get(&format!("/Devices/{ink}")).await.expect(200);
+    assert_eq!(read.body["owner"], json!({ "value": toner, "$ref": format!("../Devices/{toner}") }));
+    assert_eq!(tenant.get(&format!("/Devices/{paper}")).await.expect(200).body["owner"]["value"], ink.as_str());
+    let _ = tenant.get(&format!("/Devices/{toner}")).await.expect(404);
 }
