@@ -149,6 +149,33 @@ async fn check(tenant: &Tenant, log: &mut Log, when: &str) -> Vec<String> {
             wrong.push(format!("{when} {question}: {read} rows\n{}", plans.join("\n")));
         }
     }
+    if when == KNOWN {
+        for order in ["", "&sortBy=userName", "&sortBy=userName&sortOrder=descending"] {
+            wrong.extend(check_walk(tenant, log, order).await);
+        }
+    }
+    wrong
+}
+
+/// Page 16 by cursor reads no more than page 2, forward and backward.
+async fn check_walk(tenant: &Tenant, log: &mut Log, order: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let page = async |cursor: &str| tenant.get(&format!("/Users?count=100{order}&cursor={cursor}")).await.expect(200);
+    let mut at = page("").await;
+    for number in 2..=16 {
+        let _ = log.plans();
+        at = page(at.body["nextCursor"].as_str().unwrap()).await;
+        let there = log.plans();
+        let back = page(at.body["previousCursor"].as_str().unwrap()).await;
+        assert_eq!(back.body["Resources"].as_array().unwrap().len(), 100);
+        for (way, plans) in [("forward", there), ("backward", log.plans())] {
+            let read: u64 = plans.iter().map(|plan| rows_read(&plan["Plan"])).sum();
+            if read > 900 {
+                let plans: Vec<String> = plans.iter().map(|plan| outline(&plan["Plan"], 0)).collect();
+                wrong.push(format!("page {number} {way}{order}: {read} rows\n{}", plans.join("\n")));
+            }
+        }
+    }
     wrong
 }
 

@@ -206,13 +206,35 @@ fn write_rows(plan: &Plan, window: &Window, joins: &str, sql: &mut Sql) {
 fn write_source(plan: &Plan, window: &Window, sql: &mut Sql) {
     // OFFSET keeps the server from mixing the look-up with the order.
     let fence = plan.condition.is_lookup();
-    sql.push("(SELECT r.* FROM resource r WHERE ");
-    write_where(plan, sql);
-    if let Some(after) = &window.after {
+    let all = |sql: &mut Sql| {
+        sql.push("SELECT r.* FROM resource r WHERE ");
+        write_where(plan, sql);
+    };
+    let rest = window.rest();
+    sql.push("(");
+    if let Some(rest) = rest.filter(|_| !fence) {
+        // Joined by OR the two would be read from the beginning of the index; each alone begins at its place in it.
+        sql.push("(");
+        all(sql);
+        write_after(window, None, sql);
+        write_part(window, sql);
+        sql.push(") UNION ALL (");
+        all(sql);
         sql.push(" AND ");
-        write_after(window, after, sql);
+        sql.push(rest);
+        write_part(window, sql);
+        sql.push(")");
+    } else {
+        all(sql);
+        write_after(window, rest, sql);
     }
     sql.push(if fence { " OFFSET 0) r" } else { ") r" });
+}
+
+/// As much of a part as the window may need.
+fn write_part(window: &Window, sql: &mut Sql) {
+    sql.push(&format!(" ORDER BY {} LIMIT ", window.order.clause("r", window.descending)));
+    sql.bind(Param::Number(window.offset.saturating_add(window.limit)));
 }
 
 fn write_slice(window: &Window, table: &str, sql: &mut Sql) {
@@ -226,6 +248,17 @@ impl Window {
     /// Whether the rows can be read as they come: nothing is passed over, and they are few or an index has their order.
     fn is_direct(&self, plan: &Plan) -> bool {
         self.offset == 0 && (plan.condition.is_lookup() || plan.is_everything() && self.order == Order::Id)
+    }
+
+    /// Besides those beyond the window's place that have a value as it has, or none as it has none: those without one come
+    /// after those with one, or before them where the order is turned round. Times are never missing.
+    fn rest(&self) -> Option<&'static str> {
+        let after = self.after.as_ref().filter(|_| self.order == Order::Name)?;
+        match (&after.key, self.descending) {
+            (None, true) => Some("r.name_key IS NOT NULL"),
+            (Some(_), false) => Some("r.name_key IS NULL"),
+            _ => None,
+        }
     }
 
     /// What a row of [`write_rows`] is ordered by.
@@ -288,36 +321,36 @@ impl Order {
     }
 }
 
-fn write_after(window: &Window, after: &Position, sql: &mut Sql) {
-    let &Window { order, descending, inclusive, .. } = window;
-    let sign = match (descending, inclusive) {
+/// The condition of what is beyond the window's place, or `rest`.
+fn write_after(window: &Window, rest: Option<&str>, sql: &mut Sql) {
+    let Some(after) = &window.after else { return };
+    let sign = match (window.descending, window.inclusive) {
         (false, false) => ">",
         (false, true) => ">=",
         (true, false) => "<",
         (true, true) => "<=",
     };
-    let beyond = |sql: &mut Sql| {
-        sql.push(&format!("r.id {sign} "));
-        sql.bind(Param::Id(after.id));
-    };
-    let Some(expression) = order.expression() else { return beyond(sql) };
-    match &after.key {
-        None => {
-            // Those with a value come before those without, or after them where the order is turned round.
-            let others = if descending { format!("{expression} IS NOT NULL OR ") } else { String::new() };
-            sql.push(&format!("({others}({expression} IS NULL AND "));
-            beyond(sql);
-            sql.push("))");
-        }
-        Some(key) => {
-            let others = if descending { String::new() } else { format!("{expression} IS NULL OR ") };
-            sql.push(&format!("({others}({expression}, r.id) {sign} ("));
-            sql.bind(order.param(key));
+    sql.push(" AND (");
+    if let Some(rest) = rest {
+        sql.push(rest);
+        sql.push(" OR ");
+    }
+    match (window.order.expression(), &after.key) {
+        (Some(expression), Some(key)) => {
+            sql.push(&format!("({expression}, r.id) {sign} ("));
+            sql.bind(window.order.param(key));
             sql.push(", ");
             sql.bind(Param::Id(after.id));
-            sql.push("))");
+            sql.push(")");
+        }
+        (expression, _) => {
+            let missing = expression.map(|expression| format!("{expression} IS NULL AND ")).unwrap_or_default();
+            sql.push(&format!("({missing}r.id {sign} "));
+            sql.bind(Param::Id(after.id));
+            sql.push(")");
         }
     }
+    sql.push(")");
 }
 
 fn found(row: &Row, order: Order, decided: usize) -> Result<Found, Error> {
