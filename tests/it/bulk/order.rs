@@ -181,7 +181,8 @@ async fn references_of_a_type_of_the_tenants_own_are_found_by_its_schema(gateway
         let urn = "urn:acme:schemas:2.0:Device";
         post("/Devices", name, &json!({ "schemas": [urn], "displayName": name, "owner": owner }))
     };
-    let reference = |name: &str| json!({ "value": format!("bulkId:{name}"), "$ref": format!("../Devices/bulkId:{name}") });
+    let reference =
+        |name: &str| json!({ "value": format!("bulkId:{name}"), "$ref": format!("../Devices/bulkId:{name}") });
     let operations = json!([
         post_group("room", &["bulkId:ink", "bulkId:ada"]),
         printer("ink", reference("toner")),
