@@ -134,17 +134,16 @@ fn strongest(shows: impl Fn(&Seen) -> bool) -> Option<&'static Signal> {
     found.reduce(|best, next| if next.strength > best.strength { next } else { best })
 }
 
-/// Whether a signal for `new` is to be believed over what is known: a certain one over a likely one, and over another of
-/// its own strength once that is old, since a tenant may change its provider and a likely one may have been wrong.
+/// Whether a signal for `new` is to be believed over what is known: a certain one over a likely one, and over another
+/// certain one once that is old, since a tenant may change its provider; a likely one only where nothing is known, since
+/// one provider's dialects may look like two.
 #[must_use]
 pub fn outranks(new: (Profile, Strength), known: Option<(Profile, Strength)>, known_is_old: bool) -> bool {
     let Some(known) = known else { return true };
     match (new.1, known.1) {
         (Strength::Certain, Strength::Likely) => true,
-        (Strength::Likely, Strength::Certain) => false,
-        (Strength::Certain, Strength::Certain) | (Strength::Likely, Strength::Likely) => {
-            new.0 != known.0 && known_is_old
-        }
+        (Strength::Certain, Strength::Certain) => new.0 != known.0 && known_is_old,
+        (Strength::Likely, _) => false,
     }
 }
 

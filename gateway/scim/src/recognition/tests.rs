@@ -128,8 +128,7 @@ fn what_is_known_gives_way_to_what_is_more_certain() {
         ((Okta, Certain), Some((Entra, Certain)), false, false),
         ((Okta, Certain), Some((Entra, Certain)), true, true),
         // Entra's two dialects, taken for someone else's, leave it what it is.
-        ((JumpCloud, Likely), Some((Entra, Likely)), true, true),
-        ((JumpCloud, Likely), Some((Entra, Likely)), false, false),
+        ((JumpCloud, Likely), Some((Entra, Likely)), true, false),
         ((Okta, Likely), Some((Entra, Certain)), true, false),
         ((Entra, Likely), Some((Entra, Likely)), true, false),
     ] {
