@@ -25,7 +25,7 @@ def corpus(root):
     read = lambda path: json.loads((root / path).read_text())
     filters = [json.loads(line) for line in (root / CORPUS / "filters.jsonl").read_text().splitlines()]
     schemas = [read(f"{CORPUS}/schema.json"), read(f"{PATCHES}/odd-schema.json"),
-               read("gateway/scim/src/schema/packs/ws1b.json")]
+               *(it["schema"] for it in read("gateway/scim/src/schema/packs/ws1b.json")["extensions"])]
     return {"documents": read(f"{CORPUS}/documents.json"), "filters": filters,
             "patches": list(patches(root / PATCHES)), "schemas": schemas}
 
