@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 16)]
     clients: usize,
     /// Users of a tenant.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 60_000)]
     users: u64,
     /// Tenants of the measurements that spread their requests over many.
     #[arg(long, default_value_t = 1000)]
