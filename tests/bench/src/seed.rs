@@ -100,19 +100,7 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     settle(&owner).await?;
     gateway.stop().await;
 
-    eprintln!("Making users …");
-    for statement in clone_statements(&[&plain[0], &mapped[0], &crowd[0]], arguments.users) {
-        owner.batch_execute(&statement).await.map_err(Failed::doing("copying users"))?;
-    }
-    let million_refs: Vec<&Tenant> = million.iter().collect();
-    for statement in clone_statements(&million_refs, arguments.million) {
-        owner.batch_execute(&statement).await.map_err(Failed::doing("copying a million users"))?;
-    }
-    let many_refs: Vec<&Tenant> = many.iter().collect();
-    for statement in clone_statements(&many_refs, FEW_USERS) {
-        owner.batch_execute(&statement).await.map_err(Failed::doing("copying users"))?;
-    }
-    owner.batch_execute(&members(&crowd[0], arguments.users)).await.map_err(Failed::doing("making members"))?;
+    make_users(&owner, arguments, [&plain, &mapped, &crowd], &million, &many).await?;
     drop(owner);
     copy_database(&server, port).await?;
 
@@ -136,6 +124,25 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
         scratch,
         programs,
     })
+}
+
+/// The copies of each tenant's first user.
+async fn make_users(
+    owner: &Client,
+    arguments: &Arguments,
+    [plain, mapped, crowd]: [&[Tenant]; 3],
+    million: &[Tenant],
+    many: &[Tenant],
+) -> Result<(), Failed> {
+    eprintln!("Making users …");
+    let alike: Vec<&Tenant> = [plain, mapped, crowd].into_iter().flatten().collect();
+    let (million, many): (Vec<&Tenant>, Vec<&Tenant>) = (million.iter().collect(), many.iter().collect());
+    for (tenants, users) in [(&alike, arguments.users), (&million, arguments.million), (&many, FEW_USERS)] {
+        for statement in clone_statements(tenants, users) {
+            owner.batch_execute(&statement).await.map_err(Failed::doing("copying users"))?;
+        }
+    }
+    owner.batch_execute(&members(&crowd[0], arguments.users)).await.map_err(Failed::doing("making members"))
 }
 
 fn url(port: u16, database: &str) -> String {
