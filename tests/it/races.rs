@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use scimgate_scim::leniency::Leniency;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Database, Tenant, TestGateway, on_both, rows};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ on_both!(
     a_name_taken_from_many_sides_has_one_owner,
     members_that_are_deleted_meanwhile_leave_nothing_behind,
     settings_that_change_while_they_are_read_are_not_kept,
+    what_operators_decide_of_a_client_at_once_is_all_decided,
 );
 
 const WRITERS: usize = 16;
@@ -250,4 +252,20 @@ async fn settings_that_change_while_they_are_read_are_not_kept(gateway: &TestGat
         let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
         assert_eq!(settings.get(tenant).await.unwrap().schema_revision, row.schema_revision, "round {round}");
     }
+}
+
+async fn what_operators_decide_of_a_client_at_once_is_all_decided(gateway: &TestGateway) {
+    let _ = gateway.plain_tenant("acme").await;
+    let names: Vec<&str> = Leniency::ALL.iter().map(|it| it.name()).take(WRITERS).collect();
+    let answers = together(|number| {
+        let (operator, name) = (gateway.operator.clone(), names[number]);
+        async move { operator.patch("/tenants/acme/client", &json!({ "allow": [name] })).await.status }
+    })
+    .await;
+    assert_eq!(answers, [200; WRITERS]);
+    let shown = gateway.operator.get("/tenants/acme/client").await.expect(200).body;
+    let all = shown["leniencies"].as_array().unwrap().iter();
+    let decided: BTreeSet<&str> =
+        all.filter(|it| it["by"] == "operator").map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(decided, names.into_iter().collect());
 }

@@ -9,7 +9,7 @@ use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::{self, Signal, Strength};
 
 use super::settings::Settings;
-use super::{Context, Error, Gateway, tenants, uses};
+use super::{ATTEMPTS, Context, Error, Gateway, tenants, uses};
 use crate::store::client::{ClientRow, RecognisedRow};
 use crate::store::leniency_use::Use;
 use crate::store::tenant::Tenant;
@@ -185,33 +185,41 @@ pub async fn show(gateway: &Gateway, name: &str) -> Result<(Client, Vec<Use>), E
     Ok((Client::read(tenant.client), used))
 }
 
-/// Chooses a profile, or decides single leniencies and choices.
+/// Chooses a profile, or decides single leniencies and choices. Two that do so at once lose neither's decision.
 ///
 /// # Errors
-/// 400 for a name that is none, 404 where there is no such tenant.
+/// 400 for a name that is none, 404 where there is no such tenant, 503 where its settings change all the time.
 pub async fn set(gateway: &Gateway, name: &str, change: &Change) -> Result<(Tenant, Client), Error> {
-    let tenant = tenants::get(gateway, name).await?;
-    let mut row = tenant.client.clone();
-    if let Some(profile) = &change.profile {
-        let known =
-            Profile::find(profile).ok_or_else(|| unknown("profile", profile, &Profile::ALL.map(Profile::name)))?;
-        known.name().clone_into(&mut row.profile);
-        row.recognised = None;
-    }
-    for (names, list) in [(&change.reset, None), (&change.refuse, Some(false)), (&change.allow, Some(true))] {
-        for name in names {
-            let switch = Switch::find(name).ok_or_else(|| unknown("leniency or choice", name, &switches()))?;
-            decide(&mut row, switch, list);
+    for _ in 0..ATTEMPTS {
+        let tenant = tenants::get(gateway, name).await?;
+        let row = change.apply(tenant.client.clone())?;
+        let since = (tenant.config_epoch, gateway.clock.now());
+        if gateway.store.tenant(tenant.id).set_client(&row, change.profile.is_some(), since).await? {
+            tenants::changed(gateway, tenant.id).await;
+            let client = Client::read(row.clone());
+            return Ok((Tenant { client: row, ..tenant }, client));
         }
     }
-    let store = gateway.store.tenant(tenant.id);
-    let found = store.set_client(&row, change.profile.is_some(), gateway.clock.now()).await?;
-    tenants::changed(gateway, tenant.id).await;
-    if !found {
-        return Err(ScimError::new(404, format!("There is no tenant called {name}.")).into());
+    Err(Error::Contended)
+}
+
+impl Change {
+    /// What the settings are with it.
+    fn apply(&self, mut row: ClientRow) -> Result<ClientRow, Error> {
+        if let Some(profile) = &self.profile {
+            let known =
+                Profile::find(profile).ok_or_else(|| unknown("profile", profile, &Profile::ALL.map(Profile::name)))?;
+            known.name().clone_into(&mut row.profile);
+            row.recognised = None;
+        }
+        for (names, decision) in [(&self.reset, None), (&self.refuse, Some(false)), (&self.allow, Some(true))] {
+            for name in names {
+                let switch = Switch::find(name).ok_or_else(|| unknown("leniency or choice", name, &switches()))?;
+                decide(&mut row, switch, decision);
+            }
+        }
+        Ok(row)
     }
-    let client = Client::read(row.clone());
-    Ok((Tenant { client: row, ..tenant }, client))
 }
 
 fn decide(row: &mut ClientRow, switch: Switch, decision: Option<bool>) {

@@ -66,21 +66,27 @@ impl TenantStore {
         Ok(!rows.is_empty())
     }
 
-    /// Sets the profile and what is decided beside it. With `forget`, who was recognised is found out anew.
+    /// Sets the profile and what is decided beside it, unless the tenant's settings changed since `epoch`; tells whether it
+    /// did. With `forget`, who was recognised is found out anew.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn set_client(&self, client: &ClientRow, forget: bool, at: SystemTime) -> Result<bool, Error> {
+    pub async fn set_client(
+        &self,
+        client: &ClientRow,
+        forget: bool,
+        (epoch, at): (i64, SystemTime),
+    ) -> Result<bool, Error> {
         let sql = "UPDATE tenant SET client_profile = $2, allowed = $3, refused = $4, modified_at = $5, \
                    config_epoch = nextval('config_epoch'), \
                    recognised = CASE WHEN $6 THEN NULL ELSE recognised END, \
                    recognised_by = CASE WHEN $6 THEN NULL ELSE recognised_by END, \
                    recognised_strength = CASE WHEN $6 THEN NULL ELSE recognised_strength END, \
                    recognised_at = CASE WHEN $6 THEN NULL ELSE recognised_at END \
-                   WHERE id = $1 AND state <> 'deleted' RETURNING 1";
+                   WHERE id = $1 AND state <> 'deleted' AND config_epoch = $7 RETURNING 1";
         let ClientRow { profile, allowed, refused, .. } = client;
         let doing = "setting a client's profile";
-        let rows = self.query(doing, sql, &[&self.tenant.0, profile, allowed, refused, &at, &forget]).await?;
+        let rows = self.query(doing, sql, &[&self.tenant.0, profile, allowed, refused, &at, &forget, &epoch]).await?;
         Ok(!rows.is_empty())
     }
 }
