@@ -92,7 +92,7 @@ fn whole(name: &str, text: &str) -> Result<u64, ScimError> {
 /// `itemsPerPage` is what the page holds, and not what was asked for; `Resources` is there even if it is empty,
 /// since Entra ID wants it.
 #[must_use]
-pub fn list_response<R: AsRef<str>>(resources: impl IntoIterator<Item = R>, total: u64, start_index: u64) -> String {
+pub fn list_response<R: AsRef<str>>(resources: &[R], total: u64, start_index: u64) -> String {
     response(resources, Some(total)) + &format!(",\"startIndex\":{start_index}}}")
 }
 
@@ -108,11 +108,7 @@ pub struct Cursors {
 /// The body of a list response to a request with a cursor. RFC 9865 §2: who is "unable to estimate totalResults MAY choose
 /// to omit the totalResults attribute".
 #[must_use]
-pub fn cursor_response<R: AsRef<str>>(
-    resources: impl IntoIterator<Item = R>,
-    total: Option<u64>,
-    cursors: &Cursors,
-) -> String {
+pub fn cursor_response<R: AsRef<str>>(resources: &[R], total: Option<u64>, cursors: &Cursors) -> String {
     let mut body = response(resources, total);
     for (name, cursor) in [("previousCursor", &cursors.previous), ("nextCursor", &cursors.next)] {
         if let Some(cursor) = cursor {
@@ -123,19 +119,28 @@ pub fn cursor_response<R: AsRef<str>>(
     body + "}"
 }
 
+/// Bytes of a list response beside its resources, cursors included.
+const BESIDE: usize = 1024;
+
 /// What all list responses have, without the last brace.
-fn response<R: AsRef<str>>(resources: impl IntoIterator<Item = R>, total: Option<u64>) -> String {
-    let total = total.map(|total| format!("\"totalResults\":{total},")).unwrap_or_default();
-    let mut body = format!("{{\"schemas\":[{}],{total}\"Resources\":[", Value::from(LIST_SCHEMA));
-    let mut items = 0u64;
-    for resource in resources {
-        if items > 0 {
+fn response<R: AsRef<str>>(resources: &[R], total: Option<u64>) -> String {
+    let size: usize = resources.iter().map(|resource| resource.as_ref().len() + 1).sum();
+    // A page may have megabytes, which growing would copy several times.
+    let mut body = String::with_capacity(size + BESIDE);
+    // Writing to a String cannot fail.
+    let _ = write!(body, "{{\"schemas\":[\"{LIST_SCHEMA}\"],");
+    if let Some(total) = total {
+        let _ = write!(body, "\"totalResults\":{total},");
+    }
+    body.push_str("\"Resources\":[");
+    for (place, resource) in resources.iter().enumerate() {
+        if place > 0 {
             body.push(',');
         }
         body.push_str(resource.as_ref());
-        items += 1;
     }
-    body + &format!("],\"itemsPerPage\":{items}")
+    let _ = write!(body, "],\"itemsPerPage\":{}", resources.len());
+    body
 }
 
 /// The body of a list that is always sent whole, such as that of the schemas.
@@ -199,25 +204,25 @@ mod tests {
     fn a_page_tells_of_its_neighbours_and_of_nothing_it_does_not_know() {
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let both = Cursors { previous: Some("p".into()), next: Some("n".into()) };
-        let body = read(&cursor_response(["{\"id\":\"1\"}"], Some(3), &both));
+        let body = read(&cursor_response(&["{\"id\":\"1\"}"], Some(3), &both));
         let expected = json!({
             "schemas": [LIST_SCHEMA], "totalResults": 3, "Resources": [{ "id": "1" }], "itemsPerPage": 1,
             "previousCursor": "p", "nextCursor": "n"
         });
         assert_eq!(body, expected);
-        let neither = read(&cursor_response(Vec::<String>::new(), None, &Cursors::default()));
+        let neither = read(&cursor_response::<String>(&[], None, &Cursors::default()));
         assert_eq!(neither, json!({ "schemas": [LIST_SCHEMA], "Resources": [], "itemsPerPage": 0 }));
     }
 
     #[test]
     fn a_list_counts_what_it_holds() {
-        let body: Value = serde_json::from_str(&list_response(["{\"id\":\"1\"}", "{\"id\":\"2\"}"], 12, 6)).unwrap();
+        let body: Value = serde_json::from_str(&list_response(&["{\"id\":\"1\"}", "{\"id\":\"2\"}"], 12, 6)).unwrap();
         let expected = json!({
             "schemas": [LIST_SCHEMA], "totalResults": 12, "Resources": [{ "id": "1" }, { "id": "2" }],
             "startIndex": 6, "itemsPerPage": 2
         });
         assert_eq!(body, expected);
-        let empty: Value = serde_json::from_str(&list_response(Vec::<String>::new(), 0, 1)).unwrap();
+        let empty: Value = serde_json::from_str(&list_response::<String>(&[], 0, 1)).unwrap();
         assert_eq!((&empty["Resources"], &empty["itemsPerPage"]), (&json!([]), &json!(0)));
     }
 }

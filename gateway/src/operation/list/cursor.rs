@@ -36,7 +36,7 @@ pub(super) async fn run(ctx: &Context, request: &Request, search: &Search, curso
         // RFC 9865 §2: "no resource results are to be returned except for totalResults".
         let nothing = Wanted { offset: 0, count: 0, after: None, told: 0 };
         let total = slice::read(ctx, request, &nothing).await?.total;
-        return Ok(cursor_response(Vec::<String>::new(), Some(total), &Cursors::default()));
+        return Ok(cursor_response::<String>(&[], Some(total), &Cursors::default()));
     }
     let page = match request.order {
         Some(order) => by_key(ctx, request, order, place.as_ref()).await?,
