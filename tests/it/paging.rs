@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use scimgate::store::bookmark::UNDER_WAY;
 use scimgate_tests::tenant::group;
 use scimgate_tests::{Client, Request, Tenant, TestGateway, crowd, on_both, on_postgres};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ on_both!(
     a_walk_meets_everybody_once_while_others_come_and_go,
     walks_at_once_by_one_token_miss_nobody,
     a_bookmark_is_for_one_token_one_filter_and_ten_minutes,
+    a_walk_that_was_left_behind_leads_no_other_astray,
 );
 on_postgres!(a_walk_is_served_by_replicas_in_turn, twenty_thousand_are_met_while_fifty_come_and_go);
 
@@ -124,6 +126,26 @@ async fn walks_at_once_by_one_token_miss_nobody(gateway: &TestGateway) {
     }
     one.check(&stayed, false);
     other.check(&stayed, false);
+}
+
+async fn a_walk_that_was_left_behind_leads_no_other_astray(gateway: &TestGateway) {
+    let (tenant, mut stayed) = people(gateway).await;
+    // Asked for in another way, a moment ago; and in the same way, some time ago.
+    let _ = tenant.get("/Users?count=5&attributes=userName").await.expect(200);
+    for id in stayed.drain(..4) {
+        let _ = tenant.scim.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    for _ in 0..2 {
+        let mut walker = Walker::new(None, 5);
+        while walker.step(&tenant.scim).await {}
+        walker.check(&stayed, true);
+        assert_eq!(walker.total, stayed.len() as u64);
+        assert!(Walker::new(None, 5).step(&tenant.scim).await);
+        for id in stayed.drain(..2) {
+            let _ = tenant.scim.delete(&format!("/Users/{id}")).await.expect(204);
+        }
+        gateway.clock.advance(UNDER_WAY);
+    }
 }
 
 async fn a_bookmark_is_for_one_token_one_filter_and_ten_minutes(gateway: &TestGateway) {

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::TenantStore;
@@ -11,6 +12,9 @@ use super::error::Error;
 /// How long a client may take from one page to the next.
 pub const LIFE: Duration = Duration::from_mins(10);
 
+/// How long a walk that was not asked for its next page is still thought to be under way beside a newer one.
+pub const UNDER_WAY: Duration = Duration::from_secs(30);
+
 /// A page's place in a walk.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -18,6 +22,8 @@ pub struct Place {
     pub walk: Vec<u8>,
     /// The startIndex of the page.
     pub index: i64,
+    /// A digest of how much is asked for, and which attributes. Some clients change it from page to page.
+    pub alike: i32,
 }
 
 /// What a walk remembers.
@@ -31,17 +37,20 @@ pub struct Bookmark {
     pub total: i64,
 }
 
-/// Of several walks at once nobody knows which one asks: the one that is least far loses nobody by it. One that has come
-/// to its end asks again only where its client missed the reply.
+/// Of several walks at once nobody knows which one asks. Likeliest one that is asked for in the same way, and has not come to
+/// its end: that one asks again only where its client missed the reply. Among those under way the one that is least far
+/// loses nobody by it; one that was left behind before a newer one would show again what that has shown.
 const FIND: &str = "
 SELECT begun, after_id, total FROM bookmark WHERE tenant_id = $1 AND walk = $2 AND next_index = $3 AND at > $4
-ORDER BY finished, after_id LIMIT 1";
+ORDER BY alike IS DISTINCT FROM $5, finished, at <= $6, CASE WHEN at > $6 THEN after_id END, at DESC LIMIT 1";
 
 /// A page that is asked for twice may end later the second time; nobody knows which reply arrived.
 const KEEP: &str = "
-INSERT INTO bookmark AS b (tenant_id, walk, next_index, begun, after_id, total, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO bookmark AS b (tenant_id, walk, next_index, begun, after_id, total, at, alike)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (tenant_id, walk, next_index, begun)
-DO UPDATE SET after_id = least(b.after_id, excluded.after_id), total = excluded.total, at = excluded.at";
+DO UPDATE SET after_id = least(b.after_id, excluded.after_id), total = excluded.total, at = excluded.at,
+  alike = excluded.alike";
 
 const FINISH: &str = "UPDATE bookmark SET finished = true WHERE tenant_id = $1 AND walk = $2 AND begun = $3 AND at > $4 AND NOT finished";
 
@@ -59,8 +68,10 @@ impl TenantStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn bookmark(&self, place: &Place, now: SystemTime) -> Result<Option<Bookmark>, Error> {
-        let fresh = now - LIFE;
-        let rows = self.query("reading a bookmark", FIND, &[&self.tenant.0, &place.walk, &place.index, &fresh]).await?;
+        let (fresh, under_way) = (now - LIFE, now - UNDER_WAY);
+        let params: [&(dyn ToSql + Sync); 6] =
+            [&self.tenant.0, &place.walk, &place.index, &fresh, &place.alike, &under_way];
+        let rows = self.query("reading a bookmark", FIND, &params).await?;
         Ok(rows.first().map(|row| Bookmark { begun: row.get(0), after: row.get(1), total: row.get(2) }))
     }
 
@@ -75,9 +86,9 @@ impl TenantStore {
         (now, first): (SystemTime, bool),
     ) -> Result<(), Error> {
         let Bookmark { begun, after, total } = bookmark;
-        let doing = "writing a bookmark";
-        let _ =
-            self.query(doing, KEEP, &[&self.tenant.0, &place.walk, &place.index, begun, after, total, &now]).await?;
+        let params: [&(dyn ToSql + Sync); 8] =
+            [&self.tenant.0, &place.walk, &place.index, begun, after, total, &now, &place.alike];
+        let _ = self.query("writing a bookmark", KEEP, &params).await?;
         // The last byte of an id is random.
         if first && begun.as_bytes()[15] % CLEARED_BY_ONE_IN == 0 {
             let old = now - LIFE;

@@ -19,6 +19,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (8, "traces", include_str!("../../migrations/V8__traces.sql")),
     (9, "resource_types", include_str!("../../migrations/V9__resource_types.sql")),
     (10, "schema_change", include_str!("../../migrations/V10__schema_change.sql")),
+    (11, "alike", include_str!("../../migrations/V11__alike.sql")),
 ];
 
 /// The newest version this binary knows.

@@ -23,7 +23,11 @@ impl Walk {
         if request.order != Some(Order::Id) || request.descending() || request.paging.count == 0 {
             return Ok(None);
         }
-        let place = Place { walk: digest(ctx, request, search), index: to_i64(request.paging.start_index) };
+        let place = Place {
+            walk: digest(ctx, request, search),
+            index: to_i64(request.paging.start_index),
+            alike: alike(request, search),
+        };
         let bookmark = if request.paging.offset() == 0 {
             None
         } else {
@@ -61,13 +65,25 @@ impl Walk {
     }
 }
 
-/// Who walks through what. Another number or another choice of attributes is the same walk.
+/// Who walks through what. Another number or another choice of attributes may be the same walk.
 fn digest(ctx: &Context, request: &Request, search: &Search) -> Vec<u8> {
-    let mut digest = Sha256::new();
     let types = request.plan.types().join(" ");
-    for part in [ctx.actor.as_str(), &types, search.filter.as_deref().unwrap_or_default()] {
+    of_parts([&ctx.actor, &types, search.filter.as_deref().unwrap_or_default()]).finalize().to_vec()
+}
+
+/// The number and the choice of attributes, which most clients leave as they are from page to page.
+fn alike(request: &Request, search: &Search) -> i32 {
+    let count = request.paging.count.to_string();
+    let (attributes, excluded) = (search.attributes.as_deref(), search.excluded_attributes.as_deref());
+    let digest = of_parts([&count, attributes.unwrap_or_default(), excluded.unwrap_or_default()]).finalize();
+    i32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+fn of_parts(parts: [&str; 3]) -> Sha256 {
+    let mut digest = Sha256::new();
+    for part in parts {
         digest.update(part.len().to_be_bytes());
         digest.update(part);
     }
-    digest.finalize().to_vec()
+    digest
 }
