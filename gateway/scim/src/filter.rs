@@ -190,6 +190,17 @@ impl Filter {
             Self::ValuePath(path) => path.filter.0.terms(),
         }
     }
+
+    /// Bytes of the texts in it, which are folded anew for each value.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().map(Self::bytes).sum(),
+            Self::Not(inner) => inner.bytes(),
+            Self::Compare(Comparison { value: Literal::String(text), .. }) => text.len(),
+            Self::Compare(_) | Self::Present(_) => 0,
+            Self::ValuePath(path) => path.filter.0.bytes(),
+        }
+    }
 }
 
 impl ElementFilter {

@@ -9,6 +9,7 @@ pub mod attribute;
 pub mod bulk;
 pub mod decimal;
 pub mod discovery;
+mod effort;
 pub mod error;
 pub mod etag;
 pub mod filter;

@@ -3,14 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::AccessError;
+use crate::effort::weight;
 use crate::path::{Path, Target};
 
 /// Most terms times bytes. A plugin calls in the middle of a request, and no clock runs in here; this many take some
 /// milliseconds, and a thousand mail addresses can still be asked for sixty things at once.
 const MOST: usize = 4 << 20;
-/// What an element or a value costs besides its text.
-const VALUE: usize = 16;
-
 /// Refuses a path whose filter would take too long on this document.
 pub(super) fn check(document: &Map<String, Value>, path: &Path) -> Result<(), AccessError> {
     let (Target::Attribute(attribute), Some(filter)) = (&path.target, &path.element) else { return Ok(()) };
@@ -23,15 +21,4 @@ pub(super) fn check(document: &Map<String, Value>, path: &Path) -> Result<(), Ac
     let detail =
         format!("{terms} terms are too many to hold against the {bytes} bytes of {name}; ask for less at once.");
     Err(AccessError::Malformed(detail))
-}
-
-/// The values of a document nest no deeper than its text was allowed to.
-fn weight(value: &Value) -> usize {
-    let inner = match value {
-        Value::String(text) => text.len(),
-        Value::Array(elements) => elements.iter().map(weight).sum(),
-        Value::Object(members) => members.values().map(weight).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-    };
-    inner.saturating_add(VALUE)
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::{element, write};
+use crate::attribute::Attribute;
 use crate::error::ScimError;
 use crate::schema::validate::check_elements;
 
@@ -30,24 +31,26 @@ pub(super) fn edit(
     // Each new element is compared with all that are there.
     check_elements(elements.len().saturating_add(new.len()), &context.attribute_name())?;
     for new in new {
-        include(&mut elements, new);
+        include(&mut elements, new, &target.reference.attribute)?;
     }
     Ok(write::rejoined(elements, context))
 }
 
 /// Appends an element, or tells the one that is the same value what it does not say yet.
-fn include(elements: &mut Vec<Value>, new: Value) {
+fn include(elements: &mut Vec<Value>, new: Value, attribute: &Attribute) -> Result<(), ScimError> {
     let same = elements.iter_mut().find(|present| element::is_same(present, &new));
     match (same, new) {
-        (Some(Value::Object(present)), Value::Object(new)) => element::merge(present, new, &[]),
+        (Some(Value::Object(present)), Value::Object(new)) => write::merge(present, new, attribute)?,
         (Some(_), _) => {}
         (None, new) => elements.push(new),
     }
+    Ok(())
 }
 
 /// The elements a filter selects, each merged with the value.
 fn selected(current: Option<Value>, value: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
     let new = write::supplied(value, context)?;
+    let attribute = &context.target.reference.attribute;
     let mut elements = write::elements(current);
     let places = write::places(&elements, context.target.element.as_ref());
     if places.is_empty() {
@@ -61,7 +64,7 @@ fn selected(current: Option<Value>, value: Value, context: &mut Context<'_>) -> 
     for place in places {
         for new in &new {
             match (elements.get_mut(place), new) {
-                (Some(Value::Object(present)), Value::Object(new)) => element::merge(present, new.clone(), &[]),
+                (Some(Value::Object(present)), Value::Object(new)) => write::merge(present, new.clone(), attribute)?,
                 (Some(present), new) => *present = new.clone(),
                 (None, _) => {}
             }

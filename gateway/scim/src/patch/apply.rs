@@ -6,13 +6,40 @@ use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::members::Ledger;
-use super::{Patch, Patched, Step, Verb, add, element, remove, replace, slot};
+use super::{Patch, Patched, Step, Target, Verb, add, element, remove, replace, slot};
 use crate::aside::names;
 use crate::attribute::Mutability;
+use crate::effort;
 use crate::error::ScimError;
 use crate::leniency::Leniencies;
 use crate::normalise::rebuild_schemas;
-use crate::schema::{ResourceType, Schema};
+use crate::schema::{AttributeRef, ResourceType, Schema};
+
+/// Most that the steps of a request may go over together, as [`effort::weight`] counts it: a quarter of a second where
+/// every text must be normalised, and some milliseconds otherwise. A hundred changes of five hundred mail addresses are
+/// within it.
+const MOST_EFFORT: usize = 16 << 20;
+
+/// What the steps have cost so far.
+#[derive(Default)]
+struct Effort(usize);
+
+impl Effort {
+    /// A step goes over the whole value, and over it once more for each term of its filter.
+    fn spend(&mut self, step: &Target, value: Option<&Value>) -> Result<(), ScimError> {
+        let selecting = step.element.as_ref().map_or(0, |filter| effort::of_filter(filter, value));
+        self.0 = self.0.saturating_add(selecting).saturating_add(value.map_or(0, effort::weight));
+        if self.0 <= MOST_EFFORT {
+            return Ok(());
+        }
+        let name = AttributeRef { sub: None, ..step.reference.clone() }.name();
+        let detail = format!(
+            "The operations, the conditions in their paths and the values of {name} are too many together: more than \
+             {MOST_EFFORT} bytes would have to be gone over. Send them in several requests, or replace {name} as a whole."
+        );
+        Err(ScimError::new(413, detail))
+    }
+}
 
 pub(super) fn patch(
     patch: Patch,
@@ -25,12 +52,15 @@ pub(super) fn patch(
     let before = if members_only { None } else { Some((document.clone(), set_aside.clone())) };
     let mut warnings = patch.warnings;
     let mut ledger = Ledger::default();
+    let mut effort = Effort::default();
     for step in patch.steps {
         match step {
             Step::Attribute { verb, target, value } => {
+                let attribute = AttributeRef { sub: None, ..target.reference.clone() };
+                effort.spend(&target, attribute.value(&document))?;
                 let mut context =
                     Context { target: &target, leniencies, warnings: &mut warnings, set_aside: &mut set_aside };
-                attribute(&mut document, verb, value, &mut context)?;
+                change(&mut document, verb, value, &mut context)?;
             }
             Step::ExtensionRemoved(schema) => extension_removed(&mut document, &schema)?,
             Step::SetAside { name, value } => names::keep(&mut set_aside, name, value)?,
@@ -46,7 +76,7 @@ pub(super) fn patch(
     Ok(Patched { document, set_aside, members: ledger.finish(), changed, warnings })
 }
 
-fn attribute(
+fn change(
     document: &mut Map<String, Value>,
     verb: Verb,
     value: Option<Value>,

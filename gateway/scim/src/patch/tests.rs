@@ -9,6 +9,8 @@ use crate::normalise::rebuild_schemas;
 use crate::schema::packs;
 use crate::schema::registry::Registry;
 
+mod guards;
+
 const FILES: [(&str, &str); 7] = [
     ("core", include_str!("../../testdata/patch/core.json")),
     ("elements", include_str!("../../testdata/patch/elements.json")),

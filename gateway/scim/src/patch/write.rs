@@ -118,6 +118,21 @@ pub(super) fn set(parts: &mut Map<String, Value>, sub: &Attribute, value: Option
     Ok(())
 }
 
+/// Merges parts into those of an element that is there.
+pub(super) fn merge(
+    present: &mut Map<String, Value>,
+    supplied: Map<String, Value>,
+    attribute: &Attribute,
+) -> Result<(), ScimError> {
+    for sub in &attribute.sub_attributes {
+        if let Some(value) = supplied.get(&sub.name) {
+            guard_part(present, sub, Some(value))?;
+        }
+    }
+    element::merge(present, supplied, &[]);
+    Ok(())
+}
+
 /// The `mutability` of a part: an immutable one is set once, a required one is not taken away.
 fn guard_part(parts: &Map<String, Value>, sub: &Attribute, value: Option<&Value>) -> Result<(), ScimError> {
     let present = parts.get(&sub.name);

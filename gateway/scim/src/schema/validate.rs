@@ -52,16 +52,47 @@ fn check_kept(
     attributes: &[Arc<Attribute>],
     prefix: &str,
 ) -> Result<(), ScimError> {
-    let immutable = attributes.iter().filter(|attribute| attribute.mutability == Mutability::Immutable);
-    for attribute in immutable {
+    for attribute in attributes {
         let name = &attribute.name;
-        if old.contains_key(name) && old.get(name) != new.get(name) {
-            return Err(ScimError::mutability(format!(
-                "{prefix}{name} is immutable: it cannot change once it is set."
-            )));
+        let Some(before) = old.get(name) else { continue };
+        let after = new.get(name);
+        if attribute.mutability == Mutability::Immutable && after != Some(before) {
+            return Err(changed(&format!("{prefix}{name}")));
+        }
+        if let Some(after) = after.filter(|_| attribute.sub_attributes.iter().any(is_immutable)) {
+            check_kept_parts(before, after, attribute, &format!("{prefix}{name}."))?;
         }
     }
     Ok(())
+}
+
+/// The parts of a complex value, or of each element that is there before and after. An element as a whole may go.
+fn check_kept_parts(before: &Value, after: &Value, attribute: &Attribute, prefix: &str) -> Result<(), ScimError> {
+    let subs = &attribute.sub_attributes;
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => check_kept(before, after, subs, prefix),
+        (Value::Array(before), Value::Array(after)) => {
+            let parts = |element: &Value| element.as_object().cloned().unwrap_or_default();
+            let mut pairs =
+                after.iter().filter_map(|element| Some((before.iter().find(|it| is_one(it, element))?, element)));
+            pairs.try_for_each(|(before, after)| check_kept(&parts(before), &parts(after), subs, prefix))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether they are the same element, told by its value and type.
+fn is_one(before: &Value, after: &Value) -> bool {
+    let same = |key| before.get(key) == after.get(key);
+    before.get("value").is_some() && same("value") && same("type")
+}
+
+fn is_immutable(attribute: &Arc<Attribute>) -> bool {
+    attribute.mutability == Mutability::Immutable
+}
+
+fn changed(name: &str) -> ScimError {
+    ScimError::mutability(format!("{name} is immutable: it cannot change once it is set."))
 }
 
 /// Checks a canonical document. `canonicalValues` are suggestions (RFC 7643 §7: "a service provider MAY ignore")
