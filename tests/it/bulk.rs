@@ -155,7 +155,7 @@ async fn the_four_methods_are_done_as_outside_of_a_bulk_request(gateway: &TestGa
         &tenant,
         &json!([
             { "method": "PUT", "path": format!("/Users/{ada}"), "data": changed },
-            { "method": "patch", "path": format!("Users/{ada}"), "data": [{ "op": "add", "path": "nickName", "value": "A" }] },
+            { "method": "PATCH", "path": format!("Users/{ada}"), "data": [{ "op": "add", "path": "nickName", "value": "A" }] },
             { "method": "PATCH", "path": format!("/Users/{ada}"), "data": patch(json!([{ "op": "add", "path": "nickName", "value": "A" }])) },
             { "method": "PATCH", "path": format!("/Groups/{crew}"), "data": patch(json!([{ "op": "add", "path": "members", "value": [{ "value": ada }] }])) },
             { "method": "DELETE", "path": format!("/Users/{bob}"), "bulkId": "gone" },

@@ -139,11 +139,11 @@ async fn who_was_recognised_is_written_down_once(gateway: &TestGateway) {
 async fn an_operator_chooses_a_profile(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
-    let text = patch(json!([{ "op": "Replace", "path": "active", "value": "False" }]));
+    let text = patch(json!([{ "op": "Replace", "path": "active", "value": false }]));
     let strict = set(gateway, "acme", &json!({ "profile": "strict" })).await.expect(200).body;
     assert_eq!(allowed(&strict), Vec::<&str>::new());
     let refused = tenant.patch(&ada, &text).await.expect(400);
-    assert_eq!(refused.body["scimType"], "invalidValue");
+    assert_eq!(refused.body["scimType"], "invalidSyntax");
     assert_eq!(shown(gateway, "acme").await["recognised"], Value::Null, "nobody asks who it is");
     let entra = set(gateway, "acme", &json!({ "profile": "entra" })).await.expect(200).body;
     assert!(allowed(&entra).contains(&"string-boolean") && !allowed(&entra).contains(&"restore-deactivated"));

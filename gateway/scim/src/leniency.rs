@@ -97,6 +97,10 @@ names! {
     BareToken = "bare-token",
     /// The Accept header asks for what a SCIM server does not speak, and is answered in SCIM all the same.
     AcceptIgnored = "accept-ignored",
+    /// The word of a PATCH operation in other letters than the RFC's (`"Replace"`).
+    OperationCase = "operation-case",
+    /// A path of a PATCH operation that is empty, or has spaces around it.
+    BlankPath = "blank-path",
     /// `""` leaves a text unassigned, where the RFC has it as a value.
     EmptyStringClears = "empty-string-clears",
     /// A member that nobody knows is left out.

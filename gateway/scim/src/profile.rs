@@ -89,12 +89,14 @@ const TABLE: [(Leniency, Row); Leniency::ALL.len()] = [
     (Leniency::RemovalOfNothing,         [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::BareToken,                [ X,   O,    X,   O,       O,        X,   O,     O,       O,        O,     O ]),
     (Leniency::AcceptIgnored,            [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
+    (Leniency::OperationCase,            [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
+    (Leniency::BlankPath,                [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::EmptyStringClears,        [ O,   X,    X,   X,       X,        O,   O,     O,       O,        O,     O ]),
     (Leniency::UnknownMemberDropped,     [ O,   O,    O,   O,       O,        X,   O,     O,       O,        O,     O ]),
     (Leniency::UnknownMemberPending,     [ X,   X,    X,   X,       X,        O,   X,     X,       O,        O,     O ]),
     (Leniency::RestoreDeactivated,       [ O,   O,    X,   O,       O,        O,   O,     O,       O,        O,     O ]),
     (Leniency::RestoreDeleted,           [ O,   O,    O,   X,       O,        O,   O,     O,       O,        O,     O ]),
-    (Leniency::IdempotentCreate,         [ O,   X,    O,   O,       O,        O,   O,     X,       O,        O,     O ]),
+    (Leniency::IdempotentCreate,         [ O,   O,    O,   O,       O,        O,   O,     X,       O,        O,     O ]),
 ];
 
 #[rustfmt::skip]

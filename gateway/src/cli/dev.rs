@@ -143,13 +143,15 @@ impl Ready {
         } else {
             format!("the database in {}", arguments.data_dir.display())
         };
+        let later =
+            if arguments.ephemeral { "" } else { "; a later start prints another one, and this one goes on working" };
         format!(
             r#"
 Scimgate serves the demo tenant on {place}.
 
   Tenant URL    {url}
   Secret token  {token}
-                (shown this once; a later start prints another one, and this one goes on working)
+                (shown this once{later})
 
 Set both in your shell and play the identity provider:
 

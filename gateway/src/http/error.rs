@@ -64,7 +64,8 @@ impl IntoResponse for Failure {
 /// What the client is told of a failure, which is logged: of a request, or of one operation of a bulk request.
 pub(super) fn told(error: &Error) -> ScimError {
     let told = tell(error);
-    if told.status >= 500 {
+    // What is not implemented was asked for, and nothing failed.
+    if told.status >= 500 && told.status != 501 {
         tracing::error!(status = told.status, error = %telemetry::chain(error), "request failed");
     } else {
         tracing::debug!(status = told.status, detail = %told.detail, "request refused");

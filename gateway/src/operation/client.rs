@@ -93,14 +93,17 @@ impl Client {
         Self { profile: Profile::find(&row.profile).unwrap_or(Profile::Auto), decided, recognised, row }
     }
 
-    /// What the client gets. A restore gives one person's account to whoever comes with the name: a habit that others may
-    /// have, too, is not enough for that.
+    /// What the client gets. A restore gives one person's account to whoever comes with the name, and a PUT that clears
+    /// nothing keeps what is to go: a habit that others may have, too, is not enough for that.
     #[must_use]
     pub fn leniencies(&self) -> Leniencies {
         let mut by_profile = self.profile.leniencies(self.recognised.map(|found| found.profile));
         let is_guessed = self.recognised.is_some_and(|found| found.strength == Strength::Likely);
         if self.profile == Profile::Auto && is_guessed {
-            by_profile = by_profile.without(Leniency::RestoreDeactivated).without(Leniency::RestoreDeleted);
+            by_profile = by_profile
+                .without(Leniency::RestoreDeactivated)
+                .without(Leniency::RestoreDeleted)
+                .choosing(Choice::PutKeepsOmitted, false);
         }
         self.decided.iter().fold(by_profile, |set, (switch, on)| switch.set(set, *on))
     }

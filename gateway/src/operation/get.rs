@@ -28,7 +28,10 @@ pub async fn run(
     show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
 }
 
-/// Ids are ours: a text that is no UUID names nothing.
+/// Ids are ours, and told apart by the case of their letters (RFC 7643 §3.1): a text that is no UUID as we write it names
+/// nothing.
 pub(crate) fn parse_id(resource_type: &ResourceType, id: &str) -> Result<Uuid, Error> {
-    id.parse().map_err(|_| Error::Scim(ScimError::not_found(&resource_type.name, id)))
+    let known =
+        id.parse().ok().filter(|known: &Uuid| *id == *known.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    known.ok_or_else(|| Error::Scim(ScimError::not_found(&resource_type.name, id)))
 }

@@ -53,10 +53,15 @@ pub(super) async fn meet(ctx: &Context, new: &New) -> Result<Met, Error> {
     }
     let says_active = new.document.get("active").and_then(Value::as_bool);
     let is_restored = old.get("active") == Some(&Value::Bool(false)) && says_active != Some(false);
-    if allows(Leniency::RestoreDeactivated) && is_restored {
+    if allows(Leniency::RestoreDeactivated) && is_restored && !is_another(&old, new) {
         return activate(ctx, new, owner, &old).await;
     }
     Ok(Met::Other)
+}
+
+/// Whether both have an externalId, and not the same: then the name alone went over to somebody else.
+fn is_another(old: &Map<String, Value>, new: &New) -> bool {
+    matches!((old.get("externalId"), new.document.get("externalId")), (Some(old), Some(new)) if old != new)
 }
 
 /// The key of the attribute that names resources of this type, where it is unique.

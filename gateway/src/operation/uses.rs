@@ -77,23 +77,26 @@ fn count(kept: &mut Kept, key: (Leniency, String), new: Seen) {
     seen.last = seen.last.max(new.last);
 }
 
-/// An attribute's name without what is no name: a value path says whose mail address it means.
+/// An attribute's name without what is no name: a value path says whose mail address it means, and so may a key that is
+/// none.
 fn shown(attribute: &str) -> String {
     let mut text = String::new();
-    let mut quoted = false;
+    let mut depth = 0_usize;
     for letter in attribute.chars().take(LONGEST) {
         match letter {
-            '"' => {
-                if !quoted {
-                    text.push_str("\"…");
+            '[' => {
+                if depth == 0 {
+                    text.push_str("[…]");
                 }
-                quoted = !quoted;
-                if !quoted {
-                    text.push('"');
-                }
+                depth += 1;
             }
-            letter if !quoted && !letter.is_control() => text.push(letter),
-            _ => {}
+            ']' => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            letter if letter.is_alphanumeric() || "$-_.:/#%".contains(letter) => text.push(letter),
+            _ => {
+                text.push('…');
+                break;
+            }
         }
     }
     text
@@ -226,10 +229,14 @@ mod tests {
     #[test]
     fn a_name_tells_nothing_of_a_value() {
         for (attribute, expected) in [
-            ("emails[value eq \"ada@corp.test\"].type", "emails[value eq \"…\"].type"),
-            ("a\"b", "a\"…"),
-            ("a\"b\"c\"d\"", "a\"…\"c\"…\""),
-            ("name\n.givenName", "name.givenName"),
+            ("emails[value eq \"ada@corp.test\"].type", "emails[…].type"),
+            ("foos[value eq ada@corp.test].x", "foos[…].x"),
+            ("foos[a[b] eq 'ada'].x", "foos[…].x"),
+            ("foos[value eq ada", "foos[…]"),
+            ("a\"b\"c", "a…"),
+            ("ada@corp.test", "ada…"),
+            ("name\n.givenName", "name…"),
+            ("urn:example:2.0:User:größe", "urn:example:2.0:User:größe"),
         ] {
             assert_eq!(shown(attribute), expected);
         }

@@ -137,6 +137,10 @@ fn case(leniency: Leniency, scene: &Scene) -> Case {
         L::AcceptIgnored => {
             (Request::new("GET", "/Users").header("accept", "text/html"), 200, "Accept", Refused(406, None))
         }
+        L::OperationCase => {
+            (change(scene, &json!({ "op": "Replace", "path": "title", "value": "T" })), 200, "op", bad("invalidSyntax"))
+        }
+        L::BlankPath => (replace(scene, " title ", &json!("T")), 200, "path", bad("invalidPath")),
         L::EmptyStringClears => {
             let a_text = |_: &Case, answer: &Answer| answer.body["title"] == "";
             (replace(scene, "title", &json!("")), 200, "title", Otherwise(a_text))
@@ -146,7 +150,7 @@ fn case(leniency: Leniency, scene: &Scene) -> Case {
         }
         L::RestoreDeactivated => {
             let mut off = user("off");
-            off["externalId"] = "anew".into();
+            off["title"] = "anew".into();
             (post(&off), 201, "userName", Refused(409, Some("uniqueness")))
         }
         L::RestoreDeleted => {

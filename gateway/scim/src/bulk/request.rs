@@ -87,9 +87,8 @@ fn read(operation: Value, registry: &Registry, base_url: &str) -> Operation {
         Some(Value::String(text)) => text,
         _ => String::new(),
     };
-    let written = text(take(&mut members, "method"));
-    let known = ["POST", "PUT", "PATCH", "DELETE"].into_iter().find(|word| word.eq_ignore_ascii_case(&written));
-    let method = known.map_or(written, str::to_owned);
+    // A method's letters are part of it (RFC 9110 §9.1).
+    let method = text(take(&mut members, "method"));
     let named = take(&mut members, "bulkId");
     let bulk_id = named.as_ref().and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned);
     let path = below(&text(take(&mut members, "path")), base_url);

@@ -214,21 +214,12 @@ impl<'t> Parser<'t> {
         Ok(Filter::Compare(Comparison { attribute, operator, value }))
     }
 
-    /// RFC 7644 §3.4.2.2 leaves undefined attributes open; an empty list in place of an error makes clients create
-    /// twins of what they did not find.
-    fn attribute(&self, name: &str, start: usize, scope: Scope<'_>) -> Result<AttributeRef, ScimError> {
+    /// What a name means here.
+    fn attribute(&mut self, name: &str, start: usize, scope: Scope<'_>) -> Result<AttributeRef, ScimError> {
         let found = match scope {
-            Scope::Document(resource_types) => {
-                resource_types.iter().find_map(|resource_type| resource_type.resolve(name))
-            }
-            Scope::Element(attribute) => element_part(attribute, name),
-        };
-        let Some(found) = found else {
-            let problem = match scope {
-                Scope::Document(_) => format!("there is no attribute {name}"),
-                Scope::Element(attribute) => format!("{} has no sub-attribute {name}", attribute.name()),
-            };
-            return Err(self.refuse(start, &problem));
+            Scope::Document(resource_types) => self.of_types(name, start, resource_types)?,
+            Scope::Element(attribute) => element_part(attribute, name)
+                .ok_or_else(|| self.refuse(start, &format!("{} has no sub-attribute {name}", attribute.name())))?,
         };
         // RFC 7643 §7, returned "never": "A service provider MAY allow attributes to be used in a search filter." This
         // one does not: a secret that can be asked about can be guessed letter by letter.
@@ -236,6 +227,34 @@ impl<'t> Parser<'t> {
         if secret(&found.attribute) || secret(found.leaf()) {
             return Err(self.refuse(start, &format!("{} is never returned and cannot be filtered by", found.name())));
         }
+        Ok(found)
+    }
+
+    /// RFC 7644 §3.4.2.2 leaves undefined attributes open; an empty list in place of an error makes clients create
+    /// twins of what they did not find.
+    fn of_types(
+        &mut self,
+        name: &str,
+        start: usize,
+        resource_types: &[&ResourceType],
+    ) -> Result<AttributeRef, ScimError> {
+        let mut each = resource_types.iter().filter_map(|known| Some((*known, known.resolve(name)?)));
+        let undefined = format!("there is no attribute {name}");
+        let Some((resource_type, found)) = each.next() else { return Err(self.refuse(start, &undefined)) };
+        if let Some((other, _)) = each.find(|(_, it)| !is_alike(it, &found)) {
+            let problem = format!(
+                "{name} is not the same kind of attribute in {} and in {}; ask for one type at a time",
+                resource_type.name, other.name
+            );
+            return Err(self.refuse(start, &problem));
+        }
+        let leniency = match resource_type.split_urn(name) {
+            Some(qualified) if qualified.malformed => Leniency::MalformedUrn,
+            None if found.extension.is_some() => Leniency::ExtensionUnprefixed,
+            _ => return Ok(found),
+        };
+        let refuse = || refusal(self.text, start, &undefined);
+        self.leniencies.tolerate(leniency, &found.name(), self.warnings, refuse)?;
         Ok(found)
     }
 
@@ -299,6 +318,12 @@ impl<'t> Parser<'t> {
     pub(crate) fn refuse(&self, start: usize, problem: &str) -> ScimError {
         refusal(self.text, start, problem)
     }
+}
+
+/// Whether what is compared with one may be compared with the other, in the same way.
+fn is_alike(one: &AttributeRef, other: &AttributeRef) -> bool {
+    let kind = |it: &Attribute| (it.kind, it.case_exact, it.multi_valued);
+    kind(&one.attribute) == kind(&other.attribute) && kind(one.leaf()) == kind(other.leaf())
 }
 
 /// A comparison on a complex attribute is one on its `value`: Entra ID asks for `members eq "…"` and `manager eq "…"`.

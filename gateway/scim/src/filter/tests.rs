@@ -234,14 +234,19 @@ fn the_forms_entra_id_sends_are_read() {
     assert_eq!(filter.conjuncts().len(), 2);
 }
 
+const BADGE: &str = "urn:example:params:scim:schemas:extension:numbers:2.0:User:badge";
+
 #[test]
 fn each_leniency_is_reported_or_refused() {
     let registry = user();
     let types: [&ResourceType; 1] = [registry.resource_type("User").unwrap()];
+    let malformed = format!("{} pr", BADGE.replace(":User", "User"));
     for (text, leniency, attribute) in [
         ("externalId eq abc", Leniency::UnquotedFilterValue, "externalId"),
         ("emails[primary eq \"True\"]", Leniency::StringBoolean, "emails.primary"),
-        ("badge eq \"7\"", Leniency::StringNumber, "urn:example:params:scim:schemas:extension:numbers:2.0:User:badge"),
+        (&format!("{BADGE} eq \"7\""), Leniency::StringNumber, BADGE),
+        ("badge eq 7", Leniency::ExtensionUnprefixed, BADGE),
+        (&malformed, Leniency::MalformedUrn, BADGE),
     ] {
         let mut warnings = Warnings::default();
         Filter::parse_with(text, &types, &Leniencies::all(), &mut warnings).unwrap();
@@ -263,6 +268,34 @@ fn a_query_of_several_types_takes_absent_attributes_for_absent() {
     assert!(filter.matches(group.as_object().unwrap()));
     assert!(filter.matches(ada().as_object().unwrap()));
     assert!(Filter::parse_with("nonsense pr", &types, &auto, &mut warnings).is_err());
+}
+
+#[test]
+fn a_query_of_several_types_is_refused_what_means_one_thing_here_and_another_there() {
+    let device = |name: &str, kind: &str, exact: bool| {
+        let attributes = json!([{ "name": name, "type": kind, "caseExact": exact }]);
+        let schema = Schema::from_json(&json!({ "id": "urn:acme:device", "attributes": attributes })).unwrap();
+        ResourceType { name: "Device".into(), schema: Arc::new(schema), extensions: Vec::new(), ..named_by(name) }
+    };
+    let registry = Registry::standard();
+    let user = registry.resource_type("User").unwrap();
+    for (name, kind, exact, is_read) in [
+        ("title", "string", false, true),
+        ("title", "boolean", false, false),
+        ("title", "string", true, false),
+        ("colour", "string", true, true),
+    ] {
+        let device = device(name, kind, exact);
+        for text in [format!("{name} pr"), format!("userName pr and not ({name} eq null)")] {
+            let found = Filter::parse_with(&text, &[user, &device], &Leniencies::all(), &mut Warnings::default());
+            assert_eq!(found.is_ok(), is_read, "{text}, {kind}: {found:?}");
+        }
+    }
+}
+
+fn named_by(name: &str) -> ResourceType {
+    let group = Registry::standard().resource_type("Group").unwrap().as_ref().clone();
+    ResourceType { endpoint: "/Devices".into(), named_by: name.into(), detached: None, ..group }
 }
 
 #[test]

@@ -83,18 +83,18 @@ impl Reader<'_> {
         let Value::Object(mut operation) = operation else {
             return Err(ScimError::invalid_syntax("Each of the Operations must be an object."));
         };
-        let verb = verb(take(&mut operation, "op").as_ref())?;
+        let verb = self.verb(take(&mut operation, "op").as_ref())?;
         let value = take(&mut operation, "value");
         let path = match take(&mut operation, "path") {
             None | Some(Value::Null) => String::new(),
-            Some(Value::String(path)) => path,
+            Some(Value::String(path)) => self.trimmed(path)?,
             Some(_) => return Err(ScimError::bad_request(ScimType::InvalidPath, "path must be a text.")),
         };
         if verb != Verb::Remove && value.is_none() {
             return Err(ScimError::invalid_value("An operation add or replace must have a value."));
         }
-        if !path.trim().is_empty() {
-            return self.named(Name { text: path.trim(), in_path: true }, verb, value);
+        if !path.is_empty() {
+            return self.named(Name { text: &path, in_path: true }, verb, value);
         }
         // RFC 7644 §3.5.2.2: "If "path" is unspecified, the operation fails with HTTP status code 400 and a
         // "scimType" error code of "noTarget"."
@@ -112,6 +112,30 @@ impl Reader<'_> {
                 "Without a path, the value must be an object with the attributes to change.",
             )),
         }
+    }
+
+    /// RFC 7644 §3.5.2: `op` "MAY be "add", "remove", or "replace"".
+    fn verb(&mut self, op: Option<&Value>) -> Result<Verb, ScimError> {
+        let refuse = || ScimError::invalid_syntax("op must be add, remove or replace.");
+        let written = op.and_then(Value::as_str).unwrap_or_default();
+        let known = [("add", Verb::Add), ("remove", Verb::Remove), ("replace", Verb::Replace)];
+        let found = known.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(written));
+        let (word, verb) = found.ok_or_else(refuse)?;
+        if word != written {
+            self.leniencies.tolerate(Leniency::OperationCase, "op", &mut self.warnings, refuse)?;
+        }
+        Ok(verb)
+    }
+
+    fn trimmed(&mut self, path: String) -> Result<String, ScimError> {
+        let trimmed = path.trim();
+        if !path.is_empty() && trimmed.len() == path.len() {
+            return Ok(path);
+        }
+        self.leniencies.tolerate(Leniency::BlankPath, "path", &mut self.warnings, || {
+            ScimError::bad_request(ScimType::InvalidPath, "path must name an attribute, without spaces around it.")
+        })?;
+        Ok(trimmed.to_owned())
     }
 
     /// RFC 7644 §3.5.2.1: without a path, "the "value" parameter contains a set of attributes to be added to the
@@ -330,13 +354,6 @@ pub(super) fn tolerate_value_list(
             "An operation remove has no value; write the path {attribute}[value eq \"…\"] to remove some only."
         ))
     })
-}
-
-fn verb(op: Option<&Value>) -> Result<Verb, ScimError> {
-    let known = [("add", Verb::Add), ("remove", Verb::Remove), ("replace", Verb::Replace)];
-    let written = op.and_then(Value::as_str).unwrap_or_default();
-    let found = known.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(written));
-    found.map(|(_, verb)| verb).ok_or_else(|| ScimError::invalid_syntax("op must be add, remove or replace."))
 }
 
 /// Whether a name could be one of an attribute somewhere: letters, digits and what URNs have, with a filter perhaps.

@@ -23,8 +23,8 @@ impl Registry {
     /// The registry with one more extension on `resource_type`. The same schema may extend several types.
     ///
     /// # Errors
-    /// 400 `invalidValue` if the type is unknown, the URN is malformed, taken or one of the IETF's own for core
-    /// schemas and messages, or an attribute is defined twice.
+    /// 400 `invalidValue` if the type is unknown, the URN is malformed, taken, the full name of an attribute, or one of the
+    /// IETF's own for core schemas and messages, or an attribute is defined twice.
     pub fn with_extension(&self, resource_type: &str, schema: Schema, required: bool) -> Result<Self, ScimError> {
         let position = self
             .resource_types
@@ -35,6 +35,7 @@ impl Registry {
         schema.check_names()?;
         let schema = self.shared(resource_type, schema)?;
         let mut extended = ResourceType::clone(&self.resource_types[position]);
+        check_hidden(&extended, &schema)?;
         extended.extensions.push(Extension { schema, required });
         let mut registry = self.clone();
         registry.resource_types[position] = Arc::new(extended);
@@ -115,6 +116,22 @@ impl Registry {
         }
         schemas
     }
+}
+
+/// A URN that is the full name of an attribute would be read in its place, and the attribute be out of reach.
+fn check_hidden(resource_type: &ResourceType, new: &Schema) -> Result<(), ScimError> {
+    let hides = |urn: &str, schema: &Schema| {
+        let name = urn.get(schema.id.len() + 1..).filter(|_| urn.as_bytes().get(schema.id.len()) == Some(&b':'))?;
+        let is_of = urn.get(..schema.id.len())?.eq_ignore_ascii_case(&schema.id);
+        schema.attribute(name.split('.').next()?).filter(|_| is_of).map(|it| format!("{}:{}", schema.id, it.name))
+    };
+    let known = resource_type.extensions.iter().map(|extension| &extension.schema).chain([&resource_type.schema]);
+    let mut clash = known.filter_map(|known| hides(&new.id, known).or_else(|| hides(&known.id, new)));
+    clash.next().map_or(Ok(()), |attribute| {
+        Err(ScimError::invalid_value(format!(
+            "\"{attribute}\" would be the name of an attribute and the URN of a schema; give the extension another URN."
+        )))
+    })
 }
 
 fn user() -> ResourceType {
@@ -229,12 +246,17 @@ mod tests {
             "URN:IETF:params:scim:schemas:core:2.0:User",
             "urn:ietf:params:scim:api:messages:2.0:Badge",
             "urn:ietf:params:scim:schemas:extension:ENTERPRISE:2.0:User",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:Department",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
         ];
         for urn in refused {
             let error = Registry::standard().with_extension("User", schema(urn), false).unwrap_err();
             assert_eq!(error.status, 400, "{urn}");
         }
         assert!(Registry::standard().with_extension("Badge", schema("urn:acme:badge"), false).is_err());
+        let known = Registry::standard().with_extension("User", schema("urn:acme:door:badge"), false).unwrap();
+        assert!(known.with_extension("User", schema("urn:acme:door"), false).is_err(), "its badge has that URN");
+        assert!(known.with_extension("Group", schema("urn:acme:door"), false).is_ok());
     }
 
     #[test]

@@ -77,11 +77,11 @@ fn names_that_mean_nothing_resolve_to_nothing() {
 fn the_longest_known_urn_wins() {
     let definition = |id: &str| json!({ "id": id, "attributes": [{ "name": "x" }, { "name": "y" }] });
     let mut registry = Registry::standard();
-    for urn in ["urn:acme:a", "urn:acme:a:x", "urn:acme:a:b"] {
+    for urn in ["urn:acme:a", "urn:acme:a:z", "urn:acme:a:b"] {
         registry = registry.with_extension("User", Schema::from_json(&definition(urn)).unwrap(), false).unwrap();
     }
     let user = registry.resource_type("User").unwrap();
-    assert_eq!(user.resolve("urn:acme:a:x:y").unwrap().extension.unwrap().id, "urn:acme:a:x");
+    assert_eq!(user.resolve("urn:acme:a:z:y").unwrap().extension.unwrap().id, "urn:acme:a:z");
     assert_eq!(user.resolve("urn:acme:a:y").unwrap().extension.unwrap().id, "urn:acme:a");
 }
 

