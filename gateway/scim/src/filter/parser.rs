@@ -84,7 +84,6 @@ impl<'t> Parser<'t> {
         let Some(word) = self.take_word() else {
             return Err(self.refuse(start, "the name of an attribute is expected"));
         };
-        self.count_term(start)?;
         if word.eq_ignore_ascii_case("not") {
             // RFC 7644 figure 1: `*1"not" "(" FILTER ")"`. Without parentheses, two parsers read two things.
             if !self.take(&Kind::Open) {
@@ -92,6 +91,7 @@ impl<'t> Parser<'t> {
             }
             return Ok(Filter::Not(Box::new(self.group(scope, depth)?)));
         }
+        self.count_term(start)?;
         let attribute = self.attribute(word, start, scope)?;
         if self.take(&Kind::OpenBracket) {
             return self.value_path(attribute, start, scope, depth);

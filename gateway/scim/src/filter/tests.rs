@@ -365,6 +365,7 @@ fn the_depth_limit_is_met_from_both_sides() {
 fn the_limit_of_terms_is_met_from_both_sides() {
     let terms = |count: usize| vec!["id pr"; count].join(" or ");
     assert!(parse(&terms(MAX_TERMS)).is_ok());
+    assert!(parse(&terms(MAX_TERMS).replace("id pr", "not (id pr)")).is_ok(), "not is no condition");
     let error = parse(&terms(MAX_TERMS + 1)).unwrap_err();
     assert!(error.detail.ends_with("there are more than 200 conditions; ask for less at once."), "{error}");
 }
