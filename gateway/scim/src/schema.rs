@@ -203,6 +203,13 @@ impl AttributeRef {
         self.sub.as_ref().unwrap_or(&self.attribute)
     }
 
+    /// Whether its values are compared in the same way as the other's.
+    #[must_use]
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let kind = |it: &Attribute| (it.kind, it.case_exact, it.multi_valued);
+        kind(&self.attribute) == kind(&other.attribute) && kind(self.leaf()) == kind(other.leaf())
+    }
+
     /// The full name in canonical spelling: `urn:…:User:manager.displayName`, `name.givenName`.
     #[must_use]
     pub fn name(&self) -> String {

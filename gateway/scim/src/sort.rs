@@ -10,6 +10,8 @@ use crate::decimal::Decimal;
 use crate::error::ScimError;
 use crate::fold::comparison_key;
 use crate::instant;
+use crate::leniency::{Leniencies, Warnings};
+use crate::normalise::key;
 use crate::schema::{AttributeRef, ResourceType};
 
 /// `sortBy` and `sortOrder`.
@@ -47,6 +49,7 @@ impl Sort {
         by: Option<&str>,
         order: Option<&str>,
         resource_types: &[&ResourceType],
+        (leniencies, warnings): (&Leniencies, &mut Warnings),
     ) -> Result<Option<Self>, ScimError> {
         let Some(name) = by.map(str::trim).filter(|name| !name.is_empty()) else { return Ok(None) };
         // RFC 7644 §3.4.2.3: "If a value for "sortBy" is provided and no "sortOrder" is specified, "sortOrder" SHALL
@@ -59,9 +62,16 @@ impl Sort {
                 return Err(ScimError::invalid_value(detail));
             }
         };
-        let found = resource_types.iter().find_map(|resource_type| resource_type.resolve(name));
         let refuse = |why: &str| Err(ScimError::invalid_value(format!("sortBy: {name} {why}.")));
-        let Some(mut attribute) = found else { return refuse("is no attribute of these resources") };
+        let mut each = resource_types.iter().filter_map(|known| Some((*known, known.resolve(name)?)));
+        let undefined = "is no attribute of these resources";
+        let Some((resource_type, mut attribute)) = each.next() else { return refuse(undefined) };
+        if each.any(|(_, it)| !it.is_alike(&attribute)) {
+            return refuse("is not the same kind of attribute in all of these resources");
+        }
+        key::tolerate_form(name, &attribute, resource_type, leniencies, warnings, || {
+            ScimError::invalid_value(format!("sortBy: {name} {undefined}."))
+        })?;
         if attribute.leaf().is_complex() {
             let Some(value) = attribute.attribute.sub_attribute("value").cloned() else {
                 return refuse("has parts; name the one to sort by, such as name.familyName");
@@ -165,7 +175,12 @@ mod tests {
     use crate::schema::registry::Registry;
 
     fn parse(by: &str, order: Option<&str>) -> Result<Option<Sort>, ScimError> {
-        Sort::parse(Some(by), order, &[Registry::standard().resource_type("User").unwrap()])
+        Sort::parse(
+            Some(by),
+            order,
+            &[Registry::standard().resource_type("User").unwrap()],
+            (&Leniencies::all(), &mut Warnings::default()),
+        )
     }
 
     fn key(by: &str, document: &Value) -> Option<SortKey> {
@@ -174,12 +189,26 @@ mod tests {
     }
 
     #[test]
+    fn an_attribute_of_an_extension_is_named_with_its_urn_or_by_leniency() {
+        let registry = Registry::standard();
+        let types: [&ResourceType; 1] = [registry.resource_type("User").unwrap()];
+        let full = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+        for (by, is_lenient) in [(full, false), ("department", true), ("title", false)] {
+            let mut warnings = Warnings::default();
+            assert!(Sort::parse(Some(by), None, &types, (&Leniencies::all(), &mut warnings)).is_ok());
+            assert_eq!(warnings.is_empty(), !is_lenient, "{by}");
+            let strict = Sort::parse(Some(by), None, &types, (&Leniencies::strict(), &mut warnings));
+            assert_eq!(strict.is_err(), is_lenient, "{by}");
+        }
+    }
+
+    #[test]
     fn the_parameters_are_read_in_any_case() {
         let sort = parse("USERNAME", Some("Descending")).unwrap().unwrap();
         assert_eq!((sort.attribute.name().as_str(), sort.descending), ("userName", true));
         assert!(!parse("name.familyName", Some("")).unwrap().unwrap().descending);
         assert_eq!(parse("emails", None).unwrap().unwrap().attribute.name(), "emails.value");
-        assert_eq!(Sort::parse(None, Some("sideways"), &[]), Ok(None));
+        assert_eq!(Sort::parse(None, Some("sideways"), &[], (&Leniencies::all(), &mut Warnings::default())), Ok(None));
     }
 
     #[test]
@@ -191,7 +220,7 @@ mod tests {
         }
         let registry = Registry::standard();
         let group = registry.resource_type("Group").unwrap();
-        assert!(Sort::parse(Some("members"), None, &[group]).is_err());
+        assert!(Sort::parse(Some("members"), None, &[group], (&Leniencies::all(), &mut Warnings::default())).is_err());
     }
 
     #[test]

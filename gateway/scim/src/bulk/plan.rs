@@ -42,12 +42,6 @@ impl Plan {
         keep_order(operations, &mentioned, &mut waits);
         Self { sets: components(&waits), needs }
     }
-
-    /// Whether this operation needs itself: it must know its id before it is done.
-    #[must_use]
-    pub fn needs_itself(&self, operation: usize) -> bool {
-        self.needs.get(operation).is_some_and(|needed| needed.contains(&operation))
-    }
 }
 
 /// What a bulkId stands for.

@@ -8,6 +8,7 @@ use super::{Comparison, ElementFilter, Filter, MAX_BYTES, MAX_DEPTH, MAX_TERMS, 
 use crate::attribute::{Attribute, Mutability, Returned};
 use crate::error::{ScimError, ScimType};
 use crate::leniency::{Leniencies, Leniency, Warnings};
+use crate::normalise::key;
 use crate::schema::{AttributeRef, ResourceType};
 
 pub(super) fn parse_filter(
@@ -241,20 +242,15 @@ impl<'t> Parser<'t> {
         let mut each = resource_types.iter().filter_map(|known| Some((*known, known.resolve(name)?)));
         let undefined = format!("there is no attribute {name}");
         let Some((resource_type, found)) = each.next() else { return Err(self.refuse(start, &undefined)) };
-        if let Some((other, _)) = each.find(|(_, it)| !is_alike(it, &found)) {
+        if let Some((other, _)) = each.find(|(_, it)| !it.is_alike(&found)) {
             let problem = format!(
                 "{name} is not the same kind of attribute in {} and in {}; ask for one type at a time",
                 resource_type.name, other.name
             );
             return Err(self.refuse(start, &problem));
         }
-        let leniency = match resource_type.split_urn(name) {
-            Some(qualified) if qualified.malformed => Leniency::MalformedUrn,
-            None if found.extension.is_some() => Leniency::ExtensionUnprefixed,
-            _ => return Ok(found),
-        };
         let refuse = || refusal(self.text, start, &undefined);
-        self.leniencies.tolerate(leniency, &found.name(), self.warnings, refuse)?;
+        key::tolerate_form(name, &found, resource_type, &self.leniencies, self.warnings, refuse)?;
         Ok(found)
     }
 
@@ -318,12 +314,6 @@ impl<'t> Parser<'t> {
     pub(crate) fn refuse(&self, start: usize, problem: &str) -> ScimError {
         refusal(self.text, start, problem)
     }
-}
-
-/// Whether what is compared with one may be compared with the other, in the same way.
-fn is_alike(one: &AttributeRef, other: &AttributeRef) -> bool {
-    let kind = |it: &Attribute| (it.kind, it.case_exact, it.multi_valued);
-    kind(&one.attribute) == kind(&other.attribute) && kind(one.leaf()) == kind(other.leaf())
 }
 
 /// A comparison on a complex attribute is one on its `value`: Entra ID asks for `members eq "…"` and `manager eq "…"`.

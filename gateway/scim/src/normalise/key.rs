@@ -62,6 +62,30 @@ fn plain(key: &str, resource_type: &ResourceType, leniencies: Leniencies, warnin
     }
 }
 
+/// Whether the form in which an attribute was named holds where these leniencies do; what is needed is recorded. By the
+/// letter an extension's attribute is named with its whole URN (RFC 7644 §3.10).
+///
+/// # Errors
+/// The refusal, where it does not.
+pub fn tolerate_form(
+    name: &str,
+    found: &AttributeRef,
+    resource_type: &ResourceType,
+    leniencies: &Leniencies,
+    warnings: &mut Warnings,
+    refuse: impl FnOnce() -> ScimError,
+) -> Result<(), ScimError> {
+    match resource_type.split_urn(name) {
+        Some(qualified) if qualified.malformed => {
+            leniencies.tolerate(Leniency::MalformedUrn, &found.name(), warnings, refuse)
+        }
+        None if found.extension.is_some() => {
+            leniencies.tolerate(Leniency::ExtensionUnprefixed, &found.name(), warnings, refuse)
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,13 +36,14 @@ impl Request {
         let mut warnings = Warnings::default();
         let parse = |text: &str| Filter::parse_with(text, &each, &ctx.settings.leniencies, &mut warnings);
         let filter = search.filter.as_deref().map(parse).transpose()?;
-        ctx.tolerated(&warnings);
         let all = ctx.settings.registry.resource_types();
         let plan = match &filter {
             Some(filter) => Plan::of(filter, &types, all, &ctx.base_url),
             None => Plan::all(&types),
         };
-        let sort = Sort::parse(search.sort_by.as_deref(), search.sort_order.as_deref(), &each)?;
+        let by = (search.sort_by.as_deref(), search.sort_order.as_deref());
+        let sort = Sort::parse(by.0, by.1, &each, (&ctx.settings.leniencies, &mut warnings))?;
+        ctx.tolerated(&warnings);
         let projection = |resource_type: &&ResourceType| {
             let (attributes, excluded) = (search.attributes.as_deref(), search.excluded_attributes.as_deref());
             Projection::parse(attributes, excluded, resource_type)
