@@ -13,5 +13,6 @@ pub mod response;
 pub mod router;
 pub mod scim;
 pub mod server;
+mod unreadable;
 mod upload;
 pub mod uri;

@@ -1,6 +1,7 @@
 //! What no client should send. Each gets the right refusal in SCIM's words, and nothing is stored.
 
 use scimgate_tests::tenant::{PATCH, group, patch, user};
+use scimgate_tests::raw::{self, Raw};
 use scimgate_tests::{Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ on_both!(
     addresses_and_methods_that_are_none_are_refused,
     questions_that_cannot_be_answered_are_refused,
     what_looks_odd_and_is_no_mistake_is_taken,
+    what_is_no_request_is_refused_in_words_too,
 );
 
 const SCIM: &str = "application/scim+json";
@@ -272,5 +274,25 @@ async fn what_looks_odd_and_is_no_mistake_is_taken(gateway: &TestGateway) {
         ["startIndex=-3&count=2", "startIndex=0", "count=-1", "count=0", "startIndex=999999999999", "%ff=%ff&&=&a"]
     {
         let _ = tenant.get(&format!("/Users?{query}")).await.expect(200);
+    }
+}
+
+async fn what_is_no_request_is_refused_in_words_too(gateway: &TestGateway) {
+    let headers = "x: y\r\n".repeat(200);
+    for (request, status, words) in [
+        ("GET /scim/v2/Users?filter=userName%20eq%20\"ada\" HTTP/1.1\r\n\r\n".to_owned(), 400, "must be encoded"),
+        ("GE T /scim/v2/Users HTTP/1.1\r\n\r\n".to_owned(), 400, "cannot be read"),
+        (format!("GET /scim/v2/Users HTTP/1.1\r\n{headers}\r\n"), 431, "more than 100"),
+        (format!("GET /scim/v2/{} HTTP/1.1\r\n\r\n", "x".repeat(70_000)), 414, ".search"),
+    ] {
+        let mut client = Raw::connect(gateway.public).await;
+        assert!(client.send(&request).await);
+        let reply = client.rest().await;
+        assert_eq!(raw::status(&reply), status, "{reply}");
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("content-type: application/scim+json"), "{head}");
+        let body: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["status"], status.to_string());
+        assert!(body["detail"].as_str().unwrap().contains(words), "{body}");
     }
 }

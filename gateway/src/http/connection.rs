@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::error::Surface;
+use super::unreadable;
 use crate::config::Limits;
 
 /// What is known of a connection, by its bytes and its requests.
@@ -138,15 +140,18 @@ pub(super) async fn run(connection: impl GracefulConnection, watch: &Watch, limi
     }
 }
 
-/// A stream that tells the watch what passes.
+/// A stream that tells the watch what passes, and sends no reply without words.
 pub(super) struct Watched<S> {
     stream: S,
     watch: Watch,
+    surface: Surface,
+    /// What is sent in place of a reply, and how much of it is under way.
+    instead: Option<(Vec<u8>, usize)>,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, watch: Watch) -> Self {
-        Self { stream, watch }
+    pub(super) fn new(stream: S, watch: Watch, surface: Surface) -> Self {
+        Self { stream, watch, surface, instead: None }
     }
 
     fn written(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -169,8 +174,29 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// Sends the words in place of so many bytes; none where these are sent as they are.
+    fn in_words(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Option<Poll<io::Result<usize>>> {
+        if self.instead.is_none() {
+            self.instead = Some((unreadable::in_words(bytes, self.surface)?, 0));
+        }
+        while let Some((text, sent)) = self.instead.as_mut().filter(|(text, sent)| *sent < text.len()) {
+            match Pin::new(&mut self.stream).poll_write(cx, &text[*sent..]) {
+                Poll::Ready(Ok(count)) if count > 0 => *sent += count,
+                Poll::Ready(Ok(_)) => return Some(Poll::Ready(Err(io::ErrorKind::WriteZero.into()))),
+                other => return Some(other),
+            }
+        }
+        self.instead = None;
+        Some(Poll::Ready(Ok(bytes.len())))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(outcome) = self.in_words(cx, bytes) {
+            return self.written(outcome);
+        }
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(outcome)
     }
@@ -180,6 +206,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // A reply without a body is in one piece.
+        if let [only] = bytes
+            && let Some(outcome) = self.in_words(cx, only)
+        {
+            return self.written(outcome);
+        }
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
         self.written(outcome)
     }

@@ -87,15 +87,25 @@ pub fn reply(told: &ScimError, surface: Surface) -> Response {
     reply_with(told, surface, &Value::Null)
 }
 
+/// The media type and the text of a refusal.
+pub(super) fn reply_parts(told: &ScimError, surface: Surface) -> (&'static str, String) {
+    let (media, body) = form(told, surface);
+    (media, body.to_string())
+}
+
+fn form(told: &ScimError, surface: Surface) -> (&'static str, Value) {
+    let reason = || StatusCode::from_u16(told.status).ok().and_then(|it| it.canonical_reason()).unwrap_or("Error");
+    match surface {
+        Surface::Scim => ("application/scim+json", told.to_json()),
+        Surface::Internal => {
+            ("application/problem+json", json!({ "title": reason(), "status": told.status, "detail": told.detail }))
+        }
+    }
+}
+
 fn reply_with(told: &ScimError, surface: Surface, extra: &Value) -> Response {
     let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let (media, mut body) = match surface {
-        Surface::Scim => ("application/scim+json", told.to_json()),
-        Surface::Internal => (
-            "application/problem+json",
-            json!({ "title": status.canonical_reason().unwrap_or("Error"), "status": told.status, "detail": told.detail }),
-        ),
-    };
+    let (media, mut body) = form(told, surface);
     for (name, value) in extra.as_object().into_iter().flatten() {
         body[name] = value.clone();
     }

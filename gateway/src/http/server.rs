@@ -92,7 +92,7 @@ async fn connect(stream: TcpStream, server: auto::Builder<TokioExecutor>, door: 
     // Replies are small and waited for; an error here costs only latency.
     let _ = stream.set_nodelay(true);
     let watch = Watch::new();
-    let (limits, stop) = (door.limits, door.stop.clone());
+    let (limits, stop, surface) = (door.limits, door.stop.clone(), door.surface);
     let requests = watch.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let handling = requests.handle(request.version() == Version::HTTP_2);
@@ -102,7 +102,7 @@ async fn connect(stream: TcpStream, server: auto::Builder<TokioExecutor>, door: 
             answer.await
         }
     });
-    let stream = TokioIo::new(Watched::new(stream, watch.clone()));
+    let stream = TokioIo::new(Watched::new(stream, watch.clone(), surface));
     let connection = server.serve_connection(stream, service).into_owned();
     connection::run(connection, &watch, &limits, &stop).await;
 }
