@@ -2,6 +2,7 @@
 
 mod broken;
 mod clients;
+mod forms;
 mod garbage;
 mod jumpcloud;
 mod limits;

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::finding::{Finding, Kind};
 use super::list::{List, id};
 use super::session::Session;
+use super::shape::leads_to;
 
 /// A type of resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl Session<'_> {
         let (header, body) = (answer.header("location"), answer.body().pointer("/meta/location"));
         let wanted = of.one(id(answer.body()));
         let same = body.and_then(Value::as_str).is_none_or(|body| body == header);
-        if answer.status == 201 && (!header.ends_with(&wanted) || !same) {
+        if answer.status == 201 && (!leads_to(header, &wanted) || !same) {
             let finding = Finding::new(Kind::LocationWrong, label).attribute("Location");
             let seen = if header.is_empty() { "none".to_owned() } else { header.to_owned() };
             self.found(finding.expected(format!("an address that ends in {wanted}")).seen(seen));

@@ -62,9 +62,15 @@ kinds! {
     /// A resource without an id.
     IdMissing = "id-missing",
         "Every resource needs an id; clients remember it and address the resource by it.";
-    /// A Location that leads elsewhere or is missing.
+    /// A resource that does not say what it is.
+    ResourceShape = "resource-shape",
+        "Show schemas in every resource, and resourceType wherever there is a meta (RFC 7643 §3, §3.1).";
+    /// An attribute that is shown in spite of `excludedAttributes`.
+    ExclusionIgnored = "exclusion-ignored",
+        "Leave out what excludedAttributes names; clients ask so in order not to read every member of a large group.";
+    /// A Location or a meta.location that leads elsewhere, or a Location that is missing.
     LocationWrong = "location-wrong",
-        "Answer 201 with a Location that ends in the resource's path and equals meta.location.";
+        "Answer 201 with a Location that equals meta.location; both end in the resource's path, whoever asks for it.";
     /// An ETag that differs from the version in the body.
     VersionWrong = "version-wrong",
         "ETag and meta.version must be the same text.";
