@@ -15,6 +15,7 @@ mod repeated;
 mod rippling;
 mod sailpoint;
 mod stage;
+mod writes;
 
 use scimgate::simulate::address::Base;
 use scimgate::simulate::okta::Form;

@@ -112,11 +112,9 @@ fn compare_group(session: &Session<'_>, group: &Group, (seen, users): (&Value, &
     let expected: BTreeSet<String> = group.members.iter().filter(|id| users.contains_key(*id)).cloned().collect();
     let members = compare::members(seen);
     if members != expected {
-        let some = |ids: BTreeSet<&String>| ids.into_iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        let (lost, more) = (expected.difference(&members).collect(), members.difference(&expected).collect());
         let finding = Finding::new(Kind::DirectoryMembersDiffer, group.label()).attribute("members in the directory");
-        let seen = format!("{} members; missing: {}; too many: {}", members.len(), some(lost), some(more));
-        session.found(finding.expected(format!("{} members", expected.len())).seen(seen));
+        let (expected, seen) = compare::in_numbers(&expected, &members);
+        session.found(finding.expected(expected).seen(seen));
     }
     u64::try_from(expected.len()).unwrap_or_default()
 }

@@ -101,6 +101,9 @@ kinds! {
     /// A change that was answered with success and changed nothing.
     NothingDone = "nothing-done",
         "A PATCH or PUT that succeeds must change what it names; refuse with 400 what is not understood.";
+    /// An answer to a write that shows something else than what was written, and is there.
+    AnswerStale = "answer-stale",
+        "Answer PUT and PATCH with the resource as it is afterwards, or PATCH with 204 and no body.";
     /// A PUT that left what its body leaves out.
     PutNotWhole = "put-not-whole",
         "PUT replaces the whole resource: what its body leaves out must be gone (RFC 7644 §3.5.1).";

@@ -42,7 +42,7 @@ impl Entra<'_> {
         let shape = self.play.population.chance.below("shape of the manager", number, 5);
         let body = wire::change_manager(self.form("manager", number), shape, &change);
         let ask = Ask::new("change manager", Method::PATCH, Type::User.one(&id)).body(body);
-        if !self.play.session.patch(ask, &user.label()).await? {
+        if self.play.session.patch(ask, &user.label()).await?.is_none() {
             return Ok(());
         }
         change.apply(&mut user.values);
