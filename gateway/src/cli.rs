@@ -69,20 +69,31 @@ enum Command {
     Simulate(simulate::Arguments),
 }
 
-/// A failed command's sentence for the terminal.
+/// The exit status of a command that was used wrongly, which is also clap's.
+const MISUSED: u8 = 2;
+
+/// A failed command's sentence for the terminal, and its exit status.
 #[derive(Debug)]
-pub(crate) struct Failed(String);
+pub(crate) struct Failed {
+    sentence: String,
+    status: u8,
+}
 
 impl<E: std::error::Error> From<E> for Failed {
     fn from(error: E) -> Self {
-        Self(telemetry::chain(&error))
+        Self::because(telemetry::chain(&error))
     }
 }
 
 impl Failed {
     /// A sentence that names what was wrong and what to do.
     pub(crate) fn because(sentence: impl Into<String>) -> Self {
-        Self(sentence.into())
+        Self { sentence: sentence.into(), status: 1 }
+    }
+
+    /// The same of options that do not go together, before anything is done.
+    pub(crate) fn misused(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), status: MISUSED }
     }
 }
 
@@ -125,6 +136,6 @@ async fn run(command: Command) -> Result<(), Failed> {
 fn fail(failed: &Failed) -> ExitCode {
     use std::io::Write as _;
     // Nobody is left to tell when standard error is gone.
-    let _ = writeln!(std::io::stderr(), "scimgate: {}", failed.0);
-    ExitCode::FAILURE
+    let _ = writeln!(std::io::stderr(), "scimgate: {}", failed.sentence);
+    ExitCode::from(failed.status)
 }

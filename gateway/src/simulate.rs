@@ -39,6 +39,7 @@ pub mod rippling;
 pub mod sailpoint;
 pub mod secret;
 pub mod session;
+pub mod shape;
 pub mod step;
 pub mod users;
 

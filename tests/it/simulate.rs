@@ -2,6 +2,7 @@
 
 mod broken;
 mod clients;
+mod forms;
 mod garbage;
 mod jumpcloud;
 mod limits;
@@ -14,6 +15,7 @@ mod repeated;
 mod rippling;
 mod sailpoint;
 mod stage;
+mod writes;
 
 use scimgate::simulate::address::Base;
 use scimgate::simulate::okta::Form;

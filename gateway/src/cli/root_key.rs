@@ -45,10 +45,10 @@ mod tests {
     #[test]
     fn a_refusal_names_the_option_and_the_file_and_never_the_secret() {
         let secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde";
-        let Failed(told) = read("--root-key", Some(secret), None).unwrap_err();
+        let Failed { sentence: told, .. } = read("--root-key", Some(secret), None).unwrap_err();
         assert!(told.starts_with("--root-key is no root key: it must be 32 random bytes"), "{told}");
         assert!(!told.contains(secret), "{told}");
-        let Failed(told) = read("--root-key", None, Some(Path::new("/nowhere/root"))).unwrap_err();
+        let Failed { sentence: told, .. } = read("--root-key", None, Some(Path::new("/nowhere/root"))).unwrap_err();
         assert!(told.starts_with("the file of --root-key, /nowhere/root, cannot be read"), "{told}");
         assert!(read("--root-key", None, None).unwrap().is_none());
         assert!(read("--root-key", Some(&format!("{secret}f")), None).unwrap().is_some());

@@ -1,13 +1,15 @@
 //! `scimgate simulate`: plays an identity provider against any SCIM URL and tells what the server did wrong.
 
 mod arguments;
+mod product;
 mod progress;
 mod verdict;
 
 use super::Failed;
 use crate::simulate::okta::Form;
-use crate::simulate::{self, Dialect, Options, Size, Watcher};
+use crate::simulate::{self, Dialect, Error, Options, Report, Size, Watcher};
 use arguments::{Common, Scope};
+use product::Product;
 
 /// Which identity provider.
 #[derive(Debug, clap::Args)]
@@ -108,6 +110,8 @@ struct Plain {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
+    product: Product,
+    #[command(flatten)]
     scope: Scope,
 }
 
@@ -128,29 +132,26 @@ struct Limits {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
-        Command::Entra(entra) => {
-            let options = entra.options()?;
-            entra.matched.plain.common.play(&options, simulate::entra).await
-        }
+        Command::Entra(entra) => entra.matched.plain.play(entra.options()?, simulate::entra).await,
         Command::Okta(Okta { plain, form }) => {
             let okta = async |options: &Options, watcher: &dyn Watcher| simulate::okta(options, form, watcher).await;
-            plain.common.play(&plain.options()?, okta).await
+            plain.play(plain.options()?, okta).await
         }
-        Command::Onelogin(matched) => matched.plain.common.play(&matched.options()?, simulate::onelogin).await,
-        Command::Jumpcloud(plain) => plain.common.play(&plain.options()?, simulate::jumpcloud).await,
-        Command::Ping(plain) => plain.common.play(&plain.options()?, simulate::ping).await,
-        Command::Rippling(plain) => plain.common.play(&plain.options()?, simulate::rippling).await,
-        Command::Sailpoint(plain) => plain.common.play(&plain.options()?, simulate::sailpoint).await,
+        Command::Onelogin(matched) => matched.plain.play(matched.options()?, simulate::onelogin).await,
+        Command::Jumpcloud(plain) => plain.play(plain.options()?, simulate::jumpcloud).await,
+        Command::Ping(plain) => plain.play(plain.options()?, simulate::ping).await,
+        Command::Rippling(plain) => plain.play(plain.options()?, simulate::rippling).await,
+        Command::Sailpoint(plain) => plain.play(plain.options()?, simulate::sailpoint).await,
         Command::Garbage(common) => {
             let size = Size { users: 1, groups: 1, members_per_group: 0, cycles: 0 };
-            common.play(&common.options(size)?, simulate::garbage).await
+            common.play(&common.options(size)?, None, simulate::garbage).await
         }
         Command::Limits(limits) => {
             let sizes: Vec<usize> =
                 limits.sizes.iter().map(|size| usize::try_from(*size).unwrap_or(usize::MAX)).collect();
             let try_all =
                 async |options: &Options, watcher: &dyn Watcher| simulate::limits(options, &sizes, watcher).await;
-            limits.common.play(&limits.common.options(simulate::limits::size(&sizes))?, try_all).await
+            limits.common.play(&limits.common.options(simulate::limits::size(&sizes))?, None, try_all).await
         }
     }
 }
@@ -172,6 +173,16 @@ impl Matched {
 impl Plain {
     fn options(&self) -> Result<Options, Failed> {
         self.common.options(self.scope.size())
+    }
+
+    /// Plays, and compares the directory where there is one to compare.
+    async fn play(
+        &self,
+        options: Options,
+        simulation: impl AsyncFnOnce(&Options, &dyn Watcher) -> Result<Report, Error>,
+    ) -> Result<(), Failed> {
+        let (directory, note) = self.product.open(&options.token).await?;
+        self.common.play(&Options { directory, ..options }, note, simulation).await
     }
 }
 
@@ -216,14 +227,6 @@ mod tests {
             okta.form
         };
         assert_eq!((form(&[]), form(&["--form", "catalogue"])), (Form::Wizard, Form::Catalogue));
-    }
-
-    #[test]
-    fn the_directory_is_below_the_internal_listener() {
-        let url = ["--url", "https://x.test/scim", "--admin-url", "http://gw:8081/"];
-        assert!(entra(&url).directory.is_none());
-        let options = entra(&[&url[..], &["--directory-key", "sgd_1"]].concat());
-        assert_eq!(options.directory.unwrap().base.as_str(), "http://gw:8081/directory/v1");
     }
 
     #[test]

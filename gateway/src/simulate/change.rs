@@ -132,6 +132,22 @@ pub fn replaced(
     findings
 }
 
+/// What the answer to a write shows otherwise than the resource does afterwards. `found` is what is wrong with the resource
+/// itself: that has its own name, and the answer is right to show it.
+#[must_use]
+pub fn stale(of_answer: Vec<Finding>, found: &[Finding]) -> Vec<Finding> {
+    let shown_rightly = |it: &Finding| found.iter().any(|found| found.attribute == it.attribute);
+    let at_odds = of_answer.into_iter().filter(|it| !shown_rightly(it));
+    at_odds.map(|it| stale_attribute(&it.resource, &it.attribute, it.expected, it.seen)).collect()
+}
+
+/// The same of one attribute.
+#[must_use]
+pub fn stale_attribute(resource: &str, attribute: &str, expected: String, seen: String) -> Finding {
+    let finding = Finding::new(Kind::AnswerStale, resource).attribute(format!("{attribute} in the answer"));
+    finding.expected(expected).seen(seen)
+}
+
 /// A finding about an attribute of a document.
 #[must_use]
 pub fn difference(
@@ -204,6 +220,29 @@ mod tests {
         assert_eq!(found(json!({})), [Kind::ValueLost]);
         let stranger = json!({ "title": "b", "phoneNumbers": [{ "type": "work", "value": "1" }] });
         assert_eq!(found(stranger), [Kind::PutNotWhole]);
+    }
+
+    #[test]
+    fn an_answer_is_stale_where_it_is_at_odds_with_the_resource() {
+        let changes = [change(TITLE, &json!("a"), &json!("b")), change(NICK_NAME, &json!("m"), &json!("n"))];
+        let (new, old) = (json!({ "title": "b", "nickName": "n" }), json!({ "title": "a", "nickName": "m" }));
+        let half = json!({ "title": "a", "nickName": "n" });
+        let cases = [
+            (&new, &new, vec![]),
+            (&old, &new, vec!["title in the answer", "nickName in the answer"]),
+            (&half, &new, vec!["title in the answer"]),
+            // Nothing was done, and the answer says so.
+            (&old, &old, vec![]),
+            (&half, &half, vec![]),
+            (&old, &half, vec!["nickName in the answer"]),
+        ];
+        for (answer, resource, expected) in cases {
+            let judge = |document| shown("user a", &changes, false, document);
+            let found = stale(judge(answer), &judge(resource));
+            let attributes: Vec<&str> = found.iter().map(|finding| finding.attribute.as_str()).collect();
+            assert_eq!(attributes, expected, "{answer} {resource}");
+            assert!(found.iter().all(|finding| finding.kind == Kind::AnswerStale));
+        }
     }
 
     #[test]

@@ -49,6 +49,15 @@ pub fn members(document: &Value) -> BTreeSet<String> {
     listed.iter().filter_map(|member| member.get("value").and_then(Value::as_str).map(str::to_owned)).collect()
 }
 
+/// Two sets of members in a few words: what is expected, and what is seen in its place.
+#[must_use]
+pub fn in_numbers(expected: &BTreeSet<String>, seen: &BTreeSet<String>) -> (String, String) {
+    let some = |ids: BTreeSet<&String>| ids.into_iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let (lost, more) = (expected.difference(seen).collect(), seen.difference(expected).collect());
+    let shown = format!("{} members; missing: {}; too many: {}", seen.len(), some(lost), some(more));
+    (format!("{} members", expected.len()), shown)
+}
+
 /// What a request does to a group's members.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Exchange<'a> {

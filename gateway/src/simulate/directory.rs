@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::attribute::{ACTIVE, Attribute};
-use super::client::{Ask, Client};
+use super::client::{Answer, Ask, Client};
 use super::compare::{self, Compared};
 use super::error::Error;
 use super::finding::{Finding, Kind};
@@ -17,11 +17,22 @@ use super::options::{Directory, Pace};
 use super::readback::gone;
 use super::session::Session;
 
+const AGENT: &str = "scimgate-simulate";
 const PAGE: &str = "1000";
 /// The product reads as fast as it can.
 const PACE: Pace = Pace { rate: None, concurrency: 1 };
 
 type ById = BTreeMap<String, Value>;
+
+/// Looks whether a directory can be read with its key.
+///
+/// # Errors
+/// It cannot.
+pub async fn open(directory: &Directory) -> Result<(), Error> {
+    let client = Client::new(directory.base.clone(), directory.key.clone(), PACE, AGENT)?;
+    let answer = client.send(&Ask::new("directory", Method::GET, "/users").query("limit", "1"), |_| ()).await?;
+    page(&client, &answer).map(drop)
+}
 
 /// Compares the end state as the product sees it.
 ///
@@ -32,7 +43,7 @@ pub async fn compare(
     directory: &Directory,
     (model, mapped): (&Model, &BTreeSet<Attribute>),
 ) -> Result<Compared, Error> {
-    let client = Client::new(directory.base.clone(), directory.key.clone(), PACE, "scimgate-simulate")?;
+    let client = Client::new(directory.base.clone(), directory.key.clone(), PACE, AGENT)?;
     let users = read(session, &client, ("directory users", "/users")).await?;
     let groups = read(session, &client, ("directory groups", "/groups")).await?;
     let before = session.differences();
@@ -57,16 +68,19 @@ async fn read(session: &Session<'_>, client: &Client, (what, path): (&'static st
         let ask = Ask::new(what, Method::GET, path).query("limit", PAGE);
         let ask = if cursor.is_empty() { ask } else { ask.query("cursor", &cursor) };
         let answer = session.send(client, &ask).await?;
-        let page = answer.body().get("resources").and_then(Value::as_array).filter(|_| answer.status == 200);
-        let Some(page) = page else {
-            return Err(Error::Directory { address: client.base().as_str().to_owned(), status: answer.status });
-        };
-        found.extend(page.iter().map(|resource| (id(resource).to_owned(), resource.clone())));
+        found.extend(page(client, &answer)?.iter().map(|resource| (id(resource).to_owned(), resource.clone())));
         match answer.body().get("nextCursor").and_then(Value::as_str) {
             Some(next) => next.clone_into(&mut cursor),
             None => return Ok(found),
         }
     }
+}
+
+/// # Errors
+/// The answer is no page of a directory.
+fn page<'a>(client: &Client, answer: &'a Answer) -> Result<&'a Vec<Value>, Error> {
+    let page = answer.body().get("resources").and_then(Value::as_array).filter(|_| answer.status == 200);
+    page.ok_or_else(|| Error::Directory { address: client.base().as_str().to_owned(), status: answer.status })
 }
 
 /// The document of what must be there; tells where it is not, and where it is and must not be.
@@ -112,11 +126,9 @@ fn compare_group(session: &Session<'_>, group: &Group, (seen, users): (&Value, &
     let expected: BTreeSet<String> = group.members.iter().filter(|id| users.contains_key(*id)).cloned().collect();
     let members = compare::members(seen);
     if members != expected {
-        let some = |ids: BTreeSet<&String>| ids.into_iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        let (lost, more) = (expected.difference(&members).collect(), members.difference(&expected).collect());
         let finding = Finding::new(Kind::DirectoryMembersDiffer, group.label()).attribute("members in the directory");
-        let seen = format!("{} members; missing: {}; too many: {}", members.len(), some(lost), some(more));
-        session.found(finding.expected(format!("{} members", expected.len())).seen(seen));
+        let (expected, seen) = compare::in_numbers(&expected, &members);
+        session.found(finding.expected(expected).seen(seen));
     }
     u64::try_from(expected.len()).unwrap_or_default()
 }

@@ -102,7 +102,7 @@ impl Provider for Entra<'_> {
         wire::create_group(group)
     }
 
-    async fn send_name(&self, group: &Group, round: usize) -> Result<bool, Error> {
+    async fn send_name(&self, group: &Group, round: usize) -> Result<Option<Value>, Error> {
         let body = wire::rename_group(self.group_form("rename", group, round), &group.display_name);
         self.play.patch_group("rename group", group, body).await
     }

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::finding::{Finding, Kind};
 use super::list::{List, id};
 use super::session::Session;
+use super::shape::leads_to;
 
 /// A type of resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl Session<'_> {
         let (header, body) = (answer.header("location"), answer.body().pointer("/meta/location"));
         let wanted = of.one(id(answer.body()));
         let same = body.and_then(Value::as_str).is_none_or(|body| body == header);
-        if answer.status == 201 && (!header.ends_with(&wanted) || !same) {
+        if answer.status == 201 && (!leads_to(header, &wanted) || !same) {
             let finding = Finding::new(Kind::LocationWrong, label).attribute("Location");
             let seen = if header.is_empty() { "none".to_owned() } else { header.to_owned() };
             self.found(finding.expected(format!("an address that ends in {wanted}")).seen(seen));
@@ -153,33 +154,33 @@ impl Session<'_> {
         Ok(answer.json)
     }
 
-    /// Patches; tells whether the server says that it did so.
+    /// Patches; gives what the answer shows, null where it has no body, and none where it was refused.
     ///
     /// # Errors
     /// The server is gone, or does not accept the token.
-    pub async fn patch(&self, ask: Ask, label: &str) -> Result<bool, Error> {
+    pub async fn patch(&self, ask: Ask, label: &str) -> Result<Option<Value>, Error> {
         let what = ask.what;
         let answer = self.ask(ask).await?;
-        let done = matches!(answer.status, 200 | 204);
-        if !done {
+        if !matches!(answer.status, 200 | 204) {
             self.refused(label, (what, "200 or 204"), &answer);
+            return Ok(None);
         }
-        Ok(done)
+        Ok(Some(answer.json.unwrap_or_default()))
     }
 
-    /// Replaces; tells whether the server says that it did so.
+    /// Replaces; gives what the answer shows, null where it has no body, and none where it was refused.
     ///
     /// # Errors
     /// The server is gone, or does not accept the token.
-    pub async fn put(&self, ask: Ask, label: &str) -> Result<bool, Error> {
+    pub async fn put(&self, ask: Ask, label: &str) -> Result<Option<Value>, Error> {
         let what = ask.what;
         let answer = self.ask(ask).await?;
-        let done = matches!(answer.status, 200 | 204);
-        if !done {
-            self.refused(label, (what, "200"), &answer);
-        }
         self.check_version(label, &answer);
-        Ok(done)
+        if !matches!(answer.status, 200 | 204) {
+            self.refused(label, (what, "200"), &answer);
+            return Ok(None);
+        }
+        Ok(Some(answer.json.unwrap_or_default()))
     }
 
     /// Deletes, once more, and looks: 204, then 404 twice.

@@ -62,9 +62,15 @@ kinds! {
     /// A resource without an id.
     IdMissing = "id-missing",
         "Every resource needs an id; clients remember it and address the resource by it.";
-    /// A Location that leads elsewhere or is missing.
+    /// A resource that does not say what it is.
+    ResourceShape = "resource-shape",
+        "Show schemas in every resource, and resourceType wherever there is a meta (RFC 7643 §3, §3.1).";
+    /// An attribute that is shown in spite of `excludedAttributes`.
+    ExclusionIgnored = "exclusion-ignored",
+        "Leave out what excludedAttributes names; clients ask so in order not to read every member of a large group.";
+    /// A Location or a meta.location that leads elsewhere, or a Location that is missing.
     LocationWrong = "location-wrong",
-        "Answer 201 with a Location that ends in the resource's path and equals meta.location.";
+        "Answer 201 with a Location that equals meta.location; both end in the resource's path, whoever asks for it.";
     /// An ETag that differs from the version in the body.
     VersionWrong = "version-wrong",
         "ETag and meta.version must be the same text.";
@@ -95,6 +101,9 @@ kinds! {
     /// A change that was answered with success and changed nothing.
     NothingDone = "nothing-done",
         "A PATCH or PUT that succeeds must change what it names; refuse with 400 what is not understood.";
+    /// An answer to a write that shows something else than what was written, and is there.
+    AnswerStale = "answer-stale",
+        "Answer PUT and PATCH with the resource as it is afterwards, or PATCH with 204 and no body.";
     /// A PUT that left what its body leaves out.
     PutNotWhole = "put-not-whole",
         "PUT replaces the whole resource: what its body leaves out must be gone (RFC 7644 §3.5.1).";

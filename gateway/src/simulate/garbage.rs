@@ -8,7 +8,6 @@ mod queries;
 use std::sync::{Mutex, PoisonError};
 
 use reqwest::Method;
-use serde_json::Value;
 
 use super::client::{Answer, Ask};
 use super::error::Error;
@@ -20,10 +19,10 @@ use super::model::{Life, User};
 use super::options::Options;
 use super::play::Play;
 use super::report::{Played, Report};
+use super::shape;
 use super::step::{Step, Watcher};
 
 const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (garbage)");
-const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 /// A request that no client should send.
 pub(super) struct Piece {
@@ -136,18 +135,10 @@ fn judge(name: &str, answer: &Answer) -> Vec<Finding> {
     }
     if answer.json.is_none() && !answer.text.is_empty() {
         findings.push(told(Kind::NotJson, "body", "JSON"));
-    } else if answer.status >= 400 && !is_error(answer) {
-        findings.push(told(Kind::ErrorShape, "body", "a SCIM error with this status as a text"));
+    } else {
+        findings.extend(shape::error(name, answer));
     }
     findings
-}
-
-/// RFC 7644 §3.12: errors are JSON with their URN, and status is "the HTTP status code ... expressed as a JSON string".
-fn is_error(answer: &Answer) -> bool {
-    let body = answer.body();
-    let schemas = body.get("schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let status = body.get("status").and_then(Value::as_str);
-    schemas.iter().any(|urn| urn == ERROR) && status == Some(answer.status.to_string().as_str())
 }
 
 /// All of it.
@@ -169,6 +160,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
     fn answer(status: u16, body: &str) -> Answer {
         let json = serde_json::from_str(body).ok();

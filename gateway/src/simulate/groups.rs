@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::Value;
 
+use super::change::stale_attribute;
 use super::client::Ask;
 use super::compare::{self, Exchange};
 use super::error::Error;
@@ -84,22 +85,22 @@ impl Play<'_> {
         Ok(seen.get("displayName").and_then(Value::as_str) == Some(group.display_name.as_str()))
     }
 
-    /// Changes a group; tells whether the server says that it did so.
+    /// Changes a group; gives what the answer shows, null where it has no body, and none where it was refused.
     ///
     /// # Errors
     /// The server is gone, or does not accept the token.
-    pub async fn patch_group(&self, what: &'static str, group: &Group, body: Value) -> Result<bool, Error> {
-        let Some(id) = group.life.id() else { return Ok(false) };
+    pub async fn patch_group(&self, what: &'static str, group: &Group, body: Value) -> Result<Option<Value>, Error> {
+        let Some(id) = group.life.id() else { return Ok(None) };
         let ask = Ask::new(what, Method::PATCH, Type::Group.one(id)).body(body);
         self.session.patch(ask, &group.label()).await
     }
 
-    /// Sends a group whole, as it must be; tells whether the server says that it is so.
+    /// Sends a group whole, as it must be; gives what the answer shows, as of a PATCH.
     ///
     /// # Errors
     /// The server is gone, or does not accept the token.
-    pub async fn put_group(&self, group: &Group) -> Result<bool, Error> {
-        let Some(id) = group.life.id() else { return Ok(false) };
+    pub async fn put_group(&self, group: &Group) -> Result<Option<Value>, Error> {
+        let Some(id) = group.life.id() else { return Ok(None) };
         let members: Vec<String> = group.members.iter().cloned().collect();
         let mut body = message::group(group, Some(&members));
         body["id"] = id.into();
@@ -113,18 +114,18 @@ impl Play<'_> {
     pub async fn exchange_at_once(&self, group: &mut Group, exchange: Exchange<'_>, whole: bool) -> Result<(), Error> {
         let before = group.members.clone();
         exchange.apply(&mut group.members);
-        let done = if whole {
+        let answer = if whole {
             self.put_group(group).await?
         } else {
             let mut operations = message::remove_by_path(exchange.removed);
             operations.extend((!exchange.added.is_empty()).then(|| message::add(exchange.added)));
             self.patch_group("change members", group, message::patch(operations)).await?
         };
-        if !done {
+        let Some(answer) = answer else {
             group.members = before;
             return Ok(());
-        }
-        self.compare_members(group, exchange).await.map(drop)
+        };
+        self.compare_members(group, exchange, &answer).await.map(drop)
     }
 
     /// Sends a request for each member that leaves or comes.
@@ -137,30 +138,39 @@ impl Play<'_> {
         exchange: Exchange<'_>,
         removal: impl Fn(&str) -> Value,
     ) -> Result<(), Error> {
+        let mut last = None;
         for id in exchange.removed {
-            if self.patch_group("remove member", group, message::patch(vec![removal(id)])).await? {
+            last = self.patch_group("remove member", group, message::patch(vec![removal(id)])).await?;
+            if last.is_some() {
                 group.members.remove(id);
             }
         }
         for id in exchange.added {
             let one = message::patch(vec![message::add(std::slice::from_ref(id))]);
-            if self.patch_group("add member", group, one).await? {
+            last = self.patch_group("add member", group, one).await?;
+            if last.is_some() {
                 group.members.insert(id.clone());
             }
         }
-        self.compare_members(group, exchange).await.map(drop)
+        self.compare_members(group, exchange, &last.unwrap_or_default()).await.map(drop)
     }
 
-    /// Looks whether a group has its new name.
+    /// Looks whether a group has its new name, and whether the answer to the renaming shows it.
     ///
     /// # Errors
     /// The server is gone, or does not accept the token.
-    pub async fn is_renamed(&self, group: &Group, before: &str) -> Result<(), Error> {
+    pub async fn is_renamed(&self, group: &Group, before: &str, answer: &Value) -> Result<(), Error> {
         let (Some(id), label) = (group.life.id(), group.label()) else { return Ok(()) };
         let ask = Ask::new("read group head", Method::GET, Type::Group.one(id)).query("excludedAttributes", "members");
         let Some(seen) = self.session.read(ask, &label).await? else { return Ok(()) };
-        let shown = seen.get("displayName").and_then(Value::as_str).unwrap_or_default();
-        if shown != group.display_name {
+        let name = |document: &Value| document.get("displayName").and_then(Value::as_str).map(str::to_owned);
+        let shown = name(&seen).unwrap_or_default();
+        if shown == group.display_name {
+            if !answer.is_null() && name(answer).as_ref() != Some(&shown) {
+                let seen = name(answer).unwrap_or_else(|| "nothing".to_owned());
+                self.session.found(stale_attribute(&label, "displayName", shown, seen));
+            }
+        } else {
             let kind = if shown == before { Kind::ChangeIgnored } else { Kind::ValueAltered };
             let finding = Finding::new(kind, &label).attribute("displayName");
             self.session.found(finding.expected(&group.display_name).seen(shown));
@@ -168,16 +178,28 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// Compares the members, and goes on from those that are there: one loss is one finding.
+    /// Compares the members, and goes on from those that are there: one loss is one finding. `answer` is that to the last
+    /// change of them.
     ///
     /// # Errors
     /// The server is gone, or does not accept the token.
-    pub async fn compare_members(&self, group: &mut Group, exchange: Exchange<'_>) -> Result<BTreeSet<String>, Error> {
+    pub async fn compare_members(
+        &self,
+        group: &mut Group,
+        exchange: Exchange<'_>,
+        answer: &Value,
+    ) -> Result<BTreeSet<String>, Error> {
         let (Some(id), label) = (group.life.id(), group.label()) else { return Ok(BTreeSet::new()) };
         let ask = Ask::new("read group", Method::GET, Type::Group.one(id));
         let Some(document) = self.session.read(ask, &label).await? else { return Ok(BTreeSet::new()) };
         let seen = compare::members(&document);
         let found = compare::membership(&label, (&group.members, &seen), exchange, str::to_owned);
+        // An answer may leave the members out, which are many.
+        let answered = compare::members(answer);
+        if found.is_empty() && !answered.is_empty() && answered != seen {
+            let (expected, seen) = compare::in_numbers(&seen, &answered);
+            self.session.found(stale_attribute(&label, "members", expected, seen));
+        }
         self.session.found_all(found);
         if document.get("id").and_then(Value::as_str) == Some(id) {
             group.members.clone_from(&seen);

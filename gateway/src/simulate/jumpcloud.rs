@@ -63,7 +63,7 @@ impl Provider for JumpCloud<'_> {
         message::group(group, Some(&[]))
     }
 
-    async fn send_name(&self, group: &Group, _: usize) -> Result<bool, Error> {
+    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
         self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
     }
 

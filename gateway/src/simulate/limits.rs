@@ -68,7 +68,7 @@ async fn add(play: &Play<'_>, group: &mut Group, ids: &[String]) -> Result<Strin
     match answer.status {
         200 | 204 => {
             exchange.apply(&mut group.members);
-            play.compare_members(group, exchange).await?;
+            play.compare_members(group, exchange, answer.body()).await?;
             return Ok("accepted".to_owned());
         }
         413 if answer.describe().chars().skip(3).any(|letter| letter.is_ascii_digit()) => {}

@@ -174,7 +174,7 @@ impl Provider for Okta<'_> {
         super::message::group(group, Some(&[]))
     }
 
-    async fn send_name(&self, group: &Group, _: usize) -> Result<bool, Error> {
+    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
         self.push_name(group).await
     }
 

@@ -89,24 +89,27 @@ impl Provider for OneLogin<'_> {
         body
     }
 
-    async fn send_name(&self, group: &Group, _: usize) -> Result<bool, Error> {
+    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
         self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
     }
 
     async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, _: usize) -> Result<(), Error> {
+        let mut last = None;
         if !exchange.removed.is_empty() {
             let body = message::patch(message::remove_by_path(exchange.removed));
-            if self.play.patch_group("remove members", group, body).await? {
+            last = self.play.patch_group("remove members", group, body).await?;
+            if last.is_some() {
                 Exchange { added: &[], ..exchange }.apply(&mut group.members);
             }
         }
         if !exchange.added.is_empty() {
             let body = message::patch(vec![message::add(exchange.added)]);
-            if self.play.patch_group("add members", group, body).await? {
+            last = self.play.patch_group("add members", group, body).await?;
+            if last.is_some() {
                 Exchange { removed: &[], ..exchange }.apply(&mut group.members);
             }
         }
-        self.play.compare_members(group, exchange).await.map(drop)
+        self.play.compare_members(group, exchange, &last.unwrap_or_default()).await.map(drop)
     }
 }
 

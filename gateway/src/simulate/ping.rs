@@ -79,7 +79,7 @@ impl Provider for Ping<'_> {
         message::group(group, Some(&[]))
     }
 
-    async fn send_name(&self, group: &Group, _: usize) -> Result<bool, Error> {
+    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
         if self.puts(group) {
             return self.play.put_group(group).await;
         }

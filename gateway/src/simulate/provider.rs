@@ -7,7 +7,7 @@ use super::change::Change;
 use super::compare::Exchange;
 use super::error::Error;
 use super::list::id;
-use super::model::{Group, Life, Model, User};
+use super::model::{Group, Model, User};
 use super::play::Play;
 use super::users::Match;
 
@@ -38,8 +38,8 @@ pub(super) trait Provider {
     /// The body of the POST that makes a group.
     fn new_group(&self, group: &Group) -> Value;
 
-    /// Sends a group's new name, which it already has here.
-    async fn send_name(&self, group: &Group, round: usize) -> Result<bool, Error>;
+    /// Sends a group's new name, which it already has here; gives what the answer shows, and none where it was refused.
+    async fn send_name(&self, group: &Group, round: usize) -> Result<Option<Value>, Error>;
 
     /// Sends who leaves a group and who comes, and compares the members afterwards.
     async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, round: usize) -> Result<(), Error>;
@@ -113,20 +113,23 @@ pub(super) trait Provider {
             let body = self.new_group(group);
             return self.play().create_group(group, body).await;
         };
-        if !self.play().adopt_group(group, id(found)).await? && self.send_name(group, 0).await? {
-            self.play().is_renamed(group, "").await?;
+        if self.play().adopt_group(group, id(found)).await? {
+            return Ok(());
         }
-        Ok(())
+        match self.send_name(group, 0).await? {
+            Some(answer) => self.play().is_renamed(group, "", &answer).await,
+            None => Ok(()),
+        }
     }
 
     /// Renames a group.
     async fn rename(&self, group: &mut Group, name: String, round: usize) -> Result<(), Error> {
         let before = std::mem::replace(&mut group.display_name, name);
-        if !matches!(group.life, Life::Living(_)) || !self.send_name(group, round).await? {
-            group.display_name = before;
-            return Ok(());
+        if let Some(answer) = self.send_name(group, round).await? {
+            return self.play().is_renamed(group, &before, &answer).await;
         }
-        self.play().is_renamed(group, &before).await
+        group.display_name = before;
+        Ok(())
     }
 
     /// What it does after the cycles and before everything is read back.

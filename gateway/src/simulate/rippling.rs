@@ -124,7 +124,7 @@ impl Provider for Rippling<'_> {
         message::group(group, None)
     }
 
-    async fn send_name(&self, group: &Group, _: usize) -> Result<bool, Error> {
+    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
         if !self.patches {
             return self.play.put_group(group).await;
         }

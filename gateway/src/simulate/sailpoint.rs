@@ -96,7 +96,7 @@ impl Provider for SailPoint<'_> {
         message::group(group, None)
     }
 
-    async fn send_name(&self, group: &Group, _: usize) -> Result<bool, Error> {
+    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
         self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
     }
 

@@ -5,11 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::{TryStreamExt as _, stream};
 use tokio::time::Instant;
 
-use super::client::{Answer, Ask, Client, Event, SCIM_JSON};
+use super::client::{Answer, Ask, Client, Event};
 use super::error::Error;
 use super::finding::{Finding, Findings, Kind};
 use super::options::Pace;
 use super::recorder::Recorder;
+use super::shape;
 use super::step::{Step, Watcher};
 
 /// A simulation under way.
@@ -103,7 +104,7 @@ impl<'a> Session<'a> {
     /// The server is gone, or does not accept the token.
     pub async fn ask(&self, ask: Ask) -> Result<Answer, Error> {
         let answer = self.ask_anything(&ask).await?;
-        self.check(&ask, &answer);
+        self.found_all(shape::faults(&ask, &answer));
         Ok(answer)
     }
 
@@ -134,23 +135,6 @@ impl<'a> Session<'a> {
             }
         };
         client.send(ask, tell).await
-    }
-
-    fn check(&self, ask: &Ask, answer: &Answer) {
-        if answer.text.is_empty() {
-            return;
-        }
-        // Told once for each kind of request: what is wrong with one answer is wrong with all of its kind.
-        if answer.json.is_none() {
-            let finding = Finding::new(Kind::NotJson, ask.what).attribute("body").expected("JSON");
-            return self.found(finding.seen(answer.describe()));
-        }
-        let media = answer.header("content-type").split(';').next().unwrap_or_default().trim().to_owned();
-        if !media.eq_ignore_ascii_case(SCIM_JSON) && !media.eq_ignore_ascii_case("application/json") {
-            self.found(
-                Finding::new(Kind::MediaType, ask.what).attribute("Content-Type").expected(SCIM_JSON).seen(media),
-            );
-        }
     }
 
     /// An answer of another status than the request should have.

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::attribute::{Attribute, USER_NAME};
-use super::change::{Change, Judge, difference, replaced, shown};
+use super::change::{Change, Judge, difference, replaced, shown, stale};
 use super::client::Ask;
 use super::error::Error;
 use super::exchange::{Search, Type, quoted};
@@ -114,16 +114,12 @@ impl Play<'_> {
         let Some(id) = user.life.id() else { return Ok(()) };
         let (address, label) = (Type::User.one(id), user.label());
         let ask = Ask::new("change user", Method::PATCH, address.clone()).body(patch.body);
-        if !self.session.patch(ask, &label).await? {
-            return Ok(());
-        }
+        let Some(answer) = self.session.patch(ask, &label).await? else { return Ok(()) };
         for change in changes {
             change.apply(&mut user.values);
         }
-        if let Some(seen) = self.session.read(Ask::new("read user", Method::GET, address), &label).await? {
-            self.session.found_all(shown(&label, changes, patch.as_text, &seen));
-        }
-        Ok(())
+        let judge = |document: &Value| shown(&label, changes, patch.as_text, document);
+        self.look_at_written((address, &label), &answer, judge).await
     }
 
     /// Sends a PUT, and looks whether the user is what it says.
@@ -133,15 +129,29 @@ impl Play<'_> {
     pub async fn put_user(&self, user: &mut User, changes: &[Change], body: Value) -> Result<(), Error> {
         let Some(id) = user.life.id() else { return Ok(()) };
         let (path, label) = (Type::User.one(id), user.label());
-        if !self.session.put(Ask::new("replace user", Method::PUT, path.clone()).body(body), &label).await? {
-            return Ok(());
-        }
+        let ask = Ask::new("replace user", Method::PUT, path.clone()).body(body);
+        let Some(answer) = self.session.put(ask, &label).await? else { return Ok(()) };
         for change in changes {
             change.apply(&mut user.values);
         }
-        if let Some(seen) = self.session.read(Ask::new("read user", Method::GET, path), &label).await? {
-            self.session.found_all(replaced(&label, changes, (&user.values, &self.mapped), &seen));
+        let judge = |document: &Value| replaced(&label, changes, (&user.values, &self.mapped), document);
+        self.look_at_written((path, &label), &answer, judge).await
+    }
+
+    /// Reads what was written, and judges it; the answer to the write, if it has a body, must show the same.
+    async fn look_at_written(
+        &self,
+        (path, label): (String, &str),
+        answer: &Value,
+        judge: impl Fn(&Value) -> Vec<Finding>,
+    ) -> Result<(), Error> {
+        let ask = Ask::new("read user", Method::GET, path);
+        let Some(seen) = self.session.read(ask, label).await? else { return Ok(()) };
+        let found = judge(&seen);
+        if !answer.is_null() {
+            self.session.found_all(stale(judge(answer), &found));
         }
+        self.session.found_all(found);
         Ok(())
     }
 

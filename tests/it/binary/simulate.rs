@@ -1,12 +1,15 @@
 //! `scimgate simulate` at a terminal: where its secrets come from, what it prints, and its exit status.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use scimgate_tests::binary::{Running, command, finish, refusal};
 use scimgate_tests::broken::{self, Asked, Fault, Reply};
 use scimgate_tests::harness::block_on;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::text;
+use super::{client, text};
 
 const SIZE: [&str; 6] = ["--users", "10", "--groups", "2", "--seed", "7"];
 
@@ -21,7 +24,7 @@ fn simulate_as(ready: &Value, provider: &str, arguments: &[&str]) -> Command {
     command
         .env("SCIMGATE_SCIM_URL", of("tenant_url"))
         .env("SCIMGATE_SCIM_TOKEN", of("token"))
-        .env("SCIMGATE_ADMIN_URL", of("admin_url").trim_end_matches("/admin/v1"))
+        .env("SCIMGATE_ADMIN_URL", internal(ready))
         .env("SCIMGATE_DIRECTORY_KEY", of("directory_key"));
     command
 }
@@ -66,6 +69,7 @@ fn a_simulation_ends_with_a_table_and_its_exit_status() {
 
         others(&ready).await;
         secrets(&ready).await;
+        directories(&ready).await;
         faults(&ready).await;
         running.kill().await;
     });
@@ -123,8 +127,9 @@ async fn faults(ready: &Value) {
     assert!(failed.starts_with("scimgate: the server did ") && failed.ends_with(" things wrong\n"), "{failed}");
 
     // The report is printed as far as it came.
+    let closing = broken::start(&internal(ready), Closing::default()).await;
     let mut command = simulate(ready, &[]);
-    command.env("SCIMGATE_DIRECTORY_KEY", ready["token"].as_str().unwrap());
+    command.env("SCIMGATE_ADMIN_URL", closing);
     let output = finish(command).await;
     let failed = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{failed}");
@@ -133,4 +138,71 @@ async fn faults(ready: &Value) {
         "{failed}"
     );
     let _ = succeeds(simulate(ready, &[])).await;
+}
+
+fn internal(ready: &Value) -> String {
+    ready["admin_url"].as_str().unwrap().trim_end_matches("/admin/v1").to_owned()
+}
+
+/// A directory that answers once.
+#[derive(Default)]
+struct Closing(AtomicU32);
+
+impl Fault for Closing {
+    fn asked(&self, _: &mut Asked) -> Option<Reply> {
+        (self.0.fetch_add(1, Ordering::Relaxed) > 0).then(|| Reply::status(500))
+    }
+}
+
+/// Does nothing wrong, and counts what it is asked.
+#[derive(Clone, Default)]
+struct Counter(Arc<AtomicU32>);
+
+impl Fault for Counter {
+    fn asked(&self, _: &mut Asked) -> Option<Reply> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// The environment still has the key of the demo tenant, or its directory is away.
+async fn directories(ready: &Value) {
+    let operator = client(ready, "admin_url", "operator_key");
+    let _ = operator.post("/tenants", &json!({ "name": "other" })).await.expect(201);
+    let issued = operator.post("/tenants/other/tokens", &json!({ "scope": "scim" })).await.expect(201);
+    let token = issued.body["secret"].as_str().unwrap();
+    let demo = ready["directory_key"].as_str().unwrap();
+    let cases = [
+        ("SCIMGATE_SCIM_TOKEN", token, "of another tenant than the token"),
+        ("SCIMGATE_DIRECTORY_KEY", token, "holds no directory key"),
+        ("SCIMGATE_ADMIN_URL", "http://127.0.0.1:1", "--admin-url (SCIMGATE_ADMIN_URL) must lead to"),
+        ("SCIMGATE_ADMIN_URL", "nowhere", "--admin-url (SCIMGATE_ADMIN_URL) takes an address"),
+    ];
+    for (name, value, words) in cases {
+        let mut command = simulate(ready, &[]);
+        command.env(name, value);
+        let said = succeeds(command).await;
+        assert!(said.contains("\nThe directory was not compared: ") && said.contains(words), "{name}: {said}");
+        assert!(said.contains("\nSCIM ") && !said.contains("\ndirectory "), "{said}");
+
+        // A key that is told is meant, and nothing is begun that cannot be ended.
+        let counter = Counter::default();
+        let url = ready["tenant_url"].as_str().unwrap();
+        let (gateway, path) = url.split_at(url.find("/scim").unwrap());
+        let counted = broken::start(gateway, counter.clone()).await + path;
+        let told = if name == "SCIMGATE_DIRECTORY_KEY" { value } else { demo };
+        let mut command = simulate(ready, &["--directory-key", told, "--url", &counted]);
+        command.env(name, value);
+        let output = finish(command).await;
+        let failed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{failed}");
+        assert!(failed.starts_with("scimgate: --directory-key: ") && !failed.contains(demo), "{failed}");
+        assert_eq!((counter.0.load(Ordering::Relaxed), output.stdout.len()), (0, 0), "{name}: {failed}");
+    }
+    // With its own key, the other tenant's directory is compared.
+    let issued = operator.post("/tenants/other/tokens", &json!({ "scope": "directory" })).await.expect(201);
+    let mut command = simulate(ready, &["--directory-key", issued.body["secret"].as_str().unwrap()]);
+    command.env("SCIMGATE_SCIM_TOKEN", token);
+    let said = succeeds(command).await;
+    assert!(said.contains("\ndirectory ") && !said.contains("not compared"), "{said}");
 }

@@ -37,7 +37,12 @@ pub(super) struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     pub(super) async fn new(gateway: &'a TestGateway) -> Self {
-        Self { gateway, tenant: gateway.plain_tenant("acme").await }
+        Self::at(gateway, "acme").await
+    }
+
+    /// With a tenant of its own: Scimgate takes a tenant for one client's at a time.
+    pub(super) async fn at(gateway: &'a TestGateway, tenant: &str) -> Self {
+        Self { gateway, tenant: gateway.plain_tenant(tenant).await }
     }
 
     /// Plays Entra before a fault, with what is told of it.

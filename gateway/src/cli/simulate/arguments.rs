@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::verdict;
 use crate::simulate::address::Base;
 use crate::simulate::secret::Secret;
-use crate::simulate::{Dialect, Directory, Error, Options, Pace, Report, Silent, Size, Watcher};
+use crate::simulate::{Dialect, Error, Options, Pace, Report, Silent, Size, Watcher};
 
 /// Seeds that nobody chose stay this short: they are typed again.
 const SEEDS: u64 = 1_000_000;
@@ -49,12 +49,6 @@ struct Server {
     /// A file with the tenant's token, before that of the environment; `-` is standard input.
     #[arg(long)]
     token_file: Option<PathBuf>,
-    /// Where a Scimgate's internal listener is, to compare what the product sees; with a directory key.
-    #[arg(long, env = "SCIMGATE_ADMIN_URL", default_value = "http://127.0.0.1:8081")]
-    admin_url: String,
-    /// The tenant's directory key. Without it only SCIM is compared.
-    #[arg(long, env = "SCIMGATE_DIRECTORY_KEY", hide_env_values = true)]
-    directory_key: Option<Secret>,
 }
 
 /// How much there is to provision.
@@ -91,7 +85,7 @@ impl Common {
         Ok(Options {
             base: Base::parse(&self.server.url)?,
             token: self.server.token()?,
-            directory: self.server.directory()?,
+            directory: None,
             dialect: Dialect::Default,
             size,
             pace: Pace { rate: self.speed.rate, concurrency: self.speed.concurrency.into() },
@@ -101,10 +95,11 @@ impl Common {
         })
     }
 
-    /// Plays, shows how far it is, and prints what came of it.
+    /// Plays, shows how far it is, and prints what came of it, with a note on what did not.
     pub(super) async fn play(
         &self,
         options: &Options,
+        note: Option<String>,
         simulation: impl AsyncFnOnce(&Options, &dyn Watcher) -> Result<Report, Error>,
     ) -> Result<(), Failed> {
         let watcher: Box<dyn Watcher> = if !self.no_progress && std::io::stderr().is_terminal() {
@@ -112,13 +107,14 @@ impl Common {
         } else {
             Box::new(Silent)
         };
-        let report = tokio::select! {
+        let mut report = tokio::select! {
             report = Box::pin(simulation(options, watcher.as_ref())) => report?,
             _ = tokio::signal::ctrl_c() => {
                 watcher.ends();
                 return Err(Failed::because(format!("interrupted; {}", verdict::what_is_left(options.seed))));
             }
         };
+        report.notes.extend(note);
         verdict::print(self.output, &report)?;
         verdict::of(&report)
     }
@@ -135,13 +131,6 @@ impl Server {
                 "this needs the tenant's token, in SCIMGATE_SCIM_TOKEN, or in a file that --token-file names",
             )
         })
-    }
-
-    fn directory(&self) -> Result<Option<Directory>, Failed> {
-        let Some(key) = self.directory_key.clone().filter(|key| !key.is_empty()) else { return Ok(None) };
-        let base = Base::parse(&format!("{}/directory/v1", self.admin_url.trim().trim_end_matches('/')))
-            .map_err(|_| Failed::because("--admin-url takes an address like http://127.0.0.1:8081"))?;
-        Ok(Some(Directory { base, key }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
+use serde_json::Value;
 
 use super::wire::{ADDED_AT_ONCE, Form, REMOVED_AT_ONCE};
 use super::{Entra, wire};
@@ -33,15 +34,15 @@ impl Entra<'_> {
         let Some(id) = group.life.id().filter(|_| !ids.is_empty()).map(str::to_owned) else { return Ok(()) };
         let (label, path) = (group.label(), Type::Group.one(&id));
         let batch = if deed == Deed::Remove && form == Form::Flag { REMOVED_AT_ONCE } else { ADDED_AT_ONCE };
-        let mut unclear = Vec::new();
+        let (mut unclear, mut answer) = (Vec::new(), Value::Null);
         for some in ids.chunks(batch) {
             let (what, body) = match deed {
                 Deed::Add => ("add members", wire::add_members(form, some)),
                 Deed::Remove => ("remove members", wire::remove_members(form, some)),
             };
-            if !self.play.session.patch(Ask::new(what, Method::PATCH, path.clone()).body(body), &label).await? {
-                continue;
-            }
+            let ask = Ask::new(what, Method::PATCH, path.clone()).body(body);
+            let Some(answered) = self.play.session.patch(ask, &label).await? else { continue };
+            answer = answered;
             match deed {
                 Deed::Add => group.members.extend(some.iter().cloned()),
                 Deed::Remove => group.members.retain(|id| !some.contains(id)),
@@ -56,7 +57,7 @@ impl Entra<'_> {
             Deed::Add => Exchange { removed: &[], added: ids },
             Deed::Remove => Exchange { removed: ids, added: &[] },
         };
-        let seen = self.play.compare_members(group, exchange).await?;
+        let seen = self.play.compare_members(group, exchange, &answer).await?;
         self.tell_unclear(&label, unclear, (deed, &seen));
         Ok(())
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Entra, wire};
 use crate::simulate::attribute::MANAGER;
-use crate::simulate::change::{Change, shown};
+use crate::simulate::change::{Change, shown, stale};
 use crate::simulate::client::Ask;
 use crate::simulate::error::Error;
 use crate::simulate::exchange::{Search, Type, quoted};
@@ -13,6 +13,15 @@ use crate::simulate::finding::{Finding, Kind};
 use crate::simulate::list;
 use crate::simulate::model::User;
 use crate::simulate::population::Part;
+
+/// What the reference checks say after a change.
+#[derive(Clone, Copy, Debug)]
+struct Check {
+    /// The user is found by its new manager.
+    arrived: bool,
+    /// And by the one of before.
+    stayed: bool,
+}
 
 impl Entra<'_> {
     /// Sends the manager of a user in a cycle, the initial one being 0. Afterwards only some get another one, and those
@@ -42,19 +51,43 @@ impl Entra<'_> {
         let shape = self.play.population.chance.below("shape of the manager", number, 5);
         let body = wire::change_manager(self.form("manager", number), shape, &change);
         let ask = Ask::new("change manager", Method::PATCH, Type::User.one(&id)).body(body);
-        if !self.play.session.patch(ask, &user.label()).await? {
+        let Some(answer) = self.play.session.patch(ask, &user.label()).await? else { return Ok(()) };
+        change.apply(&mut user.values);
+        let check = Check {
+            arrived: self.has_manager(user, &id, change.after.as_ref()).await?,
+            // Where the filter is read as that for the id alone, it is.
+            stayed: self.has_manager(user, &id, change.before.as_ref()).await?,
+        };
+        self.judge_reference((user, &id), &change, (check, &answer)).await
+    }
+
+    /// Looks at the user itself where a check or the answer is not as it should be.
+    async fn judge_reference(
+        &self,
+        (user, id): (&User, &str),
+        change: &Change,
+        (check, answer): (Check, &Value),
+    ) -> Result<(), Error> {
+        let label = user.label();
+        let judge = |document: &Value| shown(&label, std::slice::from_ref(change), false, document);
+        let of_answer = if answer.is_null() { Vec::new() } else { judge(answer) };
+        if check.arrived && !check.stayed && of_answer.is_empty() {
             return Ok(());
         }
-        change.apply(&mut user.values);
-        let arrived = match &change.after {
-            Some(manager) => self.has_manager(user, &id, manager).await?,
-            None => false,
-        };
-        if arrived { Ok(()) } else { self.look(user, &id, change).await }
+        let ask = Ask::new("read user", Method::GET, Type::User.one(id));
+        let Some(seen) = self.play.session.read(ask, &label).await? else { return Ok(()) };
+        let found = judge(&seen);
+        self.play.session.found_all(stale(of_answer, &found));
+        if found.is_empty() {
+            self.blame_filter(&label, check, change);
+        }
+        self.play.session.found_all(found);
+        Ok(())
     }
 
     /// The reference check: `id eq "…" and manager eq "…"`.
-    async fn has_manager(&self, user: &User, id: &str, manager: &Value) -> Result<bool, Error> {
+    async fn has_manager(&self, user: &User, id: &str, manager: Option<&Value>) -> Result<bool, Error> {
+        let Some(manager) = manager else { return Ok(false) };
         let filter = format!("id eq {} and manager eq {manager}", quoted(id));
         let query = vec![("attributes", "id")];
         let search = Search { what: "check manager", of: Type::User, filter, query };
@@ -66,18 +99,17 @@ impl Entra<'_> {
         Ok(found.iter().any(|it| list::id(it) == id))
     }
 
-    /// The check finds nothing, or there is nothing to check: is it the reference that is missing, or the filter?
-    async fn look(&self, user: &User, id: &str, change: Change) -> Result<(), Error> {
-        let label = user.label();
-        let ask = Ask::new("read user", Method::GET, Type::User.one(id));
-        let Some(seen) = self.play.session.read(ask, &label).await? else { return Ok(()) };
-        let is_set = change.after.is_some();
-        let findings = shown(&label, &[change], false, &seen);
-        if findings.is_empty() && is_set {
-            let finding = Finding::new(Kind::FilterMissed, &label).attribute("id and manager");
-            self.play.session.found(finding.expected("the user, by its id and its manager").seen("an empty list"));
+    /// A check that is at odds with the user itself is the filter's fault.
+    fn blame_filter(&self, label: &str, check: Check, change: &Change) {
+        let told = |kind, expected: &str, seen: &str| {
+            let finding = Finding::new(kind, label).attribute("id and manager");
+            self.play.session.found(finding.expected(expected).seen(seen));
+        };
+        if change.after.is_some() && !check.arrived {
+            told(Kind::FilterMissed, "the user, by its id and its manager", "an empty list");
         }
-        self.play.session.found_all(findings);
-        Ok(())
+        if check.stayed {
+            told(Kind::FilterIgnored, "nobody, by its id and the manager that it had before", "the user");
+        }
     }
 }

@@ -24,7 +24,7 @@ const WAYS: [Way; 4] = [Way::Changes, Way::All, Way::Pathless, Way::Emptied];
 
 impl Okta<'_> {
     /// The name, which goes before every push.
-    pub(super) async fn push_name(&self, group: &Group) -> Result<bool, Error> {
+    pub(super) async fn push_name(&self, group: &Group) -> Result<Option<Value>, Error> {
         if self.form == Form::Wizard {
             return self.play.put_group(group).await;
         }
@@ -37,10 +37,10 @@ impl Okta<'_> {
         if self.form == Form::Wizard {
             return self.play.exchange_at_once(group, exchange, true).await;
         }
-        self.push_name(group).await?;
+        let answer = self.push_name(group).await?.unwrap_or_default();
         if !group.members.is_empty() {
             // A push of the name must leave the members.
-            let _ = self.play.compare_members(group, Exchange::default()).await?;
+            let _ = self.play.compare_members(group, Exchange::default(), &answer).await?;
         }
         let mut members = group.members.clone();
         exchange.apply(&mut members);
@@ -65,10 +65,8 @@ impl Okta<'_> {
     }
 
     async fn push_members(&self, group: &mut Group, body: Value, exchange: Exchange<'_>) -> Result<(), Error> {
-        if !self.play.patch_group("push members", group, body).await? {
-            return Ok(());
-        }
+        let Some(answer) = self.play.patch_group("push members", group, body).await? else { return Ok(()) };
         exchange.apply(&mut group.members);
-        self.play.compare_members(group, exchange).await.map(drop)
+        self.play.compare_members(group, exchange, &answer).await.map(drop)
     }
 }
