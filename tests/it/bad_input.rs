@@ -1,7 +1,7 @@
 //! What no client should send. Each gets the right refusal in SCIM's words, and nothing is stored.
 
-use scimgate_tests::tenant::{PATCH, group, patch, user};
 use scimgate_tests::raw::{self, Raw};
+use scimgate_tests::tenant::{PATCH, group, patch, user};
 use scimgate_tests::{Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 

@@ -43,6 +43,15 @@ impl Decimal {
         i64::try_from(self.digits.len()).is_ok_and(|length| length <= self.exponent) || self.digits.is_empty()
     }
 
+    /// A whole number without point and exponent, where it has at most so many digits.
+    #[must_use]
+    pub fn plain(&self, most: usize) -> Option<String> {
+        let length = usize::try_from(self.exponent).ok().filter(|length| *length <= most && self.is_whole())?;
+        let sign = if self.negative { "-" } else { "" };
+        let digits: String = self.digits.iter().copied().map(char::from).collect();
+        Some(if digits.is_empty() { "0".to_owned() } else { format!("{sign}{digits:0<length$}") })
+    }
+
     /// A text that equal numbers share, and no others.
     #[must_use]
     pub fn key(&self) -> String {

@@ -74,6 +74,17 @@ pub fn is_whole(number: &Number) -> bool {
     Decimal::new(number).is_whole()
 }
 
+/// RFC 7643 §2.3.4: an integer "MUST NOT contain fractional or exponent parts". One with thousands of digits stays as it is.
+fn plain(number: Number) -> Number {
+    if number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
+        return number;
+    }
+    Decimal::new(&number).plain(MOST_DIGITS).and_then(|text| text.parse().ok()).unwrap_or(number)
+}
+
+/// Digits of an integer that is written out.
+const MOST_DIGITS: usize = 64;
+
 /// Which leniency `""` needs to leave `attribute` unassigned: as a text it could be meant.
 fn empty_string(attribute: &Attribute) -> Leniency {
     match attribute.kind {
@@ -206,7 +217,7 @@ impl Coercion<'_> {
                 format!("must be {wanted} without quotes, not {}", shown(value))
             })?;
         }
-        Ok(Value::Number(number))
+        Ok(Value::Number(if attribute.kind == Type::Integer { plain(number) } else { number }))
     }
 
     fn string(&mut self, value: Value, name: &str) -> Result<Value, ScimError> {

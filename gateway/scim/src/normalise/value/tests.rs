@@ -55,10 +55,20 @@ fn booleans_and_numbers_come_out_of_their_quotes() {
 
 #[test]
 fn numbers_keep_every_digit() {
-    for text in ["123456789012345678901234567890", "1.0", "1e3", "-0"] {
+    for (name, text, expected) in [
+        ("level", "123456789012345678901234567890", "123456789012345678901234567890"),
+        ("level", "-0", "-0"),
+        ("level", "1.0", "1"),
+        ("level", "-12.50e2", "-1250"),
+        ("level", "0e5", "0"),
+        ("level", "1e63", &format!("1{}", "0".repeat(63))),
+        ("level", "1e400", "1e400"),
+        ("ratio", "1.0", "1.0"),
+        ("ratio", "1e3", "1e3"),
+    ] {
         let value: Value = serde_json::from_str(text).unwrap();
-        let found = coerce(value, &attribute("level"), &Leniencies::strict(), &mut Warnings::default()).unwrap();
-        assert_eq!(found.unwrap().to_string().to_lowercase().replace('+', ""), text);
+        let found = coerce(value, &attribute(name), &Leniencies::strict(), &mut Warnings::default()).unwrap();
+        assert_eq!(found.unwrap().to_string().to_lowercase().replace('+', ""), expected, "{name} {text}");
     }
 }
 
