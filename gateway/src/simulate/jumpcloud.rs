@@ -5,7 +5,6 @@ mod activation;
 
 use serde_json::Value;
 
-use super::attribute::USER_NAME;
 use super::change::{Change, after};
 use super::compare::Exchange;
 use super::cycles;
@@ -17,7 +16,6 @@ use super::play::Play;
 use super::provider::Provider;
 use super::report::{Played, Report};
 use super::step::Watcher;
-use super::users::Match;
 
 const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (jumpcloud)");
 
@@ -42,29 +40,13 @@ impl Provider for JumpCloud<'_> {
         &self.play
     }
 
-    async fn find(&self, user: &User) -> Result<Match, Error> {
-        self.play.find_user(user, USER_NAME, &[]).await
-    }
-
-    fn new_user(&self, user: &User) -> Value {
-        message::user_with(&user.values, [])
-    }
-
     async fn send(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
         let values = after(&user.values, changes);
         self.play.put_user(user, changes, message::user_with(&values, [])).await
     }
 
-    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error> {
-        self.play.find_group(("displayName", &group.display_name), &[]).await
-    }
-
     fn new_group(&self, group: &Group) -> Value {
         message::group(group, Some(&[]))
-    }
-
-    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
-        self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
     }
 
     async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, _: usize) -> Result<(), Error> {

@@ -79,18 +79,10 @@ impl Provider for OneLogin<'_> {
         self.play.put_user(user, changes, templated(&values)).await
     }
 
-    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error> {
-        self.play.find_group(("displayName", &group.display_name), &[]).await
-    }
-
     fn new_group(&self, group: &Group) -> Value {
         let mut body = message::group(group, None);
         body["schemas"] = json!([FOREIGN]);
         body
-    }
-
-    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
-        self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
     }
 
     async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, _: usize) -> Result<(), Error> {

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::attribute::USER_NAME;
 use super::change::{Change, after};
 use super::compare::Exchange;
 use super::cycles;
@@ -16,7 +15,6 @@ use super::provider::Provider;
 use super::readback::Reading;
 use super::report::{Played, Report};
 use super::step::{Step, Watcher};
-use super::users::Match;
 
 const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (pingfederate)");
 
@@ -51,14 +49,6 @@ impl Ping<'_> {
 impl Provider for Ping<'_> {
     fn play(&self) -> &Play<'_> {
         &self.play
-    }
-
-    async fn find(&self, user: &User) -> Result<Match, Error> {
-        self.play.find_user(user, USER_NAME, &[]).await
-    }
-
-    fn new_user(&self, user: &User) -> Value {
-        message::user_with(&user.values, [])
     }
 
     /// There is no PATCH of a user: what is cleared is what the body leaves out.

@@ -1,12 +1,14 @@
-//! What clients do in their own ways. What is not said here is the same for all of them.
+//! What clients do in their own ways; where one says nothing, it does as most do. What is not here is the same for all of
+//! them.
 
 use serde_json::Value;
 
-use super::attribute::ACTIVE;
+use super::attribute::{ACTIVE, USER_NAME};
 use super::change::Change;
 use super::compare::Exchange;
 use super::error::Error;
 use super::list::id;
+use super::message;
 use super::model::{Group, Model, User};
 use super::play::Play;
 use super::users::Match;
@@ -24,22 +26,30 @@ pub(super) trait Provider {
     fn play(&self) -> &Play<'_>;
 
     /// Looks for a user.
-    async fn find(&self, user: &User) -> Result<Match, Error>;
+    async fn find(&self, user: &User) -> Result<Match, Error> {
+        self.play().find_user(user, USER_NAME, &[]).await
+    }
 
     /// The body of the POST that makes a user.
-    fn new_user(&self, user: &User) -> Value;
+    fn new_user(&self, user: &User) -> Value {
+        message::user_with(&user.values, [])
+    }
 
     /// Sends changes, of which there are some. `round` differs with each cycle.
     async fn send(&self, user: &mut User, changes: &[Change], round: usize) -> Result<(), Error>;
 
     /// Looks for a group; none where the answer cannot be used.
-    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error>;
+    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error> {
+        self.play().find_group(("displayName", &group.display_name), &[]).await
+    }
 
     /// The body of the POST that makes a group.
     fn new_group(&self, group: &Group) -> Value;
 
     /// Sends a group's new name, which it already has here; gives what the answer shows, and none where it was refused.
-    async fn send_name(&self, group: &Group, round: usize) -> Result<Option<Value>, Error>;
+    async fn send_name(&self, group: &Group, _round: usize) -> Result<Option<Value>, Error> {
+        self.play().patch_group("rename group", group, message::rename(&group.display_name)).await
+    }
 
     /// Sends who leaves a group and who comes, and compares the members afterwards.
     async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, round: usize) -> Result<(), Error>;

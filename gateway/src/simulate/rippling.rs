@@ -95,10 +95,6 @@ impl Provider for Rippling<'_> {
         self.play.find_user(user, EXTERNAL_ID, &[]).await
     }
 
-    fn new_user(&self, user: &User) -> Value {
-        message::user_with(&user.values, [])
-    }
-
     async fn create(&self, user: &mut User) -> Result<(), Error> {
         let body = self.new_user(user);
         self.play.create_user(user, body.clone()).await?;
@@ -114,10 +110,6 @@ impl Provider for Rippling<'_> {
         }
         let values = after(&user.values, changes);
         self.play.put_user(user, changes, message::user_with(&values, [])).await
-    }
-
-    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error> {
-        self.play.find_group(("displayName", &group.display_name), &[]).await
     }
 
     fn new_group(&self, group: &Group) -> Value {

@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::attribute::{USER, USER_NAME};
+use super::attribute::USER;
 use super::change::Change;
 use super::client::Ask;
 use super::compare::{self, Exchange};
@@ -20,7 +20,6 @@ use super::provider::Provider;
 use super::readback::Reading;
 use super::report::{Played, Report};
 use super::step::{Step, Watcher};
-use super::users::Match;
 
 const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (sailpoint)");
 
@@ -76,28 +75,12 @@ impl Provider for SailPoint<'_> {
         &self.play
     }
 
-    async fn find(&self, user: &User) -> Result<Match, Error> {
-        self.play.find_user(user, USER_NAME, &[]).await
-    }
-
-    fn new_user(&self, user: &User) -> Value {
-        message::user_with(&user.values, [])
-    }
-
     async fn send(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
         self.play.patch_user(user, changes, message::changes(changes)).await
     }
 
-    async fn find_group(&self, group: &Group) -> Result<Option<Vec<Value>>, Error> {
-        self.play.find_group(("displayName", &group.display_name), &[]).await
-    }
-
     fn new_group(&self, group: &Group) -> Value {
         message::group(group, None)
-    }
-
-    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
-        self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
     }
 
     /// One entitlement of one account is one request.

@@ -189,9 +189,9 @@ async fn directories(ready: &Value) {
         let counter = Counter::default();
         let url = ready["tenant_url"].as_str().unwrap();
         let (gateway, path) = url.split_at(url.find("/scim").unwrap());
-        let counted = broken::start(gateway, counter.clone()).await + path;
+        let before = broken::start(gateway, counter.clone()).await + path;
         let told = if name == "SCIMGATE_DIRECTORY_KEY" { value } else { demo };
-        let mut command = simulate(ready, &["--directory-key", told, "--url", &counted]);
+        let mut command = simulate(ready, &["--directory-key", told, "--url", &before]);
         command.env(name, value);
         let output = finish(command).await;
         let failed = String::from_utf8(output.stderr).unwrap();
