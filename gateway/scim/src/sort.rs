@@ -92,7 +92,7 @@ impl Sort {
     }
 
     /// The value that a resource is sorted by. RFC 7644 §3.4.2.3: "if the attribute is multi-valued, resources are
-    /// sorted by the value of the primary attribute (see Section 2.4 of [RFC7643]), if any, or else the first value in
+    /// sorted by the value of the primary attribute (see Section 2.4 of \[RFC7643\]), if any, or else the first value in
     /// the list, if any."
     #[must_use]
     pub fn value<'d>(&self, document: &'d Map<String, Value>) -> Option<&'d Value> {

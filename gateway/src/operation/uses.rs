@@ -139,7 +139,7 @@ pub async fn write(gateway: &Gateway) -> Result<(), Error> {
 /// Writes what waits of one tenant.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub async fn write_of(gateway: &Gateway, tenant: TenantId) -> Result<(), Error> {
     let _alone = gateway.uses.writing.lock().await;
     let kept = gateway.uses.take(tenant);
