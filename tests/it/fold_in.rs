@@ -1,5 +1,7 @@
 //! What no schema knew is kept aside, and comes in when its schema appears: in the background, and with the next write.
 
+mod changes;
+
 use std::sync::Arc;
 use std::time::Duration;
 

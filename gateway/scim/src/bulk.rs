@@ -104,7 +104,7 @@ impl Task {
     }
 
     /// Replaces every `bulkId:` reference, in the body and in the path, by the id that it stands for. One that is not
-    /// known stays; a [`Plan`] lets no such operation be done.
+    /// known stays; a [`Plan`] lets no such operation be done, unless it is in an attribute that no schema knows.
     pub fn substitute(&mut self, id_of: impl Fn(&str) -> Option<String>) {
         if let Action::Replace(target, _) | Action::Patch(target, _) | Action::Delete(target) = &mut self.action
             && let Target::BulkId(name) = target
@@ -112,6 +112,6 @@ impl Task {
         {
             *target = Target::Id(id);
         }
-        reference::visit(self, &mut |text| reference::substitute(text, &id_of));
+        reference::visit(self, &mut |text, spot| reference::substitute(text, spot, &id_of));
     }
 }

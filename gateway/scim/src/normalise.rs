@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::aside::names;
+use crate::aside::{Aside, names};
 use crate::attribute::{Attribute, Mutability, Returned};
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Leniency, Warnings};
@@ -26,7 +26,7 @@ pub struct Normalised {
     /// The canonical document, `schemas` first.
     pub document: Map<String, Value>,
     /// What no schema defines, under the full name and as it was written.
-    pub set_aside: Map<String, Value>,
+    pub set_aside: Aside,
     /// What was named without a value: full names of attributes, and URNs of whole extensions.
     pub cleared: Vec<String>,
     /// The elements of the detached attribute, each id once.
@@ -266,7 +266,7 @@ impl<'a> Reader<'a> {
         }
         rebuild_schemas(&mut document, self.resource_type);
         let Self { set_aside, cleared, warnings, .. } = self;
-        Ok(Normalised { document, set_aside, cleared, detached, warnings })
+        Ok(Normalised { document, set_aside: set_aside.into(), cleared, detached, warnings })
     }
 }
 

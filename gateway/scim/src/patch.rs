@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::aside::Aside;
 use crate::error::ScimError;
 use crate::filter::ElementFilter;
 use crate::leniency::{Leniencies, Warnings};
@@ -75,6 +76,16 @@ impl Patch {
         Ok(patch)
     }
 
+    /// The same request by schemas that know more: what it says of attributes that only they have is no longer set aside.
+    ///
+    /// # Errors
+    /// As [`Patch::parse`].
+    pub fn read_again(self, rt: &ResourceType, leniencies: &Leniencies) -> Result<Self, ScimError> {
+        let patch = parse::again(self, rt, *leniencies)?;
+        check_size(&patch.steps)?;
+        Ok(patch)
+    }
+
     /// Whether the document need not be read: all that is asked for is about the detached values. Not so for a
     /// request that asks for nothing.
     #[must_use]
@@ -100,7 +111,7 @@ impl Patch {
     pub fn apply(
         self,
         document: Map<String, Value>,
-        set_aside: Map<String, Value>,
+        set_aside: Aside,
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
@@ -114,7 +125,7 @@ pub struct Patched {
     /// The canonical document afterwards.
     pub document: Map<String, Value>,
     /// The attributes that no schema defines, afterwards.
-    pub set_aside: Map<String, Value>,
+    pub set_aside: Aside,
     /// What becomes of the detached values.
     pub members: MemberDelta,
     /// Whether `document` or `set_aside` differs from before. RFC 7644 §3.5.2.1: if nothing does, "the modify timestamp
@@ -126,10 +137,28 @@ pub struct Patched {
 
 /// The three operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verb {
+pub(crate) enum Verb {
     Add,
     Remove,
     Replace,
+}
+
+impl Verb {
+    const ALL: [Self; 3] = [Self::Add, Self::Remove, Self::Replace];
+
+    /// The `op` of an operation.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Replace => "replace",
+        }
+    }
+
+    /// What an `op` says, in any case.
+    pub(crate) fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.word().eq_ignore_ascii_case(word))
+    }
 }
 
 /// An attribute or sub-attribute, of all elements or of those that a filter selects.
@@ -146,8 +175,8 @@ enum Step {
     Attribute { verb: Verb, target: Target, value: Option<Value> },
     /// The removal of all data of an extension.
     ExtensionRemoved(Arc<Schema>),
-    /// A change of an attribute that no schema defines, under the name the client wrote; `None` takes it away.
-    SetAside { name: String, value: Option<Value> },
+    /// A change of an attribute that no schema defines, under the name the client wrote; a value that says nothing is none.
+    SetAside { verb: Verb, name: String, value: Option<Value> },
     /// A change of the detached values; of a removal only the ids count.
     Members(Verb, Vec<Member>),
 }

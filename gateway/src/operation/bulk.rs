@@ -184,7 +184,7 @@ impl Run {
         };
         match done.await {
             Ok(reply) => {
-                if let Some(id) = reply.id() {
+                if let Some(id) = reply.id().filter(|_| self.operations[place].method == "POST") {
                     self.ids.insert(self.names[place].clone(), id.to_owned());
                 }
                 Fate::Done(reply)

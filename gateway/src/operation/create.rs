@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scimgate_scim::aside::Aside;
 use scimgate_scim::normalise::{Normalised, normalise};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
@@ -22,7 +23,9 @@ use crate::store::write::Written;
 pub(super) struct New {
     pub(super) resource_type: Arc<ResourceType>,
     pub(super) document: Map<String, Value>,
-    pub(super) set_aside: Map<String, Value>,
+    pub(super) set_aside: Aside,
+    /// What the body names without a value.
+    pub(super) cleared: Vec<String>,
     members: Option<Members>,
     pub(super) projection: Option<Projection>,
 }
@@ -52,13 +55,13 @@ pub async fn run(
     let resource_type = ctx.current(&resource_type)?;
     let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     ctx.tolerated(&normalised.warnings);
-    let Normalised { document, set_aside, detached, .. } = normalised;
+    let Normalised { document, set_aside, cleared, detached, .. } = normalised;
     validate(&document, &resource_type)?;
     let members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
     let members = members::settled(&ctx, members.filter(|members| !members.add.is_empty())).await?;
     let id = ctx.gateway.clock.new_id();
     let projection = projection.map(|it| it.after_write(Specified::Everything));
-    let mut new = New { resource_type, document, set_aside, members, projection };
+    let mut new = New { resource_type, document, set_aside, cleared, members, projection };
     for _ in 0..ATTEMPTS {
         match restore::deleted(&ctx, &new).await? {
             Met::Answered(reply) => return Ok(reply),
@@ -95,7 +98,7 @@ enum Tried {
 }
 
 async fn insert(ctx: &Context, new: &New, id: Uuid) -> Result<Tried, Error> {
-    let New { resource_type, document, set_aside, members: first_members, projection } = new;
+    let New { resource_type, document, set_aside, members: first_members, projection, .. } = new;
     let stamp = ctx.stamp();
     let draft = Draft { resource_type, id, document: document.clone(), set_aside: set_aside.clone(), before: None };
     let content = content(ctx, draft, &stamp).await?;

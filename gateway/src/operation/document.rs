@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside;
+use scimgate_scim::aside::{self, Aside};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::succession::contradiction;
 use scimgate_scim::schema::validate::validate;
@@ -26,7 +26,7 @@ pub(crate) struct Draft<'a> {
     /// The canonical source document.
     pub(crate) document: Map<String, Value>,
     /// What no schema knows yet.
-    pub(crate) set_aside: Map<String, Value>,
+    pub(crate) set_aside: Aside,
     /// What is stored of it now; none for a new resource.
     pub(crate) before: Option<&'a Stored>,
 }
@@ -37,12 +37,15 @@ pub(crate) fn parse(what: &str, text: &str) -> Result<Map<String, Value>, Error>
 }
 
 /// Reads what was set aside of a stored resource.
-pub(crate) fn parse_set_aside(stored: &Stored) -> Result<Map<String, Value>, Error> {
-    stored.set_aside.as_deref().map_or_else(|| Ok(Map::new()), |text| parse("set-aside", text))
+pub(crate) fn parse_set_aside(stored: &Stored) -> Result<Aside, Error> {
+    let Some(text) = stored.set_aside.as_deref() else { return Ok(Aside::default()) };
+    let corrupt = |why: &dyn std::fmt::Display| Error::Corrupt(format!("what is set aside: {why}"));
+    let stored = serde_json::from_str(text).map_err(|why| corrupt(&why))?;
+    Aside::from_json(stored).ok_or_else(|| corrupt(&"it is neither values nor changes"))
 }
 
 /// A document, and what is set aside of it.
-pub(crate) type Fitted = (Map<String, Value>, Map<String, Value>);
+pub(crate) type Fitted = (Map<String, Value>, Aside);
 
 /// What was understood by other schemas than the ones that hold now, by these.
 ///
@@ -52,7 +55,7 @@ pub(crate) fn refit(
     ctx: &Context,
     resource_type: &mut Arc<ResourceType>,
     document: Map<String, Value>,
-    set_aside: Map<String, Value>,
+    set_aside: Aside,
 ) -> Result<Fitted, Error> {
     let now = ctx.current(resource_type)?;
     if Arc::ptr_eq(&now, resource_type) {
@@ -68,7 +71,8 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
     check_announced(ctx, &draft)?;
     let keys = ctx.settings.keys(&draft.document, draft.resource_type);
     let source = Value::Object(draft.document.clone()).to_string();
-    check_size(&source, &draft.set_aside)?;
+    let set_aside = (!draft.set_aside.is_empty()).then(|| draft.set_aside.to_json().to_string());
+    check_size(&source, set_aside.as_deref())?;
     let outcome = map(ctx, &draft, stamp, source.len()).await?;
     let (mapping_state, mapped) = match outcome {
         Some(Outcome::Mapped(document)) if document == draft.document => (MappingState::Same, None),
@@ -81,7 +85,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
     };
     let mut content = Content {
         source,
-        set_aside: (!draft.set_aside.is_empty()).then(|| Value::Object(draft.set_aside).to_string()),
+        set_aside,
         mapped,
         mapping_state,
         mapping_revision: ctx.settings.chain.revision,
@@ -110,9 +114,8 @@ fn check_announced_mapped(
 }
 
 /// What PATCH adds and adds must end somewhere.
-fn check_size(source: &str, set_aside: &Map<String, Value>) -> Result<(), Error> {
-    let aside = if set_aside.is_empty() { 0 } else { Value::Object(set_aside.clone()).to_string().len() };
-    if source.len() + aside <= LONGEST {
+fn check_size(source: &str, set_aside: Option<&str>) -> Result<(), Error> {
+    if source.len() + set_aside.map_or(0, str::len) <= LONGEST {
         return Ok(());
     }
     let detail = format!("The resource would be longer than {LONGEST} bytes, the longest accepted.");

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate_scim::aside::{Misfit, TakenIn, take_in};
+use scimgate_scim::aside::{Aside, Misfit, TakenIn, take_in};
 use scimgate_scim::attribute::Uniqueness;
 use scimgate_scim::schema::{AttributeRef, ResourceType};
 use serde_json::{Map, Value, json};
@@ -195,7 +195,7 @@ fn fitting(
     ctx: &Context,
     resource_type: &ResourceType,
     old: &Map<String, Value>,
-    set_aside: Map<String, Value>,
+    set_aside: Aside,
     unique_too: bool,
 ) -> TakenIn {
     let allowed = |found: &AttributeRef| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::{TakenIn, take_in};
+use scimgate_scim::aside::{Aside, TakenIn, take_in};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
 use scimgate_scim::patch::{Patch, Patched};
@@ -37,7 +37,7 @@ pub async fn run(
     let target = Target { resource_type: &resource_type, id: key, along };
     let stored = if patch.touches_only_members() && if_match.is_none() {
         let Patched { members, warnings, .. } =
-            patch.apply(Map::new(), Map::new(), &resource_type, &ctx.settings.leniencies)?;
+            patch.apply(Map::new(), Aside::default(), &resource_type, &ctx.settings.leniencies)?;
         ctx.tolerated(&warnings);
         let change = members::settled_alone(&ctx, members::from_delta(&members)?).await?;
         if members::change(&ctx, &resource_type, key, &change).await? {
@@ -83,8 +83,12 @@ async fn store(
         super::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
         let taken = with_aside(&ctx, resource_type, &before, &old, folds)?;
-        let mut patched =
-            patch.clone().apply(taken.document, taken.set_aside, resource_type, &ctx.settings.leniencies)?;
+        let mut patched = read_now(&ctx, resource_type, patch)?.apply(
+            taken.document,
+            taken.set_aside,
+            resource_type,
+            &ctx.settings.leniencies,
+        )?;
         if !patched.changed && !taken.changed && patched.members.is_empty() && before.mapping_state.is_settled() {
             // Nothing changes, so nothing is written and version and lastModified stay (RFC 7644 §3.5.2.1).
             ctx.tolerated(&patched.warnings);
@@ -106,6 +110,16 @@ async fn store(
         }
     }
     Err(Error::Contended)
+}
+
+/// The request by the schemas that hold now: what they know is no longer set aside, since what was aside of it is not either.
+fn read_now(ctx: &Context, resource_type: &Arc<ResourceType>, patch: &Patch) -> Result<Patch, Error> {
+    let now = ctx.current(resource_type)?;
+    let patch = patch.clone();
+    if Arc::ptr_eq(&now, resource_type) {
+        return Ok(patch);
+    }
+    Ok(patch.read_again(&now, &ctx.settings.leniencies)?)
 }
 
 /// What is stored, with what was set aside of it and has a schema by now.

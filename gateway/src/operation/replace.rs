@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::keep_omitted;
+use scimgate_scim::aside::{Aside, keep_omitted};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
 use scimgate_scim::leniency::Choice;
@@ -40,13 +40,13 @@ pub async fn run(
     let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     ctx.tolerated(&normalised.warnings);
     let Normalised { document, set_aside, cleared, detached, .. } = normalised;
-    let kept = ctx.settings.leniencies.chooses(Choice::PutKeepsOmitted).then_some(cleared);
-    if kept.is_none() {
+    let keeps = ctx.settings.leniencies.chooses(Choice::PutKeepsOmitted);
+    if !keeps {
         validate(&document, &resource_type)?;
     }
     let members = mentions_members.then(|| members::exactly(&detached)).transpose()?;
     let members = members::settled(&ctx, members).await?;
-    let change = Change { document, set_aside, members, kept };
+    let change = Change { document, set_aside, members, cleared, keeps };
     let along = members::along(&resource_type, projection.as_ref());
     let target = Target { resource_type: &resource_type, id: key, along };
     let mut stored = store(ctx.clone(), &target, change, if_match.as_ref()).await?;
@@ -60,24 +60,21 @@ pub async fn run(
 
 struct Change {
     document: Map<String, Value>,
-    set_aside: Map<String, Value>,
+    set_aside: Aside,
     members: Option<Members>,
-    /// Where what the body leaves out stays: what it names without a value, which does not.
-    kept: Option<Vec<String>>,
+    /// What the body names without a value.
+    cleared: Vec<String>,
+    /// Whether what the body leaves out stays in the document; what is aside of it always does, since GET does not show it.
+    keeps: bool,
 }
 
 impl Change {
     /// The document and what is set aside, given what is stored now.
-    fn onto(
-        &self,
-        old: &Map<String, Value>,
-        aside: &Map<String, Value>,
-        resource_type: &ResourceType,
-    ) -> Result<Fitted, ScimError> {
+    fn onto(&self, old: &Map<String, Value>, aside: &Aside, resource_type: &ResourceType) -> Result<Fitted, ScimError> {
         let (mut document, mut set_aside) = (self.document.clone(), self.set_aside.clone());
-        if let Some(cleared) = &self.kept {
-            omitted::keep(old, &mut document, cleared, resource_type);
-            keep_omitted(&mut set_aside, aside)?;
+        keep_omitted(&mut set_aside, aside, &document, &self.cleared, resource_type)?;
+        if self.keeps {
+            omitted::keep(old, &mut document, &self.cleared, resource_type);
             validate(&document, resource_type)?;
         }
         Ok((document, set_aside))
@@ -137,7 +134,7 @@ async fn store(
                 ctx = ctx.refreshed().await?;
                 (change.document, change.set_aside) =
                     refit(&ctx, &mut resource_type, change.document, change.set_aside)?;
-                if change.kept.is_none() {
+                if !change.keeps {
                     validate(&change.document, &resource_type)?;
                 }
             }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use scimgate_scim::aside::{Aside, keep_omitted};
 use scimgate_scim::leniency::Leniency;
 use scimgate_scim::schema::validate::check_immutable;
 use serde_json::{Map, Value};
@@ -75,6 +76,13 @@ fn repeats(new: &New, owner: &Stored, old: &Map<String, Value>, now: SystemTime)
     Ok(age < REPEATED_WITHIN && *old == new.document && parse_set_aside(owner)? == new.set_aside)
 }
 
+/// What is set aside of the body, and what of the resource was that the body does not mention: its client cannot see it.
+fn set_aside(new: &New, before: &Stored) -> Result<Aside, Error> {
+    let mut set_aside = new.set_aside.clone();
+    keep_omitted(&mut set_aside, &parse_set_aside(before)?, &new.document, &new.cleared, &new.resource_type)?;
+    Ok(set_aside)
+}
+
 /// The deactivated resource becomes what the body says, and is active.
 async fn activate(ctx: &Context, new: &New, owner: Stored, old: &Map<String, Value>) -> Result<Met, Error> {
     let resource_type = &new.resource_type;
@@ -82,7 +90,8 @@ async fn activate(ctx: &Context, new: &New, owner: Stored, old: &Map<String, Val
     document.insert("active".to_owned(), Value::Bool(true));
     check_immutable(old, &document, resource_type)?;
     let stamp = ctx.stamp();
-    let draft = Draft { resource_type, id: owner.id, document, set_aside: new.set_aside.clone(), before: Some(&owner) };
+    let set_aside = set_aside(new, &owner)?;
+    let draft = Draft { resource_type, id: owner.id, document, set_aside, before: Some(&owner) };
     let content = content(ctx, draft, &stamp).await?;
     let update = Update {
         resource_type: &resource_type.name,
@@ -122,7 +131,7 @@ pub(super) async fn deleted(ctx: &Context, new: &New) -> Result<Met, Error> {
         return Ok(Met::Other);
     }
     let stamp = ctx.stamp();
-    let (document, set_aside) = (new.document.clone(), new.set_aside.clone());
+    let (document, set_aside) = (new.document.clone(), set_aside(new, &tombstone)?);
     let draft = Draft { resource_type, id: tombstone.id, document, set_aside, before: None };
     let content = content(ctx, draft, &stamp).await?;
     let restore = Restore {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use scimgate_scim::aside::Aside;
 use scimgate_scim::leniency::Leniencies;
 use scimgate_scim::patch::{Patch, Patched};
 use scimgate_scim::schema::ResourceType;
@@ -40,8 +41,8 @@ pub fn check(input: &str) {
 }
 
 fn apply(patch: &Patch, before: &Map<String, Value>, resource_type: &ResourceType, how: &Leniencies) {
-    let run = |aside: &Map<String, Value>| patch.clone().apply(before.clone(), aside.clone(), resource_type, how);
-    let nothing = Map::new();
+    let run = |aside: &Aside| patch.clone().apply(before.clone(), aside.clone(), resource_type, how);
+    let nothing = Aside::default();
     let (one, other) = (run(&nothing), run(&nothing));
     let patched = match (one, other) {
         (Ok(one), Ok(other)) => {

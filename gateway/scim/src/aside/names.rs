@@ -1,6 +1,5 @@
-//! The names that values are kept aside under: how many there may be, and what becomes of one that is written again.
-
-use std::collections::HashSet;
+//! The names that changes are kept aside under: how many there may be, and how one is within another. What they mean no
+//! schema says yet, so this is by their letters alone.
 
 use serde_json::{Map, Value};
 
@@ -10,76 +9,72 @@ use crate::error::ScimError;
 /// is one.
 pub const MAX_NAMES: usize = 1_000;
 
-/// The place of a name among those that are kept aside, a new one if need be.
+/// Most changes that are kept aside of one resource, of one name or of many.
+pub const MAX_CHANGES: usize = 1_500;
+
+/// The place of a name among those that a request says, a new one if need be.
 ///
 /// # Errors
 /// 400 where there are as many as can be.
-pub(crate) fn place<'a>(set_aside: &'a mut Map<String, Value>, name: &str) -> Result<&'a mut Value, ScimError> {
-    check_room(set_aside, name)?;
-    Ok(set_aside.entry(name).or_insert(Value::Null))
-}
-
-/// Keeps a value aside under the name as written, or takes it away. What is kept under a name around it, or of a part of
-/// it, must not come back later as if it were newer.
-///
-/// # Errors
-/// 400 where there are as many names as can be.
-pub(crate) fn keep(set_aside: &mut Map<String, Value>, name: String, value: Option<Value>) -> Result<(), ScimError> {
-    let name = set_aside.keys().find(|key| key.eq_ignore_ascii_case(&name)).cloned().unwrap_or(name);
-    set_aside.retain(|key, kept| {
-        if let Some(rest) = within(&name, key) {
-            remove(kept, rest);
-        }
-        !key.eq_ignore_ascii_case(&name) && within(key, &name).is_none() && *kept != Value::Object(Map::new())
-    });
-    if let Some(value) = value {
-        check_room(set_aside, &name)?;
-        set_aside.insert(name, value);
+pub(crate) fn place<'a>(said: &'a mut Map<String, Value>, name: &str) -> Result<&'a mut Value, ScimError> {
+    if said.len() >= MAX_NAMES && !said.contains_key(name) {
+        return Err(one_too_many(name));
     }
-    Ok(())
+    Ok(said.entry(name).or_insert(Value::Null))
 }
 
-/// Keeps what was aside before and is not written anew.
-///
-/// # Errors
-/// 400 where there would be more names than can be, and more than there were.
-pub fn keep_omitted(set_aside: &mut Map<String, Value>, before: &Map<String, Value>) -> Result<(), ScimError> {
-    let written: HashSet<String> = set_aside.keys().map(|name| name.to_ascii_lowercase()).collect();
-    for (name, value) in before {
-        if !written.contains(&name.to_ascii_lowercase()) {
-            set_aside.insert(name.clone(), value.clone());
-        }
-    }
-    let most = MAX_NAMES.max(before.len());
-    set_aside.keys().nth(most).map_or(Ok(()), |name| Err(one_too_many(name)))
-}
-
-fn check_room(set_aside: &Map<String, Value>, name: &str) -> Result<(), ScimError> {
-    if set_aside.len() < MAX_NAMES || set_aside.contains_key(name) {
-        return Ok(());
-    }
-    Err(one_too_many(name))
-}
-
-fn one_too_many(name: &str) -> ScimError {
+pub(super) fn one_too_many(name: &str) -> ScimError {
     ScimError::invalid_value(format!(
         "\"{name}\" is one too many: of a resource at most {MAX_NAMES} attributes that no schema defines are kept aside. \
          Leave some out, or add an extension that defines them."
     ))
 }
 
-/// What of `name` is left behind `outer`, where it names a part of that.
-fn within<'n>(name: &'n str, outer: &str) -> Option<&'n str> {
-    let start = name.get(..outer.len()).filter(|start| start.eq_ignore_ascii_case(outer))?;
-    name.get(start.len()..)?.strip_prefix([':', '.'])
+pub(super) fn one_change_too_many(name: &str) -> ScimError {
+    ScimError::invalid_value(format!(
+        "The change of \"{name}\" is one too many: of a resource at most {MAX_CHANGES} changes of attributes that no \
+         schema defines are kept aside. Replace the attributes as wholes, or add an extension that defines them."
+    ))
 }
 
-fn remove(kept: &mut Value, name: &str) {
-    let Value::Object(members) = kept else { return };
-    members.retain(|key, member| {
-        if let Some(rest) = within(name, key) {
-            remove(member, rest);
-        }
-        !key.eq_ignore_ascii_case(name)
-    });
+/// What of `name` is left behind `outer`, in whatever case outside of a filter: nothing where it is the same.
+pub(super) fn after<'n>(name: &'n str, outer: &str) -> Option<&'n str> {
+    let start = name.get(..outer.len())?;
+    let filter = outer.find('[').unwrap_or(outer.len())..outer.rfind(']').unwrap_or(outer.len());
+    let mut letters = start.bytes().zip(outer.bytes()).enumerate();
+    let same = letters
+        .all(|(place, (one, other))| one == other || (!filter.contains(&place) && one.eq_ignore_ascii_case(&other)));
+    name.get(start.len()..).filter(|_| same)
+}
+
+/// Whether what is left behind a name makes it that name, or one of a part of it.
+pub(super) fn is_inside(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with([':', '.', '['])
+}
+
+/// What of `name` is left behind `outer`, where it names a part of that: a filter in brackets, or a name.
+pub(super) fn within<'n>(name: &'n str, outer: &str) -> Option<&'n str> {
+    let rest = after(name, outer)?;
+    if rest.starts_with('[') { Some(rest) } else { rest.strip_prefix([':', '.']) }
+}
+
+/// A name up to its filter.
+pub(super) fn head(name: &str) -> &str {
+    name.split('[').next().unwrap_or_default()
+}
+
+/// The filter and the part of a name such as `items[type eq "work"].value`.
+pub(super) fn part(name: &str) -> Option<(&str, &str)> {
+    name.split_once('[')?.1.rsplit_once("].")
+}
+
+/// Whether a filter could be about a part.
+pub(super) fn mentions(filter: &str, part: &str) -> bool {
+    filter.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
+}
+
+/// Whether two names could be about the same value: one is a part of the other, whichever elements are meant.
+pub(super) fn related(one: &str, other: &str) -> bool {
+    let (one, other) = (head(one), head(other));
+    after(one, other).is_some_and(is_inside) || after(other, one).is_some_and(is_inside)
 }

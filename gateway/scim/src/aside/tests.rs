@@ -1,6 +1,5 @@
 use serde_json::json;
 
-use super::names::keep;
 use super::*;
 use crate::normalise::normalise;
 use crate::schema::Schema;
@@ -31,6 +30,10 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+fn kept(aside: Value) -> Aside {
+    Aside::from_json(aside).unwrap()
+}
+
 /// What a body without the schema leaves, once the schema is there.
 fn take(body: Value, rt: &ResourceType) -> TakenIn {
     let registry = Registry::standard();
@@ -42,9 +45,9 @@ fn take(body: Value, rt: &ResourceType) -> TakenIn {
 #[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
 fn check(aside: Value, badge: Value, left: Value) {
     let document = object(json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada" }));
-    let taken = take_in(document, object(aside.clone()), &user(false), &Leniencies::all(), &|_| Ok(()));
+    let taken = take_in(document, kept(aside.clone()), &user(false), &Leniencies::all(), &|_| Ok(()));
     assert_eq!(taken.document.get(BADGE).cloned().unwrap_or_default(), badge, "{aside}");
-    assert_eq!(Value::Object(taken.set_aside), left, "{aside}");
+    assert_eq!(taken.set_aside.to_json(), left, "{aside}");
     assert_eq!(taken.changed, !badge.is_null(), "{aside}");
 }
 
@@ -72,7 +75,7 @@ fn what_does_not_fit_stays_aside_and_says_why() {
     let body = json!({ "userName": "ada", BADGE: { "number": "seven", "issued": "yesterday", "tags": ["a"] } });
     let taken = take(body, &user(false));
     assert_eq!(taken.document[BADGE], json!({ "tags": ["a"] }));
-    assert_eq!(Value::Object(taken.set_aside), json!({ BADGE: { "number": "seven", "issued": "yesterday" } }));
+    assert_eq!(taken.set_aside.to_json(), json!({ BADGE: { "number": "seven", "issued": "yesterday" } }));
     let why: Vec<&str> = taken.misfits.iter().map(|misfit| misfit.why.as_str()).collect();
     assert_eq!(
         why,
@@ -90,7 +93,7 @@ fn an_extension_without_what_it_requires_stays_aside_whole() {
     let taken = take(body, &user(true));
     assert!(!taken.changed && taken.document.get(BADGE).is_none());
     assert_eq!(taken.misfits[0].why, "urn:acme:badge:colour is required.");
-    assert_eq!(Value::Object(taken.set_aside), json!({ BADGE: { "number": 7 } }));
+    assert_eq!(taken.set_aside.to_json(), json!({ BADGE: { "number": 7 } }));
     let body = json!({ "userName": "ada", BADGE: { "number": 7, "colour": "red" } });
     assert!(take(body, &user(true)).changed);
 }
@@ -100,7 +103,7 @@ fn what_the_document_says_already_is_newer() {
     let document = object(json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", BADGE], "userName": "ada", BADGE: { "number": 8 },
     }));
-    let aside = object(json!({ BADGE: { "number": 7, "tags": ["a"] } }));
+    let aside = kept(json!({ BADGE: { "number": 7, "tags": ["a"] } }));
     let taken = take_in(document, aside, &user(false), &Leniencies::all(), &|_| Ok(()));
     assert_eq!(taken.document[BADGE], json!({ "number": 8, "tags": ["a"] }));
     assert!(taken.set_aside.is_empty());
@@ -114,7 +117,7 @@ fn what_is_not_kept_of_a_request_is_not_kept_of_what_was_aside() {
 #[test]
 fn the_caller_can_keep_an_attribute_out() {
     let document = object(json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada" }));
-    let aside = object(json!({ "number": 7, "tags": ["a"] }));
+    let aside = kept(json!({ "number": 7, "tags": ["a"] }));
     let taken = take_in(document, aside, &user(false), &Leniencies::all(), &|found| {
         if found.attribute.name == "number" { Err("It is in use.".to_owned()) } else { Ok(()) }
     });
@@ -127,7 +130,7 @@ fn a_part_of_many_values_belongs_to_none_of_them() {
     let document = object(json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada", "emails": [{ "value": "a@x" }],
     }));
-    let aside = object(json!({ "emails.type": ["work"] }));
+    let aside = kept(json!({ "emails.type": ["work"] }));
     let taken = take_in(document.clone(), aside.clone(), &user(false), &Leniencies::all(), &|_| Ok(()));
     assert_eq!((taken.document, taken.set_aside), (document, aside));
     assert_eq!(taken.misfits.len(), 1);
@@ -140,29 +143,14 @@ fn a_document_of_other_schemas_is_brought_to_these() {
         "userName": "ada", "nickName": "A", "shape": "round",
         "urn:acme:gone": { "x": 1 }, BADGE: { "number": 7, "size": 3 },
     }));
-    let fitted = refit(document, object(json!({ "urn:acme:badge:colour": "red" })), &user(false), &Leniencies::all());
+    let fitted = refit(document, kept(json!({ "urn:acme:badge:colour": "red" })), &user(false), &Leniencies::all());
     assert_eq!(fitted.document[BADGE], json!({ "number": 7, "colour": "red" }));
     assert_eq!(fitted.document["schemas"], json!(["urn:ietf:params:scim:schemas:core:2.0:User", BADGE]));
     assert_eq!(
-        Value::Object(fitted.set_aside),
+        fitted.set_aside.to_json(),
         json!({ "shape": "round", "urn:acme:gone": { "x": 1 }, "urn:acme:badge:size": 3 })
     );
     assert!(validate(&fitted.document, &user(false)).is_ok());
-}
-
-#[test]
-fn the_last_word_on_a_value_aside_counts() {
-    let mut aside = object(json!({ BADGE: { "number": 1, "desk": { "floor": 1, "room": 2 } }, "x": 1 }));
-    keep(&mut aside, "urn:acme:badge:Number".into(), Some(json!(2))).unwrap();
-    keep(&mut aside, "urn:acme:badge:desk.floor".into(), None).unwrap();
-    assert_eq!(
-        Value::Object(aside.clone()),
-        json!({ BADGE: { "desk": { "room": 2 } }, "x": 1, "urn:acme:badge:Number": 2 })
-    );
-    keep(&mut aside, "urn:ACME:badge".into(), Some(json!({ "number": 3 }))).unwrap();
-    assert_eq!(Value::Object(aside.clone()), json!({ "x": 1, BADGE: { "number": 3 } }));
-    keep(&mut aside, "urn:acme:badge:number".into(), None).unwrap();
-    assert_eq!(Value::Object(aside), json!({ "x": 1 }));
 }
 
 /// A user with a thousand mail addresses.
@@ -172,11 +160,11 @@ fn with_emails() -> Map<String, Value> {
 }
 
 /// Takes in what is aside; tells how many values were tried, too.
-fn counted(document: Map<String, Value>, aside: Map<String, Value>) -> (TakenIn, usize) {
+fn counted(document: Map<String, Value>, aside: impl Into<Aside>) -> (TakenIn, usize) {
     let (user, leniencies) = (user(false), Leniencies::all());
     let mut rules =
         Rules { resource_type: &user, leniencies: &leniencies, allowed: &|_| Ok(()), effort: Effort::default() };
-    let taken = TakenIn::of(document, aside, &mut rules);
+    let taken = Intake::of(document, aside.into(), &mut rules);
     assert!(rules.effort.comparisons <= Effort::MOST + 1_020 * 2_020, "{}", rules.effort.comparisons);
     (taken, rules.effort.tries)
 }
@@ -197,7 +185,7 @@ fn what_is_refused_at_once_costs_nothing() {
     let own: Map<String, Value> = (0..20_000).map(|n| (spelled("addresses.streetaddress", n), json!("x"))).collect();
     let (taken, tries) = counted(document.clone(), own.clone());
     assert_eq!((own.len(), tries, taken.misfits.len()), (20_000, 0, 20_000));
-    assert!(!taken.changed && taken.document == document && taken.set_aside == own);
+    assert!(!taken.changed && taken.document == document && taken.set_aside == own.into());
     let written: Map<String, Value> = (0..64).map(|n| (spelled("emails", n), json!([{ "value": "b@x" }]))).collect();
     let (taken, tries) = counted(document.clone(), written);
     assert_eq!((tries, taken.document), (0, document), "the document has them already");
@@ -210,7 +198,7 @@ fn what_does_not_fit_is_tried_so_often_and_no_oftener() {
     for (document, most) in [(with_emails(), 200), (object(json!({ "userName": "ada" })), 10_000)] {
         let (taken, tries) = counted(document.clone(), aside.clone());
         assert!((most - 10..=most).contains(&tries), "{tries}");
-        assert!(!taken.changed && taken.document == document && taken.set_aside == aside);
+        assert!(!taken.changed && taken.document == document && taken.set_aside == aside.clone().into());
         assert_eq!(taken.misfits[0].why, "emails.display must be a text, not an object.");
         assert_eq!(taken.misfits[19_999].why, "More is set aside than is looked at in one go.");
     }
@@ -218,7 +206,7 @@ fn what_does_not_fit_is_tried_so_often_and_no_oftener() {
         (0..1_000).map(|n| (format!("emails[value eq \"{n}@y\"].type"), json!("z"))).collect();
     let (taken, tries) = counted(object(json!({ "userName": "ada" })), all);
     assert!(tries > 100 && taken.document["emails"].as_array().unwrap().len() == tries, "{tries}");
-    assert_eq!(taken.set_aside.len(), 1_000 - tries, "the others come in with the next change");
+    assert_eq!(taken.set_aside.names(), 1_000 - tries, "the others come in with the next change");
 }
 
 #[test]
@@ -231,22 +219,22 @@ fn what_stays_of_an_object_under_a_urn_stays_in_it() {
     assert_eq!((tries, &taken.document[BADGE]), (2, &json!({ "number": 7, "desk": { "floor": 2 } })));
     let mut left = members;
     left.insert("desk.room".into(), json!(4));
-    assert_eq!(Value::Object(taken.set_aside), json!({ "URN:acme:badge": left }), "no longer than it was");
+    assert_eq!(taken.set_aside.to_json(), json!({ "URN:acme:badge": left }), "no longer than it was");
 }
 
 #[test]
 fn a_part_of_a_selected_value_is_that_part_and_not_the_values() {
-    let aside = object(json!({ "emails[type eq \"work\"].verified": true, "emails[type eq \"work\"].display": "Ada" }));
+    let aside = kept(json!({ "emails[type eq \"work\"].verified": true, "emails[type eq \"work\"].display": "Ada" }));
     let document = json!({ "userName": "ada", "emails": [{ "type": "work", "value": "a@x" }] });
     let (taken, _) = counted(object(document), aside);
     assert_eq!(taken.document["emails"], json!([{ "type": "work", "value": "a@x", "display": "Ada" }]));
-    assert_eq!(Value::Object(taken.set_aside), json!({ "emails[type eq \"work\"].verified": true }));
+    assert_eq!(taken.set_aside.to_json(), json!({ "emails[type eq \"work\"].verified": true }));
 }
 
 #[test]
 fn what_comes_in_beside_a_refused_extension_stays() {
     let document = object(json!({ "userName": "ada", BADGE: { "colour": "red" } }));
-    let aside = object(json!({ "nickName": "A", BADGE: { "number": 7, "desk": { "floor": 1 } } }));
+    let aside = kept(json!({ "nickName": "A", BADGE: { "number": 7, "desk": { "floor": 1 } } }));
     let mut required = user(true);
     for extension in &mut required.extensions {
         extension.required = extension.schema.id != BADGE;
@@ -258,7 +246,7 @@ fn what_comes_in_beside_a_refused_extension_stays() {
     let taken = take_in(without, aside, &required, &Leniencies::all(), &|_| Ok(()));
     assert!(taken.changed && taken.document.get(BADGE).is_none(), "{:?}", taken.document);
     assert_eq!(taken.document["nickName"], "A");
-    assert_eq!(taken.set_aside[BADGE], json!({ "number": 7, "desk": { "floor": 1 } }));
+    assert_eq!(taken.set_aside.to_json()[BADGE], json!({ "number": 7, "desk": { "floor": 1 } }));
 }
 
 #[test]
@@ -271,7 +259,7 @@ fn so_many_names_are_kept_aside_and_no_more() {
     let registry = Registry::standard();
     let user = registry.resource_type("User").unwrap();
     let full = normalise(body(MAX_NAMES), user, &Leniencies::all()).unwrap().set_aside;
-    assert_eq!(full.len(), MAX_NAMES);
+    assert_eq!(full.names(), MAX_NAMES);
     let refusal = normalise(body(MAX_NAMES + 1), user, &Leniencies::all()).unwrap_err();
     assert_eq!(refusal.status, 400);
     assert!(refusal.detail.starts_with("\"x1000\" is one too many: of a resource at most 1000 "), "{}", refusal.detail);
@@ -279,21 +267,24 @@ fn so_many_names_are_kept_aside_and_no_more() {
     parts["emails"] = json!([{ "value": "a@x", "p": 1, "q": 2 }]);
     assert!(normalise(parts, user, &Leniencies::all()).unwrap_err().detail.starts_with("\"emails.q\""));
 
-    let patched = |operation: Value, aside: &Map<String, Value>| {
+    let patched = |operation: Value, aside: &Aside| {
         let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [operation] });
         let patch = Patch::parse(body, user, &Leniencies::all()).unwrap();
         patch.apply(object(json!({ "userName": "ada" })), aside.clone(), user, &Leniencies::all())
     };
     let changed = patched(json!({ "op": "add", "path": "X7", "value": 8 }), &full).unwrap();
-    assert_eq!((changed.set_aside.len(), &changed.set_aside["x7"]), (MAX_NAMES, &json!(8)));
+    assert_eq!((changed.set_aside.names(), changed.set_aside.entries.len()), (MAX_NAMES, MAX_NAMES + 1));
+    let replaced = patched(json!({ "op": "replace", "path": "X7", "value": 8 }), &full).unwrap();
+    assert_eq!((replaced.set_aside.names(), &replaced.set_aside.to_json()["x7"]), (MAX_NAMES, &json!(8)));
     assert_eq!(patched(json!({ "op": "add", "path": "y", "value": 8 }), &full).unwrap_err().status, 400);
-    assert_eq!(patched(json!({ "op": "remove", "path": "x7" }), &full).unwrap().set_aside.len(), MAX_NAMES - 1);
-    let mut joined = object(json!({ "X7": 8 }));
-    keep_omitted(&mut joined, &full).unwrap();
-    assert_eq!((joined.len(), &joined["X7"]), (MAX_NAMES, &json!(8)));
-    assert_eq!(keep_omitted(&mut object(json!({ "y": 8 })), &full).unwrap_err().status, 400);
+    assert_eq!(patched(json!({ "op": "remove", "path": "x7" }), &full).unwrap().set_aside.names(), MAX_NAMES - 1);
+    let mut joined = kept(json!({ "X7": 8 }));
+    keep_omitted(&mut joined, &full, &Map::new(), &[], user).unwrap();
+    assert_eq!((joined.names(), &joined.to_json()["X7"]), (MAX_NAMES, &json!(8)));
+    let mut more = kept(json!({ "y": 8 }));
+    assert_eq!(keep_omitted(&mut more, &full, &Map::new(), &[], user).unwrap_err().status, 400);
     let mut over = full;
-    over.insert("y".into(), json!(1));
+    over.append(object(json!({ "y": 1 })));
     let other = patched(json!({ "op": "add", "path": "title", "value": "Countess" }), &over).unwrap();
     assert_eq!(other.set_aside, over, "who has more since before can be changed still");
 }
@@ -306,5 +297,5 @@ fn names_that_differ_by_case_alone_are_one() {
     let registry = Registry::standard();
     let user = registry.resource_type("User").unwrap();
     let aside = normalise(Value::Object(body), user, &Leniencies::all()).unwrap().set_aside;
-    assert_eq!(Value::Object(aside), json!({ "addresses.streetaddress": 19_999 }), "the last one holds");
+    assert_eq!(aside.to_json(), json!({ "addresses.streetaddress": 19_999 }), "the last one holds");
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::order::components;
+use super::reference::Spot;
 use super::{Action, Operation, Target, Task, reference};
 use crate::error::ScimError;
 
@@ -28,7 +29,7 @@ impl Plan {
         let mut needs = Vec::with_capacity(operations.len());
         let mut mentioned = Vec::with_capacity(operations.len());
         for operation in operations.iter_mut() {
-            let references = operation.task.as_mut().map(References::of).unwrap_or_default();
+            let references = operation.task.as_mut().map(|task| References::of(task, &names)).unwrap_or_default();
             match references.places(&names) {
                 Ok(places) => needs.push(places),
                 Err(why) => {
@@ -71,17 +72,20 @@ struct References {
 }
 
 impl References {
-    fn of(task: &mut Task) -> Self {
+    fn of(task: &mut Task, names: &HashMap<String, Named>) -> Self {
         let mut found = Self::default();
         if let Some(Target::BulkId(name)) = task.target() {
             found.bulk_ids.push(name.clone());
         }
-        reference::visit(task, &mut |text| match reference::bulk_id(text) {
-            Some(name) => {
+        let is_made = |name: &str| matches!(names.get(name), Some(Named::Made(_)));
+        reference::visit(task, &mut |text, spot| match spot.bulk_id(text) {
+            // In what no schema knows it may be any text.
+            Some(name) if spot == Spot::Reference || is_made(name) => {
                 found.bulk_ids.push(name.to_owned());
                 found.resources.push(made(name));
             }
-            None => found.resources.push(comparable(text)),
+            None if spot == Spot::Reference => found.resources.push(comparable(text)),
+            _ => {}
         });
         found
     }

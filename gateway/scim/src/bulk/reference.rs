@@ -1,5 +1,6 @@
 //! Where a request names resources: every attribute that is a reference by its schema, in whatever form a body or a
-//! PATCH can have. A name that only looks like one (a displayName "bulkId:x") is left as it is.
+//! PATCH can have. A name that only looks like one (a displayName "bulkId:x") is left as it is. Of an attribute that no
+//! schema knows yet, nobody can say: there a text names what this request makes, if it is just its bulkId, and else nothing.
 
 use std::sync::Arc;
 
@@ -14,8 +15,27 @@ use crate::schema::{ResourceType, Schema};
 /// What stands in front of a bulkId where an id belongs (RFC 7644 §3.7.2).
 const PREFIX: &str = "bulkId:";
 
-/// Is given each reference, and may change it.
-type Visit<'v> = &'v mut dyn FnMut(&mut String);
+/// What stands in a place where a resource could be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spot {
+    /// A reference by its schema.
+    Reference,
+    /// A text in what no schema knows.
+    Unknown,
+}
+
+/// Is given each text that is or could be a reference, and may change it.
+type Visit<'v> = &'v mut dyn FnMut(&mut String, Spot);
+
+impl Spot {
+    /// The bulkId that a text in this place stands for, if there is one of that name.
+    pub(super) fn bulk_id(self, text: &str) -> Option<&str> {
+        match self {
+            Self::Reference => bulk_id(text),
+            Self::Unknown => text.strip_prefix(PREFIX),
+        }
+    }
+}
 
 /// The bulkId that a text stands for: `bulkId:qwerty`, or an address that ends in it.
 pub(super) fn bulk_id(text: &str) -> Option<&str> {
@@ -36,15 +56,15 @@ fn start(text: &str) -> Option<usize> {
 }
 
 /// Puts the id in the place of the bulkId, where it is known.
-pub(super) fn substitute(text: &mut String, id_of: &dyn Fn(&str) -> Option<String>) {
-    if let Some(start) = start(text)
-        && let Some(id) = bulk_id(text).and_then(id_of)
+pub(super) fn substitute(text: &mut String, spot: Spot, id_of: &dyn Fn(&str) -> Option<String>) {
+    if let Some(id) = spot.bulk_id(text).and_then(id_of)
+        && let Some(start) = start(text)
     {
         text.replace_range(start.., &id);
     }
 }
 
-/// Shows every reference in the body of an operation.
+/// Shows every reference in the body of an operation, and every text that could be one.
 pub(super) fn visit(task: &mut Task, each: Visit<'_>) {
     let Task { resource_type, action, .. } = task;
     let mut reader = Reader { rt: resource_type, each };
@@ -101,11 +121,15 @@ impl Reader<'_> {
             (Key::Attribute(found), value) => {
                 let tail = name.rsplit_once("].").map(|(_, tail)| tail.trim());
                 let sub = found.sub.or_else(|| tail.and_then(|tail| found.attribute.sub_attribute(tail)).cloned());
-                self.value(value, &found.attribute, sub.as_deref());
+                match (tail, sub) {
+                    (Some(_), None) => self.unknown(value),
+                    (_, sub) => self.value(value, &found.attribute, sub.as_deref()),
+                }
             }
             (Key::Extension(schema), Value::Object(members)) => self.of_schema(members, Some(&schema)),
             (Key::Base, Value::Object(members)) => self.of_schema(members, None),
-            (Key::Extension(_) | Key::Base | Key::Unknown, _) => {}
+            (Key::Unknown, value) => self.unknown(value),
+            (Key::Extension(_) | Key::Base, _) => {}
         }
     }
 
@@ -117,8 +141,9 @@ impl Reader<'_> {
 
     fn of_schema(&mut self, members: &mut Map<String, Value>, schema: Option<&Arc<Schema>>) {
         for (name, value) in members {
-            if let Some(found) = self.rt.resolve_in(schema, name.trim()) {
-                self.value(value, &found.attribute, found.sub.as_deref());
+            match self.rt.resolve_in(schema, name.trim()) {
+                Some(found) => self.value(value, &found.attribute, found.sub.as_deref()),
+                None => self.unknown(value),
             }
         }
     }
@@ -128,29 +153,47 @@ impl Reader<'_> {
             Value::Array(elements) => elements.iter_mut().for_each(|element| self.value(element, attribute, sub)),
             Value::Object(members) if sub.is_none() => {
                 for (name, value) in members {
-                    if let Some(sub) = attribute.sub_attribute(name) {
-                        self.value(value, attribute, Some(sub));
+                    match attribute.sub_attribute(name) {
+                        Some(sub) => self.value(value, attribute, Some(sub)),
+                        None => self.unknown(value),
                     }
                 }
             }
-            Value::String(text) if names_a_resource(attribute, sub) => (self.each)(text),
+            Value::String(text) if names_a_resource(attribute, sub) => (self.each)(text, Spot::Reference),
             _ => {}
+        }
+    }
+
+    /// The texts of a value that no schema knows, however deep.
+    fn unknown(&mut self, value: &mut Value) {
+        let mut open = vec![value];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::String(text) => (self.each)(text, Spot::Unknown),
+                Value::Array(elements) => open.extend(elements),
+                Value::Object(members) => open.extend(members.values_mut()),
+                Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            }
         }
     }
 
     /// The texts in the filter of a path: `members[value eq "bulkId:qwerty"]`.
     fn filter(&mut self, path: &mut String) {
-        let Key::Attribute(found) = self.locate(path.trim()) else { return };
-        if !path.contains('"') || !names_a_resource(&found.attribute, None) {
+        if !path.contains('"') {
             return;
         }
+        let spot = match self.locate(path.trim()) {
+            Key::Attribute(found) if names_a_resource(&found.attribute, None) => Spot::Reference,
+            Key::Unknown => Spot::Unknown,
+            Key::Attribute(_) | Key::Extension(_) | Key::Base => return,
+        };
         let mut changed = String::with_capacity(path.len());
         let mut rest = path.as_str();
         while let Some((before, literal, after)) = next_literal(rest) {
             changed.push_str(before);
             match serde_json::from_str::<String>(literal) {
                 Ok(mut text) => {
-                    (self.each)(&mut text);
+                    (self.each)(&mut text, spot);
                     changed.push_str(&Value::from(text).to_string());
                 }
                 Err(_) => changed.push_str(literal),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::members::Ledger;
 use super::{Patch, Patched, Step, Target, Verb, add, element, remove, replace, slot};
-use crate::aside::names;
+use crate::aside::Aside;
 use crate::attribute::Mutability;
 use crate::effort;
 use crate::error::ScimError;
@@ -44,7 +44,7 @@ impl Effort {
 pub(super) fn patch(
     patch: Patch,
     mut document: Map<String, Value>,
-    mut set_aside: Map<String, Value>,
+    mut set_aside: Aside,
     rt: &ResourceType,
     leniencies: Leniencies,
 ) -> Result<Patched, ScimError> {
@@ -58,12 +58,21 @@ pub(super) fn patch(
             Step::Attribute { verb, target, value } => {
                 let attribute = AttributeRef { sub: None, ..target.reference.clone() };
                 effort.spend(&target, attribute.value(&document))?;
+                let mut unknown = Map::new();
+                let outdated = is_whole(verb, &target, value.as_ref());
                 let mut context =
-                    Context { target: &target, leniencies, warnings: &mut warnings, set_aside: &mut set_aside };
+                    Context { target: &target, leniencies, warnings: &mut warnings, unknown: &mut unknown };
                 change(&mut document, verb, value, &mut context)?;
+                if outdated {
+                    forget(&mut set_aside, &target.reference, rt);
+                }
+                keep_unknown(&mut set_aside, verb, &target, unknown)?;
             }
-            Step::ExtensionRemoved(schema) => extension_removed(&mut document, &schema)?,
-            Step::SetAside { name, value } => names::keep(&mut set_aside, name, value)?,
+            Step::ExtensionRemoved(schema) => {
+                extension_removed(&mut document, &schema)?;
+                set_aside.forget(&schema.id);
+            }
+            Step::SetAside { verb, name, value } => set_aside.change(verb, name, value)?,
             Step::Members(Verb::Add, members) => ledger.add(members),
             Step::Members(Verb::Replace, members) => ledger.replace(members),
             Step::Members(Verb::Remove, members) => ledger.remove(members),
@@ -108,6 +117,42 @@ fn change(
     }
     slot::put(document, reference, after);
     Ok(())
+}
+
+/// Whether nothing of what was said of the target before is left: what is kept aside of it must not come back, then.
+fn is_whole(verb: Verb, target: &Target, value: Option<&Value>) -> bool {
+    let leaf = target.reference.leaf();
+    let value = value.filter(|value| !value.is_null() && value.as_str() != Some(""));
+    let stays = match verb {
+        Verb::Remove => leaf.multi_valued && value.is_some(),
+        Verb::Add => leaf.multi_valued || (leaf.is_complex() && value.is_some()),
+        Verb::Replace => !leaf.multi_valued && leaf.is_complex() && value.is_some(),
+    };
+    target.element.is_none() && !stays
+}
+
+fn forget(set_aside: &mut Aside, reference: &AttributeRef, rt: &ResourceType) {
+    set_aside.forget(&reference.name());
+    let plain = AttributeRef { extension: None, ..reference.clone() }.name();
+    if reference.extension.is_some() && rt.resolve(&plain).as_ref() == Some(reference) {
+        set_aside.forget(&plain);
+    }
+}
+
+/// What was said of elements is kept beside what was, since it does not say of which; of a single value the last counts.
+fn keep_unknown(
+    set_aside: &mut Aside,
+    verb: Verb,
+    target: &Target,
+    unknown: Map<String, Value>,
+) -> Result<(), ScimError> {
+    let verb = match verb {
+        // What is said of an element to be removed is no value.
+        Verb::Remove => return Ok(()),
+        Verb::Add if target.reference.attribute.multi_valued => Verb::Add,
+        Verb::Add | Verb::Replace => Verb::Replace,
+    };
+    unknown.into_iter().try_for_each(|(name, value)| set_aside.change(verb, name, Some(value)))
 }
 
 /// All attributes of an extension at once; what the server alone writes stays.

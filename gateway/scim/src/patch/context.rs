@@ -13,13 +13,14 @@ pub(super) struct Context<'a> {
     pub(super) target: &'a Target,
     pub(super) leniencies: Leniencies,
     pub(super) warnings: &'a mut Warnings,
-    pub(super) set_aside: &'a mut Map<String, Value>,
+    /// What of the values no schema defines.
+    pub(super) unknown: &'a mut Map<String, Value>,
 }
 
 impl Context<'_> {
     /// How values are brought to the type of the attribute.
     pub(super) fn coercion(&mut self) -> Coercion<'_> {
-        Coercion { leniencies: &self.leniencies, warnings: self.warnings, aside: self.set_aside }
+        Coercion { leniencies: &self.leniencies, warnings: self.warnings, aside: self.unknown }
     }
 
     /// The whole value of the attribute, whichever part of it the target is.

@@ -27,6 +27,23 @@ pub(super) fn patch(body: Value, rt: &ResourceType, leniencies: Leniencies) -> R
     Ok(Patch { steps: reader.steps, warnings: reader.warnings })
 }
 
+/// The steps with those that set aside what this type knows read by it.
+pub(super) fn again(patch: Patch, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
+    let mut reader = Reader { rt, leniencies, warnings: patch.warnings, steps: Vec::new() };
+    for step in patch.steps {
+        match step {
+            Step::SetAside { verb, name, value } => {
+                // What cannot be written by now is passed over, as in a body: the client could not know.
+                let name = Name { text: &name, in_path: false };
+                let value = if verb == Verb::Remove { value } else { Some(value.unwrap_or_default()) };
+                reader.named(name, verb, value)?;
+            }
+            other => reader.steps.push(other),
+        }
+    }
+    Ok(Patch { steps: reader.steps, warnings: reader.warnings })
+}
+
 /// RFC 7643 §2.1: "Attribute names are case insensitive".
 fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
     let key = object.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
@@ -118,10 +135,8 @@ impl Reader<'_> {
     fn verb(&mut self, op: Option<&Value>) -> Result<Verb, ScimError> {
         let refuse = || ScimError::invalid_syntax("op must be add, remove or replace.");
         let written = op.and_then(Value::as_str).unwrap_or_default();
-        let known = [("add", Verb::Add), ("remove", Verb::Remove), ("replace", Verb::Replace)];
-        let found = known.into_iter().find(|(word, _)| word.eq_ignore_ascii_case(written));
-        let (word, verb) = found.ok_or_else(refuse)?;
-        if word != written {
+        let verb = Verb::find(written).ok_or_else(refuse)?;
+        if verb.word() != written {
             self.leniencies.tolerate(Leniency::OperationCase, "op", &mut self.warnings, refuse)?;
         }
         Ok(verb)
@@ -229,10 +244,23 @@ impl Reader<'_> {
                 name.text, self.rt.name
             ))
         })?;
-        let value =
-            value.filter(|value| verb != Verb::Remove && !self.says_nothing(value, Leniency::EmptyStringClears));
-        self.steps.push(Step::SetAside { name: name.text.to_owned(), value });
+        let value = match verb {
+            Verb::Remove => self.listed_unknown(name, value)?,
+            Verb::Add | Verb::Replace => value.filter(|value| !self.says_nothing(value, Leniency::EmptyStringClears)),
+        };
+        self.steps.push(Step::SetAside { verb, name: name.text.to_owned(), value });
         Ok(())
+    }
+
+    /// The elements that a removal lists, where it has no filter to select them. Whether a single value in that place is
+    /// one of them or nothing, the schema will say.
+    fn listed_unknown(&mut self, name: Name<'_>, value: Option<Value>) -> Result<Option<Value>, ScimError> {
+        let nothing = |value: &Value| value.is_null() || value.as_str() == Some("");
+        let listed = value.filter(|value| !nothing(value) && !name.text.contains('['));
+        if listed.as_ref().is_some_and(Value::is_array) {
+            tolerate_value_list(self.leniencies, name.text, &mut self.warnings)?;
+        }
+        Ok(listed)
     }
 
     fn attribute(&mut self, target: Target, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {

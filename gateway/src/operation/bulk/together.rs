@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
+use scimgate_scim::aside::Aside;
 use scimgate_scim::bulk::{Action, Task};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::Warnings;
@@ -35,7 +36,7 @@ struct New {
     id: Uuid,
     resource_type: Arc<ResourceType>,
     document: Map<String, Value>,
-    set_aside: Map<String, Value>,
+    set_aside: Aside,
     members: Option<Members>,
     warnings: Warnings,
 }

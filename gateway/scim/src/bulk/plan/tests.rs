@@ -111,6 +111,32 @@ fn a_name_without_a_post_fails_its_operation() {
 }
 
 #[test]
+fn what_no_schema_knows_names_what_is_made_and_nothing_else() {
+    let sent = |value: &str| {
+        let owned = json!({ "deep": [{ "owner": value }] });
+        json!({ "method": "POST", "path": "/Users", "bulkId": "o", "data": { "userName": "o", "urn:acme:owned": owned } })
+    };
+    let other = json!({ "method": "DELETE", "path": "/Users/9", "bulkId": "d" });
+    for (value, needed) in [
+        ("bulkId:a", vec![1]),
+        ("bulkId:none", vec![]),
+        ("bulkId:d", vec![]),
+        ("see bulkId:a", vec![]),
+        ("/Users/bulkId:a", vec![]),
+        ("BULKID:a", vec![]),
+        ("bulkId:", vec![]),
+    ] {
+        let (plan, operations) = plan(&[sent(value), user("a", ""), other.clone()]);
+        assert!(operations.iter().all(|operation| operation.task.is_ok()), "{value}");
+        assert_eq!(plan.needs[0], needed, "{value}");
+    }
+    let both = [sent("bulkId:a"), user("a", "bulkId:o")];
+    check(&both, &[&[0, 1]]);
+    let (plan, _) = plan(&[sent("bulkId:o")]);
+    assert!(plan.needs_itself(0));
+}
+
+#[test]
 fn a_post_that_cannot_be_read_is_needed_all_the_same() {
     let broken = json!({ "method": "POST", "path": "/Users", "bulkId": "a" });
     let (plan, operations) = plan(&[group("g", &["bulkId:a"]), broken]);

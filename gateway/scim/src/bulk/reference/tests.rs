@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{bulk_id, visit};
+use super::{Spot, bulk_id, visit};
 use crate::bulk::{Action, Target, Task};
 use crate::schema::packs::ENTERPRISE_USER;
 use crate::schema::registry::Registry;
@@ -98,7 +98,7 @@ fn references_of_a_body_are_replaced_in_every_form() {
                     json!({ "userName": "bulkId:a", ENTERPRISE_USER: extension })
                 } else {
                     let urn = format!("{ENTERPRISE_USER}:manager");
-                    json!({ urn: manager(id), "manager": manager(id), "x": manager("bulkId:a") })
+                    json!({ urn: manager(id), "manager": manager(id), "x": manager("/Users/bulkId:a") })
                 }
             };
             check_body("User", body("bulkId:a"), body("<a>"));
@@ -154,12 +154,42 @@ fn what_only_looks_like_a_reference_is_left_alone() {
         json!({ "op": "replace", "path": "userName", "value": "bulkId:a" }),
         json!({ "op": "replace", "path": "emails[value eq \"bulkId:a\"].value", "value": "bulkId:a" }),
         json!({ "op": "replace", "path": "manager.displayName", "value": "bulkId:a" }),
-        json!({ "op": "replace", "path": "nothing", "value": { "value": "bulkId:a" } }),
+        json!({ "op": "replace", "path": "nothing", "value": { "value": "see bulkId:a", "bulkId:a": "bulkId:unknown" } }),
         json!({ "op": "replace", "path": "manager[\"", "value": 7 }),
         json!({ "op": "replace", "value": "bulkId:a" }),
         json!("bulkId:a"),
     ] {
         check_patch("User", &operation, &operation);
+    }
+}
+
+#[test]
+fn in_what_no_schema_knows_a_bulk_id_by_itself_is_replaced() {
+    let bodies = |id: &str| {
+        [
+            json!({ "urn:acme:new": { "owner": id, "all": [id, { "deep": id }], "n": 1 } }),
+            json!({ "urn:acme:new:owner": id }),
+            json!({ ENTERPRISE_USER: { "owner": id } }),
+            json!({ OWNED: { "pair": { "value": "bulkId:a", "new": id } } }),
+        ]
+    };
+    for (body, expected) in bodies("bulkId:a").into_iter().zip(bodies("<a>")) {
+        check_body("User", body.clone(), expected.clone());
+        check_patch("User", &json!({ "op": "add", "value": body }), &json!({ "op": "add", "value": expected }));
+    }
+    let operations = |id: &str| {
+        [
+            json!({ "op": "add", "path": "urn:acme:new:owner", "value": { "value": id } }),
+            json!({ "op": "remove", "path": format!("urn:acme:new:owners[value eq \"{id}\"]") }),
+            json!({ "op": "add", "path": "emails[type eq \"work\"].owner", "value": id }),
+        ]
+    };
+    for (operation, expected) in operations("bulkId:a").into_iter().zip(operations("<a>")) {
+        check_patch("User", &operation, &expected);
+    }
+    for text in ["/Users/bulkId:a", "BULKID:a", "bulkId:unknown", "bulkId:"] {
+        let body = json!({ "urn:acme:new": { "owner": text } });
+        check_body("User", body.clone(), body);
     }
 }
 
@@ -209,7 +239,7 @@ proptest! {
         };
         let mut task = Task { resource_type: resource_type("User"), action, version: None };
         let mut seen = 0;
-        visit(&mut task, &mut |_| seen += 1);
+        visit(&mut task, &mut |_, spot| seen += usize::from(spot == Spot::Reference));
         prop_assert_eq!(seen, count);
         task.substitute(id_of);
         let (Action::Create(after) | Action::Patch(_, after)) = &task.action else { unreachable!() };

@@ -1,0 +1,314 @@
+//! Changes of what no schema knows, and what they have led to once one does.
+
+use serde_json::json;
+
+use super::*;
+use crate::aside::{TakenIn, keep_omitted, take_in};
+use crate::leniency::{Leniencies, Leniency};
+use crate::normalise::normalise;
+use crate::patch::{PATCH_SCHEMA, Patch};
+use crate::schema::registry::Registry;
+use crate::schema::{ResourceType, Schema};
+
+pub(super) const S: &str = "urn:acme:s";
+
+pub(super) fn attributes() -> Vec<Value> {
+    let pair = json!([{ "name": "type", "type": "string" }, { "name": "value", "type": "string" }]);
+    let desk = json!([{ "name": "floor", "type": "string" }, { "name": "room", "type": "string" }]);
+    vec![
+        json!({ "name": "a", "type": "string" }),
+        json!({ "name": "b", "type": "string" }),
+        json!({ "name": "tags", "type": "string", "multiValued": true }),
+        json!({ "name": "desk", "type": "complex", "subAttributes": desk }),
+        json!({ "name": "certs", "type": "complex", "multiValued": true, "subAttributes": pair }),
+        json!({ "name": "items", "type": "complex", "multiValued": true, "subAttributes": pair }),
+    ]
+}
+
+/// A user whose extension has these attributes; none without any.
+pub(super) fn user(attributes: &[Value]) -> ResourceType {
+    let mut registry = Registry::standard();
+    if !attributes.is_empty() {
+        let definition = json!({ "id": S, "name": "S", "attributes": attributes });
+        registry = registry.with_extension("User", Schema::from_json(&definition).unwrap(), false).unwrap();
+    }
+    ResourceType::clone(registry.resource_type("User").unwrap())
+}
+
+fn patched(
+    (document, aside): (Map<String, Value>, Aside),
+    operations: &Value,
+    rt: &ResourceType,
+) -> (Map<String, Value>, Aside) {
+    let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": operations });
+    let patch = Patch::parse(body, rt, &Leniencies::all()).unwrap();
+    let patched = patch.apply(document, aside, rt, &Leniencies::all()).unwrap();
+    (patched.document, patched.set_aside)
+}
+
+/// A POST and requests by a type, as they are stored and read again between each and the next.
+fn written(body: &Value, requests: &[Value], rt: &ResourceType) -> (Map<String, Value>, Aside) {
+    let mut body = body.clone();
+    body["userName"] = "ada".into();
+    let made = normalise(body, rt, &Leniencies::all()).unwrap();
+    requests.iter().fold((made.document, made.set_aside), |(document, aside), operations| {
+        let (document, aside) = patched((document, aside), operations, rt);
+        assert_eq!(Aside::from_json(aside.to_json()).as_ref(), Some(&aside), "it is stored as it is");
+        (document, aside)
+    })
+}
+
+pub(super) fn taken(document: Map<String, Value>, aside: Aside) -> TakenIn {
+    take_in(document, aside, &user(&attributes()), &Leniencies::all(), &|_| Ok(()))
+}
+
+/// Requests before the schema is there, and what is there of it afterwards: the same as if it had been there before.
+#[track_caller]
+fn check(body: &Value, requests: &[Value], expected: &Value) {
+    let (document, aside) = written(body, requests, &user(&[]));
+    let found = taken(document, aside.clone());
+    assert_eq!(found.document.get(S).unwrap_or(&Value::Null), expected, "{requests:?} {aside:?}");
+    assert!(found.set_aside.is_empty() && found.misfits.is_empty(), "{requests:?} {found:?}");
+    let (document, _) = written(body, requests, &user(&attributes()));
+    assert_eq!(document.get(S).unwrap_or(&Value::Null), expected, "with the schema: {requests:?}");
+}
+
+pub(super) fn op(verb: &str, path: &str, value: &Value) -> Value {
+    json!({ "op": verb, "path": path, "value": value })
+}
+
+fn remove(path: &str) -> Value {
+    json!({ "op": "remove", "path": path })
+}
+
+/// Without a path.
+fn set(verb: &str, value: &Value) -> Value {
+    json!([{ "op": verb, "value": { S: value } }])
+}
+
+#[test]
+fn what_is_added_comes_to_what_is_there() {
+    let nothing = json!({});
+    let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
+    check(&nothing, &[tag("a"), tag("b")], &json!({ "tags": ["a", "b"] }));
+    check(&nothing, &[tag("a"), tag("b"), tag("b")], &json!({ "tags": ["a", "b"] }));
+    let cert = |value: &str| op("Add", "urn:acme:s:certs", &json!({ "type": "x509", "value": value }));
+    let both = json!({ "certs": [{ "type": "x509", "value": "A" }, { "type": "x509", "value": "B" }] });
+    check(&nothing, &[json!([cert("A"), cert("B")])], &both);
+    check(&nothing, &[json!([cert("A")]), json!([cert("B")])], &both);
+    for verb in ["add", "replace"] {
+        let one = |name: &str, value: &str| set(verb, &json!({ name: value }));
+        check(&nothing, &[one("a", "1"), one("b", "2")], &json!({ "a": "1", "b": "2" }));
+        check(&json!({ S: { "a": "1", "b": "x" } }), &[one("a", "3")], &json!({ "a": "3", "b": "x" }));
+        let flat = json!({ "urn:acme:s:a": "1" });
+        check(&flat, &[one("b", "2")], &json!({ "a": "1", "b": "2" }));
+        let desk = |part: &str| json!([op(verb, "urn:acme:s:desk", &json!({ part: "1" }))]);
+        check(&nothing, &[desk("floor"), desk("room")], &json!({ "desk": { "floor": "1", "room": "1" } }));
+    }
+    let (work, home) = (json!({ "type": "work", "value": "x" }), json!({ "type": "home", "value": "y" }));
+    let add = json!([op("add", "urn:acme:s:items", &json!([home]))]);
+    check(&json!({ S: { "items": [work] } }), &[add], &json!({ "items": [work, home] }));
+}
+
+#[test]
+fn what_is_removed_or_replaced_does_not_come_back() {
+    let nothing = json!({});
+    let (work, home) = (json!({ "type": "work", "value": "x" }), json!({ "type": "home", "value": "y" }));
+    let items = "urn:acme:s:items";
+    let part = json!([op("add", "urn:acme:s:items[type eq \"work\"].value", &json!("x"))]);
+    let both = json!([op("add", items, &json!([work, home]))]);
+    check(&nothing, &[part.clone(), json!([remove(items)])], &Value::Null);
+    let other = json!([{ "type": "work", "value": "y" }]);
+    check(&nothing, &[part.clone(), json!([op("replace", items, &other)])], &json!({ "items": other }));
+    let work_goes = remove("urn:acme:s:items[type eq \"work\"]");
+    check(&nothing, &[both.clone(), json!([work_goes])], &json!({ "items": [home] }));
+    let listed = op("remove", items, &json!([{ "value": "y" }]));
+    check(&nothing, &[both.clone(), json!([listed])], &json!({ "items": [work] }));
+    let cased = op("remove", items, &json!([{ "value": "Y" }]));
+    check(&nothing, &[both.clone(), json!([cased])], &json!({ "items": [work] }));
+    let complicated = remove("urn:acme:s:items[type eq \"work\" or value eq \"y\"]");
+    check(&nothing, &[both.clone(), json!([complicated])], &Value::Null);
+    check(&nothing, &[both.clone(), json!([remove(S)])], &Value::Null);
+    check(&nothing, &[both, json!([op("replace", items, &Value::Null)])], &Value::Null);
+    let value_goes = remove("urn:acme:s:items[type eq \"work\"].value");
+    check(&nothing, &[part, json!([value_goes])], &Value::Null);
+    let tags = json!({ S: { "tags": ["a", "b"], "desk": { "floor": "1", "room": "2" } } });
+    let gone = json!([remove("urn:acme:s:tags"), remove("URN:acme:s:Desk.floor")]);
+    check(&tags, &[gone], &json!({ "desk": { "room": "2" } }));
+    let tags_go =
+        json!([op("remove", "urn:acme:s:tags", &json!(["a"])), op("replace", "urn:acme:s:desk.floor", &json!("3"))]);
+    check(&tags, &[tags_go], &json!({ "tags": ["b"], "desk": { "room": "2", "floor": "3" } }));
+}
+
+#[test]
+fn a_schema_that_grows_is_no_other_case() {
+    let mut known = attributes();
+    known.retain(|attribute| attribute["name"] != "tags");
+    let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
+    let both = [json!([op("add", "urn:acme:s:a", &json!("1"))]), tag("x"), tag("y")];
+    let (document, aside) = written(&json!({}), &both, &user(&known));
+    assert_eq!(taken(document, aside).document[S], json!({ "a": "1", "tags": ["x", "y"] }));
+    let nested = [set("add", &json!({ "a": "1", "tags": ["x"] })), set("replace", &json!({ "tags": ["y"] }))];
+    let (document, aside) = written(&json!({}), &nested, &user(&known));
+    assert_eq!(taken(document, aside).document[S], json!({ "a": "1", "tags": ["y"] }));
+
+    let desk = known.iter_mut().find(|attribute| attribute["name"] == "desk").unwrap();
+    desk["subAttributes"].as_array_mut().unwrap().pop();
+    let room = |room: &str| json!([op("add", "urn:acme:s:desk", &json!({ "floor": "1", "room": room }))]);
+    let (document, aside) = written(&json!({}), &[room("1"), room("2")], &user(&known));
+    assert_eq!(aside.to_json(), json!({ "urn:acme:s:desk.room": "2" }), "one, however often");
+    assert_eq!(taken(document, aside).document[S], json!({ "desk": { "floor": "1", "room": "2" } }));
+    for removal in [remove("urn:acme:s:desk"), remove(S)] {
+        let (_, aside) = written(&json!({}), &[room("1"), json!([removal])], &user(&known));
+        assert!(aside.is_empty(), "what is gone as a whole is gone with its parts: {aside:?}");
+    }
+}
+
+#[test]
+fn what_is_stored_since_before_means_what_it_meant() {
+    let document = || written(&json!({}), &[], &user(&[])).0;
+    let older = json!({ S: { "a": "1", "tags": ["a"] }, "urn:acme:s:b": "2", "other": 1 });
+    let found = taken(document(), Aside::from_json(older.clone()).unwrap());
+    assert_eq!(found.document[S], json!({ "a": "1", "tags": ["a"], "b": "2" }));
+    assert_eq!(found.set_aside.to_json(), json!({ "other": 1 }));
+    let more = json!([op("add", "urn:acme:s:tags", &json!(["b"])), remove("urn:acme:s:a")]);
+    let (_, aside) = patched((document(), Aside::from_json(older).unwrap()), &more, &user(&[]));
+    assert_eq!(taken(document(), aside).document[S], json!({ "tags": ["a", "b"], "b": "2" }));
+    for broken in [json!(7), json!([1]), json!([{ "op": "add", "path": "x" }]), json!([{ "op": "x", "path": "x" }])] {
+        assert_eq!(Aside::from_json(broken), None);
+    }
+}
+
+#[test]
+fn what_is_written_with_the_schema_is_newer_than_what_is_aside() {
+    let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
+    let (_, aside) = written(&json!({}), &[tag("a"), tag("b")], &user(&[]));
+    let (document, _) = written(&json!({}), &[tag("c")], &user(&attributes()));
+    let found = taken(document, aside);
+    assert_eq!(found.document[S], json!({ "tags": ["c"] }));
+    assert!(found.set_aside.is_empty() && !found.changed);
+    // What did not fit and is written anew is no longer kept, so that it does not come back when that is gone.
+    let misfit = Aside::from_json(json!({ "urn:acme:s:a": { "no": "text" } })).unwrap();
+    let document = || written(&json!({}), &[], &user(&attributes())).0;
+    for change in [op("replace", "urn:acme:s:a", &json!("1")), remove("urn:acme:s:a")] {
+        let (_, aside) = patched((document(), misfit.clone()), &json!([change]), &user(&attributes()));
+        assert!(aside.is_empty(), "{aside:?}");
+    }
+}
+
+/// The number of entries after a request has been made often, each time a little different.
+fn grown(requests: impl Fn(usize) -> Value) -> usize {
+    let rt = user(&[]);
+    let start = written(&json!({ S: { "tags": ["kept"] } }), &[], &rt);
+    (0..50).fold(start, |state, number| patched(state, &requests(number), &rt)).1.entries.len()
+}
+
+#[test]
+fn what_is_replaced_again_and_again_does_not_pile_up() {
+    let text = |number: usize| json!(format!("n{number}"));
+    let paths = ["a", "tags", "desk.floor", "items[type eq \"work\"].value", "items[type eq \"work\"]", "items"];
+    for path in paths {
+        let most = grown(|number| json!([op("replace", &format!("urn:acme:s:{path}"), &text(number))]));
+        assert_eq!(most, if path == "tags" { 1 } else { 2 }, "{path}");
+    }
+    assert_eq!(grown(|number| set("replace", &json!({ "a": text(number), "b": "1" }))), 2);
+    let object = |number| json!([op("replace", "urn:acme:s:desk", &json!({ "floor": text(number) }))]);
+    assert_eq!(grown(object), 2);
+    assert_eq!(grown(|_| json!([op("add", "urn:acme:s:items", &json!([{ "value": "x" }]))])), 2);
+    let path = "urn:acme:s:items";
+    let comes_and_goes = |number| {
+        let element = json!([{ "type": "work", "value": text(number) }]);
+        json!([op("add", path, &element), op("remove", path, &element)])
+    };
+    assert_eq!(grown(comes_and_goes), 1);
+    let selected = |number| {
+        let list = json!([{ "value": text(number) }]);
+        json!([op("add", path, &list), remove(&format!("{path}[value eq \"n{number}\"]"))])
+    };
+    assert_eq!(grown(selected), 1);
+    let flat = |number| json!([op("add", "x", &json!([text(number)])), op("remove", "x", &json!([text(number)]))]);
+    assert_eq!(grown(flat), 1);
+}
+
+#[test]
+fn so_many_changes_are_kept_and_no_more() {
+    let rt = user(&[]);
+    let add = |number: usize| op("add", "urn:acme:s:tags", &json!([number.to_string()]));
+    let many = |from: usize, count: usize| Value::from((from..from + count).map(add).collect::<Vec<_>>());
+    let full = written(&json!({}), &[many(0, 1_000), many(1_000, 500)], &rt);
+    let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [add(1_500)] });
+    let patch = Patch::parse(body, &rt, &Leniencies::all()).unwrap();
+    let refusal = patch.apply(full.0.clone(), full.1.clone(), &rt, &Leniencies::all()).unwrap_err();
+    assert!(refusal.status == 400 && refusal.detail.contains("at most 1500 changes"), "{}", refusal.detail);
+    let found = taken(full.0.clone(), full.1);
+    assert_eq!(found.document[S]["tags"].as_array().unwrap().len(), 1_000, "more, no attribute may have");
+    let fits = written(&json!({}), &[many(0, 1_000)], &rt);
+    let found = taken(fits.0, fits.1);
+    assert_eq!(found.document[S]["tags"].as_array().unwrap().len(), 1_000);
+    assert!(found.set_aside.is_empty());
+}
+
+#[test]
+fn a_list_of_what_to_remove_is_refused_where_it_is_of_what_is_known() {
+    let rt = user(&[]);
+    let body = |value: Value| json!({ "schemas": [PATCH_SCHEMA], "Operations": [{ "op": "remove", "path": "urn:acme:s:tags", "value": value }] });
+    let strict = Leniencies::all().without(Leniency::MemberRemovalByValue);
+    assert_eq!(Patch::parse(body(json!(["a"])), &rt, &strict).unwrap_err().status, 400);
+    assert!(Patch::parse(body(Value::Null), &rt, &strict).is_ok());
+    assert_eq!(Patch::parse(body(json!(["a"])), &rt, &Leniencies::strict()).unwrap_err().status, 400);
+}
+
+/// What a body that is a PUT leaves of what was aside.
+#[track_caller]
+fn check_put(before: &Value, body: &Value, expected: &Value) {
+    let mut known = attributes();
+    known.truncate(1);
+    let rt = user(&known);
+    let found = normalise(body.clone(), &rt, &Leniencies::all()).unwrap();
+    let (mut aside, before) = (found.set_aside, Aside::from_json(before.clone()).unwrap());
+    keep_omitted(&mut aside, &before, &found.document, &found.cleared, &rt).unwrap();
+    assert_eq!(aside.to_json(), *expected, "{body}");
+}
+
+#[test]
+fn a_put_leaves_aside_what_it_does_not_mention() {
+    let echo = json!({ "userName": "ada", S: { "a": "1" }, "emails": [{ "value": "a@x" }] });
+    let before = json!({
+        "x": 1, S: { "tags": ["a"] }, "urn:acme:s:b": "2", "urn:acme:t": { "c": 3 }, "emails[type eq \"work\"].verified": true,
+    });
+    check_put(&before, &echo, &before);
+    let ordered = json!([op("add", "x", &json!([1])), op("add", "x", &json!([2])), op("remove", "x", &json!("3"))]);
+    check_put(&ordered, &echo, &ordered);
+    let with = |name: &str, value: Value| {
+        let mut body = echo.clone();
+        body[name] = value;
+        body
+    };
+    check_put(&ordered, &with("X", json!([4])), &json!({ "X": [4] }));
+    check_put(&json!({ "x": 1, "y": 2 }), &with("x", json!(1)), &json!({ "x": 1, "y": 2 }));
+    check_put(
+        &before,
+        &with(S, Value::Null),
+        &json!({
+            "x": 1, "urn:acme:t": { "c": 3 }, "emails[type eq \"work\"].verified": true,
+        }),
+    );
+    check_put(
+        &json!({ S: { "tags": ["a"] } }),
+        &with(S, json!({ "tags": ["b"] })),
+        &json!({ "urn:acme:s:tags": ["b"] }),
+    );
+    check_put(
+        &json!({ "urn:acme:t:c": 3, "urn:acme:t:d": 3 }),
+        &with("urn:acme:t", json!({ "c": 4 })),
+        &json!({ "urn:acme:t": { "c": 4 } }),
+    );
+    check_put(
+        &json!({ "urn:acme:t": { "c": 3, "d": 4 } }),
+        &with("urn:acme:t:c", json!(5)),
+        &json!({ "urn:acme:t": { "d": 4 }, "urn:acme:t:c": 5 }),
+    );
+    // What did not fit and is said anew.
+    check_put(&json!({ S: { "a": ["no", "text"], "b": "2" }, "urn:acme:s:a": 7 }), &echo, &json!({ S: { "b": "2" } }));
+    check_put(&json!({ "emails[type eq \"work\"].verified": true }), &with("emails", json!([])), &json!({}));
+}
