@@ -201,11 +201,9 @@ pub(crate) fn check_match(
 }
 
 /// A deadlock is resolved against one of the writers: for it the race is lost, too.
-pub(crate) fn lost_on_conflict(
-    written: Result<crate::store::write::Written, crate::store::Error>,
-) -> Result<crate::store::write::Written, crate::store::Error> {
+pub(crate) fn lost_on_conflict<T>(written: Result<T, crate::store::Error>, lost: T) -> Result<T, crate::store::Error> {
     match written {
-        Err(crate::store::Error::Conflict { .. }) => Ok(crate::store::write::Written::Lost),
+        Err(crate::store::Error::Conflict { .. }) => Ok(lost),
         other => other,
     }
 }

@@ -9,6 +9,8 @@ use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{TestGateway, on_both};
 use serde_json::{Value, json};
 
+mod values;
+
 on_both!(
     a_write_that_lost_its_race_leaves_the_members_alone,
     a_member_may_be_named_before_and_after_it_is_there,
@@ -58,7 +60,7 @@ async fn a_write_that_lost_its_race_leaves_the_members_alone(gateway: &TestGatew
         members: Some(&nobody),
     };
     let stamp = Stamp { at: gateway.clock.now(), actor: "test".into(), request_id: "test".into() };
-    assert_eq!(store.update(&update, &stamp).await.unwrap(), Written::Lost);
+    assert_eq!(store.update(&update, &stamp).await.unwrap(), (Written::Lost, 0));
     assert_eq!(members(&tenant, &group).await, [ada]);
 }
 

@@ -156,7 +156,7 @@ impl Stored {
                     content: &content,
                     members: None,
                 };
-                assert_eq!(store.update(&update, &stamp).await.unwrap(), Written::Done(2));
+                assert_eq!(store.update(&update, &stamp).await.unwrap(), (Written::Done(2), 0));
             }
         }
     }

@@ -14,6 +14,7 @@ on_both!(
     sixteen_creates_of_one_name_make_one_user,
     a_name_taken_from_many_sides_has_one_owner,
     members_that_are_deleted_meanwhile_leave_nothing_behind,
+    a_name_is_awaited_while_it_is_given,
     settings_that_change_while_they_are_read_are_not_kept,
     what_operators_decide_of_a_client_at_once_is_all_decided,
 );
@@ -227,6 +228,39 @@ async fn members_that_are_deleted_meanwhile_leave_nothing_behind(gateway: &TestG
         assert_eq!(mapped.body["members"], json!([]), "the product sees no member that is gone");
     }
     let _ = tenant.events().await;
+    check_rows(gateway).await;
+}
+
+/// Who gets the name locks the groups that wait for it, and they lock their members.
+async fn a_name_is_awaited_while_it_is_given(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
+    for round in 0..rounds(gateway) {
+        let name = format!("Later-{round}");
+        let members = json!([{ "value": name }]);
+        change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": members }])).await;
+        let answers = together(|number| {
+            let (tenant, user, crew) = (tenant.clone(), format!("/Users/{ada}"), format!("/Groups/{crew}"));
+            let op = if number % 2 == 0 { "add" } else { "replace" };
+            let change = patch(json!([{ "op": op, "path": "members", "value": members }]));
+            let rename = patch(json!([{ "op": "replace", "path": "externalId", "value": name }]));
+            async move {
+                if number == WRITERS / 2 {
+                    return tenant.patch(&user, &rename).await.status;
+                }
+                tenant.patch(&crew, &change).await.status
+            }
+        })
+        .await;
+        assert!(answers.iter().all(|status| matches!(status, 200 | 204)), "{answers:?}");
+        // A value that was kept in the very moment is told again.
+        change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": members }])).await;
+        let read = tenant.get(&format!("/Groups/{crew}")).await.expect(200);
+        let listed: Vec<&Value> = read.body["members"].as_array().unwrap().iter().map(|it| &it["value"]).collect();
+        assert_eq!(listed, [ada.as_str()]);
+    }
+    let events = tenant.events().await;
+    assert_eq!(count(&events, "membership.added"), count(&events, "membership.removed") + 1);
     check_rows(gateway).await;
 }
 

@@ -31,7 +31,7 @@ pub async fn run(
             expected = Some((before.own_version, before.member_changes));
         }
         let written = ctx.store.delete(&resource_type.name, key, expected, &ctx.stamp()).await;
-        match super::lost_on_conflict(written)? {
+        match super::lost_on_conflict(written, Written::Lost)? {
             Written::Done(_) => {
                 ctx.gateway.events_waiting.notify_one();
                 return Ok(Reply::no_content());

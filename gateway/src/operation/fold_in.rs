@@ -232,5 +232,6 @@ async fn write(
         content: &content,
         members: None,
     };
-    Ok(super::lost_on_conflict(ctx.store.update(&update, &stamp).await)?)
+    let (written, _) = super::lost_on_conflict(ctx.store.update(&update, &stamp).await, (Written::Lost, 0))?;
+    Ok(written)
 }

@@ -11,16 +11,16 @@ use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
 
 use super::{ATTEMPTS, Context, Error};
-use crate::store::membership::{self, Members};
-use crate::store::resource::Along;
+use crate::store::membership::{self, Members, Unknown};
+use crate::store::resource::{Along, Stored};
 
 /// A PATCH's net effect as the store takes it.
 ///
 /// # Errors
 /// 400 `invalidValue` for a value that is too long to name anything.
 pub(crate) fn from_delta(delta: &MemberDelta) -> Result<Members, Error> {
-    let remove = delta.remove.iter().map(|value| canonical(value)).collect();
-    Ok(Members { replace_all: delta.replace_all, add: values(&delta.add)?, remove, drop_unknown: false })
+    let (replace_all, remove) = (delta.replace_all, delta.remove.clone());
+    Ok(Members { replace_all, add: values(&delta.add)?, remove, drop_unknown: false })
 }
 
 /// These and no others.
@@ -57,26 +57,37 @@ pub(crate) async fn unwanted(ctx: &Context, values: &[String]) -> Result<HashSet
     }
     note_unknown(ctx, &unknown)?;
     let kept = ctx.settings.leniencies.allows(Leniency::UnknownMemberPending);
-    Ok(if kept { HashSet::new() } else { unknown.into_iter().collect() })
+    Ok(if kept { HashSet::new() } else { unknown.into_iter().map(|it| it.value).collect() })
 }
 
 /// Whether the client may name members that nobody knows.
-fn note_unknown(ctx: &Context, unknown: &[String]) -> Result<(), Error> {
+fn note_unknown(ctx: &Context, unknown: &[Unknown]) -> Result<(), Error> {
     let leniencies = &ctx.settings.leniencies;
     let used =
         [Leniency::UnknownMemberPending, Leniency::UnknownMemberDropped].into_iter().find(|it| leniencies.allows(*it));
     let Some(used) = used else {
-        let shown: Vec<&str> = unknown.iter().take(3).map(String::as_str).collect();
-        let more = if unknown.len() > shown.len() {
-            format!(" and {} more", unknown.len() - shown.len())
-        } else {
-            String::new()
-        };
-        let detail = format!("There is no member {}{more}; make it before it is added.", shown.join(", "));
-        return Err(ScimError::invalid_value(detail).into());
+        return Err(ScimError::invalid_value(detail(unknown)).into());
     };
     ctx.tolerated_one(used, "members");
     Ok(())
+}
+
+/// Whom a refused request should not have named, and what to do about it.
+fn detail(unknown: &[Unknown]) -> String {
+    let several: Vec<&str> = unknown.iter().filter(|it| it.is_ambiguous).map(|it| it.value.as_str()).collect();
+    let nobody: Vec<&str> = unknown.iter().filter(|it| !it.is_ambiguous).map(|it| it.value.as_str()).collect();
+    if nobody.is_empty() {
+        return format!("More than one user has the externalId {}; name the member by its id.", some(&several));
+    }
+    format!("There is no member {}; make it before it is added.", some(&nobody))
+}
+
+/// The first of them.
+fn some(values: &[&str]) -> String {
+    let shown = &values[..values.len().min(3)];
+    let more =
+        if values.len() > shown.len() { format!(" and {} more", values.len() - shown.len()) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// By which leniency a change leaves out or keeps what nobody knows.
@@ -128,15 +139,10 @@ fn values(members: &[Member]) -> Result<Vec<String>, Error> {
         let detail = format!("A member's value is {} bytes long; at most {LONGEST} are accepted.", long.value.len());
         return Err(ScimError::invalid_value(detail).into());
     }
-    let mut values: Vec<String> = members.iter().map(|member| canonical(&member.value)).collect();
+    let mut values: Vec<String> = members.iter().map(|member| member.value.clone()).collect();
     values.sort();
     values.dedup();
     Ok(values)
-}
-
-/// An id in other letters is the same id: ours are UUIDs.
-fn canonical(value: &str) -> String {
-    value.parse::<Uuid>().map_or_else(|_| value.to_owned(), |id| id.to_string())
 }
 
 /// What a read must take along for a reply.
@@ -147,6 +153,14 @@ pub(crate) fn along(resource_type: &ResourceType, projection: Option<&Projection
         changes: resource_type.detached.is_some(),
         mapped: false,
     }
+}
+
+/// What was written, read again where groups that waited have it as a member since: only the database knows which.
+pub(crate) async fn with_joined(ctx: &Context, along: Along, written: Stored, joined: i64) -> Result<Stored, Error> {
+    if joined == 0 {
+        return Ok(written);
+    }
+    Ok(ctx.store.get(&written.resource_type, written.id, along).await?.unwrap_or(written))
 }
 
 /// The members of a group, where the reply shows them; a request that leaves them out never loads them.

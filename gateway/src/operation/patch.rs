@@ -100,10 +100,10 @@ async fn store(
         let warnings = patched.warnings.clone();
         match write(&ctx, &now, before, &old, patched, if_match.is_some()).await {
             Ok(None) => ctx = ctx.refreshed().await?,
-            Ok(Some(stored)) => {
+            Ok(Some((stored, joined))) => {
                 ctx.tolerated(&warnings);
                 ctx.gateway.events_waiting.notify_one();
-                return Ok(stored);
+                return members::with_joined(&ctx, along, stored, joined).await;
             }
             Err(Error::Scim(_) | Error::Mapping(_)) if taken.changed => folds = false,
             Err(error) => return Err(error),
@@ -138,7 +138,7 @@ fn with_aside(
     Ok(take_in(document, set_aside, &now, &ctx.settings.leniencies, &|_| Ok(())))
 }
 
-/// None where the race was lost.
+/// What is stored, and how many groups have it as a member since. None where the race was lost.
 async fn write(
     ctx: &Context,
     resource_type: &ResourceType,
@@ -146,7 +146,7 @@ async fn write(
     old: &Map<String, Value>,
     patched: Patched,
     guarded: bool,
-) -> Result<Option<Stored>, Error> {
+) -> Result<Option<(Stored, i64)>, Error> {
     let stamp = ctx.stamp();
     let members = (!patched.members.is_empty()).then(|| members::from_delta(&patched.members)).transpose()?;
     let members = members::settled(ctx, members).await?;
@@ -168,9 +168,9 @@ async fn write(
         members: members.as_ref(),
     };
     let written = ctx.store.update(&update, &stamp).await;
-    let written = super::lost_on_conflict(written).map_err(|error| super::duplicate(ctx, error, resource_type))?;
-    Ok(match written {
-        Written::Lost => None,
-        Written::Done(version) => Some(content.stored(before, version, stamp.at)),
+    let written = super::lost_on_conflict(written, (Written::Lost, 0));
+    Ok(match written.map_err(|error| super::duplicate(ctx, error, resource_type))? {
+        (Written::Lost, _) => None,
+        (Written::Done(version), joined) => Some((content.stored(before, version, stamp.at), joined)),
     })
 }

@@ -129,8 +129,10 @@ async fn store(
             members: change.members.as_ref(),
         };
         let written = ctx.store.update(&update, &stamp).await;
-        match super::lost_on_conflict(written).map_err(|error| super::duplicate(&ctx, error, &resource_type))? {
-            Written::Lost => {
+        match super::lost_on_conflict(written, (Written::Lost, 0))
+            .map_err(|error| super::duplicate(&ctx, error, &resource_type))?
+        {
+            (Written::Lost, _) => {
                 ctx = ctx.refreshed().await?;
                 (change.document, change.set_aside) =
                     refit(&ctx, &mut resource_type, change.document, change.set_aside)?;
@@ -138,9 +140,10 @@ async fn store(
                     validate(&change.document, &resource_type)?;
                 }
             }
-            Written::Done(version) => {
+            (Written::Done(version), joined) => {
                 ctx.gateway.events_waiting.notify_one();
-                return Ok(content.stored(before, version, stamp.at));
+                let stored = content.stored(before, version, stamp.at);
+                return members::with_joined(&ctx, along, stored, joined).await;
             }
         }
     }

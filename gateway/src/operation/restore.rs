@@ -103,12 +103,16 @@ async fn activate(ctx: &Context, new: &New, owner: Stored, old: &Map<String, Val
         members: None,
     };
     let written = ctx.store.update(&update, &stamp).await;
-    match super::lost_on_conflict(written).map_err(|error| super::duplicate(ctx, error, resource_type))? {
-        Written::Lost => Ok(Met::Changed),
-        Written::Done(version) => {
+    match super::lost_on_conflict(written, (Written::Lost, 0))
+        .map_err(|error| super::duplicate(ctx, error, resource_type))?
+    {
+        (Written::Lost, _) => Ok(Met::Changed),
+        (Written::Done(version), joined) => {
             ctx.gateway.events_waiting.notify_one();
             ctx.tolerated_one(Leniency::RestoreDeactivated, name_attribute(resource_type));
-            answer(ctx, new, &content.stored(owner, version, stamp.at)).map(Met::Answered)
+            let along = members::along(resource_type, new.projection.as_ref());
+            let stored = members::with_joined(ctx, along, content.stored(owner, version, stamp.at), joined).await?;
+            answer(ctx, new, &stored).map(Met::Answered)
         }
     }
 }
@@ -148,11 +152,8 @@ pub(super) async fn deleted(ctx: &Context, new: &New) -> Result<Met, Error> {
     ctx.gateway.events_waiting.notify_one();
     let by = if keys.external_id.is_some() { "externalId" } else { name_attribute(resource_type) };
     ctx.tolerated_one(Leniency::RestoreDeleted, by);
-    let mut stored = content.stored(tombstone, version, stamp.at);
-    if groups > 0 {
-        let along = members::along(resource_type, new.projection.as_ref());
-        stored = ctx.store.get(&resource_type.name, stored.id, along).await?.unwrap_or(stored);
-    }
+    let along = members::along(resource_type, new.projection.as_ref());
+    let stored = members::with_joined(ctx, along, content.stored(tombstone, version, stamp.at), groups).await?;
     answer(ctx, new, &stored).map(Met::Answered)
 }
 

@@ -6,12 +6,14 @@ use uuid::Uuid;
 
 use super::TenantStore;
 use super::error::Error;
-use super::membership::{MemberStatement, Members};
+use super::member_change::MemberStatement;
+use super::member_ref::{self, Awaited};
+use super::membership::Members;
 use super::pool::Statement;
 use super::stamp::{Stamp, slot};
 use super::write::{Columns, Content, Written, columns};
 
-/// Alone it stores only what no group waits for; `$22` says that [`RESOLVE`] comes along.
+/// Alone it stores only what no group waits for; `$22` says that [`member_ref::resolve`] comes along.
 pub(super) const INSERT: &str = "
 WITH waiting AS (SELECT EXISTS (SELECT 1 FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY($21)) AS found),
 w AS (
@@ -29,24 +31,6 @@ c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
   SELECT w.tenant_id, $18, $3, w.id, w.version, $19, $20, $12 FROM w WHERE $18::text IS NOT NULL)
 SELECT (SELECT version FROM w), found FROM waiting";
-
-/// A pending reference that means the new resource becomes a membership.
-pub(super) const RESOLVE: &str = "
-WITH waiting AS (SELECT g.id FROM resource g WHERE g.tenant_id = $1 AND g.deleted_at IS NULL
-  AND g.id IN (SELECT m.group_id FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY($3)) ORDER BY g.id FOR SHARE),
-found AS (DELETE FROM member_ref m USING resource r, waiting
-  WHERE m.tenant_id = $1 AND m.key = ANY($3) AND m.group_id = waiting.id AND r.tenant_id = $1 AND r.id = $2 AND r.xmin = pg_current_xact_id()::xid AND r.deleted_at IS NULL
-  RETURNING m.group_id, r.resource_type, r.mapping_state),
-come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
-  SELECT DISTINCT $1::uuid, group_id, $2::uuid, resource_type, $4::timestamptz FROM found ON CONFLICT DO NOTHING RETURNING group_id),
-c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
-  SELECT $1, group_id, $5, 1, $4 FROM come ORDER BY group_id
-  ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, 'membership.added', 'Group', come.group_id, $2, $6, $7, $4 FROM come
-  JOIN resource g ON g.tenant_id = $1 AND g.id = come.group_id AND g.mapping_state NOT IN ('excluded', 'never')
-  WHERE EXISTS (SELECT 1 FROM found WHERE found.mapping_state NOT IN ('excluded', 'never')))
-SELECT count(*) FROM come";
 
 /// A resource to be made.
 pub struct Insert<'a> {
@@ -88,12 +72,12 @@ impl TenantStore {
         let params = columns.params(self, new, stamp);
         let insert = Statement { doing: DOING, sql: INSERT, params: &params };
         let resolve_params = columns.resolve_params(self, new, stamp);
-        let resolve = Statement { doing: "resolving member references", sql: RESOLVE, params: &resolve_params };
+        let resolve = member_ref::resolve(&resolve_params);
         let first_members = new.members.map(|members| MemberStatement::new(self.tenant, new.id, true, members, stamp));
         let mut batch = vec![insert, resolve];
         let member_params = first_members.as_ref().map(MemberStatement::params);
-        if let Some(params) = &member_params {
-            batch.push(MemberStatement::statement(params));
+        if let Some((members, params)) = first_members.as_ref().zip(member_params.as_ref()) {
+            batch.push(members.statement(params));
         }
         let answers = self.batch(&batch).await?;
         Ok((inserted(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))
@@ -110,8 +94,7 @@ fn inserted(rows: &[Row]) -> Written {
 pub(super) struct InsertColumns<'a> {
     unique: Columns<'a>,
     searchable: Columns<'a>,
-    /// By what a pending member reference may mean this resource.
-    names: Vec<String>,
+    awaited: Awaited,
     /// Whether the references that mean it are resolved in the same transaction.
     resolves: bool,
     slot: i16,
@@ -124,7 +107,7 @@ impl<'a> InsertColumns<'a> {
         Self {
             unique: columns(&keys.unique),
             searchable: columns(&keys.searchable),
-            names: reference_keys(new.resource_type, new.id, new.content),
+            awaited: Awaited::new(new.resource_type, new.id, keys),
             resolves: false,
             slot: slot(),
             state: new.content.mapping_state.word(),
@@ -136,14 +119,14 @@ impl<'a> InsertColumns<'a> {
         Self { resolves: true, slot, ..Self::of(new) }
     }
 
-    /// The parameters of [`RESOLVE`].
+    /// The parameters of [`member_ref::resolve`].
     pub(super) fn resolve_params<'p>(
         &'p self,
         store: &'p TenantStore,
         new: &'p Insert<'a>,
         stamp: &'p Stamp,
-    ) -> [&'p (dyn ToSql + Sync); 7] {
-        [&store.tenant.0, &new.id, &self.names, &stamp.at, &self.slot, &stamp.actor, &stamp.request_id]
+    ) -> [&'p (dyn ToSql + Sync); 8] {
+        self.awaited.params(store, &new.id, &self.slot, stamp)
     }
 
     pub(super) fn params<'p>(
@@ -174,19 +157,9 @@ impl<'a> InsertColumns<'a> {
             &content.event,
             &stamp.actor,
             &stamp.request_id,
-            &self.names,
+            &self.awaited.keys,
             &self.resolves,
             &content.schema_revision,
         ]
     }
-}
-
-/// By what a pending member reference may mean a resource: the id, and a user's names.
-pub(super) fn reference_keys(resource_type: &str, id: Uuid, content: &Content) -> Vec<String> {
-    let (id, keys) = (id.to_string(), &content.keys);
-    if resource_type != "User" {
-        return vec![id];
-    }
-    let external = keys.external_id.as_deref().map(scimgate_scim::fold::fold);
-    [Some(id), keys.name_key.clone(), external].into_iter().flatten().collect()
 }

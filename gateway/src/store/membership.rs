@@ -1,6 +1,7 @@
 //! Members of groups: a row each, so that one more costs the same in a group of ten and of a hundred thousand.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -8,9 +9,10 @@ use uuid::Uuid;
 
 use super::TenantStore;
 use super::error::Error;
+use super::member_change::MemberStatement;
+use super::member_value::{Values, meaning};
 use super::pool::Statement;
-use super::stamp::{Stamp, slot};
-use crate::tenant::TenantId;
+use super::stamp::Stamp;
 
 /// A change of a group's members.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +21,7 @@ pub struct Members {
     pub replace_all: bool,
     /// Values to add: ids, or what may turn out to be one.
     pub add: Vec<String>,
-    /// Values to remove.
+    /// Values to remove; of no meaning where all others go anyway.
     pub remove: Vec<String>,
     /// Whether a value that nobody knows is left out, in place of being kept as a reference.
     pub drop_unknown: bool,
@@ -34,6 +36,15 @@ pub struct Member {
     pub resource_type: Option<String>,
 }
 
+/// A value that means nobody.
+#[derive(Clone, Debug)]
+pub struct Unknown {
+    /// As it was written.
+    pub value: String,
+    /// Whether it is the externalId of several users.
+    pub is_ambiguous: bool,
+}
+
 /// What a member change did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberChange {
@@ -43,145 +54,6 @@ pub struct MemberChange {
     pub changed: i64,
     /// Values that nobody knows.
     pub unknown: i64,
-}
-
-/// The group's row is shared, not bumped: sixteen writers on one group do not queue. The members' rows are shared too,
-/// so that none can be deleted between the look and the insert. The product is told only of what it may see.
-///
-/// Every table is reached by its key from the values given, never by the group as a whole, except where `$7` says "these
-/// and no others": a change must cost the same in a group of ten and of a hundred thousand.
-///
-/// What is unknown is found by three sets of what is known, each of which the database makes once. One condition with `OR`
-/// would hold every value against every member, and eight thousand of them would outlast the statement's time.
-const CHANGE: &str = "
-WITH g AS (SELECT id, mapping_state FROM resource WHERE tenant_id = $1 AND id = $2 AND resource_type = 'Group' AND deleted_at IS NULL
-  AND (NOT $3 OR xmin = pg_current_xact_id()::xid) FOR SHARE),
-wanted AS (SELECT unnest($4::uuid[]) AS id
-  UNION SELECT id FROM resource WHERE tenant_id = $1 AND resource_type = 'User' AND deleted_at IS NULL AND name_key = ANY($14)
-  UNION SELECT id FROM resource WHERE tenant_id = $1 AND resource_type = 'User' AND deleted_at IS NULL AND external_id = ANY($15)),
-living AS (SELECT r.id, r.resource_type, r.name_key, r.external_id FROM wanted JOIN resource r ON r.tenant_id = $1 AND r.id = wanted.id
-  WHERE r.deleted_at IS NULL AND EXISTS (SELECT 1 FROM g) ORDER BY r.id FOR SHARE OF r),
-unwanted AS (SELECT unnest($6::uuid[]) AS id
-  UNION SELECT id FROM resource WHERE tenant_id = $1 AND resource_type = 'User' AND deleted_at IS NULL AND name_key = ANY($16)
-  UNION SELECT id FROM resource WHERE tenant_id = $1 AND resource_type = 'User' AND deleted_at IS NULL AND external_id = ANY($8)),
-removed AS (DELETE FROM membership m USING unwanted
-  WHERE NOT $7 AND m.tenant_id = $1 AND m.group_id = (SELECT id FROM g) AND m.member_id = unwanted.id RETURNING m.member_id),
-replaced AS (DELETE FROM membership m
-  WHERE $7 AND m.tenant_id = $1 AND m.group_id = (SELECT id FROM g)
-    AND (m.member_id IN (SELECT id FROM unwanted) OR NOT EXISTS (SELECT 1 FROM living WHERE living.id = m.member_id)) RETURNING m.member_id),
-gone AS (SELECT member_id FROM removed UNION ALL SELECT member_id FROM replaced),
-come AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
-  SELECT $1, g.id, living.id, living.resource_type, $9 FROM g, living ON CONFLICT DO NOTHING RETURNING member_id),
-unknown AS (SELECT v.value, v.key FROM g, unnest($5::text[], $10::text[]) v (value, key)
-  WHERE v.key NOT IN (SELECT id::text FROM living)
-    AND v.key NOT IN (SELECT name_key FROM living WHERE resource_type = 'User' AND name_key IS NOT NULL)
-    AND v.value NOT IN (SELECT external_id FROM living WHERE resource_type = 'User' AND external_id IS NOT NULL)),
-forgotten AS (DELETE FROM member_ref m USING g WHERE m.tenant_id = $1 AND m.group_id = g.id
-  AND (m.value = ANY($8) OR ($7 AND m.value <> ALL($5))) RETURNING m.value),
-pending AS (INSERT INTO member_ref (tenant_id, group_id, value, key, created_at)
-  SELECT $1, g.id, unknown.value, unknown.key, $9 FROM g, unknown WHERE NOT $17 ON CONFLICT DO NOTHING RETURNING value),
-total AS (SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM come) + (SELECT count(*) FROM forgotten)
-  + (SELECT count(*) FROM pending) AS n),
-c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $11, 1, $9 FROM g, total WHERE total.n > 0
-  ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, change.type, 'Group', $2, change.member_id, $12, $13, $9 FROM (
-    SELECT 'membership.removed' AS type, member_id FROM gone UNION ALL SELECT 'membership.added', member_id FROM come) change
-  JOIN g ON g.mapping_state NOT IN ('excluded', 'never')
-  CROSS JOIN LATERAL (SELECT 1 FROM resource m WHERE m.tenant_id = $1 AND m.id = change.member_id
-    AND m.mapping_state NOT IN ('excluded', 'never') LIMIT 1) seen)
-SELECT EXISTS (SELECT 1 FROM g) AS found, total.n, (SELECT count(*) FROM unknown) FROM total";
-
-/// What of the values is neither an id nor a user's name or externalId.
-const UNKNOWN: &str = "
-WITH living AS (SELECT id, resource_type, name_key, external_id FROM resource WHERE tenant_id = $1 AND deleted_at IS NULL AND id = ANY($2)
-  UNION SELECT id, resource_type, name_key, external_id FROM resource
-    WHERE tenant_id = $1 AND resource_type = 'User' AND deleted_at IS NULL AND name_key = ANY($3)
-  UNION SELECT id, resource_type, name_key, external_id FROM resource
-    WHERE tenant_id = $1 AND resource_type = 'User' AND deleted_at IS NULL AND external_id = ANY($4)),
-known AS (SELECT id::text AS value FROM living UNION SELECT v.value FROM living, unnest($5::text[], $6::text[]) v (value, key)
-  WHERE living.resource_type = 'User' AND living.name_key = v.key
-  UNION SELECT external_id FROM living WHERE resource_type = 'User' AND external_id IS NOT NULL)
-SELECT v.value FROM unnest($5::text[], $6::text[]) v (value, key)
-WHERE NOT EXISTS (SELECT 1 FROM known WHERE known.value = v.value) ORDER BY v.value";
-
-/// The owned parameters of a member change.
-pub(super) struct MemberStatement<'a> {
-    tenant: Uuid,
-    group: Uuid,
-    written_here: bool,
-    add_ids: Vec<Uuid>,
-    add: &'a [String],
-    add_keys: Vec<String>,
-    remove_ids: Vec<Uuid>,
-    remove: &'a [String],
-    /// What is no id may be a user's userName or externalId.
-    add_names: Vec<String>,
-    add_external_ids: Vec<&'a str>,
-    remove_names: Vec<String>,
-    replace_all: bool,
-    drop_unknown: bool,
-    slot: i16,
-    stamp: &'a Stamp,
-}
-
-impl<'a> MemberStatement<'a> {
-    /// With `written_here`, the change is made only where this very transaction wrote the group: beside a write that
-    /// lost its race nothing may happen.
-    pub(super) fn new(
-        tenant: TenantId,
-        group: Uuid,
-        written_here: bool,
-        members: &'a Members,
-        stamp: &'a Stamp,
-    ) -> Self {
-        let ids = |values: &[String]| values.iter().filter_map(|value| value.parse().ok()).collect();
-        let no_ids = |values: &'a [String]| values.iter().filter(|value| value.parse::<Uuid>().is_err());
-        let fold = |value: &'a String| scimgate_scim::fold::fold(value);
-        Self {
-            tenant: tenant.0,
-            group,
-            written_here,
-            add_ids: ids(&members.add),
-            add: &members.add,
-            add_keys: members.add.iter().map(|value| scimgate_scim::fold::fold(value)).collect(),
-            remove_ids: ids(&members.remove),
-            remove: &members.remove,
-            add_names: no_ids(&members.add).map(fold).collect(),
-            add_external_ids: no_ids(&members.add).map(String::as_str).collect(),
-            remove_names: no_ids(&members.remove).map(fold).collect(),
-            replace_all: members.replace_all,
-            drop_unknown: members.drop_unknown,
-            slot: slot(),
-            stamp,
-        }
-    }
-
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 17] {
-        [
-            &self.tenant,
-            &self.group,
-            &self.written_here,
-            &self.add_ids,
-            &self.add,
-            &self.remove_ids,
-            &self.replace_all,
-            &self.remove,
-            &self.stamp.at,
-            &self.add_keys,
-            &self.slot,
-            &self.stamp.actor,
-            &self.stamp.request_id,
-            &self.add_names,
-            &self.add_external_ids,
-            &self.remove_names,
-            &self.drop_unknown,
-        ]
-    }
-
-    pub(super) fn statement<'p>(params: &'p [&'p (dyn ToSql + Sync); 17]) -> Statement<'p> {
-        Statement { doing: "changing members", sql: CHANGE, params }
-    }
 }
 
 const LIST: &str = "
@@ -216,7 +88,7 @@ impl TenantStore {
             sql: "SELECT 1 FROM resource WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
             params: &lock_params,
         };
-        let statement = MemberStatement::statement(&params);
+        let statement = change.statement(&params);
         // "These and no others" must see who is there now, so it waits for those who are adding.
         let batch = if members.replace_all { vec![lock, statement] } else { vec![statement] };
         let answers = self.batch(&batch).await?;
@@ -228,16 +100,21 @@ impl TenantStore {
         }))
     }
 
-    /// Which of these values nobody knows.
+    /// Which of these values mean nobody.
     ///
     /// # Errors
     /// The database is unavailable.
-    pub async fn unknown_members(&self, values: &[String]) -> Result<Vec<String>, Error> {
-        let ids: Vec<Uuid> = values.iter().filter_map(|value| value.parse().ok()).collect();
-        let keys: Vec<String> = values.iter().map(|value| scimgate_scim::fold::fold(value)).collect();
-        let params: [&(dyn ToSql + Sync); 6] = [&self.tenant.0, &ids, &keys, &values, &values, &keys];
-        let rows = self.query("looking for members", UNKNOWN, &params).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+    pub async fn unknown_members(&self, values: &[String]) -> Result<Vec<Unknown>, Error> {
+        static UNKNOWN: LazyLock<String> = LazyLock::new(|| {
+            let sets = meaning("wanted", 2);
+            format!(
+                "WITH {sets} SELECT value, value IN (SELECT value FROM wanted_by_external_id) FROM wanted_unknown ORDER BY value"
+            )
+        });
+        let values = Values::of(values);
+        let [texts, keys, ids] = values.params();
+        let rows = self.query("looking for members", &UNKNOWN, &[&self.tenant.0, texts, keys, ids]).await?;
+        Ok(rows.iter().map(|row| Unknown { value: row.get(0), is_ambiguous: row.get(1) }).collect())
     }
 
     /// The members of groups, pending references among them.

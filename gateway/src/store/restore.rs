@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::TenantStore;
 use super::error::Error;
-use super::insert::{RESOLVE, reference_keys};
 use super::key::Keys;
+use super::member_ref::{self, Awaited};
 use super::pool::Statement;
 use super::resource::{Along, Stored, columns, joins};
 use super::stamp::{Stamp, slot};
@@ -107,13 +107,12 @@ impl TenantStore {
             &stamp.request_id,
             &content.schema_revision,
         ];
-        let names = reference_keys(restore.resource_type, restore.id, content);
-        let resolve_params: [&(dyn ToSql + Sync); 7] =
-            [&self.tenant.0, &restore.id, &names, &stamp.at, &slot, &stamp.actor, &stamp.request_id];
+        let awaited = Awaited::restored(restore.resource_type, restore.id, keys);
+        let resolve_params = awaited.params(self, &restore.id, &slot, stamp);
         let answers = self
             .batch(&[
                 Statement { doing: "restoring a resource", sql: RESTORE, params: &params },
-                Statement { doing: "resolving member references", sql: RESOLVE, params: &resolve_params },
+                member_ref::resolve(&resolve_params),
             ])
             .await?;
         Ok((write::written(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))

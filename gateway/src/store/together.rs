@@ -4,8 +4,9 @@ use tokio_postgres::types::ToSql;
 
 use super::TenantStore;
 use super::error::Error;
-use super::insert::{DOING, INSERT, Insert, InsertColumns, RESOLVE};
-use super::membership::MemberStatement;
+use super::insert::{DOING, INSERT, Insert, InsertColumns};
+use super::member_change::MemberStatement;
+use super::member_ref::resolve;
 use super::pool::{Broken, Role, Statement};
 use super::stamp::{Stamp, slot};
 
@@ -52,9 +53,8 @@ impl TenantStore {
 
         let mut batch = Vec::with_capacity(new.len() * 3 + 1);
         batch.extend(inserts.iter().map(|params| Statement { doing: DOING, sql: INSERT, params }));
-        let resolving = "resolving member references";
-        batch.extend(resolves.iter().map(|params| Statement { doing: resolving, sql: RESOLVE, params }));
-        batch.extend(member_params.iter().map(MemberStatement::statement));
+        batch.extend(resolves.iter().map(resolve));
+        batch.extend(members.iter().zip(&member_params).map(|((_, members), params)| members.statement(params)));
         batch.push(Statement { doing: "checking that all was written", sql: ALL_OR_NONE, params: &check });
         let Err(broken) = self.pool.transaction(Role::Tenant(self.tenant), &batch).await? else {
             return Ok(Together::Done);

@@ -10,7 +10,9 @@ use super::TenantStore;
 use super::error::Error;
 use super::event::words;
 use super::key::{Key, Keys};
-use super::membership::{MemberStatement, Members};
+use super::member_change::MemberStatement;
+use super::member_ref::{self, Awaited};
+use super::membership::Members;
 use super::pool::Statement;
 use super::resource::{MappingState, Stored};
 use super::stamp::{Stamp, slot};
@@ -153,11 +155,12 @@ SELECT count(*) FROM left_behind";
 
 impl TenantStore {
     /// Replaces what is stored of a resource whose own version is still `version`, and changes its members with it.
-    /// With `member_changes` given, a group's members must not have changed either.
+    /// With `member_changes` given, a group's members must not have changed either. Gives the number of groups that were
+    /// waiting for one of its names, too, and have it as a member now.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use.
-    pub async fn update(&self, update: &Update<'_>, stamp: &Stamp) -> Result<Written, Error> {
+    pub async fn update(&self, update: &Update<'_>, stamp: &Stamp) -> Result<(Written, i64), Error> {
         let (content, keys) = (update.content, &update.content.keys);
         let (added, removed) = difference(&update.before.unique, &keys.unique);
         let (found, lost) = difference(&update.before.searchable, &keys.searchable);
@@ -195,18 +198,26 @@ impl TenantStore {
         let sql = update_sql(update.member_changes.is_some(), changes_keys, appears);
         let used = if changes_keys { params.as_slice() } else { &params[..WITHOUT_KEYS] };
         let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &update.id];
+        let awaited = Awaited::renamed(update.resource_type, update.before, keys);
+        let slot = slot();
+        let waiting_params = awaited.as_ref().map(|awaited| awaited.lock_params(self));
+        let resolve_params = awaited.as_ref().map(|awaited| awaited.params(self, &update.id, &slot, stamp));
+        let members = update.members.map(|members| MemberStatement::new(self.tenant, update.id, true, members, stamp));
+        let member_params = members.as_ref().map(MemberStatement::params);
         let mut batch = Vec::with_capacity(3);
         if update.member_changes.is_some() {
             batch.push(Statement { doing: "locking a group", sql: LOCK, params: &lock_params });
         }
+        batch.extend(waiting_params.as_ref().map(member_ref::lock_waiting));
         let at = batch.len();
         batch.push(Statement { doing: "storing a resource", sql: &sql, params: used });
-        let members = update.members.map(|members| MemberStatement::new(self.tenant, update.id, true, members, stamp));
-        let member_params = members.as_ref().map(MemberStatement::params);
-        if let Some(params) = &member_params {
-            batch.push(MemberStatement::statement(params));
+        batch.extend(resolve_params.as_ref().map(member_ref::resolve));
+        if let Some((members, params)) = members.as_ref().zip(member_params.as_ref()) {
+            batch.push(members.statement(params));
         }
-        Ok(written(&self.batch(&batch).await?[at]))
+        let answers = self.batch(&batch).await?;
+        let joined = if awaited.is_some() { answers[at + 1].first().map_or(0, |row| row.get(0)) } else { 0 };
+        Ok((written(&answers[at]), joined))
     }
 
     /// Deletes a resource: the row stays as a tombstone, and everything that finds it goes. With a version given,
