@@ -133,7 +133,7 @@ fn what_no_schema_knows_names_what_is_made_and_nothing_else() {
     let both = [sent("bulkId:a"), user("a", "bulkId:o")];
     check(&both, &[&[0, 1]]);
     let (plan, _) = plan(&[sent("bulkId:o")]);
-    assert!(plan.needs_itself(0));
+    assert_eq!(plan.needs[0], [0]);
 }
 
 #[test]
