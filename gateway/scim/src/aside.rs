@@ -1,374 +1,396 @@
-//! What no schema knew when a client wrote it, and how it becomes part of the document once one does.
+//! What is kept aside of one resource: the changes that its client asked for and no schema could make, in their order. A
+//! later schema makes them as if they had been asked for only then.
 //!
-//! Changes are made as the operations of a client's PATCH, in their order, so that one set of rules decides what they lead
-//! to. What does not fit its schema stays aside, with the reason; a value that the document has already is newer and stays.
+//! What a later change makes of no account is dropped, as far as that is so whatever the attribute turns out to be: single
+//! or many, a text or an object. Nothing else is, since an object that replaces another is merged into it if it is the only
+//! one, and takes the place of all if it is one of many.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::attribute::{Mutability, Returned};
 use crate::error::ScimError;
-use crate::leniency::Leniencies;
-use crate::normalise::rebuild_schemas;
-use crate::patch::{PATCH_SCHEMA, Patch, Patched, Verb};
-use crate::schema::validate::{check_attribute, check_extension_of};
-use crate::schema::{AttributeRef, ResourceType, Schema, common_attributes};
-use entry::{Known, Piece};
+use crate::verb::Verb;
+use names::{after, related, within};
 
-mod entry;
-mod kept;
 mod listed;
 pub(crate) mod names;
-mod omitted;
 
-pub use kept::Aside;
 pub use names::{MAX_CHANGES, MAX_NAMES};
-pub use omitted::keep_omitted;
 
-/// A value that its schema does not allow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misfit {
-    /// The name it is kept aside under.
-    pub name: String,
-    /// A sentence that names the attribute and what is wrong.
-    pub why: String,
+/// All that is kept aside of a resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aside {
+    pub(crate) entries: Vec<Entry>,
 }
 
-/// A document with what could be taken in.
+/// One change.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TakenIn {
-    /// The canonical document.
-    pub document: Map<String, Value>,
-    /// What stays aside.
-    pub set_aside: Aside,
-    /// What stays aside although a schema knows it.
-    pub misfits: Vec<Misfit>,
-    /// Whether the document is another than before.
-    pub changed: bool,
+pub(crate) struct Entry {
+    pub(crate) verb: Verb,
+    /// The path as it was written, or the key of a body.
+    pub(crate) name: String,
+    /// None only of a removal, which then is one of all that the path means.
+    pub(crate) value: Option<Value>,
 }
 
-/// Takes what the resource type knows by now into the document. `allowed` can keep an attribute out for the caller's
-/// reasons; what it keeps out is a misfit with that reason.
-#[must_use]
-pub fn take_in(
-    document: Map<String, Value>,
-    set_aside: Aside,
-    resource_type: &ResourceType,
-    leniencies: &Leniencies,
-    allowed: &dyn Fn(&AttributeRef) -> Result<(), String>,
-) -> TakenIn {
-    let mut rules = Rules { resource_type, leniencies, allowed, effort: Effort::default() };
-    Intake::of(document, set_aside, &mut rules)
+/// The values of a body, each under its name.
+impl From<Map<String, Value>> for Aside {
+    fn from(values: Map<String, Value>) -> Self {
+        let entry = |(name, value)| Entry { verb: Verb::Add, name, value: Some(value) };
+        Self { entries: values.into_iter().map(entry).collect() }
+    }
 }
 
-/// Brings a document that was canonical by other schemas to those of this type: what they don't define goes aside, and
-/// what was aside comes in. For a write that was under way when the schemas changed.
-#[must_use]
-pub fn refit(
-    document: Map<String, Value>,
-    mut set_aside: Aside,
-    resource_type: &ResourceType,
-    leniencies: &Leniencies,
-) -> TakenIn {
-    let before = document.clone();
-    let (mut kept, mut foreign) = (Map::new(), Map::new());
-    for (key, value) in document {
-        let extension = resource_type.extensions.iter().find(|it| it.schema.id == key);
-        match (extension, value) {
-            (Some(extension), Value::Object(members)) => {
-                let (own, others): (Map<_, _>, Map<_, _>) =
-                    members.into_iter().partition(|(name, _)| extension.schema.attribute(name).is_some());
-                foreign.extend(others.into_iter().map(|(name, value)| (format!("{key}:{name}"), value)));
-                kept.insert(key, Value::Object(own));
+impl Aside {
+    /// Reads what [`Aside::to_json`] wrote; none if it is something else.
+    #[must_use]
+    pub fn from_json(stored: Value) -> Option<Self> {
+        match stored {
+            Value::Object(values) => Some(values.into()),
+            Value::Array(changes) => {
+                let entries: Option<Vec<Entry>> = changes.into_iter().map(Entry::from_json).collect();
+                entries.map(|entries| Self { entries })
             }
-            (_, value) if is_own(&key, resource_type) => drop(kept.insert(key, value)),
-            (_, value) => drop(foreign.insert(key, value)),
+            _ => None,
         }
     }
-    set_aside.append(foreign);
-    rebuild_schemas(&mut kept, resource_type);
-    let mut taken = take_in(kept, set_aside, resource_type, leniencies, &|_| Ok(()));
-    taken.changed = taken.document != before;
-    taken
-}
 
-struct Rules<'a> {
-    resource_type: &'a ResourceType,
-    leniencies: &'a Leniencies,
-    allowed: &'a dyn Fn(&AttributeRef) -> Result<(), String>,
-    effort: Effort,
-}
-
-/// A document that changes are being made to.
-struct Intake {
-    document: Map<String, Value>,
-    left: Vec<Piece>,
-    misfits: Vec<Misfit>,
-    changed: bool,
-}
-
-/// All changes of one attribute in their order.
-struct Group {
-    /// The attribute, without a sub-attribute.
-    attribute: AttributeRef,
-    known: Vec<Known>,
-}
-
-/// What came of a group.
-struct Outcome {
-    /// Of each change what of its value stays aside, under full names; or why all of it does.
-    each: Vec<Result<Map<String, Value>, String>>,
-    /// What the attribute was before, if it is another now.
-    before: Option<Before>,
-}
-
-/// The value of an attribute before it was changed, if it had one.
-struct Before(Option<Value>);
-
-impl Intake {
-    fn of(document: Map<String, Value>, set_aside: Aside, rules: &mut Rules<'_>) -> TakenIn {
-        let mut intake = Self { document, left: Vec::new(), misfits: Vec::new(), changed: false };
-        let groups = intake.groups(set_aside, rules.resource_type);
-        let (own, of_extensions): (Vec<Group>, Vec<Group>) =
-            groups.into_iter().partition(|group| group.attribute.extension.is_none());
-        for group in own {
-            let outcome = intake.group(&group, rules);
-            intake.changed |= outcome.before.is_some();
-            intake.settle(group, outcome);
+    /// The form in which it is stored: an object of the values under their names where nothing more need be said, else an
+    /// array of operations as a PATCH has them.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut names = HashSet::with_capacity(self.entries.len());
+        let mut plain = self.entries.iter();
+        if plain.all(|entry| entry.verb == Verb::Add && names.insert(entry.name.to_ascii_lowercase())) {
+            let values = self.entries.iter();
+            return values.map(|entry| (entry.name.clone(), entry.value.clone().unwrap_or_default())).collect();
         }
-        let mut of_extensions = of_extensions;
-        for extension in &rules.resource_type.extensions {
-            let is_of =
-                |group: &Group| group.attribute.extension.as_ref().is_some_and(|it| it.id == extension.schema.id);
-            let (unit, others) = of_extensions.into_iter().partition(is_of);
-            of_extensions = others;
-            intake.unit(unit, &extension.schema, rules);
-        }
-        let Self { mut document, left, misfits, changed } = intake;
-        if changed {
-            rebuild_schemas(&mut document, rules.resource_type);
-        }
-        TakenIn { document, set_aside: entry::gather(left), misfits, changed }
+        self.entries.iter().map(Entry::to_json).collect()
     }
 
-    /// What is known by now, by attributes in the order in which they come up. The rest is left.
-    fn groups(&mut self, set_aside: Aside, resource_type: &ResourceType) -> Vec<Group> {
-        let mut groups: Vec<Group> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for piece in entry::spread(set_aside, resource_type) {
-            let Some(reference) = entry::meaning(&piece.name(), resource_type) else {
-                self.left.push(piece);
-                continue;
-            };
-            let attribute = AttributeRef { sub: None, ..reference.clone() };
-            let known = Known { piece, reference };
-            let group = match places.entry(attribute.name()) {
-                Slot::Occupied(place) => groups.get_mut(*place.get()),
-                Slot::Vacant(place) => {
-                    place.insert(groups.len());
-                    groups.push(Group { attribute, known: Vec::new() });
-                    groups.last_mut()
+    /// Whether nothing is kept aside.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Keeps values of a document that its schemas define no more, however many.
+    pub(crate) fn append(&mut self, values: Map<String, Value>) {
+        self.entries.extend(Self::from(values).entries);
+    }
+
+    /// The values alone, for one change that has left no more than that.
+    pub(crate) fn into_values(self) -> Map<String, Value> {
+        self.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
+    }
+
+    /// Keeps a change of what no schema defines. A replacement by nothing is a removal.
+    ///
+    /// # Errors
+    /// 400 where as much is kept as can be.
+    pub(crate) fn change(&mut self, verb: Verb, name: String, value: Option<Value>) -> Result<(), ScimError> {
+        match (verb, value) {
+            // To add a part of elements is to replace it.
+            (Verb::Add, Some(value)) if names::part(&name).is_some() => self.replace(name, value),
+            (Verb::Add, value) => self.add(name, value.unwrap_or_default()),
+            (Verb::Replace, Some(value)) => self.replace(name, value),
+            (Verb::Remove | Verb::Replace, None) => self.remove(name),
+            (Verb::Remove, Some(list)) => self.remove_listed(name, list),
+        }
+    }
+
+    /// Drops whatever was kept of a name, of a part of it, and of it within what is around it. Gives the name and place of
+    /// the first change of just that name.
+    pub(crate) fn forget(&mut self, name: &str) -> Option<(usize, String)> {
+        self.forget_for(Verb::Remove, name)
+    }
+
+    fn forget_for(&mut self, verb: Verb, name: &str) -> Option<(usize, String)> {
+        // Of elements that lose a part nothing may be left, so that they don't get another.
+        let stays = |entry: &Entry| entry.verb == Verb::Remove && verb != Verb::Remove && name.contains('[');
+        let is_own = |entry: &Entry| after(&entry.name, name).is_some_and(names::is_inside);
+        let former = self.drop_where(name, |entry| is_own(entry) && !stays(entry));
+        let selects = |name: &str| name.contains('[');
+        if selects(name) || self.entries.iter().any(|entry| selects(&entry.name) && related(&entry.name, name)) {
+            return former;
+        }
+        let (mut place, mut emptied) = (0, 0);
+        self.entries.retain_mut(|entry| {
+            let stays = entry.verb == Verb::Remove || !entry.empty_of(name);
+            emptied += usize::from(!stays && former.as_ref().is_some_and(|(own, _)| place < *own));
+            place += 1;
+            stays
+        });
+        former.map(|(place, name)| (place - emptied, name))
+    }
+
+    /// Drops changes of a name for which `is_dropped` says that the one to come makes them of no account, as long as no other
+    /// in between depends on them.
+    fn drop_where(&mut self, name: &str, is_dropped: impl Fn(&Entry) -> bool) -> Option<(usize, String)> {
+        let (mut between, mut dropped) = (Vec::new(), HashSet::new());
+        for (place, entry) in self.entries.iter().enumerate().rev() {
+            if is_dropped(entry) {
+                if between.iter().any(|later: &&Entry| later.depends_on(entry, name)) {
+                    break;
                 }
-            };
-            if let Some(group) = group {
-                group.known.push(known);
+                dropped.insert(place);
+            } else if related(&entry.name, name) && (entry.verb == Verb::Remove || entry.concerns(name)) {
+                between.push(entry);
             }
         }
-        groups
+        let own = |place: &usize| self.entries.get(*place).is_some_and(|entry| after(&entry.name, name) == Some(""));
+        let first = dropped.iter().copied().filter(own).min();
+        let former = first.and_then(|place| Some((place, self.entries.get(place)?.name.clone())));
+        let mut place = 0;
+        self.entries.retain(|_| {
+            place += 1;
+            !dropped.contains(&(place - 1))
+        });
+        former.map(|(place, name)| (place - dropped.iter().filter(|it| **it < place).count(), name))
     }
 
-    /// An extension comes in as a whole or not at all, since one of its attributes may be required beside another: what
-    /// does not fit stays aside, and where the rest is incomplete without it, all does.
-    fn unit(&mut self, unit: Vec<Group>, schema: &Schema, rules: &mut Rules<'_>) {
-        let outcomes: Vec<Outcome> = unit.iter().map(|group| self.group(group, rules)).collect();
-        let changed = outcomes.iter().any(|outcome| outcome.before.is_some());
-        let refusal = if changed { check_extension_of(&self.document, schema).err() } else { None };
-        self.changed |= changed && refusal.is_none();
-        for (group, mut outcome) in unit.into_iter().zip(outcomes) {
-            if let Some(refusal) = &refusal {
-                if let Some(Before(value)) = outcome.before.take() {
-                    exchange(&mut self.document, &group.attribute, value);
-                }
-                outcome.each.fill_with(|| Err(refusal.detail.clone()));
-            }
-            self.settle(group, outcome);
+    fn add(&mut self, name: String, value: Value) -> Result<(), ScimError> {
+        if value.is_null() && !self.has(&name) {
+            return Ok(());
         }
-    }
-
-    fn settle(&mut self, group: Group, outcome: Outcome) {
-        for (Known { piece, .. }, result) in group.known.into_iter().zip(outcome.each) {
-            match result {
-                Ok(rest) => piece.leave(rest, &mut self.left),
-                Err(why) => {
-                    self.misfits.push(Misfit { name: piece.name(), why });
-                    self.left.push(piece);
-                }
+        let entry = Entry { verb: Verb::Add, name, value: Some(value) };
+        // To add the same again is to have added it last.
+        if let Some(place) = self.entries.iter().rposition(|earlier| earlier.says_the_same(&entry)) {
+            let mut later = self.entries.iter().skip(place + 1).filter(|later| related(&later.name, &entry.name));
+            if later.clone().next().is_none() {
+                return Ok(());
+            }
+            let is_plain = |entry: &Entry| entry.verb == Verb::Add && !entry.name.contains('[');
+            if is_plain(&entry) && later.all(is_plain) {
+                self.entries.remove(place);
             }
         }
+        self.put(entry, None)
     }
 
-    /// Makes the changes of one attribute. What the document says of it already is newer than all of them.
-    fn group(&mut self, group: &Group, rules: &mut Rules<'_>) -> Outcome {
-        let is_there = |known: &Known| is_there(&self.document, &known.reference);
-        let passed: Vec<bool> = group.known.iter().map(|it| is_dropped(&it.reference) || is_there(it)).collect();
-        let whole = group.known.iter().any(|known| known.reference.sub.is_none());
-        let (mut before, refused) = (None::<Before>, rules.effort.refused);
-        let mut each = Vec::with_capacity(group.known.len());
-        for (known, passed) in group.known.iter().zip(passed) {
-            // One that is begun is not left in the middle: what is made of it would be taken for newer than the rest.
-            let most = if whole && !each.is_empty() { Effort::MOST_OF_ONE } else { Effort::MOST };
-            each.push(if passed { Ok(Map::new()) } else { self.one(known, &mut before, most, rules) });
-        }
-        if whole && rules.effort.refused > refused {
-            if let Some(Before(value)) = before.take() {
-                exchange(&mut self.document, &group.attribute, value);
+    fn replace(&mut self, name: String, value: Value) -> Result<(), ScimError> {
+        let former =
+            if value.is_object() { self.forget_covered(&name, &value) } else { self.forget_for(Verb::Replace, &name) };
+        // Where there is nothing to replace it is an add, which asks less of the form of a value.
+        let verb = if self.has(&name) { Verb::Replace } else { Verb::Add };
+        self.put(Entry { verb, name, value: Some(value) }, former)
+    }
+
+    /// Drops what an object says anew in all its parts.
+    fn forget_covered(&mut self, name: &str, value: &Value) -> Option<(usize, String)> {
+        self.drop_where(name, |entry| match after(&entry.name, name) {
+            Some("") => entry.value.is_some() && covers(value, entry.value.as_ref()),
+            Some(rest) => {
+                let part = rest.strip_prefix([':', '.']);
+                let part = part.and_then(|part| member(value, part));
+                part.is_some_and(|part| covers(part, entry.value.as_ref()))
             }
-            each.fill_with(|| Err(TOO_MUCH.to_owned()));
-        }
-        let before = before.filter(|before| before.0.as_ref() != group.attribute.value(&self.document));
-        Outcome { each, before }
+            None => false,
+        })
     }
 
-    /// Makes one change, or says why it stays aside. Nothing is copied before it is clear that there is something to do,
-    /// and then the one attribute, whatever else the document has.
-    fn one(
+    fn remove(&mut self, name: String) -> Result<(), ScimError> {
+        let former = self.forget(&name);
+        if let Some(selected) = listed::selection(&name) {
+            return self.without(selected.attribute, &[selected.element], name.clone(), None);
+        }
+        self.put_removal(Entry { verb: Verb::Remove, name, value: None }, former)
+    }
+
+    fn remove_listed(&mut self, name: String, list: Value) -> Result<(), ScimError> {
+        let elements = match &list {
+            Value::Array(elements) => elements.clone(),
+            one => vec![one.clone()],
+        };
+        if elements.is_empty() {
+            return Ok(());
+        }
+        self.without(&name.clone(), &elements, name, Some(list))
+    }
+
+    /// Takes elements out of the lists that are kept of an attribute, if lists are all that is, and if by the letter it is
+    /// clear of each element whether it is meant. Else the removal is kept.
+    fn without(
         &mut self,
-        known: &Known,
-        before: &mut Option<Before>,
-        most: usize,
-        rules: &mut Rules<'_>,
-    ) -> Result<Map<String, Value>, String> {
-        let Known { piece, reference } = known;
-        let present = reference.value(&self.document);
-        if present.is_none() && (piece.verb == Verb::Remove || piece.value.as_ref().is_none_or(says_nothing)) {
-            return Ok(Map::new());
+        attribute: &str,
+        elements: &[Value],
+        name: String,
+        value: Option<Value>,
+    ) -> Result<(), ScimError> {
+        let is_own = |entry: &Entry| entry.verb != Verb::Remove && after(&entry.name, attribute) == Some("");
+        let mut kept = self.entries.iter().filter(|entry| entry.verb != Verb::Remove);
+        let is_clear = |entry: &Entry| {
+            if is_own(entry) { listed::is_clear(entry.value.as_ref(), elements) } else { !entry.concerns(attribute) }
+        };
+        if !kept.all(is_clear) {
+            return self.put_removal(Entry { verb: Verb::Remove, name, value }, None);
         }
-        (rules.allowed)(reference)?;
-        let name = piece.name();
-        let parts = reference.sub.is_some() && reference.attribute.multi_valued && !name.contains('[');
-        if parts && piece.verb != Verb::Remove {
-            return Err(format!("{} does not say which of the values it belongs to.", reference.name()));
-        }
-        rules.effort.spend(present, piece.value.as_ref(), most)?;
-        let mut part = Map::new();
-        if let Some(present) = present {
-            exchange(&mut part, reference, Some(present.clone()));
-        }
-        let patched = rules.patched(part, &name, piece, reference).map_err(|refusal| refusal.detail)?;
-        let after = reference.value(&patched.document);
-        if after != present {
-            let after = after.cloned();
-            let replaced = exchange(&mut self.document, reference, after);
-            before.get_or_insert(Before(replaced));
-        }
-        Ok(patched.unknown)
-    }
-}
-
-impl Rules<'_> {
-    fn patched(
-        &self,
-        part: Map<String, Value>,
-        name: &str,
-        piece: &Piece,
-        reference: &AttributeRef,
-    ) -> Result<Made, ScimError> {
-        let mut operation = json!({ "op": piece.verb.word(), "path": name });
-        if let Some(value) = &piece.value {
-            operation["value"] = value.clone();
-        }
-        let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [operation] });
-        let patch = Patch::parse(body, self.resource_type, self.leniencies)?;
-        let patched = patch.apply(part, Aside::default(), self.resource_type, self.leniencies)?;
-        check_attribute(&patched.document, reference)?;
-        let Patched { document, set_aside, .. } = patched;
-        Ok(Made { document, unknown: set_aside.into_values() })
-    }
-}
-
-/// What one change has made.
-struct Made {
-    document: Map<String, Value>,
-    /// What of its value no schema knows still.
-    unknown: Map<String, Value>,
-}
-
-/// Why a change stays aside that has not been looked at.
-const TOO_MUCH: &str = "More is set aside than is looked at in one go.";
-
-/// How much has been done. Elements are compared with one another, so their number counts, and so does each value by itself.
-#[derive(Default)]
-struct Effort {
-    tries: usize,
-    comparisons: usize,
-    /// What was too much.
-    refused: usize,
-}
-
-impl Effort {
-    /// What one document is worth, since all of it is looked at with each of its changes.
-    const MOST: usize = 4_000_000;
-    /// What the changes of one attribute are worth, once the first of them is made.
-    const MOST_OF_ONE: usize = 7 * Self::MOST;
-    /// What a value costs beside its elements, as if it had so many.
-    const VALUE: usize = 20;
-
-    fn spend(&mut self, present: Option<&Value>, supplied: Option<&Value>, most: usize) -> Result<(), String> {
-        if self.comparisons >= most {
-            self.refused += 1;
-            return Err(TOO_MUCH.to_owned());
-        }
-        let count = |value: &Value| value.as_array().map_or(0, Vec::len);
-        let supplied = supplied.map_or(0, count).saturating_add(Self::VALUE);
-        let all = supplied.saturating_add(present.map_or(0, count));
-        self.tries += 1;
-        self.comparisons = self.comparisons.saturating_add(supplied.saturating_mul(all));
+        self.entries.retain_mut(|entry| !(is_own(entry) && entry.lose(elements)));
+        self.drop_vain_removals(attribute);
         Ok(())
     }
-}
 
-/// As at the door: what only the server writes is passed over, and what is never returned is not kept.
-fn is_dropped(reference: &AttributeRef) -> bool {
-    let parts = [Some(&reference.attribute), reference.sub.as_ref()];
-    parts.into_iter().flatten().any(|it| it.mutability == Mutability::ReadOnly || it.returned == Returned::Never)
-}
-
-fn says_nothing(value: &Value) -> bool {
-    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
-}
-
-/// Puts a value in the place of what the document has of the attribute, and gives that.
-fn exchange(document: &mut Map<String, Value>, reference: &AttributeRef, value: Option<Value>) -> Option<Value> {
-    let put = |members: &mut Map<String, Value>| match value {
-        Some(value) => members.insert(reference.attribute.name.clone(), value),
-        None => members.shift_remove(&reference.attribute.name),
-    };
-    let Some(schema) = &reference.extension else { return put(document) };
-    let members = document.entry(schema.id.clone()).or_insert_with(|| Value::Object(Map::new()));
-    let members = members.as_object_mut()?;
-    let before = put(members);
-    if members.is_empty() {
-        document.shift_remove(&schema.id);
+    /// Keeps a removal, if something is kept that it could be about.
+    fn put_removal(&mut self, entry: Entry, former: Option<(usize, String)>) -> Result<(), ScimError> {
+        if !self.has(&entry.name) {
+            self.drop_vain_removals(&entry.name);
+            return Ok(());
+        }
+        let same = self.entries.iter().rposition(|earlier| earlier.says_the_same(&entry));
+        let is_last = |place: usize| !self.entries.iter().skip(place + 1).any(|it| related(&it.name, &entry.name));
+        if same.is_some_and(is_last) {
+            return Ok(());
+        }
+        self.put(entry, former)
     }
-    before
-}
 
-/// Whether the document says something of the attribute already.
-fn is_there(document: &Map<String, Value>, reference: &AttributeRef) -> bool {
-    match (reference.value(document), &reference.sub) {
-        (Some(value), Some(sub)) if !reference.attribute.multi_valued => value.get(&sub.name).is_some(),
-        (Some(_), Some(_)) | (None, _) => false,
-        (Some(_), None) => true,
+    /// Removals of a name and its parts, where nothing is left that they could be about.
+    fn drop_vain_removals(&mut self, name: &str) {
+        let head = names::head(name).to_owned();
+        if self.has(&head) {
+            return;
+        }
+        let is_own = |entry: &Entry| after(&entry.name, &head).is_some_and(names::is_inside);
+        self.entries.retain(|entry| entry.verb != Verb::Remove || !is_own(entry));
+    }
+
+    /// Keeps a change after all that it could be about, and where the former one was if there is none since.
+    fn put(&mut self, mut entry: Entry, former: Option<(usize, String)>) -> Result<(), ScimError> {
+        let Some((place, name)) = former else {
+            self.check_room(&entry.name)?;
+            self.entries.push(entry);
+            return Ok(());
+        };
+        let moves = self.entries.iter().skip(place).any(|later| related(&later.name, &entry.name));
+        entry.name = name;
+        self.entries.insert(if moves { self.entries.len() } else { place }, entry);
+        Ok(())
+    }
+
+    /// Whether something is kept that a change of this name could be about.
+    fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.verb != Verb::Remove && entry.concerns(name))
+    }
+
+    fn check_room(&self, name: &str) -> Result<(), ScimError> {
+        if self.entries.len() < names::MAX_NAMES {
+            return Ok(());
+        }
+        let is_new = !self.entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name));
+        if is_new && self.names() >= names::MAX_NAMES {
+            return Err(names::one_too_many(name));
+        }
+        if self.entries.len() >= names::MAX_CHANGES {
+            return Err(names::one_change_too_many(name));
+        }
+        Ok(())
+    }
+
+    /// How many names there are; those that differ by case alone are one.
+    pub(crate) fn names(&self) -> usize {
+        let names: HashSet<String> = self.entries.iter().map(|entry| entry.name.to_ascii_lowercase()).collect();
+        names.len()
     }
 }
 
-fn is_own(key: &str, resource_type: &ResourceType) -> bool {
-    key == "schemas"
-        || resource_type.schema.attribute(key).is_some()
-        || common_attributes().iter().any(|attribute| attribute.name == key)
+impl Entry {
+    fn from_json(stored: Value) -> Option<Self> {
+        let Value::Object(mut members) = stored else { return None };
+        let verb = Verb::find(members.get("op")?.as_str()?)?;
+        let value = members.shift_remove("value");
+        let Some(Value::String(name)) = members.shift_remove("path") else { return None };
+        (verb == Verb::Remove || value.is_some()).then_some(Self { verb, name, value })
+    }
+
+    fn to_json(&self) -> Value {
+        let mut operation = json!({ "op": self.verb.word(), "path": self.name });
+        if let Some(value) = &self.value {
+            operation["value"] = value.clone();
+        }
+        operation
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        self.verb == other.verb && after(&self.name, &other.name) == Some("") && self.value == other.value
+    }
+
+    /// Whether this change could be another one without an earlier one, of a name or a part of it.
+    fn depends_on(&self, earlier: &Self, name: &str) -> bool {
+        if !self.name.contains('[') && !name.contains('[') {
+            return false;
+        }
+        // Parts of elements that are selected by others have nothing to do with each other.
+        let (Some(own), Some(other)) = (names::part(&self.name), names::part(&earlier.name)) else { return true };
+        self.verb == Verb::Remove || names::mentions(own.0, other.1) || names::mentions(other.0, own.1)
+    }
+
+    /// Takes a name out of an object around it; tells whether that has left nothing of it.
+    fn empty_of(&mut self, name: &str) -> bool {
+        let Some(rest) = within(name, &self.name) else { return false };
+        let Some(value) = &mut self.value else { return false };
+        take(value, rest);
+        *value == Value::Object(Map::new())
+    }
+
+    /// Takes elements out of its list; tells whether it says nothing any more.
+    fn lose(&mut self, elements: &[Value]) -> bool {
+        let Some(Value::Array(own)) = &mut self.value else { return false };
+        own.retain(|element| !elements.iter().any(|listed| listed::is_meant(element, listed)));
+        let emptied = own.is_empty();
+        if emptied && self.verb == Verb::Replace {
+            (self.verb, self.value) = (Verb::Remove, None);
+            return false;
+        }
+        emptied
+    }
+
+    fn concerns(&self, name: &str) -> bool {
+        match within(name, &self.name) {
+            Some(rest) => self.value.as_ref().is_some_and(|value| reaches(value, rest)),
+            None => related(&self.name, name),
+        }
+    }
 }
 
+fn take(kept: &mut Value, name: &str) {
+    let Value::Object(members) = kept else { return };
+    members.retain(|key, member| {
+        if let Some(rest) = within(name, key) {
+            take(member, rest);
+        }
+        !key.eq_ignore_ascii_case(name)
+    });
+}
+
+/// Whether a value has something at a name within it, or could have.
+fn reaches(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Object(members) if !name.starts_with('[') => members.iter().any(|(key, member)| {
+            key.eq_ignore_ascii_case(name) || within(name, key).is_some_and(|rest| reaches(member, rest))
+        }),
+        _ => true,
+    }
+}
+
+/// Whether nothing of `old` is left when `new` has come over it, merged into it or in its place.
+fn covers(new: &Value, old: Option<&Value>) -> bool {
+    match (new, old) {
+        (Value::Object(_), Some(Value::Object(old))) => {
+            old.iter().all(|(key, old)| member(new, key).is_some_and(|new| covers(new, Some(old))))
+        }
+        (Value::Object(_), _) => false,
+        _ => true,
+    }
+}
+
+fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let mut members = value.as_object()?.iter();
+    members.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

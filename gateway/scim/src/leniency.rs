@@ -5,7 +5,6 @@
 use std::fmt;
 
 use crate::error::ScimError;
-use crate::profile::Profile;
 
 macro_rules! names {
     ($(#[doc = $about:literal])+ $type:ident: $($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
@@ -161,12 +160,6 @@ impl Leniencies {
     #[must_use]
     pub fn all() -> Self {
         Leniency::ALL.iter().fold(Self::strict(), |set, leniency| set.with(*leniency))
-    }
-
-    /// What everybody gets of whom nothing is known.
-    #[must_use]
-    pub fn auto() -> Self {
-        Profile::Auto.leniencies(None)
     }
 
     /// None: the RFCs by the letter.

@@ -12,6 +12,7 @@ use crate::filter::ElementFilter;
 use crate::leniency::{Leniencies, Warnings};
 use crate::member::Member;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::verb::Verb;
 
 pub use members::MemberDelta;
 
@@ -133,32 +134,6 @@ pub struct Patched {
     pub changed: bool,
     /// What had to be tolerated.
     pub warnings: Warnings,
-}
-
-/// The three operations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    Add,
-    Remove,
-    Replace,
-}
-
-impl Verb {
-    const ALL: [Self; 3] = [Self::Add, Self::Remove, Self::Replace];
-
-    /// The `op` of an operation.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
-            Self::Replace => "replace",
-        }
-    }
-
-    /// What an `op` says, in any case.
-    pub(crate) fn find(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verb| verb.word().eq_ignore_ascii_case(word))
-    }
 }
 
 /// An attribute or sub-attribute, of all elements or of those that a filter selects.

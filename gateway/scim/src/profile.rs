@@ -132,5 +132,13 @@ impl Profile {
     }
 }
 
+impl Leniencies {
+    /// What everybody gets of whom nothing is known.
+    #[must_use]
+    pub fn auto() -> Self {
+        Profile::Auto.leniencies(None)
+    }
+}
+
 #[cfg(test)]
 mod tests;

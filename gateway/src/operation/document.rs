@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::{self, Aside};
+use scimgate_scim::aside::Aside;
+use scimgate_scim::fold_in;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::succession::contradiction;
 use scimgate_scim::schema::validate::validate;
@@ -62,7 +63,7 @@ pub(crate) fn refit(
         return Ok((document, set_aside));
     }
     *resource_type = now;
-    let fitted = aside::refit(document, set_aside, resource_type, &ctx.settings.leniencies);
+    let fitted = fold_in::refit(document, set_aside, resource_type, &ctx.settings.leniencies);
     Ok((fitted.document, fitted.set_aside))
 }
 

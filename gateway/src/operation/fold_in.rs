@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate_scim::aside::{Aside, Misfit, TakenIn, take_in};
+use scimgate_scim::aside::Aside;
 use scimgate_scim::attribute::Uniqueness;
+use scimgate_scim::fold_in::{Misfit, TakenIn, take_in};
 use scimgate_scim::schema::{AttributeRef, ResourceType};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::{Aside, TakenIn, take_in};
+use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
+use scimgate_scim::fold_in::{TakenIn, take_in};
 use scimgate_scim::patch::{Patch, Patched};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;

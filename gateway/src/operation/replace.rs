@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::{Aside, keep_omitted};
+use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
+use scimgate_scim::fold_in::keep_omitted;
 use scimgate_scim::leniency::Choice;
 use scimgate_scim::normalise::{Normalised, normalise, omitted};
 use scimgate_scim::projection::{Projection, Specified};

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use scimgate_scim::aside::{Aside, keep_omitted};
+use scimgate_scim::aside::Aside;
+use scimgate_scim::fold_in::keep_omitted;
 use scimgate_scim::leniency::Leniency;
 use scimgate_scim::schema::validate::check_immutable;
 use serde_json::{Map, Value};

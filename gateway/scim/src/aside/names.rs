@@ -23,14 +23,14 @@ pub(crate) fn place<'a>(said: &'a mut Map<String, Value>, name: &str) -> Result<
     Ok(said.entry(name).or_insert(Value::Null))
 }
 
-pub(super) fn one_too_many(name: &str) -> ScimError {
+pub(crate) fn one_too_many(name: &str) -> ScimError {
     ScimError::invalid_value(format!(
         "\"{name}\" is one too many: of a resource at most {MAX_NAMES} attributes that no schema defines are kept aside. \
          Leave some out, or add an extension that defines them."
     ))
 }
 
-pub(super) fn one_change_too_many(name: &str) -> ScimError {
+pub(crate) fn one_change_too_many(name: &str) -> ScimError {
     ScimError::invalid_value(format!(
         "The change of \"{name}\" is one too many: of a resource at most {MAX_CHANGES} changes of attributes that no \
          schema defines are kept aside. Replace the attributes as wholes, or add an extension that defines them."
@@ -74,7 +74,7 @@ pub(super) fn mentions(filter: &str, part: &str) -> bool {
 }
 
 /// Whether two names could be about the same value: one is a part of the other, whichever elements are meant.
-pub(super) fn related(one: &str, other: &str) -> bool {
+pub(crate) fn related(one: &str, other: &str) -> bool {
     let (one, other) = (head(one), head(other));
     after(one, other).is_some_and(is_inside) || after(other, one).is_some_and(is_inside)
 }

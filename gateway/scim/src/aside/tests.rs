@@ -1,301 +1,314 @@
+//! Changes of what no schema knows, and what they have led to once one does.
+
 use serde_json::json;
 
 use super::*;
+use crate::fold_in::{TakenIn, keep_omitted, take_in};
+use crate::leniency::{Leniencies, Leniency};
 use crate::normalise::normalise;
-use crate::schema::Schema;
+use crate::patch::{PATCH_SCHEMA, Patch};
 use crate::schema::registry::Registry;
-use crate::schema::validate::validate;
+use crate::schema::{ResourceType, Schema};
 
-const BADGE: &str = "urn:acme:badge";
+pub(super) const S: &str = "urn:acme:s";
 
-/// A user whose badge has a number, an issue date, tags and, if so wanted, something required.
-fn user(required: bool) -> ResourceType {
-    let definition = json!({ "id": BADGE, "name": "Badge", "attributes": [
-        { "name": "number", "type": "integer" },
-        { "name": "issued", "type": "dateTime" },
-        { "name": "tags", "type": "string", "multiValued": true },
-        { "name": "desk", "type": "complex", "subAttributes": [{ "name": "floor", "type": "integer" }] },
-        { "name": "printed", "type": "boolean", "mutability": "readOnly" },
-        { "name": "pin", "type": "string", "mutability": "writeOnly", "returned": "never" },
-        { "name": "colour", "type": "string", "required": required },
-    ] });
-    let registry = Registry::standard().with_extension("User", Schema::from_json(&definition).unwrap(), false).unwrap();
+pub(super) fn attributes() -> Vec<Value> {
+    let pair = json!([{ "name": "type", "type": "string" }, { "name": "value", "type": "string" }]);
+    let desk = json!([{ "name": "floor", "type": "string" }, { "name": "room", "type": "string" }]);
+    vec![
+        json!({ "name": "a", "type": "string" }),
+        json!({ "name": "b", "type": "string" }),
+        json!({ "name": "tags", "type": "string", "multiValued": true }),
+        json!({ "name": "desk", "type": "complex", "subAttributes": desk }),
+        json!({ "name": "certs", "type": "complex", "multiValued": true, "subAttributes": pair }),
+        json!({ "name": "items", "type": "complex", "multiValued": true, "subAttributes": pair }),
+    ]
+}
+
+/// A user whose extension has these attributes; none without any.
+pub(super) fn user(attributes: &[Value]) -> ResourceType {
+    let mut registry = Registry::standard();
+    if !attributes.is_empty() {
+        let definition = json!({ "id": S, "name": "S", "attributes": attributes });
+        registry = registry.with_extension("User", Schema::from_json(&definition).unwrap(), false).unwrap();
+    }
     ResourceType::clone(registry.resource_type("User").unwrap())
 }
 
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(object) => object,
-        _ => Map::new(),
+fn patched(
+    (document, aside): (Map<String, Value>, Aside),
+    operations: &Value,
+    rt: &ResourceType,
+) -> (Map<String, Value>, Aside) {
+    let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": operations });
+    let patch = Patch::parse(body, rt, &Leniencies::all()).unwrap();
+    let patched = patch.apply(document, aside, rt, &Leniencies::all()).unwrap();
+    (patched.document, patched.set_aside)
+}
+
+/// A POST and requests by a type, as they are stored and read again between each and the next.
+fn written(body: &Value, requests: &[Value], rt: &ResourceType) -> (Map<String, Value>, Aside) {
+    let mut body = body.clone();
+    body["userName"] = "ada".into();
+    let made = normalise(body, rt, &Leniencies::all()).unwrap();
+    requests.iter().fold((made.document, made.set_aside), |(document, aside), operations| {
+        let (document, aside) = patched((document, aside), operations, rt);
+        assert_eq!(Aside::from_json(aside.to_json()).as_ref(), Some(&aside), "it is stored as it is");
+        (document, aside)
+    })
+}
+
+pub(super) fn taken(document: Map<String, Value>, aside: Aside) -> TakenIn {
+    take_in(document, aside, &user(&attributes()), &Leniencies::all(), &|_| Ok(()))
+}
+
+/// Requests before the schema is there, and what is there of it afterwards: the same as if it had been there before.
+#[track_caller]
+fn check(body: &Value, requests: &[Value], expected: &Value) {
+    let (document, aside) = written(body, requests, &user(&[]));
+    let found = taken(document, aside.clone());
+    assert_eq!(found.document.get(S).unwrap_or(&Value::Null), expected, "{requests:?} {aside:?}");
+    assert!(found.set_aside.is_empty() && found.misfits.is_empty(), "{requests:?} {found:?}");
+    let (document, _) = written(body, requests, &user(&attributes()));
+    assert_eq!(document.get(S).unwrap_or(&Value::Null), expected, "with the schema: {requests:?}");
+}
+
+pub(super) fn op(verb: &str, path: &str, value: &Value) -> Value {
+    json!({ "op": verb, "path": path, "value": value })
+}
+
+fn remove(path: &str) -> Value {
+    json!({ "op": "remove", "path": path })
+}
+
+/// Without a path.
+fn set(verb: &str, value: &Value) -> Value {
+    json!([{ "op": verb, "value": { S: value } }])
+}
+
+#[test]
+fn what_is_added_comes_to_what_is_there() {
+    let nothing = json!({});
+    let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
+    check(&nothing, &[tag("a"), tag("b")], &json!({ "tags": ["a", "b"] }));
+    check(&nothing, &[tag("a"), tag("b"), tag("b")], &json!({ "tags": ["a", "b"] }));
+    let cert = |value: &str| op("Add", "urn:acme:s:certs", &json!({ "type": "x509", "value": value }));
+    let both = json!({ "certs": [{ "type": "x509", "value": "A" }, { "type": "x509", "value": "B" }] });
+    check(&nothing, &[json!([cert("A"), cert("B")])], &both);
+    check(&nothing, &[json!([cert("A")]), json!([cert("B")])], &both);
+    for verb in ["add", "replace"] {
+        let one = |name: &str, value: &str| set(verb, &json!({ name: value }));
+        check(&nothing, &[one("a", "1"), one("b", "2")], &json!({ "a": "1", "b": "2" }));
+        check(&json!({ S: { "a": "1", "b": "x" } }), &[one("a", "3")], &json!({ "a": "3", "b": "x" }));
+        let flat = json!({ "urn:acme:s:a": "1" });
+        check(&flat, &[one("b", "2")], &json!({ "a": "1", "b": "2" }));
+        let desk = |part: &str| json!([op(verb, "urn:acme:s:desk", &json!({ part: "1" }))]);
+        check(&nothing, &[desk("floor"), desk("room")], &json!({ "desk": { "floor": "1", "room": "1" } }));
+    }
+    let (work, home) = (json!({ "type": "work", "value": "x" }), json!({ "type": "home", "value": "y" }));
+    let add = json!([op("add", "urn:acme:s:items", &json!([home]))]);
+    check(&json!({ S: { "items": [work] } }), &[add], &json!({ "items": [work, home] }));
+}
+
+#[test]
+fn what_is_removed_or_replaced_does_not_come_back() {
+    let nothing = json!({});
+    let (work, home) = (json!({ "type": "work", "value": "x" }), json!({ "type": "home", "value": "y" }));
+    let items = "urn:acme:s:items";
+    let part = json!([op("add", "urn:acme:s:items[type eq \"work\"].value", &json!("x"))]);
+    let both = json!([op("add", items, &json!([work, home]))]);
+    check(&nothing, &[part.clone(), json!([remove(items)])], &Value::Null);
+    let other = json!([{ "type": "work", "value": "y" }]);
+    check(&nothing, &[part.clone(), json!([op("replace", items, &other)])], &json!({ "items": other }));
+    let work_goes = remove("urn:acme:s:items[type eq \"work\"]");
+    check(&nothing, &[both.clone(), json!([work_goes])], &json!({ "items": [home] }));
+    let listed = op("remove", items, &json!([{ "value": "y" }]));
+    check(&nothing, &[both.clone(), json!([listed])], &json!({ "items": [work] }));
+    let cased = op("remove", items, &json!([{ "value": "Y" }]));
+    check(&nothing, &[both.clone(), json!([cased])], &json!({ "items": [work] }));
+    let complicated = remove("urn:acme:s:items[type eq \"work\" or value eq \"y\"]");
+    check(&nothing, &[both.clone(), json!([complicated])], &Value::Null);
+    check(&nothing, &[both.clone(), json!([remove(S)])], &Value::Null);
+    check(&nothing, &[both, json!([op("replace", items, &Value::Null)])], &Value::Null);
+    let value_goes = remove("urn:acme:s:items[type eq \"work\"].value");
+    check(&nothing, &[part, json!([value_goes])], &Value::Null);
+    let tags = json!({ S: { "tags": ["a", "b"], "desk": { "floor": "1", "room": "2" } } });
+    let gone = json!([remove("urn:acme:s:tags"), remove("URN:acme:s:Desk.floor")]);
+    check(&tags, &[gone], &json!({ "desk": { "room": "2" } }));
+    let tags_go =
+        json!([op("remove", "urn:acme:s:tags", &json!(["a"])), op("replace", "urn:acme:s:desk.floor", &json!("3"))]);
+    check(&tags, &[tags_go], &json!({ "tags": ["b"], "desk": { "room": "2", "floor": "3" } }));
+}
+
+#[test]
+fn a_schema_that_grows_is_no_other_case() {
+    let mut known = attributes();
+    known.retain(|attribute| attribute["name"] != "tags");
+    let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
+    let both = [json!([op("add", "urn:acme:s:a", &json!("1"))]), tag("x"), tag("y")];
+    let (document, aside) = written(&json!({}), &both, &user(&known));
+    assert_eq!(taken(document, aside).document[S], json!({ "a": "1", "tags": ["x", "y"] }));
+    let nested = [set("add", &json!({ "a": "1", "tags": ["x"] })), set("replace", &json!({ "tags": ["y"] }))];
+    let (document, aside) = written(&json!({}), &nested, &user(&known));
+    assert_eq!(taken(document, aside).document[S], json!({ "a": "1", "tags": ["y"] }));
+
+    let desk = known.iter_mut().find(|attribute| attribute["name"] == "desk").unwrap();
+    desk["subAttributes"].as_array_mut().unwrap().pop();
+    let room = |room: &str| json!([op("add", "urn:acme:s:desk", &json!({ "floor": "1", "room": room }))]);
+    let (document, aside) = written(&json!({}), &[room("1"), room("2")], &user(&known));
+    assert_eq!(aside.to_json(), json!({ "urn:acme:s:desk.room": "2" }), "one, however often");
+    assert_eq!(taken(document, aside).document[S], json!({ "desk": { "floor": "1", "room": "2" } }));
+    for removal in [remove("urn:acme:s:desk"), remove(S)] {
+        let (_, aside) = written(&json!({}), &[room("1"), json!([removal])], &user(&known));
+        assert!(aside.is_empty(), "what is gone as a whole is gone with its parts: {aside:?}");
     }
 }
 
-fn kept(aside: Value) -> Aside {
-    Aside::from_json(aside).unwrap()
-}
-
-/// What a body without the schema leaves, once the schema is there.
-fn take(body: Value, rt: &ResourceType) -> TakenIn {
-    let registry = Registry::standard();
-    let before = registry.resource_type("User").unwrap();
-    let normalised = normalise(body, before, &Leniencies::all()).unwrap();
-    take_in(normalised.document, normalised.set_aside, rt, &Leniencies::all(), &|_| Ok(()))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
-fn check(aside: Value, badge: Value, left: Value) {
-    let document = object(json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada" }));
-    let taken = take_in(document, kept(aside.clone()), &user(false), &Leniencies::all(), &|_| Ok(()));
-    assert_eq!(taken.document.get(BADGE).cloned().unwrap_or_default(), badge, "{aside}");
-    assert_eq!(taken.set_aside.to_json(), left, "{aside}");
-    assert_eq!(taken.changed, !badge.is_null(), "{aside}");
+#[test]
+fn what_is_stored_since_before_means_what_it_meant() {
+    let document = || written(&json!({}), &[], &user(&[])).0;
+    let older = json!({ S: { "a": "1", "tags": ["a"] }, "urn:acme:s:b": "2", "other": 1 });
+    let found = taken(document(), Aside::from_json(older.clone()).unwrap());
+    assert_eq!(found.document[S], json!({ "a": "1", "tags": ["a"], "b": "2" }));
+    assert_eq!(found.set_aside.to_json(), json!({ "other": 1 }));
+    let more = json!([op("add", "urn:acme:s:tags", &json!(["b"])), remove("urn:acme:s:a")]);
+    let (_, aside) = patched((document(), Aside::from_json(older).unwrap()), &more, &user(&[]));
+    assert_eq!(taken(document(), aside).document[S], json!({ "tags": ["a", "b"], "b": "2" }));
+    for broken in [json!(7), json!([1]), json!([{ "op": "add", "path": "x" }]), json!([{ "op": "x", "path": "x" }])] {
+        assert_eq!(Aside::from_json(broken), None);
+    }
 }
 
 #[test]
-fn every_form_that_a_client_writes_comes_in() {
-    check(json!({ BADGE: { "Number": "7" } }), json!({ "number": 7 }), json!({}));
-    check(json!({ "urn:acme:badge:number": 7, "other": 1 }), json!({ "number": 7 }), json!({ "other": 1 }));
-    check(json!({ "URN:acme:badge:desk.floor": 2 }), json!({ "desk": { "floor": 2 } }), json!({}));
-    check(json!({ "number": 7, "tags": ["a", "b"] }), json!({ "number": 7, "tags": ["a", "b"] }), json!({}));
-    check(json!({ "tags": "a" }), json!({ "tags": ["a"] }), json!({}));
-    check(json!({ BADGE: { "number": null, "tags": [] } }), Value::Null, json!({}));
+fn what_is_written_with_the_schema_is_newer_than_what_is_aside() {
+    let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
+    let (_, aside) = written(&json!({}), &[tag("a"), tag("b")], &user(&[]));
+    let (document, _) = written(&json!({}), &[tag("c")], &user(&attributes()));
+    let found = taken(document, aside);
+    assert_eq!(found.document[S], json!({ "tags": ["c"] }));
+    assert!(found.set_aside.is_empty() && !found.changed);
+    // What did not fit and is written anew is no longer kept, so that it does not come back when that is gone.
+    let misfit = Aside::from_json(json!({ "urn:acme:s:a": { "no": "text" } })).unwrap();
+    let document = || written(&json!({}), &[], &user(&attributes())).0;
+    for change in [op("replace", "urn:acme:s:a", &json!("1")), remove("urn:acme:s:a")] {
+        let (_, aside) = patched((document(), misfit.clone()), &json!([change]), &user(&attributes()));
+        assert!(aside.is_empty(), "{aside:?}");
+    }
+}
+
+/// The number of entries after a request has been made often, each time a little different.
+fn grown(requests: impl Fn(usize) -> Value) -> usize {
+    let rt = user(&[]);
+    let start = written(&json!({ S: { "tags": ["kept"] } }), &[], &rt);
+    (0..50).fold(start, |state, number| patched(state, &requests(number), &rt)).1.entries.len()
 }
 
 #[test]
-fn what_the_schema_does_not_know_either_stays_aside() {
-    let left = json!({ BADGE: { "shape": "round" } });
-    check(json!({ BADGE: { "number": 7, "shape": "round" } }), json!({ "number": 7 }), left);
-    let left = json!({ BADGE: { "desk.room": 4 } });
-    check(json!({ BADGE: { "desk": { "floor": 2, "room": 4 } } }), json!({ "desk": { "floor": 2 } }), left);
-    check(json!({ "urn:other:x": { "a": 1 } }), Value::Null, json!({ "urn:other:x": { "a": 1 } }));
+fn what_is_replaced_again_and_again_does_not_pile_up() {
+    let text = |number: usize| json!(format!("n{number}"));
+    let paths = ["a", "tags", "desk.floor", "items[type eq \"work\"].value", "items[type eq \"work\"]", "items"];
+    for path in paths {
+        let most = grown(|number| json!([op("replace", &format!("urn:acme:s:{path}"), &text(number))]));
+        assert_eq!(most, if path == "tags" { 1 } else { 2 }, "{path}");
+    }
+    assert_eq!(grown(|number| set("replace", &json!({ "a": text(number), "b": "1" }))), 2);
+    let object = |number| json!([op("replace", "urn:acme:s:desk", &json!({ "floor": text(number) }))]);
+    assert_eq!(grown(object), 2);
+    assert_eq!(grown(|_| json!([op("add", "urn:acme:s:items", &json!([{ "value": "x" }]))])), 2);
+    let path = "urn:acme:s:items";
+    let comes_and_goes = |number| {
+        let element = json!([{ "type": "work", "value": text(number) }]);
+        json!([op("add", path, &element), op("remove", path, &element)])
+    };
+    assert_eq!(grown(comes_and_goes), 1);
+    let selected = |number| {
+        let list = json!([{ "value": text(number) }]);
+        json!([op("add", path, &list), remove(&format!("{path}[value eq \"n{number}\"]"))])
+    };
+    assert_eq!(grown(selected), 1);
+    let flat = |number| json!([op("add", "x", &json!([text(number)])), op("remove", "x", &json!([text(number)]))]);
+    assert_eq!(grown(flat), 1);
 }
 
 #[test]
-fn what_does_not_fit_stays_aside_and_says_why() {
-    let body = json!({ "userName": "ada", BADGE: { "number": "seven", "issued": "yesterday", "tags": ["a"] } });
-    let taken = take(body, &user(false));
-    assert_eq!(taken.document[BADGE], json!({ "tags": ["a"] }));
-    assert_eq!(taken.set_aside.to_json(), json!({ BADGE: { "number": "seven", "issued": "yesterday" } }));
-    let why: Vec<&str> = taken.misfits.iter().map(|misfit| misfit.why.as_str()).collect();
-    assert_eq!(
-        why,
-        [
-            "urn:acme:badge:number must be a whole number, not this text.",
-            "urn:acme:badge:issued must be a date and time such as 2026-05-01T09:30:00Z.",
-        ]
-    );
-    assert_eq!(taken.document["schemas"][1], BADGE);
+fn so_many_changes_are_kept_and_no_more() {
+    let rt = user(&[]);
+    let add = |number: usize| op("add", "urn:acme:s:tags", &json!([number.to_string()]));
+    let many = |from: usize, count: usize| Value::from((from..from + count).map(add).collect::<Vec<_>>());
+    let full = written(&json!({}), &[many(0, 1_000), many(1_000, 500)], &rt);
+    let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [add(1_500)] });
+    let patch = Patch::parse(body, &rt, &Leniencies::all()).unwrap();
+    let refusal = patch.apply(full.0.clone(), full.1.clone(), &rt, &Leniencies::all()).unwrap_err();
+    assert!(refusal.status == 400 && refusal.detail.contains("at most 1500 changes"), "{}", refusal.detail);
+    let found = taken(full.0.clone(), full.1);
+    assert_eq!(found.document[S]["tags"].as_array().unwrap().len(), 1_000, "more, no attribute may have");
+    let fits = written(&json!({}), &[many(0, 1_000)], &rt);
+    let found = taken(fits.0, fits.1);
+    assert_eq!(found.document[S]["tags"].as_array().unwrap().len(), 1_000);
+    assert!(found.set_aside.is_empty());
 }
 
 #[test]
-fn an_extension_without_what_it_requires_stays_aside_whole() {
-    let body = json!({ "userName": "ada", BADGE: { "number": 7 } });
-    let taken = take(body, &user(true));
-    assert!(!taken.changed && taken.document.get(BADGE).is_none());
-    assert_eq!(taken.misfits[0].why, "urn:acme:badge:colour is required.");
-    assert_eq!(taken.set_aside.to_json(), json!({ BADGE: { "number": 7 } }));
-    let body = json!({ "userName": "ada", BADGE: { "number": 7, "colour": "red" } });
-    assert!(take(body, &user(true)).changed);
+fn a_list_of_what_to_remove_is_refused_where_it_is_of_what_is_known() {
+    let rt = user(&[]);
+    let body = |value: Value| json!({ "schemas": [PATCH_SCHEMA], "Operations": [{ "op": "remove", "path": "urn:acme:s:tags", "value": value }] });
+    let strict = Leniencies::all().without(Leniency::MemberRemovalByValue);
+    assert_eq!(Patch::parse(body(json!(["a"])), &rt, &strict).unwrap_err().status, 400);
+    assert!(Patch::parse(body(Value::Null), &rt, &strict).is_ok());
+    assert_eq!(Patch::parse(body(json!(["a"])), &rt, &Leniencies::strict()).unwrap_err().status, 400);
+}
+
+/// What a body that is a PUT leaves of what was aside.
+#[track_caller]
+fn check_put(before: &Value, body: &Value, expected: &Value) {
+    let mut known = attributes();
+    known.truncate(1);
+    let rt = user(&known);
+    let found = normalise(body.clone(), &rt, &Leniencies::all()).unwrap();
+    let (mut aside, before) = (found.set_aside, Aside::from_json(before.clone()).unwrap());
+    keep_omitted(&mut aside, &before, &found.document, &found.cleared, &rt).unwrap();
+    assert_eq!(aside.to_json(), *expected, "{body}");
 }
 
 #[test]
-fn what_the_document_says_already_is_newer() {
-    let document = object(json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", BADGE], "userName": "ada", BADGE: { "number": 8 },
-    }));
-    let aside = kept(json!({ BADGE: { "number": 7, "tags": ["a"] } }));
-    let taken = take_in(document, aside, &user(false), &Leniencies::all(), &|_| Ok(()));
-    assert_eq!(taken.document[BADGE], json!({ "number": 8, "tags": ["a"] }));
-    assert!(taken.set_aside.is_empty());
-}
-
-#[test]
-fn what_is_not_kept_of_a_request_is_not_kept_of_what_was_aside() {
-    check(json!({ BADGE: { "printed": true, "pin": "1815" } }), Value::Null, json!({}));
-}
-
-#[test]
-fn the_caller_can_keep_an_attribute_out() {
-    let document = object(json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada" }));
-    let aside = kept(json!({ "number": 7, "tags": ["a"] }));
-    let taken = take_in(document, aside, &user(false), &Leniencies::all(), &|found| {
-        if found.attribute.name == "number" { Err("It is in use.".to_owned()) } else { Ok(()) }
+fn a_put_leaves_aside_what_it_does_not_mention() {
+    let echo = json!({ "userName": "ada", S: { "a": "1" }, "emails": [{ "value": "a@x" }] });
+    let before = json!({
+        "x": 1, S: { "tags": ["a"] }, "urn:acme:s:b": "2", "urn:acme:t": { "c": 3 }, "emails[type eq \"work\"].verified": true,
     });
-    assert_eq!(taken.document[BADGE], json!({ "tags": ["a"] }));
-    assert_eq!(taken.misfits, [Misfit { name: "number".into(), why: "It is in use.".into() }]);
-}
-
-#[test]
-fn a_part_of_many_values_belongs_to_none_of_them() {
-    let document = object(json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada", "emails": [{ "value": "a@x" }],
-    }));
-    let aside = kept(json!({ "emails.type": ["work"] }));
-    let taken = take_in(document.clone(), aside.clone(), &user(false), &Leniencies::all(), &|_| Ok(()));
-    assert_eq!((taken.document, taken.set_aside), (document, aside));
-    assert_eq!(taken.misfits.len(), 1);
-}
-
-#[test]
-fn a_document_of_other_schemas_is_brought_to_these() {
-    let document = object(json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", "urn:acme:gone", BADGE],
-        "userName": "ada", "nickName": "A", "shape": "round",
-        "urn:acme:gone": { "x": 1 }, BADGE: { "number": 7, "size": 3 },
-    }));
-    let fitted = refit(document, kept(json!({ "urn:acme:badge:colour": "red" })), &user(false), &Leniencies::all());
-    assert_eq!(fitted.document[BADGE], json!({ "number": 7, "colour": "red" }));
-    assert_eq!(fitted.document["schemas"], json!(["urn:ietf:params:scim:schemas:core:2.0:User", BADGE]));
-    assert_eq!(
-        fitted.set_aside.to_json(),
-        json!({ "shape": "round", "urn:acme:gone": { "x": 1 }, "urn:acme:badge:size": 3 })
+    check_put(&before, &echo, &before);
+    let ordered = json!([op("add", "x", &json!([1])), op("add", "x", &json!([2])), op("remove", "x", &json!("3"))]);
+    check_put(&ordered, &echo, &ordered);
+    let with = |name: &str, value: Value| {
+        let mut body = echo.clone();
+        body[name] = value;
+        body
+    };
+    check_put(&ordered, &with("X", json!([4])), &json!({ "X": [4] }));
+    check_put(&json!({ "x": 1, "y": 2 }), &with("x", json!(1)), &json!({ "x": 1, "y": 2 }));
+    check_put(
+        &before,
+        &with(S, Value::Null),
+        &json!({
+            "x": 1, "urn:acme:t": { "c": 3 }, "emails[type eq \"work\"].verified": true,
+        }),
     );
-    assert!(validate(&fitted.document, &user(false)).is_ok());
-}
-
-/// A user with a thousand mail addresses.
-fn with_emails() -> Map<String, Value> {
-    let emails: Vec<Value> = (0..1_000).map(|n| json!({ "value": format!("{n}@x") })).collect();
-    object(json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ada", "emails": emails }))
-}
-
-/// Takes in what is aside; tells how many values were tried, too.
-fn counted(document: Map<String, Value>, aside: impl Into<Aside>) -> (TakenIn, usize) {
-    let (user, leniencies) = (user(false), Leniencies::all());
-    let mut rules =
-        Rules { resource_type: &user, leniencies: &leniencies, allowed: &|_| Ok(()), effort: Effort::default() };
-    let taken = Intake::of(document, aside.into(), &mut rules);
-    assert!(rules.effort.comparisons <= Effort::MOST + 1_020 * 2_020, "{}", rules.effort.comparisons);
-    (taken, rules.effort.tries)
-}
-
-/// A name in one of the ways to write it, by the bits of a number.
-fn spelled(name: &str, number: usize) -> String {
-    let mut letters = 0;
-    let mut spell = |c: char| {
-        letters += u32::from(c.is_ascii_lowercase());
-        if c.is_ascii_lowercase() && number >> (letters - 1) & 1 == 1 { c.to_ascii_uppercase() } else { c }
-    };
-    name.chars().map(&mut spell).collect()
-}
-
-#[test]
-fn what_is_refused_at_once_costs_nothing() {
-    let document = with_emails();
-    let own: Map<String, Value> = (0..20_000).map(|n| (spelled("addresses.streetaddress", n), json!("x"))).collect();
-    let (taken, tries) = counted(document.clone(), own.clone());
-    assert_eq!((own.len(), tries, taken.misfits.len()), (20_000, 0, 20_000));
-    assert!(!taken.changed && taken.document == document && taken.set_aside == own.into());
-    let written: Map<String, Value> = (0..64).map(|n| (spelled("emails", n), json!([{ "value": "b@x" }]))).collect();
-    let (taken, tries) = counted(document.clone(), written);
-    assert_eq!((tries, taken.document), (0, document), "the document has them already");
-}
-
-#[test]
-fn what_does_not_fit_is_tried_so_often_and_no_oftener() {
-    let aside: Map<String, Value> =
-        (0..20_000).map(|n| (format!("emails[value eq \"{n}@y\"].display"), json!({ "no": "text" }))).collect();
-    for (document, most) in [(with_emails(), 200), (object(json!({ "userName": "ada" })), 10_000)] {
-        let (taken, tries) = counted(document.clone(), aside.clone());
-        assert!((most - 10..=most).contains(&tries), "{tries}");
-        assert!(!taken.changed && taken.document == document && taken.set_aside == aside.clone().into());
-        assert_eq!(taken.misfits[0].why, "emails.display must be a text, not an object.");
-        assert_eq!(taken.misfits[19_999].why, "More is set aside than is looked at in one go.");
-    }
-    let all: Map<String, Value> =
-        (0..1_000).map(|n| (format!("emails[value eq \"{n}@y\"].type"), json!("z"))).collect();
-    let (taken, tries) = counted(object(json!({ "userName": "ada" })), all);
-    assert!(tries > 100 && taken.document["emails"].as_array().unwrap().len() == tries, "{tries}");
-    assert_eq!(taken.set_aside.names(), 1_000 - tries, "the others come in with the next change");
-}
-
-#[test]
-fn what_stays_of_an_object_under_a_urn_stays_in_it() {
-    let members: Map<String, Value> = (0..40_000).map(|n| (format!("a{n}"), json!(n))).collect();
-    let mut aside = members.clone();
-    aside.insert("number".into(), json!(7));
-    aside.insert("desk".into(), json!({ "floor": 2, "room": 4 }));
-    let (taken, tries) = counted(object(json!({ "userName": "ada" })), object(json!({ "URN:acme:badge": aside })));
-    assert_eq!((tries, &taken.document[BADGE]), (2, &json!({ "number": 7, "desk": { "floor": 2 } })));
-    let mut left = members;
-    left.insert("desk.room".into(), json!(4));
-    assert_eq!(taken.set_aside.to_json(), json!({ "URN:acme:badge": left }), "no longer than it was");
-}
-
-#[test]
-fn a_part_of_a_selected_value_is_that_part_and_not_the_values() {
-    let aside = kept(json!({ "emails[type eq \"work\"].verified": true, "emails[type eq \"work\"].display": "Ada" }));
-    let document = json!({ "userName": "ada", "emails": [{ "type": "work", "value": "a@x" }] });
-    let (taken, _) = counted(object(document), aside);
-    assert_eq!(taken.document["emails"], json!([{ "type": "work", "value": "a@x", "display": "Ada" }]));
-    assert_eq!(taken.set_aside.to_json(), json!({ "emails[type eq \"work\"].verified": true }));
-}
-
-#[test]
-fn what_comes_in_beside_a_refused_extension_stays() {
-    let document = object(json!({ "userName": "ada", BADGE: { "colour": "red" } }));
-    let aside = kept(json!({ "nickName": "A", BADGE: { "number": 7, "desk": { "floor": 1 } } }));
-    let mut required = user(true);
-    for extension in &mut required.extensions {
-        extension.required = extension.schema.id != BADGE;
-    }
-    let taken = take_in(document, aside.clone(), &required, &Leniencies::all(), &|_| Ok(()));
-    assert_eq!(taken.document["nickName"], "A", "what else is missing is not its fault");
-    assert_eq!(taken.document[BADGE], json!({ "colour": "red", "number": 7, "desk": { "floor": 1 } }));
-    let without = object(json!({ "userName": "ada" }));
-    let taken = take_in(without, aside, &required, &Leniencies::all(), &|_| Ok(()));
-    assert!(taken.changed && taken.document.get(BADGE).is_none(), "{:?}", taken.document);
-    assert_eq!(taken.document["nickName"], "A");
-    assert_eq!(taken.set_aside.to_json()[BADGE], json!({ "number": 7, "desk": { "floor": 1 } }));
-}
-
-#[test]
-fn so_many_names_are_kept_aside_and_no_more() {
-    let body = |count: usize| {
-        let mut body: Map<String, Value> = (0..count).map(|n| (format!("x{n}"), json!(n))).collect();
-        body.insert("userName".into(), json!("ada"));
-        Value::Object(body)
-    };
-    let registry = Registry::standard();
-    let user = registry.resource_type("User").unwrap();
-    let full = normalise(body(MAX_NAMES), user, &Leniencies::all()).unwrap().set_aside;
-    assert_eq!(full.names(), MAX_NAMES);
-    let refusal = normalise(body(MAX_NAMES + 1), user, &Leniencies::all()).unwrap_err();
-    assert_eq!(refusal.status, 400);
-    assert!(refusal.detail.starts_with("\"x1000\" is one too many: of a resource at most 1000 "), "{}", refusal.detail);
-    let mut parts = body(MAX_NAMES - 1);
-    parts["emails"] = json!([{ "value": "a@x", "p": 1, "q": 2 }]);
-    assert!(normalise(parts, user, &Leniencies::all()).unwrap_err().detail.starts_with("\"emails.q\""));
-
-    let patched = |operation: Value, aside: &Aside| {
-        let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [operation] });
-        let patch = Patch::parse(body, user, &Leniencies::all()).unwrap();
-        patch.apply(object(json!({ "userName": "ada" })), aside.clone(), user, &Leniencies::all())
-    };
-    let changed = patched(json!({ "op": "add", "path": "X7", "value": 8 }), &full).unwrap();
-    assert_eq!((changed.set_aside.names(), changed.set_aside.entries.len()), (MAX_NAMES, MAX_NAMES + 1));
-    let replaced = patched(json!({ "op": "replace", "path": "X7", "value": 8 }), &full).unwrap();
-    assert_eq!((replaced.set_aside.names(), &replaced.set_aside.to_json()["x7"]), (MAX_NAMES, &json!(8)));
-    assert_eq!(patched(json!({ "op": "add", "path": "y", "value": 8 }), &full).unwrap_err().status, 400);
-    assert_eq!(patched(json!({ "op": "remove", "path": "x7" }), &full).unwrap().set_aside.names(), MAX_NAMES - 1);
-    let mut joined = kept(json!({ "X7": 8 }));
-    keep_omitted(&mut joined, &full, &Map::new(), &[], user).unwrap();
-    assert_eq!((joined.names(), &joined.to_json()["X7"]), (MAX_NAMES, &json!(8)));
-    let mut more = kept(json!({ "y": 8 }));
-    assert_eq!(keep_omitted(&mut more, &full, &Map::new(), &[], user).unwrap_err().status, 400);
-    let mut over = full;
-    over.append(object(json!({ "y": 1 })));
-    let other = patched(json!({ "op": "add", "path": "title", "value": "Countess" }), &over).unwrap();
-    assert_eq!(other.set_aside, over, "who has more since before can be changed still");
-}
-
-#[test]
-fn names_that_differ_by_case_alone_are_one() {
-    let spellings = (0..20_000).map(|n| (spelled("addresses.streetaddress", n), json!(n)));
-    let mut body: Map<String, Value> = spellings.collect();
-    body.insert("userName".into(), json!("ada"));
-    let registry = Registry::standard();
-    let user = registry.resource_type("User").unwrap();
-    let aside = normalise(Value::Object(body), user, &Leniencies::all()).unwrap().set_aside;
-    assert_eq!(aside.to_json(), json!({ "addresses.streetaddress": 19_999 }), "the last one holds");
+    check_put(
+        &json!({ S: { "tags": ["a"] } }),
+        &with(S, json!({ "tags": ["b"] })),
+        &json!({ "urn:acme:s:tags": ["b"] }),
+    );
+    check_put(
+        &json!({ "urn:acme:t:c": 3, "urn:acme:t:d": 3 }),
+        &with("urn:acme:t", json!({ "c": 4 })),
+        &json!({ "urn:acme:t": { "c": 4 } }),
+    );
+    check_put(
+        &json!({ "urn:acme:t": { "c": 3, "d": 4 } }),
+        &with("urn:acme:t:c", json!(5)),
+        &json!({ "urn:acme:t": { "d": 4 }, "urn:acme:t:c": 5 }),
+    );
+    // What did not fit and is said anew.
+    check_put(&json!({ S: { "a": ["no", "text"], "b": "2" }, "urn:acme:s:a": 7 }), &echo, &json!({ S: { "b": "2" } }));
+    check_put(&json!({ "emails[type eq \"work\"].verified": true }), &with("emails", json!([])), &json!({}));
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::entry::meaning;
-use super::kept::Aside;
-use super::names::{MAX_CHANGES, MAX_NAMES, one_change_too_many, one_too_many, related};
+use crate::aside::Aside;
+use crate::aside::names::{MAX_CHANGES, MAX_NAMES, one_change_too_many, one_too_many, related};
 use crate::error::ScimError;
 use crate::schema::{AttributeRef, ResourceType};
 

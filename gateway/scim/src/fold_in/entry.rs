@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::kept::{Aside, Entry};
-use crate::patch::Verb;
+use crate::aside::{Aside, Entry};
 use crate::schema::{AttributeRef, ResourceType};
+use crate::verb::Verb;
 
 /// A change, or what one says of a member of an object under a schema's URN.
 pub(super) struct Piece {
