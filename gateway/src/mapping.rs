@@ -1,6 +1,7 @@
 //! Mapping: a tenant's chain of plugins, from the source document to the mapped one.
 
 pub mod breaker;
+pub mod call;
 pub mod chain;
 mod compiled;
 mod document;
@@ -10,5 +11,6 @@ pub mod run;
 pub mod slow;
 mod step;
 
+pub use call::{LONGEST, MapError, Outcome};
 pub use chain::{Chain, OnFailure, Step};
-pub use run::{Bounds, LONGEST, MapError, Mapper, Outcome};
+pub use run::{Bounds, Mapper};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use scimgate::app;
 use scimgate::clock::Clock;
-use scimgate::mapping::run::Call;
+use scimgate::mapping::call::Call;
 use scimgate::mapping::{Bounds, Chain, Mapper, OnFailure, Step};
 use scimgate::store::Store;
 use scimgate_plugin_host::{Host, HostConfig};

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate::mapping::run::Call;
+use scimgate::mapping::call::Call;
 use scimgate::mapping::{Bounds, Chain, LONGEST, MapError, Mapper, OnFailure, Step, breaker};
 use scimgate::operation::mappings::MOST_STEPS;
 use scimgate_plugin_host::{Host, HostConfig, Limits};

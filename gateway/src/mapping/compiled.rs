@@ -6,7 +6,7 @@ use moka::future::Cache;
 use scimgate_plugin_host::{Component, Error, Host};
 use tokio::sync::Semaphore;
 
-use super::run::MapError;
+use super::call::MapError;
 use crate::store::ControlStore;
 use crate::telemetry;
 

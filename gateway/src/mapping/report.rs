@@ -9,8 +9,8 @@ use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 
 use super::breaker::{self, Change, Cost};
+use super::call::{Call, LONGEST, MapError};
 use super::chain::{Chain, Step};
-use super::run::{Call, LONGEST, MapError};
 
 /// Time that the wall clock alone counts is the machine's: a plugin cannot wait by itself.
 pub(super) fn cost(outcome: &Result<StepOutcome, Failure>) -> Cost {

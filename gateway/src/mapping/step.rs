@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 use tokio::sync::{AcquireError, Semaphore};
 
 use super::breaker;
+use super::call::{Call, MapError};
 use super::document::ScimDocument;
 use super::report::{self, At, cost};
-use super::run::{Call, Done, MapError, Mapper};
+use super::run::{Done, Mapper};
 use super::slow::Turn;
 
 /// A call of a plugin with all it needs: who asked for it may be gone before it ends, and it is reported all the same.

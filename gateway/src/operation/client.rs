@@ -1,6 +1,5 @@
 //! A tenant's SCIM client: which profile was chosen for it, who was recognised, and what follows from both.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use scimgate_scim::error::ScimError;
@@ -8,12 +7,10 @@ use scimgate_scim::leniency::{Choice, Leniencies, Leniency};
 use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::{self, Signal, Strength};
 
-use super::settings::Settings;
-use super::{ATTEMPTS, Context, Error, Gateway, tenants, uses};
-use crate::store::client::{ClientRow, RecognisedRow};
+use super::{ATTEMPTS, Error, Gateway, tenants, uses};
+use crate::store::client::ClientRow;
 use crate::store::leniency_use::Use;
 use crate::store::tenant::Tenant;
-use crate::telemetry;
 
 /// From when on a certain signal for another client is believed over an earlier one. Where two providers write to one
 /// tenant, that is how often it is written down anew.
@@ -72,7 +69,7 @@ pub struct Client {
     /// Who was recognised.
     pub recognised: Option<Recognised>,
     /// As it is stored.
-    row: ClientRow,
+    pub(super) row: ClientRow,
 }
 
 impl Client {
@@ -108,60 +105,11 @@ impl Client {
         self.decided.iter().fold(by_profile, |set, (switch, on)| switch.set(set, *on))
     }
 
-    fn is_news(&self, signal: &Signal, now: SystemTime) -> bool {
+    pub(super) fn is_news(&self, signal: &Signal, now: SystemTime) -> bool {
         let known = self.recognised.as_ref();
         let is_old = known.is_some_and(|it| now.duration_since(it.at).is_ok_and(|age| age >= OLD));
         recognition::outranks((signal.profile, signal.strength), known.map(|it| (it.profile, it.strength)), is_old)
     }
-}
-
-impl Context {
-    /// Takes note of what a request shows of the client that sent it. Only what changes what is known is written down;
-    /// this request is read by it already.
-    pub async fn noting(self, signal: Option<&'static Signal>) -> Self {
-        match signal {
-            Some(signal)
-                if self.settings.client.profile == Profile::Auto
-                    && self.settings.client.is_news(signal, self.gateway.clock.now()) =>
-            {
-                Box::pin(self.recognising(signal)).await
-            }
-            _ => self,
-        }
-    }
-
-    async fn recognising(mut self, signal: &'static Signal) -> Self {
-        let found = RecognisedRow {
-            profile: signal.profile.name().to_owned(),
-            signal: signal.name.to_owned(),
-            strength: signal.strength.word().to_owned(),
-            at: self.gateway.clock.now(),
-        };
-        self.settings = match keep(&self, &found).await {
-            Ok(settings) => settings,
-            Err(error) => {
-                // The next request sees the same, and tries again.
-                tracing::warn!(error = %telemetry::chain(&error), "who is calling was recognised, but not kept");
-                let row = ClientRow { recognised: Some(found), ..self.settings.client.row.clone() };
-                let client = Client::read(row);
-                let leniencies = client.leniencies();
-                Arc::new(Settings { client, leniencies, ..(*self.settings).clone() })
-            }
-        };
-        self
-    }
-}
-
-async fn keep(ctx: &Context, found: &RecognisedRow) -> Result<Arc<Settings>, Error> {
-    if ctx.store.recognise(found, ctx.settings.client.row.recognised.as_ref()).await? {
-        tracing::info!(
-            tenant.id = %ctx.store.id(), client = %found.profile, signal = %found.signal, strength = %found.strength,
-            "SCIM client recognised"
-        );
-    }
-    // Kept by this request, or by another in the meantime.
-    ctx.gateway.settings.forget(ctx.store.id()).await;
-    ctx.gateway.settings.get(ctx.store.id()).await
 }
 
 /// What an operator wants changed.

@@ -2,44 +2,21 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::normalise::{Normalised, normalise};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::document::{Draft, content, refit};
+use super::document::{Draft, content};
+use super::new::New;
 use super::reply::{Reply, show};
 use super::restore::{self, Met};
 use super::{ATTEMPTS, Context, Error, members};
 use crate::store::insert::Insert;
-use crate::store::membership::Members;
 use crate::store::resource::{MappingState, Stored};
 use crate::store::write::Written;
-
-/// What is to be made.
-pub(super) struct New {
-    pub(super) resource_type: Arc<ResourceType>,
-    pub(super) document: Map<String, Value>,
-    pub(super) set_aside: Aside,
-    /// What the body names without a value.
-    pub(super) cleared: Vec<String>,
-    members: Option<Members>,
-    pub(super) projection: Option<Projection>,
-}
-
-impl New {
-    /// After a lost race: the same by the settings that hold now.
-    async fn refresh(&mut self, ctx: &mut Context) -> Result<(), Error> {
-        *ctx = ctx.refreshed().await?;
-        let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
-        (self.document, self.set_aside) = refit(ctx, &mut self.resource_type, document, set_aside)?;
-        validate(&self.document, &self.resource_type)?;
-        Ok(())
-    }
-}
 
 /// Makes a resource of the body and shows it; or restores the one that it means, where the client's profile says so.
 ///

@@ -130,7 +130,7 @@ async fn map(ctx: &Context, draft: &Draft<'_>, stamp: &Stamp, size: usize) -> Re
     let Some(directory_type) = ctx.settings.directory.resource_type(name) else {
         return Err(Error::Corrupt(format!("the directory has no resource type {name}")));
     };
-    let call = crate::mapping::run::Call {
+    let call = crate::mapping::call::Call {
         tenant: &ctx.settings.name,
         resource_type: directory_type,
         id: draft.id,

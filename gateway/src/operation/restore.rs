@@ -9,8 +9,8 @@ use scimgate_scim::leniency::Leniency;
 use scimgate_scim::schema::validate::check_immutable;
 use serde_json::{Map, Value};
 
-use super::create::New;
 use super::document::{Draft, content, parse, parse_set_aside};
+use super::new::New;
 use super::reply::{Reply, show};
 use super::{Context, Error, members};
 use crate::store::key::{Key, Keys, name_attribute};
