@@ -8,17 +8,20 @@ use axum::http::header::ACCEPT;
 #[must_use]
 pub(super) fn admits_scim(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut names_any = false;
+    let (mut names_any, mut admitted) = (false, false);
     for range in lines.flat_map(|line| line.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let media = parts.next().unwrap_or_default().to_ascii_lowercase();
         names_any |= !media.is_empty();
         let fits = matches!(media.as_str(), "*/*" | "application/*" | "application/scim+json" | "application/json");
-        if fits && !parts.any(is_zero) {
-            return true;
+        let is_refused = parts.any(is_zero);
+        // The most specific range decides (RFC 9110 §12.5.1).
+        if is_refused && media == "application/scim+json" {
+            return false;
         }
+        admitted |= fits && !is_refused;
     }
-    !names_any
+    admitted || !names_any
 }
 
 /// `q=0` means: not this one.
@@ -46,6 +49,9 @@ mod tests {
             (vec!["application/xml, text/plain"], false),
             (vec!["application/json;q=0, text/html"], false),
             (vec!["*/*; q=0.0"], false),
+            (vec!["application/scim+json;q=0, application/json"], false),
+            (vec!["*/*", "application/scim+json;q=0"], false),
+            (vec!["application/json;q=0, */*"], true),
         ] {
             let mut headers = HeaderMap::new();
             for value in &values {
