@@ -100,6 +100,8 @@ names! {
     OperationCase = "operation-case",
     /// A path of a PATCH operation that is empty, or has spaces around it.
     BlankPath = "blank-path",
+    /// `schemas` names a URN twice.
+    RepeatedSchemaUrn = "repeated-schema-urn",
     /// `""` leaves a text unassigned, where the RFC has it as a value.
     EmptyStringClears = "empty-string-clears",
     /// A member that nobody knows is left out.

@@ -200,7 +200,14 @@ impl<'a> Reader<'a> {
         let declared = self.declared()?;
         let mut base = false;
         let mut extensions: Vec<Arc<Schema>> = Vec::new();
+        let mut seen = HashSet::new();
         for urn in declared {
+            if !seen.insert(urn.to_ascii_lowercase()) {
+                // RFC 7643 §3: "Duplicate values MUST NOT be included."
+                self.leniencies.tolerate(Leniency::RepeatedSchemaUrn, "schemas", &mut self.warnings, || {
+                    ScimError::invalid_value(format!("schemas names \"{urn}\" twice."))
+                })?;
+            }
             match key::read(&urn, self.resource_type, self.leniencies, &mut self.warnings)? {
                 Key::Base => base = true,
                 Key::Extension(schema) => extensions.push(schema),

@@ -91,6 +91,7 @@ const TABLE: [(Leniency, Row); Leniency::ALL.len()] = [
     (Leniency::AcceptIgnored,            [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::OperationCase,            [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::BlankPath,                [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
+    (Leniency::RepeatedSchemaUrn,        [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::EmptyStringClears,        [ O,   X,    X,   X,       X,        O,   O,     O,       O,        O,     O ]),
     (Leniency::UnknownMemberDropped,     [ O,   O,    O,   O,       O,        X,   O,     O,       O,        O,     O ]),
     (Leniency::UnknownMemberPending,     [ X,   X,    X,   X,       X,        O,   X,     X,       O,        O,     O ]),

@@ -141,6 +141,10 @@ fn case(leniency: Leniency, scene: &Scene) -> Case {
             (change(scene, &json!({ "op": "Replace", "path": "title", "value": "T" })), 200, "op", bad("invalidSyntax"))
         }
         L::BlankPath => (replace(scene, " title ", &json!("T")), 200, "path", bad("invalidPath")),
+        L::RepeatedSchemaUrn => {
+            let twice = json!(vec!["urn:ietf:params:scim:schemas:core:2.0:User"; 2]);
+            (post(&bob("schemas", twice)), 201, "schemas", bad("invalidValue"))
+        }
         L::EmptyStringClears => {
             let a_text = |_: &Case, answer: &Answer| answer.body["title"] == "";
             (replace(scene, "title", &json!("")), 200, "title", Otherwise(a_text))
