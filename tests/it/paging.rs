@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use scimgate::store::bookmark::UNDER_WAY;
+use scimgate::store::bookmark::{Bookmark, LIFE, Place, UNDER_WAY};
 use scimgate_tests::tenant::group;
 use scimgate_tests::{Client, Request, Tenant, TestGateway, crowd, on_both, on_postgres};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 on_both!(
     a_walk_meets_everybody_once_while_others_come_and_go,
     walks_at_once_by_one_token_miss_nobody,
     a_bookmark_is_for_one_token_one_filter_and_ten_minutes,
     a_walk_that_was_left_behind_leads_no_other_astray,
+    what_is_of_no_worth_any_more_is_cleared_away,
 );
 on_postgres!(a_walk_is_served_by_replicas_in_turn, twenty_thousand_are_met_while_fifty_come_and_go);
 
@@ -145,6 +147,24 @@ async fn a_walk_that_was_left_behind_leads_no_other_astray(gateway: &TestGateway
             let _ = tenant.scim.delete(&format!("/Users/{id}")).await.expect(204);
         }
         gateway.clock.advance(UNDER_WAY);
+    }
+}
+
+async fn what_is_of_no_worth_any_more_is_cleared_away(gateway: &TestGateway) {
+    let _ = gateway.plain_tenant("acme").await;
+    let store = &gateway.gateway.store;
+    let acme = store.tenant(store.control().find_tenant("acme").await.unwrap().unwrap().id);
+    let place = |index| Place { walk: vec![7], index, alike: 0 };
+    // A walk whose id ends so is one that clears away.
+    let bookmark = Bookmark { begun: Uuid::nil(), after: Uuid::nil(), total: 1 };
+    let then = gateway.clock.now();
+    for index in 1..4 {
+        acme.keep_bookmark(&place(index), &bookmark, (then, false)).await.unwrap();
+        assert!(acme.bookmark(&place(index), then).await.unwrap().is_some());
+    }
+    acme.keep_bookmark(&place(4), &bookmark, (then + LIFE, true)).await.unwrap();
+    for index in 1..5 {
+        assert_eq!(acme.bookmark(&place(index), then).await.unwrap().is_some(), index == 4, "{index}");
     }
 }
 

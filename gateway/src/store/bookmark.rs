@@ -54,10 +54,11 @@ DO UPDATE SET after_id = least(b.after_id, excluded.after_id), total = excluded.
 
 const FINISH: &str = "UPDATE bookmark SET finished = true WHERE tenant_id = $1 AND walk = $2 AND begun = $3 AND at > $4 AND NOT finished";
 
-/// Passes by what another clears away.
+/// Passes by what another clears away. The rows are found once (`ARRAY`), whatever number of them the server reckons with:
+/// by IN, planned while the table was empty, it would look for them anew for each row there is.
 const CLEAR: &str = "
-DELETE FROM bookmark WHERE (tenant_id, walk, next_index, begun) IN (
-  SELECT tenant_id, walk, next_index, begun FROM bookmark WHERE tenant_id = $1 AND at <= $2 LIMIT 1000 FOR UPDATE SKIP LOCKED)";
+DELETE FROM bookmark WHERE tenant_id = $1 AND at <= $2 AND ctid = ANY(ARRAY(
+  SELECT ctid FROM bookmark WHERE tenant_id = $1 AND at <= $2 LIMIT 1000 FOR UPDATE SKIP LOCKED))";
 
 /// Of so many walks that begin one clears away what is of no worth any more, by a thousand at a time.
 const CLEARED_BY_ONE_IN: u8 = 64;
