@@ -27,9 +27,13 @@ impl New {
     /// After a lost race: the same by the settings that hold now.
     pub(super) async fn refresh(&mut self, ctx: &mut Context) -> Result<(), Error> {
         *ctx = ctx.refreshed().await?;
+        self.fit(ctx)
+    }
+
+    /// By the schemas as they are now.
+    pub(super) fn fit(&mut self, ctx: &Context) -> Result<(), Error> {
         let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
         (self.document, self.set_aside) = refit(ctx, &mut self.resource_type, document, set_aside)?;
-        validate(&self.document, &self.resource_type)?;
-        Ok(())
+        Ok(validate(&self.document, &self.resource_type)?)
     }
 }

@@ -2,24 +2,20 @@
 //! are stored in one transaction.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
-use scimgate_scim::aside::Aside;
 use scimgate_scim::bulk::{Action, Task};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::Warnings;
 use scimgate_scim::normalise::{Normalised, normalise};
-use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::operation::document::{Draft, content, refit};
+use crate::operation::document::{Draft, content};
+use crate::operation::new::New;
 use crate::operation::reply::{Reply, location};
 use crate::operation::{ATTEMPTS, Context, Error, duplicate, members};
 use crate::store::insert::Insert;
-use crate::store::membership::Members;
 use crate::store::resource::Along;
 use crate::store::stamp::Stamp;
 use crate::store::together::Together;
@@ -31,23 +27,11 @@ const AT_ONCE: usize = 8;
 /// Why none was made, and the place of the one because of which.
 type Refused = (usize, Error);
 
-/// A resource about to be made.
-struct New {
+/// A resource about to be made under this id, and what had to be tolerated of its body.
+struct Given {
     id: Uuid,
-    resource_type: Arc<ResourceType>,
-    document: Map<String, Value>,
-    set_aside: Aside,
-    members: Option<Members>,
+    new: New,
     warnings: Warnings,
-}
-
-impl New {
-    /// By the schemas as they are now.
-    fn fit(&mut self, ctx: &Context) -> Result<(), Error> {
-        let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
-        (self.document, self.set_aside) = refit(ctx, &mut self.resource_type, document, set_aside)?;
-        Ok(validate(&self.document, &self.resource_type)?)
-    }
 }
 
 /// Makes all of them, with these ids, or none.
@@ -56,14 +40,14 @@ impl New {
 /// What is wrong with one of them.
 pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Vec<Reply>, Refused> {
     let read = |(place, (id, task))| read(&ctx, id, task).map_err(|error| (place, error));
-    let mut new = tasks.into_iter().enumerate().map(read).collect::<Result<Vec<New>, Refused>>()?;
-    settle_members(&ctx, &mut new).await?;
+    let mut all = tasks.into_iter().enumerate().map(read).collect::<Result<Vec<Given>, Refused>>()?;
+    settle_members(&ctx, &mut all).await?;
     for _ in 0..ATTEMPTS {
         let stamp = ctx.stamp();
-        let contents = map(&ctx, &new, &stamp).await?;
-        let inserts = new.iter().zip(&contents).map(|(new, content)| Insert {
+        let contents = map(&ctx, &all, &stamp).await?;
+        let inserts = all.iter().zip(&contents).map(|(Given { id, new, .. }, content)| Insert {
             resource_type: &new.resource_type.name,
-            id: new.id,
+            id: *id,
             content,
             members: new.members.as_ref(),
         });
@@ -71,28 +55,27 @@ pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>) -> Result<Ve
         match ctx.store.insert_together(&inserts, &stamp).await.map_err(|error| (0, error.into()))? {
             Together::Done => {
                 ctx.gateway.events_waiting.notify_one();
-                for new in &new {
-                    ctx.tolerated(&new.warnings);
+                for given in &all {
+                    ctx.tolerated(&given.warnings);
                 }
-                return Ok(show(&ctx, &new).await);
+                return Ok(show(&ctx, &all).await);
             }
             Together::Lost => {
                 ctx = ctx.refreshed().await.map_err(|error| (0, error))?;
-                for (place, new) in new.iter_mut().enumerate() {
-                    new.fit(&ctx).map_err(|error| (place, error))?;
+                for (place, given) in all.iter_mut().enumerate() {
+                    given.new.fit(&ctx).map_err(|error| (place, error))?;
                 }
             }
             Together::Refused(place, error) => {
-                let error =
-                    new.get(place).map_or_else(|| Error::Contended, |new| duplicate(&ctx, error, &new.resource_type));
-                return Err((place, error));
+                let refused = |given: &Given| duplicate(&ctx, error, &given.new.resource_type);
+                return Err((place, all.get(place).map_or_else(|| Error::Contended, refused)));
             }
         }
     }
     Err((0, Error::Contended))
 }
 
-fn read(ctx: &Context, id: Uuid, task: Task) -> Result<New, Error> {
+fn read(ctx: &Context, id: Uuid, task: Task) -> Result<Given, Error> {
     let Task { resource_type, action: Action::Create(body), .. } = task else {
         // Only what is made can be named by others.
         return Err(ScimError::invalid_syntax("Only POSTs can need each other.").into());
@@ -100,18 +83,19 @@ fn read(ctx: &Context, id: Uuid, task: Task) -> Result<New, Error> {
     // As in `create`.
     let resource_type = ctx.current(&resource_type)?;
     let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
-    let Normalised { document, set_aside, detached, warnings, .. } = normalised;
+    let Normalised { document, set_aside, cleared, detached, warnings } = normalised;
     validate(&document, &resource_type)?;
     let members = resource_type.detached.map(|_| members::exactly(&detached)).transpose()?;
     let members = members.filter(|members| !members.add.is_empty());
-    Ok(New { id, resource_type, document, set_aside, members, warnings })
+    let new = New { resource_type, document, set_aside, cleared, members, projection: None };
+    Ok(Given { id, new, warnings })
 }
 
 /// Members that nobody knows, as the client's profile has it; those that are made here are known.
-async fn settle_members(ctx: &Context, new: &mut [New]) -> Result<(), Refused> {
-    let made: HashSet<String> = new.iter().map(|new| new.id.to_string()).collect();
-    for (place, new) in new.iter_mut().enumerate() {
-        let Some(members) = &mut new.members else { continue };
+async fn settle_members(ctx: &Context, all: &mut [Given]) -> Result<(), Refused> {
+    let made: HashSet<String> = all.iter().map(|given| given.id.to_string()).collect();
+    for (place, given) in all.iter_mut().enumerate() {
+        let Some(members) = &mut given.new.members else { continue };
         let others: Vec<String> = members.add.iter().filter(|value| !made.contains(*value)).cloned().collect();
         let unknown = members::unwanted(ctx, &others).await.map_err(|error| (place, error))?;
         members.add.retain(|value| !unknown.contains(value));
@@ -120,12 +104,12 @@ async fn settle_members(ctx: &Context, new: &mut [New]) -> Result<(), Refused> {
 }
 
 /// What is stored of each, in their order.
-async fn map(ctx: &Context, new: &[New], stamp: &Stamp) -> Result<Vec<Content>, Refused> {
-    let mut mapping = Vec::with_capacity(new.len());
-    for (place, new) in new.iter().enumerate() {
+async fn map(ctx: &Context, all: &[Given], stamp: &Stamp) -> Result<Vec<Content>, Refused> {
+    let mut mapping = Vec::with_capacity(all.len());
+    for (place, Given { id, new, .. }) in all.iter().enumerate() {
         let draft = Draft {
             resource_type: &new.resource_type,
-            id: new.id,
+            id: *id,
             document: new.document.clone(),
             set_aside: new.set_aside.clone(),
             before: None,
@@ -137,9 +121,9 @@ async fn map(ctx: &Context, new: &[New], stamp: &Stamp) -> Result<Vec<Content>, 
 
 /// A group's version counts how its first members came, which only the database knows.
 /// All of it is stored: where the version cannot be read any more it is left out, and nothing is told to have failed.
-async fn show(ctx: &Context, new: &[New]) -> Vec<Reply> {
-    let mut replies = Vec::with_capacity(new.len());
-    for New { id, resource_type, members, .. } in new {
+async fn show(ctx: &Context, all: &[Given]) -> Vec<Reply> {
+    let mut replies = Vec::with_capacity(all.len());
+    for Given { id, new: New { resource_type, members, .. }, .. } in all {
         let along = Along { groups: false, changes: true, mapped: false };
         let version = if members.is_some() {
             let read = ctx.store.get(&resource_type.name, *id, along).await;
