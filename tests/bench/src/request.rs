@@ -164,6 +164,22 @@ struct Parts {
     least: usize,
 }
 
+impl Parts {
+    fn get(path: String, needle: String) -> Self {
+        Self { method: "GET", path, body: String::new(), status: 200, needle, least: 0 }
+    }
+
+    /// Of one user, whose name is in the answer.
+    fn of_user(path: String, user: u64) -> Self {
+        Self::get(path, format!("\"{}@corp.test", name(user)))
+    }
+
+    /// Of a page that begins with this user.
+    fn page(path: String, first: u64) -> Self {
+        Self { least: 20_000, ..Self::of_user(path, first) }
+    }
+}
+
 impl Make for Requests {
     fn make(&self, request: &mut Request) {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
@@ -214,56 +230,42 @@ impl Requests {
 
     fn of_gateway(&self, n: u64, tenant: &Tenant) -> Parts {
         let chosen = 1 + scatter(n) % tenant.users;
-        let get = |path: String, needle: String| Parts {
-            method: "GET",
-            path,
-            body: String::new(),
-            status: 200,
-            needle,
-            least: 0,
-        };
         match self.operation {
             Operation::Create | Operation::Plain => {
                 let name = self.new_name(n);
                 let needle = format!("{name}@corp.test");
-                Parts {
-                    method: "POST",
-                    path: "/scim/v2/Users".to_owned(),
-                    body: user(&name),
-                    status: 201,
-                    needle,
-                    least: 0,
-                }
+                let path = "/scim/v2/Users".to_owned();
+                Parts { method: "POST", path, body: user(&name), status: 201, needle, least: 0 }
             }
-            Operation::Get => get(format!("/scim/v2/Users/{}", id(chosen)), format!("\"{}@corp.test", name(chosen))),
-            Operation::Filter => get(
+            Operation::Get => Parts::of_user(format!("/scim/v2/Users/{}", id(chosen)), chosen),
+            Operation::Filter => Parts::of_user(
                 format!("/scim/v2/Users?filter=userName%20eq%20%22{}%40corp.test%22", name(chosen)),
-                format!("\"{}@corp.test", name(chosen)),
+                chosen,
             ),
             Operation::List => {
                 let first = 1 + Self::page(tenant, n) * PAGE;
                 let path = format!("/scim/v2/Users?startIndex={first}&count={PAGE}");
-                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(first))) }
+                Parts::page(path, first)
             }
-            Operation::ExternalId => get(
-                format!("/scim/v2/Users?filter=externalId%20eq%20%22{}%22", name(chosen)),
-                format!("\"{}@corp.test", name(chosen)),
-            ),
-            Operation::Mail => get(
+            Operation::ExternalId => {
+                Parts::of_user(format!("/scim/v2/Users?filter=externalId%20eq%20%22{}%22", name(chosen)), chosen)
+            }
+            Operation::Mail => Parts::of_user(
                 format!("/scim/v2/Users?filter=emails.value%20eq%20%22{}%40corp.test%22", name(chosen)),
-                format!("\"{}@corp.test", name(chosen)),
+                chosen,
             ),
-            Operation::Contains => {
-                get(format!("/scim/v2/Users?filter=userName%20co%20%22{}%22", piece(n)), format!("\"use{}", piece(n)))
-            }
+            Operation::Contains => Parts::get(
+                format!("/scim/v2/Users?filter=userName%20co%20%22{}%22", piece(n)),
+                format!("\"use{}", piece(n)),
+            ),
             Operation::FirstPage => {
                 let path = format!("/scim/v2/Users?startIndex=1&count={PAGE}");
-                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(1))) }
+                Parts::page(path, 1)
             }
             Operation::DeepPage => {
                 let first = DEEP.min(tenant.users - PAGE);
                 let path = format!("/scim/v2/Users?startIndex={first}&count={PAGE}");
-                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(first))) }
+                Parts::page(path, first)
             }
             Operation::Patch => patch_user(n, &id(chosen)),
             Operation::Member => {
@@ -272,14 +274,8 @@ impl Requests {
                     r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{{"op":"Add","path":"members","value":[{{"value":"{}"}}]}}]}}"#,
                     id(member)
                 );
-                Parts {
-                    method: "PATCH",
-                    path: format!("/scim/v2/Groups/{group}"),
-                    body,
-                    status: 204,
-                    needle: String::new(),
-                    least: 0,
-                }
+                let path = format!("/scim/v2/Groups/{group}");
+                Parts { method: "PATCH", path, body, status: 204, needle: String::new(), least: 0 }
             }
         }
     }
@@ -287,14 +283,6 @@ impl Requests {
     fn of_floor(&self, n: u64, tenant: &Tenant) -> Parts {
         let chosen = 1 + scatter(n) % tenant.users;
         let (id_of, base) = (id(chosen), format!("/{}", tenant.id));
-        let get = |path: String, needle: String| Parts {
-            method: "GET",
-            path,
-            body: String::new(),
-            status: 200,
-            needle,
-            least: 0,
-        };
         match self.operation {
             Operation::Create | Operation::Plain => {
                 let name = self.new_name(n);
@@ -303,30 +291,24 @@ impl Requests {
                 let needle = format!("{name}@corp.test");
                 Parts { method: "POST", path, body: user(&name), status: 201, needle, least: 0 }
             }
-            Operation::Get => get(format!("{base}/users/{id_of}"), format!("\"{}@corp.test", name(chosen))),
-            Operation::Filter => {
-                get(format!("{base}/names/{}@corp.test", name(chosen)), format!("\"{}@corp.test", name(chosen)))
-            }
+            Operation::Get => Parts::of_user(format!("{base}/users/{id_of}"), chosen),
+            Operation::Filter => Parts::of_user(format!("{base}/names/{}@corp.test", name(chosen)), chosen),
             Operation::List => {
                 let before = Self::page(tenant, n) * PAGE;
                 let path = format!("{base}/after/{}", id(before));
-                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(before + 1))) }
+                Parts::page(path, before + 1)
             }
-            Operation::ExternalId => {
-                get(format!("{base}/external/{}", name(chosen)), format!("\"{}@corp.test", name(chosen)))
-            }
-            Operation::Mail => {
-                get(format!("{base}/mails/{}@corp.test", name(chosen)), format!("\"{}@corp.test", name(chosen)))
-            }
-            Operation::Contains => get(format!("{base}/containing/{}", piece(n)), format!("\"use{}", piece(n))),
+            Operation::ExternalId => Parts::of_user(format!("{base}/external/{}", name(chosen)), chosen),
+            Operation::Mail => Parts::of_user(format!("{base}/mails/{}@corp.test", name(chosen)), chosen),
+            Operation::Contains => Parts::get(format!("{base}/containing/{}", piece(n)), format!("\"use{}", piece(n))),
             Operation::FirstPage => {
                 let path = format!("{base}/after/{}", id(0));
-                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(1))) }
+                Parts::page(path, 1)
             }
             Operation::DeepPage => {
                 let before = DEEP.min(tenant.users - PAGE) - 1;
                 let path = format!("{base}/from/{before}");
-                Parts { least: 20_000, ..get(path, format!("\"{}@corp.test", name(before + 1))) }
+                Parts::page(path, before + 1)
             }
             Operation::Patch => Parts {
                 path: format!("{base}/users/{id_of}"),

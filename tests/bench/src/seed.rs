@@ -75,32 +75,12 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
 
     eprintln!("Making tenants …");
     let (gateway, internal) = start_gateway(arguments, &gateway_url, &scratch).await?;
-    let mut admin = Admin::open(internal, &key).await?;
-    let plugin = upload_plugin(&mut admin).await?;
-    let plain = vec![tenant(&mut admin, "plain", arguments.users).await?];
-    let mapped = vec![tenant(&mut admin, "mapped", arguments.users).await?];
-    map(&mut admin, "mapped", &plugin).await?;
-    let crowd = vec![tenant(&mut admin, "crowd", arguments.users).await?];
-    for tenant in [&plain[0], &mapped[0], &crowd[0]] {
-        seedling(gateway.address, tenant).await?;
-    }
-    let mut million = Vec::new();
-    if arguments.million > 0 {
-        million.push(tenant(&mut admin, "million", arguments.million).await?);
-        seedling(gateway.address, &million[0]).await?;
-    }
-    let mut many = Vec::new();
-    for n in 0..arguments.tenants {
-        let tenant = tenant(&mut admin, &format!("t{n}"), FEW_USERS).await?;
-        seedling(gateway.address, &tenant).await?;
-        many.push(tenant);
-    }
-    drop(admin);
+    let tenants = make_tenants(arguments, internal, &key, gateway.address).await?;
     let owner = client(&url(port, GATEWAY)).await?;
     settle(&owner).await?;
     gateway.stop().await;
 
-    make_users(&owner, arguments, [&plain, &mapped, &crowd], &million, &many).await?;
+    make_users(&owner, arguments, &tenants).await?;
     drop(owner);
     copy_database(&server, port).await?;
 
@@ -109,13 +89,15 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     let superuser = client(&url(port, GATEWAY)).await?;
     let floor_database = client(&url(port, FLOOR)).await?;
     let postmaster = postmaster(&superuser).await?;
+    let Tenants { plain, mapped, crowd, many, million } = tenants;
+    let floor_port = port;
     Ok(Place {
         gateway,
         floor,
         superuser,
         floor_database,
         postmaster,
-        floor_port: port,
+        floor_port,
         plain,
         mapped,
         crowd,
@@ -126,15 +108,49 @@ pub(crate) async fn make(arguments: &Arguments) -> Result<Place, Failed> {
     })
 }
 
-/// The copies of each tenant's first user.
-async fn make_users(
-    owner: &Client,
+/// The tenants, by what is asked of them.
+struct Tenants {
+    plain: Vec<Tenant>,
+    mapped: Vec<Tenant>,
+    crowd: Vec<Tenant>,
+    many: Vec<Tenant>,
+    million: Vec<Tenant>,
+}
+
+/// Makes the tenants, each with its first user.
+async fn make_tenants(
     arguments: &Arguments,
-    [plain, mapped, crowd]: [&[Tenant]; 3],
-    million: &[Tenant],
-    many: &[Tenant],
-) -> Result<(), Failed> {
+    internal: SocketAddr,
+    key: &str,
+    gateway: SocketAddr,
+) -> Result<Tenants, Failed> {
+    let mut admin = Admin::open(internal, key).await?;
+    let plugin = upload_plugin(&mut admin).await?;
+    let plain = vec![tenant(&mut admin, "plain", arguments.users).await?];
+    let mapped = vec![tenant(&mut admin, "mapped", arguments.users).await?];
+    map(&mut admin, "mapped", &plugin).await?;
+    let crowd = vec![tenant(&mut admin, "crowd", arguments.users).await?];
+    for tenant in [&plain[0], &mapped[0], &crowd[0]] {
+        seedling(gateway, tenant).await?;
+    }
+    let mut million = Vec::new();
+    if arguments.million > 0 {
+        million.push(tenant(&mut admin, "million", arguments.million).await?);
+        seedling(gateway, &million[0]).await?;
+    }
+    let mut many = Vec::new();
+    for n in 0..arguments.tenants {
+        let tenant = tenant(&mut admin, &format!("t{n}"), FEW_USERS).await?;
+        seedling(gateway, &tenant).await?;
+        many.push(tenant);
+    }
+    Ok(Tenants { plain, mapped, crowd, many, million })
+}
+
+/// The copies of each tenant's first user.
+async fn make_users(owner: &Client, arguments: &Arguments, tenants: &Tenants) -> Result<(), Failed> {
     eprintln!("Making users …");
+    let Tenants { plain, mapped, crowd, many, million } = tenants;
     let alike: Vec<&Tenant> = [plain, mapped, crowd].into_iter().flatten().collect();
     let (million, many): (Vec<&Tenant>, Vec<&Tenant>) = (million.iter().collect(), many.iter().collect());
     for (tenants, users) in [(&alike, arguments.users), (&million, arguments.million), (&many, FEW_USERS)] {
