@@ -16,6 +16,31 @@ fn retitle(title: &str) -> Value {
     patch(json!([{ "op": "replace", "path": "title", "value": title }]))
 }
 
+/// The conditions of one request: names and values of headers.
+type Conditions = &'static [(&'static str, &'static str)];
+
+/// What version 2 does not meet.
+const REFUSING: [Conditions; 9] = [
+    &[("if-match", "W/\"1\"")],
+    &[("if-match", "\"1\", W/\"3\"")],
+    &[("if-match", "W/\"1\""), ("if-match", "W/\"3\"")],
+    &[("if-none-match", "*")],
+    &[("if-none-match", "W/\"2\"")],
+    &[("if-none-match", "\"1\", \"2\"")],
+    &[("if-none-match", "\"1\""), ("if-none-match", "\"2\"")],
+    &[("if-match", "*"), ("if-none-match", "*")],
+    &[("if-match", "\"1\""), ("if-none-match", "\"1\"")],
+];
+
+/// What it meets.
+const HOLDING: [Conditions; 5] = [
+    &[("if-match", "*")],
+    &[("if-match", "W/\"1\", W/\"2\"")],
+    &[("if-match", "2")],
+    &[("if-none-match", "\"1\", \"3\"")],
+    &[("if-match", "\"2\""), ("if-none-match", "\"3\"")],
+];
+
 async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
@@ -31,19 +56,7 @@ async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
         let tenant = tenant.clone();
         async move { tenant.send(request).await }
     };
-    // The version is 2.
-    let refusing: [&[(&str, &str)]; 9] = [
-        &[("if-match", "W/\"1\"")],
-        &[("if-match", "\"1\", W/\"3\"")],
-        &[("if-match", "W/\"1\""), ("if-match", "W/\"3\"")],
-        &[("if-none-match", "*")],
-        &[("if-none-match", "W/\"2\"")],
-        &[("if-none-match", "\"1\", \"2\"")],
-        &[("if-none-match", "\"1\""), ("if-none-match", "\"2\"")],
-        &[("if-match", "*"), ("if-none-match", "*")],
-        &[("if-match", "\"1\""), ("if-none-match", "\"1\"")],
-    ];
-    for headers in refusing {
+    for headers in REFUSING {
         for method in ["PUT", "PATCH", "DELETE"] {
             let answer = send(method, headers).await;
             assert_eq!(answer.status, 412, "{method} {headers:?}: {}", answer.text);
@@ -64,17 +77,10 @@ async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
         let _ = send("PATCH", &malformed).await.expect(400);
         let _ = send("GET", &malformed).await.expect(400);
     }
-    let holding: [&[(&str, &str)]; 5] = [
-        &[("if-match", "*")],
-        &[("if-match", "W/\"1\", W/\"2\"")],
-        &[("if-match", "2")],
-        &[("if-none-match", "\"1\", \"3\"")],
-        &[("if-match", "\"2\""), ("if-none-match", "\"3\"")],
-    ];
-    for headers in holding {
+    for headers in HOLDING {
         assert_eq!(send("GET", headers).await.expect(200).version(), 2, "{headers:?}");
     }
-    assert_eq!(send("PATCH", holding[1]).await.expect(200).version(), 3);
+    assert_eq!(send("PATCH", HOLDING[1]).await.expect(200).version(), 3);
     assert_eq!(send("PUT", &[("if-none-match", "\"2\"")]).await.expect(200).version(), 4);
     let _ = send("DELETE", &[("if-match", "\"4\"")]).await.expect(204);
     for method in ["GET", "PUT", "PATCH", "DELETE"] {
