@@ -131,7 +131,7 @@ impl Reader<'_> {
         }
     }
 
-    /// RFC 7644 §3.5.2: `op` "MAY be "add", "remove", or "replace"".
+    /// RFC 7644 §3.5.2: the value of `op` "MAY be one of "add", "remove", or "replace"".
     fn verb(&mut self, op: Option<&Value>) -> Result<Verb, ScimError> {
         let refuse = || ScimError::invalid_syntax("op must be add, remove or replace.");
         let written = op.and_then(Value::as_str).unwrap_or_default();
