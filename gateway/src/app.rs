@@ -15,10 +15,10 @@ use crate::http::error::Surface;
 use crate::http::{router, server};
 use crate::mapping::{Bounds, Mapper};
 use crate::operation::Gateway;
-use crate::operation::bulk::places::Places;
+use crate::operation::bulk::admission::BulkAdmission;
+use crate::operation::keyed_lock::KeyedLock;
+use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::settings::SettingsCache;
-use crate::operation::turns::Turns;
-use crate::operation::uses::Uses;
 use crate::root_key::{Keys, RootKey};
 use crate::store::{self, Store};
 use crate::work;
@@ -106,9 +106,9 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         lists: crate::operation::list::Limits::default(),
         public_url: Arc::from(public_url.trim_end_matches('/')),
         trusted_proxies: Arc::from([]),
-        turns: Turns::default(),
-        bulks: Places::default(),
-        uses: Uses::default(),
+        write_locks: KeyedLock::default(),
+        bulks: BulkAdmission::default(),
+        uses: LeniencyUses::default(),
         events_waiting: Arc::new(tokio::sync::Notify::new()),
         schemas_changed: Arc::new(tokio::sync::Notify::new()),
         store,

@@ -12,7 +12,7 @@ use moka::future::Cache;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::store::credential::Scope;
+use crate::store::tenant::credential::Scope;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 use token::{Kind, Token, TokenDigest};

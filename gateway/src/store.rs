@@ -1,46 +1,24 @@
 //! The state in Postgres. Every tenant-owned call goes through a handle that already carries the tenant; row-level
 //! security is the second wall behind it. This floor knows no HTTP and runs no plugins.
 
-pub mod bookmark;
-pub mod client;
-pub(crate) mod connect;
-pub mod credential;
-#[cfg(feature = "embedded")]
-pub mod embedded;
 pub mod error;
 pub mod event;
-pub mod filter_sql;
 pub mod fold_in;
-pub mod insert;
-pub mod key;
-pub mod lease;
-pub mod leniency_use;
-pub mod list;
 pub mod mapping;
-mod member_change;
-mod member_ref;
-mod member_value;
 pub mod membership;
-pub mod migrate;
 pub mod operator_key;
 pub mod plugin;
-pub(crate) mod pool;
+pub mod postgres;
 pub mod resource;
-pub mod restore;
 pub mod root_key;
 pub mod schema;
-pub mod schema_change;
-pub(crate) mod session;
-mod sql;
 pub mod stamp;
 pub mod tenant;
-pub mod together;
-pub mod write;
-pub mod writers;
 
-pub use connect::{ConnectError, connect};
 pub use error::Error;
-use pool::{Pool, Role, Statement};
+pub use postgres::connect::{ConnectError, connect};
+use postgres::pool::{Pool, Role, Statement};
+use postgres::sql::Sql;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -93,7 +71,7 @@ impl TenantStore {
     }
 
     /// For statements of many shapes; see [`pool::once`].
-    async fn query_once(&self, doing: &'static str, sql: &sql::Sql) -> Result<Vec<Row>, Error> {
+    async fn query_once(&self, doing: &'static str, sql: &Sql) -> Result<Vec<Row>, Error> {
         self.pool.query_once(Role::Tenant(self.tenant), doing, &sql.text, &sql.params()).await
     }
 

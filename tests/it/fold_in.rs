@@ -5,8 +5,10 @@ mod changes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate::operation::{Context, Error, create, fold_in, replace};
-use scimgate::store::lease::Lease;
+use scimgate::operation::job::reconcile as fold_in;
+use scimgate::operation::resource::{create, replace};
+use scimgate::operation::{Context, Error};
+use scimgate::store::postgres::lease::Lease;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Tenant, TestGateway, on_both, poll};
 use serde_json::{Value, json};

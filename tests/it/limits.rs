@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scimgate::mapping::call::Call;
 use scimgate::mapping::{Bounds, Chain, LONGEST, MapError, Mapper, OnFailure, Step, breaker};
-use scimgate::operation::mappings::MOST_STEPS;
+use scimgate::operation::admin::mappings::MOST_STEPS;
 use scimgate_plugin_host::{Host, HostConfig, Limits};
 use scimgate_scim::filter::MAX_BYTES;
 use scimgate_scim::schema::registry::Registry;

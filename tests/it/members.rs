@@ -1,10 +1,10 @@
 //! Members of groups beside the recorded exchanges: writes that lose their race, references by name, limits.
 
-use scimgate::store::key::Keys;
 use scimgate::store::membership::Members;
-use scimgate::store::resource::{Along, MappingState};
+use scimgate::store::resource::key::Keys;
+use scimgate::store::resource::read::{MappingState, ReadOptions};
+use scimgate::store::resource::update::{Content, Update, Written};
 use scimgate::store::stamp::Stamp;
-use scimgate::store::write::{Content, Update, Written};
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{TestGateway, on_both};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn a_write_that_lost_its_race_leaves_the_members_alone(gateway: &TestGatew
     let id = group.parse().unwrap();
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let store = gateway.gateway.store.tenant(row.id);
-    let read = store.get("Group", id, Along::default()).await.unwrap().unwrap();
+    let read = store.get("Group", id, ReadOptions::default()).await.unwrap().unwrap();
     // Exactly one write comes between the look and the write: its version is the one this write would have made.
     let rename = patch(json!([{ "op": "replace", "path": "displayName", "value": "Research" }]));
     tenant.patch(&format!("/Groups/{group}"), &rename).await.expect(200);

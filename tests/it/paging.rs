@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use scimgate::store::bookmark::{Bookmark, LIFE, Place, UNDER_WAY};
+use scimgate::store::resource::page_position::{Bookmark, LIFE, Place, UNDER_WAY};
 use scimgate_tests::tenant::group;
 use scimgate_tests::{Client, Request, Tenant, TestGateway, crowd, on_both, on_postgres};
 use serde_json::{Value, json};

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use scimgate::operation::{Context, list};
-use scimgate::store::filter_sql::Plan;
-use scimgate::store::insert::Insert;
-use scimgate::store::key::Keys;
 use scimgate::store::membership::Members;
-use scimgate::store::resource::MappingState;
+use scimgate::store::resource::filter_sql::Plan;
+use scimgate::store::resource::insert::Insert;
+use scimgate::store::resource::key::Keys;
+use scimgate::store::resource::read::MappingState;
+use scimgate::store::resource::update::{Content, Update, Written};
 use scimgate::store::stamp::Stamp;
-use scimgate::store::write::{Content, Update, Written};
 use scimgate_scim::filter::Filter;
 use scimgate_scim::leniency::{Leniencies, Warnings};
 use scimgate_scim::schema::ResourceType;

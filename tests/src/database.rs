@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use reqwest::Url;
-use scimgate::store::migrate::MIGRATIONS;
+use scimgate::store::postgres::migrate::MIGRATIONS;
 use scimgate::store::{self, Store};
 use tokio_postgres::NoTls;
 

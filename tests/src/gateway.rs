@@ -10,7 +10,7 @@ use scimgate::config::{Doors, Limits};
 use scimgate::operation::Gateway;
 use scimgate::root_key::Keys;
 use scimgate::store::Store;
-use scimgate::store::embedded::{self, Embedded};
+use scimgate::store::postgres::embedded::{self, Embedded};
 use scimgate::tenant::TenantId;
 use serde_json::Value;
 use tokio::task::JoinHandle;

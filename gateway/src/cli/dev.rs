@@ -11,8 +11,9 @@ use crate::app::{self, Bound};
 use crate::auth::token::{Kind, Token};
 use crate::clock::Clock;
 use crate::config::{Doors, RootKeys};
-use crate::operation::{Gateway, demo};
-use crate::store::embedded::{self, Embedded};
+use crate::operation::Gateway;
+use crate::operation::admin::demo;
+use crate::store::postgres::embedded::{self, Embedded};
 use crate::tenant::TenantId;
 
 /// Where to listen and where to keep the data.

@@ -23,10 +23,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     let store = store::connect(&arguments.database.database_url, 1)?;
     let applied = store.migrate().await?;
     if applied.is_empty() {
-        print(&format!("The schema is at version {} already.", store::migrate::KNOWN));
+        print(&format!("The schema is at version {} already.", store::postgres::migrate::KNOWN));
     } else {
         let versions: Vec<String> = applied.iter().map(ToString::to_string).collect();
-        print(&format!("Applied {}. The schema is at version {}.", versions.join(", "), store::migrate::KNOWN));
+        print(&format!(
+            "Applied {}. The schema is at version {}.",
+            versions.join(", "),
+            store::postgres::migrate::KNOWN
+        ));
     }
     Ok(())
 }

@@ -7,7 +7,8 @@ use super::{Failed, root_key};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{Doors, RootKeys};
-use crate::store::{self, migrate::KNOWN};
+use crate::store;
+use crate::store::postgres::migrate::KNOWN;
 
 /// Where to listen and which database.
 #[derive(Debug, clap::Args)]

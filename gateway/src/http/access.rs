@@ -19,7 +19,7 @@ use super::error::{Failure, Surface};
 use super::forwarded;
 use crate::auth::{self, Verified, bearer};
 use crate::operation::{Context, Error, Gateway};
-use crate::store::credential::Scope;
+use crate::store::tenant::credential::Scope;
 
 /// The address under which every tenant is reached; which one, the token tells.
 pub const SCIM_BASE: &str = "/scim/v2";
@@ -58,17 +58,17 @@ impl FromRequestParts<Gateway> for ScimAccess {
             return Err(refused(auth::Error::Unauthorized.into()));
         }
         if head.bare_token {
-            ctx.tolerated_one(Leniency::BareToken, "Authorization");
+            ctx.record_leniency(Leniency::BareToken, "Authorization");
         }
         if !accept::admits_scim(&parts.headers) {
             if !ctx.settings.leniencies.allows(Leniency::AcceptIgnored) {
                 let detail = "Replies are application/scim+json, which the Accept header does not allow.";
                 return Err(refused(ScimError::new(406, detail).into()));
             }
-            ctx.tolerated_one(Leniency::AcceptIgnored, "Accept");
+            ctx.record_leniency(Leniency::AcceptIgnored, "Accept");
         }
         let signal = if ctx.settings.client.profile == Profile::Auto { recognition::in_head(&head) } else { None };
-        Ok(Self(ctx.noting(signal).await))
+        Ok(Self(ctx.record_client_signal(signal).await))
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::auth;
 use crate::mapping::MapError;
 use crate::operation::Error;
-use crate::operation::contradictions::Contradictions;
+use crate::operation::schema_change::conflicts::Contradictions;
 use crate::store;
 use crate::telemetry;
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::operation::Gateway;
 use crate::store;
-use crate::store::migrate::KNOWN;
+use crate::store::postgres::migrate::KNOWN;
 
 /// Longest wait for the database: whoever asks must get the answer before losing patience.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use scimgate_scim::etag;
 
-use crate::operation::reply::Reply;
+use crate::operation::resource::reply::Reply;
 
 /// The media type of every SCIM reply (RFC 7644 §8.1), whatever the client says it accepts.
 pub const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");

@@ -67,7 +67,7 @@ struct ResourcePath {
 /// Runs a use case where a client that goes away cannot cut it in the middle. Past the deadline it is cut all the same:
 /// the client was told to try again, and a write that is made after the repeated one would undo it. Whatever was sent to
 /// the database by then is a whole transaction.
-async fn uncut<T: Send + 'static>(
+async fn run_detached<T: Send + 'static>(
     deadline: Instant,
     work: impl Future<Output = Result<T, crate::operation::Error>> + Send + 'static,
 ) -> Result<T, Failure> {

@@ -63,7 +63,7 @@ impl Compiled {
         let host = self.host.clone();
         // The turn goes along: a request that is given up does not stop the compiler.
         let compiling = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _guard = turn;
             host.prepare(&wasm)
         });
         let prepared: Result<Component, Error> = compiling.await.map_err(|gone| missing(gone.to_string()))?;

@@ -81,7 +81,7 @@ impl Lane {
         let turn = tokio::time::timeout(patience, turn).await.ok()?.ok()?;
         let (tell, told) = oneshot::channel();
         let run = move || {
-            let _turn = turn;
+            let _guard = turn;
             give_way();
             // Nobody may be waiting any more.
             let _ = tell.send(call());

@@ -131,7 +131,7 @@ mod tests {
         assert!(seats.take(&breakers, &step("acme")));
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| {
-                let _turn = Turn::begin(&seats, &breakers, &step("acme"));
+                let _guard = Turn::begin(&seats, &breakers, &step("acme"));
                 wait() && wait()
             });
             seats.leave("acme");

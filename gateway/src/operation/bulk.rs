@@ -1,9 +1,9 @@
 //! Bulk (RFC 7644 §3.7): many operations, in an order in which each finds what it needs. An operation is atomic by itself,
 //! and those that need each other are together.
 
-mod outcome;
-pub mod places;
-mod together;
+pub mod admission;
+mod atomic;
+mod result;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -14,10 +14,15 @@ use scimgate_scim::leniency::Leniency;
 use scimgate_scim::projection::Projection;
 use tokio::time::Instant;
 
-use super::reply::Reply;
-use super::{Context, Error, create, delete, patch, replace};
+use crate::operation::Context;
+use crate::operation::Error;
+use crate::operation::resource::create;
+use crate::operation::resource::delete;
+use crate::operation::resource::patch;
+use crate::operation::resource::replace;
+use crate::operation::resource::reply::Reply;
 use crate::store;
-pub use outcome::{Fate, Outcome};
+pub use result::{Fate, Outcome};
 
 /// No operation begins when the request has less time left: one that is under way can take most of it, and a request that
 /// is cut tells nothing of what was done.
@@ -220,7 +225,7 @@ impl Run {
             tasks.push((id, task));
         }
         let ctx = self.settings().await.map_err(|error| (0, error))?;
-        let replies = together::run(ctx, tasks).await?;
+        let replies = atomic::run(ctx, tasks).await?;
         self.ids = ids;
         for (place, reply) in posts.iter().zip(replies) {
             self.fates[*place] = Some(Fate::Done(reply));

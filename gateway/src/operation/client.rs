@@ -7,10 +7,14 @@ use scimgate_scim::leniency::{Choice, Leniencies, Leniency};
 use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::{self, Signal, Strength};
 
-use super::{ATTEMPTS, Error, Gateway, tenants, uses};
-use crate::store::client::ClientRow;
-use crate::store::leniency_use::Use;
+use crate::operation::ATTEMPTS;
+use crate::operation::Error;
+use crate::operation::Gateway;
+use crate::operation::admin::tenants;
+use crate::operation::leniency_use;
 use crate::store::tenant::Tenant;
+use crate::store::tenant::client::ClientRow;
+use crate::store::tenant::leniency_use::Use;
 
 /// From when on a certain signal for another client is believed over an earlier one. Where two providers write to one
 /// tenant, that is how often it is written down anew.
@@ -69,7 +73,7 @@ pub struct Client {
     /// Who was recognised.
     pub recognised: Option<Recognised>,
     /// As it is stored.
-    pub(super) row: ClientRow,
+    pub(crate) row: ClientRow,
 }
 
 impl Client {
@@ -105,7 +109,7 @@ impl Client {
         self.decided.iter().fold(by_profile, |set, (switch, on)| switch.set(set, *on))
     }
 
-    pub(super) fn is_news(&self, signal: &Signal, now: SystemTime) -> bool {
+    pub(crate) fn is_news(&self, signal: &Signal, now: SystemTime) -> bool {
         let known = self.recognised.as_ref();
         let is_old = known.is_some_and(|it| now.duration_since(it.at).is_ok_and(|age| age >= OLD));
         recognition::outranks((signal.profile, signal.strength), known.map(|it| (it.profile, it.strength)), is_old)
@@ -131,7 +135,7 @@ pub struct Change {
 /// 404 where there is no such tenant.
 pub async fn show(gateway: &Gateway, name: &str) -> Result<(Client, Vec<Use>), Error> {
     let tenant = tenants::get(gateway, name).await?;
-    uses::write_of(gateway, tenant.id).await?;
+    leniency_use::write_of(gateway, tenant.id).await?;
     let used = gateway.store.tenant(tenant.id).uses().await?;
     Ok((Client::read(tenant.client), used))
 }

@@ -5,11 +5,12 @@ use scimgate_scim::etag;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Context, Error};
 use crate::clock::rfc3339;
+use crate::operation::{Context, Error};
 use crate::store::event::Event;
 use crate::store::membership::{Member, MembersByGroup};
-use crate::store::resource::{Along, Stored};
+use crate::store::resource::read::ReadOptions;
+use crate::store::resource::read::Stored;
 
 /// Entries of a page where the caller names no number.
 pub const DEFAULT_PAGE: i64 = 100;
@@ -86,7 +87,7 @@ pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit:
 pub async fn get(ctx: &Context, resource_type: &str, id: &str) -> Result<String, Error> {
     let not_found = || Error::from(ScimError::not_found(resource_type, id));
     let uuid = Uuid::try_parse(id).map_err(|_| not_found())?;
-    let stored = ctx.store.get(resource_type, uuid, Along::default()).await?.ok_or_else(not_found)?;
+    let stored = ctx.store.get(resource_type, uuid, ReadOptions::default()).await?.ok_or_else(not_found)?;
     let page = [stored];
     let members = members(ctx, &page).await?;
     let [stored] = &page;
@@ -164,7 +165,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::store::resource::MappingState;
+    use crate::store::resource::read::MappingState;
 
     fn stored(resource_type: &str, mapping_state: MappingState) -> Stored {
         Stored {

@@ -2,9 +2,9 @@
 
 use scimgate_scim::error::ScimError;
 
-use super::contradictions::Contradictions;
 use crate::auth;
 use crate::mapping::MapError;
+use crate::operation::schema_change::conflicts::Contradictions;
 use crate::store;
 
 /// A failed use case.

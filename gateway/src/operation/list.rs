@@ -16,7 +16,7 @@ use scimgate_scim::list::list_response;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::search::Search;
 
-use super::{Context, Error};
+use crate::operation::{Context, Error};
 use request::Request;
 use slice::Wanted;
 use walk::Walk;

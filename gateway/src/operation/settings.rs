@@ -10,11 +10,11 @@ use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::registry::Registry;
 use serde_json::{Map, Value};
 
-use super::client::Client;
-use super::definitions::Registries;
-use super::error::Error;
 use crate::mapping::Chain;
-use crate::store::key::Keys;
+use crate::operation::client::Client;
+use crate::operation::error::Error;
+use crate::operation::schema_change::Registries;
+use crate::store::resource::key::Keys;
 use crate::store::schema::Definitions;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;

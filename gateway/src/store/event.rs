@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use super::error::Error;
-use super::pool::Statement;
-use super::{ControlStore, TenantStore};
+use crate::store::error::Error;
+use crate::store::postgres::pool::Statement;
+use crate::store::{ControlStore, TenantStore};
 use crate::tenant::TenantId;
 
 /// One numbered event.

@@ -5,9 +5,12 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::error::Error;
-use super::resource::{Along, Stored, columns, joins};
-use super::{ControlStore, TenantStore};
+use crate::store::error::Error;
+use crate::store::resource::read::ReadOptions;
+use crate::store::resource::read::Stored;
+use crate::store::resource::read::columns;
+use crate::store::resource::read::joins;
+use crate::store::{ControlStore, TenantStore};
 use crate::tenant::TenantId;
 
 /// How far a tenant's latest run has come.
@@ -79,12 +82,12 @@ impl TenantStore {
     /// # Errors
     /// The database is unavailable or a row cannot be read.
     pub async fn set_aside_after(&self, after: Uuid, count: i64) -> Result<Vec<Stored>, Error> {
-        let along = Along::default();
+        let options = ReadOptions::default();
         let sql = format!(
             "SELECT {} FROM resource r {} WHERE r.tenant_id = $1 AND r.set_aside IS NOT NULL AND r.deleted_at IS NULL \
              AND r.id > $2 ORDER BY r.id LIMIT $3",
-            columns(along),
-            joins(along)
+            columns(options),
+            joins(options)
         );
         let rows = self.query("reading what is set aside", &sql, &[&self.tenant.0, &after, &count]).await?;
         rows.iter().map(Stored::from_row).collect()

@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::TenantStore;
-use super::error::Error;
-use super::pool::Statement;
+use crate::store::TenantStore;
+use crate::store::error::Error;
+use crate::store::postgres::pool::Statement;
 
 /// A stored revision.
 #[derive(Clone, Debug)]

@@ -1,5 +1,9 @@
 //! Members of groups: a row each, so that one more costs the same in a group of ten and of a hundred thousand.
 
+pub(super) mod change;
+pub(super) mod reference;
+mod value;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -7,12 +11,12 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::TenantStore;
-use super::error::Error;
-use super::member_change::MemberStatement;
-use super::member_value::{Values, meaning};
-use super::pool::Statement;
-use super::stamp::Stamp;
+use crate::store::TenantStore;
+use crate::store::error::Error;
+use crate::store::membership::change::MemberStatement;
+use crate::store::membership::value::{Values, meaning};
+use crate::store::postgres::pool::Statement;
+use crate::store::stamp::Stamp;
 
 /// A change of a group's members.
 #[derive(Clone, Debug, Default)]

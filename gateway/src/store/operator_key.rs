@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use super::ControlStore;
-use super::error::Error;
+use crate::store::ControlStore;
+use crate::store::error::Error;
 
 impl ControlStore {
     /// Stores an operator key. A first key (`bootstrap`) is refused where there is one already.

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::ControlStore;
-use super::error::Error;
+use crate::store::ControlStore;
+use crate::store::error::Error;
 
 /// A plugin without its code.
 #[derive(Clone, Debug)]

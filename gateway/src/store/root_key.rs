@@ -3,8 +3,8 @@
 
 use std::time::SystemTime;
 
-use super::ControlStore;
-use super::error::Error;
+use crate::store::ControlStore;
+use crate::store::error::Error;
 
 /// Two first starts at once may both bring one: the first that is there stays.
 const KEEP: &str = "

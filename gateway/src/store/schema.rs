@@ -1,13 +1,16 @@
 //! A tenant's definitions: extension schemas, and resource types of its own.
 
+pub mod change;
+pub mod writers;
+
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::TenantStore;
-use super::error::Error;
-use super::pool::Statement;
+use crate::store::TenantStore;
+use crate::store::error::Error;
+use crate::store::postgres::pool::Statement;
 
 /// One stored extension schema.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

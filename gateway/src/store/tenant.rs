@@ -1,12 +1,16 @@
 //! Tenants: made, listed, suspended and deleted by operators.
 
+pub mod client;
+pub mod credential;
+pub mod leniency_use;
+
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
 
-use super::ControlStore;
-use super::client::{self, ClientRow};
-use super::error::Error;
+use crate::store::ControlStore;
+use crate::store::error::Error;
+use crate::store::tenant::client::ClientRow;
 use crate::tenant::TenantId;
 
 /// Whether a tenant may work.

@@ -8,8 +8,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::operation::{Error, Gateway, definitions, fold_in};
-use crate::store::lease::Lease;
+use crate::operation::Error;
+use crate::operation::Gateway;
+use crate::operation::job::reconcile as fold_in;
+use crate::operation::schema_change;
+use crate::store::postgres::lease::Lease;
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
 
@@ -63,7 +66,7 @@ impl Round {
     /// # Errors
     /// The database is unavailable.
     pub async fn run(&mut self, gateway: &Gateway) -> Result<bool, Error> {
-        if let Err(error) = definitions::withdraw_abandoned(gateway).await {
+        if let Err(error) = schema_change::withdraw_abandoned(gateway).await {
             tracing::warn!(error = chain(&error), "a change of schemas that was abandoned waits to be taken back");
         }
         self.resting.retain(|_, until| *until > Instant::now());

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Instant;
 
-use scimgate::store::migrate::KNOWN;
+use scimgate::store::postgres::migrate::KNOWN;
 use scimgate_tests::binary::{Running, command, finish, refusal};
 use scimgate_tests::database::{Fresh, owner, server_url};
 use scimgate_tests::harness::block_on;

@@ -1,12 +1,12 @@
 //! Resources that need each other: they are there together, or none of them is.
 
-use scimgate::store::insert::Insert;
-use scimgate::store::key::Keys;
 use scimgate::store::membership::Members;
-use scimgate::store::resource::{Along, MappingState};
+use scimgate::store::resource::batch::BatchOutcome;
+use scimgate::store::resource::insert::Insert;
+use scimgate::store::resource::key::Keys;
+use scimgate::store::resource::read::{MappingState, ReadOptions};
+use scimgate::store::resource::update::Content;
 use scimgate::store::stamp::Stamp;
-use scimgate::store::together::Together;
-use scimgate::store::write::Content;
 use scimgate_tests::tenant::{ENTERPRISE, PRODUCT, tutorial_config, user};
 use scimgate_tests::{Database, Tenant, TestGateway, on_both, rows};
 use serde_json::{Value, json};
@@ -199,12 +199,12 @@ async fn a_circle_that_lost_its_race_leaves_nothing_behind(gateway: &TestGateway
             Insert { resource_type: "User", id: ada, content: &contents[1], members: None },
         ];
         let stamp = Stamp { at: gateway.clock.now(), actor: "test".into(), request_id: "test".into() };
-        match store.insert_together(&new, &stamp).await.unwrap() {
-            Together::Lost => assert!(!refused),
-            Together::Refused(1, scimgate::store::Error::Duplicate { .. }) => assert!(refused),
+        match store.insert_batch(&new, &stamp).await.unwrap() {
+            BatchOutcome::Lost => assert!(!refused),
+            BatchOutcome::Refused(1, scimgate::store::Error::Duplicate { .. }) => assert!(refused),
             other => panic!("{other:?}"),
         }
-        assert!(store.get("Group", crew, Along::default()).await.unwrap().is_none());
+        assert!(store.get("Group", crew, ReadOptions::default()).await.unwrap().is_none());
     }
     assert_eq!((tenant.everything().await, gateway.row_counts().await), before);
     check_rows(&tenant, gateway).await;

@@ -1,6 +1,6 @@
 //! What is written of attributes that no schema knows yet, and what has come of it once one does.
 
-use scimgate::operation::patch as operation;
+use scimgate::operation::resource::patch as operation;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Tenant, TestGateway, on_both};
 use serde_json::{Value, json};

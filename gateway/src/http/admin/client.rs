@@ -13,7 +13,7 @@ use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
 use crate::operation::Gateway;
 use crate::operation::client::{self, Client, Switch};
-use crate::store::leniency_use::Use;
+use crate::store::tenant::leniency_use::Use;
 
 /// The body of a PATCH.
 #[derive(Debug, Deserialize)]

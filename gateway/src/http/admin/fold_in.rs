@@ -9,7 +9,7 @@ use super::json::reply;
 use crate::clock::rfc3339;
 use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
-use crate::operation::fold_in::{self, Progress};
+use crate::operation::job::reconcile::{self as fold_in, Progress};
 use crate::operation::{Error, Gateway};
 
 pub(super) async fn get(

@@ -13,7 +13,7 @@ use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
 use crate::mapping::{OnFailure, Step};
 use crate::operation::Gateway;
-use crate::operation::mappings::{self, Active, ActiveStep};
+use crate::operation::admin::mappings::{self, Active, ActiveStep};
 
 /// The body of a PUT. A mapping that was read can be sent back as it is: what only replies tell is passed over, while
 /// a misspelled name is still refused.

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::json::{Json, reply};
 use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
-use crate::operation::{Gateway, packs};
+use crate::operation::Gateway;
+use crate::operation::admin::packs;
 
 /// The body of a POST.
 #[derive(Debug, Deserialize)]

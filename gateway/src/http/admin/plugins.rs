@@ -10,7 +10,7 @@ use crate::clock::rfc3339;
 use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
 use crate::operation::Gateway;
-use crate::operation::plugins::{self, Plugin};
+use crate::operation::admin::plugins::{self, Plugin};
 
 /// Longest plugin in bytes. A component that carries a language's whole runtime has 12 to 18 MiB.
 const LONGEST: usize = 32 * 1024 * 1024;

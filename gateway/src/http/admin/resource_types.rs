@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::json::{Json, made, reply};
 use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
-use crate::operation::{Gateway, resource_types};
+use crate::operation::Gateway;
+use crate::operation::admin::resource_types;
 
 pub(super) async fn put(
     access: OperatorAccess,

@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use super::json::{Json, made, reply};
 use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
-use crate::operation::schemas::{Source, Wanted};
-use crate::operation::{Error, Gateway, schemas};
+use crate::operation::Error;
+use crate::operation::Gateway;
+use crate::operation::admin::schemas;
+use crate::operation::admin::schemas::{Source, Wanted};
 use crate::store::schema::SchemaRow;
 
 /// The body of a POST: a definition or the name of a pack, and how it is used.

@@ -10,7 +10,8 @@ use super::json::{Json, reply};
 use crate::clock::rfc3339;
 use crate::http::access::{OperatorAccess, SCIM_BASE};
 use crate::http::error::Failure;
-use crate::operation::{Gateway, tenants};
+use crate::operation::Gateway;
+use crate::operation::admin::tenants;
 use crate::store::tenant::Tenant;
 
 /// The body of a POST.

@@ -10,8 +10,9 @@ use super::json::{Json, reply};
 use crate::clock::rfc3339;
 use crate::http::access::OperatorAccess;
 use crate::http::error::Failure;
-use crate::operation::{Gateway, tokens};
-use crate::store::credential::{Credential, Scope};
+use crate::operation::Gateway;
+use crate::operation::admin::tokens;
+use crate::store::tenant::credential::{Credential, Scope};
 
 /// The body of a POST.
 #[derive(Debug, Deserialize)]

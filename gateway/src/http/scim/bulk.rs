@@ -11,7 +11,7 @@ use scimgate_scim::error::ScimError;
 use scimgate_scim::json;
 use scimgate_scim::recognition::{self, Signal};
 
-use super::uncut;
+use super::run_detached;
 use crate::http::access::ScimAccess;
 use crate::http::body;
 use crate::http::error::{Failure, told};
@@ -30,14 +30,14 @@ pub(super) async fn handle(
 ) -> Result<Response, Failure> {
     let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_SIZE, "the maxPayloadSize").await;
     let bytes = bytes.map_err(Failure::scim)?;
-    let outcomes = uncut(ctx.deadline, async move {
+    let outcomes = run_detached(ctx.deadline, async move {
         let _place = ctx.gateway.bulks.take(ctx.store.id()).await;
         // It may take as long as some mappings do, which have threads of their own, too.
         let body = tokio::task::spawn_blocking(move || json::parse_within(body::text(&bytes)?, MAX_VALUES)).await??;
         let settings = &ctx.settings;
         let request = Request::parse(body, &settings.registry, &settings.leniencies, &ctx.base_url)?;
-        ctx.tolerated(&request.warnings);
-        let ctx = ctx.noting(signal(&request)).await;
+        ctx.record_leniencies(&request.warnings);
+        let ctx = ctx.record_client_signal(signal(&request)).await;
         Ok(bulk::run(ctx, request).await)
     });
     Ok(scim_json(answer(&outcomes.await?)))

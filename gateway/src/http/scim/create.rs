@@ -6,12 +6,12 @@ use axum::http::HeaderMap;
 use scimgate_scim::recognition;
 
 use super::parameters::Parameters;
-use super::{ResourcePath, uncut};
+use super::{ResourcePath, run_detached};
 use crate::http::access::ScimAccess;
 use crate::http::body;
 use crate::http::error::Failure;
-use crate::operation::create;
-use crate::operation::reply::Reply;
+use crate::operation::resource::create;
+use crate::operation::resource::reply::Reply;
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
@@ -23,6 +23,6 @@ pub(super) async fn handle(
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let content = body::read(&headers, content).await.map_err(Failure::scim)?;
-    let ctx = ctx.noting(recognition::in_body("POST", &content)).await;
-    uncut(ctx.deadline, create::run(ctx, resource_type, content, projection)).await
+    let ctx = ctx.record_client_signal(recognition::in_body("POST", &content)).await;
+    run_detached(ctx.deadline, create::run(ctx, resource_type, content, projection)).await
 }

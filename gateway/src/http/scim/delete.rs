@@ -4,11 +4,11 @@ use axum::extract::Path;
 use axum::http::HeaderMap;
 
 use super::parameters::condition;
-use super::{ResourcePath, uncut};
+use super::{ResourcePath, run_detached};
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
-use crate::operation::delete;
-use crate::operation::reply::Reply;
+use crate::operation::resource::delete;
+use crate::operation::resource::reply::Reply;
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
@@ -17,5 +17,5 @@ pub(super) async fn handle(
 ) -> Result<Reply, Failure> {
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
-    uncut(ctx.deadline, async move { delete::run(ctx, resource_type, &path.id, condition).await }).await
+    run_detached(ctx.deadline, async move { delete::run(ctx, resource_type, &path.id, condition).await }).await
 }

@@ -9,8 +9,9 @@ use super::ResourcePath;
 use super::parameters::{Parameters, condition};
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
-use crate::operation::reply::Reply;
-use crate::operation::{get, members};
+use crate::operation::resource::get;
+use crate::operation::resource::members;
+use crate::operation::resource::reply::Reply;
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
@@ -21,7 +22,7 @@ pub(super) async fn handle(
     let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
-    let shows_groups = members::along(&resource_type, projection.as_ref()).groups;
+    let shows_groups = members::read_options(&resource_type, projection.as_ref()).groups;
     let reply = get::run(ctx, resource_type, &path.id, projection).await.map_err(Failure::scim)?;
     let Some(condition) = condition else { return Ok(reply) };
     // RFC 9110 §13.2.2: `If-Match` comes first.

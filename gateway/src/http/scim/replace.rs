@@ -5,12 +5,12 @@ use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 
 use super::parameters::{Parameters, condition};
-use super::{ResourcePath, uncut};
+use super::{ResourcePath, run_detached};
 use crate::http::access::ScimAccess;
 use crate::http::body;
 use crate::http::error::Failure;
-use crate::operation::replace;
-use crate::operation::reply::Reply;
+use crate::operation::resource::replace;
+use crate::operation::resource::reply::Reply;
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
@@ -23,6 +23,8 @@ pub(super) async fn handle(
     let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
     let content = body::read(&headers, content).await.map_err(Failure::scim)?;
     let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
-    uncut(ctx.deadline, async move { replace::run(ctx, resource_type, &path.id, content, condition, projection).await })
-        .await
+    run_detached(ctx.deadline, async move {
+        replace::run(ctx, resource_type, &path.id, content, condition, projection).await
+    })
+    .await
 }

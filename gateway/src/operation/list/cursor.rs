@@ -5,14 +5,17 @@ use futures_util::future::try_join;
 use scimgate_scim::list::{Cursors, cursor_response};
 use scimgate_scim::search::Search;
 
-use super::examine::{Batch, Examination};
-use super::place::{Gap, Place, Query, Way};
-use super::request::Request;
-use super::slice::{self, Wanted, slow, to_i64};
-use super::{render, sorted};
+use crate::operation::list::examine::{Batch, Examination};
+use crate::operation::list::place::{Gap, Place, Query, Way};
+use crate::operation::list::request::Request;
+use crate::operation::list::slice::{self, Wanted, slow, to_i64};
+use crate::operation::list::{render, sorted};
 use crate::operation::{Context, Error};
-use crate::store::list::{Found, Order, Position, Window};
-use crate::store::resource::Stored;
+use crate::store::resource::list::Found;
+use crate::store::resource::list::Order;
+use crate::store::resource::list::Position;
+use crate::store::resource::list::Window;
+use crate::store::resource::read::Stored;
 
 /// Most resources that are counted for a page's `totalResults`. Where there are more it is left out.
 const COUNTED: i64 = 10_000;
@@ -107,16 +110,16 @@ async fn stretch(
         // One more tells whether there is more.
         limit: to_i64(count.saturating_add(1)),
     };
-    let along = if count == 0 { request.along_unseen() } else { request.along() };
+    let options = if count == 0 { request.along_unseen() } else { request.read_options() };
     let mut found = Vec::new();
     let mut stretch = Stretch::default();
     if request.plan.is_exact() {
-        let page = ctx.store.window(&request.plan, &window, along).await;
+        let page = ctx.store.window(&request.plan, &window, options).await;
         let page = page.map_err(|error| slow(ctx, request, error))?;
         stretch.total = page.total.and_then(|total| u64::try_from(total).ok());
         found = page.found;
     } else {
-        let examination = Examination::over(ctx, request, window, along);
+        let examination = Examination::over(ctx, request, window, options);
         stretch.beyond = examine(examination, count, &mut found).await?.map(|last| beyond(last, way));
     }
     if found.len() as u64 > count {

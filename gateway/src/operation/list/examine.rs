@@ -1,12 +1,14 @@
 //! Looks at documents one by one, in bounded batches: what passes the database's condition is decided by the protocol's
 //! evaluator.
 
-use super::request::Request;
-use super::slice::{Slice, Wanted, to_i64};
-use crate::operation::reply::tree;
+use crate::operation::list::request::Request;
+use crate::operation::list::slice::{Slice, Wanted, to_i64};
+use crate::operation::resource::reply::tree;
 use crate::operation::{Context, Error};
-use crate::store::list::{Found, Order, Window};
-use crate::store::resource::Along;
+use crate::store::resource::list::Found;
+use crate::store::resource::list::Order;
+use crate::store::resource::list::Window;
+use crate::store::resource::read::ReadOptions;
 
 /// Documents that are read at once.
 const BATCH: u64 = 256;
@@ -26,7 +28,7 @@ pub(super) struct Examination<'a> {
     ctx: &'a Context,
     request: &'a Request,
     window: Window,
-    along: Along,
+    options: ReadOptions,
     examined: u64,
     finished: bool,
 }
@@ -36,19 +38,19 @@ impl<'a> Examination<'a> {
     pub(super) fn new(ctx: &'a Context, request: &'a Request, order: Order) -> Self {
         let window =
             Window { order, descending: request.descending(), after: None, inclusive: false, offset: 0, limit: 0 };
-        Self::over(ctx, request, window, request.along())
+        Self::over(ctx, request, window, request.read_options())
     }
 
     /// From a place on, with what is read along. The window's limit is that of the first batch, where others are larger.
-    pub(super) fn over(ctx: &'a Context, request: &'a Request, window: Window, along: Along) -> Self {
-        Self { ctx, request, window, along, examined: 0, finished: false }
+    pub(super) fn over(ctx: &'a Context, request: &'a Request, window: Window, options: ReadOptions) -> Self {
+        Self { ctx, request, window, options, examined: 0, finished: false }
     }
 
     /// In the order of the ids, not to be shown.
     pub(super) fn unseen(ctx: &'a Context, request: &'a Request) -> Self {
         let mut examination = Self::new(ctx, request, Order::Id);
         examination.window.descending = false;
-        examination.along = request.along_unseen();
+        examination.options = request.along_unseen();
         examination
     }
 
@@ -82,7 +84,7 @@ impl<'a> Examination<'a> {
         // One beyond the limit tells whether there is more.
         let size = if left == 0 { 1 } else { first.unwrap_or(BATCH).min(BATCH).min(left) };
         self.window.limit = to_i64(size);
-        let found = self.ctx.store.window(&self.request.plan, &self.window, self.along).await?.found;
+        let found = self.ctx.store.window(&self.request.plan, &self.window, self.options).await?.found;
         let read = found.len() as u64;
         self.finished = read < size;
         if left == 0 {

@@ -7,9 +7,9 @@ use scimgate_scim::error::{ScimError, ScimType};
 use scimgate_scim::search::Search;
 use uuid::Uuid;
 
-use super::request::Request;
+use crate::operation::list::request::Request;
 use crate::operation::{Context, Error};
-use crate::store::list::Position;
+use crate::store::resource::list::Position;
 
 /// How long a cursor is good for.
 pub const LIFE: Duration = Duration::from_hours(1);

@@ -3,10 +3,13 @@
 use scimgate_scim::error::{ScimError, ScimType};
 use uuid::Uuid;
 
-use super::request::Request;
-use crate::operation::{Context, Error, members, reply};
+use crate::operation::Context;
+use crate::operation::Error;
+use crate::operation::list::request::Request;
+use crate::operation::resource::members;
+use crate::operation::resource::reply;
 use crate::store::membership::MembersByGroup;
-use crate::store::resource::Stored;
+use crate::store::resource::read::Stored;
 
 /// Groups whose members are in memory at once.
 const BATCH: usize = 50;

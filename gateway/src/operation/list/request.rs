@@ -11,11 +11,14 @@ use scimgate_scim::schema::ResourceType;
 use scimgate_scim::search::Search;
 use scimgate_scim::sort::Sort;
 
-use crate::operation::{Context, Error, members};
-use crate::store::filter_sql::Plan;
-use crate::store::key::{indexed_names, name_attribute};
-use crate::store::list::Order;
-use crate::store::resource::Along;
+use crate::operation::Context;
+use crate::operation::Error;
+use crate::operation::resource::members;
+use crate::store::resource::filter_sql::Plan;
+use crate::store::resource::key::indexed_names;
+use crate::store::resource::key::name_attribute;
+use crate::store::resource::list::Order;
+use crate::store::resource::read::ReadOptions;
 
 /// What is asked for.
 pub(super) struct Request {
@@ -43,7 +46,7 @@ impl Request {
         };
         let by = (search.sort_by.as_deref(), search.sort_order.as_deref());
         let sort = Sort::parse(by.0, by.1, &each, (&ctx.settings.leniencies, &mut warnings))?;
-        ctx.tolerated(&warnings);
+        ctx.record_leniencies(&warnings);
         let projection = |resource_type: &&ResourceType| {
             let (attributes, excluded) = (search.attributes.as_deref(), search.excluded_attributes.as_deref());
             Projection::parse(attributes, excluded, resource_type)
@@ -76,16 +79,16 @@ impl Request {
     }
 
     /// What is read along with each row: for the reply, and for the evaluator.
-    pub(super) fn along(&self) -> Along {
+    pub(super) fn read_options(&self) -> ReadOptions {
         let mut each = self.types.iter().zip(&self.projections);
-        let shown = each.any(|(known, projection)| members::along(known, projection.as_ref()).groups);
-        Along { groups: shown || self.plan.needs_groups(), ..self.along_unseen() }
+        let shown = each.any(|(known, projection)| members::read_options(known, projection.as_ref()).groups);
+        ReadOptions { groups: shown || self.plan.needs_groups(), ..self.along_unseen() }
     }
 
     /// What is read along where the reply shows nothing of it.
-    pub(super) fn along_unseen(&self) -> Along {
+    pub(super) fn along_unseen(&self) -> ReadOptions {
         let changes = self.types.iter().any(|known| known.detached.is_some());
-        Along { groups: self.plan.needs_groups(), changes, mapped: false }
+        ReadOptions { groups: self.plan.needs_groups(), changes, mapped: false }
     }
 
     /// The refusal of a request that leaves more documents to look at than may be.

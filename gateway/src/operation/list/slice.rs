@@ -1,11 +1,13 @@
 //! A part of a list: by the database alone where it decides everything, else by looking at documents.
 
-use super::request::Request;
-use super::{examine, sorted};
+use crate::operation::list::request::Request;
+use crate::operation::list::{examine, sorted};
 use crate::operation::{Context, Error};
 use crate::store;
-use crate::store::list::{Order, Position, Window};
-use crate::store::resource::Stored;
+use crate::store::resource::list::Order;
+use crate::store::resource::list::Position;
+use crate::store::resource::list::Window;
+use crate::store::resource::read::Stored;
 use uuid::Uuid;
 
 /// Which part of a list is wanted.
@@ -59,7 +61,7 @@ async fn by_database(ctx: &Context, request: &Request, wanted: &Wanted, order: O
         // One more tells whether the page is the last: then nobody need count.
         limit: to_i64(wanted.count.saturating_add(1)),
     };
-    let page = ctx.store.window(&request.plan, &window, request.along()).await;
+    let page = ctx.store.window(&request.plan, &window, request.read_options()).await;
     let mut page = page.map_err(|error| slow(ctx, request, error))?;
     let read = page.found.len() as u64;
     let more = read > wanted.count;

@@ -6,15 +6,15 @@ use std::cmp::Ordering;
 use scimgate_scim::sort::{Sort, SortKey};
 use uuid::Uuid;
 
-use super::cursor::Page;
-use super::examine::Examination;
-use super::place::{self, Gap, Place, Way};
-use super::request::Request;
-use super::slice::{Slice, Wanted};
-use crate::operation::reply::tree;
+use crate::operation::list::cursor::Page;
+use crate::operation::list::examine::Examination;
+use crate::operation::list::place::{self, Gap, Place, Way};
+use crate::operation::list::request::Request;
+use crate::operation::list::slice::{Slice, Wanted};
+use crate::operation::resource::reply::tree;
 use crate::operation::{Context, Error};
-use crate::store::list::Position;
-use crate::store::resource::Stored;
+use crate::store::resource::list::Position;
+use crate::store::resource::read::Stored;
 
 /// A resource in the making of the order.
 struct Entry {
@@ -94,7 +94,7 @@ async fn entries(ctx: &Context, request: &Request) -> Result<Vec<Entry>, Error> 
 
 async fn rows(ctx: &Context, request: &Request, page: impl Iterator<Item = &Entry>) -> Result<Vec<Stored>, Error> {
     let ids: Vec<Uuid> = page.map(|entry| entry.id).collect();
-    let mut stored = ctx.store.by_ids(request.plan.types(), &ids, request.along()).await?;
+    let mut stored = ctx.store.by_ids(request.plan.types(), &ids, request.read_options()).await?;
     // Whoever is deleted meanwhile is missing, and nobody else.
     let place = |id: &Uuid| ids.iter().position(|other| other == id);
     stored.sort_by_key(|stored| place(&stored.id));

@@ -5,11 +5,12 @@
 use scimgate_scim::search::Search;
 use sha2::{Digest, Sha256};
 
-use super::request::Request;
-use super::slice::{Slice, Wanted, to_i64};
+use crate::operation::list::request::Request;
+use crate::operation::list::slice::{Slice, Wanted, to_i64};
 use crate::operation::{Context, Error};
-use crate::store::bookmark::{Bookmark, Place};
-use crate::store::list::Order;
+use crate::store::resource::list::Order;
+use crate::store::resource::page_position::Bookmark;
+use crate::store::resource::page_position::Place;
 
 /// One page of a walk.
 pub(super) struct Walk {

@@ -1,0 +1,78 @@
+//! The demo tenant of `scimgate dev`: the tutorial's schema and mapping, made once and kept.
+
+use serde_json::{Value, json};
+
+use crate::auth::token::Token;
+use crate::mapping::{OnFailure, Step};
+use crate::operation::Error;
+use crate::operation::Gateway;
+use crate::operation::admin::mappings;
+use crate::operation::admin::plugins;
+use crate::operation::admin::schemas;
+use crate::operation::admin::tenants;
+use crate::operation::admin::tokens;
+use crate::store::tenant::credential::Scope;
+
+/// The demo tenant's name.
+pub const NAME: &str = "demo";
+const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
+const PRODUCT: &str = "urn:example:product:2.0:User";
+
+/// The way into the demo tenant.
+pub struct Demo {
+    /// For the identity provider.
+    pub token: Token,
+    /// For the product.
+    pub directory_key: Token,
+}
+
+/// Makes the demo tenant where it is missing, and a token and a directory key for this start.
+///
+/// # Errors
+/// The database is unavailable, or the bytes are not the tutorial's plugin.
+pub async fn run(gateway: &Gateway, plugin: Vec<u8>) -> Result<Demo, Error> {
+    if gateway.store.control().find_tenant(NAME).await?.is_none() {
+        tenants::create(gateway, NAME).await?;
+        schemas::put(gateway, NAME, extension(schemas::Source::Pack("ws1b".to_owned()), false)).await?;
+        schemas::put(gateway, NAME, extension(schemas::Source::Definition(product_schema()), true)).await?;
+        let digest = plugins::upload(gateway, plugin).await?.plugin.digest;
+        let step = Step { plugin: digest, config: config(), resource_types: Vec::new() };
+        mappings::put(gateway, NAME, OnFailure::Refuse, vec![step]).await?;
+    }
+    Ok(Demo { token: issue(gateway, Scope::Scim).await?, directory_key: issue(gateway, Scope::Directory).await? })
+}
+
+async fn issue(gateway: &Gateway, scope: Scope) -> Result<Token, Error> {
+    let wanted = tokens::Wanted { scope, label: "made by scimgate dev".to_owned(), expires_in_days: Some(90) };
+    Ok(tokens::issue(gateway, NAME, wanted).await?.secret)
+}
+
+fn extension(source: schemas::Source, directory_only: bool) -> schemas::Wanted {
+    schemas::Wanted { source, resource_type: "User".to_owned(), directory_only, required: false }
+}
+
+/// What the product of the demo wants to read: names of its own for the tutorial's numbered attributes.
+fn product_schema() -> Value {
+    let attribute =
+        |name: &str, description: &str| json!({ "name": name, "type": "string", "description": description });
+    json!({
+        "id": PRODUCT,
+        "name": "Product",
+        "description": "What the demo's product knows of a user.",
+        "attributes": [
+            attribute("badgeNumber", "The number on the user's badge."),
+            attribute("building", "Where the user sits."),
+        ],
+    })
+}
+
+fn config() -> Value {
+    json!({
+        "lowerCaseMail": true,
+        "buildDisplayName": true,
+        "lift": {
+            (format!("{WS1B}:customAttribute1")): format!("{PRODUCT}:badgeNumber"),
+            (format!("{WS1B}:customAttribute2")): format!("{PRODUCT}:building"),
+        },
+    })
+}

@@ -1,0 +1,130 @@
+//! Plugins: uploaded once, known by the digest of their bytes, never changed and never taken away.
+
+use std::time::SystemTime;
+
+use scimgate_scim::error::ScimError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::mapping::MapError;
+use crate::operation::{Error, Gateway};
+use crate::store::plugin::PluginRow;
+
+/// What a plugin says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The resource types it is for; empty: every one.
+    pub resource_types: Vec<String>,
+    /// The JSON Schema of its configuration.
+    pub config_schema: Value,
+}
+
+/// A stored plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plugin {
+    /// SHA-256 of the uploaded bytes, in hexadecimal.
+    pub digest: String,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// When it was uploaded first.
+    pub created_at: SystemTime,
+}
+
+impl Plugin {
+    /// Its name for people: `name@version`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{}@{}", self.manifest.name, self.manifest.version)
+    }
+}
+
+/// An upload.
+#[derive(Clone, Debug)]
+pub struct Uploaded {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// Whether it was unknown before.
+    pub new: bool,
+}
+
+/// Checks a plugin's WebAssembly, reads its manifest and stores it. Uploading the same bytes again changes nothing.
+///
+/// # Errors
+/// 400 that says why the bytes are no plugin.
+pub async fn upload(gateway: &Gateway, wasm: Vec<u8>) -> Result<Uploaded, Error> {
+    if !wasm.starts_with(b"\0asm") {
+        let detail = "A plugin is uploaded as the bytes of its WebAssembly file (.wasm); these are none.";
+        return Err(ScimError::new(400, detail).into());
+    }
+    let component = gateway.mapper.prepare(wasm.clone()).await.map_err(refused)?;
+    let digest = component.digest();
+    if let Some(plugin) = list(gateway).await?.into_iter().find(|known| known.digest == digest) {
+        return Ok(Uploaded { plugin, new: false });
+    }
+    let said = component.manifest();
+    let manifest = Manifest {
+        name: said.name.clone(),
+        version: said.version.clone(),
+        resource_types: said.resource_types.clone(),
+        config_schema: said.config_schema.clone(),
+    };
+    let row = PluginRow {
+        digest,
+        name: said.name.clone(),
+        version: said.version.clone(),
+        manifest: serde_json::to_string(&manifest).map_err(|why| Error::Corrupt(format!("a manifest: {why}")))?,
+        created_at: gateway.clock.now(),
+    };
+    gateway.store.control().insert_plugin(&row, &wasm).await?;
+    Ok(Uploaded { plugin: Plugin { digest: row.digest, manifest, created_at: row.created_at }, new: true })
+}
+
+/// Every plugin, by name and age.
+///
+/// # Errors
+/// The database is unavailable, or a manifest cannot be read.
+pub async fn list(gateway: &Gateway) -> Result<Vec<Plugin>, Error> {
+    gateway.store.control().plugins().await?.into_iter().map(read).collect()
+}
+
+fn read(row: PluginRow) -> Result<Plugin, Error> {
+    let manifest = serde_json::from_str(&row.manifest);
+    let manifest = manifest.map_err(|why| Error::Corrupt(format!("the manifest of plugin {}: {why}", row.digest)))?;
+    Ok(Plugin { digest: row.digest, manifest, created_at: row.created_at })
+}
+
+/// Bytes that were just sent and cannot be prepared are the sender's mistake, where a stored plugin's are ours.
+fn refused(error: MapError) -> Error {
+    match error {
+        MapError::Missing { why, .. } => {
+            ScimError::new(400, format!("This is no plugin that can be run here: {}.", why.trim_end_matches('.')))
+                .into()
+        }
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_stored_in_the_words_of_the_admin_api() {
+        let manifest = Manifest {
+            name: "trim".into(),
+            version: "1.0.0".into(),
+            resource_types: vec!["User".into()],
+            config_schema: json!({}),
+        };
+        let stored = serde_json::to_string(&manifest).unwrap();
+        assert_eq!(stored, r#"{"name":"trim","version":"1.0.0","resourceTypes":["User"],"configSchema":{}}"#);
+        assert_eq!(serde_json::from_str::<Manifest>(&stored).unwrap(), manifest);
+    }
+}

@@ -1,0 +1,70 @@
+//! What became of the operations of a bulk request.
+
+use std::collections::HashMap;
+
+use scimgate_scim::bulk::{Operation, Target, Task};
+
+use crate::operation::resource::reply::Reply;
+use crate::operation::{Context, Error};
+
+/// What became of one operation, with what the answer tells of it again.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The method.
+    pub method: String,
+    /// The client's name for the operation.
+    pub bulk_id: Option<String>,
+    /// The resource's address; none of a POST that failed.
+    pub location: Option<String>,
+    /// How it ended.
+    pub fate: Fate,
+}
+
+/// How an operation ended.
+#[derive(Debug)]
+pub enum Fate {
+    /// Done.
+    Done(Reply),
+    /// Refused, or failed.
+    Failed(Error),
+    /// Not begun, because another one failed.
+    Unmet {
+        /// The bulkId that it needs.
+        needed: String,
+        /// The place in the request of the operation that failed, because of which there is none.
+        failed: usize,
+    },
+    /// Not begun in time.
+    Late,
+}
+
+impl Fate {
+    /// Whether it counts for `failOnErrors`.
+    pub(crate) fn is_error(&self) -> bool {
+        !matches!(self, Self::Done(_))
+    }
+}
+
+impl Outcome {
+    pub(crate) fn of(ctx: &Context, operation: Operation, fate: Fate, ids: &HashMap<String, String>) -> Self {
+        let location = match &fate {
+            Fate::Done(Reply { location: Some(location), .. }) => Some(location.clone()),
+            _ => address(ctx, &operation, ids),
+        };
+        Self { method: operation.method, bulk_id: operation.bulk_id, location, fate }
+    }
+}
+
+/// RFC 7644 §3.7: the location is "REQUIRED in a response, except in the event of a POST failure".
+fn address(ctx: &Context, operation: &Operation, ids: &HashMap<String, String>) -> Option<String> {
+    let task = operation.task.as_ref();
+    let id = match task.ok().and_then(Task::target) {
+        Some(Target::Id(id)) => id,
+        Some(Target::BulkId(name)) => ids.get(name)?,
+        None if operation.method == "POST" || operation.path.is_empty() => return None,
+        // As it was written, where it could not be understood.
+        None => return Some(format!("{}/{}", ctx.base_url, operation.path)),
+    };
+    let endpoint = task.ok().map(|task| task.resource_type.endpoint.as_str()).unwrap_or_default();
+    Some(format!("{}{endpoint}/{id}", ctx.base_url))
+}

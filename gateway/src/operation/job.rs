@@ -1,0 +1,3 @@
+//! Background jobs over a tenant's stored resources.
+
+pub mod reconcile;

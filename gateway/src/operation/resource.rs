@@ -1,0 +1,12 @@
+//! What a SCIM client does with one resource, one verb a file, and what the verbs share.
+
+pub mod create;
+pub mod delete;
+pub(crate) mod document;
+pub mod get;
+pub mod members;
+pub(crate) mod new;
+pub mod patch;
+pub mod replace;
+pub mod reply;
+pub mod restore;

@@ -1,0 +1,69 @@
+//! Opens the pool on a PostgreSQL server: TLS by rustls with the machine's certificates, durable commits, and
+//! the parameters that keep one bad statement from holding a connection.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::store::Store;
+use crate::store::postgres::pool::Pool;
+
+/// Longest time for one batch of statements, waiting for a connection included.
+pub(in crate::store) const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Why no pool could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL is none.
+    #[error("DATABASE_URL is not a PostgreSQL address (postgres://user:password@host:port/database)")]
+    Url(#[source] tokio_postgres::Error),
+    /// The machine's certificates cannot be read.
+    #[error("the machine's trusted certificates cannot be read: {0}")]
+    Certificates(String),
+    /// TLS could not be set up.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
+    /// The pool could not be built.
+    #[error("the connection pool cannot be built")]
+    Pool(#[source] deadpool::managed::BuildError),
+}
+
+/// Makes the pool; connections are opened when they are first needed.
+///
+/// # Errors
+/// The URL is malformed, or TLS was asked for and cannot be set up.
+pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
+    // Whoever asks for TLS has certificate and name checked: the strictest mode of other clients is the only one here.
+    let url = url.replace("sslmode=verify-full", "sslmode=require");
+    let mut config = tokio_postgres::Config::from_str(&url).map_err(ConnectError::Url)?;
+    config.application_name("scimgate").connect_timeout(TIMEOUT).keepalives_idle(Duration::from_secs(30));
+    // Without it the kernel repeats what nobody acknowledges for a quarter of an hour, and a write that was given up
+    // long ago could still arrive.
+    config.tcp_user_timeout(TIMEOUT);
+    let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = match config.get_ssl_mode() {
+        SslMode::Disable => Manager::from_config(config, tokio_postgres::NoTls, settings),
+        _ => Manager::from_config(config, MakeRustlsConnect::new(tls()?), settings),
+    };
+    let pool = Pool::build(manager, size, TIMEOUT).map_err(ConnectError::Pool)?;
+    Ok(Store { pool })
+}
+
+fn tls() -> Result<rustls::ClientConfig, ConnectError> {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() && !found.errors.is_empty() {
+        return Err(ConnectError::Certificates(
+            found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        ));
+    }
+    roots.add_parsable_certificates(found.certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().map_err(ConnectError::Tls)?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}

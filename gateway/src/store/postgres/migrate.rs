@@ -1,0 +1,116 @@
+//! Brings the schema up to what this binary knows. One runner at a time, each migration in a transaction of its own.
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
+use crate::store::Store;
+use crate::store::error::Error;
+
+/// Every migration, in order: its number, its name, what it does. Released ones never change.
+pub const MIGRATIONS: &[(i32, &str, &str)] = &[
+    (1, "state", include_str!("../../../migrations/V1__state.sql")),
+    (2, "lists", include_str!("../../../migrations/V2__lists.sql")),
+    (3, "bookmarks", include_str!("../../../migrations/V3__bookmarks.sql")),
+    (4, "groups_of", include_str!("../../../migrations/V4__groups_of.sql")),
+    (5, "fold_in", include_str!("../../../migrations/V5__fold_in.sql")),
+    (6, "client", include_str!("../../../migrations/V6__client.sql")),
+    (7, "root_key", include_str!("../../../migrations/V7__root_key.sql")),
+    (8, "traces", include_str!("../../../migrations/V8__traces.sql")),
+    (9, "resource_types", include_str!("../../../migrations/V9__resource_types.sql")),
+    (10, "schema_change", include_str!("../../../migrations/V10__schema_change.sql")),
+    (11, "alike", include_str!("../../../migrations/V11__alike.sql")),
+];
+
+/// The newest version this binary knows.
+pub const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// Attempts at a migration whose lock another statement holds.
+const ATTEMPTS: u32 = 10;
+
+/// A lock that is held, and a role that another database's migration made in the same moment.
+const RETRIED: [SqlState; 3] = [SqlState::LOCK_NOT_AVAILABLE, SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
+
+const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (
+  version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
+
+impl Store {
+    /// Applies what is missing and gives the versions applied now.
+    ///
+    /// # Errors
+    /// The database is unavailable or refuses a statement. A migration is applied whole or not at all.
+    pub async fn migrate(&self) -> Result<Vec<i32>, Error> {
+        let doing = "migrating";
+        let login = self.pool.login(doing).await?;
+        let client = &login.client;
+        // Two first runs at once may both try to make the table; the loser's error is the winner's success.
+        if let Err(refused) = client.batch_execute(HISTORY).await
+            && refused.as_db_error().is_none()
+        {
+            return Err(Error::from_driver(doing, refused));
+        }
+        let mut applied = Vec::new();
+        for &(version, name, sql) in MIGRATIONS {
+            if apply(client, version, name, sql).await? {
+                applied.push(version);
+            }
+        }
+        Ok(applied)
+    }
+
+    /// The newest migration the database has; 0 where it has none.
+    ///
+    /// # Errors
+    /// The database is unavailable.
+    pub async fn schema_version(&self) -> Result<i32, Error> {
+        let doing = "reading the schema's version";
+        let login = self.pool.login(doing).await?;
+        let client = &login.client;
+        let sql = "SELECT to_regclass('schema_history') IS NOT NULL";
+        let there = client.query_one(sql, &[]).await.map_err(|source| Error::from_driver(doing, source))?;
+        if !there.get::<_, bool>(0) {
+            return Ok(0);
+        }
+        let sql = "SELECT coalesce(max(version), 0) FROM schema_history";
+        let row = client.query_one(sql, &[]).await.map_err(|source| Error::from_driver(doing, source))?;
+        Ok(row.get(0))
+    }
+}
+
+async fn apply(client: &deadpool_postgres::ClientWrapper, version: i32, name: &str, sql: &str) -> Result<bool, Error> {
+    let doing = "migrating";
+    for attempt in 1.. {
+        match try_apply(client, version, name, sql).await {
+            Ok(applied) => return Ok(applied),
+            Err(source) => {
+                // A failed batch leaves its transaction open; the connection goes back to the pool.
+                client.batch_execute("ROLLBACK").await.map_err(|lost| Error::from_driver(doing, lost))?;
+                let worth_it = source.code().is_some_and(|code| RETRIED.contains(code));
+                if !worth_it || attempt >= ATTEMPTS {
+                    return Err(Error::from_driver(doing, source));
+                }
+                tokio::time::sleep(Duration::from_millis(200) * attempt).await;
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The lock on the history table makes a second runner wait, and then find the version applied.
+async fn try_apply(
+    client: &deadpool_postgres::ClientWrapper,
+    version: i32,
+    name: &str,
+    sql: &str,
+) -> Result<bool, tokio_postgres::Error> {
+    client.batch_execute("BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0; LOCK TABLE schema_history IN EXCLUSIVE MODE").await?;
+    let there = client.query("SELECT 1 FROM schema_history WHERE version = $1", &[&version]).await?;
+    if !there.is_empty() {
+        client.batch_execute("COMMIT").await?;
+        return Ok(false);
+    }
+    client.batch_execute(sql).await?;
+    client.execute("INSERT INTO schema_history (version, name) VALUES ($1, $2)", &[&version, &name]).await?;
+    client.batch_execute("COMMIT").await?;
+    Ok(true)
+}
