@@ -18,6 +18,7 @@ use crate::operation::Gateway;
 use crate::operation::bulk::admission::BulkAdmission;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
+use crate::operation::resource::record::LogLine;
 use crate::operation::settings::SettingsCache;
 use crate::root_key::{Keys, RootKey};
 use crate::store::{self, Store};
@@ -107,9 +108,11 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         public_url: Arc::from(public_url.trim_end_matches('/')),
         trusted_proxies: Arc::from([]),
         write_locks: KeyedLock::default(),
+        recorder: Arc::new(LogLine),
         bulks: BulkAdmission::default(),
         uses: LeniencyUses::default(),
         events_waiting: Arc::new(tokio::sync::Notify::new()),
+        job_rounds: Arc::new(tokio::sync::Semaphore::new(1)),
         schemas_changed: Arc::new(tokio::sync::Notify::new()),
         store,
         clock,
@@ -145,7 +148,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     let background = CancellationToken::new();
     tasks.spawn(work::sequencer::run(gateway.clone(), background.clone()));
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
-    tasks.spawn(work::fold_in::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, stop);
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());

@@ -3,7 +3,7 @@
 
 pub mod error;
 pub mod event;
-pub mod fold_in;
+pub mod job;
 pub mod mapping;
 pub mod membership;
 pub mod operator_key;

@@ -5,10 +5,10 @@ mod changes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate::operation::job::reconcile as fold_in;
+use scimgate::operation::Context;
+use scimgate::operation::job::runner::Runner;
 use scimgate::operation::resource::{create, replace};
-use scimgate::operation::{Context, Error};
-use scimgate::store::postgres::lease::Lease;
+use scimgate::store::job::{JobKind, JobLease};
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Tenant, TestGateway, on_both, poll};
 use serde_json::{Value, json};
@@ -55,16 +55,9 @@ async fn finished(gateway: &TestGateway, tenant: &Tenant) -> Value {
     .await
 }
 
-/// Keeps the background from its work, as a replica that holds the lease and does nothing.
-async fn hold(gateway: &TestGateway) {
-    let control = gateway.gateway.store.control();
-    poll("the lease is free", async || {
-        let term = Duration::from_hours(1);
-        let taken = control.take_lease("fold-in", uuid::Uuid::new_v4(), gateway.clock.now(), term).await.unwrap();
-        gateway.clock.advance(Duration::from_secs(31));
-        taken.then_some(())
-    })
-    .await;
+/// Keeps the gateway from running jobs until it is dropped.
+async fn hold(gateway: &TestGateway) -> tokio::sync::OwnedSemaphorePermit {
+    gateway.gateway.job_rounds.clone().acquire_owned().await.unwrap()
 }
 
 async fn what_was_aside_comes_in_when_its_schema_appears(gateway: &TestGateway) {
@@ -106,7 +99,7 @@ async fn what_was_aside_comes_in_when_its_schema_appears(gateway: &TestGateway) 
     assert_eq!(mapped.body["emails"][0]["value"], "ada@corp.test", "it was mapped by the active chain");
     let events = tenant.events().await;
     let last = events.last().unwrap();
-    assert_eq!((&last["type"], &last["actor"]), (&json!("user.updated"), &json!("fold-in")));
+    assert_eq!((&last["type"], &last["actor"]), (&json!("user.updated"), &json!("reconcile")));
     assert_eq!((events.len(), last["resourceId"].as_str().unwrap()), (4, ada.id().as_str()));
 
     let change = patch(json!([{ "op": "Replace", "path": format!("{BADGE}:floor"), "value": "8" }]));
@@ -118,7 +111,7 @@ async fn what_was_aside_comes_in_with_the_next_write(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.post("/Users", &with_badge("ada", json!({ "number": "B-1", "floor": 1 }))).await.expect(201).id();
     let path = format!("/Users/{ada}");
-    hold(gateway).await;
+    let _held = hold(gateway).await;
     define(gateway, &tenant, &badge(false)).await;
     assert!(tenant.get(&path).await.expect(200).body.get(BADGE).is_none(), "nobody folds it in");
     let change = patch(json!([
@@ -196,7 +189,7 @@ async fn context(gateway: &TestGateway, tenant: &str) -> Context {
 async fn a_request_that_was_read_by_older_schemas_is_written_by_the_new(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let resource_type = context(gateway, "acme").await.settings.registry.resource_type("User").unwrap().clone();
-    hold(gateway).await;
+    let _held = hold(gateway).await;
     define(gateway, &tenant, &badge(true)).await;
     let of_before = || resource_type.clone();
     let body = with_badge("ada", json!({ "number": "B-1" }));
@@ -219,7 +212,7 @@ async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway
     // As on a replica that has not heard of the change yet.
     let ctx = context(gateway, "acme").await;
     let resource_type = ctx.settings.registry.resource_type("User").unwrap().clone();
-    hold(gateway).await;
+    let _held = hold(gateway).await;
     define(gateway, &tenant, &badge(false)).await;
     let body = with_badge("ada", json!({ "number": "B-1", "shape": "round" }));
     let reply = create::run(ctx, resource_type, body, None).await.unwrap();
@@ -271,27 +264,33 @@ async fn a_batch_that_is_cut_short_keeps_its_place(gateway: &TestGateway) {
         ids.push(tenant.post("/Users", &with_badge(name, json!({ "floor": 1 }))).await.expect(201).id());
     }
     gateway.map("acme", "hostile", &json!({ "do": "spin", "for": "bob" }), "refuse").await;
-    hold(gateway).await;
+    let _held = hold(gateway).await;
     define(gateway, &tenant, &badge(false)).await;
-    let control = || gateway.gateway.store.control();
-    let lease = || Lease::new(control(), "test", uuid::Uuid::new_v4(), Duration::from_secs(30));
-    let (holder, other) = (lease(), lease());
     let progress = async || {
         let shown = gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body;
         (shown["state"].clone(), shown["examined"].clone(), shown["folded"].clone(), shown["misfits"]["count"].clone())
     };
-    assert!(other.hold(gateway.clock.now()).await.unwrap());
-    assert!(fold_in::batch(&gateway.gateway, id, &holder).await.unwrap(), "there is more to do, for who has the lease");
-    assert_eq!(progress().await, (json!("running"), json!(0), json!(0), json!(0)));
-    gateway.clock.advance(Duration::from_secs(31));
+    let (runner, store) = (Runner::default(), gateway.gateway.store.tenant(id));
+    let run = async || drop(runner.run_due(&gateway.gateway).await.unwrap());
+    let (kind, ttl) = (JobKind::Reconcile, Duration::from_secs(60));
+    let holder = uuid::Uuid::new_v4();
+    let job = store.claim_job(kind, holder, ttl).await.unwrap().expect("the job is due");
+    run().await;
+    assert_eq!(progress().await, (json!("running"), json!(0), json!(0), json!(0)), "another process has the lease");
+    let lease = JobLease { kind, id: job.id, holder, ttl };
+    assert!(store.renew_job(&lease).await.unwrap());
+    store.save_job(&lease, &job.progress, false, (Duration::ZERO, gateway.clock.now())).await.unwrap();
 
     for _ in 0..2 {
-        let error = fold_in::batch(&gateway.gateway, id, &holder).await.unwrap_err();
-        assert!(matches!(error, Error::Mapping(_)), "{error:?}");
+        run().await;
         assert_eq!(progress().await, (json!("running"), json!(1), json!(1), json!(0)), "Ada is done, and once");
     }
     gateway.map("acme", "hostile", &json!({ "do": "trap", "for": "bob" }), "refuse").await;
-    while fold_in::batch(&gateway.gateway, id, &holder).await.unwrap() {}
+    poll("the job is finished", async || {
+        run().await;
+        (progress().await.0 == "finished").then_some(())
+    })
+    .await;
     assert_eq!(progress().await, (json!("finished"), json!(3), json!(2), json!(1)), "nothing helps Bob");
     let versions = [2, 1, 2];
     for (id, version) in ids.iter().zip(versions) {

@@ -38,6 +38,8 @@ INSERT INTO leniency_use (tenant_id, leniency, attribute, uses, first_at, last_a
 INSERT INTO tombstone_key (tenant_id, resource_type, attribute, key, id, deleted_at) VALUES ('$T', 'User', 'name', 'bob', '$T', now());
 INSERT INTO event_head (tenant_id, last_seq) VALUES ('$T', 1);
 INSERT INTO fold_in (tenant_id, schema_revision, after_id, begun_at, moved_at) VALUES ('$T', 1, '$T', now(), now());
+INSERT INTO job (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
+  VALUES ('$T', 'reconcile', '$T', 'finished', 1, '$T', now(), now());
 ";
 
 /// What a statement of someone who may not may end in: the setting is missing, or is no UUID, or the wall stands.
@@ -264,7 +266,7 @@ fn across_tenants_only_what_the_list_names_is_seen() {
             }
             must_do_nothing(&client, "across tenants", &format!("DELETE FROM {table}")).await;
         }
-        assert_eq!(seen, ["credential", "event", "fold_in", "schema_change", "tenant"]);
+        assert_eq!(seen, ["credential", "event", "fold_in", "job", "schema_change", "tenant"]);
         assert_eq!(changed, ["tenant"]);
         fresh.drop().await;
     });

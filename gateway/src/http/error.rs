@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::auth;
 use crate::mapping::MapError;
 use crate::operation::Error;
-use crate::operation::schema_change::conflicts::Contradictions;
+use crate::operation::schema_change::conflict::Conflicts;
 use crate::store;
 use crate::telemetry;
 
@@ -50,7 +50,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let told = told(&self.error);
         let mut response = match &self.error {
-            Error::Contradicted(found) => reply_with(&told, self.surface, &shown(found)),
+            Error::SchemaConflicts(found) => reply_with(&told, self.surface, &shown(found)),
             _ => reply(&told, self.surface),
         };
         // A step that is not called for a while says for how long.
@@ -74,7 +74,7 @@ pub(super) fn told(error: &Error) -> ScimError {
 }
 
 /// The parts of a problem document that are its own (RFC 9457 §3.2).
-fn shown(found: &Contradictions) -> Value {
+fn shown(found: &Conflicts) -> Value {
     let examples = found.examples.iter();
     let examples =
         examples.map(|it| json!({ "id": it.id.to_string(), "resourceType": it.resource_type, "reason": it.why }));
@@ -140,7 +140,7 @@ fn tell(error: &Error) -> ScimError {
         Error::Contended | Error::Store(store::Error::Conflict { .. }) => {
             ScimError::new(503, "Too many writes met on this resource. Please try again.")
         }
-        Error::Contradicted(found) => ScimError::new(409, found.to_string()),
+        Error::SchemaConflicts(found) => ScimError::new(409, found.to_string()),
         Error::SchemasChanging => {
             ScimError::new(503, "The tenant's schemas are being changed. Please try again in a moment.")
         }

@@ -14,8 +14,8 @@ use scimgate_scim::leniency::Leniency;
 use scimgate_scim::projection::Projection;
 use tokio::time::Instant;
 
-use crate::operation::Context;
-use crate::operation::Error;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::create;
 use crate::operation::resource::delete;
 use crate::operation::resource::patch;
@@ -107,7 +107,7 @@ impl Run {
             return false;
         }
         let posts = sets.concat();
-        let refusal = self.make(&posts).await.err();
+        let refusal = self.create(&posts, true).await.err();
         self.stride = if refusal.is_none() { (self.stride * 2).min(MOST_AT_ONCE) } else { (self.stride / 4).max(1) };
         match refusal {
             None => true,
@@ -205,7 +205,7 @@ impl Run {
     }
 
     async fn together(&mut self, set: &[usize]) {
-        if let Err((culprit, error)) = self.make(set).await
+        if let Err((culprit, error)) = self.create(set, false).await
             && let Some(culprit) = set.get(culprit).copied()
         {
             self.fates[culprit] = Some(Fate::Failed(error));
@@ -214,7 +214,7 @@ impl Run {
     }
 
     /// Makes what all these POSTs make, or nothing and tells because of which.
-    async fn make(&mut self, posts: &[usize]) -> Result<(), (usize, Error)> {
+    async fn create(&mut self, posts: &[usize], is_trial: bool) -> Result<(), (usize, Error)> {
         let mut ids = self.ids.clone();
         let given: Vec<uuid::Uuid> = posts.iter().map(|_| self.ctx.gateway.clock.new_id()).collect();
         ids.extend(posts.iter().zip(&given).map(|(place, id)| (self.names[*place].clone(), id.to_string())));
@@ -225,7 +225,7 @@ impl Run {
             tasks.push((id, task));
         }
         let ctx = self.settings().await.map_err(|error| (0, error))?;
-        let replies = atomic::run(ctx, tasks).await?;
+        let replies = atomic::run(ctx, tasks, is_trial).await?;
         self.ids = ids;
         for (place, reply) in posts.iter().zip(replies) {
             self.fates[*place] = Some(Fate::Done(reply));

@@ -7,11 +7,11 @@ use scimgate_scim::leniency::{Choice, Leniencies, Leniency};
 use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::{self, Signal, Strength};
 
-use crate::operation::ATTEMPTS;
-use crate::operation::Error;
-use crate::operation::Gateway;
 use crate::operation::admin::tenants;
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
 use crate::operation::leniency_use;
+use crate::operation::resource::write::MAX_ATTEMPTS;
 use crate::store::tenant::Tenant;
 use crate::store::tenant::client::ClientRow;
 use crate::store::tenant::leniency_use::Use;
@@ -135,7 +135,7 @@ pub struct Change {
 /// 404 where there is no such tenant.
 pub async fn show(gateway: &Gateway, name: &str) -> Result<(Client, Vec<Use>), Error> {
     let tenant = tenants::get(gateway, name).await?;
-    leniency_use::write_of(gateway, tenant.id).await?;
+    leniency_use::flush::write_of(gateway, tenant.id).await?;
     let used = gateway.store.tenant(tenant.id).uses().await?;
     Ok((Client::read(tenant.client), used))
 }
@@ -145,12 +145,12 @@ pub async fn show(gateway: &Gateway, name: &str) -> Result<(Client, Vec<Use>), E
 /// # Errors
 /// 400 for a name that is none, 404 where there is no such tenant, 503 where its settings change all the time.
 pub async fn set(gateway: &Gateway, name: &str, change: &Change) -> Result<(Tenant, Client), Error> {
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         let tenant = tenants::get(gateway, name).await?;
         let row = change.apply(tenant.client.clone())?;
         let since = (tenant.config_epoch, gateway.clock.now());
         if gateway.store.tenant(tenant.id).set_client(&row, change.profile.is_some(), since).await? {
-            tenants::changed(gateway, tenant.id).await;
+            gateway.forget(tenant.id).await;
             let client = Client::read(row.clone());
             return Ok((Tenant { client: row, ..tenant }, client));
         }

@@ -6,8 +6,9 @@ use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::Signal;
 
 use crate::operation::client::Client;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::settings::Settings;
-use crate::operation::{Context, Error};
 use crate::store::tenant::client::{ClientRow, RecognisedRow};
 use crate::telemetry;
 

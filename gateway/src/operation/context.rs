@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scimgate_scim::leniency::{Leniency, Warnings};
 use scimgate_scim::schema::ResourceType;
 
 use crate::auth::Auth;
@@ -13,10 +14,12 @@ use crate::operation::error::Error;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::list;
+use crate::operation::resource::record::Recorder;
 use crate::operation::settings::{Settings, SettingsCache};
 use crate::root_key::Keys;
 use crate::store::stamp::Stamp;
 use crate::store::{Store, TenantStore};
+use crate::tenant::TenantId;
 
 /// What all use cases share.
 #[derive(Clone)]
@@ -41,14 +44,26 @@ pub struct Gateway {
     pub trusted_proxies: Arc<[Network]>,
     /// Writers of one resource take turns.
     pub write_locks: KeyedLock,
+    /// Takes the record of each write.
+    pub recorder: Arc<dyn Recorder>,
     /// How many bulk requests are at work.
     pub bulks: BulkAdmission,
     /// Which leniencies were used, until it is written.
     pub uses: LeniencyUses,
     /// Tells the sequencer that there may be events.
     pub events_waiting: Arc<tokio::sync::Notify>,
+    /// A process runs one round of jobs at a time.
+    pub job_rounds: Arc<tokio::sync::Semaphore>,
     /// Tells the background that a tenant's schemas changed.
     pub schemas_changed: Arc<tokio::sync::Notify>,
+}
+
+impl Gateway {
+    /// Drops what this process has cached of a tenant. The other replicas learn of a change from the tenant's row.
+    pub async fn forget(&self, tenant: TenantId) {
+        self.auth.forget(tenant);
+        self.settings.forget(tenant).await;
+    }
 }
 
 /// One request's surroundings: for whom, by whom, with which settings.
@@ -75,11 +90,7 @@ impl Context {
     ///
     /// # Errors
     /// The tenant's settings cannot be read.
-    pub(crate) async fn background(
-        gateway: &Gateway,
-        tenant: crate::tenant::TenantId,
-        actor: &str,
-    ) -> Result<Self, Error> {
+    pub(crate) async fn background(gateway: &Gateway, tenant: TenantId, actor: &str) -> Result<Self, Error> {
         Ok(Self {
             store: gateway.store.tenant(tenant),
             settings: gateway.settings.get(tenant).await?,
@@ -135,5 +146,25 @@ impl Context {
         self.gateway.settings.forget(self.store.id()).await;
         let settings = self.gateway.settings.get(self.store.id()).await?;
         Ok(Self { settings, ..self.clone() })
+    }
+}
+
+impl Context {
+    /// Takes note of what had to be tolerated.
+    pub fn record_leniencies(&self, warnings: &Warnings) {
+        if warnings.is_empty() {
+            return;
+        }
+        for warning in warnings {
+            tracing::debug!(tenant.id = %self.store.id(), leniency = %warning.leniency, "leniency used");
+        }
+        self.gateway.uses.add(self.store.id(), warnings, self.gateway.clock.now());
+    }
+
+    /// Takes note of one leniency that was used.
+    pub fn record_leniency(&self, leniency: Leniency, attribute: &str) {
+        let mut warnings = Warnings::default();
+        warnings.add(leniency, attribute);
+        self.record_leniencies(&warnings);
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::operation::{Context, Error};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::store::event::Event;
 use crate::store::membership::{Member, MembersByGroup};
 use crate::store::resource::read::ReadOptions;

@@ -16,7 +16,8 @@ use scimgate_scim::list::list_response;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::search::Search;
 
-use crate::operation::{Context, Error};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use request::Request;
 use slice::Wanted;
 use walk::Walk;

@@ -8,4 +8,5 @@ pub mod list;
 pub mod page_position;
 pub mod read;
 pub mod restore;
+pub mod unknown;
 pub mod update;

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod writers;
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::job::BEGIN_RECONCILE;
 use crate::store::postgres::pool::Statement;
 
 /// One stored extension schema.
@@ -45,19 +47,15 @@ pub struct Definitions {
     pub schemas: Vec<SchemaRow>,
 }
 
-/// Everything hangs on the tenant's row, and on the revision that it was computed from. The run through what is aside begins
-/// anew with it.
-const PUT: &str = "
+/// Everything depends on the tenant's row and on the revision that it was computed from. The reconcile job begins anew with it.
+static PUT: LazyLock<String> = LazyLock::new(|| {
+    format!("
 WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1
   WHERE id = $1 AND schema_revision = $2
     AND (SELECT max(c.holder::text) FROM schema_change c WHERE c.tenant_id = $1) IS NOT DISTINCT FROM $11::uuid::text
   RETURNING id, schema_revision),
 c AS (DELETE FROM schema_change c USING t WHERE c.tenant_id = t.id),
-f AS (INSERT INTO fold_in AS f (tenant_id, schema_revision, after_id, begun_at, moved_at)
-  SELECT t.id, t.schema_revision, '00000000-0000-0000-0000-000000000000', $3, $3 FROM t
-  ON CONFLICT (tenant_id) DO UPDATE SET schema_revision = excluded.schema_revision, finished = false,
-    after_id = excluded.after_id, examined = 0, folded = 0, misfits = 0, examples = '[]',
-    begun_at = excluded.begun_at, moved_at = excluded.moved_at),
+j AS ({BEGIN_RECONCILE}),
 gone_schemas AS (DELETE FROM schema_definition d USING t WHERE d.tenant_id = t.id AND d.id <> ALL($4)),
 gone_types AS (DELETE FROM resource_type_definition d USING t WHERE d.tenant_id = t.id AND d.name <> ALL($9)),
 s AS (INSERT INTO schema_definition AS s (tenant_id, id, resource_type, directory_only, required, definition, created_at)
@@ -69,7 +67,8 @@ s AS (INSERT INTO schema_definition AS s (tenant_id, id, resource_type, director
 r AS (INSERT INTO resource_type_definition AS r (tenant_id, name, definition, created_at)
   SELECT t.id, d.name, d.definition, $3 FROM t, unnest($9::text[], $10::text[]) d (name, definition)
   ON CONFLICT (tenant_id, name) DO UPDATE SET definition = excluded.definition)
-SELECT schema_revision FROM t";
+SELECT schema_revision FROM t")
+});
 
 impl TenantStore {
     /// Puts these definitions in place of all that there are, if the schemas have still this revision. Gives the new
@@ -92,7 +91,7 @@ impl TenantStore {
         let rows = self
             .query(
                 "storing schemas",
-                PUT,
+                &PUT,
                 &[
                     &self.tenant.0,
                     &revision,

@@ -28,14 +28,12 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         match answered {
             Ok(changed) => {
                 for tenant in again.drain(..) {
-                    gateway.auth.forget(tenant);
-                    gateway.settings.forget(tenant).await;
+                    gateway.forget(tenant).await;
                 }
                 for (tenant, epoch) in changed {
                     newest = newest.max(epoch);
                     if seen.insert(tenant, epoch) != Some(epoch) {
-                        gateway.auth.forget(tenant);
-                        gateway.settings.forget(tenant).await;
+                        gateway.forget(tenant).await;
                         again.push(tenant);
                     }
                 }

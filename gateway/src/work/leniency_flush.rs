@@ -21,13 +21,13 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         }
         let written = tokio::select! {
             () = stop.cancelled() => break,
-            written = leniency_use::write(&gateway) => written,
+            written = leniency_use::flush::write(&gateway) => written,
         };
         if let Err(error) = written {
             tracing::warn!(error = %telemetry::chain(&error), "uses of leniencies wait to be written");
         }
     }
-    let _ = tokio::time::timeout(LAST, leniency_use::write(&gateway)).await;
+    let _ = tokio::time::timeout(LAST, leniency_use::flush::write(&gateway)).await;
     let lost = gateway.uses.waiting();
     if lost > 0 {
         tracing::error!(lost, "uses of leniencies are lost: the database could not be reached at the end");

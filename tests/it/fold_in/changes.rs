@@ -123,7 +123,7 @@ async fn what_was_aside_is_older_than_what_is_written_since(gateway: &TestGatewa
     let tenant = gateway.plain_tenant("acme").await;
     let tags = json!({ "tags": ["a"] });
     let (ada, bob) = (make(&tenant, "ada", &[(S, tags.clone())]).await, make(&tenant, "bob", &[(S, tags)]).await);
-    hold(gateway).await;
+    let _held = hold(gateway).await;
     define(gateway, &tenant, &seat(&ALL)).await;
     // A PATCH folds in first; a PUT says what there is.
     let added = json!([{ "op": "add", "path": at("tags"), "value": ["b"] }]);
@@ -174,7 +174,7 @@ async fn a_change_that_was_read_by_older_schemas_comes_to_what_was_aside(gateway
     let resource_type = context(gateway, "acme").await.settings.registry.resource_type("User").unwrap().clone();
     let ada = make(&tenant, "ada", &[(S, json!({ "a": "1", "tags": ["x"] }))]).await;
     let id = ada.rsplit('/').next().unwrap();
-    hold(gateway).await;
+    let _held = hold(gateway).await;
     define(gateway, &tenant, &seat(&ALL)).await;
     let operations = patch(json!([
         { "op": "add", "path": at("tags"), "value": ["y"] },

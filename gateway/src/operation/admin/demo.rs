@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::auth::token::Token;
 use crate::mapping::{OnFailure, Step};
-use crate::operation::Error;
-use crate::operation::Gateway;
 use crate::operation::admin::mappings;
 use crate::operation::admin::plugins;
 use crate::operation::admin::schemas;
 use crate::operation::admin::tenants;
 use crate::operation::admin::tokens;
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
 use crate::store::tenant::credential::Scope;
 
 /// The demo tenant's name.

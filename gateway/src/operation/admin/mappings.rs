@@ -9,10 +9,10 @@ use scimgate_scim::schema::registry::Registry;
 use serde_json::Value;
 
 use crate::mapping::{OnFailure, Step};
-use crate::operation::Error;
-use crate::operation::Gateway;
 use crate::operation::admin::plugins::{self, Plugin};
 use crate::operation::admin::tenants;
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
 
 /// Most steps of a chain: each costs every write.
 pub const MOST_STEPS: usize = 32;
@@ -67,7 +67,7 @@ pub async fn put(gateway: &Gateway, tenant: &str, on_failure: OnFailure, steps: 
         serde_json::to_string(&stored).map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
     let now = gateway.clock.now();
     let revision = gateway.store.tenant(tenant.id).put_mapping(on_failure.word(), &text, now).await?;
-    tenants::changed(gateway, tenant.id).await;
+    gateway.forget(tenant.id).await;
     Ok(Active { revision, on_failure, steps, created_at: Some(now) })
 }
 
@@ -104,7 +104,7 @@ pub async fn get(gateway: &Gateway, tenant: &str) -> Result<Active, Error> {
 pub async fn deactivate(gateway: &Gateway, tenant: &str) -> Result<(), Error> {
     let tenant = tenants::get(gateway, tenant).await?;
     gateway.store.tenant(tenant.id).deactivate_mapping(gateway.clock.now()).await?;
-    tenants::changed(gateway, tenant.id).await;
+    gateway.forget(tenant.id).await;
     Ok(())
 }
 

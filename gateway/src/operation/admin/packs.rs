@@ -3,11 +3,11 @@
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::packs::{self, Pack};
 
-use crate::operation::Error;
-use crate::operation::Gateway;
 use crate::operation::admin::resource_types;
 use crate::operation::admin::schemas;
 use crate::operation::admin::tenants;
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
 use crate::operation::schema_change;
 use crate::store::schema::SchemaRow;
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::mapping::MapError;
-use crate::operation::{Error, Gateway};
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
 use crate::store::plugin::PluginRow;
 
 /// What a plugin says of itself.

@@ -6,11 +6,12 @@ use scimgate_scim::schema::registry::Registry;
 use scimgate_scim::schema::rules;
 use serde_json::Value;
 
-use crate::operation::Error;
-use crate::operation::Gateway;
 use crate::operation::admin::schemas::{type_names, type_row};
 use crate::operation::admin::tenants;
-use crate::operation::schema_change::{self, Registries, read};
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
+use crate::operation::schema_change;
+use crate::operation::settings::registries::{Registries, read};
 use crate::store::schema::Definitions;
 
 /// A resource type that was put.

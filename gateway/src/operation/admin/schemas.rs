@@ -7,10 +7,11 @@ use scimgate_scim::schema::rules::{self, Place};
 use scimgate_scim::schema::{Schema, packs};
 use serde_json::Value;
 
-use crate::operation::Error;
-use crate::operation::Gateway;
 use crate::operation::admin::tenants;
-use crate::operation::schema_change::{self, Registries, read};
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
+use crate::operation::schema_change;
+use crate::operation::settings::registries::{Registries, read};
 use crate::store::schema::{Definitions, SchemaRow, TypeRow};
 
 /// Where a definition comes from.

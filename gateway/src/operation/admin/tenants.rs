@@ -2,7 +2,8 @@
 
 use scimgate_scim::error::ScimError;
 
-use crate::operation::{Error, Gateway};
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
 use crate::store;
 use crate::store::tenant::{State, Tenant};
 use crate::tenant::TenantId;
@@ -74,14 +75,8 @@ pub async fn delete(gateway: &Gateway, name: &str) -> Result<Tenant, Error> {
 async fn set_state(gateway: &Gateway, name: &str, state: State) -> Result<Tenant, Error> {
     let tenant = get(gateway, name).await?;
     let found = gateway.store.control().set_tenant_state(tenant.id, state, gateway.clock.now()).await?;
-    changed(gateway, tenant.id).await;
+    gateway.forget(tenant.id).await;
     if found { Ok(Tenant { state, ..tenant }) } else { Err(not_found(name)) }
-}
-
-/// Drops what this process has cached of a tenant. The others read of the change in the tenant's row.
-pub(crate) async fn changed(gateway: &Gateway, tenant: TenantId) {
-    gateway.auth.forget(tenant);
-    gateway.settings.forget(tenant).await;
 }
 
 fn not_found(name: &str) -> Error {

@@ -7,9 +7,9 @@ use scimgate_scim::error::ScimError;
 use uuid::Uuid;
 
 use crate::auth::token::{Kind, Token};
-use crate::operation::Error;
-use crate::operation::Gateway;
 use crate::operation::admin::tenants;
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
 use crate::store::tenant::Tenant;
 use crate::store::tenant::credential::{Credential, Scope};
 
@@ -99,7 +99,7 @@ pub async fn issue(gateway: &Gateway, tenant: &str, wanted: Wanted) -> Result<Is
         revoked_at: None,
     };
     gateway.store.tenant(tenant.id).insert_credential(&credential, &secret.digest()).await?;
-    tenants::changed(gateway, tenant.id).await;
+    gateway.forget(tenant.id).await;
     Ok(Issued { credential, secret })
 }
 
@@ -126,7 +126,7 @@ pub async fn revoke(gateway: &Gateway, tenant: &str, id: &str) -> Result<(), Err
     let tenant = tenants::get(gateway, tenant).await?;
     let token: Uuid = id.parse().map_err(|_| not_found(&tenant, id))?;
     let found = gateway.store.tenant(tenant.id).revoke_credential(token, gateway.clock.now()).await?;
-    tenants::changed(gateway, tenant.id).await;
+    gateway.forget(tenant.id).await;
     if found { Ok(()) } else { Err(not_found(&tenant, id).into()) }
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use scimgate_scim::bulk::{Operation, Target, Task};
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::reply::Reply;
-use crate::operation::{Context, Error};
 
 /// What became of one operation, with what the answer tells of it again.
 #[derive(Debug)]

@@ -5,12 +5,13 @@ use futures_util::future::try_join;
 use scimgate_scim::list::{Cursors, cursor_response};
 use scimgate_scim::search::Search;
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::list::examine::{Batch, Examination};
 use crate::operation::list::place::{Gap, Place, Query, Way};
 use crate::operation::list::request::Request;
 use crate::operation::list::slice::{self, Wanted, slow, to_i64};
 use crate::operation::list::{render, sorted};
-use crate::operation::{Context, Error};
 use crate::store::resource::list::Found;
 use crate::store::resource::list::Order;
 use crate::store::resource::list::Position;

@@ -1,10 +1,11 @@
 //! Looks at documents one by one, in bounded batches: what passes the database's condition is decided by the protocol's
 //! evaluator.
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::list::request::Request;
 use crate::operation::list::slice::{Slice, Wanted, to_i64};
 use crate::operation::resource::reply::tree;
-use crate::operation::{Context, Error};
 use crate::store::resource::list::Found;
 use crate::store::resource::list::Order;
 use crate::store::resource::list::Window;

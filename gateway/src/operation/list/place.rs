@@ -7,8 +7,9 @@ use scimgate_scim::error::{ScimError, ScimType};
 use scimgate_scim::search::Search;
 use uuid::Uuid;
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::list::request::Request;
-use crate::operation::{Context, Error};
 use crate::store::resource::list::Position;
 
 /// How long a cursor is good for.

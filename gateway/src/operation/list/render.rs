@@ -3,8 +3,8 @@
 use scimgate_scim::error::{ScimError, ScimType};
 use uuid::Uuid;
 
-use crate::operation::Context;
-use crate::operation::Error;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::list::request::Request;
 use crate::operation::resource::members;
 use crate::operation::resource::reply;

@@ -11,8 +11,8 @@ use scimgate_scim::schema::ResourceType;
 use scimgate_scim::search::Search;
 use scimgate_scim::sort::Sort;
 
-use crate::operation::Context;
-use crate::operation::Error;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::members;
 use crate::store::resource::filter_sql::Plan;
 use crate::store::resource::key::indexed_names;

@@ -1,8 +1,9 @@
 //! A part of a list: by the database alone where it decides everything, else by looking at documents.
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::list::request::Request;
 use crate::operation::list::{examine, sorted};
-use crate::operation::{Context, Error};
 use crate::store;
 use crate::store::resource::list::Order;
 use crate::store::resource::list::Position;

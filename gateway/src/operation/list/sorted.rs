@@ -6,13 +6,14 @@ use std::cmp::Ordering;
 use scimgate_scim::sort::{Sort, SortKey};
 use uuid::Uuid;
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::list::cursor::Page;
 use crate::operation::list::examine::Examination;
 use crate::operation::list::place::{self, Gap, Place, Way};
 use crate::operation::list::request::Request;
 use crate::operation::list::slice::{Slice, Wanted};
 use crate::operation::resource::reply::tree;
-use crate::operation::{Context, Error};
 use crate::store::resource::list::Position;
 use crate::store::resource::read::Stored;
 

@@ -5,9 +5,10 @@
 use scimgate_scim::search::Search;
 use sha2::{Digest, Sha256};
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::list::request::Request;
 use crate::operation::list::slice::{Slice, Wanted, to_i64};
-use crate::operation::{Context, Error};
 use crate::store::resource::list::Order;
 use crate::store::resource::page_position::Bookmark;
 use crate::store::resource::page_position::Place;

@@ -3,17 +3,17 @@
 use std::collections::HashSet;
 
 use scimgate_scim::error::ScimError;
-use scimgate_scim::leniency::{Choice, Leniency};
+use scimgate_scim::leniency::{Choice, Leniency, Warnings};
 use scimgate_scim::member::Member;
 use scimgate_scim::patch::MemberDelta;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
 
-use crate::operation::{ATTEMPTS, Context, Error};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::store::membership::{self, Members, Unknown};
 use crate::store::resource::read::ReadOptions;
-use crate::store::resource::read::Stored;
 
 /// A PATCH's net effect as the store takes it.
 ///
@@ -39,10 +39,14 @@ pub(crate) fn replace_with(members: &[Member]) -> Result<Members, Error> {
 ///
 /// # Errors
 /// 400 `invalidValue` that names some of them, where they are refused.
-pub(crate) async fn resolve_unknown(ctx: &Context, change: Option<Members>) -> Result<Option<Members>, Error> {
+pub(crate) async fn resolve_unknown(
+    ctx: &Context,
+    change: Option<Members>,
+    warnings: &mut Warnings,
+) -> Result<Option<Members>, Error> {
     let Some(mut change) = change else { return Ok(None) };
     change.drop_unknown = !ctx.settings.leniencies.allows(Leniency::UnknownMemberPending);
-    let unwanted = unwanted(ctx, &change.add).await?;
+    let unwanted = unwanted(ctx, &change.add, warnings).await?;
     change.add.retain(|value| !unwanted.contains(value));
     Ok(Some(change))
 }
@@ -51,26 +55,25 @@ pub(crate) async fn resolve_unknown(ctx: &Context, change: Option<Members>) -> R
 ///
 /// # Errors
 /// As [`settled`].
-pub(crate) async fn unwanted(ctx: &Context, values: &[String]) -> Result<HashSet<String>, Error> {
+pub(crate) async fn unwanted(
+    ctx: &Context,
+    values: &[String],
+    warnings: &mut Warnings,
+) -> Result<HashSet<String>, Error> {
     let unknown = if values.is_empty() { Vec::new() } else { ctx.store.unknown_members(values).await? };
     if unknown.is_empty() {
         return Ok(HashSet::new());
     }
-    note_unknown(ctx, &unknown)?;
+    warnings.add(policy(ctx, &unknown)?, "members");
     let kept = ctx.settings.leniencies.allows(Leniency::UnknownMemberPending);
     Ok(if kept { HashSet::new() } else { unknown.into_iter().map(|it| it.value).collect() })
 }
 
-/// Whether the client may name members that nobody knows.
-fn note_unknown(ctx: &Context, unknown: &[Unknown]) -> Result<(), Error> {
-    let leniencies = &ctx.settings.leniencies;
-    let used =
-        [Leniency::UnknownMemberPending, Leniency::UnknownMemberDropped].into_iter().find(|it| leniencies.allows(*it));
-    let Some(used) = used else {
-        return Err(ScimError::invalid_value(detail(unknown)).into());
-    };
-    ctx.record_leniency(used, "members");
-    Ok(())
+/// By which leniency the client may name members that name no resource.
+fn policy(ctx: &Context, unknown: &[Unknown]) -> Result<Leniency, ScimError> {
+    let policies = [Leniency::UnknownMemberPending, Leniency::UnknownMemberDropped];
+    let allowed = policies.into_iter().find(|it| ctx.settings.leniencies.allows(*it));
+    allowed.ok_or_else(|| ScimError::invalid_value(detail(unknown)))
 }
 
 /// Whom a refused request should not have named, and what to do about it.
@@ -97,39 +100,17 @@ pub(crate) fn unknown_member_policy(change: &Members) -> Leniency {
 }
 
 /// As [`settled`], for a change of members alone, which the change itself tells what it did not know.
-pub(crate) async fn resolve_unknown_in_change(ctx: &Context, mut change: Members) -> Result<Members, Error> {
+pub(crate) async fn resolve_unknown_in_change(
+    ctx: &Context,
+    mut change: Members,
+    warnings: &mut Warnings,
+) -> Result<Members, Error> {
     let allows = |leniency| ctx.settings.leniencies.allows(leniency);
     if allows(Leniency::UnknownMemberPending) || allows(Leniency::UnknownMemberDropped) {
         change.drop_unknown = !allows(Leniency::UnknownMemberPending);
         return Ok(change);
     }
-    Ok(resolve_unknown(ctx, Some(change)).await?.unwrap_or_default())
-}
-
-/// Changes members alone: no document is read, no plugin runs, and the group's row is left alone. Tells whether there was a
-/// value among them that nobody knows.
-///
-/// # Errors
-/// 404 where the group is gone.
-pub(crate) async fn change(
-    ctx: &Context,
-    resource_type: &ResourceType,
-    id: Uuid,
-    change: &Members,
-) -> Result<bool, Error> {
-    for _ in 0..ATTEMPTS {
-        match ctx.store.change_members(id, change, &ctx.stamp()).await {
-            Ok(done) if done.group_found => {
-                ctx.gateway.events_waiting.notify_one();
-                return Ok(done.unknown > 0);
-            }
-            Ok(_) => return Err(ScimError::not_found(&resource_type.name, &id.to_string()).into()),
-            // A deadlock was resolved against this one.
-            Err(crate::store::Error::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Error::Contended)
+    Ok(resolve_unknown(ctx, Some(change), warnings).await?.unwrap_or_default())
 }
 
 /// Longest value that can name a member, in bytes; longer ones would not fit the index.
@@ -154,19 +135,6 @@ pub(crate) fn read_options(resource_type: &ResourceType, projection: Option<&Pro
         changes: resource_type.detached.is_some(),
         mapped: false,
     }
-}
-
-/// What was written, read again where groups that waited have it as a member since: only the database knows which.
-pub(crate) async fn reload_if_joined(
-    ctx: &Context,
-    options: ReadOptions,
-    written: Stored,
-    joined: i64,
-) -> Result<Stored, Error> {
-    if joined == 0 {
-        return Ok(written);
-    }
-    Ok(ctx.store.get(&written.resource_type, written.id, options).await?.unwrap_or(written))
 }
 
 /// The members of a group, where the reply shows them; a request that leaves them out never loads them.

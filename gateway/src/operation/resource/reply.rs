@@ -1,5 +1,7 @@
 //! What a client reads back: the stored text with id, meta and what is kept beside the document put in.
 
+use scimgate_scim::error::ScimError;
+use scimgate_scim::etag::{self, Condition};
 use scimgate_scim::leniency::Choice;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::resource::{self, Meta};
@@ -7,8 +9,9 @@ use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
 
 use crate::clock::rfc3339;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::document::parse;
-use crate::operation::{Context, Error};
 use crate::store::membership::Member;
 use crate::store::resource::read::GroupRef;
 use crate::store::resource::read::Stored;
@@ -38,6 +41,14 @@ impl Reply {
     pub fn id(&self) -> Option<&str> {
         self.location.as_deref().and_then(|location| location.rsplit('/').next())
     }
+}
+
+/// RFC 7644 §3.14: a write whose `If-Match` does not hold is refused.
+pub(crate) fn check_match(if_match: Option<&Condition>, stored: &Stored) -> Result<(), ScimError> {
+    if if_match.is_none_or(|tags| tags.holds(Some(stored.version()))) {
+        return Ok(());
+    }
+    Err(ScimError::new(412, format!("The resource has version {} now.", etag::weak(stored.version()))))
 }
 
 /// Address of a resource.

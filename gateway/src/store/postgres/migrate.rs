@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (9, "resource_types", include_str!("../../../migrations/V9__resource_types.sql")),
     (10, "schema_change", include_str!("../../../migrations/V10__schema_change.sql")),
     (11, "alike", include_str!("../../../migrations/V11__alike.sql")),
+    (12, "job", include_str!("../../../migrations/V12__job.sql")),
 ];
 
 /// The newest version this binary knows.

@@ -43,15 +43,19 @@ pub struct Content {
 impl Content {
     /// The resource as it is once this content is stored, without reading it back.
     #[must_use]
-    pub fn stored(self, before: Stored, version: i64, at: SystemTime) -> Stored {
+    pub fn stored(self, before: &Stored, version: i64, at: SystemTime) -> Stored {
         Stored {
+            id: before.id,
+            resource_type: before.resource_type.clone(),
             source: self.source,
             set_aside: self.set_aside,
             mapped: self.mapped,
             mapping_state: self.mapping_state,
             own_version: version,
+            member_changes: before.member_changes,
+            created_at: before.created_at,
             modified_at: at,
-            ..before
+            groups: before.groups.clone(),
         }
     }
 }

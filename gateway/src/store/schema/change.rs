@@ -1,10 +1,12 @@
 //! A change of schemas that is announced before it is made, and the keys that come and go with it.
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
 use crate::store::error::Error;
+use crate::store::job::BEGIN_RECONCILE;
 use crate::store::postgres::pool::Statement;
 use crate::store::resource::key::Key;
 use crate::store::{ControlStore, TenantStore};
@@ -55,16 +57,15 @@ WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revi
 c AS (INSERT INTO schema_change (tenant_id, definitions, holder, until) SELECT t.id, $3, $4, $5 FROM t)
 SELECT schema_revision FROM t";
 
-/// The run through what is aside begins anew: it is who takes away the keys that nobody wants.
-const WITHDRAW: &str = "
+/// The reconcile job begins anew: it also drops the keys that no schema wants.
+static WITHDRAW: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
 WITH c AS (DELETE FROM schema_change WHERE tenant_id = $1 AND holder = $2 RETURNING tenant_id),
 t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1 FROM c
-  WHERE id = c.tenant_id RETURNING id, schema_revision)
-INSERT INTO fold_in AS f (tenant_id, schema_revision, after_id, begun_at, moved_at)
-SELECT t.id, t.schema_revision, '00000000-0000-0000-0000-000000000000', $3, $3 FROM t
-ON CONFLICT (tenant_id) DO UPDATE SET schema_revision = excluded.schema_revision, finished = false,
-  after_id = excluded.after_id, examined = 0, folded = 0, misfits = 0, examples = '[]',
-  begun_at = excluded.begun_at, moved_at = excluded.moved_at";
+  WHERE id = c.tenant_id RETURNING id, schema_revision){BEGIN_RECONCILE}"
+    )
+});
 
 /// Only for a document that still is what the key was read from: who writes another one writes its keys.
 const FILL: &str = "
@@ -122,7 +123,7 @@ impl TenantStore {
     /// # Errors
     /// The database is unavailable.
     pub async fn withdraw(&self, holder: Uuid, at: SystemTime) -> Result<(), Error> {
-        self.query("taking back a change of schemas", WITHDRAW, &[&self.tenant.0, &holder, &at]).await?;
+        self.query("taking back a change of schemas", &WITHDRAW, &[&self.tenant.0, &holder, &at]).await?;
         Ok(())
     }
 

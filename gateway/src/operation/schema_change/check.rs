@@ -1,5 +1,5 @@
-//! What is stored and would not be right by other schemas: counted, with a few examples. Documents are read in batches, each
-//! on a snapshot of its own; that nothing slips in behind it is for the [change](crate::operation::schema_change) to see to.
+//! Checks stored resources against other schemas. Documents are read in batches, each on a snapshot of its own; that no
+//! write is missed between them is ensured by the [change](super).
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -12,69 +12,31 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::operation::Error;
+use crate::operation::error::Error;
 use crate::operation::resource::document::parse;
-use crate::operation::schema_change::Registries;
+use crate::operation::schema_change::conflict::Conflicts;
+use crate::operation::settings::registries::Registries;
 use crate::store::TenantStore;
 use crate::store::resource::key::Key;
 use crate::store::resource::key::Keys;
 use crate::store::resource::key::unique_names;
 use crate::store::schema::change::{Held, WantedKey};
 
-/// Documents that are read at once.
-const BATCH: i64 = 100;
-/// How long an announced change is believed to be looked after.
-pub(crate) const TERM: Duration = Duration::from_mins(1);
-/// Resources that are named.
-const EXAMPLES: usize = 5;
+/// Documents that are read together.
+const BATCH_SIZE: i64 = 100;
+/// A pending change that is not renewed for so long is abandoned.
+pub(crate) const PENDING_TTL: Duration = Duration::from_mins(1);
 
-/// One resource that stands against a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Example {
-    /// Its id.
-    pub id: Uuid,
-    /// Its type.
-    pub resource_type: String,
-    /// What of it would not be right.
-    pub why: String,
-}
-
-/// What stands against a change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Contradictions {
-    /// How many resources.
-    pub count: u64,
-    /// Some of them.
-    pub examples: Vec<Example>,
-}
-
-impl Contradictions {
-    fn add(&mut self, id: Uuid, resource_type: &str, why: String) {
-        self.count += 1;
-        if self.examples.len() < EXAMPLES {
-            self.examples.push(Example { id, resource_type: resource_type.to_owned(), why });
-        }
-    }
-}
-
-impl std::fmt::Display for Contradictions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let plural = if self.count == 1 { "resource contradicts" } else { "resources contradict" };
-        write!(f, "{} stored {plural} this change. Nothing was changed.", self.count)?;
-        self.examples.iter().try_for_each(|it| write!(f, " {} {}: {}", it.resource_type, it.id, it.why))
-    }
-}
-
-/// How a look is taken.
+/// Which of the two checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// Nothing is written; twins are told by what was seen.
+pub(crate) enum Pass {
+    /// Nothing is written; duplicates are found among the documents read.
     First,
-    /// What becomes unique gets its keys, and the index tells twins. The change is announced by this holder.
-    Announced(Uuid),
+    /// The change is pending for this holder: attributes that become unique get their keys, and the index finds duplicates.
+    Pending(Uuid),
 }
 
-/// One change, as it is looked at.
+/// A change to be checked.
 pub(crate) struct Check<'a> {
     pub(crate) store: &'a TenantStore,
     pub(crate) clock: &'a Clock,
@@ -83,7 +45,7 @@ pub(crate) struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Whether there is nothing that stored data could contradict.
+    /// Whether no stored resource can conflict.
     pub(crate) fn only_grows(&self) -> bool {
         self.before.client.resource_types().iter().all(|old| !self.is_narrowed(old))
     }
@@ -99,62 +61,60 @@ impl Check<'_> {
             || !grows(directory(self.before).as_deref(), directory(self.after).as_deref())
     }
 
-    /// Looks at every resource of every type that is narrowed.
+    /// Checks every resource of every type that is narrowed.
     ///
     /// # Errors
-    /// 503 where the announcement was taken back by another, who held it for abandoned.
-    pub(crate) async fn run(&self, look: Look) -> Result<Contradictions, Error> {
-        let mut found = Contradictions::default();
+    /// 503 where another process rolled the pending change back as abandoned.
+    pub(crate) async fn run(&self, pass: Pass) -> Result<Conflicts, Error> {
+        let mut found = Conflicts::default();
         for old in self.before.client.resource_types().iter().filter(|old| self.is_narrowed(old)) {
-            let mut pass = Pass::new(self, old, look);
+            let mut type_check = TypeCheck::new(self, old, pass);
             let mut after = Uuid::nil();
             loop {
-                let batch = self.store.held_after(&old.name, after, BATCH).await?;
+                let batch = self.store.held_after(&old.name, after, BATCH_SIZE).await?;
                 let Some(last) = batch.last() else { break };
                 after = last.id;
-                pass.batch(batch, &mut found).await?;
-                self.stay(look).await?;
+                type_check.batch(batch, &mut found).await?;
+                self.renew(pass).await?;
             }
         }
         Ok(found)
     }
-}
 
-impl Check<'_> {
-    /// An announcement that nobody renews is held for abandoned.
-    async fn stay(&self, look: Look) -> Result<(), Error> {
-        let Look::Announced(holder) = look else { return Ok(()) };
-        let until = self.clock.now() + TERM;
+    /// Keeps the pending change from being taken for abandoned.
+    async fn renew(&self, pass: Pass) -> Result<(), Error> {
+        let Pass::Pending(holder) = pass else { return Ok(()) };
+        let until = self.clock.now() + PENDING_TTL;
         if self.store.renew_announcement(holder, until).await? { Ok(()) } else { Err(Error::Contended) }
     }
 }
 
-/// The look at one resource type.
-struct Pass<'a> {
+/// The check of one resource type.
+struct TypeCheck<'a> {
     check: &'a Check<'a>,
     old: &'a ResourceType,
     new: Option<&'a ResourceType>,
-    /// The directory's type afterwards, which mapped documents must fit.
+    /// The directory's type after the change, which mapped documents must fit.
     directory: Option<&'a ResourceType>,
-    /// What becomes unique.
+    /// Attributes that become unique.
     becoming: HashSet<String>,
-    look: Look,
-    /// Keys by their digest, of which a million fit where their texts would not.
+    pass: Pass,
+    /// Keys by their digest: a million of them fit in memory, their texts may not.
     seen: HashSet<[u8; 16]>,
 }
 
-impl<'a> Pass<'a> {
-    fn new(check: &'a Check<'a>, old: &'a ResourceType, look: Look) -> Self {
+impl<'a> TypeCheck<'a> {
+    fn new(check: &'a Check<'a>, old: &'a ResourceType, pass: Pass) -> Self {
         let new = check.after.client.resource_type(&old.name).map(AsRef::as_ref);
         let mut becoming: HashSet<String> = new.map(unique_names).unwrap_or_default().into_iter().collect();
         for name in unique_names(old) {
             becoming.remove(&name);
         }
         let directory = check.after.directory.resource_type(&old.name).map(AsRef::as_ref);
-        Self { check, old, new, directory, becoming, look, seen: HashSet::new() }
+        Self { check, old, new, directory, becoming, pass, seen: HashSet::new() }
     }
 
-    async fn batch(&mut self, batch: Vec<Held>, found: &mut Contradictions) -> Result<(), Error> {
+    async fn batch(&mut self, batch: Vec<Held>, found: &mut Conflicts) -> Result<(), Error> {
         let mut wanted = Vec::new();
         for held in batch {
             let document = parse("source", &held.source)?;
@@ -163,9 +123,9 @@ impl<'a> Pass<'a> {
                 continue;
             }
             let keys = self.new_keys(&document);
-            if self.look == Look::First {
-                if let Some(twin) = keys.iter().find(|key| !self.seen.insert(digest(key))) {
-                    found.add(held.id, &self.old.name, twins(&twin.attribute));
+            if self.pass == Pass::First {
+                if let Some(duplicate) = keys.iter().find(|key| !self.seen.insert(digest(key))) {
+                    found.add(held.id, &self.old.name, duplicates(&duplicate.attribute));
                 }
             } else {
                 let (id, version) = (held.id, held.version);
@@ -190,19 +150,19 @@ impl<'a> Pass<'a> {
         keys.into_iter().filter(|key| self.becoming.contains(&key.attribute)).collect()
     }
 
-    /// Makes the keys; of what was written meanwhile those of the document that is there now.
-    async fn fill(&self, mut wanted: Vec<WantedKey>, found: &mut Contradictions) -> Result<(), Error> {
+    /// Stores the keys; for a resource that was written meanwhile, those of its document now.
+    async fn fill(&self, mut wanted: Vec<WantedKey>, found: &mut Conflicts) -> Result<(), Error> {
         while !wanted.is_empty() {
             let missing = self.check.store.fill_keys(&self.old.name, &wanted).await?;
-            let mut told: HashMap<Uuid, bool> = HashMap::new();
+            let mut reported: HashMap<Uuid, bool> = HashMap::new();
             for it in missing {
-                let taken = told.entry(it.id).or_default();
+                let taken = reported.entry(it.id).or_default();
                 if it.taken && !*taken {
-                    found.add(it.id, &self.old.name, twins(&it.attribute));
+                    found.add(it.id, &self.old.name, duplicates(&it.attribute));
                     *taken = true;
                 }
             }
-            let again: Vec<Uuid> = told.into_iter().filter(|(_, taken)| !taken).map(|(id, _)| id).collect();
+            let again: Vec<Uuid> = reported.into_iter().filter(|(_, taken)| !taken).map(|(id, _)| id).collect();
             wanted.clear();
             if again.is_empty() {
                 break;
@@ -217,7 +177,7 @@ impl<'a> Pass<'a> {
     }
 }
 
-fn twins(attribute: &str) -> String {
+fn duplicates(attribute: &str) -> String {
     format!("Another one has the same {attribute}.")
 }
 

@@ -1,0 +1,70 @@
+//! Writes the uses that were counted in memory.
+
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
+use crate::operation::leniency_use::{Kept, LeniencyUses};
+use crate::store::tenant::leniency_use::Use;
+use crate::tenant::TenantId;
+
+/// Writes what waits of every tenant. One tenant's trouble is not the others'.
+///
+/// # Errors
+/// The database is unavailable; what could not be written waits for the next time.
+pub async fn write(gateway: &Gateway) -> Result<(), Error> {
+    let mut outcome = Ok(());
+    for tenant in gateway.uses.tenants() {
+        if let Err(error) = write_of(gateway, tenant).await {
+            outcome = Err(error);
+        }
+    }
+    outcome
+}
+
+/// Writes what waits of one tenant.
+///
+/// # Errors
+/// As [`write()`].
+pub async fn write_of(gateway: &Gateway, tenant: TenantId) -> Result<(), Error> {
+    let _alone = gateway.uses.writing.lock().await;
+    let kept = gateway.uses.take(tenant);
+    if kept.is_empty() {
+        return Ok(());
+    }
+    // Given back by a caller that is dropped in the middle, too.
+    let mut unwritten = Unwritten { uses: &gateway.uses, tenant, kept };
+    let rows: Vec<Use> = unwritten
+        .kept
+        .iter()
+        .map(|((leniency, attribute), seen)| Use {
+            leniency: leniency.name().to_owned(),
+            attribute: attribute.clone(),
+            uses: seen.uses,
+            first_at: seen.first,
+            last_at: seen.last,
+        })
+        .collect();
+    let written = gateway.store.tenant(tenant).add_uses(&rows).await?;
+    unwritten.kept.clear();
+    let is_new = |now: &&Use| {
+        rows.iter().any(|row| (&row.leniency, &row.attribute, row.uses) == (&now.leniency, &now.attribute, now.uses))
+    };
+    for row in written.iter().filter(is_new) {
+        tracing::info!(tenant.id = %tenant, leniency = %row.leniency, attribute = %row.attribute, "leniency used for the first time");
+    }
+    Ok(())
+}
+
+/// What is being written; whatever is left of it goes back.
+struct Unwritten<'a> {
+    uses: &'a LeniencyUses,
+    tenant: TenantId,
+    kept: Kept,
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        if !self.kept.is_empty() {
+            self.uses.give_back(self.tenant, std::mem::take(&mut self.kept));
+        }
+    }
+}
