@@ -271,7 +271,9 @@ async fn a_batch_that_is_cut_short_keeps_its_place(gateway: &TestGateway) {
         (shown["state"].clone(), shown["examined"].clone(), shown["folded"].clone(), shown["misfits"]["count"].clone())
     };
     let (runner, store) = (Runner::default(), gateway.gateway.store.tenant(id));
-    let run = async || drop(runner.run_due(&gateway.gateway).await.unwrap());
+    let run = async || {
+        let _rest = runner.run_due(&gateway.gateway).await.unwrap();
+    };
     let (kind, ttl) = (JobKind::Reconcile, Duration::from_secs(60));
     let holder = uuid::Uuid::new_v4();
     let job = store.claim_job(kind, holder, ttl).await.unwrap().expect("the job is due");

@@ -28,15 +28,8 @@ type Refused = (usize, Error);
 /// What is wrong with one of them.
 pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>, is_trial: bool) -> Result<Vec<Reply>, Refused> {
     let Some(resource_type) = tasks.first().map(|(_, task)| task.resource_type.clone()) else { return Ok(Vec::new()) };
-    let mut batch = Batch {
-        resource_type,
-        tasks,
-        posts: Vec::new(),
-        resolved: false,
-        culprit: 0,
-        is_trial,
-        warnings: Warnings::default(),
-    };
+    let mut batch =
+        Batch { resource_type, tasks, posts: Vec::new(), resolved: false, culprit: 0, is_trial, warnings: Vec::new() };
     match write::run(&mut ctx, &mut batch).await {
         Ok(Outcome::Saved(_)) => Ok(show(&ctx, &batch.posts).await),
         Ok(_) => Err((0, Error::Contended)),
@@ -54,7 +47,8 @@ struct Batch {
     /// The place of the one because of which all are refused.
     culprit: usize,
     is_trial: bool,
-    warnings: Warnings,
+    /// Of each post.
+    warnings: Vec<Warnings>,
 }
 
 impl Change for Batch {
@@ -74,7 +68,9 @@ impl Change for Batch {
                 // Only what is created can be named by others.
                 return Err(ScimError::invalid_syntax("Only POSTs can need each other.").into());
             };
-            self.posts.push((id, New::read(ctx, &resource_type, body, &mut self.warnings)?));
+            let mut warnings = Warnings::default();
+            self.posts.push((id, New::read(ctx, &resource_type, body, &mut warnings)?));
+            self.warnings.push(warnings);
         }
         self.culprit = 0;
         Ok(())
@@ -98,8 +94,8 @@ impl Change for Batch {
         Err(refusal.into())
     }
 
-    fn warnings(&self) -> Warnings {
-        self.warnings.clone()
+    fn warnings(&self, place: usize) -> Warnings {
+        self.warnings.get(place).cloned().unwrap_or_default()
     }
 
     fn is_final(&self, error: &Error) -> bool {
@@ -111,11 +107,11 @@ impl Batch {
     /// Members that name no resource, as the client's profile has it; those that are created here are known.
     async fn resolve_members(&mut self, ctx: &Context) -> Result<(), Error> {
         let created: HashSet<String> = self.posts.iter().map(|(id, _)| id.to_string()).collect();
-        for (place, (_, new)) in self.posts.iter_mut().enumerate() {
+        for (place, ((_, new), warnings)) in self.posts.iter_mut().zip(&mut self.warnings).enumerate() {
             self.culprit = place;
             let Some(members) = &mut new.members else { continue };
             let others: Vec<String> = members.add.iter().filter(|value| !created.contains(*value)).cloned().collect();
-            let unwanted = members::unwanted(ctx, &others, &mut self.warnings).await?;
+            let unwanted = members::unwanted(ctx, &others, warnings).await?;
             members.add.retain(|value| !unwanted.contains(value));
         }
         Ok(())

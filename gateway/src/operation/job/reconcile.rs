@@ -170,7 +170,7 @@ impl Change for Reconcile {
         }
     }
 
-    fn warnings(&self) -> Warnings {
+    fn warnings(&self, _place: usize) -> Warnings {
         Warnings::default()
     }
 }

@@ -124,7 +124,7 @@ impl Change for Create {
         }
     }
 
-    fn warnings(&self) -> Warnings {
+    fn warnings(&self, _place: usize) -> Warnings {
         let mut warnings = self.warnings.clone();
         if let Some((leniency, attribute)) = &self.meant {
             warnings.add(*leniency, attribute.clone());

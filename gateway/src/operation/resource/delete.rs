@@ -63,7 +63,7 @@ impl Change for Delete<'_> {
         Ok(Prepared::Delete { id, expected })
     }
 
-    fn warnings(&self) -> Warnings {
+    fn warnings(&self, _place: usize) -> Warnings {
         Warnings::default()
     }
 }

@@ -156,7 +156,7 @@ impl Change for Patch<'_> {
         Err(error)
     }
 
-    fn warnings(&self) -> Warnings {
+    fn warnings(&self, _place: usize) -> Warnings {
         self.warnings.clone()
     }
 }

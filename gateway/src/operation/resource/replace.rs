@@ -150,7 +150,7 @@ impl Change for Replace<'_> {
         }]))
     }
 
-    fn warnings(&self) -> Warnings {
+    fn warnings(&self, _place: usize) -> Warnings {
         self.warnings.clone()
     }
 }

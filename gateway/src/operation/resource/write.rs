@@ -62,8 +62,8 @@ pub(crate) trait Change: Send {
         Err(refusal.into())
     }
 
-    /// The leniencies that the request used.
-    fn warnings(&self) -> Warnings;
+    /// The leniencies that the request used for the write at this place of several.
+    fn warnings(&self, place: usize) -> Warnings;
 
     /// Whether a refusal is the answer; otherwise the same is about to be done in another way, which is recorded then.
     fn is_final(&self, _error: &Error) -> bool {
@@ -431,12 +431,11 @@ fn record(ctx: &Context, change: &impl Change, trace: &Trace, result: &Result<Ou
     if result.as_ref().is_err_and(|error| !change.is_final(error)) {
         return;
     }
-    let mut warnings = change.warnings();
+    let (resource_type, id) = change.subject();
+    let mut warnings = change.warnings(0);
     if let Some(leniency) = trace.unknown {
         warnings.add(leniency, "members");
     }
-    ctx.record_leniencies(&warnings);
-    let (resource_type, id) = change.subject();
     let record = Record {
         tenant: ctx.store.id(),
         actor: &ctx.actor,
@@ -448,23 +447,31 @@ fn record(ctx: &Context, change: &impl Change, trace: &Trace, result: &Result<Ou
         before: trace.before.as_ref(),
         after: None,
         mapping_revision: ctx.settings.chain.revision,
-        result: result.as_ref().map(|outcome| outcome.effect()),
+        result: result.as_ref().map(Outcome::effect),
         attempts: trace.attempts,
         duration: trace.begun.elapsed(),
     };
-    match result {
-        Ok(Outcome::Saved(rows)) => rows.iter().for_each(|row| {
-            ctx.gateway.recorder.record(&Record {
+    let Ok(Outcome::Saved(rows)) = result else { return keep(ctx, &record) };
+    for (place, row) in rows.iter().enumerate() {
+        let warnings = change.warnings(place);
+        keep(
+            ctx,
+            &Record {
                 resource_type: &row.stored.resource_type,
                 id: Some(row.stored.id),
+                warnings: &warnings,
                 before: row.before.as_ref(),
                 after: Some(&row.stored),
                 result: Ok(row.effect),
                 ..record.clone()
-            });
-        }),
-        _ => ctx.gateway.recorder.record(&record),
+            },
+        );
     }
+}
+
+fn keep(ctx: &Context, record: &Record<'_>) {
+    ctx.record_leniencies(record.warnings);
+    ctx.gateway.recorder.record(record);
 }
 
 impl Outcome {
