@@ -13,7 +13,7 @@ use crate::operation::bulk::admission::BulkAdmission;
 use crate::operation::error::Error;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
-use crate::operation::list;
+use crate::operation::list::limits::Limits;
 use crate::operation::resource::record::Recorder;
 use crate::operation::settings::{Settings, SettingsCache};
 use crate::root_key::Keys;
@@ -37,7 +37,7 @@ pub struct Gateway {
     /// Each tenant's schemas and mapping, cached.
     pub settings: Arc<SettingsCache>,
     /// How much work a list may cause.
-    pub lists: list::Limits,
+    pub lists: Limits,
     /// The address that clients reach, without a trailing slash; Locations and references are built from it.
     pub public_url: Arc<str>,
     /// Proxies that may tell another one, by which the client came.

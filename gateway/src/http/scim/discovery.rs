@@ -15,13 +15,13 @@ use super::parameters::Parameters;
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
 use crate::http::response::scim_json;
-use crate::operation::list::CURSOR_LIFE;
+use crate::operation::list::CURSOR_TTL;
 
 pub(super) async fn service_provider_config(ScimAccess(ctx): ScimAccess) -> Response {
     let limits = Limits {
         max_results: MAX_COUNT,
         default_results: DEFAULT_COUNT,
-        cursor_seconds: CURSOR_LIFE.as_secs(),
+        cursor_seconds: CURSOR_TTL.as_secs(),
         bulk: Some(bulk::limits()),
         sort: true,
         authentication_schemes: vec![AuthenticationScheme::BearerToken],

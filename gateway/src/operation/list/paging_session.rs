@@ -1,34 +1,34 @@
-//! A walk through a list by startIndex and count, in the order in which resources were made. A page begins just after the
-//! last resource of the page before, not at a number of resources from the beginning: where some of those were deleted
-//! meanwhile, that would pass over as many who were there all the time.
+//! A paging session: a client reads a list by startIndex and count, in the order of creation. Each page begins just after the
+//! last resource of the page before, not at a number of resources from the beginning: by number, as many resources would be
+//! skipped as were deleted meanwhile.
 
 use scimgate_scim::search::Search;
 use sha2::{Digest, Sha256};
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::list::page::{Slice, Wanted, to_i64};
 use crate::operation::list::request::Request;
-use crate::operation::list::slice::{Slice, Wanted, to_i64};
 use crate::store::resource::list::Order;
 use crate::store::resource::page_position::Bookmark;
 use crate::store::resource::page_position::Place;
 
-/// One page of a walk.
-pub(super) struct Walk {
+/// One page of a session.
+pub(super) struct PagingSession {
     place: Place,
     bookmark: Option<Bookmark>,
 }
 
-impl Walk {
-    /// None where the list has another order, or none of it is asked for.
+impl PagingSession {
+    /// None where the list is in another order, or only counted.
     pub(super) async fn find(ctx: &Context, request: &Request, search: &Search) -> Result<Option<Self>, Error> {
         if request.order != Some(Order::Id) || request.descending() || request.paging.count == 0 {
             return Ok(None);
         }
         let place = Place {
-            walk: digest(ctx, request, search),
+            walk: session_digest(ctx, request, search),
             index: to_i64(request.paging.start_index),
-            alike: alike(request, search),
+            alike: shape_digest(request, search),
         };
         let bookmark = if request.paging.offset() == 0 {
             None
@@ -38,16 +38,16 @@ impl Walk {
         Ok(Some(Self { place, bookmark }))
     }
 
-    /// Where its page begins.
+    /// Sets where the page begins.
     pub(super) fn narrow(&self, wanted: &mut Wanted) {
         if let Some(bookmark) = &self.bookmark {
             wanted.after = Some(bookmark.after);
-            wanted.told = u64::try_from(bookmark.total).unwrap_or_default();
+            wanted.reported_total = u64::try_from(bookmark.total).unwrap_or_default();
         }
     }
 
-    /// Remembers where the next page begins, or that there is none.
-    pub(super) async fn go_on(self, ctx: &Context, slice: &Slice) -> Result<(), Error> {
+    /// Keeps where the next page begins, or that there is none.
+    pub(super) async fn keep(self, ctx: &Context, slice: &Slice) -> Result<(), Error> {
         let Self { mut place, bookmark } = self;
         let now = ctx.gateway.clock.now();
         let begun = bookmark.as_ref().map(|bookmark| bookmark.begun);
@@ -67,21 +67,21 @@ impl Walk {
     }
 }
 
-/// Who walks through what. Another number or another choice of attributes may be the same walk.
-fn digest(ctx: &Context, request: &Request, search: &Search) -> Vec<u8> {
+/// Which client reads which list. A session may change its count or attributes from page to page.
+fn session_digest(ctx: &Context, request: &Request, search: &Search) -> Vec<u8> {
     let types = request.plan.types().join(" ");
-    of_parts([&ctx.actor, &types, search.filter.as_deref().unwrap_or_default()]).finalize().to_vec()
+    digest([&ctx.actor, &types, search.filter.as_deref().unwrap_or_default()]).finalize().to_vec()
 }
 
-/// The number and the choice of attributes, which most clients leave as they are from page to page.
-fn alike(request: &Request, search: &Search) -> i32 {
+/// The request's shape: count and attributes, which most clients don't change from page to page.
+fn shape_digest(request: &Request, search: &Search) -> i32 {
     let count = request.paging.count.to_string();
     let (attributes, excluded) = (search.attributes.as_deref(), search.excluded_attributes.as_deref());
-    let digest = of_parts([&count, attributes.unwrap_or_default(), excluded.unwrap_or_default()]).finalize();
+    let digest = digest([&count, attributes.unwrap_or_default(), excluded.unwrap_or_default()]).finalize();
     i32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
-fn of_parts(parts: [&str; 3]) -> Sha256 {
+fn digest(parts: [&str; 3]) -> Sha256 {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update(part.len().to_be_bytes());

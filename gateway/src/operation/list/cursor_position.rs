@@ -1,5 +1,5 @@
-//! A cursor (RFC 9865): a place in an ordered list and which way to read on from there, sealed. Nothing is kept here for it,
-//! so any replica serves it and an abandoned one costs nothing. It opens no door: whoever brings it must be let in as ever.
+//! A cursor (RFC 9865): a position in an ordered list and the direction to read on, sealed. No state is kept for it, so any
+//! replica serves it and an abandoned one costs nothing. It grants nothing: each request is authenticated as ever.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,60 +12,60 @@ use crate::operation::error::Error;
 use crate::operation::list::request::Request;
 use crate::store::resource::list::Position;
 
-/// How long a cursor is good for.
-pub const LIFE: Duration = Duration::from_hours(1);
+/// How long a cursor is valid.
+pub const CURSOR_TTL: Duration = Duration::from_hours(1);
 
 const PURPOSE: &str = "cursor of a list";
-/// What the bytes mean: another form gets another number.
-const FORM: u8 = 1;
+/// The layout of the bytes; another layout gets another number.
+const VERSION: u8 = 1;
 const BACKWARD: u8 = 1;
 const BEFORE: u8 = 2;
 const KEYED: u8 = 4;
-/// Bytes of the form, the flags, the time, the count and the id; the key is the rest.
+/// Bytes of the version, the flags, the time, the count and the id; the key is the rest.
 const HEAD: usize = 1 + 1 + 8 + 2 + 16;
 
-/// A place between two resources of an ordered list.
+/// A boundary between two resources of an ordered list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Gap {
-    /// The one that it is beside, whether that still is there or not.
+pub(super) struct Boundary {
+    /// The resource beside it, whether it still exists or not.
     pub(super) beside: Position,
-    /// Whether just before it; or else just after.
+    /// Whether it is just before that resource; else just after.
     pub(super) before: bool,
 }
 
-/// Which way a page is read.
+/// In which direction a page is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Direction {
     /// The next page.
     Forward,
     /// The previous one.
     Backward,
 }
 
-impl Way {
-    pub(super) fn back(self) -> Self {
+impl Direction {
+    pub(super) fn reversed(self) -> Self {
         if self == Self::Forward { Self::Backward } else { Self::Forward }
     }
 }
 
-/// Where a page begins and which way it is read.
+/// Where a page begins, and in which direction it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) gap: Gap,
-    pub(super) way: Way,
+pub(super) struct CursorPosition {
+    pub(super) boundary: Boundary,
+    pub(super) direction: Direction,
 }
 
-/// What cursors of one query have in common.
-pub(super) struct Query<'a> {
+/// Seals and opens the cursors of one query.
+pub(super) struct CursorSeal<'a> {
     ctx: &'a Context,
     /// Whose query it is, and which one. RFC 9865 §2: the client "MUST query the same service provider endpoint with all
     /// query parameters and values being identical to the initial query".
     bound: [String; 6],
-    /// Apart from the others, since another count has an error of its own.
+    /// Not among the bound values, since another count has an error of its own.
     count: u16,
 }
 
-impl<'a> Query<'a> {
+impl<'a> CursorSeal<'a> {
     pub(super) fn new(ctx: &'a Context, request: &Request, search: &Search) -> Self {
         let text = |parameter: &Option<String>| parameter.clone().unwrap_or_default();
         let sort = request.sort.as_ref();
@@ -73,7 +73,7 @@ impl<'a> Query<'a> {
         let bound = [
             ctx.store.id().to_string(),
             request.plan.types().join(" "),
-            // As it was understood: names may be written otherwise.
+            // As it was understood: spelling may differ.
             request.filter.as_ref().map(ToString::to_string).unwrap_or_default(),
             sort,
             text(&search.attributes),
@@ -86,16 +86,16 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// 400 `invalidCursor`, `expiredCursor` or `invalidCount`.
-    pub(super) fn open(&self, cursor: &str) -> Result<Option<Place>, Error> {
+    pub(super) fn open(&self, cursor: &str) -> Result<Option<CursorPosition>, Error> {
         if cursor.is_empty() {
             return Ok(None);
         }
         let content = self.ctx.gateway.keys.open(PURPOSE, &self.parts(), cursor).ok_or_else(invalid)?;
-        let (issued, count, place) = read(&content).ok_or_else(invalid)?;
-        if self.now() > issued.saturating_add(LIFE.as_millis().try_into().unwrap_or(u64::MAX)) {
+        let (issued, count, position) = read(&content).ok_or_else(invalid)?;
+        if self.now() > issued.saturating_add(CURSOR_TTL.as_millis().try_into().unwrap_or(u64::MAX)) {
             let detail = format!(
                 "The cursor is older than {} seconds. Begin anew with an empty cursor, and ask for the next page sooner.",
-                LIFE.as_secs()
+                CURSOR_TTL.as_secs()
             );
             return Err(ScimError::bad_request(ScimType::ExpiredCursor, detail).into());
         }
@@ -106,12 +106,12 @@ impl<'a> Query<'a> {
             );
             return Err(ScimError::bad_request(ScimType::InvalidCount, detail).into());
         }
-        Ok(Some(place))
+        Ok(Some(position))
     }
 
-    /// The cursor for a place.
-    pub(super) fn cursor(&self, gap: Gap, way: Way) -> String {
-        let content = write(self.now(), self.count, &Place { gap, way });
+    /// The cursor of a position.
+    pub(super) fn cursor(&self, boundary: Boundary, direction: Direction) -> String {
+        let content = write(self.now(), self.count, &CursorPosition { boundary, direction });
         self.ctx.gateway.keys.seal(PURPOSE, &self.parts(), &content)
     }
 
@@ -126,18 +126,19 @@ impl<'a> Query<'a> {
     }
 }
 
-/// RFC 9865 §5.2: what is wrong with a cursor is not told, or a forger would learn by it.
+/// RFC 9865 §5.2: the reply does not say what is wrong with a cursor, or a forger would learn from it.
 pub(super) fn invalid() -> Error {
     let detail = "This is no cursor for this query. Use nextCursor or previousCursor of a reply as it is, and repeat filter, \
                   sortBy, sortOrder, attributes and excludedAttributes; an empty cursor asks for the first page.";
     ScimError::bad_request(ScimType::InvalidCursor, detail).into()
 }
 
-fn write(issued: u64, count: u16, place: &Place) -> Vec<u8> {
-    let Place { gap: Gap { beside, before }, way } = place;
+fn write(issued: u64, count: u16, position: &CursorPosition) -> Vec<u8> {
+    let CursorPosition { boundary: Boundary { beside, before }, direction } = position;
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
-    let flags = flag(*way == Way::Backward, BACKWARD) | flag(*before, BEFORE) | flag(beside.key.is_some(), KEYED);
-    let mut content = vec![FORM, flags];
+    let flags =
+        flag(*direction == Direction::Backward, BACKWARD) | flag(*before, BEFORE) | flag(beside.key.is_some(), KEYED);
+    let mut content = vec![VERSION, flags];
     content.extend_from_slice(&issued.to_be_bytes());
     content.extend_from_slice(&count.to_be_bytes());
     content.extend_from_slice(beside.id.as_bytes());
@@ -145,20 +146,20 @@ fn write(issued: u64, count: u16, place: &Place) -> Vec<u8> {
     content
 }
 
-/// When it was issued in milliseconds since 1970, the count, and the place; none for another form.
-fn read(content: &[u8]) -> Option<(u64, u16, Place)> {
+/// When it was issued in milliseconds since 1970, the count, and the position; none for another version.
+fn read(content: &[u8]) -> Option<(u64, u16, CursorPosition)> {
     let (head, key) = content.split_at_checked(HEAD)?;
-    let (&[form, flags], rest) = head.split_first_chunk()?;
+    let (&[version, flags], rest) = head.split_first_chunk()?;
     let (issued, rest) = rest.split_first_chunk()?;
     let (count, id) = rest.split_first_chunk()?;
-    if form != FORM {
+    if version != VERSION {
         return None;
     }
     let key = (flags & KEYED != 0).then(|| String::from_utf8(key.to_vec())).transpose().ok()?;
     let beside = Position { key, id: Uuid::from_slice(id).ok()? };
-    let way = if flags & BACKWARD != 0 { Way::Backward } else { Way::Forward };
-    let place = Place { gap: Gap { beside, before: flags & BEFORE != 0 }, way };
-    Some((u64::from_be_bytes(*issued), u16::from_be_bytes(*count), place))
+    let direction = if flags & BACKWARD != 0 { Direction::Backward } else { Direction::Forward };
+    let position = CursorPosition { boundary: Boundary { beside, before: flags & BEFORE != 0 }, direction };
+    Some((u64::from_be_bytes(*issued), u16::from_be_bytes(*count), position))
 }
 
 #[cfg(test)]
@@ -166,25 +167,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_back_as_it_was() {
+    fn a_position_survives_the_round_trip() {
         for key in [None, Some(String::new()), Some("ada@corp.test".to_owned()), Some("é".repeat(256))] {
-            for (way, before) in [(Way::Forward, false), (Way::Backward, true), (Way::Forward, true)] {
+            for (direction, before) in
+                [(Direction::Forward, false), (Direction::Backward, true), (Direction::Forward, true)]
+            {
                 let beside = Position { key: key.clone(), id: Uuid::from_u128(7) };
-                let place = Place { gap: Gap { beside, before }, way };
-                assert_eq!(read(&write(1_777_626_000_123, 1000, &place)), Some((1_777_626_000_123, 1000, place)));
+                let position = CursorPosition { boundary: Boundary { beside, before }, direction };
+                assert_eq!(read(&write(1_777_626_000_123, 1000, &position)), Some((1_777_626_000_123, 1000, position)));
             }
         }
     }
 
     #[test]
-    fn another_form_is_not_guessed_at() {
+    fn other_versions_are_refused() {
         let beside = Position { key: Some("ada".into()), id: Uuid::from_u128(7) };
-        let mut content = write(1, 2, &Place { gap: Gap { beside, before: false }, way: Way::Forward });
+        let mut content = write(
+            1,
+            2,
+            &CursorPosition { boundary: Boundary { beside, before: false }, direction: Direction::Forward },
+        );
         assert_eq!(read(&content[..HEAD - 1]), None);
         assert_eq!(read(&[]), None);
         *content.last_mut().unwrap() = 0xff;
-        assert_eq!(read(&content), None, "no text");
-        content[0] = FORM + 1;
+        assert_eq!(read(&content), None, "not UTF-8");
+        content[0] = VERSION + 1;
         assert_eq!(read(&content), None);
     }
 }
