@@ -30,7 +30,7 @@ pub struct Gateway {
     pub clock: Clock,
     /// Credentials. Behind one pointer, as the next two: every request clones all of this more than once.
     pub auth: Arc<Auth>,
-    /// Seals what clients hold for us.
+    /// Seals and opens cursors.
     pub keys: Arc<Keys>,
     /// Runs plugins.
     pub mapper: Arc<Mapper>,
@@ -40,21 +40,21 @@ pub struct Gateway {
     pub lists: Limits,
     /// The address that clients reach, without a trailing slash; Locations and references are built from it.
     pub public_url: Arc<str>,
-    /// Proxies that may tell another one, by which the client came.
+    /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Arc<[Network]>,
-    /// Writers of one resource take turns.
+    /// Serialises the writers of one resource.
     pub write_locks: KeyedLock,
     /// Takes the record of each write.
     pub recorder: Arc<dyn Recorder>,
-    /// How many bulk requests are at work.
+    /// Limits concurrent bulk requests.
     pub bulks: BulkAdmission,
-    /// Which leniencies were used, until it is written.
+    /// Uses of leniencies that are not written yet.
     pub uses: LeniencyUses,
-    /// Tells the sequencer that there may be events.
+    /// Wakes the sequencer: there may be events.
     pub events_waiting: Arc<tokio::sync::Notify>,
     /// A process runs one round of jobs at a time.
     pub job_rounds: Arc<tokio::sync::Semaphore>,
-    /// Tells the background that a tenant's schemas changed.
+    /// Wakes the job runner: a tenant's schemas changed.
     pub schemas_changed: Arc<tokio::sync::Notify>,
 }
 
@@ -66,14 +66,14 @@ impl Gateway {
     }
 }
 
-/// One request's surroundings: for whom, by whom, with which settings.
+/// For whom, by whom and with which settings one request runs.
 #[derive(Clone)]
 pub struct Context {
     /// What all use cases share.
     pub gateway: Gateway,
     /// The tenant's rows.
     pub store: TenantStore,
-    /// The tenant's schemas and mapping as they were when the request came.
+    /// The tenant's schemas and mapping as they were when the request arrived.
     pub settings: Arc<Settings>,
     /// The address of this tenant's endpoint, as this request reached it, without a trailing slash.
     pub base_url: Arc<str>,
@@ -81,15 +81,12 @@ pub struct Context {
     pub actor: String,
     /// The request's id.
     pub request_id: String,
-    /// When the request is answered at the latest.
+    /// The latest time of the reply.
     pub deadline: tokio::time::Instant,
 }
 
 impl Context {
-    /// The surroundings of background work, under a name of its own in place of a credential's id.
-    ///
-    /// # Errors
-    /// The tenant's settings cannot be read.
+    /// The context of background work, with the name of the work in place of a credential's id.
     pub(crate) async fn background(gateway: &Gateway, tenant: TenantId, actor: &str) -> Result<Self, Error> {
         Ok(Self {
             store: gateway.store.tenant(tenant),
@@ -102,7 +99,7 @@ impl Context {
         })
     }
 
-    /// Who writes, and when: now.
+    /// The actor, the request and the time now.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
         Stamp { at: self.gateway.clock.now(), actor: self.actor.clone(), request_id: self.request_id.clone() }
@@ -124,10 +121,10 @@ impl Context {
         })
     }
 
-    /// The same resource type by the settings as they are now.
+    /// The same resource type by these settings.
     ///
     /// # Errors
-    /// 404 where there is none any more.
+    /// 404 where it is gone.
     pub(crate) fn current(&self, resource_type: &ResourceType) -> Result<Arc<ResourceType>, Error> {
         self.settings
             .registry
@@ -150,7 +147,7 @@ impl Context {
 }
 
 impl Context {
-    /// Takes note of what had to be tolerated.
+    /// Counts the leniencies that a request used.
     pub fn record_leniencies(&self, warnings: &Warnings) {
         if warnings.is_empty() {
             return;
@@ -161,7 +158,7 @@ impl Context {
         self.gateway.uses.add(self.store.id(), warnings, self.gateway.clock.now());
     }
 
-    /// Takes note of one leniency that was used.
+    /// Counts one use of a leniency.
     pub fn record_leniency(&self, leniency: Leniency, attribute: &str) {
         let mut warnings = Warnings::default();
         warnings.add(leniency, attribute);

@@ -16,7 +16,7 @@ use crate::http::access::ScimAccess;
 use crate::http::body;
 use crate::http::error::{Failure, told};
 use crate::http::response::scim_json;
-use crate::operation::bulk::{self, Fate, Outcome};
+use crate::operation::bulk::{self, OperationResult, Outcome};
 
 /// The limits as a client is told of them.
 pub(super) fn limits() -> BulkLimits {
@@ -31,7 +31,7 @@ pub(super) async fn handle(
     let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_SIZE, "the maxPayloadSize").await;
     let bytes = bytes.map_err(Failure::scim)?;
     let outcomes = run_detached(ctx.deadline, async move {
-        let _place = ctx.gateway.bulks.take(ctx.store.id()).await;
+        let _permit = ctx.gateway.bulks.admit(ctx.store.id()).await;
         // It may take as long as some mappings do, which have threads of their own, too.
         let body = tokio::task::spawn_blocking(move || json::parse_within(body::text(&bytes)?, MAX_VALUES)).await??;
         let settings = &ctx.settings;
@@ -59,11 +59,11 @@ fn answer(outcomes: &[Option<Outcome>]) -> String {
     let name = |place: usize| outcomes.get(place).and_then(Option::as_ref).and_then(|failed| failed.bulk_id.as_deref());
     let cause = |place: usize| causes.get(place).cloned().flatten().unwrap_or_else(late);
     let all = outcomes.iter().enumerate().filter_map(|(place, outcome)| {
-        let Outcome { method, bulk_id, location, fate } = outcome.as_ref()?;
-        let (version, result) = match fate {
-            Fate::Done(reply) => (reply.version, Ok(reply.status)),
-            Fate::Failed(_) | Fate::Late => (None, Err(cause(place))),
-            Fate::Unmet { needed, failed } => {
+        let Outcome { method, bulk_id, location, result } = outcome.as_ref()?;
+        let (version, result) = match result {
+            OperationResult::Done(reply) => (reply.version, Ok(reply.status)),
+            OperationResult::Failed(_) | OperationResult::NotStarted => (None, Err(cause(place))),
+            OperationResult::DependencyFailed { needed, failed } => {
                 (None, Err(unmet(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
             }
         };
@@ -74,9 +74,9 @@ fn answer(outcomes: &[Option<Outcome>]) -> String {
 }
 
 fn cause(outcome: &Outcome) -> Option<ScimError> {
-    match &outcome.fate {
-        Fate::Failed(error) => Some(told(error)),
-        Fate::Done(_) | Fate::Unmet { .. } | Fate::Late => None,
+    match &outcome.result {
+        OperationResult::Failed(error) => Some(told(error)),
+        OperationResult::Done(_) | OperationResult::DependencyFailed { .. } | OperationResult::NotStarted => None,
     }
 }
 

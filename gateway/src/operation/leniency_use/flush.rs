@@ -6,10 +6,8 @@ use crate::operation::leniency_use::{Kept, LeniencyUses};
 use crate::store::tenant::leniency_use::Use;
 use crate::tenant::TenantId;
 
-/// Writes what waits of every tenant. One tenant's trouble is not the others'.
-///
-/// # Errors
-/// The database is unavailable; what could not be written waits for the next time.
+/// Writes the uses of every tenant. An error of one tenant leaves the others alone; what could not be written stays for the
+/// next flush.
 pub async fn write(gateway: &Gateway) -> Result<(), Error> {
     let mut outcome = Ok(());
     for tenant in gateway.uses.tenants() {
@@ -20,17 +18,14 @@ pub async fn write(gateway: &Gateway) -> Result<(), Error> {
     outcome
 }
 
-/// Writes what waits of one tenant.
-///
-/// # Errors
-/// As [`write()`].
+/// Writes the uses of one tenant.
 pub async fn write_of(gateway: &Gateway, tenant: TenantId) -> Result<(), Error> {
     let _alone = gateway.uses.writing.lock().await;
     let kept = gateway.uses.take(tenant);
     if kept.is_empty() {
         return Ok(());
     }
-    // Given back by a caller that is dropped in the middle, too.
+    // Put back where the caller is dropped in the middle, too.
     let mut unwritten = Unwritten { uses: &gateway.uses, tenant, kept };
     let rows: Vec<Use> = unwritten
         .kept
@@ -54,7 +49,7 @@ pub async fn write_of(gateway: &Gateway, tenant: TenantId) -> Result<(), Error> 
     Ok(())
 }
 
-/// What is being written; whatever is left of it goes back.
+/// Uses being written; on drop, those that are left are put back.
 struct Unwritten<'a> {
     uses: &'a LeniencyUses,
     tenant: TenantId,

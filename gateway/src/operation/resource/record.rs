@@ -1,4 +1,4 @@
-//! What became of a write, for whoever keeps such a record.
+//! The record of a write: who, what, before and after, and how it ended.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a client reads back: the stored text with id, meta and what is kept beside the document put in.
+//! What a client reads back: the stored text with id, meta, groups and members spliced in.
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::{self, Condition};
@@ -108,7 +108,7 @@ pub(crate) fn render(
     Ok(Value::Object(projection.apply(tree)).to_string())
 }
 
-/// The document that a filter sees: id and meta included, and the groups where they were read; never the members.
+/// The document that a filter is evaluated on: with id and meta, and the groups where they were read; never the members.
 pub(crate) fn tree(ctx: &Context, resource_type: &ResourceType, stored: &Stored) -> Result<Map<String, Value>, Error> {
     let meta = MetaText::of(ctx, resource_type, stored);
     let document = parse("source", &stored.source)?;
@@ -155,7 +155,7 @@ fn group_json(ctx: &Context, group: &GroupRef) -> Value {
     })
 }
 
-/// A pending reference has no type and no address yet: nobody knows what it will be.
+/// A pending reference has no type and no address yet.
 fn member_json(ctx: &Context, member: &Member) -> Value {
     let known = member.resource_type.as_ref().and_then(|name| ctx.settings.registry.resource_type(name));
     match known {
