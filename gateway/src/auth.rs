@@ -39,9 +39,9 @@ pub enum Error {
     /// Missing, malformed, unknown, expired, revoked, or of another scope: one answer for all.
     #[error("the credentials are not accepted")]
     Unauthorized,
-    /// Nothing is known, because the database cannot be asked.
+    /// The credential cannot be read from the database.
     #[error("credentials cannot be checked now")]
-    Store(#[source] Arc<store::Error>),
+    Store(#[source] store::Error),
 }
 
 /// Longest time a revoked credential may go on working while no change can be read.
@@ -151,7 +151,7 @@ impl Auth {
                 self.bad.insert(digest, ()).await;
                 Error::Unauthorized
             }
-            Miss::Store(source) => Error::Store(Arc::new(source.summary())),
+            Miss::Store(source) => Error::Store(source.clone()),
         }
     }
 }

@@ -83,7 +83,8 @@ impl SettingsCache {
     async fn read(&self, tenant: TenantId) -> Result<Arc<Settings>, Error> {
         let loaded = self.cache.try_get_with(tenant, load(&self.store, tenant)).await;
         loaded.map_err(|shared: Arc<Error>| match &*shared {
-            Error::Store(source) => Error::Store(source.summary()),
+            Error::Store(source) => Error::Store(source.clone()),
+            Error::Corrupt(why) => Error::Corrupt(why.clone()),
             other => Error::Corrupt(other.to_string()),
         })
     }
@@ -100,7 +101,7 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
     let rows = store.tenant(tenant);
     // After the tenant's row: schemas that are newer than the revision are refused at the first write, older ones not.
-    let (definitions, announced) = rows.definitions_and_announced().await?;
+    let (definitions, announced) = rows.definitions_and_pending().await?;
     let Registries { client: registry, directory } = Registries::of(&definitions)?;
     let announced = announced.map(|text| announced_registries(&text)).transpose()?;
     let chain = match row.active_mapping {
