@@ -13,10 +13,10 @@ use uuid::Uuid;
 use crate::clock::rfc3339;
 use crate::mapping::{LONGEST, MapError, OnFailure, Outcome};
 use crate::operation::{Context, Error};
-use crate::store::event::{Words, words};
+use crate::store::event::EventKind;
+use crate::store::resource::content::Content;
 use crate::store::resource::read::MappingState;
 use crate::store::resource::read::Stored;
-use crate::store::resource::update::Content;
 use crate::store::stamp::Stamp;
 
 /// A document about to be stored.
@@ -95,7 +95,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
         keys,
         event: None,
     };
-    content.event = event(draft.resource_type, draft.before, &content)?;
+    content.event = event(draft.before, &content)?;
     Ok(content)
 }
 
@@ -160,12 +160,7 @@ fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
 }
 
 /// What happened as the product sees it: a resource it may not see does not exist for it.
-fn event(
-    resource_type: &ResourceType,
-    before: Option<&Stored>,
-    after: &Content,
-) -> Result<Option<&'static str>, Error> {
-    let Words { created, updated, deactivated, deleted } = words(&resource_type.name);
+fn event(before: Option<&Stored>, after: &Content) -> Result<Option<EventKind>, Error> {
     let old = before.and_then(Stored::mapped_text);
     let new = match after.mapping_state {
         MappingState::Same => Some(after.source.as_str()),
@@ -174,11 +169,11 @@ fn event(
     };
     Ok(match (old, new) {
         (None, None) => None,
-        (None, Some(_)) => Some(created),
-        (Some(_), None) => Some(deleted),
+        (None, Some(_)) => Some(EventKind::Created),
+        (Some(_), None) => Some(EventKind::Deleted),
         (Some(old), Some(new)) if old == new => None,
-        (Some(old), Some(new)) if is_active(old)? && !is_active(new)? => Some(deactivated),
-        (Some(_), Some(_)) => Some(updated),
+        (Some(old), Some(new)) if is_active(old)? && !is_active(new)? => Some(EventKind::Deactivated),
+        (Some(_), Some(_)) => Some(EventKind::Updated),
     })
 }
 
