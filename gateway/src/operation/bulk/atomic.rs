@@ -20,9 +20,9 @@ use crate::operation::resource::members;
 use crate::operation::resource::new::New;
 use crate::operation::resource::reply::{Reply, location};
 use crate::store::resource::batch::BatchOutcome;
+use crate::store::resource::content::Content;
 use crate::store::resource::insert::Insert;
 use crate::store::resource::read::ReadOptions;
-use crate::store::resource::update::Content;
 use crate::store::stamp::Stamp;
 
 /// Documents that are mapped at once.

@@ -23,10 +23,10 @@ use crate::operation::resource::document::{Draft, content, parse, parse_set_asid
 use crate::operation::schema_change;
 use crate::store::fold_in::FoldIn;
 use crate::store::postgres::lease::Lease;
+use crate::store::resource::content::Written;
 use crate::store::resource::read::ReadOptions;
 use crate::store::resource::read::Stored;
 use crate::store::resource::update::Update;
-use crate::store::resource::update::Written;
 use crate::store::{self, TenantStore};
 use crate::telemetry;
 use crate::tenant::TenantId;
@@ -147,14 +147,14 @@ fn misfit(resource_type: &str, id: Uuid, error: Error) -> Result<Misfit, Error> 
 /// # Errors
 /// 503 where one of them is still at it after ten seconds.
 pub(crate) async fn settle(store: &TenantStore) -> Result<(), Error> {
-    let mut open = store.writers().await?;
+    let mut open = store.in_flight_writers().await?;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !open.is_empty() {
         if tokio::time::Instant::now() > deadline {
             return Err(Error::Contended);
         }
         tokio::time::sleep(PAUSE).await;
-        let now = store.writers().await?;
+        let now = store.in_flight_writers().await?;
         open.retain(|writer| now.contains(writer));
     }
     Ok(())

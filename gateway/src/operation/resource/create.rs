@@ -17,10 +17,10 @@ use crate::operation::resource::members;
 use crate::operation::resource::new::New;
 use crate::operation::resource::reply::{Reply, show};
 use crate::operation::resource::restore::{self, CreateConflict};
+use crate::store::resource::content::Written;
 use crate::store::resource::insert::Insert;
 use crate::store::resource::read::MappingState;
 use crate::store::resource::read::Stored;
-use crate::store::resource::update::Written;
 
 /// Makes a resource of the body and shows it; or restores the one that it means, where the client's profile says so.
 ///

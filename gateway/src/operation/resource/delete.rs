@@ -8,8 +8,8 @@ use scimgate_scim::schema::ResourceType;
 
 use crate::operation::resource::reply::Reply;
 use crate::operation::{ATTEMPTS, Context, Error};
+use crate::store::resource::content::Written;
 use crate::store::resource::read::ReadOptions;
-use crate::store::resource::update::Written;
 
 /// Deletes a resource: from now on it is found nowhere and its names are free.
 ///

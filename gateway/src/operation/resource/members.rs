@@ -11,7 +11,7 @@ use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
 
 use crate::operation::{ATTEMPTS, Context, Error};
-use crate::store::membership::{self, Members, Unknown};
+use crate::store::membership::{self, Members, UnknownMember};
 use crate::store::resource::read::ReadOptions;
 use crate::store::resource::read::Stored;
 
@@ -62,7 +62,7 @@ pub(crate) async fn unwanted(ctx: &Context, values: &[String]) -> Result<HashSet
 }
 
 /// Whether the client may name members that nobody knows.
-fn note_unknown(ctx: &Context, unknown: &[Unknown]) -> Result<(), Error> {
+fn note_unknown(ctx: &Context, unknown: &[UnknownMember]) -> Result<(), Error> {
     let leniencies = &ctx.settings.leniencies;
     let used =
         [Leniency::UnknownMemberPending, Leniency::UnknownMemberDropped].into_iter().find(|it| leniencies.allows(*it));
@@ -74,7 +74,7 @@ fn note_unknown(ctx: &Context, unknown: &[Unknown]) -> Result<(), Error> {
 }
 
 /// Whom a refused request should not have named, and what to do about it.
-fn detail(unknown: &[Unknown]) -> String {
+fn detail(unknown: &[UnknownMember]) -> String {
     let several: Vec<&str> = unknown.iter().filter(|it| it.is_ambiguous).map(|it| it.value.as_str()).collect();
     let nobody: Vec<&str> = unknown.iter().filter(|it| !it.is_ambiguous).map(|it| it.value.as_str()).collect();
     if nobody.is_empty() {

@@ -19,10 +19,10 @@ use crate::operation::Target;
 use crate::operation::resource::document::{Draft, content, parse, parse_set_aside, refit};
 use crate::operation::resource::members;
 use crate::operation::resource::reply::{Reply, location, show};
+use crate::store::resource::content::Written;
 use crate::store::resource::read::ReadOptions;
 use crate::store::resource::read::Stored;
 use crate::store::resource::update::Update;
-use crate::store::resource::update::Written;
 
 /// Applies the operations, all or none. A user is shown afterwards; a group only where attributes are asked for, or where
 /// it has few members and its client wants it, because showing it loads its members.
@@ -96,7 +96,7 @@ async fn store(
             resource_type,
             &ctx.settings.leniencies,
         )?;
-        if !patched.changed && !taken.changed && patched.members.is_empty() && before.mapping_state.is_settled() {
+        if !patched.changed && !taken.changed && patched.members.is_empty() && before.mapping_state.is_mapped() {
             // Nothing changes, so nothing is written and version and lastModified stay (RFC 7644 §3.5.2.1).
             ctx.record_leniencies(&patched.warnings);
             return Ok(before);

@@ -21,10 +21,10 @@ use crate::operation::resource::document::{Draft, Fitted, content, parse, parse_
 use crate::operation::resource::members;
 use crate::operation::resource::reply::{Reply, show};
 use crate::store::membership::Members;
+use crate::store::resource::content::Written;
 use crate::store::resource::read::ReadOptions;
 use crate::store::resource::read::Stored;
 use crate::store::resource::update::Update;
-use crate::store::resource::update::Written;
 
 /// Replaces a resource by the body and shows it.
 ///
@@ -117,7 +117,7 @@ async fn store(
         check_immutable(&old, &document, &resource_type)?;
         let same = old == document && aside == set_aside;
         let stamp = ctx.stamp();
-        if same && if_match.is_none() && before.mapping_state.is_settled() {
+        if same && if_match.is_none() && before.mapping_state.is_mapped() {
             // Nothing of the document changes, so nothing is written and the version stays.
             if let Some(members) = &change.members {
                 let _ = members::change(&ctx, &resource_type, id, members).await?;

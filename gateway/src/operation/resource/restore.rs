@@ -15,6 +15,7 @@ use crate::operation::resource::document::{Draft, content, parse, parse_set_asid
 use crate::operation::resource::members;
 use crate::operation::resource::new::New;
 use crate::operation::resource::reply::{Reply, show};
+use crate::store::resource::content::Written;
 use crate::store::resource::key::Key;
 use crate::store::resource::key::Keys;
 use crate::store::resource::key::name_attribute;
@@ -22,7 +23,6 @@ use crate::store::resource::read::ReadOptions;
 use crate::store::resource::read::Stored;
 use crate::store::resource::restore::Restore;
 use crate::store::resource::update::Update;
-use crate::store::resource::update::Written;
 
 /// How long the same POST may be the same request once more.
 const REPEATED_WITHIN: Duration = Duration::from_mins(10);
