@@ -9,13 +9,13 @@ use crate::operation::list::request::Request;
 use crate::operation::list::slice::{Slice, Wanted, to_i64};
 use crate::operation::{Context, Error};
 use crate::store::resource::list::Order;
-use crate::store::resource::page_position::Bookmark;
-use crate::store::resource::page_position::Place;
+use crate::store::resource::page_position::PageKey;
+use crate::store::resource::page_position::PagePosition;
 
 /// One page of a walk.
 pub(super) struct Walk {
-    place: Place,
-    bookmark: Option<Bookmark>,
+    place: PageKey,
+    bookmark: Option<PagePosition>,
 }
 
 impl Walk {
@@ -24,15 +24,15 @@ impl Walk {
         if request.order != Some(Order::Id) || request.descending() || request.paging.count == 0 {
             return Ok(None);
         }
-        let place = Place {
-            walk: digest(ctx, request, search),
-            index: to_i64(request.paging.start_index),
-            alike: alike(request, search),
+        let place = PageKey {
+            list: digest(ctx, request, search),
+            start_index: to_i64(request.paging.start_index),
+            request_shape: alike(request, search),
         };
         let bookmark = if request.paging.offset() == 0 {
             None
         } else {
-            ctx.store.bookmark(&place, ctx.gateway.clock.now()).await?
+            ctx.store.page_position(&place, ctx.gateway.clock.now()).await?
         };
         Ok(Some(Self { place, bookmark }))
     }
@@ -49,20 +49,20 @@ impl Walk {
     pub(super) async fn go_on(self, ctx: &Context, slice: &Slice) -> Result<(), Error> {
         let Self { mut place, bookmark } = self;
         let now = ctx.gateway.clock.now();
-        let begun = bookmark.as_ref().map(|bookmark| bookmark.begun);
+        let begun = bookmark.as_ref().map(|bookmark| bookmark.session);
         let Some(last) = slice.rows.last().filter(|_| slice.more) else {
             return match begun {
-                Some(begun) => Ok(ctx.store.finish_walk(&place.walk, begun, now).await?),
+                Some(begun) => Ok(ctx.store.finish_paging_session(&place.list, begun, now).await?),
                 None => Ok(()),
             };
         };
-        place.index = place.index.saturating_add(to_i64(slice.rows.len() as u64));
-        let next = Bookmark {
-            begun: begun.unwrap_or_else(|| ctx.gateway.clock.new_id()),
+        place.start_index = place.start_index.saturating_add(to_i64(slice.rows.len() as u64));
+        let next = PagePosition {
+            session: begun.unwrap_or_else(|| ctx.gateway.clock.new_id()),
             after: last.id,
             total: to_i64(slice.total),
         };
-        Ok(ctx.store.keep_bookmark(&place, &next, (now, begun.is_none())).await?)
+        Ok(ctx.store.save_page_position(&place, &next, (now, begun.is_none())).await?)
     }
 }
 
