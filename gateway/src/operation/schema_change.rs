@@ -76,7 +76,7 @@ pub(crate) async fn change<T>(
 ) -> Result<T, Error> {
     let store = gateway.store.tenant(tenant);
     for _ in 0..ATTEMPTS {
-        if let Some((holder, until)) = store.announcement().await? {
+        if let Some((holder, until)) = store.pending_change().await? {
             clear(gateway, &store, holder, until).await?;
         }
         // The revision first: definitions that are newer are refused with it, older ones would not be.
@@ -102,7 +102,7 @@ async fn clear(gateway: &Gateway, store: &TenantStore, holder: Uuid, until: Syst
         let detail = "Another change of this tenant's schemas is being checked against what is stored. Try again when it is done.";
         return Err(ScimError::new(409, detail).into());
     }
-    store.withdraw(holder, gateway.clock.now()).await?;
+    store.cancel_pending_change(holder, gateway.clock.now()).await?;
     Ok(())
 }
 
@@ -112,7 +112,7 @@ async fn clear(gateway: &Gateway, store: &TenantStore, holder: Uuid, until: Syst
 /// The database is unavailable.
 pub async fn withdraw_abandoned(gateway: &Gateway) -> Result<(), Error> {
     for (tenant, holder) in gateway.store.control().abandoned_changes(gateway.clock.now()).await? {
-        gateway.store.tenant(tenant).withdraw(holder, gateway.clock.now()).await?;
+        gateway.store.tenant(tenant).cancel_pending_change(holder, gateway.clock.now()).await?;
         tenants::changed(gateway, tenant).await;
         tracing::warn!(tenant.id = %tenant, "a change of schemas was abandoned and is taken back");
     }
@@ -141,14 +141,14 @@ impl Step {
         let (holder, now) = (self.gateway.clock.new_id(), self.gateway.clock.now());
         let text = serde_json::to_string(&self.after)
             .map_err(|why| Error::Corrupt(format!("definitions to be announced: {why}")))?;
-        let Some(revision) = self.store.announce(&text, self.revision, holder, now + TERM).await? else {
+        let Some(revision) = self.store.begin_pending_change(&text, self.revision, holder, now + TERM).await? else {
             return Ok(false);
         };
         tenants::changed(&self.gateway, self.store.id()).await;
         match self.confirm(&check, holder, revision).await {
             Ok(true) => Ok(true),
             other => {
-                self.store.withdraw(holder, self.gateway.clock.now()).await?;
+                self.store.cancel_pending_change(holder, self.gateway.clock.now()).await?;
                 self.told().await;
                 other
             }

@@ -19,7 +19,7 @@ use crate::store::TenantStore;
 use crate::store::resource::key::Key;
 use crate::store::resource::key::Keys;
 use crate::store::resource::key::unique_names;
-use crate::store::schema::change::{Held, WantedKey};
+use crate::store::schema::change::{StoredDocuments, WantedKey};
 
 /// Documents that are read at once.
 const BATCH: i64 = 100;
@@ -109,7 +109,7 @@ impl Check<'_> {
             let mut pass = Pass::new(self, old, look);
             let mut after = Uuid::nil();
             loop {
-                let batch = self.store.held_after(&old.name, after, BATCH).await?;
+                let batch = self.store.documents_after(&old.name, after, BATCH).await?;
                 let Some(last) = batch.last() else { break };
                 after = last.id;
                 pass.batch(batch, &mut found).await?;
@@ -125,7 +125,7 @@ impl Check<'_> {
     async fn stay(&self, look: Look) -> Result<(), Error> {
         let Look::Announced(holder) = look else { return Ok(()) };
         let until = self.clock.now() + TERM;
-        if self.store.renew_announcement(holder, until).await? { Ok(()) } else { Err(Error::Contended) }
+        if self.store.renew_pending_change(holder, until).await? { Ok(()) } else { Err(Error::Contended) }
     }
 }
 
@@ -154,7 +154,7 @@ impl<'a> Pass<'a> {
         Self { check, old, new, directory, becoming, look, seen: HashSet::new() }
     }
 
-    async fn batch(&mut self, batch: Vec<Held>, found: &mut Contradictions) -> Result<(), Error> {
+    async fn batch(&mut self, batch: Vec<StoredDocuments>, found: &mut Contradictions) -> Result<(), Error> {
         let mut wanted = Vec::new();
         for held in batch {
             let document = parse("source", &held.source)?;
@@ -207,7 +207,7 @@ impl<'a> Pass<'a> {
             if again.is_empty() {
                 break;
             }
-            for held in self.check.store.held_by_ids(&self.old.name, &again).await? {
+            for held in self.check.store.documents_by_ids(&self.old.name, &again).await? {
                 let (id, version) = (held.id, held.version);
                 let keys = self.new_keys(&parse("source", &held.source)?);
                 wanted.extend(keys.into_iter().map(|key| WantedKey { id, version, key }));
