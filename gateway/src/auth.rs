@@ -39,9 +39,9 @@ pub enum Error {
     /// Missing, malformed, unknown, expired, revoked, or of another scope: one answer for all.
     #[error("the credentials are not accepted")]
     Unauthorized,
-    /// The database is unavailable, so the credential cannot be checked.
+    /// The credential cannot be read from the database.
     #[error("credentials cannot be checked now")]
-    Store(#[source] Arc<store::Error>),
+    Store(#[source] store::Error),
 }
 
 /// Longest time that a revoked credential works while the database is unavailable.
@@ -160,7 +160,7 @@ impl Auth {
                 self.invalid.insert(digest, ()).await;
                 Error::Unauthorized
             }
-            Miss::Store(source) => Error::Store(Arc::new(source.summary())),
+            Miss::Store(source) => Error::Store(source.clone()),
         }
     }
 }

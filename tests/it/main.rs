@@ -9,6 +9,7 @@ mod bulk;
 mod conditions;
 mod conformance;
 mod corpus;
+mod corrupt;
 mod cursors;
 mod faults;
 mod floors;

@@ -1,9 +1,10 @@
 //! Members of groups beside the recorded exchanges: writes that lose their race, references by name, limits.
 
 use scimgate::store::membership::Members;
+use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::{MappingState, ReadOptions};
-use scimgate::store::resource::update::{Content, Update, Written};
+use scimgate::store::resource::update::Update;
 use scimgate::store::stamp::Stamp;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{TestGateway, on_both};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use scimgate::store::resource::page_position::{Bookmark, LIFE, Place, UNDER_WAY};
+use scimgate::store::resource::page_position::{PAGE_POSITION_TTL, PageKey, PagePosition, SESSION_IDLE_TIMEOUT};
 use scimgate_tests::tenant::group;
 use scimgate_tests::{Client, Request, Tenant, TestGateway, crowd, on_both, on_postgres};
 use serde_json::{Value, json};
@@ -146,7 +146,7 @@ async fn a_walk_that_was_left_behind_leads_no_other_astray(gateway: &TestGateway
         for id in stayed.drain(..2) {
             let _ = tenant.scim.delete(&format!("/Users/{id}")).await.expect(204);
         }
-        gateway.clock.advance(UNDER_WAY);
+        gateway.clock.advance(SESSION_IDLE_TIMEOUT);
     }
 }
 
@@ -154,17 +154,17 @@ async fn what_is_of_no_worth_any_more_is_cleared_away(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let store = &gateway.gateway.store;
     let acme = store.tenant(store.control().find_tenant("acme").await.unwrap().unwrap().id);
-    let place = |index| Place { walk: vec![7], index, alike: 0 };
+    let place = |index| PageKey { list: vec![7], start_index: index, request_shape: 0 };
     // A walk whose id ends so is one that clears away.
-    let bookmark = Bookmark { begun: Uuid::nil(), after: Uuid::nil(), total: 1 };
+    let bookmark = PagePosition { session: Uuid::nil(), after: Uuid::nil(), total: 1 };
     let then = gateway.clock.now();
     for index in 1..4 {
-        acme.keep_bookmark(&place(index), &bookmark, (then, false)).await.unwrap();
-        assert!(acme.bookmark(&place(index), then).await.unwrap().is_some());
+        acme.save_page_position(&place(index), &bookmark, (then, false)).await.unwrap();
+        assert!(acme.page_position(&place(index), then).await.unwrap().is_some());
     }
-    acme.keep_bookmark(&place(4), &bookmark, (then + LIFE, true)).await.unwrap();
+    acme.save_page_position(&place(4), &bookmark, (then + PAGE_POSITION_TTL, true)).await.unwrap();
     for index in 1..5 {
-        assert_eq!(acme.bookmark(&place(index), then).await.unwrap().is_some(), index == 4, "{index}");
+        assert_eq!(acme.page_position(&place(index), then).await.unwrap().is_some(), index == 4, "{index}");
     }
 }
 

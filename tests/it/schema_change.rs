@@ -174,13 +174,14 @@ async fn an_abandoned_change_is_taken_back(gateway: &TestGateway) {
     let store = gateway.gateway.store.tenant(row.id);
     let until = gateway.clock.now() + Duration::from_mins(1);
     let nothing = "{\"types\":[],\"schemas\":[]}";
-    let announced = store.announce(nothing, row.schema_revision, uuid::Uuid::new_v4(), until).await.unwrap();
+    let announced =
+        store.begin_pending_change(nothing, row.schema_revision, uuid::Uuid::new_v4(), until).await.unwrap();
     assert_eq!(announced, Some(row.schema_revision + 1));
     let answer = gateway.operator.post(TYPES, &device_without("model")).await.expect(409);
     assert!(answer.body["detail"].as_str().unwrap().contains("Another change"), "{}", answer.text);
     gateway.clock.advance(Duration::from_secs(61));
     gateway.gateway.schemas_changed.notify_one();
-    poll("it is taken back", async || store.announcement().await.unwrap().is_none().then_some(())).await;
+    poll("it is taken back", async || store.pending_change().await.unwrap().is_none().then_some(())).await;
     let _ = make(&tenant, &json!({ "displayName": "Ink" })).await;
     let _ = gateway.operator.post(TYPES, &device_without("model")).await.expect(200);
 }

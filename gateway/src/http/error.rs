@@ -131,7 +131,8 @@ fn tell(error: &Error) -> ScimError {
             ScimError::new(401, "The token is missing, or not accepted at this address.")
         }
         Error::Suspended => ScimError::new(403, "This tenant is suspended. Ask the provider of the application."),
-        Error::Store(store::Error::Unavailable { .. }) | Error::Auth(auth::Error::Store(_)) => {
+        Error::Store(store::Error::Unavailable { .. })
+        | Error::Auth(auth::Error::Store(store::Error::Unavailable { .. } | store::Error::Conflict { .. })) => {
             ScimError::new(503, DOWN)
         }
         Error::Store(store::Error::Duplicate { .. }) => {
@@ -145,7 +146,7 @@ fn tell(error: &Error) -> ScimError {
             ScimError::new(503, "The tenant's schemas are being changed. Please try again in a moment.")
         }
         Error::Mapping(refusal) => tell_mapping(refusal),
-        Error::Store(_) | Error::Task(_) | Error::Corrupt(_) => {
+        Error::Store(_) | Error::Auth(_) | Error::Task(_) | Error::Corrupt(_) => {
             ScimError::new(500, "The service failed in a way that its log explains.")
         }
     }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use scimgate_scim::leniency::{Leniency, Warnings};
 
-use crate::store::tenant::leniency_use::OTHERS;
+use crate::store::tenant::leniency_use::OTHER_ATTRIBUTES;
 use crate::tenant::TenantId;
 
 /// Attributes that are counted apart for one tenant between two flushes; the others are counted together.
@@ -70,7 +70,8 @@ impl LeniencyUses {
 }
 
 fn count(kept: &mut Kept, key: (Leniency, String), new: Seen) {
-    let key = if kept.len() < MAX_ATTRIBUTES || kept.contains_key(&key) { key } else { (key.0, OTHERS.to_owned()) };
+    let key =
+        if kept.len() < MAX_ATTRIBUTES || kept.contains_key(&key) { key } else { (key.0, OTHER_ATTRIBUTES.to_owned()) };
     let seen = kept.entry(key).or_insert(Seen { uses: 0, ..new });
     seen.uses += new.uses;
     seen.first = seen.first.min(new.first);
@@ -140,7 +141,7 @@ mod tests {
         assert_eq!(uses.unwritten(), 250);
         let kept = uses.take(tenant);
         assert_eq!(kept.len(), MAX_ATTRIBUTES + 1);
-        assert_eq!(kept[&(Leniency::StringBoolean, OTHERS.to_owned())].uses, 50);
+        assert_eq!(kept[&(Leniency::StringBoolean, OTHER_ATTRIBUTES.to_owned())].uses, 50);
     }
 
     #[test]

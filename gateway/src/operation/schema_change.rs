@@ -36,7 +36,7 @@ pub(crate) async fn change<T>(
 ) -> Result<T, Error> {
     let store = gateway.store.tenant(tenant);
     for _ in 0..MAX_ATTEMPTS {
-        if let Some((holder, until)) = store.announcement().await? {
+        if let Some((holder, until)) = store.pending_change().await? {
             clear(gateway, &store, holder, until).await?;
         }
         // The revision first: the write is refused with definitions that are newer than it, not with older ones.
@@ -62,14 +62,14 @@ async fn clear(gateway: &Gateway, store: &TenantStore, holder: Uuid, until: Syst
         let detail = "Another change of this tenant's schemas is being checked against what is stored. Try again when it is done.";
         return Err(ScimError::new(409, detail).into());
     }
-    store.withdraw(holder, gateway.clock.now()).await?;
+    store.cancel_pending_change(holder, gateway.clock.now()).await?;
     Ok(())
 }
 
 /// Rolls back pending changes whose process has not renewed them.
 pub async fn roll_back_abandoned(gateway: &Gateway) -> Result<(), Error> {
     for (tenant, holder) in gateway.store.control().abandoned_changes(gateway.clock.now()).await? {
-        gateway.store.tenant(tenant).withdraw(holder, gateway.clock.now()).await?;
+        gateway.store.tenant(tenant).cancel_pending_change(holder, gateway.clock.now()).await?;
         gateway.forget(tenant).await;
         tracing::warn!(tenant.id = %tenant, "an abandoned schema change was rolled back");
     }
@@ -98,14 +98,15 @@ impl Replacement {
         let (holder, now) = (self.gateway.clock.new_id(), self.gateway.clock.now());
         let text =
             serde_json::to_string(&self.after).map_err(|why| Error::Corrupt(format!("pending definitions: {why}")))?;
-        let Some(revision) = self.store.announce(&text, self.revision, holder, now + PENDING_TTL).await? else {
+        let Some(revision) = self.store.begin_pending_change(&text, self.revision, holder, now + PENDING_TTL).await?
+        else {
             return Ok(false);
         };
         self.gateway.forget(self.store.id()).await;
         match self.confirm(&check, holder, revision).await {
             Ok(true) => Ok(true),
             other => {
-                self.store.withdraw(holder, self.gateway.clock.now()).await?;
+                self.store.cancel_pending_change(holder, self.gateway.clock.now()).await?;
                 self.forget().await;
                 other
             }

@@ -73,7 +73,8 @@ impl SettingsCache {
             return Ok(known);
         }
         self.cache.try_get_with(key, load(&self.store, tenant)).await.map_err(|shared: Arc<Error>| match &*shared {
-            Error::Store(source) => Error::Store(source.summary()),
+            Error::Store(source) => Error::Store(source.clone()),
+            Error::Corrupt(why) => Error::Corrupt(why.clone()),
             other => Error::Corrupt(other.to_string()),
         })
     }
@@ -95,7 +96,7 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
     let rows = store.tenant(tenant);
     // After the tenant's row: schemas that are newer than the revision are refused at the first write, older ones not.
-    let (definitions, pending) = rows.definitions_and_announced().await?;
+    let (definitions, pending) = rows.definitions_and_pending().await?;
     let Registries { client: registry, directory } = Registries::of(&definitions)?;
     let pending = pending.map(|text| pending_registries(&text)).transpose()?;
     let chain = match row.active_mapping {

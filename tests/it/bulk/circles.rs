@@ -1,11 +1,12 @@
 //! Resources that need each other: they are there together, or none of them is.
 
+use scimgate::store::event::EventKind;
 use scimgate::store::membership::Members;
 use scimgate::store::resource::batch::BatchOutcome;
+use scimgate::store::resource::content::Content;
 use scimgate::store::resource::insert::Insert;
 use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::{MappingState, ReadOptions};
-use scimgate::store::resource::update::Content;
 use scimgate::store::stamp::Stamp;
 use scimgate_tests::tenant::{ENTERPRISE, PRODUCT, tutorial_config, user};
 use scimgate_tests::{Database, Tenant, TestGateway, on_both, rows};
@@ -182,7 +183,7 @@ async fn a_circle_that_lost_its_race_leaves_nothing_behind(gateway: &TestGateway
             mapping_revision: revision,
             schema_revision: row.schema_revision,
             keys: Keys::of(document, registry.resource_type(kind).unwrap()),
-            event: Some(if kind == "User" { "user.created" } else { "group.created" }),
+            event: Some(EventKind::Created),
         }
     };
     let before = (tenant.everything().await, gateway.row_counts().await);

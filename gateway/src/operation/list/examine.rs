@@ -102,7 +102,7 @@ impl<'a> Examination<'a> {
         };
         let (resource_type, _) = self.request.of_type(&found.stored.resource_type)?;
         let document = tree(self.ctx, resource_type, &found.stored)?;
-        Ok(filter.matches_with(&document, &|term| self.request.plan.answer(term, &found.said)))
+        Ok(filter.matches_with(&document, &|term| self.request.plan.predicate_result(term, &found.predicate_results)))
     }
 }
 

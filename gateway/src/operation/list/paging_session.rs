@@ -10,13 +10,13 @@ use crate::operation::error::Error;
 use crate::operation::list::page::{Slice, Wanted, to_i64};
 use crate::operation::list::request::Request;
 use crate::store::resource::list::Order;
-use crate::store::resource::page_position::Bookmark;
-use crate::store::resource::page_position::Place;
+use crate::store::resource::page_position::PageKey;
+use crate::store::resource::page_position::PagePosition;
 
 /// One page of a session.
 pub(super) struct PagingSession {
-    place: Place,
-    bookmark: Option<Bookmark>,
+    key: PageKey,
+    position: Option<PagePosition>,
 }
 
 impl PagingSession {
@@ -25,45 +25,45 @@ impl PagingSession {
         if request.order != Some(Order::Id) || request.descending() || request.paging.count == 0 {
             return Ok(None);
         }
-        let place = Place {
-            walk: session_digest(ctx, request, search),
-            index: to_i64(request.paging.start_index),
-            alike: shape_digest(request, search),
+        let key = PageKey {
+            list: session_digest(ctx, request, search),
+            start_index: to_i64(request.paging.start_index),
+            request_shape: shape_digest(request, search),
         };
-        let bookmark = if request.paging.offset() == 0 {
+        let position = if request.paging.offset() == 0 {
             None
         } else {
-            ctx.store.bookmark(&place, ctx.gateway.clock.now()).await?
+            ctx.store.page_position(&key, ctx.gateway.clock.now()).await?
         };
-        Ok(Some(Self { place, bookmark }))
+        Ok(Some(Self { key, position }))
     }
 
     /// Sets where the page begins.
     pub(super) fn narrow(&self, wanted: &mut Wanted) {
-        if let Some(bookmark) = &self.bookmark {
-            wanted.after = Some(bookmark.after);
-            wanted.reported_total = u64::try_from(bookmark.total).unwrap_or_default();
+        if let Some(position) = &self.position {
+            wanted.after = Some(position.after);
+            wanted.reported_total = u64::try_from(position.total).unwrap_or_default();
         }
     }
 
     /// Keeps where the next page begins, or that there is none.
     pub(super) async fn keep(self, ctx: &Context, slice: &Slice) -> Result<(), Error> {
-        let Self { mut place, bookmark } = self;
+        let Self { mut key, position } = self;
         let now = ctx.gateway.clock.now();
-        let begun = bookmark.as_ref().map(|bookmark| bookmark.begun);
+        let session = position.map(|position| position.session);
         let Some(last) = slice.rows.last().filter(|_| slice.more) else {
-            return match begun {
-                Some(begun) => Ok(ctx.store.finish_walk(&place.walk, begun, now).await?),
+            return match session {
+                Some(session) => Ok(ctx.store.finish_paging_session(&key.list, session, now).await?),
                 None => Ok(()),
             };
         };
-        place.index = place.index.saturating_add(to_i64(slice.rows.len() as u64));
-        let next = Bookmark {
-            begun: begun.unwrap_or_else(|| ctx.gateway.clock.new_id()),
+        key.start_index = key.start_index.saturating_add(to_i64(slice.rows.len() as u64));
+        let next = PagePosition {
+            session: session.unwrap_or_else(|| ctx.gateway.clock.new_id()),
             after: last.id,
             total: to_i64(slice.total),
         };
-        Ok(ctx.store.keep_bookmark(&place, &next, (now, begun.is_none())).await?)
+        Ok(ctx.store.save_page_position(&key, &next, (now, session.is_none())).await?)
     }
 }
 

@@ -13,9 +13,9 @@ use crate::mapping::call::Call;
 use crate::mapping::{LONGEST, MapError, OnFailure, Outcome};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::store::event::{Words, words};
+use crate::store::event::EventKind;
+use crate::store::resource::content::Content;
 use crate::store::resource::read::{MappingState, Stored};
-use crate::store::resource::update::Content;
 use crate::store::stamp::Stamp;
 
 /// A validated document about to be stored.
@@ -55,7 +55,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
         keys,
         event: None,
     };
-    content.event = event(draft.resource_type, draft.before, &content)?;
+    content.event = event(draft.before, &content)?;
     Ok(content)
 }
 
@@ -123,12 +123,7 @@ fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
 }
 
 /// What happened as the product sees it: a resource that it may not see does not exist for it.
-fn event(
-    resource_type: &ResourceType,
-    before: Option<&Stored>,
-    after: &Content,
-) -> Result<Option<&'static str>, Error> {
-    let Words { created, updated, deactivated, deleted } = words(&resource_type.name);
+fn event(before: Option<&Stored>, after: &Content) -> Result<Option<EventKind>, Error> {
     let old = before.and_then(Stored::mapped_text);
     let new = match after.mapping_state {
         MappingState::Same => Some(after.source.as_str()),
@@ -137,11 +132,11 @@ fn event(
     };
     Ok(match (old, new) {
         (None, None) => None,
-        (None, Some(_)) => Some(created),
-        (Some(_), None) => Some(deleted),
+        (None, Some(_)) => Some(EventKind::Created),
+        (Some(_), None) => Some(EventKind::Deleted),
         (Some(old), Some(new)) if old == new => None,
-        (Some(old), Some(new)) if is_active(old)? && !is_active(new)? => Some(deactivated),
-        (Some(_), Some(_)) => Some(updated),
+        (Some(old), Some(new)) if is_active(old)? && !is_active(new)? => Some(EventKind::Deactivated),
+        (Some(_), Some(_)) => Some(EventKind::Updated),
     })
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::store::membership::{self, Members, Unknown};
+use crate::store::membership::{self, Members, UnknownMember};
 use crate::store::resource::read::ReadOptions;
 
 /// A PATCH's net effect on the members, as the store takes it.
@@ -70,14 +70,14 @@ pub(crate) async fn unwanted(
 }
 
 /// The leniency by which the client may name members that don't exist.
-fn policy(ctx: &Context, unknown: &[Unknown]) -> Result<Leniency, ScimError> {
+fn policy(ctx: &Context, unknown: &[UnknownMember]) -> Result<Leniency, ScimError> {
     let policies = [Leniency::UnknownMemberPending, Leniency::UnknownMemberDropped];
     let allowed = policies.into_iter().find(|it| ctx.settings.leniencies.allows(*it));
     allowed.ok_or_else(|| ScimError::invalid_value(detail(unknown)))
 }
 
 /// What a refusal says of the values that name no resource.
-fn detail(unknown: &[Unknown]) -> String {
+fn detail(unknown: &[UnknownMember]) -> String {
     let several: Vec<&str> = unknown.iter().filter(|it| it.is_ambiguous).map(|it| it.value.as_str()).collect();
     let missing: Vec<&str> = unknown.iter().filter(|it| !it.is_ambiguous).map(|it| it.value.as_str()).collect();
     if missing.is_empty() {

@@ -129,7 +129,7 @@ impl Change for Patch<'_> {
         let patched = patch.apply(reconciled.document, reconciled.set_aside, resource_type, leniencies)?;
         let Patched { document, set_aside, members, warnings, changed, .. } = patched;
         self.warnings = warnings;
-        if !changed && !reconciled.changed && members.is_empty() && before.mapping_state.is_settled() {
+        if !changed && !reconciled.changed && members.is_empty() && before.mapping_state.is_mapped() {
             return Ok(Prepared::Unchanged(before));
         }
         let mut now = Arc::clone(resource_type);

@@ -131,7 +131,7 @@ impl Change for Replace<'_> {
         let (document, set_aside) = body.onto(&old, &kept, resource_type)?;
         check_immutable(&old, &document, resource_type)?;
         let is_same = old == document && kept == set_aside;
-        if is_same && self.if_match.is_none() && before.mapping_state.is_settled() {
+        if is_same && self.if_match.is_none() && before.mapping_state.is_mapped() {
             return Ok(match &body.members {
                 None => Prepared::Unchanged(before),
                 Some(members) => {

@@ -23,11 +23,12 @@ use crate::operation::resource::record::{Action, Effect, Record};
 use crate::store;
 use crate::store::membership::Members;
 use crate::store::resource::batch::BatchOutcome;
+use crate::store::resource::content::{Content, Written};
 use crate::store::resource::insert::Insert;
 use crate::store::resource::key::unique_names;
 use crate::store::resource::read::{MappingState, Stored};
 use crate::store::resource::restore::Restore;
-use crate::store::resource::update::{Content, Update, Written};
+use crate::store::resource::update::Update;
 use crate::store::stamp::Stamp;
 
 /// Attempts at a write that lost a race, before the client is asked to come again.

@@ -20,7 +20,7 @@ use crate::store::TenantStore;
 use crate::store::resource::key::Key;
 use crate::store::resource::key::Keys;
 use crate::store::resource::key::unique_names;
-use crate::store::schema::change::{Held, WantedKey};
+use crate::store::schema::change::{StoredDocuments, WantedKey};
 
 /// Documents that are read together.
 const BATCH_SIZE: i64 = 100;
@@ -71,7 +71,7 @@ impl Check<'_> {
             let mut type_check = TypeCheck::new(self, old, pass);
             let mut after = Uuid::nil();
             loop {
-                let batch = self.store.held_after(&old.name, after, BATCH_SIZE).await?;
+                let batch = self.store.documents_after(&old.name, after, BATCH_SIZE).await?;
                 let Some(last) = batch.last() else { break };
                 after = last.id;
                 type_check.batch(batch, &mut found).await?;
@@ -85,7 +85,7 @@ impl Check<'_> {
     async fn renew(&self, pass: Pass) -> Result<(), Error> {
         let Pass::Pending(holder) = pass else { return Ok(()) };
         let until = self.clock.now() + PENDING_TTL;
-        if self.store.renew_announcement(holder, until).await? { Ok(()) } else { Err(Error::Contended) }
+        if self.store.renew_pending_change(holder, until).await? { Ok(()) } else { Err(Error::Contended) }
     }
 }
 
@@ -114,7 +114,7 @@ impl<'a> TypeCheck<'a> {
         Self { check, old, new, directory, becoming, pass, seen: HashSet::new() }
     }
 
-    async fn batch(&mut self, batch: Vec<Held>, found: &mut Conflicts) -> Result<(), Error> {
+    async fn batch(&mut self, batch: Vec<StoredDocuments>, found: &mut Conflicts) -> Result<(), Error> {
         let mut wanted = Vec::new();
         for held in batch {
             let document = parse("source", &held.source)?;
@@ -167,7 +167,7 @@ impl<'a> TypeCheck<'a> {
             if again.is_empty() {
                 break;
             }
-            for held in self.check.store.held_by_ids(&self.old.name, &again).await? {
+            for held in self.check.store.documents_by_ids(&self.old.name, &again).await? {
                 let (id, version) = (held.id, held.version);
                 let keys = self.new_keys(&parse("source", &held.source)?);
                 wanted.extend(keys.into_iter().map(|key| WantedKey { id, version, key }));
