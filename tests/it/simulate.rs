@@ -17,10 +17,10 @@ mod sailpoint;
 mod stage;
 mod writes;
 
-use scimgate::simulate::address::Base;
-use scimgate::simulate::okta::Form;
-use scimgate::simulate::secret::Secret;
-use scimgate::simulate::{self, Dialect, Directory, Options, Pace, Report, Silent, Size};
+use scimgate_simulate::address::Base;
+use scimgate_simulate::okta::Form;
+use scimgate_simulate::secret::Secret;
+use scimgate_simulate::{Dialect, Directory, Options, Pace, Report, Silent, Size};
 use scimgate_tests::{Client, Tenant};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Default, Dialect::Flag, Dialect::Mixed];
@@ -51,13 +51,13 @@ impl Player {
 
     async fn play(self, options: &Options) -> Report {
         let report = match self {
-            Self::Entra => simulate::entra(options, &Silent).await,
-            Self::Okta(form) => simulate::okta(options, form, &Silent).await,
-            Self::OneLogin => simulate::onelogin(options, &Silent).await,
-            Self::JumpCloud => simulate::jumpcloud(options, &Silent).await,
-            Self::Ping => simulate::ping(options, &Silent).await,
-            Self::Rippling => simulate::rippling(options, &Silent).await,
-            Self::SailPoint => simulate::sailpoint(options, &Silent).await,
+            Self::Entra => scimgate_simulate::entra(options, &Silent).await,
+            Self::Okta(form) => scimgate_simulate::okta(options, form, &Silent).await,
+            Self::OneLogin => scimgate_simulate::onelogin(options, &Silent).await,
+            Self::JumpCloud => scimgate_simulate::jumpcloud(options, &Silent).await,
+            Self::Ping => scimgate_simulate::ping(options, &Silent).await,
+            Self::Rippling => scimgate_simulate::rippling(options, &Silent).await,
+            Self::SailPoint => scimgate_simulate::sailpoint(options, &Silent).await,
         };
         report.unwrap()
     }

@@ -1,6 +1,6 @@
 //! Servers that do one thing wrong each, and the name by which the report calls it.
 
-use scimgate::simulate::{Dialect, Options, Size};
+use scimgate_simulate::{Dialect, Options, Size};
 use scimgate_tests::broken::{Asked, Fault, Reply};
 use scimgate_tests::{TestGateway, on_postgres};
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scimgate::simulate::{Options, Size};
+use scimgate_simulate::{Options, Size};
 use scimgate_tests::{TestGateway, on_both, on_postgres};
 
 use super::{Player, assert_green, directory, left, options};

@@ -1,6 +1,6 @@
 //! Answers in a form that no server should give, and in forms that are any server's right, whoever plays.
 
-use scimgate::simulate::okta::Form;
+use scimgate_simulate::okta::Form;
 use scimgate_tests::broken::{Asked, Reply};
 use scimgate_tests::{TestGateway, on_postgres};
 use serde_json::{Value, json};

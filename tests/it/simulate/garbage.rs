@@ -1,6 +1,6 @@
 //! What no client should send, sent to the gateway and to servers that fail at it.
 
-use scimgate::simulate::{self, Options, Report, Silent, Size};
+use scimgate_simulate::{Options, Report, Silent, Size};
 use scimgate_tests::broken::{Asked, Reply};
 use scimgate_tests::{TestGateway, on_both, on_postgres};
 
@@ -13,7 +13,7 @@ on_postgres!(a_server_that_fails_at_garbage_is_named);
 const SIZE: Size = Size { users: 1, groups: 1, members_per_group: 0, cycles: 0 };
 
 async fn send(options: &Options) -> Report {
-    simulate::garbage(&Options { size: SIZE, ..options.clone() }, &Silent).await.unwrap()
+    scimgate_simulate::garbage(&Options { size: SIZE, ..options.clone() }, &Silent).await.unwrap()
 }
 
 async fn the_gateway_refuses_garbage_in_json_and_never_fails(gateway: &TestGateway) {

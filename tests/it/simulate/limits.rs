@@ -1,6 +1,6 @@
 //! How much one request may bring, tried on the gateway and on servers that cut or refuse without a word.
 
-use scimgate::simulate::{self, Options, Report, Silent};
+use scimgate_simulate::{Options, Report, Silent};
 use scimgate_tests::broken::{Asked, Fault, Reply};
 use scimgate_tests::{TestGateway, on_both, on_postgres};
 
@@ -13,8 +13,8 @@ on_postgres!(a_server_that_cuts_is_named, a_limit_without_a_name_is_named, a_lim
 const SIZES: [usize; 3] = [10, 100, 101];
 
 async fn send(options: &Options) -> Report {
-    let size = simulate::limits::size(&SIZES);
-    simulate::limits(&Options { size, ..options.clone() }, &SIZES, &Silent).await.unwrap()
+    let size = scimgate_simulate::limits::size(&SIZES);
+    scimgate_simulate::limits(&Options { size, ..options.clone() }, &SIZES, &Silent).await.unwrap()
 }
 
 async fn many_members_at_once_are_all_there(gateway: &TestGateway) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use scimgate::simulate::okta::Form;
+use scimgate_simulate::okta::Form;
 use scimgate_tests::broken::{Asked, Fault, Reply};
 use scimgate_tests::{TestGateway, on_postgres};
 use serde_json::{Value, json};

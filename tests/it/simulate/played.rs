@@ -1,6 +1,6 @@
 //! Entra's cycles against the gateway: what was sent is there, through SCIM and through the directory.
 
-use scimgate::simulate::{Dialect, Error, Options, Silent, Size, address::Base, entra};
+use scimgate_simulate::{Dialect, Error, Options, Silent, Size, address::Base, entra};
 use scimgate_tests::{TestGateway, on_both, on_postgres};
 
 use super::{DIALECTS, assert_green, directory, left, options, play};
@@ -86,7 +86,7 @@ async fn what_is_no_scim_server_is_told_in_a_sentence(gateway: &TestGateway) {
     // The wrong key for the directory is no fault of the SCIM server, and stops what was begun.
     let mut wrong = right.clone();
     wrong.directory =
-        Some(directory(&tenant)).map(|it| scimgate::simulate::Directory { key: right.token.clone(), ..it });
+        Some(directory(&tenant)).map(|it| scimgate_simulate::Directory { key: right.token.clone(), ..it });
     let report = play(&wrong).await;
     assert!(!report.green && report.findings.is_empty(), "{:?}", report.findings);
     assert!(matches!(report.stopped, Some(Error::Directory { .. })), "{:?}", report.stopped);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use scimgate::simulate::{Directory, Options, Report, address::Base};
+use scimgate_simulate::{Directory, Options, Report, address::Base};
 use scimgate_tests::broken::{self, Asked, Fault, Reply};
 use scimgate_tests::{TestGateway, on_postgres};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use scimgate::simulate::{Dialect, Options, Pace, address::Base};
+use scimgate_simulate::{Dialect, Options, Pace, address::Base};
 use scimgate_tests::broken::{self, Asked, Fault, Reply};
 use scimgate_tests::{TestGateway, on_postgres};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use scimgate::simulate::{Dialect, Options, Report, address::Base};
+use scimgate_simulate::{Dialect, Options, Report, address::Base};
 use scimgate_tests::broken::{self, Asked, Fault, Reply};
 use scimgate_tests::{Tenant, TestGateway};
 use serde_json::{Value, json};

@@ -1,0 +1,180 @@
+//! What commands print on standard output, the only file that does: tables for people, JSON for programs.
+
+use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// How a command prints what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Output {
+    /// Columns for people.
+    Table,
+    /// The gateway's own JSON.
+    Json,
+}
+
+/// A heading, and the JSON pointer (RFC 6901) to what stands under it.
+pub(super) type Column = (&'static str, &'static str);
+
+impl Output {
+    /// Prints the array `rows` of a reply, one row each.
+    pub(super) fn list(self, reply: &Value, rows: &str, columns: &[Column]) -> io::Result<()> {
+        match self {
+            Self::Json => self.json(reply),
+            Self::Table => {
+                let rows = reply.get(rows).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+                write(&table(rows, columns)).map(drop)
+            }
+        }
+    }
+
+    /// Prints one thing, a line for each of its properties.
+    pub(super) fn record(self, reply: &Value, columns: &[Column]) -> io::Result<()> {
+        match self {
+            Self::Json => self.json(reply),
+            Self::Table => write(&record(reply, columns)).map(drop),
+        }
+    }
+
+    /// Prints JSON, for what is a document by itself.
+    #[expect(clippy::unused_self, reason = "a document is JSON either way, and the caller need not know")]
+    pub(super) fn json(self, reply: &Value) -> io::Result<()> {
+        write(&format!("{reply:#}")).map(drop)
+    }
+
+    /// Prints a sentence for people; a program has the exit status.
+    pub(super) fn say(self, sentence: &str) -> io::Result<()> {
+        match self {
+            Self::Json => Ok(()),
+            Self::Table => write(sentence).map(drop),
+        }
+    }
+}
+
+/// Prints a line. Where it cannot be written there is nobody to tell.
+pub(super) fn print(text: &str) {
+    let _ = write(text);
+}
+
+/// Writes a line and tells whether anyone still reads: `scimgate … | head` is no failure.
+pub(super) fn write(text: &str) -> io::Result<bool> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(gone) if gone.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a file that a command sends; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(drop)
+    } else {
+        std::fs::read(path).map(|read| bytes = read)
+    };
+    read.map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+    Ok(bytes)
+}
+
+/// Reads a JSON file that a command sends.
+pub(super) fn read_json(path: &Path) -> Result<Value, Failure> {
+    serde_json::from_slice(&read(path)?)
+        .map_err(|error| Failure::new(format!("{} is no JSON document: {error}", path.display())))
+}
+
+/// One value as a cell shows it.
+pub(super) fn cell(row: &Value, pointer: &str) -> String {
+    match row.pointer(pointer) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => harmless(text),
+        Some(Value::Array(items)) if items.is_empty() => "-".to_owned(),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), harmless))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Some(other) => harmless(&other.to_string()),
+    }
+}
+
+/// Texts come from whoever writes at the identity provider; a control character could steer the terminal.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+/// Rows under a heading.
+pub(super) fn table(rows: &[Value], columns: &[Column]) -> String {
+    if rows.is_empty() {
+        return "There are none.".to_owned();
+    }
+    let mut table = plain();
+    table.set_header(columns.iter().map(|(heading, _)| heading.to_uppercase()));
+    for row in rows {
+        table.add_row(columns.iter().map(|(_, pointer)| cell(row, pointer)));
+    }
+    flush_left(table)
+}
+
+fn record(reply: &Value, columns: &[Column]) -> String {
+    let mut table = plain();
+    for (heading, pointer) in columns {
+        table.add_row([(*heading).to_owned(), cell(reply, pointer)]);
+    }
+    flush_left(table)
+}
+
+/// Without the margin that a border would need.
+fn flush_left(mut table: Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_table_has_a_heading_and_a_line_a_row() {
+        let rows = [json!({ "name": "acme", "meta": { "n": 1 } }), json!({ "name": "b\u{1b}[2J", "meta": {} })];
+        let lines: Vec<String> =
+            table(&rows, &[("name", "/name"), ("n", "/meta/n")]).lines().map(str::to_owned).collect();
+        let words: Vec<Vec<&str>> = lines.iter().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(words, [vec!["NAME", "N"], vec!["acme", "1"], vec!["b\u{fffd}[2J", "-"]]);
+    }
+
+    #[test]
+    fn an_empty_table_says_so() {
+        assert_eq!(table(&[], &[("name", "/name")]), "There are none.");
+    }
+
+    #[test]
+    fn cells_show_lists_and_what_is_not_there() {
+        let row = json!({ "list": ["a", 1], "none": null, "empty": [], "object": { "a": true } });
+        let shown = ["/list", "/none", "/empty", "/object", "/absent"].map(|pointer| cell(&row, pointer));
+        assert_eq!(shown, ["a, 1", "-", "-", "{\"a\":true}", "-"]);
+    }
+
+    #[test]
+    fn a_record_has_a_line_a_property() {
+        let text = record(&json!({ "id": "1", "label": "x" }), &[("id", "/id"), ("label", "/label")]);
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.lines().all(|line| line == line.trim_end()));
+    }
+}
