@@ -1,31 +1,30 @@
-//! A SCIM base address as administrators type it: with or without a slash at its end, and perhaps with one of Entra's
-//! feature flags behind it.
+//! A base URL as administrators type it: with or without a trailing slash, and perhaps with Entra's feature flags.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 
 use crate::error::Error;
 
-/// What may stand in a part of an address as it is (RFC 3986 §2.3).
+/// All but the unreserved characters (RFC 3986 §2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The flag that turns Entra's requests into the dialect that keeps to the RFC.
+/// The flag by which Entra follows the RFC more closely.
 const FLAG: &str = "aadOptscim062020";
 
-/// A base address, to which paths are joined.
+/// A base URL, to which paths are joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Base {
-    /// Without a slash at its end.
+pub struct BaseUrl {
+    /// Without a trailing slash.
     address: String,
-    /// What stood behind the question mark; it is kept in every request.
+    /// The query, which is part of every request.
     flags: Option<String>,
 }
 
-impl Base {
-    /// Reads an address.
+impl BaseUrl {
+    /// Parses a URL.
     ///
     /// # Errors
-    /// It is no address of a web server, or carries a secret.
+    /// [`Error::Address`] unless it is an HTTP URL without credentials and fragment.
     pub fn parse(written: &str) -> Result<Self, Error> {
         let refuse = || Error::Address(written.to_owned());
         let url = Url::parse(written.trim()).map_err(|_| refuse())?;
@@ -38,27 +37,25 @@ impl Base {
         Ok(Self { address, flags })
     }
 
-    /// Whether the administrator turned on the dialect that keeps to the RFC.
+    /// Whether it has Entra's flag.
     #[must_use]
     pub fn has_flag(&self) -> bool {
         self.flags.as_deref().is_some_and(|flags| flags.split('&').any(|flag| flag.eq_ignore_ascii_case(FLAG)))
     }
 
     /// Whether the connection is without TLS.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.address.starts_with("http://")
     }
 
-    /// The address for people.
+    /// The URL without its query.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.address
     }
 
-    /// The address of something below: the path is joined to the path, and the flags stay parameters.
-    #[must_use]
-    pub fn at(&self, path: &str, query: &[(&str, String)]) -> String {
+    /// The URL of a path below it; the flags stay parameters.
+    pub(crate) fn join(&self, path: &str, query: &[(&str, String)]) -> String {
         let mut parameters: Vec<String> = self.flags.iter().cloned().collect();
         parameters.extend(query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, ESCAPED))));
         match parameters.as_slice() {
@@ -68,9 +65,8 @@ impl Base {
     }
 }
 
-/// An id as a part of a path.
-#[must_use]
-pub fn escape(id: &str) -> String {
+/// An id as a segment of a path.
+pub(crate) fn escape(id: &str) -> String {
     utf8_percent_encode(id, ESCAPED).to_string()
 }
 
@@ -79,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_joined_to_the_path_and_flags_stay_parameters() {
+    fn a_path_is_appended_and_flags_stay_parameters() {
         let filter = [("filter", "userName eq \"a b\"".to_owned())];
         let cases = [
             ("https://x.test/scim/v2", "https://x.test/scim/v2/Users?filter=userName%20eq%20%22a%20b%22"),
@@ -95,16 +91,16 @@ mod tests {
             ),
         ];
         for (written, joined) in cases {
-            assert_eq!(Base::parse(written).unwrap().at("/Users", &filter), joined, "{written}");
+            assert_eq!(BaseUrl::parse(written).unwrap().join("/Users", &filter), joined, "{written}");
         }
         assert_eq!(
-            Base::parse("https://x.test/scim/?flag").unwrap().at("/Users/7", &[]),
+            BaseUrl::parse("https://x.test/scim/?flag").unwrap().join("/Users/7", &[]),
             "https://x.test/scim/Users/7?flag"
         );
     }
 
     #[test]
-    fn the_flag_is_seen_in_any_case_and_beside_others() {
+    fn the_flag_is_recognised_in_any_case_and_among_others() {
         for (written, has) in [
             ("https://x.test/scim/?aadOptscim062020", true),
             ("https://x.test/scim/?AADOPTSCIM062020/", true),
@@ -112,16 +108,16 @@ mod tests {
             ("https://x.test/scim/?AzureAdScimPatch2017", false),
             ("https://x.test/scim/", false),
         ] {
-            assert_eq!(Base::parse(written).unwrap().has_flag(), has, "{written}");
+            assert_eq!(BaseUrl::parse(written).unwrap().has_flag(), has, "{written}");
         }
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn an_invalid_url_is_refused() {
         for written in
             ["", "scim.example.com", "localhost:8080", "ftp://x.test/", "https://a:b@x.test/", "https://x.test/#a"]
         {
-            assert!(Base::parse(written).is_err(), "{written}");
+            assert!(BaseUrl::parse(written).is_err(), "{written}");
         }
     }
 }

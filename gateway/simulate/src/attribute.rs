@@ -1,25 +1,24 @@
-//! The attributes that a simulation provisions: how each is addressed, read from a document and written into one.
+//! The attributes that a simulation provisions: their paths, and how they are read from and written to a document.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 /// The core schema of users.
-pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+pub(crate) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 /// The core schema of groups.
-pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+pub(crate) const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The enterprise extension.
-pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-/// The third-party extension that Microsoft's tutorials use; provisioned where the server has it.
-pub const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
+pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// The third-party extension of Microsoft's tutorials; provisioned if the server has it.
+pub(crate) const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
 
-/// One attribute of a user.
+/// An attribute of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Attribute {
-    /// The schema it is in.
+pub(crate) struct Attribute {
     schema: &'static str,
     name: &'static str,
-    /// The type of the element it is in, of a multi-valued attribute.
+    /// The type of its element, if it is multi-valued.
     element: Option<&'static str>,
     sub: Option<&'static str>,
 }
@@ -40,55 +39,34 @@ const fn extension(schema: &'static str, name: &'static str) -> Attribute {
     Attribute { schema, name, element: None, sub: None }
 }
 
-/// `userName`, the first matching attribute.
-pub const USER_NAME: Attribute = simple("userName");
-/// `externalId`, the second matching attribute.
-pub const EXTERNAL_ID: Attribute = simple("externalId");
-/// `active`.
-pub const ACTIVE: Attribute = simple("active");
-/// `displayName`.
-pub const DISPLAY_NAME: Attribute = simple("displayName");
-/// `name.givenName`.
-pub const GIVEN_NAME: Attribute = sub("name", "givenName");
-/// `name.familyName`.
-pub const FAMILY_NAME: Attribute = sub("name", "familyName");
-/// The mail address at work.
-pub const MAIL: Attribute = element("emails", "work", "value");
-/// The telephone at work.
-pub const PHONE: Attribute = element("phoneNumbers", "work", "value");
-/// The mobile telephone.
-pub const MOBILE: Attribute = element("phoneNumbers", "mobile", "value");
-/// `title`.
-pub const TITLE: Attribute = simple("title");
-/// `nickName`.
-pub const NICK_NAME: Attribute = simple("nickName");
-/// `preferredLanguage`.
-pub const LANGUAGE: Attribute = simple("preferredLanguage");
-/// The street of the address at work.
-pub const STREET: Attribute = element("addresses", "work", "streetAddress");
-/// The town of the address at work.
-pub const LOCALITY: Attribute = element("addresses", "work", "locality");
-/// The postal code of the address at work.
-pub const POSTAL_CODE: Attribute = element("addresses", "work", "postalCode");
-/// The country of the address at work.
-pub const COUNTRY: Attribute = element("addresses", "work", "country");
-/// The employee number.
-pub const EMPLOYEE_NUMBER: Attribute = extension(ENTERPRISE, "employeeNumber");
-/// The department.
-pub const DEPARTMENT: Attribute = extension(ENTERPRISE, "department");
-/// The cost centre.
-pub const COST_CENTER: Attribute = extension(ENTERPRISE, "costCenter");
-/// The division.
-pub const DIVISION: Attribute = extension(ENTERPRISE, "division");
-/// The id of the manager.
-pub const MANAGER: Attribute = Attribute { schema: ENTERPRISE, name: "manager", element: None, sub: Some("value") };
-/// The first of the third-party extension.
-pub const CUSTOM_1: Attribute = extension(WS1B, "customAttribute1");
-/// The second of the third-party extension.
-pub const CUSTOM_2: Attribute = extension(WS1B, "customAttribute2");
+/// The first matching attribute.
+pub(crate) const USER_NAME: Attribute = simple("userName");
+/// The second matching attribute.
+pub(crate) const EXTERNAL_ID: Attribute = simple("externalId");
+pub(crate) const ACTIVE: Attribute = simple("active");
+pub(crate) const DISPLAY_NAME: Attribute = simple("displayName");
+pub(crate) const GIVEN_NAME: Attribute = sub("name", "givenName");
+pub(crate) const FAMILY_NAME: Attribute = sub("name", "familyName");
+pub(crate) const MAIL: Attribute = element("emails", "work", "value");
+pub(crate) const PHONE: Attribute = element("phoneNumbers", "work", "value");
+pub(crate) const MOBILE: Attribute = element("phoneNumbers", "mobile", "value");
+pub(crate) const TITLE: Attribute = simple("title");
+pub(crate) const NICK_NAME: Attribute = simple("nickName");
+pub(crate) const LANGUAGE: Attribute = simple("preferredLanguage");
+pub(crate) const STREET: Attribute = element("addresses", "work", "streetAddress");
+pub(crate) const LOCALITY: Attribute = element("addresses", "work", "locality");
+pub(crate) const POSTAL_CODE: Attribute = element("addresses", "work", "postalCode");
+pub(crate) const COUNTRY: Attribute = element("addresses", "work", "country");
+pub(crate) const EMPLOYEE_NUMBER: Attribute = extension(ENTERPRISE, "employeeNumber");
+pub(crate) const DEPARTMENT: Attribute = extension(ENTERPRISE, "department");
+pub(crate) const COST_CENTER: Attribute = extension(ENTERPRISE, "costCenter");
+pub(crate) const DIVISION: Attribute = extension(ENTERPRISE, "division");
+pub(crate) const MANAGER: Attribute =
+    Attribute { schema: ENTERPRISE, name: "manager", element: None, sub: Some("value") };
+pub(crate) const CUSTOM_1: Attribute = extension(WS1B, "customAttribute1");
+pub(crate) const CUSTOM_2: Attribute = extension(WS1B, "customAttribute2");
 
-/// All of them.
-pub const ALL: [Attribute; 23] = [
+pub(crate) const ALL: [Attribute; 23] = [
     USER_NAME,
     EXTERNAL_ID,
     ACTIVE,
@@ -114,34 +92,28 @@ pub const ALL: [Attribute; 23] = [
     CUSTOM_2,
 ];
 
-/// What an administrator maps without a thought to extensions of third parties, and without references.
-#[must_use]
-pub fn plain() -> BTreeSet<Attribute> {
+/// All attributes but references and those of third-party extensions.
+pub(crate) fn default_mapping() -> BTreeSet<Attribute> {
     ALL.into_iter().filter(|attribute| *attribute != MANAGER && attribute.schema() != WS1B).collect()
 }
 
 impl Attribute {
-    /// The schema it is in.
-    #[must_use]
-    pub fn schema(self) -> &'static str {
+    pub(crate) fn schema(self) -> &'static str {
         self.schema
     }
 
-    /// The name that the schema lists.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    /// The name in its schema.
+    pub(crate) fn name(self) -> &'static str {
         self.name
     }
 
-    /// Whether it is in an element of a multi-valued attribute.
-    #[must_use]
-    pub fn is_in_element(self) -> bool {
+    /// Whether it belongs to an element of a multi-valued attribute.
+    pub(crate) fn is_in_element(self) -> bool {
         self.element.is_some()
     }
 
-    /// The path of a PATCH. The manager's is the complex attribute itself.
-    #[must_use]
-    pub fn path(self) -> String {
+    /// The path in a PATCH. That of the manager is the complex attribute itself.
+    pub(crate) fn path(self) -> String {
         let prefix = if self.schema == USER { String::new() } else { format!("{}:", self.schema) };
         match (self.element, self.sub) {
             (Some(element), Some(sub)) => format!("{}[type eq \"{element}\"].{sub}", self.name),
@@ -150,9 +122,8 @@ impl Attribute {
         }
     }
 
-    /// Its values in a document: one at most, unless the document has several elements of the type.
-    #[must_use]
-    pub fn read(self, document: &Value) -> Vec<&Value> {
+    /// The values in a document: at most one, unless there are several elements of the type.
+    pub(crate) fn read(self, document: &Value) -> Vec<&Value> {
         let within = if self.schema == USER { Some(document) } else { member(document, self.schema) };
         let Some(found) = within.and_then(|within| member(within, self.name)) else { return Vec::new() };
         let values = match (self.element, self.sub) {
@@ -167,8 +138,8 @@ impl Attribute {
         values.into_iter().filter(|value| !value.is_null()).collect()
     }
 
-    /// Takes its value out of a body; an element that holds nothing else goes with it.
-    pub fn clear(self, body: &mut Map<String, Value>) {
+    /// Removes the value from a body, and its element if that has no other value.
+    pub(crate) fn clear(self, body: &mut Map<String, Value>) {
         let within =
             if self.schema == USER { Some(body) } else { body.get_mut(self.schema).and_then(Value::as_object_mut) };
         let Some(within) = within else { return };
@@ -178,10 +149,10 @@ impl Attribute {
                 for element in elements.iter_mut().filter(|element| element["type"] == kind) {
                     element.as_object_mut().and_then(|element| element.remove(sub));
                 }
-                let says_something = |element: &Value| {
+                let has_values = |element: &Value| {
                     element.as_object().is_some_and(|it| it.keys().any(|key| key != "type" && key != "primary"))
                 };
-                elements.retain(says_something);
+                elements.retain(has_values);
             }
             (None, Some(sub)) => {
                 within.get_mut(self.name).and_then(Value::as_object_mut).and_then(|it| it.remove(sub));
@@ -190,8 +161,8 @@ impl Attribute {
         }
     }
 
-    /// Writes a value into the body of a POST.
-    pub fn write(self, body: &mut Map<String, Value>, value: Value) {
+    /// Writes a value into a body.
+    pub(crate) fn write(self, body: &mut Map<String, Value>, value: Value) {
         let within = if self.schema == USER { body } else { object(body.entry(self.schema).or_insert(json!({}))) };
         match (self.element, self.sub) {
             (Some(kind), Some(sub)) => {
@@ -228,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_attribute_reads_what_it_wrote() {
+    fn each_attribute_reads_the_value_it_wrote() {
         let mut body = Map::new();
         for (number, attribute) in ALL.into_iter().enumerate() {
             attribute.write(&mut body, number.into());
@@ -242,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_taken_out_again_and_nothing_else() {
+    fn clearing_removes_one_value_and_no_other() {
         let mut body = Map::new();
         for attribute in ALL {
             attribute.write(&mut body, "x".into());
@@ -261,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_in_any_case_and_nulls_are_nothing() {
+    fn names_are_read_in_any_case_and_null_is_no_value() {
         assert_eq!(GIVEN_NAME.read(&json!({ "Name": { "GIVENNAME": "Ada" } })), [&json!("Ada")]);
         assert_eq!(TITLE.read(&json!({ "title": null })), Vec::<&Value>::new());
         let twice = json!({ "emails": [{ "type": "work", "value": "a" }, { "type": "work", "value": "b" }] });
@@ -269,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_those_that_providers_send() {
+    fn paths_are_as_providers_send_them() {
         let paths = [MAIL, GIVEN_NAME, DEPARTMENT, MANAGER, TITLE].map(Attribute::path);
         assert_eq!(
             paths,

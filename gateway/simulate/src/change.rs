@@ -1,4 +1,4 @@
-//! One attribute's change, and whether a document shows it.
+//! A change of one attribute, and whether a document shows it.
 
 use std::collections::BTreeSet;
 
@@ -10,30 +10,25 @@ use crate::model::Values;
 
 /// A change of one attribute.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Change {
-    /// Of what.
-    pub attribute: Attribute,
-    /// What was there.
-    pub before: Option<Value>,
-    /// What shall be there; none to clear it.
-    pub after: Option<Value>,
+pub(crate) struct Change {
+    pub(crate) attribute: Attribute,
+    pub(crate) before: Option<Value>,
+    /// The new value; `None` to clear it.
+    pub(crate) after: Option<Value>,
 }
 
 impl Change {
-    /// A change of what `values` hold.
-    #[must_use]
-    pub fn of(values: &Values, attribute: Attribute, after: Option<Value>) -> Self {
+    /// A change from the value in `values` to a new one.
+    pub(crate) fn of(values: &Values, attribute: Attribute, after: Option<Value>) -> Self {
         Self { attribute, before: values.get(&attribute).cloned(), after }
     }
 
-    /// What it is before it is sent: nothing, if the value is there.
-    #[must_use]
-    pub fn is_one(&self) -> bool {
+    /// Whether the new value differs from the old one.
+    pub(crate) fn is_effective(&self) -> bool {
         self.before != self.after
     }
 
-    /// Carries it out.
-    pub fn apply(&self, values: &mut Values) {
+    pub(crate) fn apply(&self, values: &mut Values) {
         match &self.after {
             Some(value) => drop(values.insert(self.attribute, value.clone())),
             None => drop(values.remove(&self.attribute)),
@@ -41,9 +36,8 @@ impl Change {
     }
 }
 
-/// The values after some changes.
-#[must_use]
-pub fn after(values: &Values, changes: &[Change]) -> Values {
+/// The values with the changes applied.
+pub(crate) fn after(values: &Values, changes: &[Change]) -> Values {
     let mut values = values.clone();
     for change in changes {
         change.apply(&mut values);
@@ -51,116 +45,93 @@ pub fn after(values: &Values, changes: &[Change]) -> Values {
     values
 }
 
-/// What is wrong with an attribute in a document, if anything is.
+/// What must be the value of one attribute.
 #[derive(Clone, Copy, Debug)]
-pub struct Judge<'a> {
-    /// Of what.
-    pub attribute: Attribute,
-    /// What must be there.
-    pub expected: Option<&'a Value>,
-    /// What was there before it was written, if that is known.
-    pub before: Option<&'a Value>,
-    /// Whether a boolean went out as text.
-    pub as_text: bool,
+pub(crate) struct Expectation<'a> {
+    pub(crate) attribute: Attribute,
+    pub(crate) expected: Option<&'a Value>,
+    /// The value before the write, if it is known.
+    pub(crate) before: Option<&'a Value>,
+    /// Whether a boolean was sent as text.
+    pub(crate) as_text: bool,
 }
 
-impl Judge<'_> {
-    /// The verdict on a document.
-    #[must_use]
-    pub fn finds(&self, document: &Value) -> Option<Kind> {
-        let seen = self.attribute.read(document);
-        if seen.len() > 1 {
-            return Some(Kind::ValueDoubled);
-        }
-        match (self.expected, seen.first().copied()) {
-            (None, None) => None,
-            (Some(expected), Some(seen)) if expected == seen => None,
-            // Clients that fill in templates send an empty text for what is not there.
-            (None, Some(seen)) if seen == "" => None,
-            (expected, seen) => Some(self.name(expected, seen)),
-        }
+impl<'a> Expectation<'a> {
+    /// The expectation without anything known about the write.
+    pub(crate) fn of(attribute: Attribute, expected: Option<&'a Value>) -> Self {
+        Self { attribute, expected, before: None, as_text: false }
     }
 
-    fn name(&self, expected: Option<&Value>, seen: Option<&Value>) -> Kind {
-        match (expected, seen) {
+    /// What is wrong with the attribute in a document of `resource`, if anything.
+    pub(crate) fn check(&self, resource: &str, document: &Value) -> Option<Finding> {
+        let seen = self.attribute.read(document);
+        let kind = match (self.expected, seen.as_slice()) {
+            (_, [_, _, ..]) => Kind::ValueDoubled,
+            (None, []) => return None,
+            (Some(expected), [seen]) if expected == *seen => return None,
+            // Clients with templates send an empty text for a missing value.
+            (None, [seen]) if *seen == "" => return None,
             (Some(_), _) if self.attribute == ACTIVE && self.as_text => Kind::StringBooleanIgnored,
             (Some(_), _) if self.attribute == MANAGER => Kind::ManagerLost,
-            (Some(_), None) => Kind::ValueLost,
-            (Some(_), Some(seen)) if self.before == Some(seen) => Kind::ChangeIgnored,
-            (Some(_), Some(_)) => Kind::ValueAltered,
-            (None, _) => Kind::ValueKept,
-        }
+            (Some(_), []) => Kind::ValueLost,
+            (Some(_), [seen]) if self.before == Some(*seen) => Kind::ChangeIgnored,
+            (Some(_), [_]) => Kind::ValueAltered,
+            (None, [_]) => Kind::ValueKept,
+        };
+        let seen = seen.into_iter().map(Value::to_string).collect::<Vec<_>>().join(" and ");
+        let finding = Finding::new(kind, resource)
+            .attribute(self.attribute.path())
+            .expected(self.expected.map_or_else(|| "nothing".to_owned(), Value::to_string))
+            .seen(if seen.is_empty() { "nothing".to_owned() } else { seen });
+        Some(finding)
     }
 }
 
-/// What a document shows of a PATCH.
-#[must_use]
-pub fn shown(resource: &str, changes: &[Change], as_text: bool, document: &Value) -> Vec<Finding> {
-    let untouched = |change: &Change| change.attribute.read(document).first().copied() == change.before.as_ref();
-    let nothing_done = changes.len() > 1 && changes.iter().all(untouched);
-    changes
-        .iter()
-        .filter_map(|change| {
-            let expected = change.after.as_ref();
-            let judge = Judge { attribute: change.attribute, expected, before: change.before.as_ref(), as_text };
-            let kind = judge.finds(document).map(|kind| if nothing_done { Kind::NothingDone } else { kind });
-            kind.map(|kind| difference(kind, resource, (change.attribute, expected), document))
-        })
-        .collect()
+/// What a document shows wrong after a PATCH.
+pub(crate) fn check_patch(resource: &str, changes: &[Change], as_text: bool, document: &Value) -> Vec<Finding> {
+    let is_unchanged = |change: &Change| change.attribute.read(document).first().copied() == change.before.as_ref();
+    let nothing_done = changes.len() > 1 && changes.iter().all(is_unchanged);
+    let check = |change: &Change| {
+        let (expected, before) = (change.after.as_ref(), change.before.as_ref());
+        let expectation = Expectation { attribute: change.attribute, expected, before, as_text };
+        let finding = expectation.check(resource, document)?;
+        Some(if nothing_done { finding.of_kind(Kind::NothingDone) } else { finding })
+    };
+    changes.iter().filter_map(check).collect()
 }
 
-/// What a document shows of a PUT: what changed, what stayed, and what its body left out.
-#[must_use]
-pub fn replaced(
+/// What a document shows wrong after a PUT: of the changed attributes, the others, and those that the body omitted.
+pub(crate) fn check_put(
     resource: &str,
     changes: &[Change],
-    (expected, among): (&Values, &BTreeSet<Attribute>),
+    (expected, mapped): (&Values, &BTreeSet<Attribute>),
     document: &Value,
 ) -> Vec<Finding> {
-    let is_among = |attribute: &Attribute| changes.iter().any(|change| change.attribute == *attribute);
-    let (of_changes, of_others): (Vec<Attribute>, Vec<Attribute>) = among.iter().partition(|it| is_among(it));
-    let mut findings = shown(resource, changes, false, document);
-    findings.retain(|finding| of_changes.iter().any(|attribute| attribute.path() == finding.attribute));
-    for attribute in of_others {
-        let expected = expected.get(&attribute);
-        let judge = Judge { attribute, expected, before: None, as_text: false };
-        findings.extend(judge.finds(document).map(|kind| difference(kind, resource, (attribute, expected), document)));
-    }
-    for finding in findings.iter_mut().filter(|finding| finding.kind == Kind::ValueKept) {
-        (finding.kind, finding.hint) = (Kind::PutNotWhole, Kind::PutNotWhole.hint());
-    }
-    findings
+    let (written, others): (Vec<Attribute>, Vec<Attribute>) =
+        mapped.iter().partition(|attribute| changes.iter().any(|change| change.attribute == **attribute));
+    let mut findings = check_patch(resource, changes, false, document);
+    findings.retain(|finding| written.iter().any(|attribute| attribute.path() == finding.attribute));
+    findings.extend(
+        others
+            .into_iter()
+            .filter_map(|attribute| Expectation::of(attribute, expected.get(&attribute)).check(resource, document)),
+    );
+    let by_put = |it: Finding| if it.kind == Kind::ValueKept { it.of_kind(Kind::PutNotWhole) } else { it };
+    findings.into_iter().map(by_put).collect()
 }
 
-/// What the answer to a write shows otherwise than the resource does afterwards. `found` is what is wrong with the resource
-/// itself: that has its own name, and the answer is right to show it.
-#[must_use]
-pub fn stale(of_answer: Vec<Finding>, found: &[Finding]) -> Vec<Finding> {
-    let shown_rightly = |it: &Finding| found.iter().any(|found| found.attribute == it.attribute);
-    let at_odds = of_answer.into_iter().filter(|it| !shown_rightly(it));
-    at_odds.map(|it| stale_attribute(&it.resource, &it.attribute, it.expected, it.seen)).collect()
+/// What the response to a write shows differently from the resource itself. `of_resource` are the findings about the
+/// resource: a response that shows them is not stale.
+pub(crate) fn stale_values(of_response: Vec<Finding>, of_resource: &[Finding]) -> Vec<Finding> {
+    let is_true = |it: &Finding| of_resource.iter().any(|other| other.attribute == it.attribute);
+    let stale = of_response.into_iter().filter(|it| !is_true(it));
+    stale.map(|it| stale_attribute(&it.resource, &it.attribute, it.expected, it.seen)).collect()
 }
 
-/// The same of one attribute.
-#[must_use]
-pub fn stale_attribute(resource: &str, attribute: &str, expected: String, seen: String) -> Finding {
-    let finding = Finding::new(Kind::AnswerStale, resource).attribute(format!("{attribute} in the answer"));
+/// A finding about one stale attribute of a response.
+pub(crate) fn stale_attribute(resource: &str, attribute: &str, expected: String, seen: String) -> Finding {
+    let finding = Finding::new(Kind::AnswerStale, resource).attribute(format!("{attribute} in the response"));
     finding.expected(expected).seen(seen)
-}
-
-/// A finding about an attribute of a document.
-#[must_use]
-pub fn difference(
-    kind: Kind,
-    resource: &str,
-    (attribute, expected): (Attribute, Option<&Value>),
-    document: &Value,
-) -> Finding {
-    let seen = attribute.read(document).into_iter().map(Value::to_string).collect::<Vec<_>>().join(" and ");
-    Finding::new(kind, resource)
-        .attribute(attribute.path())
-        .expected(expected.map_or_else(|| "nothing".to_owned(), Value::to_string))
-        .seen(if seen.is_empty() { "nothing".to_owned() } else { seen })
 }
 
 #[cfg(test)]
@@ -176,26 +147,26 @@ mod tests {
     }
 
     fn kinds(changes: &[Change], as_text: bool, document: &Value) -> Vec<Kind> {
-        shown("user a", changes, as_text, document).into_iter().map(|finding| finding.kind).collect()
+        check_patch("user a", changes, as_text, document).into_iter().map(|finding| finding.kind).collect()
     }
 
     #[test]
-    fn what_became_of_one_change_has_a_name() {
+    fn each_result_of_a_change_has_its_kind() {
         let phone = |value: &str| json!({ "phoneNumbers": [{ "type": "work", "value": value }] });
         let two = json!({ "phoneNumbers": [{ "type": "work", "value": "1" }, { "type": "work", "value": "2" }] });
-        let (none, leaves) = (json!(null), change(ACTIVE, &json!(true), &json!(false)));
-        let calls = change(PHONE, &json!("1"), &json!("+1 2"));
+        let (none, deactivation) = (json!(null), change(ACTIVE, &json!(true), &json!(false)));
+        let new_phone = change(PHONE, &json!("1"), &json!("+1 2"));
         let manager = change(MANAGER, &none, &json!("m1"));
         let cases = [
-            (&calls, false, phone("+1 2"), None),
-            (&calls, false, phone("+12"), Some(Kind::ValueAltered)),
-            (&calls, false, phone("1"), Some(Kind::ChangeIgnored)),
-            (&calls, false, json!({}), Some(Kind::ValueLost)),
-            (&calls, false, two, Some(Kind::ValueDoubled)),
-            (&leaves, true, json!({ "active": true }), Some(Kind::StringBooleanIgnored)),
-            (&leaves, true, json!({ "active": "False" }), Some(Kind::StringBooleanIgnored)),
-            (&leaves, false, json!({ "active": true }), Some(Kind::ChangeIgnored)),
-            (&leaves, true, json!({ "active": false }), None),
+            (&new_phone, false, phone("+1 2"), None),
+            (&new_phone, false, phone("+12"), Some(Kind::ValueAltered)),
+            (&new_phone, false, phone("1"), Some(Kind::ChangeIgnored)),
+            (&new_phone, false, json!({}), Some(Kind::ValueLost)),
+            (&new_phone, false, two, Some(Kind::ValueDoubled)),
+            (&deactivation, true, json!({ "active": true }), Some(Kind::StringBooleanIgnored)),
+            (&deactivation, true, json!({ "active": "False" }), Some(Kind::StringBooleanIgnored)),
+            (&deactivation, false, json!({ "active": true }), Some(Kind::ChangeIgnored)),
+            (&deactivation, true, json!({ "active": false }), None),
             (&manager, false, json!({}), Some(Kind::ManagerLost)),
             (&change(TITLE, &json!("a"), &none), false, json!({ "title": "a" }), Some(Kind::ValueKept)),
             (&change(TITLE, &json!("a"), &none), false, json!({ "title": "" }), None),
@@ -207,46 +178,46 @@ mod tests {
     }
 
     #[test]
-    fn a_put_is_judged_by_all_that_it_holds() {
+    fn a_put_is_checked_in_all_mapped_attributes() {
         let expected = Values::from([(TITLE, json!("b"))]);
-        let among = BTreeSet::from([TITLE, NICK_NAME, PHONE]);
+        let mapped = BTreeSet::from([TITLE, NICK_NAME, PHONE]);
         let changes = [change(TITLE, &json!("a"), &json!("b")), change(NICK_NAME, &json!("n"), &json!(null))];
         let found = |document: Value| {
-            let findings = replaced("user a", &changes, (&expected, &among), &document);
+            let findings = check_put("user a", &changes, (&expected, &mapped), &document);
             findings.into_iter().map(|finding| finding.kind).collect::<Vec<_>>()
         };
         assert_eq!(found(json!({ "title": "b" })), []);
         assert_eq!(found(json!({ "title": "b", "nickName": "n" })), [Kind::PutNotWhole]);
         assert_eq!(found(json!({})), [Kind::ValueLost]);
-        let stranger = json!({ "title": "b", "phoneNumbers": [{ "type": "work", "value": "1" }] });
-        assert_eq!(found(stranger), [Kind::PutNotWhole]);
+        let extra = json!({ "title": "b", "phoneNumbers": [{ "type": "work", "value": "1" }] });
+        assert_eq!(found(extra), [Kind::PutNotWhole]);
     }
 
     #[test]
-    fn an_answer_is_stale_where_it_is_at_odds_with_the_resource() {
+    fn a_response_is_stale_if_it_contradicts_the_resource() {
         let changes = [change(TITLE, &json!("a"), &json!("b")), change(NICK_NAME, &json!("m"), &json!("n"))];
         let (new, old) = (json!({ "title": "b", "nickName": "n" }), json!({ "title": "a", "nickName": "m" }));
         let half = json!({ "title": "a", "nickName": "n" });
         let cases = [
             (&new, &new, vec![]),
-            (&old, &new, vec!["title in the answer", "nickName in the answer"]),
-            (&half, &new, vec!["title in the answer"]),
-            // Nothing was done, and the answer says so.
+            (&old, &new, vec!["title in the response", "nickName in the response"]),
+            (&half, &new, vec!["title in the response"]),
+            // Nothing was done, and the response says so.
             (&old, &old, vec![]),
             (&half, &half, vec![]),
-            (&old, &half, vec!["nickName in the answer"]),
+            (&old, &half, vec!["nickName in the response"]),
         ];
-        for (answer, resource, expected) in cases {
-            let judge = |document| shown("user a", &changes, false, document);
-            let found = stale(judge(answer), &judge(resource));
+        for (response, resource, expected) in cases {
+            let check = |document| check_patch("user a", &changes, false, document);
+            let found = stale_values(check(response), &check(resource));
             let attributes: Vec<&str> = found.iter().map(|finding| finding.attribute.as_str()).collect();
-            assert_eq!(attributes, expected, "{answer} {resource}");
+            assert_eq!(attributes, expected, "{response} {resource}");
             assert!(found.iter().all(|finding| finding.kind == Kind::AnswerStale));
         }
     }
 
     #[test]
-    fn a_patch_that_did_nothing_at_all_is_called_so() {
+    fn a_patch_without_any_effect_has_its_own_kind() {
         let changes = [change(TITLE, &json!("a"), &json!("b")), change(NICK_NAME, &json!(null), &json!("n"))];
         assert_eq!(kinds(&changes, false, &json!({ "title": "a" })), [Kind::NothingDone; 2]);
         assert_eq!(kinds(&changes, false, &json!({ "title": "b" })), [Kind::ValueLost]);

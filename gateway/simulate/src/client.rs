@@ -1,5 +1,5 @@
-//! Sends requests as a provisioning client does: at its pace, again when it is told to wait, and again, a bounded number
-//! of times, when a connection breaks.
+//! Sends requests as a provisioning client does: at a given pace, again after 429 and 503, and again a limited number of
+//! times if the connection fails.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,115 +14,108 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::address::Base;
+use crate::address::BaseUrl;
 use crate::error::Error;
 use crate::options::Pace;
 use crate::secret::Secret;
 
-/// The longest wait of the providers for one answer.
-const TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest that a provider waits for one response.
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often one request is sent.
-const ATTEMPTS: u32 = 6;
-/// The first pause after a broken connection; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(100);
-/// A server that wants a longer wait gets this one.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// Attempts per request.
+const MAX_ATTEMPTS: u32 = 6;
+/// The delay after the first failed connection; it doubles with each further one.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// The longest `Retry-After` that is obeyed.
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
+/// How much of a body is kept for messages.
+const MAX_EXCERPT_BYTES: usize = 600;
+const MAX_EXCERPT_CHARS: usize = 120;
+/// The size of the chunks of a chunked body.
+const CHUNK_BYTES: usize = 7;
 
 /// SCIM's media type (RFC 7644 §3.1).
-pub const SCIM_JSON: &str = "application/scim+json";
+pub(crate) const SCIM_JSON: &str = "application/scim+json";
 
-/// A request below a base address.
+/// A request below a base URL.
 #[derive(Clone, Debug)]
-pub struct Ask {
-    /// What it is for, in the report.
-    pub what: &'static str,
-    /// The method.
-    pub method: Method,
-    /// The path below the base address.
-    pub path: String,
-    /// Parameters.
-    pub query: Vec<(&'static str, String)>,
-    /// The body, if any.
-    pub body: Option<Payload>,
+pub(crate) struct Request {
+    /// Its name in the report.
+    pub(crate) name: &'static str,
+    pub(crate) method: Method,
+    /// The path below the base URL.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) body: Option<Payload>,
 }
 
 /// The body of a request.
 #[derive(Clone, Debug)]
-pub enum Payload {
-    /// JSON, as clients write it.
+pub(crate) enum Payload {
     Json(Value),
-    /// Bytes as they are, which may be no JSON at all.
+    /// Bytes as they are, which may not be JSON.
     Raw {
-        /// The bytes.
         bytes: Vec<u8>,
-        /// Their media type; none sends no header.
+        /// The media type; `None` sends no header.
         media: Option<&'static str>,
-        /// Whether they are sent in chunks, without a length.
+        /// Whether it is sent in chunks, without a length.
         chunked: bool,
     },
 }
 
-impl Ask {
-    /// A request without a body.
-    #[must_use]
-    pub fn new(what: &'static str, method: Method, path: impl Into<String>) -> Self {
-        Self { what, method, path: path.into(), query: Vec::new(), body: None }
+impl Request {
+    pub(crate) fn new(name: &'static str, method: Method, path: impl Into<String>) -> Self {
+        Self { name, method, path: path.into(), query: Vec::new(), body: None }
     }
 
-    /// With a parameter.
-    #[must_use]
-    pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    /// Adds a parameter.
+    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
         self
     }
 
-    /// With a body.
-    #[must_use]
-    pub fn body(mut self, body: Value) -> Self {
+    /// Adds several parameters.
+    pub(crate) fn queries(self, query: &[(&'static str, &'static str)]) -> Self {
+        query.iter().fold(self, |request, (name, value)| request.query(name, *value))
+    }
+
+    /// Sets a JSON body.
+    pub(crate) fn body(mut self, body: Value) -> Self {
         self.body = Some(Payload::Json(body));
         self
     }
 
-    /// With a body of bytes.
-    #[must_use]
-    pub fn raw(mut self, payload: Payload) -> Self {
+    /// Sets a body of bytes.
+    pub(crate) fn raw(mut self, payload: Payload) -> Self {
         self.body = Some(payload);
         self
     }
 }
 
-/// An answer as it came.
+/// A response.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body; none where there is none, or where it is no JSON.
-    pub json: Option<Value>,
-    /// The body's first characters, for messages.
-    pub text: String,
-    /// How often the request was sent.
-    pub attempts: u32,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    /// The body; `None` if there is none or it is not JSON.
+    pub(crate) json: Option<Value>,
+    /// The beginning of the body, for messages.
+    pub(crate) text: String,
 }
 
-impl Answer {
-    /// A header's text; empty where it is missing.
-    #[must_use]
-    pub fn header(&self, name: &str) -> &str {
+impl Response {
+    /// A header's text; empty if it is missing.
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The body's value; null where there is none.
-    #[must_use]
-    pub fn body(&self) -> &Value {
+    /// The body as JSON; null if there is none.
+    pub(crate) fn body(&self) -> &Value {
         self.json.as_ref().unwrap_or(&Value::Null)
     }
 
-    /// The status with what the server says about it.
-    #[must_use]
-    pub fn describe(&self) -> String {
+    /// The status with the server's explanation.
+    pub(crate) fn describe(&self) -> String {
         match self.body().get("detail").and_then(Value::as_str) {
             Some(detail) => format!("{} {detail}", self.status),
             None if self.text.is_empty() => self.status.to_string(),
@@ -131,76 +124,68 @@ impl Answer {
     }
 }
 
-/// How the sending of one request went, told as it happens.
+/// What happened while a request was sent.
 #[derive(Clone, Copy, Debug)]
-pub enum Event {
-    /// An answer with this status, after this long.
-    Answered(u16, Duration),
-    /// The server wanted a pause.
-    Waited,
-    /// The connection broke.
-    Broken,
+pub(crate) enum Event {
+    /// A response with this status and latency.
+    Responded(u16, Duration),
+    /// The server asked for a later attempt.
+    RetryRequested,
+    ConnectionFailed,
 }
 
-/// A client of one base address with one secret.
-pub struct Client {
+/// A client of one base URL with one secret.
+pub(crate) struct Client {
     http: reqwest::Client,
-    base: Base,
+    base_url: BaseUrl,
     secret: Secret,
-    pace: Pacer,
+    pacer: Pacer,
 }
 
 impl Client {
-    /// A client; `name` is told to the server as its user agent.
-    ///
-    /// # Errors
-    /// TLS cannot be set up, or the secret cannot stand in a header.
-    pub fn new(base: Base, secret: Secret, pace: Pace, name: &str) -> Result<Self, Error> {
+    pub(crate) fn new(base_url: BaseUrl, secret: Secret, pace: Pace, user_agent: &str) -> Result<Self, Error> {
         if reqwest::header::HeaderValue::from_str(secret.reveal()).is_err() {
             return Err(Error::Token);
         }
-        // A redirect would carry the token to wherever it points.
+        // A redirect would send the token to another host.
         let mut http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(name)
+            .user_agent(user_agent)
             .redirect(reqwest::redirect::Policy::none());
-        if base.is_plain() {
-            // Without TLS the machine's certificates need not be there.
+        if base_url.is_plain() {
+            // Without TLS, missing system certificates are no error.
             http = http.tls_certs_only([]);
         }
-        let http = http.build().map_err(|source| Error::Setup { address: base.as_str().to_owned(), source })?;
-        Ok(Self { http, base, secret, pace: Pacer::new(pace.rate) })
+        let http = http.build().map_err(|source| Error::Setup { address: base_url.as_str().to_owned(), source })?;
+        Ok(Self { http, base_url, secret, pacer: Pacer::new(pace.rate) })
     }
 
-    /// The base address.
-    #[must_use]
-    pub fn base(&self) -> &Base {
-        &self.base
+    pub(crate) fn base_url(&self) -> &BaseUrl {
+        &self.base_url
     }
 
-    /// Sends a request until an answer comes that is no wish to wait.
-    ///
-    /// # Errors
-    /// None came in the number of attempts.
-    pub async fn send(&self, ask: &Ask, mut tell: impl FnMut(Event)) -> Result<Answer, Error> {
+    /// Sends a request until a response does not ask for a later attempt, or the attempts are used up.
+    pub(crate) async fn send(&self, request: &Request, mut on_event: impl FnMut(Event)) -> Result<Response, Error> {
         let mut attempt = 1;
         loop {
-            self.pace.turn().await;
-            let begun = Instant::now();
-            match self.once(ask, attempt).await {
-                Ok(answer) => {
-                    tell(Event::Answered(answer.status, begun.elapsed()));
-                    let Some(wait) = wanted_wait(&answer).filter(|_| attempt < ATTEMPTS) else { return Ok(answer) };
-                    tell(Event::Waited);
-                    sleep(wait).await;
+            self.pacer.wait().await;
+            let started_at = Instant::now();
+            match self.send_once(request).await {
+                Ok(response) => {
+                    on_event(Event::Responded(response.status, started_at.elapsed()));
+                    let Some(delay) = retry_after(&response).filter(|_| attempt < MAX_ATTEMPTS) else {
+                        return Ok(response);
+                    };
+                    on_event(Event::RetryRequested);
+                    sleep(delay).await;
                 }
-                Err(_) if attempt < ATTEMPTS => {
-                    tell(Event::Broken);
-                    sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
+                Err(_) if attempt < MAX_ATTEMPTS => {
+                    on_event(Event::ConnectionFailed);
+                    sleep(FIRST_RETRY_DELAY * 2_u32.pow(attempt - 1)).await;
                 }
                 Err(source) => {
-                    let address = self.base.as_str().to_owned();
+                    let address = self.base_url.as_str().to_owned();
                     return Err(Error::Unreachable { address, attempts: attempt, source: source.without_url() });
                 }
             }
@@ -208,73 +193,73 @@ impl Client {
         }
     }
 
-    async fn once(&self, ask: &Ask, attempts: u32) -> Result<Answer, reqwest::Error> {
-        let address = self.base.at(&ask.path, &ask.query);
-        let mut request = self.http.request(ask.method.clone(), address).header(ACCEPT, SCIM_JSON);
+    async fn send_once(&self, request: &Request) -> Result<Response, reqwest::Error> {
+        let url = self.base_url.join(&request.path, &request.query);
+        let mut http = self.http.request(request.method.clone(), url).header(ACCEPT, SCIM_JSON);
         if !self.secret.is_empty() {
-            request = request.bearer_auth(self.secret.reveal());
+            http = http.bearer_auth(self.secret.reveal());
         }
-        request = match &ask.body {
-            None => request,
-            Some(Payload::Json(body)) => request.header(CONTENT_TYPE, SCIM_JSON).body(body.to_string()),
+        http = match &request.body {
+            None => http,
+            Some(Payload::Json(body)) => http.header(CONTENT_TYPE, SCIM_JSON).body(body.to_string()),
             Some(Payload::Raw { bytes, media, chunked }) => {
-                let request = media.iter().fold(request, |request, media| request.header(CONTENT_TYPE, *media));
-                request.body(if *chunked { in_chunks(bytes) } else { bytes.clone().into() })
+                let http = media.iter().fold(http, |http, media| http.header(CONTENT_TYPE, *media));
+                http.body(if *chunked { in_chunks(bytes) } else { bytes.clone().into() })
             }
         };
-        let response = request.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await?;
-        let json = serde_json::from_slice(&bytes).ok();
-        let text = beginning(&bytes);
-        Ok(Answer { status, headers, json, text, attempts })
+        let received = http.send().await?;
+        let (status, headers) = (received.status().as_u16(), received.headers().clone());
+        let bytes = received.bytes().await?;
+        Ok(Response { status, headers, json: serde_json::from_slice(&bytes).ok(), text: excerpt(&bytes) })
     }
 }
 
-/// A body whose length nobody knows beforehand, so that it goes out in chunks.
+/// A body of unknown length, which is sent in chunks.
 fn in_chunks(bytes: &[u8]) -> reqwest::Body {
-    let frames: Vec<_> =
-        bytes.chunks(7).map(|some| Ok::<_, Infallible>(Frame::data(Bytes::copy_from_slice(some)))).collect();
+    let frames: Vec<_> = bytes
+        .chunks(CHUNK_BYTES)
+        .map(|chunk| Ok::<_, Infallible>(Frame::data(Bytes::copy_from_slice(chunk))))
+        .collect();
     reqwest::Body::wrap(StreamBody::new(stream::iter(frames)))
 }
 
-/// The wait that 429 and 503 ask for: whole seconds (RFC 9110 §10.2.3); those that name none, or a date, get one second.
-fn wanted_wait(answer: &Answer) -> Option<Duration> {
-    let asks = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|status| status.as_u16());
-    if !asks.contains(&answer.status) {
+/// The delay that 429 and 503 ask for in whole seconds (RFC 9110 §10.2.3); 1 s if there is none, or a date.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let retryable = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|status| status.as_u16());
+    if !retryable.contains(&response.status) {
         return None;
     }
-    let seconds = answer.header(RETRY_AFTER.as_str()).trim().parse().unwrap_or(1);
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+    let seconds = response.header(RETRY_AFTER.as_str()).trim().parse().unwrap_or(1);
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-/// The first characters of a body, on one line.
-fn beginning(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(600)]);
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(120).collect()
+/// The beginning of a body, on one line and without control characters.
+fn excerpt(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_EXCERPT_BYTES)]);
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(MAX_EXCERPT_CHARS).collect()
 }
 
-/// Lets requests go at most so often.
+/// Spaces requests out to a rate.
 struct Pacer {
-    every: Option<Duration>,
+    interval: Option<Duration>,
     next: Mutex<Option<Instant>>,
 }
 
 impl Pacer {
     fn new(rate: Option<f64>) -> Self {
-        let every = rate.filter(|rate| *rate > 0.0).map(|rate| Duration::from_secs_f64(1.0 / rate));
-        Self { every, next: Mutex::new(None) }
+        let interval = rate.filter(|rate| *rate > 0.0).map(|rate| Duration::from_secs_f64(1.0 / rate));
+        Self { interval, next: Mutex::new(None) }
     }
 
-    async fn turn(&self) {
-        let Some(every) = self.every else { return };
-        let turn = {
+    async fn wait(&self) {
+        let Some(interval) = self.interval else { return };
+        let slot = {
             let mut next = self.next.lock().await;
-            let turn = next.unwrap_or_else(Instant::now).max(Instant::now());
-            *next = Some(turn + every);
-            turn
+            let slot = next.unwrap_or_else(Instant::now).max(Instant::now());
+            *next = Some(slot + interval);
+            slot
         };
-        sleep_until(turn).await;
+        sleep_until(slot).await;
     }
 }
 
@@ -282,16 +267,16 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, retry_after: Option<&str>) -> Answer {
+    fn response(status: u16, retry_after: Option<&str>) -> Response {
         let mut headers = HeaderMap::new();
         if let Some(value) = retry_after {
             headers.insert(RETRY_AFTER, value.parse().unwrap());
         }
-        Answer { status, headers, json: None, text: String::new(), attempts: 1 }
+        Response { status, headers, json: None, text: String::new() }
     }
 
     #[test]
-    fn a_wait_is_as_long_as_the_server_wants_within_reason() {
+    fn retry_after_is_obeyed_up_to_a_minute() {
         let cases = [
             (429, Some("7"), Some(7)),
             (503, Some("0"), Some(0)),
@@ -302,26 +287,26 @@ mod tests {
             (200, None, None),
         ];
         for (status, header, seconds) in cases {
-            assert_eq!(wanted_wait(&answer(status, header)), seconds.map(Duration::from_secs), "{status} {header:?}");
+            assert_eq!(retry_after(&response(status, header)), seconds.map(Duration::from_secs), "{status} {header:?}");
         }
     }
 
     #[test]
-    fn the_beginning_of_a_body_is_one_harmless_line() {
-        assert_eq!(beginning(b"<html>\n\x1b[2J"), "<html>  [2J");
-        assert_eq!(beginning(&[b'x'; 1000]).len(), 120);
+    fn an_excerpt_is_one_short_line() {
+        assert_eq!(excerpt(b"<html>\n\x1b[2J"), "<html>  [2J");
+        assert_eq!(excerpt(&[b'x'; 1000]).len(), 120);
     }
 
     #[tokio::test]
-    async fn a_rate_keeps_requests_apart() {
-        let (free, paced) = (Pacer::new(None), Pacer::new(Some(100.0)));
-        let begun = Instant::now();
+    async fn a_rate_spaces_requests_out() {
+        let (unlimited, limited) = (Pacer::new(None), Pacer::new(Some(100.0)));
+        let started_at = Instant::now();
         for _ in 0..100 {
-            free.turn().await;
+            unlimited.wait().await;
         }
         for _ in 0..4 {
-            paced.turn().await;
+            limited.wait().await;
         }
-        assert!(begun.elapsed() >= Duration::from_millis(30), "three gaps of ten milliseconds");
+        assert!(started_at.elapsed() >= Duration::from_millis(30), "three intervals of ten milliseconds");
     }
 }

@@ -1,4 +1,4 @@
-//! The end state: what must be there against what is, attribute by attribute, and memberships as sets.
+//! Compares the expected state with the actual one: values attribute by attribute, members as sets, and lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,152 +6,153 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::attribute::{Attribute, USER_NAME};
-use crate::change::{Judge, difference};
+use crate::change::Expectation;
 use crate::finding::{Finding, Kind};
 use crate::list::id;
-use crate::model::{Life, Model, Values};
+use crate::model::{Model, Presence, Values};
 
-/// How much was compared, and by which door.
+/// How many ids a finding about a set lists.
+const MAX_LISTED_IDS: usize = 3;
+
+/// What was compared, and through which API.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Compared {
-    /// Through which door it was read.
+pub struct Comparison {
+    /// The API.
     pub by: &'static str,
-    /// Users that must be there.
+    /// Users that must be present.
     pub users: u64,
-    /// Attributes of them whose values were compared.
+    /// Compared attributes of these users.
     pub attributes: u64,
-    /// Groups that must be there.
+    /// Groups that must be present.
     pub groups: u64,
-    /// Members of them.
+    /// Members of these groups.
     pub memberships: u64,
-    /// Deleted resources that must not be there.
+    /// Deleted resources that must be absent.
     pub gone: u64,
-    /// What was wrong.
+    /// Findings.
     pub differences: u64,
 }
 
 /// What is wrong with the values of a document.
-#[must_use]
-pub fn values(label: &str, expected: &Values, among: &BTreeSet<Attribute>, document: &Value) -> Vec<Finding> {
-    let judged = among.iter().filter_map(|attribute| {
-        let expected = expected.get(attribute);
-        let judge = Judge { attribute: *attribute, expected, before: None, as_text: false };
-        judge.finds(document).map(|kind| difference(kind, label, (*attribute, expected), document))
-    });
-    judged.collect()
+pub(crate) fn check_values(
+    label: &str,
+    expected: &Values,
+    mapped: &BTreeSet<Attribute>,
+    document: &Value,
+) -> Vec<Finding> {
+    let check = |attribute: &Attribute| Expectation::of(*attribute, expected.get(attribute)).check(label, document);
+    mapped.iter().filter_map(check).collect()
 }
 
 /// The ids of a group's members.
-#[must_use]
-pub fn members(document: &Value) -> BTreeSet<String> {
+pub(crate) fn members(document: &Value) -> BTreeSet<String> {
     let listed = document.get("members").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     listed.iter().filter_map(|member| member.get("value").and_then(Value::as_str).map(str::to_owned)).collect()
 }
 
-/// Two sets of members in a few words: what is expected, and what is seen in its place.
-#[must_use]
-pub fn in_numbers(expected: &BTreeSet<String>, seen: &BTreeSet<String>) -> (String, String) {
-    let some = |ids: BTreeSet<&String>| ids.into_iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-    let (lost, more) = (expected.difference(seen).collect(), seen.difference(expected).collect());
-    let shown = format!("{} members; missing: {}; too many: {}", seen.len(), some(lost), some(more));
-    (format!("{} members", expected.len()), shown)
+/// Describes two different sets of members: the expected and the actual one.
+pub(crate) fn describe_sets(expected: &BTreeSet<String>, seen: &BTreeSet<String>) -> (String, String) {
+    let some = |ids: BTreeSet<&String>| ids.into_iter().take(MAX_LISTED_IDS).cloned().collect::<Vec<_>>().join(", ");
+    let (missing, extra) = (expected.difference(seen).collect(), seen.difference(expected).collect());
+    let description = format!("{} members; missing: {}; too many: {}", seen.len(), some(missing), some(extra));
+    (format!("{} members", expected.len()), description)
 }
 
-/// What a request does to a group's members.
+/// A change of a group's members.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Exchange<'a> {
-    /// The ids of those who leave.
-    pub removed: &'a [String],
-    /// The ids of those who come.
-    pub added: &'a [String],
+pub(crate) struct MemberChange<'a> {
+    /// The ids of the removed members.
+    pub(crate) removed: &'a [String],
+    /// The ids of the added members.
+    pub(crate) added: &'a [String],
 }
 
-impl Exchange<'_> {
-    /// Carries it out.
-    pub fn apply(&self, members: &mut BTreeSet<String>) {
+impl MemberChange<'_> {
+    pub(crate) fn apply(&self, members: &mut BTreeSet<String>) {
         let removed: BTreeSet<&String> = self.removed.iter().collect();
         members.retain(|id| !removed.contains(id));
         members.extend(self.added.iter().cloned());
     }
 }
 
-/// What is wrong with a group's members after an exchange.
-#[must_use]
-pub fn membership(
+/// What is wrong with a group's members after a change.
+pub(crate) fn check_members(
     label: &str,
     (expected, seen): (&BTreeSet<String>, &BTreeSet<String>),
-    Exchange { removed, added }: Exchange<'_>,
+    MemberChange { removed, added }: MemberChange<'_>,
     name: impl Fn(&str) -> String,
 ) -> Vec<Finding> {
     let (removed, added): (BTreeSet<&String>, BTreeSet<&String>) = (removed.iter().collect(), added.iter().collect());
-    let mut stayed = expected.iter().filter(|id| !added.contains(id)).peekable();
-    if stayed.peek().is_some() && stayed.all(|id| !seen.contains(id)) && (!removed.is_empty() || expected.len() > 1) {
+    let mut kept = expected.iter().filter(|id| !added.contains(id)).peekable();
+    if kept.peek().is_some() && kept.all(|id| !seen.contains(id)) && (!removed.is_empty() || expected.len() > 1) {
         let finding = Finding::new(Kind::GroupWiped, label).attribute("members");
-        let wanted = format!("{} members, after {} left and {} came", expected.len(), removed.len(), added.len());
-        return vec![finding.expected(wanted).seen(format!("{}, and none of those who were there", seen.len()))];
+        let expected =
+            format!("{} members, after {} were removed and {} added", expected.len(), removed.len(), added.len());
+        return vec![finding.expected(expected).seen(format!("{}, and none of the previous members", seen.len()))];
     }
-    let told = |kind, id: &String, words: (&str, &str)| {
+    let finding = |kind, id: &String, (expected, seen): (&str, &str)| {
         let finding = Finding::new(kind, label).attribute(format!("member {id}"));
-        finding.expected(format!("{} as {}", name(id), words.0)).seen(words.1)
+        finding.expected(format!("{} as {expected}", name(id))).seen(seen)
     };
-    let lost = expected.difference(seen).map(|id| told(Kind::MemberLost, id, ("a member", "it is none")));
-    let more = seen.difference(expected).map(|id| {
+    let lost = expected.difference(seen).map(|id| finding(Kind::MemberLost, id, ("a member", "not a member")));
+    let extra = seen.difference(expected).map(|id| {
         let kind = if removed.contains(id) { Kind::MemberKept } else { Kind::MemberStranger };
-        told(kind, id, ("no member", "it is one"))
+        finding(kind, id, ("no member", "a member"))
     });
-    lost.chain(more).collect()
+    lost.chain(extra).collect()
 }
 
-/// What is wrong with a list of all users, besides the values of each: who is missing, twice, or there again.
-#[must_use]
-pub fn presence(model: &Model, listed: &[Value]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut times: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut names: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+/// What is wrong with a list of all users, apart from their values: missing, repeated, deleted and duplicate ones.
+pub(crate) fn check_user_list(model: &Model, listed: &[Value]) -> Vec<Finding> {
+    let counts = count_ids(listed);
+    let mut ids_by_name: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for resource in listed {
-        *times.entry(id(resource)).or_default() += 1;
         if let Some(name) = USER_NAME.read(resource).first().and_then(|name| name.as_str()) {
-            names.entry(name.to_lowercase()).or_default().insert(id(resource));
+            ids_by_name.entry(name.to_lowercase()).or_default().insert(id(resource));
         }
     }
+    let mut findings = Vec::new();
     for user in &model.users {
-        findings.extend(in_list(&user.life, &user.label(), &times));
-        if let Some(own) = user.life.id() {
-            let same = names.get(&user.text(USER_NAME).to_lowercase());
-            for other in same.into_iter().flatten().filter(|other| **other != own) {
+        findings.extend(check_listed(&user.presence, &user.label(), &counts));
+        if let Some(own) = user.presence.id() {
+            let ids = ids_by_name.get(&user.text(USER_NAME).to_lowercase());
+            for other in ids.into_iter().flatten().filter(|other| **other != own) {
                 let finding = Finding::new(Kind::DuplicateCreated, user.label()).attribute("userName");
-                findings.push(finding.expected("one user of this name").seen(format!("{other} too")));
+                findings.push(finding.expected("one user with this name").seen(format!("{other} too")));
             }
         }
     }
     findings
 }
 
-/// What is wrong with a resource's place in a list.
-fn in_list(life: &Life, label: &str, times: &BTreeMap<&str, u32>) -> Option<Finding> {
-    let finding = |kind| Finding::new(kind, label).attribute("place in the list");
-    match life {
-        Life::Absent => None,
-        Life::Living(id) => match times.get(id.as_str()).copied().unwrap_or_default() {
-            0 => Some(finding(Kind::MissingFromList).expected("once in the list").seen("on no page")),
-            1 => None,
-            more => Some(finding(Kind::ListedTwice).expected("once in the list").seen(format!("{more} times"))),
-        },
-        Life::Deleted(id) => times
-            .contains_key(id.as_str())
-            .then(|| finding(Kind::DeletedStillThere).expected("not in the list").seen("there")),
-    }
+/// What is wrong with a list of all groups.
+pub(crate) fn check_group_list(model: &Model, listed: &[Value]) -> Vec<Finding> {
+    let counts = count_ids(listed);
+    model.groups.iter().filter_map(|group| check_listed(&group.presence, &group.label(), &counts)).collect()
 }
 
-/// The same of a list of all groups.
-#[must_use]
-pub fn groups_presence(model: &Model, listed: &[Value]) -> Vec<Finding> {
-    let mut times: BTreeMap<&str, u32> = BTreeMap::new();
+fn count_ids(listed: &[Value]) -> BTreeMap<&str, u32> {
+    let mut counts = BTreeMap::new();
     for resource in listed {
-        *times.entry(id(resource)).or_default() += 1;
+        *counts.entry(id(resource)).or_default() += 1;
     }
-    model.groups.iter().filter_map(|group| in_list(&group.life, &group.label(), &times)).collect()
+    counts
+}
+
+fn check_listed(presence: &Presence, label: &str, counts: &BTreeMap<&str, u32>) -> Option<Finding> {
+    let finding = |kind| Finding::new(kind, label).attribute("place in the list");
+    match presence {
+        Presence::Absent => None,
+        Presence::Present(id) => match counts.get(id.as_str()).copied().unwrap_or_default() {
+            0 => Some(finding(Kind::MissingFromList).expected("once in the list").seen("on no page")),
+            1 => None,
+            count => Some(finding(Kind::ListedTwice).expected("once in the list").seen(format!("{count} times"))),
+        },
+        Presence::Deleted(id) => counts
+            .contains_key(id.as_str())
+            .then(|| finding(Kind::DeletedStillThere).expected("not in the list").seen("in the list")),
+    }
 }
 
 #[cfg(test)]
@@ -173,7 +174,7 @@ mod tests {
     #[test]
     fn members_are_compared_as_sets() {
         let (removed, added) = (["c".to_owned()], ["b".to_owned()]);
-        let exchange = Exchange { removed: &removed, added: &added };
+        let change = MemberChange { removed: &removed, added: &added };
         let cases: [(&[&str], &[Kind]); 6] = [
             (&["a", "b"], &[]),
             (&["a"], &[Kind::MemberLost]),
@@ -183,32 +184,32 @@ mod tests {
             (&[], &[Kind::GroupWiped]),
         ];
         for (seen, found) in cases {
-            let findings = membership("group g", (&set(&["a", "b"]), &set(seen)), exchange, str::to_owned);
+            let findings = check_members("group g", (&set(&["a", "b"]), &set(seen)), change, str::to_owned);
             assert_eq!(kinds(&findings), found, "{seen:?}");
         }
     }
 
     #[test]
-    fn values_are_compared_verbatim_and_only_those_of_the_mapping() {
+    fn mapped_values_are_compared_verbatim() {
         let expected = Values::from([(TITLE, json!("CFO")), (PHONE, json!("+1 2"))]);
         let document = json!({ "title": "CFO", "phoneNumbers": [{ "type": "work", "value": "+12" }], "nickName": "x" });
-        let among = BTreeSet::from([TITLE, PHONE]);
-        assert_eq!(kinds(&values("user a", &expected, &among, &document)), [Kind::ValueAltered]);
-        assert_eq!(kinds(&values("user a", &expected, &BTreeSet::from([TITLE]), &document)), []);
+        let mapped = BTreeSet::from([TITLE, PHONE]);
+        assert_eq!(kinds(&check_values("user a", &expected, &mapped, &document)), [Kind::ValueAltered]);
+        assert_eq!(kinds(&check_values("user a", &expected, &BTreeSet::from([TITLE]), &document)), []);
     }
 
     #[test]
-    fn everyone_is_in_the_list_once_and_nobody_else_has_the_name() {
-        let user = |life, name: &str| {
+    fn every_user_is_listed_once_and_names_are_unique() {
+        let user = |presence, name: &str| {
             let values = Values::from([(USER_NAME, json!(name))]);
-            User { index: 0, name: name.to_owned(), life, values }
+            User { index: 0, name: name.to_owned(), presence, values }
         };
         let listed = |ids: &[(&str, &str)]| -> Vec<Value> {
             ids.iter().map(|(id, name)| json!({ "id": id, "userName": name })).collect()
         };
-        let living = || user(Life::Living("1".into()), "a@x");
-        let model = Model { users: vec![living(), user(Life::Deleted("2".into()), "b@x")], groups: Vec::new() };
-        let found = |ids: &[(&str, &str)]| kinds(&presence(&model, &listed(ids)));
+        let present = || user(Presence::Present("1".into()), "a@x");
+        let model = Model { users: vec![present(), user(Presence::Deleted("2".into()), "b@x")], groups: Vec::new() };
+        let found = |ids: &[(&str, &str)]| kinds(&check_user_list(&model, &listed(ids)));
         assert_eq!(found(&[("1", "a@x"), ("9", "z@x")]), []);
         assert_eq!(found(&[]), [Kind::MissingFromList]);
         assert_eq!(found(&[("1", "a@x"), ("1", "a@x")]), [Kind::ListedTwice]);

@@ -1,10 +1,10 @@
-//! What a client learns from a server's own documents: its schemas, and whether each document is there at all.
+//! The server's discovery documents: which schemas it has, and whether each document is present.
 
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::attribute::{Attribute, USER, USER_NAME};
-use crate::client::Ask;
+use crate::client::Request;
 use crate::error::Error;
 use crate::finding::{Finding, Kind};
 use crate::list::List;
@@ -12,33 +12,28 @@ use crate::session::Session;
 
 /// The schemas that a server lists.
 #[derive(Clone, Debug)]
-pub struct Schemas(Vec<Value>);
+pub(crate) struct Schemas(Vec<Value>);
 
 impl Schemas {
-    /// Reads them; none where the schema of users is not there.
-    ///
-    /// # Errors
-    /// The server is gone, or does not accept the token.
-    pub async fn read(session: &Session<'_>) -> Result<Option<Self>, Error> {
-        let answer = session.ask(Ask::new("schemas", Method::GET, "/Schemas")).await?;
-        let schemas = Self(List::read(answer.body()).map(|list| list.resources).unwrap_or_default());
-        if answer.status == 200 && schemas.has(USER_NAME) {
+    /// Reads the schemas; `None` if that of users is missing.
+    pub(crate) async fn read(session: &Session<'_>) -> Result<Option<Self>, Error> {
+        let response = session.send(Request::new("schemas", Method::GET, "/Schemas")).await?;
+        let schemas = Self(List::read(response.body()).map(|list| list.resources).unwrap_or_default());
+        if response.status == 200 && schemas.has(USER_NAME) {
             return Ok(Some(schemas));
         }
         let finding = Finding::new(Kind::SchemaMissing, "schemas").attribute("body");
-        session.found(finding.expected("a list with the schema of users").seen(answer.describe()));
+        session.report(finding.expected("a list with the schema of users").seen(response.describe()));
         Ok(None)
     }
 
     /// Whether an attribute is in its schema.
-    #[must_use]
-    pub fn has(&self, attribute: Attribute) -> bool {
+    pub(crate) fn has(&self, attribute: Attribute) -> bool {
         self.0.iter().any(|schema| defines(schema, attribute).is_some())
     }
 
     /// Whether a client may write an attribute.
-    #[must_use]
-    pub fn can_write(&self, attribute: Attribute) -> bool {
+    pub(crate) fn can_write(&self, attribute: Attribute) -> bool {
         let mut defined = self.0.iter().filter_map(|schema| defines(schema, attribute));
         defined.any(|definition| !is(definition.get("mutability"), "readOnly"))
     }
@@ -60,17 +55,19 @@ fn is(value: Option<&Value>, text: &str) -> bool {
 }
 
 impl Session<'_> {
-    /// Reads a document of discovery; none where it is not there.
-    ///
-    /// # Errors
-    /// The server is gone, or does not accept the token.
-    pub async fn discover(&self, what: &'static str, path: &str, wants: &str) -> Result<Option<Value>, Error> {
-        let answer = self.ask(Ask::new(what, Method::GET, path)).await?;
-        if answer.status == 200 && answer.body().get(wants).is_some_and(|it| !it.is_null()) {
-            return Ok(answer.json);
+    /// Reads a discovery document; `None` if it is missing or lacks an attribute.
+    pub(crate) async fn discover(
+        &self,
+        name: &'static str,
+        path: &str,
+        attribute: &str,
+    ) -> Result<Option<Value>, Error> {
+        let response = self.send(Request::new(name, Method::GET, path)).await?;
+        if response.status == 200 && response.body().get(attribute).is_some_and(|it| !it.is_null()) {
+            return Ok(response.json);
         }
         let finding = Finding::new(Kind::DiscoveryMissing, path).attribute("body");
-        self.found(finding.expected(format!("200 and a document with {wants}")).seen(answer.describe()));
+        self.report(finding.expected(format!("200 and a document with {attribute}")).seen(response.describe()));
         Ok(None)
     }
 }
@@ -83,7 +80,7 @@ mod tests {
     use crate::attribute::{DEPARTMENT, EXTERNAL_ID, TITLE};
 
     #[test]
-    fn an_attribute_is_in_its_own_schema_and_can_be_written_unless_it_is_read_only() {
+    fn an_attribute_can_be_written_if_its_schema_has_it_and_it_is_not_read_only() {
         let attributes = json!([
             { "name": "userName", "mutability": "readWrite" },
             { "name": "title", "mutability": "readOnly" },

@@ -1,74 +1,70 @@
-//! Why a simulation could not begin or go on. What a server does wrong while it runs is a finding and not an error.
+//! Why a simulation could not start or continue. What a server does wrong while it runs is a finding, not an error.
 
-/// Why it stopped.
+/// Why a simulation stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address is none.
-    #[error("\"{0}\" is no SCIM base address; it looks like https://scim.example.com/scim/v2/")]
+    /// The address is not a base URL.
+    #[error("\"{0}\" is not a SCIM base URL; it looks like https://scim.example.com/scim/v2/")]
     Address(String),
     /// The secret cannot be sent.
-    #[error("the token cannot stand in a header; it has a control character or a line break in the middle")]
+    #[error("the token cannot be sent in a header; it contains a control character or a line break")]
     Token,
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be set up.
     #[error("TLS cannot be set up for {address}")]
     Setup {
-        /// Where it should connect to.
+        /// The base URL.
         address: String,
-        /// What the client said.
+        /// The client's error.
         #[source]
         source: reqwest::Error,
     },
-    /// No answer came, however often it was tried.
-    #[error("{address} gave no answer in {attempts} attempts; is the server running, and is the URL right?")]
+    /// No attempt was answered.
+    #[error("{address} did not respond in {attempts} attempts; is the server running, and is the URL right?")]
     Unreachable {
-        /// Who does not answer.
+        /// The base URL.
         address: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// What the client said last.
+        /// The client's error at the last attempt.
         #[source]
         source: reqwest::Error,
     },
-    /// 401.
+    /// The response was 401.
     #[error(
-        "{0} answered 401: the token is wrong, expired or of another tenant; take the one that belongs to this URL"
+        "{0} answered 401: the token is wrong, expired or of another tenant; use the token that belongs to this URL"
     )]
     Unauthorized(String),
-    /// 403.
+    /// The response was 403.
     #[error(
-        "{0} answered 403: the token is known but may not provision; give its account the right to, or take another token"
+        "{0} answered 403: the token is valid but not allowed to provision; grant its account access, or use another token"
     )]
     Forbidden(String),
-    /// An answer that is no SCIM.
+    /// The response was not SCIM.
     #[error(
-        "{address} answered {status} with {what}: the URL is not a SCIM base address (often the path, like /scim/v2/, is missing)"
+        "{address} answered {status} with {content}: the URL is not a SCIM base URL (often the path, like /scim/v2/, is missing)"
     )]
     NotScim {
-        /// Who answered.
+        /// The base URL.
         address: String,
-        /// With which status.
+        /// The status.
         status: u16,
-        /// With what.
-        what: String,
+        /// What the response was instead.
+        content: String,
     },
-    /// The probe for groups fails.
-    #[error(
-        "{address} answered {status} to the question for groups; a server without groups can be tried with --groups 0"
-    )]
+    /// The probe for groups failed.
+    #[error("{address} answered {status} to the probe for groups; to test a server without groups, use --groups 0")]
     NoGroups {
-        /// Who answered.
+        /// The base URL.
         address: String,
-        /// With which status.
+        /// The status.
         status: u16,
     },
-    /// The directory refuses.
-    #[error(
-        "the directory at {address} answered {status}; check --admin-url and --directory-key, or leave the key out"
-    )]
+    /// The directory refused a request.
+    #[error("the directory at {address} answered {status}; check --admin-url and --directory-key, or omit the key")]
     Directory {
-        /// Who answered.
+        /// The directory's base URL.
         address: String,
-        /// With which status.
+        /// The status.
         status: u16,
     },
 }

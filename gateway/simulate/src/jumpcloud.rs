@@ -1,4 +1,4 @@
-//! JumpCloud: the activation with its test user and test group, users by PUT, members one by one and removed by a list of
+//! JumpCloud: the activation with a test user and a test group, users by PUT, members one by one and removed by a list of
 //! values.
 
 mod activation;
@@ -6,50 +6,49 @@ mod activation;
 use serde_json::Value;
 
 use crate::change::{Change, after};
-use crate::compare::Exchange;
+use crate::compare::MemberChange;
 use crate::cycles;
 use crate::error::Error;
 use crate::message;
 use crate::model::{Group, User};
 use crate::options::Options;
-use crate::play::Play;
 use crate::provider::Provider;
-use crate::report::{Played, Report};
-use crate::step::Watcher;
+use crate::report::{Report, Variant};
+use crate::simulation::Simulation;
+use crate::step::Progress;
 
-const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (jumpcloud)");
+const USER_AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (jumpcloud)");
 
-/// JumpCloud, at work on one tenant.
 struct JumpCloud<'a> {
-    play: Play<'a>,
+    simulation: Simulation<'a>,
 }
 
-/// Plays JumpCloud. What the server does wrong is in the report.
+/// Simulates JumpCloud. The report says what the server does wrong.
 ///
 /// # Errors
-/// It could not begin: nobody answers, or somebody who is no SCIM server, or the token is not accepted.
-pub async fn run(options: &Options, watcher: &dyn Watcher) -> Result<Report, Error> {
-    let jumpcloud = JumpCloud { play: Play::new(options, AGENT, watcher)? };
+/// The simulation cannot start.
+pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Report, Error> {
+    let jumpcloud = JumpCloud { simulation: Simulation::new(options, USER_AGENT, progress)? };
     jumpcloud.connect().await?;
     jumpcloud.activate().await?;
-    Ok(cycles::play(&jumpcloud, Played::plainly("jumpcloud")).await)
+    Ok(cycles::run(&jumpcloud, Variant::of("jumpcloud")).await)
 }
 
 impl Provider for JumpCloud<'_> {
-    fn play(&self) -> &Play<'_> {
-        &self.play
+    fn simulation(&self) -> &Simulation<'_> {
+        &self.simulation
     }
 
-    async fn send(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
+    async fn send_changes(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
         let values = after(&user.values, changes);
-        self.play.put_user(user, changes, message::user_with(&values, [])).await
+        self.simulation.put_user(user, changes, message::user_with(&values, [])).await
     }
 
-    fn new_group(&self, group: &Group) -> Value {
+    fn group_body(&self, group: &Group) -> Value {
         message::group(group, Some(&[]))
     }
 
-    async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, _: usize) -> Result<(), Error> {
-        self.play.exchange_one_by_one(group, exchange, message::remove_by_value).await
+    async fn change_members(&self, group: &mut Group, change: MemberChange<'_>, _: usize) -> Result<(), Error> {
+        self.simulation.change_members_one_by_one(group, change, message::remove_by_value).await
     }
 }

@@ -1,90 +1,94 @@
-//! How much one request may bring: ever more members are added to a group at once. Under a server's limit all of them must be
-//! there; above it the answer must be 413 and say what the limit is, and nothing may have been done.
+//! How many members one request may add to a group. Below the server's limit all of them must be members afterwards; above
+//! it the response must be 413 and state the limit, and the group must be unchanged.
 
 use reqwest::Method;
 
-use crate::client::Ask;
-use crate::compare::{Exchange, members};
+use crate::client::Request;
+use crate::compare::{MemberChange, members};
 use crate::error::Error;
-use crate::exchange::Type;
 use crate::finding::{Finding, Kind};
 use crate::message;
 use crate::model::{Group, User};
 use crate::options::{Options, Size};
-use crate::play::Play;
-use crate::report::{Played, Report};
-use crate::step::{Step, Watcher};
+use crate::report::{Report, Variant};
+use crate::resource_type::ResourceType;
+use crate::simulation::Simulation;
+use crate::step::{Progress, Step};
 
-const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (limits)");
-/// How much there is for these sizes: as many users as the largest one, and a group for each.
+const USER_AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (limits)");
+/// The digits of a status.
+const STATUS_CHARS: usize = 3;
+
+/// What must be provisioned for these numbers of members: as many users as the largest one, and a group for each.
 #[must_use]
 pub fn size(sizes: &[usize]) -> Size {
     let users = sizes.iter().copied().max().unwrap_or_default();
     Size { users, groups: sizes.len(), members_per_group: 0, cycles: 0 }
 }
 
-/// Tries the limits: groups with these many members. What the server does wrong is in the report.
+/// Adds these numbers of members to a group each. The report says what the server does wrong.
 ///
 /// # Errors
-/// It could not begin: nobody answers, or somebody who is no SCIM server, or the token is not accepted.
-pub async fn run(options: &Options, sizes: &[usize], watcher: &dyn Watcher) -> Result<Report, Error> {
-    let play = Play::new(options, AGENT, watcher)?;
-    play.session.begin(Step::TestConnection, 0);
-    play.probe_nobody("userName", &[]).await?;
+/// It cannot start.
+pub async fn run(options: &Options, sizes: &[usize], progress: &dyn Progress) -> Result<Report, Error> {
+    let simulation = Simulation::new(options, USER_AGENT, progress)?;
+    simulation.session.begin_step(Step::TestConnection, 0);
+    simulation.probe_unknown_user("userName", &[]).await?;
     let mut notes = Vec::new();
-    let stopped = Box::pin(try_all(&play, sizes, &mut notes)).await.err();
-    let (seen, took) = play.session.end();
-    Ok(Report::new(options, Played::plainly("limits"), &seen).of(took, Vec::new(), stopped).noting(notes))
+    let stopped = Box::pin(try_all(&simulation, sizes, &mut notes)).await.err();
+    Ok(Report { notes, ..Report::new(options, Variant::of("limits"), simulation.session.finish(), stopped) })
 }
 
-async fn try_all(play: &Play<'_>, sizes: &[usize], notes: &mut Vec<String>) -> Result<(), Error> {
-    let mut model = play.model();
+async fn try_all(simulation: &Simulation<'_>, sizes: &[usize], notes: &mut Vec<String>) -> Result<(), Error> {
+    let mut model = simulation.model();
     model.groups.iter_mut().for_each(|group| group.external_id.clear());
-    play.session.begin(Step::InitialUsers, model.users.len());
+    simulation.session.begin_step(Step::InitialUsers, model.users.len());
     let create = async |user: &mut User| {
         let body = message::user_with(&user.values, []);
-        play.have_user(user, body).await
+        simulation.ensure_user(user, body).await
     };
-    play.session.each(&mut model.users, create).await?;
-    play.session.begin(Step::Limits, sizes.len());
-    let ids: Vec<String> = model.ids().into_iter().flatten().collect();
+    simulation.session.each(&mut model.users, create).await?;
+    simulation.session.begin_step(Step::Limits, sizes.len());
+    let ids: Vec<String> = model.user_ids().into_iter().flatten().collect();
     for (size, group) in sizes.iter().zip(&mut model.groups) {
         let body = message::group(group, None);
-        play.have_group(group, body).await?;
-        let some = &ids[..ids.len().min(*size)];
-        notes.push(format!("{} members at once: {}", some.len(), add(play, group, some).await?));
+        simulation.ensure_empty_group(group, body).await?;
+        let members = &ids[..ids.len().min(*size)];
+        notes.push(format!("{} members at once: {}", members.len(), add(simulation, group, members).await?));
     }
-    if play.options.keep { Ok(()) } else { play.clean_up(&model).await }
+    if simulation.options.keep { Ok(()) } else { simulation.clean_up(&model).await }
 }
 
-/// Gives what the server said, in short.
-async fn add(play: &Play<'_>, group: &mut Group, ids: &[String]) -> Result<String, Error> {
-    let (Some(id), label) = (group.life.id().map(str::to_owned), group.label()) else {
+/// Adds members at once. Returns a short description of the response.
+async fn add(simulation: &Simulation<'_>, group: &mut Group, ids: &[String]) -> Result<String, Error> {
+    let (Some(id), label) = (group.presence.id().map(str::to_owned), group.label()) else {
         return Ok("no group".to_owned());
     };
-    let body = message::patch(vec![message::add(ids)]);
-    let answer = play.session.ask(Ask::new("add members", Method::PATCH, Type::Group.one(&id)).body(body)).await?;
-    let exchange = Exchange { removed: &[], added: ids };
-    match answer.status {
+    let path = ResourceType::Group.path_of(&id);
+    let request = Request::new("add members", Method::PATCH, path.clone());
+    let response = simulation.session.send(request.body(message::patch(vec![message::add(ids)]))).await?;
+    let change = MemberChange { removed: &[], added: ids };
+    match response.status {
         200 | 204 => {
-            exchange.apply(&mut group.members);
-            play.compare_members(group, exchange, answer.body()).await?;
+            change.apply(&mut group.members);
+            simulation.compare_members(group, change, response.body()).await?;
             return Ok("accepted".to_owned());
         }
-        413 if answer.describe().chars().skip(3).any(|letter| letter.is_ascii_digit()) => {}
+        413 if response.describe().chars().skip(STATUS_CHARS).any(|letter| letter.is_ascii_digit()) => {}
         413 => {
             let finding = Finding::new(Kind::LimitUnnamed, &label).attribute("detail");
-            play.session.found(finding.expected("413 with the limit in its detail").seen(answer.describe()));
+            simulation.session.report(finding.expected("413 with the limit in its detail").seen(response.describe()));
         }
-        _ => play.session.refused(&label, ("add members", "2xx, or 413 where they are too many,"), &answer),
+        _ => simulation.session.report_status(&label, ("add members", "2xx, or 413 if they are too many,"), &response),
     }
-    let Some(seen) = play.session.read(Ask::new("read group", Method::GET, Type::Group.one(&id)), &label).await? else {
-        return Ok(format!("refused, {}", answer.describe()));
-    };
-    let there = members(&seen);
-    if !there.is_empty() {
-        let finding = Finding::new(Kind::MemberStranger, &label).attribute("members");
-        play.session.found(finding.expected("none, after a refusal").seen(format!("{} members", there.len())));
+    if let Some(group) = simulation.session.read(Request::new("read group", Method::GET, path), &label).await? {
+        let members = members(&group);
+        if !members.is_empty() {
+            let finding = Finding::new(Kind::MemberStranger, &label).attribute("members");
+            simulation
+                .session
+                .report(finding.expected("none, after a refusal").seen(format!("{} members", members.len())));
+        }
     }
-    Ok(format!("refused, {}", answer.describe()))
+    Ok(format!("refused, {}", response.describe()))
 }

@@ -1,4 +1,4 @@
-//! A list as it must be (RFC 7644 §3.4.2).
+//! A list response (RFC 7644 §3.4.2).
 
 use serde_json::Value;
 
@@ -6,25 +6,19 @@ const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
 /// A list response.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct List {
-    /// How many match.
-    pub total: u64,
-    /// Those on this page.
-    pub resources: Vec<Value>,
-    /// The number of the first.
-    pub start_index: Option<u64>,
-    /// How many are on this page, by the server's count.
-    pub items_per_page: Option<u64>,
-    /// The names of those numbers that came as texts.
-    pub as_text: Vec<&'static str>,
+pub(crate) struct List {
+    pub(crate) total: u64,
+    /// The resources on this page.
+    pub(crate) resources: Vec<Value>,
+    pub(crate) start_index: Option<u64>,
+    pub(crate) items_per_page: Option<u64>,
+    /// The names of the numbers that were texts.
+    pub(crate) as_text: Vec<&'static str>,
 }
 
 impl List {
-    /// Reads a list.
-    ///
-    /// # Errors
-    /// It is none; in words.
-    pub fn read(body: &Value) -> Result<Self, String> {
+    /// Reads a list; fails with a description of what is wrong.
+    pub(crate) fn read(body: &Value) -> Result<Self, String> {
         let schemas = body.get("schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if !schemas.iter().any(|urn| urn == LIST) {
             return Err(format!("schemas without {LIST}"));
@@ -43,13 +37,13 @@ impl List {
         let resources = match body.get("Resources") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(resources)) => resources.clone(),
-            Some(_) => return Err("Resources that are no array".to_owned()),
+            Some(_) => return Err("Resources that is not an array".to_owned()),
         };
         Ok(Self { total, resources, start_index, items_per_page, as_text })
     }
 }
 
-/// A number, and whether it came as a text.
+/// A number, and whether it was a text.
 fn number(value: Option<&Value>) -> Option<(u64, bool)> {
     match value? {
         Value::String(text) => text.parse().ok().map(|number| (number, true)),
@@ -57,9 +51,8 @@ fn number(value: Option<&Value>) -> Option<(u64, bool)> {
     }
 }
 
-/// The id of a resource; empty where there is none.
-#[must_use]
-pub fn id(resource: &Value) -> &str {
+/// The id of a resource; empty if there is none.
+pub(crate) fn id(resource: &Value) -> &str {
     resource.get("id").and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -70,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_are_texts_are_read_and_named() {
+    fn numbers_as_texts_are_read_and_listed() {
         let texts = json!({ "schemas": [LIST], "totalResults": "7", "startIndex": 1, "itemsPerPage": "2" });
         let read = List::read(&texts).unwrap();
         assert_eq!((read.total, read.start_index, read.items_per_page), (7, Some(1), Some(2)));
@@ -78,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_and_what_is_none_is_told() {
+    fn a_list_is_read_and_anything_else_is_refused() {
         let read = List::read(&json!({ "schemas": [LIST], "totalResults": 0 })).unwrap();
         assert_eq!(read, List::default());
         let full = json!({ "schemas": [LIST], "totalResults": 7, "Resources": [{ "id": "a" }], "startIndex": 3, "itemsPerPage": 1 });

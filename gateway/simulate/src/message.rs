@@ -1,31 +1,35 @@
-//! The bodies that clients write alike: by the RFCs, with lower-case operations.
+//! The request bodies of most providers, as the RFCs have them, with lower-case operations.
 
 use serde_json::{Map, Value, json};
 
 use crate::attribute::{ENTERPRISE, GROUP, USER, WS1B};
 use crate::change::Change;
-use crate::exchange::quoted;
 use crate::model::{Group, Values};
-use crate::users::Patch;
+use crate::requests::quote;
 
-const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// A PATCH of these operations.
-#[must_use]
-pub fn patch(operations: impl Into<Value>) -> Value {
-    json!({ "schemas": [PATCH], "Operations": operations.into() })
+/// A PATCH of a user.
+#[derive(Clone, Debug)]
+pub(crate) struct Patch {
+    pub(crate) body: Value,
+    /// Whether a boolean is written as text.
+    pub(crate) as_text: bool,
+}
+
+/// The body of a PATCH.
+pub(crate) fn patch(operations: impl Into<Value>) -> Value {
+    json!({ "schemas": [PATCH_URN], "Operations": operations.into() })
 }
 
 /// The schemas of a user with these values.
-#[must_use]
-pub fn schemas(values: &Values) -> Vec<&'static str> {
+pub(crate) fn schemas(values: &Values) -> Vec<&'static str> {
     let extensions = [ENTERPRISE, WS1B].into_iter().filter(|urn| values.keys().any(|it| it.schema() == *urn));
     std::iter::once(USER).chain(extensions).collect()
 }
 
-/// A user with these values; the first address is the primary one.
-#[must_use]
-pub fn user(values: &Values) -> Map<String, Value> {
+/// A user with these values; the first mail address is the primary one.
+pub(crate) fn user(values: &Values) -> Map<String, Value> {
     let mut body = Map::from_iter([("schemas".to_owned(), json!(schemas(values)))]);
     for (attribute, value) in values {
         attribute.write(&mut body, value.clone());
@@ -36,17 +40,15 @@ pub fn user(values: &Values) -> Map<String, Value> {
     body
 }
 
-/// The same as a whole, with what a client knows of it besides.
-#[must_use]
-pub fn user_with(values: &Values, more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+/// The same, with further attributes.
+pub(crate) fn user_with(values: &Values, more: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     let mut body = user(values);
     body.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
     Value::Object(body)
 }
 
-/// An operation with a path for each change.
-#[must_use]
-pub fn changes(changes: &[Change]) -> Patch {
+/// A PATCH with one operation per change, each with a path.
+pub(crate) fn changes(changes: &[Change]) -> Patch {
     let operation = |change: &Change| {
         let path = change.attribute.path();
         match (&change.before, &change.after) {
@@ -58,9 +60,8 @@ pub fn changes(changes: &[Change]) -> Patch {
     Patch { body: patch(changes.iter().map(operation).collect::<Vec<_>>()), as_text: false }
 }
 
-/// A group as it is made, with members or without.
-#[must_use]
-pub fn group(group: &Group, members: Option<&[String]>) -> Value {
+/// A group, with or without members.
+pub(crate) fn group(group: &Group, members: Option<&[String]>) -> Value {
     let mut body = json!({ "schemas": [GROUP], "displayName": group.display_name });
     if !group.external_id.is_empty() {
         body["externalId"] = group.external_id.as_str().into();
@@ -71,39 +72,33 @@ pub fn group(group: &Group, members: Option<&[String]>) -> Value {
     body
 }
 
-/// Members by their ids.
-#[must_use]
-pub fn members_of(ids: &[String]) -> Vec<Value> {
+/// The values of members.
+pub(crate) fn members_of(ids: &[String]) -> Vec<Value> {
     ids.iter().map(|id| json!({ "value": id })).collect()
 }
 
-/// Adds members.
-#[must_use]
-pub fn add(ids: &[String]) -> Value {
+/// An operation that adds members.
+pub(crate) fn add(ids: &[String]) -> Value {
     json!({ "op": "add", "path": "members", "value": members_of(ids) })
 }
 
-/// Removes one by its path.
-#[must_use]
-pub fn remove_one(id: &str) -> Value {
-    json!({ "op": "remove", "path": format!("members[value eq {}]", quoted(id)) })
+/// An operation that removes a member by its path.
+pub(crate) fn remove_one(id: &str) -> Value {
+    json!({ "op": "remove", "path": format!("members[value eq {}]", quote(id)) })
 }
 
-/// Removes each by its path.
-#[must_use]
-pub fn remove_by_path(ids: &[String]) -> Vec<Value> {
+/// Operations that remove each member by its path.
+pub(crate) fn remove_by_path(ids: &[String]) -> Vec<Value> {
     ids.iter().map(|id| remove_one(id)).collect()
 }
 
-/// Removes one by a list of values, which the RFC does not know.
-#[must_use]
-pub fn remove_by_value(id: &str) -> Value {
+/// An operation that removes a member by a list of values, a form that is not in the RFC.
+pub(crate) fn remove_by_value(id: &str) -> Value {
     json!({ "op": "remove", "path": "members", "value": [{ "value": id }] })
 }
 
-/// Renames.
-#[must_use]
-pub fn rename(name: &str) -> Value {
+/// A PATCH that renames a group.
+pub(crate) fn rename(name: &str) -> Value {
     patch(vec![json!({ "op": "replace", "path": "displayName", "value": name })])
 }
 
@@ -113,7 +108,7 @@ mod tests {
     use crate::attribute::{ACTIVE, DEPARTMENT, MAIL, TITLE};
 
     #[test]
-    fn a_user_names_the_schemas_that_it_uses() {
+    fn a_user_lists_the_schemas_of_its_values() {
         let values = Values::from([(MAIL, json!("A@Corp.Test")), (DEPARTMENT, json!("IT"))]);
         let body = user_with(&values, [("groups", json!([]))]);
         assert_eq!(body["schemas"], json!([USER, ENTERPRISE]));
@@ -123,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_added_replaced_or_removed() {
+    fn a_change_is_an_add_a_replace_or_a_remove() {
         let changed = changes(&[
             Change { attribute: ACTIVE, before: Some(true.into()), after: Some(false.into()) },
             Change { attribute: MAIL, before: None, after: Some("a".into()) },
@@ -140,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn members_leave_by_their_paths_or_by_a_list() {
+    fn members_are_removed_by_path_or_by_value() {
         let ids = ["u1".to_owned(), "u\"2".to_owned()];
         let by_path = json!([
             { "op": "remove", "path": "members[value eq \"u1\"]" },

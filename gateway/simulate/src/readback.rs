@@ -6,172 +6,150 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::attribute::Attribute;
-use crate::client::Ask;
-use crate::compare::{self, Compared, Exchange};
+use crate::client::Request;
+use crate::compare::{self, Comparison, MemberChange};
 use crate::error::Error;
-use crate::exchange::Type;
 use crate::finding::{Finding, Kind};
 use crate::list::{List, id};
 use crate::model::{Group, Model};
+use crate::resource_type::ResourceType;
 use crate::session::Session;
 
-/// Resources asked for at once.
-pub const PAGE: usize = 100;
-/// About so many users are also read one by one.
-const SAMPLE: usize = 25;
+/// Resources per page.
+const PAGE_SIZE: usize = 100;
+/// About how many users are also read one by one.
+const SAMPLE_SIZE: usize = 25;
 
-/// A list as far as it came.
-struct Walk {
+/// The pages of a list that were read so far.
+struct Pages {
     resources: Vec<Value>,
-    /// Whether it is all there is, by the server's own count.
+    /// Whether these are all, according to totalResults.
     complete: bool,
 }
 
-/// How a list is read.
+/// A list to read.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading {
-    /// What it is for, in the report.
-    pub what: &'static str,
-    /// Of what.
-    pub of: Type,
+pub(crate) struct ListRequest {
+    /// The request's name in the report.
+    pub(crate) name: &'static str,
+    pub(crate) resource_type: ResourceType,
     /// Parameters besides those of the page.
-    pub query: &'static [(&'static str, &'static str)],
+    pub(crate) query: &'static [(&'static str, &'static str)],
 }
 
 impl Session<'_> {
     /// Compares the end state.
-    ///
-    /// # Errors
-    /// The server is gone, or does not accept the token.
-    pub async fn read_back(&self, model: &Model, mapped: &BTreeSet<Attribute>) -> Result<Compared, Error> {
-        let mut compared = Compared { by: "SCIM", ..Compared::default() };
-        let before = self.differences();
-        let users = self.pages(Reading { what: "list users", of: Type::User, query: &[] }).await?;
-        self.found_all(compare::presence(model, &users));
+    pub(crate) async fn read_back(&self, model: &Model, mapped: &BTreeSet<Attribute>) -> Result<Comparison, Error> {
+        let mut compared = Comparison { by: "SCIM", gone: model.deleted_count(), ..Comparison::default() };
+        let before = self.finding_count();
+        let list = ListRequest { name: "list users", resource_type: ResourceType::User, query: &[] };
+        let users = self.read_list(list).await?;
+        self.report_all(compare::check_user_list(model, &users));
         let listed: BTreeMap<&str, &Value> = users.iter().map(|resource| (id(resource), resource)).collect();
-        for (user, id) in model.living_users() {
+        for (user, id) in model.present_users() {
             compared.users += 1;
             compared.attributes += u64::try_from(mapped.len()).unwrap_or_default();
             let Some(seen) = listed.get(id) else { continue };
-            self.found_all(compare::values(&user.label(), &user.values, mapped, seen));
+            self.report_all(compare::check_values(&user.label(), &user.values, mapped, seen));
         }
-        self.sample(model, mapped).await?;
+        self.read_sample(model, mapped).await?;
         if !model.groups.is_empty() {
             let query = &[("excludedAttributes", "members")];
-            let groups = self.pages(Reading { what: "list groups", of: Type::Group, query }).await?;
-            self.found_all(compare::groups_presence(model, &groups));
-            let living: Vec<&Group> = model.living_groups().map(|(group, _)| group).collect();
-            compared.groups = u64::try_from(living.len()).unwrap_or_default();
+            let list = ListRequest { name: "list groups", resource_type: ResourceType::Group, query };
+            self.report_all(compare::check_group_list(model, &self.read_list(list).await?));
+            let groups: Vec<&Group> = model.present_groups().map(|(group, _)| group).collect();
+            compared.groups = u64::try_from(groups.len()).unwrap_or_default();
             compared.memberships =
-                living.iter().map(|group| u64::try_from(group.members.len()).unwrap_or_default()).sum();
-            self.each(living, |group| self.compare_group(model, group)).await?;
+                groups.iter().map(|group| u64::try_from(group.members.len()).unwrap_or_default()).sum();
+            self.each(groups, |group| self.compare_group(model, group)).await?;
         }
-        compared.gone = gone(model);
-        compared.differences = self.differences() - before;
+        compared.differences = self.finding_count() - before;
         Ok(compared)
     }
 
-    /// Some users are read by their ids, too: a list may come from elsewhere than the resource itself.
-    async fn sample(&self, model: &Model, mapped: &BTreeSet<Attribute>) -> Result<(), Error> {
-        let living: Vec<_> = model.living_users().collect();
-        let step = living.len().div_ceil(SAMPLE).max(1);
-        self.each(living.into_iter().step_by(step), |(user, id)| async move {
+    /// Reads some users by id as well, since a list may be served from elsewhere.
+    async fn read_sample(&self, model: &Model, mapped: &BTreeSet<Attribute>) -> Result<(), Error> {
+        let present: Vec<_> = model.present_users().collect();
+        let step = present.len().div_ceil(SAMPLE_SIZE).max(1);
+        self.each(present.into_iter().step_by(step), |(user, id)| async move {
             let label = user.label();
-            let ask = Ask::new("read user", Method::GET, Type::User.one(id));
-            let Some(seen) = self.read(ask, &label).await? else { return Ok(()) };
-            self.found_all(compare::values(&label, &user.values, mapped, &seen));
+            let request = Request::new("read user", Method::GET, ResourceType::User.path_of(id));
+            let Some(seen) = self.read(request, &label).await? else { return Ok(()) };
+            self.report_all(compare::check_values(&label, &user.values, mapped, &seen));
             Ok(())
         })
         .await
     }
 
     async fn compare_group(&self, model: &Model, group: &Group) -> Result<(), Error> {
-        let (Some(id), label) = (group.life.id(), group.label()) else { return Ok(()) };
-        let Some(seen) = self.read(Ask::new("read group", Method::GET, Type::Group.one(id)), &label).await? else {
-            return Ok(());
-        };
+        let (Some(id), label) = (group.presence.id(), group.label()) else { return Ok(()) };
+        let request = Request::new("read group", Method::GET, ResourceType::Group.path_of(id));
+        let Some(document) = self.read(request, &label).await? else { return Ok(()) };
         for (name, expected) in [("displayName", &group.display_name), ("externalId", &group.external_id)] {
-            let shown = seen.get(name).and_then(Value::as_str).unwrap_or_default();
-            if shown != expected && !expected.is_empty() {
+            let seen = document.get(name).and_then(Value::as_str).unwrap_or_default();
+            if seen != expected && !expected.is_empty() {
                 let finding = Finding::new(Kind::ValueAltered, &label).attribute(name);
-                self.found(finding.expected(expected).seen(shown));
+                self.report(finding.expected(expected).seen(seen));
             }
         }
-        let members = compare::members(&seen);
-        let found =
-            compare::membership(&label, (&group.members, &members), Exchange::default(), |id| model.name_of(id));
-        self.found_all(found);
+        let members = (&group.members, &compare::members(&document));
+        let name = |id: &str| model.name_of(id);
+        self.report_all(compare::check_members(&label, members, MemberChange::default(), name));
         Ok(())
     }
 
-    /// Every page of a list, as far as it came.
-    ///
-    /// # Errors
-    /// The server is gone, or does not accept the token.
-    pub async fn pages(&self, reading: Reading) -> Result<Vec<Value>, Error> {
-        let what = reading.what;
-        let mut walk = Walk { resources: Vec::new(), complete: false };
-        while !walk.complete {
-            let start = walk.resources.len() + 1;
-            let mut ask = Ask::new(what, Method::GET, reading.of.path());
-            for (name, value) in reading.query {
-                ask = ask.query(name, *value);
-            }
-            let ask = ask.query("startIndex", start.to_string()).query("count", PAGE.to_string());
-            let answer = self.ask(ask).await?;
-            if answer.status != 200 {
-                self.refused(what, (what, "200 and a list"), &answer);
+    /// Reads the pages of a list, as far as they can be read.
+    pub(crate) async fn read_list(&self, list: ListRequest) -> Result<Vec<Value>, Error> {
+        let mut pages = Pages { resources: Vec::new(), complete: false };
+        while !pages.complete {
+            let start_index = pages.resources.len() + 1;
+            let request = Request::new(list.name, Method::GET, list.resource_type.path()).queries(list.query);
+            let request = request.query("startIndex", start_index.to_string()).query("count", PAGE_SIZE.to_string());
+            let response = self.send(request).await?;
+            if response.status != 200 {
+                self.report_status(list.name, (list.name, "200 and a list"), &response);
                 break;
             }
-            let Some(page) = self.list(what, &answer) else { break };
-            if !self.turn(&mut walk, (what, start), page) {
+            let Some(page) = self.list(list.name, &response) else { break };
+            if !self.append_page(&mut pages, (list.name, start_index), page) {
                 break;
             }
         }
-        Ok(walk.resources)
+        Ok(pages.resources)
     }
 
-    /// Takes a page; tells whether it leads on.
-    fn turn(&self, walk: &mut Walk, (what, start): (&str, usize), page: List) -> bool {
-        let told = |attribute: &str, expected: String, seen: String| {
-            self.found(Finding::new(Kind::PagingWrong, what).attribute(attribute).expected(expected).seen(seen));
+    /// Checks and appends a page. Returns whether it had any resources.
+    fn append_page(&self, pages: &mut Pages, (request, start_index): (&str, usize), page: List) -> bool {
+        let wrong = |attribute: &str, expected: String, seen: String| {
+            let finding = Finding::new(Kind::PagingWrong, request).attribute(attribute);
+            self.report(finding.expected(expected).seen(seen));
         };
         let length = page.resources.len();
         let is = |given: Option<u64>, number: usize| given.is_none_or(|given| usize::try_from(given) == Ok(number));
-        if !is(page.start_index, start) {
-            told("startIndex", start.to_string(), format!("{:?}", page.start_index.unwrap_or_default()));
+        if !is(page.start_index, start_index) {
+            wrong("startIndex", start_index.to_string(), page.start_index.unwrap_or_default().to_string());
         }
         if !is(page.items_per_page, length) {
-            told("itemsPerPage", length.to_string(), page.items_per_page.unwrap_or_default().to_string());
+            wrong("itemsPerPage", length.to_string(), page.items_per_page.unwrap_or_default().to_string());
         }
-        if length > PAGE {
-            told("count", format!("{PAGE} at most"), length.to_string());
+        if length > PAGE_SIZE {
+            wrong("count", format!("at most {PAGE_SIZE}"), length.to_string());
         }
-        walk.resources.extend(page.resources);
-        walk.complete = u64::try_from(walk.resources.len()).unwrap_or(u64::MAX) >= page.total;
-        if length == 0 && !walk.complete {
-            told("totalResults", format!("{} in all", walk.resources.len()), page.total.to_string());
+        pages.resources.extend(page.resources);
+        pages.complete = u64::try_from(pages.resources.len()).unwrap_or(u64::MAX) >= page.total;
+        if length == 0 && !pages.complete {
+            wrong("totalResults", format!("{} in all", pages.resources.len()), page.total.to_string());
         }
         length > 0
     }
 
-    /// Deletes what is cleaned up.
-    ///
-    /// # Errors
-    /// The server is gone, or does not accept the token.
-    pub async fn remove(&self, of: Type, label: String, id: String) -> Result<(), Error> {
-        let what = if of == Type::User { "delete user" } else { "delete group" };
-        let answer = self.ask(Ask::new(what, Method::DELETE, of.one(&id))).await?;
-        if !matches!(answer.status, 200 | 204) {
-            self.refused(&label, (what, "204"), &answer);
+    /// Deletes a resource without further checks.
+    pub(crate) async fn remove(&self, resource_type: ResourceType, label: String, id: String) -> Result<(), Error> {
+        let name = if resource_type == ResourceType::User { "delete user" } else { "delete group" };
+        let response = self.send(Request::new(name, Method::DELETE, resource_type.path_of(&id))).await?;
+        if !matches!(response.status, 200 | 204) {
+            self.report_status(&label, (name, "204"), &response);
         }
         Ok(())
     }
-}
-
-/// How many deleted resources must not be there.
-#[must_use]
-pub fn gone(model: &Model) -> u64 {
-    let lives = model.users.iter().map(|user| &user.life).chain(model.groups.iter().map(|group| &group.life));
-    u64::try_from(lives.filter(|life| matches!(life, super::model::Life::Deleted(_))).count()).unwrap_or_default()
 }

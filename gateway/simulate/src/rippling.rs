@@ -1,129 +1,129 @@
-//! Rippling: what the server says of itself decides what is sent; users are matched by `externalId`, and a POST whose answer
-//! got lost is sent again.
+//! Rippling: the server's configuration and schemas determine what is sent; users are matched by `externalId`, and a POST
+//! whose response was lost is repeated.
 
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::attribute::{self, EXTERNAL_ID, USER_NAME};
 use crate::change::{Change, after};
-use crate::client::Ask;
-use crate::compare::Exchange;
+use crate::client::Request;
+use crate::compare::MemberChange;
 use crate::cycles;
 use crate::discovery::Schemas;
 use crate::error::Error;
-use crate::exchange::Type;
 use crate::finding::{Finding, Kind};
 use crate::list::id;
 use crate::message;
 use crate::model::{Group, User};
 use crate::options::Options;
-use crate::play::Play;
 use crate::provider::Provider;
-use crate::report::{Played, Report};
-use crate::step::{Step, Watcher};
+use crate::report::{Report, Variant};
+use crate::resource_type::ResourceType;
+use crate::simulation::Simulation;
+use crate::step::{Progress, Step};
 use crate::users::Match;
 
-const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (rippling)");
-/// The answer to one POST in so many gets lost.
-const LOST: usize = 3;
+const USER_AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (rippling)");
+/// The response to every third POST is treated as lost.
+const LOST_RESPONSE_EVERY: usize = 3;
 
-/// Rippling, at work on one tenant.
 struct Rippling<'a> {
-    play: Play<'a>,
-    /// Whether the server says that it knows PATCH.
-    patches: bool,
+    simulation: Simulation<'a>,
+    /// Whether the server declares support of PATCH.
+    supports_patch: bool,
 }
 
-/// Plays Rippling. What the server does wrong is in the report.
+/// Simulates Rippling. The report says what the server does wrong.
 ///
 /// # Errors
-/// It could not begin: nobody answers, or somebody who is no SCIM server, or the token is not accepted.
-pub async fn run(options: &Options, watcher: &dyn Watcher) -> Result<Report, Error> {
-    let mut rippling = Rippling { play: Play::new(options, AGENT, watcher)?, patches: false };
+/// The simulation cannot start.
+pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Report, Error> {
+    let mut rippling = Rippling { simulation: Simulation::new(options, USER_AGENT, progress)?, supports_patch: false };
     rippling.connect().await?;
-    Ok(cycles::play(&rippling, Played::plainly("rippling")).await)
+    Ok(cycles::run(&rippling, Variant::of("rippling")).await)
 }
 
 impl Rippling<'_> {
-    /// Reads what the server can do and which attributes it has, and sends no others.
+    /// Reads the server's configuration and its attributes, to which the mapping is limited.
     async fn connect(&mut self) -> Result<(), Error> {
-        let session = &self.play.session;
-        session.begin(Step::TestConnection, 0);
-        self.play.probe_nobody("externalId", &[]).await?;
+        let session = &self.simulation.session;
+        session.begin_step(Step::TestConnection, 0);
+        self.simulation.probe_unknown_user("externalId", &[]).await?;
         let config = session.discover("configuration", "/ServiceProviderConfig", "patch").await?;
-        self.patches = config.as_ref().and_then(|it| it.pointer("/patch/supported")) == Some(&Value::Bool(true));
+        self.supports_patch = config.as_ref().and_then(|it| it.pointer("/patch/supported")) == Some(&Value::Bool(true));
         if let Some(schemas) = Schemas::read(session).await? {
-            self.play.mapped = attribute::plain().into_iter().filter(|it| schemas.can_write(*it)).collect();
+            let mapping = attribute::default_mapping().into_iter();
+            self.simulation.mapped = mapping.filter(|attribute| schemas.can_write(*attribute)).collect();
         }
-        // Without these there is nothing to provision.
-        self.play.mapped.extend([USER_NAME, EXTERNAL_ID]);
-        self.play.probe_group_page(&[("startIndex", "1"), ("count", "1")]).await
+        // Without these, no user can be provisioned.
+        self.simulation.mapped.extend([USER_NAME, EXTERNAL_ID]);
+        self.simulation.probe_first_group_page(&[("startIndex", "1"), ("count", "1")]).await
     }
 
-    /// The answer is taken for lost, and the same request sent again.
-    async fn retry(&self, user: &User, body: Value) -> Result<(), Error> {
-        let ask = Ask::new("create user again", Method::POST, Type::User.path()).body(body);
-        let answer = self.play.session.ask(ask).await?;
-        if matches!(answer.status, 200 | 201) {
-            self.play.only_one(user, id(answer.body())).await?;
+    /// Repeats a POST as if its response had been lost.
+    async fn repeat_create(&self, user: &User, body: Value) -> Result<(), Error> {
+        let request = Request::new("create user again", Method::POST, ResourceType::User.path()).body(body);
+        let response = self.simulation.session.send(request).await?;
+        if matches!(response.status, 200 | 201) {
+            self.simulation.remove_duplicate(user, id(response.body())).await?;
         } else {
             let finding = Finding::new(Kind::RetryRefused, user.label()).attribute("externalId");
-            let finding = finding.expected("200 or 201, and the user that the first request made");
-            self.play.session.found(finding.seen(answer.describe()));
+            let finding = finding.expected("200 or 201, and the user that the first request created");
+            self.simulation.session.report(finding.seen(response.describe()));
         }
-        // However it was answered: there is one.
+        // Whatever the response was, there must be exactly one user.
         match self.find(user).await? {
-            Match::One(found) => drop(self.play.only_one(user, id(&found)).await?),
-            Match::Nobody => {
+            Match::One(found) => drop(self.simulation.remove_duplicate(user, id(&found)).await?),
+            Match::None => {
                 let finding = Finding::new(Kind::FilterMissed, user.label()).attribute("filter");
-                self.play.session.found(finding.expected("the user for its externalId").seen("an empty list"));
+                self.simulation.session.report(finding.expected("the user for its externalId").seen("an empty list"));
             }
-            Match::Unclear => (),
+            Match::Unusable => (),
         }
         Ok(())
     }
 }
 
 impl Provider for Rippling<'_> {
-    const NAMES_GROUPS: bool = true;
+    const SENDS_GROUP_EXTERNAL_ID: bool = true;
 
-    fn play(&self) -> &Play<'_> {
-        &self.play
+    fn simulation(&self) -> &Simulation<'_> {
+        &self.simulation
     }
 
     async fn find(&self, user: &User) -> Result<Match, Error> {
-        self.play.find_user(user, EXTERNAL_ID, &[]).await
+        self.simulation.find_user(user, EXTERNAL_ID, &[]).await
     }
 
     async fn create(&self, user: &mut User) -> Result<(), Error> {
-        let body = self.new_user(user);
-        self.play.create_user(user, body.clone()).await?;
-        if user.index.is_multiple_of(LOST) && user.life.id().is_some() {
-            self.retry(user, body).await?;
+        let body = self.user_body(user);
+        self.simulation.create_user(user, body.clone()).await?;
+        if user.index.is_multiple_of(LOST_RESPONSE_EVERY) && user.presence.id().is_some() {
+            self.repeat_create(user, body).await?;
         }
         Ok(())
     }
 
-    async fn send(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
-        if self.patches {
-            return self.play.patch_user(user, changes, message::changes(changes)).await;
+    async fn send_changes(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
+        if self.supports_patch {
+            return self.simulation.patch_user(user, changes, message::changes(changes)).await;
         }
         let values = after(&user.values, changes);
-        self.play.put_user(user, changes, message::user_with(&values, [])).await
+        self.simulation.put_user(user, changes, message::user_with(&values, [])).await
     }
 
-    fn new_group(&self, group: &Group) -> Value {
+    fn group_body(&self, group: &Group) -> Value {
         message::group(group, None)
     }
 
-    async fn send_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
-        if !self.patches {
-            return self.play.put_group(group).await;
+    async fn send_group_name(&self, group: &Group, _: usize) -> Result<Option<Value>, Error> {
+        if !self.supports_patch {
+            return self.simulation.put_group(group).await;
         }
-        self.play.patch_group("rename group", group, message::rename(&group.display_name)).await
+        self.simulation.patch_group("rename group", group, message::rename(&group.display_name)).await
     }
 
-    async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, _: usize) -> Result<(), Error> {
-        self.play.exchange_at_once(group, exchange, !self.patches).await
+    async fn change_members(&self, group: &mut Group, change: MemberChange<'_>, _: usize) -> Result<(), Error> {
+        self.simulation.change_members_in_one_request(group, change, !self.supports_patch).await
     }
 }

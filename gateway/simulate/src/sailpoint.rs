@@ -1,4 +1,4 @@
-//! SailPoint: reads every document of discovery, one by one too; provisions accounts and entitlements by PATCH; then
+//! SailPoint: reads every discovery document, also one by one; provisions accounts and entitlements by PATCH; then
 //! aggregates all users and groups.
 
 use reqwest::Method;
@@ -6,89 +6,88 @@ use serde_json::Value;
 
 use crate::attribute::USER;
 use crate::change::Change;
-use crate::client::Ask;
-use crate::compare::{self, Exchange};
+use crate::client::Request;
+use crate::compare::{self, MemberChange};
 use crate::cycles;
 use crate::discovery::Schemas;
 use crate::error::Error;
-use crate::exchange::Type;
 use crate::message;
 use crate::model::{Group, Model, User};
 use crate::options::Options;
-use crate::play::Play;
 use crate::provider::Provider;
-use crate::readback::Reading;
-use crate::report::{Played, Report};
-use crate::step::{Step, Watcher};
+use crate::readback::ListRequest;
+use crate::report::{Report, Variant};
+use crate::resource_type::ResourceType;
+use crate::simulation::Simulation;
+use crate::step::{Progress, Step};
 
-const AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (sailpoint)");
+const USER_AGENT: &str = concat!("scimgate-simulate/", env!("CARGO_PKG_VERSION"), " (sailpoint)");
 
-/// SailPoint, at work on one tenant.
 struct SailPoint<'a> {
-    play: Play<'a>,
+    simulation: Simulation<'a>,
 }
 
-/// Plays SailPoint. What the server does wrong is in the report.
+/// Simulates SailPoint. The report says what the server does wrong.
 ///
 /// # Errors
-/// It could not begin: nobody answers, or somebody who is no SCIM server, or the token is not accepted.
-pub async fn run(options: &Options, watcher: &dyn Watcher) -> Result<Report, Error> {
-    let sailpoint = SailPoint { play: Play::new(options, AGENT, watcher)? };
+/// The simulation cannot start.
+pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Report, Error> {
+    let sailpoint = SailPoint { simulation: Simulation::new(options, USER_AGENT, progress)? };
     sailpoint.connect().await?;
-    Ok(cycles::play(&sailpoint, Played::plainly("sailpoint")).await)
+    Ok(cycles::run(&sailpoint, Variant::of("sailpoint")).await)
 }
 
 impl SailPoint<'_> {
-    /// Lists, and then the documents of discovery each by itself.
+    /// Reads the first user, the discovery documents one by one, and the first group.
     async fn connect(&self) -> Result<(), Error> {
-        let session = &self.play.session;
-        session.begin(Step::TestConnection, 0);
-        let first = Ask::new("probe users", Method::GET, Type::User.path());
-        let _ = self.play.probe_users(first.query("startIndex", "1").query("count", "1")).await?;
+        let session = &self.simulation.session;
+        session.begin_step(Step::TestConnection, 0);
+        let first = Request::new("probe users", Method::GET, ResourceType::User.path());
+        let _ = self.simulation.probe_users(first.query("startIndex", "1").query("count", "1")).await?;
         let _ = session.discover("configuration", "/ServiceProviderConfig", "patch").await?;
         let _ = session.discover("resource types", "/ResourceTypes", "Resources").await?;
         let _ = session.discover("type of users", "/ResourceTypes/User", "endpoint").await?;
         let _ = Schemas::read(session).await?;
         let _ = session.discover("schema of users", &format!("/Schemas/{USER}"), "attributes").await?;
-        if self.play.options.size.groups > 0 {
+        if self.simulation.options.size.groups > 0 {
             let _ = session.discover("type of groups", "/ResourceTypes/Group", "endpoint").await?;
         }
-        self.play.probe_group_page(&[("startIndex", "1"), ("count", "1")]).await
+        self.simulation.probe_first_group_page(&[("startIndex", "1"), ("count", "1")]).await
     }
 
-    /// All users and all groups, page by page: nobody may be left out.
+    /// Reads all users and groups; each must be listed once.
     async fn aggregate(&self, model: &Model) -> Result<(), Error> {
-        let session = &self.play.session;
-        session.begin(Step::Import, 0);
-        let users = session.pages(Reading { what: "aggregate users", of: Type::User, query: &[] }).await?;
-        session.found_all(compare::presence(model, &users));
+        let session = &self.simulation.session;
+        session.begin_step(Step::Import, 0);
+        let list = ListRequest { name: "aggregate users", resource_type: ResourceType::User, query: &[] };
+        session.report_all(compare::check_user_list(model, &session.read_list(list).await?));
         if !model.groups.is_empty() {
-            let groups = session.pages(Reading { what: "aggregate groups", of: Type::Group, query: &[] }).await?;
-            session.found_all(compare::groups_presence(model, &groups));
+            let list = ListRequest { name: "aggregate groups", resource_type: ResourceType::Group, query: &[] };
+            session.report_all(compare::check_group_list(model, &session.read_list(list).await?));
         }
         Ok(())
     }
 }
 
 impl Provider for SailPoint<'_> {
-    fn play(&self) -> &Play<'_> {
-        &self.play
+    fn simulation(&self) -> &Simulation<'_> {
+        &self.simulation
     }
 
-    async fn send(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
-        self.play.patch_user(user, changes, message::changes(changes)).await
+    async fn send_changes(&self, user: &mut User, changes: &[Change], _: usize) -> Result<(), Error> {
+        self.simulation.patch_user(user, changes, message::changes(changes)).await
     }
 
-    fn new_group(&self, group: &Group) -> Value {
+    fn group_body(&self, group: &Group) -> Value {
         message::group(group, None)
     }
 
-    /// One entitlement of one account is one request.
-    async fn exchange(&self, group: &mut Group, exchange: Exchange<'_>, _: usize) -> Result<(), Error> {
-        self.play.exchange_one_by_one(group, exchange, message::remove_one).await
+    /// Each entitlement of an account is a request of its own.
+    async fn change_members(&self, group: &mut Group, change: MemberChange<'_>, _: usize) -> Result<(), Error> {
+        self.simulation.change_members_one_by_one(group, change, message::remove_one).await
     }
 
-    async fn afterwards(&self, model: &mut Model) -> Result<(), Error> {
+    async fn after_cycles(&self, model: &mut Model) -> Result<(), Error> {
         self.aggregate(model).await
     }
 }

@@ -1,4 +1,4 @@
-//! A bearer token, as it is held here: it never prints itself.
+//! A bearer token that is never printed.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret itself, for the Authorization header.
+    /// The secret's text.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -21,7 +21,7 @@ impl Secret {
 }
 
 impl From<String> for Secret {
-    /// Files end with a line break, and pasted texts with a space.
+    /// Trims the text: files end with a line break, and pasted texts with a space.
     fn from(text: String) -> Self {
         Self(text.trim().to_owned())
     }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_never_prints_itself() {
+    fn debug_output_hides_the_secret() {
         assert_eq!(format!("{:?}", Secret::from(" sgt_1\n".to_owned())), "Secret");
         assert_eq!(Secret::from(" sgt_1\n".to_owned()).reveal(), "sgt_1");
     }

@@ -1,88 +1,87 @@
-//! One simulation under way: its client, its pace, and what it has seen so far.
+//! One simulation under way: its client, its pace, and the requests and findings so far.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::{TryStreamExt as _, stream};
 use tokio::time::Instant;
 
-use crate::client::{Answer, Ask, Client, Event};
+use crate::client::{Client, Event, Request, Response};
 use crate::error::Error;
 use crate::finding::{Finding, Findings, Kind};
 use crate::options::Pace;
 use crate::recorder::Recorder;
-use crate::shape;
-use crate::step::{Step, Watcher};
+use crate::response_checks;
+use crate::step::{Progress, Step};
 
 /// A simulation under way.
-pub struct Session<'a> {
+pub(crate) struct Session<'a> {
     client: Client,
     pace: Pace,
-    watcher: &'a dyn Watcher,
-    seen: Mutex<Seen>,
-    begun: Instant,
+    progress: &'a dyn Progress,
+    results: Mutex<Results>,
+    started_at: Instant,
 }
 
-/// What came so far.
+/// What was recorded so far.
 #[derive(Default)]
-pub struct Seen {
+pub(crate) struct Results {
     step: Step,
-    /// The requests.
-    pub recorder: Recorder,
-    /// What went wrong.
-    pub findings: Findings,
+    pub(crate) recorder: Recorder,
+    pub(crate) findings: Findings,
 }
 
 impl<'a> Session<'a> {
-    /// A simulation with this client.
-    #[must_use]
-    pub fn new(client: Client, pace: Pace, watcher: &'a dyn Watcher) -> Self {
-        Self { client, pace, watcher, seen: Mutex::default(), begun: Instant::now() }
+    pub(crate) fn new(client: Client, pace: Pace, progress: &'a dyn Progress) -> Self {
+        Self { client, pace, progress, results: Mutex::default(), started_at: Instant::now() }
     }
 
-    /// Begins a step of so many parts.
-    pub fn begin(&self, step: Step, parts: usize) {
-        self.seen().step = step;
-        self.watcher.begins(step, u64::try_from(parts).unwrap_or(u64::MAX));
+    /// Starts a step of `parts` parts; 0 if their number is unknown.
+    pub(crate) fn begin_step(&self, step: Step, parts: usize) {
+        self.results().step = step;
+        self.progress.step_started(step, u64::try_from(parts).unwrap_or(u64::MAX));
     }
 
-    /// The last step is over. Gives what was seen, and how long it took.
-    #[must_use]
-    pub fn end(&self) -> (Seen, std::time::Duration) {
-        self.watcher.ends();
-        (std::mem::take(&mut *self.seen()), self.begun.elapsed())
+    /// Ends the last step. Returns the results and the total duration.
+    pub(crate) fn finish(&self) -> (Results, Duration) {
+        self.progress.finished();
+        (std::mem::take(&mut *self.results()), self.started_at.elapsed())
     }
 
-    /// The base address.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        self.client.base().as_str()
+    /// The base URL, for messages.
+    pub(crate) fn base_url(&self) -> &str {
+        self.client.base_url().as_str()
     }
 
-    /// Records what went wrong.
-    pub fn found(&self, finding: Finding) {
-        let mut seen = self.seen();
-        let step = seen.step;
-        seen.findings.add(Finding { step, ..finding });
+    /// Records a finding under the current step.
+    pub(crate) fn report(&self, finding: Finding) {
+        let mut results = self.results();
+        let step = results.step;
+        results.findings.add(Finding { step, ..finding });
     }
 
-    /// Records all that went wrong.
-    pub fn found_all(&self, findings: Vec<Finding>) {
+    pub(crate) fn report_all(&self, findings: Vec<Finding>) {
         for finding in findings {
-            self.found(finding);
+            self.report(finding);
         }
     }
 
-    /// How much went wrong so far.
-    #[must_use]
-    pub fn differences(&self) -> u64 {
-        self.seen().findings.counts().values().sum()
+    /// Records a response whose status is not the expected one.
+    pub(crate) fn report_status(&self, resource: &str, (request, expected): (&str, &str), response: &Response) {
+        let finding = Finding::new(Kind::UnexpectedStatus, resource);
+        self.report(finding.expected(format!("{expected} to \"{request}\"")).seen(response.describe()));
     }
 
-    /// Does a piece of work for each item, several at once, and stops at the first error.
-    ///
-    /// # Errors
-    /// The server is gone, or does not accept the token any more.
-    pub async fn each<T, F>(&self, items: impl IntoIterator<Item = T>, work: impl Fn(T) -> F) -> Result<(), Error>
+    pub(crate) fn finding_count(&self) -> u64 {
+        self.results().findings.counts().values().sum()
+    }
+
+    /// Runs `work` for each item, several at a time, and stops at the first error.
+    pub(crate) async fn each<T, F>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        work: impl Fn(T) -> F,
+    ) -> Result<(), Error>
     where
         F: Future<Output = Result<(), Error>>,
     {
@@ -91,59 +90,44 @@ impl<'a> Session<'a> {
             let work = work(item);
             async move {
                 work.await?;
-                self.watcher.one_done();
+                self.progress.part_done();
                 Ok(())
             }
         };
         items.try_for_each_concurrent(self.pace.concurrency.max(1), one).await
     }
 
-    /// Sends a request and checks what must hold of every answer.
-    ///
-    /// # Errors
-    /// The server is gone, or does not accept the token.
-    pub async fn ask(&self, ask: Ask) -> Result<Answer, Error> {
-        let answer = self.ask_anything(&ask).await?;
-        self.found_all(shape::faults(&ask, &answer));
-        Ok(answer)
+    /// Sends a request and checks what must hold for every response.
+    pub(crate) async fn send(&self, request: Request) -> Result<Response, Error> {
+        let response = self.send_unchecked(&request).await?;
+        self.report_all(response_checks::check(&request, &response));
+        Ok(response)
     }
 
-    /// Sends a request of which nobody knows how it is answered.
-    ///
-    /// # Errors
-    /// The server is gone, or does not accept the token.
-    pub async fn ask_anything(&self, ask: &Ask) -> Result<Answer, Error> {
-        let answer = self.send(&self.client, ask).await?;
-        if answer.status == 401 {
-            return Err(Error::Unauthorized(self.address().to_owned()));
+    /// Sends a request to which many different responses are correct.
+    pub(crate) async fn send_unchecked(&self, request: &Request) -> Result<Response, Error> {
+        let response = self.send_by(&self.client, request).await?;
+        if response.status == 401 {
+            return Err(Error::Unauthorized(self.base_url().to_owned()));
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// Sends a request by another client, the directory's, and counts it.
-    ///
-    /// # Errors
-    /// No answer came.
-    pub async fn send(&self, client: &Client, ask: &Ask) -> Result<Answer, Error> {
-        let step = self.seen().step;
-        let tell = |event| {
-            let recorder = &mut self.seen().recorder;
+    /// Sends a request through another client, that of the directory, and records it.
+    pub(crate) async fn send_by(&self, client: &Client, request: &Request) -> Result<Response, Error> {
+        let step = self.results().step;
+        let on_event = |event| {
+            let recorder = &mut self.results().recorder;
             match event {
-                Event::Answered(status, after) => recorder.answered((step, ask.what), status, after),
-                Event::Waited => recorder.waits += 1,
-                Event::Broken => recorder.broken += 1,
+                Event::Responded(status, latency) => recorder.record((step, request.name), status, latency),
+                Event::RetryRequested => recorder.waits += 1,
+                Event::ConnectionFailed => recorder.failed_connections += 1,
             }
         };
-        client.send(ask, tell).await
+        client.send(request, on_event).await
     }
 
-    /// An answer of another status than the request should have.
-    pub fn refused(&self, resource: &str, (ask, expected): (&str, &str), answer: &Answer) {
-        let finding = Finding::new(Kind::UnexpectedStatus, resource);
-        self.found(finding.expected(format!("{expected} to \"{ask}\"")).seen(answer.describe()));
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn results(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

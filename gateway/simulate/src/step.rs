@@ -1,16 +1,16 @@
-//! The parts of a simulation, and who watches them go by.
+//! The steps of a simulation, and how its progress is shown.
 
 use std::fmt;
 
-/// A part of a simulation, in the order in which they come.
+/// A step of a simulation, in running order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// The probes behind the button *Test Connection*, and discovery.
     #[default]
     TestConnection,
-    /// A test user and a test group are made, changed and taken away.
+    /// A test user and a test group are created, changed and deleted.
     Activation,
-    /// Initial cycle: each user is looked for, then made or changed.
+    /// Initial cycle: each user is looked up, then created or changed.
     InitialUsers,
     /// Initial cycle, second pass: references to managers.
     References,
@@ -20,30 +20,30 @@ pub enum Step {
     Memberships,
     /// Incremental cycle: changed attributes.
     Changes,
-    /// Incremental cycle: users that leave are deactivated.
+    /// Incremental cycle: users are deactivated.
     Leaving,
-    /// Incremental cycle: users that come back.
+    /// Incremental cycle: users are reactivated.
     Returning,
-    /// Incremental cycle: users that are deleted for good.
+    /// Incremental cycle: users are deleted for good.
     Deletions,
-    /// Incremental cycle: groups renamed, members removed and added, groups deleted.
+    /// Incremental cycle: groups are renamed and deleted, members removed and added.
     GroupChanges,
     /// One user and one group on demand.
     OnDemand,
-    /// All users and groups are read, page by page, as the client reads them.
+    /// All users and groups are read page by page, as the client reads them.
     Import,
     /// Requests that no client should send.
     Garbage,
-    /// Ever more members in one request.
+    /// More and more members in one request.
     Limits,
     /// Everything is read back and compared.
     ReadBack,
-    /// What was made is deleted.
+    /// Everything that was created is deleted.
     CleanUp,
 }
 
 impl Step {
-    /// Its name for people and programs.
+    /// Its name in the report.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -74,22 +74,22 @@ impl fmt::Display for Step {
     }
 }
 
-/// Is told how far a simulation is.
-pub trait Watcher: Sync {
-    /// A step begins. It has so many parts, and none means that nobody knows.
-    fn begins(&self, step: Step, parts: u64);
-    /// A part is done.
-    fn one_done(&self);
+/// Receives the progress of a simulation.
+pub trait Progress: Sync {
+    /// A step of `parts` parts starts; 0 if their number is unknown.
+    fn step_started(&self, step: Step, parts: u64);
+    /// One part is done.
+    fn part_done(&self);
     /// The last step is over.
-    fn ends(&self);
+    fn finished(&self);
 }
 
-/// Watches nothing.
+/// Shows nothing.
 #[derive(Clone, Copy, Debug)]
-pub struct Silent;
+pub struct NoProgress;
 
-impl Watcher for Silent {
-    fn begins(&self, _: Step, _: u64) {}
-    fn one_done(&self) {}
-    fn ends(&self) {}
+impl Progress for NoProgress {
+    fn step_started(&self, _: Step, _: u64) {}
+    fn part_done(&self) {}
+    fn finished(&self) {}
 }

@@ -1,50 +1,51 @@
-//! Okta's connection test and its import, which both hang on one stable order.
+//! Okta's connection test and its import, which both depend on a stable order.
 
 use reqwest::Method;
 use serde_json::Value;
 
 use super::{Okta, PAGE};
-use crate::client::Ask;
+use crate::client::Request;
 use crate::compare;
 use crate::error::Error;
-use crate::exchange::Type;
 use crate::finding::{Finding, Kind};
 use crate::list::id;
 use crate::model::Model;
-use crate::readback::Reading;
+use crate::readback::ListRequest;
+use crate::resource_type::ResourceType;
 use crate::step::Step;
 
 impl Okta<'_> {
-    /// The first two users, nobody by a name, the first groups.
+    /// Reads the first two users, searches for an unknown name, and reads the first groups.
     pub(super) async fn test_connection(&self) -> Result<(), Error> {
-        self.play.session.begin(Step::TestConnection, 0);
-        let _ = self.play.probe_users(first_users("first users")).await?;
-        self.play.probe_nobody("userName", &PAGE).await?;
-        self.play.probe_group_page(&PAGE).await
+        self.simulation.session.begin_step(Step::TestConnection, 0);
+        let _ = self.simulation.probe_users(first_users("first users")).await?;
+        self.simulation.probe_unknown_user("userName", &PAGE).await?;
+        self.simulation.probe_first_group_page(&PAGE).await
     }
 
-    /// Everybody, a hundred at a time, must be there once, and in the order of the connection test.
+    /// Reads all users and groups; each must be listed once, and the order must be that of the connection test.
     pub(super) async fn import(&self, model: &Model) -> Result<(), Error> {
-        let session = &self.play.session;
-        session.begin(Step::Import, 0);
-        let first = self.play.probe_users(first_users("import first users")).await?;
-        let users = session.pages(Reading { what: "import users", of: Type::User, query: &[] }).await?;
-        session.found_all(compare::presence(model, &users));
+        let session = &self.simulation.session;
+        session.begin_step(Step::Import, 0);
+        let first = self.simulation.probe_users(first_users("import first users")).await?;
+        let list = ListRequest { name: "import users", resource_type: ResourceType::User, query: &[] };
+        let users = session.read_list(list).await?;
+        session.report_all(compare::check_user_list(model, &users));
         let ids = |some: &[Value]| some.iter().map(id).take(2).map(str::to_owned).collect::<Vec<_>>();
         let (short, long) = (ids(&first.resources), ids(&users));
         if short != long {
             let finding = Finding::new(Kind::OrderUnstable, "import users").attribute("order");
-            let told = |ids: &[String]| if ids.is_empty() { "nobody".to_owned() } else { ids.join(", ") };
-            session.found(finding.expected(format!("first {}, as with count=2", told(&short))).seen(told(&long)));
+            let join = |ids: &[String]| if ids.is_empty() { "no user".to_owned() } else { ids.join(", ") };
+            session.report(finding.expected(format!("first {}, as with count=2", join(&short))).seen(join(&long)));
         }
         if !model.groups.is_empty() {
-            let groups = session.pages(Reading { what: "import groups", of: Type::Group, query: &[] }).await?;
-            session.found_all(compare::groups_presence(model, &groups));
+            let list = ListRequest { name: "import groups", resource_type: ResourceType::Group, query: &[] };
+            session.report_all(compare::check_group_list(model, &session.read_list(list).await?));
         }
         Ok(())
     }
 }
 
-fn first_users(what: &'static str) -> Ask {
-    Ask::new(what, Method::GET, Type::User.path()).query("startIndex", "1").query("count", "2")
+fn first_users(name: &'static str) -> Request {
+    Request::new(name, Method::GET, ResourceType::User.path()).query("startIndex", "1").query("count", "2")
 }

@@ -4,24 +4,23 @@ use serde_json::{Map, Value, json};
 
 use crate::attribute::LANGUAGE;
 use crate::change::Change;
-use crate::message::{self, members_of, patch};
+use crate::message::{self, Patch, members_of, patch};
 use crate::model::Values;
-use crate::users::Patch;
 
-/// A new user, with a password that nobody knows and the groups that it is not yet in.
+/// A new user, with a random password and without groups.
 pub(super) fn create(values: &Values, password: &str) -> Value {
     let locale = values.get(&LANGUAGE).cloned().unwrap_or_else(|| "en-US".into());
     message::user_with(values, [("locale", locale), ("groups", json!([])), ("password", password.into())])
 }
 
-/// A catalogue app's PUT: the profile as Okta has it.
+/// The PUT of a catalogue app: the profile as Okta has it.
 pub(super) fn profile(values: &Values, id: &str) -> Value {
     let locale = values.get(&LANGUAGE).cloned().unwrap_or_else(|| "en-US".into());
     let meta = json!({ "resourceType": "User" });
     message::user_with(values, [("id", id.into()), ("locale", locale), ("groups", json!([])), ("meta", meta)])
 }
 
-/// A wizard app's PUT: what the server showed, `id`, `meta` and all, with the changes in it.
+/// The PUT of a wizard app: the document that the server returned, including `id` and `meta`, with the changes.
 pub(super) fn echo(seen: Value, changes: &[Change]) -> Value {
     let mut body = match seen {
         Value::Object(body) => body,
@@ -33,18 +32,18 @@ pub(super) fn echo(seen: Value, changes: &[Change]) -> Value {
             None => change.attribute.clear(&mut body),
         }
     }
-    // What Okta knows of and nobody filled in goes out empty.
+    // Okta sends attributes without a value as empty ones.
     let name = body.entry("name").or_insert_with(|| json!({}));
     if let Some(name) = name.as_object_mut() {
         name.entry("middleName").or_insert_with(|| "".into());
     }
     body.entry("groups").or_insert_with(|| json!([]));
-    // An extension that was written into must be named.
-    let wanted: Vec<&str> =
+    // The schema of a written extension must be listed.
+    let written: Vec<&str> =
         changes.iter().filter(|change| change.after.is_some()).map(|it| it.attribute.schema()).collect();
     if let Some(schemas) = body.get_mut("schemas").and_then(Value::as_array_mut) {
-        for urn in wanted {
-            if !schemas.iter().any(|named| named == urn) {
+        for urn in written {
+            if !schemas.iter().any(|listed| listed == urn) {
                 schemas.push(urn.into());
             }
         }
@@ -52,18 +51,18 @@ pub(super) fn echo(seen: Value, changes: &[Change]) -> Value {
     Value::Object(body)
 }
 
-/// A catalogue app's change of `active`: without a path.
+/// The change of `active` by a catalogue app, without a path.
 pub(super) fn activate(active: Option<&Value>) -> Patch {
     Patch { body: patch(vec![json!({ "op": "replace", "value": { "active": active } })]), as_text: false }
 }
 
-/// A group's name: without a path, and with the id.
+/// A group's name, without a path and with the id.
 pub(super) fn rename(id: &str, name: &str) -> Value {
     patch(vec![json!({ "op": "replace", "value": { "id": id, "displayName": name } })])
 }
 
-/// Those who leave by their paths, and those who come in a list, in one request.
-pub(super) fn exchange(removed: &[String], added: &[String]) -> Value {
+/// Removed members by path and added ones in a list, in one request.
+pub(super) fn change_members(removed: &[String], added: &[String]) -> Value {
     let mut operations = message::remove_by_path(removed);
     if !added.is_empty() {
         operations.push(message::add(added));
@@ -71,12 +70,12 @@ pub(super) fn exchange(removed: &[String], added: &[String]) -> Value {
     patch(operations)
 }
 
-/// All members at once; there may be none.
+/// All members; the list may be empty.
 pub(super) fn replace(ids: &[String]) -> Value {
     patch(vec![json!({ "op": "replace", "path": "members", "value": members_of(ids) })])
 }
 
-/// All members at once, without a path and with the name.
+/// All members, without a path and with the name.
 pub(super) fn replace_pathless(id: &str, name: &str, ids: &[String]) -> Value {
     let value = json!({ "members": members_of(ids), "id": id, "displayName": name });
     patch(vec![json!({ "op": "replace", "value": value })])
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_keeps_what_was_shown_and_changes_what_changed() {
+    fn an_echo_keeps_the_document_and_applies_the_changes() {
         let seen = json!({
             "schemas": [USER], "id": "1", "meta": { "version": "W/\"2\"" }, "name": { "givenName": "Ada" },
             "title": "CFO", "nobody": "knows", "groups": [{ "value": "g" }],
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn active_and_names_go_without_a_path() {
+    fn active_and_names_are_sent_without_a_path() {
         let active = activate(Some(&false.into())).body;
         assert_eq!(active["Operations"], json!([{ "op": "replace", "value": { "active": false } }]));
         let name = json!([{ "op": "replace", "value": { "id": "g", "displayName": "All" } }]);
@@ -123,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn some_leave_and_some_come_in_one_request() {
+    fn members_are_removed_and_added_in_one_request() {
         let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
         let both = json!([
             { "op": "remove", "path": "members[value eq \"a\"]" },
             { "op": "add", "path": "members", "value": [{ "value": "b" }] },
         ]);
-        assert_eq!(exchange(&ids(&["a"]), &ids(&["b"]))["Operations"], both);
+        assert_eq!(change_members(&ids(&["a"]), &ids(&["b"]))["Operations"], both);
         assert_eq!(replace(&[])["Operations"], json!([{ "op": "replace", "path": "members", "value": [] }]));
     }
 }

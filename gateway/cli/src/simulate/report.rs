@@ -1,14 +1,14 @@
-//! What came of a simulation: a table of the requests, what was compared, what was wrong, and one sentence for the end.
+//! Prints the report of a simulation: tables of the requests and comparisons, and the findings.
 
 use std::collections::BTreeMap;
 use std::io;
 
+use scimgate::telemetry::chain;
+use scimgate_simulate::{Latency, Report};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output::{Column, Output, harmless, table, write};
-use scimgate::telemetry::chain;
-use scimgate_simulate::Report;
+use crate::output::{Column, Output, printable, table, write};
 
 const REQUESTS: [Column; 8] = [
     ("step", "/step"),
@@ -31,10 +31,9 @@ const COMPARED: [Column; 7] = [
     ("differences", "/differences"),
 ];
 
-/// Findings of each kind that are told in full for people.
-const TOLD: usize = 3;
+/// Findings of each kind that a table shows in full.
+const MAX_SHOWN_FINDINGS: usize = 3;
 
-/// Prints a report.
 pub(super) fn print(output: Output, report: &Report) -> io::Result<()> {
     match output {
         Output::Json => {
@@ -46,22 +45,22 @@ pub(super) fn print(output: Output, report: &Report) -> io::Result<()> {
     }
 }
 
-/// Success, or the sentence that says why not.
-pub(super) fn of(report: &Report) -> Result<(), Failure> {
+/// Success if the simulation was complete and found nothing wrong.
+pub(super) fn result(report: &Report) -> Result<(), Failure> {
     if let Some(stopped) = &report.stopped {
-        let (why, left) = (chain(stopped), what_is_left(report.seed));
-        return Err(Failure::new(format!("it was not played to its end: {why}; {left}")));
+        let (reason, hint) = (chain(stopped), how_to_clean_up(report.seed));
+        return Err(Failure::new(format!("the simulation stopped: {reason}; {hint}")));
     }
-    match report.wrong() {
+    match report.finding_count() {
         0 => Ok(()),
         1 => Err(Failure::new("the server did one thing wrong")),
-        many => Err(Failure::new(format!("the server did {many} things wrong"))),
+        count => Err(Failure::new(format!("the server did {count} things wrong"))),
     }
 }
 
-/// What to do about resources that nobody took away.
-pub(super) fn what_is_left(seed: u64) -> String {
-    format!("what it made is still there, and the same run with --seed {seed} takes it away")
+/// What to do about resources that were not deleted.
+pub(super) fn how_to_clean_up(seed: u64) -> String {
+    format!("its resources are still there; the same run with --seed {seed} deletes them")
 }
 
 fn text(report: &Report) -> String {
@@ -71,12 +70,12 @@ fn text(report: &Report) -> String {
         parts.push(table(&compared, &COMPARED));
     }
     if !report.notes.is_empty() {
-        parts.push(report.notes.iter().map(|note| harmless(note)).collect::<Vec<_>>().join("\n"));
+        parts.push(report.notes.iter().map(|note| printable(note)).collect::<Vec<_>>().join("\n"));
     }
     parts.extend(findings(report));
     if report.green {
         let end = if report.compared.is_empty() { "" } else { ", and the end state equals what was sent" };
-        parts.push(format!("Every step went as it should{end}."));
+        parts.push(format!("All steps succeeded{end}."));
     }
     parts.join("\n\n")
 }
@@ -84,11 +83,11 @@ fn text(report: &Report) -> String {
 fn heading(report: &Report) -> String {
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let (users, groups) = (count(report.users, "user"), count(report.groups, "group"));
-    let mut said = format!("{users} and {groups} against {}", report.target);
-    for (what, way) in [("dialect", report.dialect), ("form", report.form)] {
-        said.extend(way.map(|way| format!(", {what} {way}")));
+    let mut heading = format!("{users} and {groups} against {}", report.target);
+    for (name, variant) in [("dialect", report.dialect), ("form", report.form)] {
+        heading.extend(variant.map(|variant| format!(", {name} {variant}")));
     }
-    format!("{said}, seed {}", report.seed)
+    format!("{heading}, seed {}", report.seed)
 }
 
 fn requests(report: &Report) -> Vec<Value> {
@@ -103,11 +102,7 @@ fn requests(report: &Report) -> Vec<Value> {
     rows
 }
 
-fn row(
-    (step, request): (&str, &str),
-    requests: u64,
-    (statuses, latency): (&str, &scimgate_simulate::recorder::Latency),
-) -> Value {
+fn row((step, request): (&str, &str), requests: u64, (statuses, latency): (&str, &Latency)) -> Value {
     let ms = |ms: f64| format!("{ms:.1}");
     json!({
         "step": step, "request": request, "requests": requests, "statuses": statuses,
@@ -124,30 +119,30 @@ fn statuses(statuses: &BTreeMap<u16, u64>) -> String {
 
 fn speed(report: &Report) -> String {
     let (seconds, rate) = (report.took.as_secs_f64(), report.throughput());
-    let mut said = vec![format!("{} requests in {seconds:.1} s, {rate:.0} in a second", report.requests)];
+    let mut parts = vec![format!("{} requests in {seconds:.1} s, {rate:.0} per second", report.requests)];
     if report.waits > 0 {
-        said.push(format!("the server wanted a pause {} times", report.waits));
+        parts.push(format!("the server asked for a later attempt {} times", report.waits));
     }
     if report.broken_connections > 0 {
-        said.push(format!("{} connections broke", report.broken_connections));
+        parts.push(format!("{} connections failed", report.broken_connections));
     }
-    said.join("; ")
+    parts.join("; ")
 }
 
-/// A paragraph for each kind: how often, some of them in full, and what to do.
+/// A paragraph per kind: the number of findings, some of them in full, and how to fix them.
 fn findings(report: &Report) -> Vec<String> {
     let paragraph = |(kind, count): (&&str, &u64)| {
         let of_kind: Vec<_> = report.findings.iter().filter(|finding| finding.kind.name() == *kind).collect();
         let mut lines =
             vec![format!("{kind}, {}", if *count == 1 { "once".to_owned() } else { format!("{count} times") })];
-        for finding in of_kind.iter().take(TOLD) {
+        for finding in of_kind.iter().take(MAX_SHOWN_FINDINGS) {
             let attribute =
                 if finding.attribute.is_empty() { String::new() } else { format!(", {}", finding.attribute) };
             lines.push(format!("  {}: {}{attribute}", finding.step, finding.resource));
             lines.push(format!("    expected {}, seen {}", finding.expected, finding.seen));
         }
         lines.extend(of_kind.first().map(|finding| format!("  {}", finding.hint)));
-        lines.iter().map(|line| harmless(line)).collect::<Vec<_>>().join("\n")
+        lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
     };
     report.counts.iter().map(paragraph).collect()
 }
