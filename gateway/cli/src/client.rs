@@ -1,4 +1,4 @@
-//! The client of the admin API and the directory that the commands share, and what they need to reach it.
+//! The client of the admin API and the directory, with the arguments that its commands share.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,103 +9,76 @@ use serde_json::Value;
 
 use crate::output::Output;
 
-/// The requests behind a command are short; only the upload of a plugin waits for its compilation.
-const TIMEOUT: Duration = Duration::from_mins(1);
+/// Longer than any request takes; the longest is the upload of a plugin, which is compiled.
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What may stand in a part of an address as it is (RFC 3986 §2.3).
+/// All but the unreserved characters (RFC 3986 §2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Why a command did not succeed.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// The address is none.
-    #[error("{0} is no address of a gateway; --admin-url takes one like http://127.0.0.1:8081")]
+    #[error("{0} is not the URL of a gateway; --admin-url must be one like http://127.0.0.1:8081")]
     Address(String),
-    /// No key was given.
     #[error("this needs {0}")]
-    NoKey(Door),
-    /// The HTTP client cannot be made.
+    NoKey(Api),
     #[error("TLS cannot be set up for {address}")]
     Client {
-        /// Where it should connect to.
         address: String,
-        /// What the client said.
         #[source]
         source: reqwest::Error,
     },
-    /// Nobody listens.
     #[error("cannot connect to {address}; is the gateway running, and is --admin-url right?")]
     Connect {
-        /// Where nobody listens.
         address: String,
-        /// What the client said.
         #[source]
         source: reqwest::Error,
     },
-    /// No answer came.
     #[error("{address} did not answer in time")]
-    Late {
-        /// Where no answer came from.
+    Timeout { address: String },
+    #[error("the connection to {address} failed")]
+    Connection {
         address: String,
-    },
-    /// The connection broke.
-    #[error("the connection to {address} broke")]
-    Broken {
-        /// Where to.
-        address: String,
-        /// What the client said.
         #[source]
         source: reqwest::Error,
     },
-    /// The key is not accepted.
-    #[error("{address} does not accept the key; this needs {door}")]
-    Unauthorized {
-        /// Who does not accept it.
-        address: String,
-        /// Which key is needed.
-        door: Door,
-    },
-    /// The gateway refused, and says why.
+    #[error("{address} does not accept the key; this needs {api}")]
+    Unauthorized { address: String, api: Api },
+    /// The gateway's own explanation.
     #[error("{0}")]
     Refused(String),
-    /// Someone else answered.
+    /// The response is not in the gateway's form.
     #[error("{address} answered {status}, but not as a gateway does; is --admin-url right?")]
-    Foreign {
-        /// Who answered.
-        address: String,
-        /// With what.
-        status: StatusCode,
-    },
-    /// A name that would lead to another address.
-    #[error("\"{0}\" is no name or id")]
+    Foreign { address: String, status: StatusCode },
+    /// A name that would lead to another URL.
+    #[error("\"{0}\" is not a valid name or id")]
     Name(String),
 }
 
-/// Which door a command knocks at.
+/// The APIs of the internal listener, each with its own kind of key.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Door {
-    /// The admin API.
+pub(super) enum Api {
     Admin,
-    /// The directory.
     Directory,
 }
 
-impl fmt::Display for Door {
+/// The key that the API needs.
+impl fmt::Display for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Admin => {
-                "an operator key, in SCIMGATE_OPERATOR_KEY or --operator-key; `scimgate bootstrap` makes the first one"
+                "an operator key, in SCIMGATE_OPERATOR_KEY or --operator-key; `scimgate bootstrap` creates the first one"
             }
             Self::Directory => {
                 "a tenant's directory key, in SCIMGATE_DIRECTORY_KEY or --directory-key; \
-                 `scimgate token issue TENANT --scope directory` makes one"
+                 `scimgate token issue TENANT --scope directory` issues one"
             }
         })
     }
 }
 
-/// A secret from the command line or the environment. It never prints itself.
+/// A secret from the command line or the environment, which is never printed.
 #[derive(Clone)]
 pub(super) struct Key(String);
 
@@ -121,18 +94,18 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What every client command takes.
+/// The arguments of every client command.
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// Where the gateway's internal listener is.
+    /// The gateway's internal listener.
     #[arg(long, env = "SCIMGATE_ADMIN_URL", default_value = "http://127.0.0.1:8081", global = true)]
     admin_url: String,
-    /// How to print what comes back.
+    /// How to print the result.
     #[arg(short, long, value_enum, default_value_t = Output::Table, global = true)]
     output: Output,
 }
 
-/// What the commands of operators take.
+/// The arguments of commands that need an operator key.
 #[derive(Debug, clap::Args)]
 pub(super) struct OperatorOptions {
     #[command(flatten)]
@@ -145,12 +118,12 @@ pub(super) struct OperatorOptions {
 impl OperatorOptions {
     /// The client, and how to print.
     pub(super) fn open(&self) -> Result<(AdminClient, Output), Error> {
-        let client = AdminClient::new(&self.common.admin_url, self.operator_key.as_ref(), Door::Admin)?;
+        let client = AdminClient::new(&self.common.admin_url, self.operator_key.as_ref(), Api::Admin)?;
         Ok((client, self.common.output))
     }
 }
 
-/// What the commands that read as the product take.
+/// The arguments of commands that need a directory key.
 #[derive(Debug, clap::Args)]
 pub(super) struct DirectoryOptions {
     #[command(flatten)]
@@ -163,44 +136,44 @@ pub(super) struct DirectoryOptions {
 impl DirectoryOptions {
     /// The client, and how to print.
     pub(super) fn open(&self) -> Result<(AdminClient, Output), Error> {
-        let client = AdminClient::new(&self.common.admin_url, self.directory_key.as_ref(), Door::Directory)?;
+        let client = AdminClient::new(&self.common.admin_url, self.directory_key.as_ref(), Api::Directory)?;
         Ok((client, self.common.output))
     }
 }
 
-/// A client of the gateway's internal listener, with the key of one door.
+/// A client of one API of the gateway's internal listener.
 pub(super) struct AdminClient {
     http: reqwest::Client,
     address: String,
     key: Key,
-    door: Door,
+    api: Api,
 }
 
 impl AdminClient {
-    fn new(address: &str, key: Option<&Key>, door: Door) -> Result<Self, Error> {
+    fn new(address: &str, key: Option<&Key>, api: Api) -> Result<Self, Error> {
         let address = base(address)?;
-        let key = key.filter(|key| !key.0.trim().is_empty()).ok_or(Error::NoKey(door))?;
-        // A redirect would carry the key to wherever it points.
+        let key = key.filter(|key| !key.0.trim().is_empty()).ok_or(Error::NoKey(api))?;
+        // A redirect would send the key to another host.
         let mut http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
         if address.starts_with("http://") {
-            // Without TLS the machine's certificates need not be there.
+            // Without TLS, missing system certificates are no error.
             http = http.tls_certs_only([]);
         }
         let http = http.build().map_err(|source| Error::Client { address: address.clone(), source })?;
-        Ok(Self { http, address, key: key.clone(), door })
+        Ok(Self { http, address, key: key.clone(), api })
     }
 
-    /// The address of something behind this client's door, by names that are escaped.
+    /// The path of something in this API, with its names escaped.
     pub(super) fn path(&self, names: &[&str]) -> Result<String, Error> {
-        let mut path = match self.door {
-            Door::Admin => "/admin/v1".to_owned(),
-            Door::Directory => "/directory/v1".to_owned(),
+        let mut path = match self.api {
+            Api::Admin => "/admin/v1".to_owned(),
+            Api::Directory => "/directory/v1".to_owned(),
         };
         for name in names {
-            // These would lead to another address, and a DELETE there deletes something else.
+            // These would lead to another path, where a DELETE deletes something else.
             if matches!(*name, "" | "." | "..") {
                 return Err(Error::Name((*name).to_owned()));
             }
@@ -210,12 +183,10 @@ impl AdminClient {
         Ok(path)
     }
 
-    /// Reads.
     pub(super) async fn get(&self, path: &str) -> Result<Value, Error> {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// Deletes.
     pub(super) async fn delete(&self, path: &str) -> Result<(), Error> {
         self.send(self.request(Method::DELETE, path)).await.map(drop)
     }
@@ -241,10 +212,10 @@ impl AdminClient {
         let response = request.send().await.map_err(|error| self.failed(error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| self.failed(error))?;
-        answer(status, &body).map_err(|refused| match refused {
-            Answer::Unauthorized => Error::Unauthorized { address: self.address.clone(), door: self.door },
-            Answer::Refused(detail) => Error::Refused(detail),
-            Answer::Foreign => Error::Foreign { address: self.address.clone(), status },
+        parse(status, &body).map_err(|refusal| match refusal {
+            Refusal::Unauthorized => Error::Unauthorized { address: self.address.clone(), api: self.api },
+            Refusal::Problem(detail) => Error::Refused(detail),
+            Refusal::Foreign => Error::Foreign { address: self.address.clone(), status },
         })
     }
 
@@ -253,37 +224,37 @@ impl AdminClient {
         if source.is_connect() {
             Error::Connect { address, source }
         } else if source.is_timeout() {
-            Error::Late { address }
+            Error::Timeout { address }
         } else {
-            Error::Broken { address, source }
+            Error::Connection { address, source }
         }
     }
 }
 
-/// An answer that is no success.
+/// A response that is not a success.
 #[derive(Debug, PartialEq)]
-enum Answer {
+enum Refusal {
     Unauthorized,
-    Refused(String),
+    Problem(String),
     Foreign,
 }
 
-/// What an answer says: JSON, nothing (204), or why not.
-fn answer(status: StatusCode, body: &[u8]) -> Result<Value, Answer> {
+/// The JSON of a successful response; null for 204.
+fn parse(status: StatusCode, body: &[u8]) -> Result<Value, Refusal> {
     let json = serde_json::from_slice::<Value>(body);
     match (status, json) {
         (StatusCode::NO_CONTENT, _) => Ok(Value::Null),
-        (StatusCode::UNAUTHORIZED, _) => Err(Answer::Unauthorized),
+        (StatusCode::UNAUTHORIZED, _) => Err(Refusal::Unauthorized),
         (_, Ok(json)) if status.is_success() => Ok(json),
         (_, Ok(problem)) => match problem.get("detail").and_then(Value::as_str) {
-            Some(detail) => Err(Answer::Refused(detail.to_owned())),
-            None => Err(Answer::Foreign),
+            Some(detail) => Err(Refusal::Problem(detail.to_owned())),
+            None => Err(Refusal::Foreign),
         },
-        (_, Err(_)) => Err(Answer::Foreign),
+        (_, Err(_)) => Err(Refusal::Foreign),
     }
 }
 
-/// The address without a trailing slash; `/admin/v1` at its end is no mistake either.
+/// The base URL without a trailing slash, and without `/admin/v1`, which people may append.
 fn base(written: &str) -> Result<String, Error> {
     let trimmed = written.trim().trim_end_matches('/');
     let trimmed = trimmed.strip_suffix("/admin/v1").unwrap_or(trimmed).trim_end_matches('/');
@@ -297,13 +268,13 @@ fn base(written: &str) -> Result<String, Error> {
 mod tests {
     use super::*;
 
-    fn client(door: Door) -> AdminClient {
+    fn client(api: Api) -> AdminClient {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        AdminClient::new("http://127.0.0.1:8081/", Some(&Key("sgo_secret".into())), door).unwrap()
+        AdminClient::new("http://127.0.0.1:8081/", Some(&Key("sgo_secret".into())), api).unwrap()
     }
 
     #[test]
-    fn an_address_is_taken_as_people_write_it() {
+    fn a_url_is_accepted_in_several_forms() {
         for written in ["http://gw:8081", "http://gw:8081/", " http://gw:8081/admin/v1/ "] {
             assert_eq!(base(written).unwrap(), "http://gw:8081", "{written}");
         }
@@ -313,41 +284,41 @@ mod tests {
     }
 
     #[test]
-    fn names_are_escaped_and_never_lead_elsewhere() {
-        let client = client(Door::Admin);
+    fn names_are_escaped_and_cannot_change_the_path() {
+        let client = client(Api::Admin);
         assert_eq!(client.path(&["tenants", "a/b ü"]).unwrap(), "/admin/v1/tenants/a%2Fb%20%C3%BC");
         for name in ["", ".", ".."] {
             assert!(client.path(&["tenants", "acme", "tokens", name]).is_err(), "{name:?}");
         }
-        assert_eq!(self::client(Door::Directory).path(&["users"]).unwrap(), "/directory/v1/users");
+        assert_eq!(self::client(Api::Directory).path(&["users"]).unwrap(), "/directory/v1/users");
     }
 
     #[test]
-    fn a_missing_key_is_told_with_where_to_get_one() {
+    fn a_missing_key_is_an_error_that_says_how_to_get_one() {
         for key in [None, Some(&Key("  ".into()))] {
-            let told = AdminClient::new("http://gw", key, Door::Admin).err().unwrap().to_string();
-            assert!(told.contains("SCIMGATE_OPERATOR_KEY") && told.contains("scimgate bootstrap"), "{told}");
+            let error = AdminClient::new("http://gw", key, Api::Admin).err().unwrap().to_string();
+            assert!(error.contains("SCIMGATE_OPERATOR_KEY") && error.contains("scimgate bootstrap"), "{error}");
         }
     }
 
     #[test]
-    fn an_answer_is_told_in_its_own_words() {
+    fn a_refusal_is_the_problems_detail() {
         let problem = br#"{"title":"Not Found","status":404,"detail":"There is no tenant called x."}"#;
-        let cases: [(u16, &[u8], Result<Value, Answer>); 6] = [
+        let cases: [(u16, &[u8], Result<Value, Refusal>); 6] = [
             (200, b"{}", Ok(serde_json::json!({}))),
             (204, b"", Ok(Value::Null)),
-            (401, b"", Err(Answer::Unauthorized)),
-            (404, problem, Err(Answer::Refused("There is no tenant called x.".into()))),
-            (404, b"<html>", Err(Answer::Foreign)),
-            (200, b"<html>", Err(Answer::Foreign)),
+            (401, b"", Err(Refusal::Unauthorized)),
+            (404, problem, Err(Refusal::Problem("There is no tenant called x.".into()))),
+            (404, b"<html>", Err(Refusal::Foreign)),
+            (200, b"<html>", Err(Refusal::Foreign)),
         ];
-        for (status, body, said) in cases {
-            assert_eq!(answer(StatusCode::from_u16(status).unwrap(), body), said, "{status}");
+        for (status, body, expected) in cases {
+            assert_eq!(parse(StatusCode::from_u16(status).unwrap(), body), expected, "{status}");
         }
     }
 
     #[test]
-    fn a_key_never_prints_itself() {
+    fn debug_output_hides_the_key() {
         assert_eq!(format!("{:?}", Key("sgo_secret".into())), "Key");
     }
 }

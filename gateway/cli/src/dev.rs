@@ -1,4 +1,4 @@
-//! `scimgate dev`: everything on one machine, nothing to install.
+//! `scimgate dev`: serves on an embedded database with a demo tenant.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,20 +17,23 @@ use scimgate::operation::demo;
 use scimgate::store::embedded::{self, Embedded};
 use scimgate::tenant::TenantId;
 
-/// Where to listen and where to keep the data.
+/// How long to wait for the embedded database to stop.
+const DATABASE_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The listeners and the data directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     doors: Doors,
     #[command(flatten)]
     root_keys: RootKeys,
-    /// Directory of the embedded database; made where it is missing, kept between starts.
+    /// Directory of the embedded database; created if it is missing, kept between starts.
     #[arg(long, env = "SCIMGATE_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
-    /// Use a throw-away database instead.
+    /// Use a temporary database instead.
     #[arg(long)]
     ephemeral: bool,
-    /// Directory with the plugins that the Makefile builds.
+    /// Directory with the plugins that `make plugins` builds.
     #[arg(long, env = "SCIMGATE_PLUGINS", default_value = "target/wasm32-unknown-unknown/plugin")]
     plugins: PathBuf,
     /// Print one line of JSON when ready, for programs.
@@ -41,9 +44,9 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let clock = Clock::system();
     let plugin = read_plugin(&arguments.plugins)?;
-    // A demo with a token on the screen is not for the whole network.
-    let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    let doors = Doors { bind: arguments.doors.bind.or(Some(here)), ..arguments.doors.clone() };
+    // A demo with a token on the screen must not be open to the whole network.
+    let localhost = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    let doors = Doors { bind: arguments.doors.bind.or(Some(localhost)), ..arguments.doors.clone() };
     let bound = app::bind(&doors).await?;
     let database = start_database(&arguments).await?;
     database.store.migrate().await?;
@@ -62,7 +65,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The plugin is needed only for a new demo tenant, but its absence is better told before a database is made.
+/// The plugin is needed only for a new demo tenant, but its absence should be an error before a database is created.
 fn read_plugin(directory: &Path) -> Result<Vec<u8>, Failure> {
     let path = directory.join("tutorial.wasm");
     std::fs::read(&path).map_err(|error| {
@@ -78,7 +81,7 @@ async fn start_database(arguments: &Arguments) -> Result<Embedded, Failure> {
     if let Some(path) = &directory {
         std::fs::create_dir_all(path).map_err(|error| {
             Failure::new(format!(
-                "the data directory {} cannot be made ({error}); give another --data-dir",
+                "the data directory {} cannot be created ({error}); give another --data-dir",
                 path.display()
             ))
         })?;
@@ -86,7 +89,7 @@ async fn start_database(arguments: &Arguments) -> Result<Embedded, Failure> {
     Ok(embedded::start(directory.as_deref()).await?)
 }
 
-/// A key for this start. Earlier ones go on working: who has one in a script keeps it.
+/// A key for this start. Those of earlier starts stay valid, so that scripts can use them.
 async fn operator_key(gateway: &Gateway) -> Result<Token, Failure> {
     let key = Token::generate(Kind::Operator, TenantId(uuid::Uuid::nil()));
     let (id, now) = (gateway.clock.new_id(), gateway.clock.now());
@@ -97,20 +100,20 @@ async fn operator_key(gateway: &Gateway) -> Result<Token, Failure> {
 async fn serve(bound: Bound, gateway: Gateway, database: Embedded, announce: impl FnOnce()) {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
-    let asked_to_stop = app::stop_signal();
+    let stop_signal = app::stop_signal();
     tokio::spawn(async move {
-        asked_to_stop.await;
+        stop_signal.await;
         stopping.cancel();
     });
     announce();
     app::serve(bound, gateway.clone(), stop).await;
-    // The database stops once its one client is gone, and waits for it on its own thread.
+    // The database stops after its only client has disconnected, and blocks its thread until then.
     drop(gateway);
     let stopped = tokio::task::spawn_blocking(move || drop(database));
-    let _ = tokio::time::timeout(Duration::from_secs(5), stopped).await;
+    let _ = tokio::time::timeout(DATABASE_STOP_TIMEOUT, stopped).await;
 }
 
-/// What a newcomer needs to go on.
+/// What a new user needs to continue.
 struct Ready {
     tenant_url: String,
     admin_url: String,
@@ -141,25 +144,25 @@ impl Ready {
     fn text(&self, arguments: &Arguments) -> String {
         let (url, token) = (&self.tenant_url, self.demo.token.reveal());
         let place = if arguments.ephemeral {
-            "a throw-away database".to_owned()
+            "a temporary database".to_owned()
         } else {
             format!("the database in {}", arguments.data_dir.display())
         };
         let later =
-            if arguments.ephemeral { "" } else { "; a later start prints another one, and this one goes on working" };
+            if arguments.ephemeral { "" } else { "; a later start prints another one, and this one stays valid" };
         format!(
             r#"
 Scimgate serves the demo tenant on {place}.
 
   Tenant URL    {url}
   Secret token  {token}
-                (shown this once{later})
+                (shown only once{later})
 
-Set both in your shell and play the identity provider:
+Set both in your shell and act as the identity provider:
 
   export TENANT_URL={url} TOKEN={token}
 
-  1. Test Connection: nobody has this name yet
+  1. Test Connection: no user has this name yet
      curl -s -G "$TENANT_URL"Users --data-urlencode 'filter=userName eq "ada@corp.test"' -H "Authorization: Bearer $TOKEN"
 
   2. Create a user as Entra does

@@ -1,4 +1,4 @@
-//! `scimgate directory`: what the product reads.
+//! `scimgate directory`: reads what the product reads.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ const GROUPS: [Column; 3] = [("id", "/id"), ("displayName", "/displayName"), ("m
 const EVENTS: [Column; 5] =
     [("seq", "/seq"), ("at", "/at"), ("type", "/type"), ("resource", "/resourceId"), ("member", "/memberId")];
 
-/// Pause between two looks for new events.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How often to ask for new events.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -43,20 +43,20 @@ enum Command {
     Groups(Page),
     /// Show one mapped group with its members.
     Group(One),
-    /// List the mapped resources at any endpoint, a page at a time.
+    /// List the mapped resources of any endpoint, a page at a time.
     Resources(PageOf),
-    /// Show one mapped resource at any endpoint.
+    /// Show one mapped resource of any endpoint.
     Resource(OneOf),
-    /// List events, in their order.
+    /// List events in order.
     Events(Events),
 }
 
 #[derive(Debug, clap::Args)]
 struct Page {
-    /// Most entries of the page.
+    /// The maximum number of entries.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
-    /// Go on where a page ended: its nextCursor.
+    /// The nextCursor of the previous page, to continue after it.
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     cursor: String,
 }
@@ -85,13 +85,13 @@ struct OneOf {
 
 #[derive(Debug, clap::Args)]
 struct Events {
-    /// Only events after this number.
+    /// List only events after this number.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
     after: i64,
-    /// Most events at once.
+    /// The maximum number of events per request.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
-    /// Go on with new events as they come, a line each, until interrupted.
+    /// Continue with new events, one line each, until interrupted.
     #[arg(long)]
     follow: bool,
 }
@@ -112,10 +112,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn list(client: &AdminClient, output: Output, what: &str, page: &Page) -> Result<(), Failure> {
     let mut path = format!("{}?limit={}", client.path(&[what])?, page.limit);
-    // A cursor is made of characters that need no escape; what else is written here is no cursor.
+    // A cursor consists of characters that need no escaping.
     if !page.cursor.is_empty() {
         if !page.cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
-            return Err(Failure::new("--cursor takes the nextCursor of the page before, as it is"));
+            return Err(Failure::new("--cursor must be the nextCursor of the previous page, unchanged"));
         }
         path = format!("{path}&cursor={}", page.cursor);
     }
@@ -123,7 +123,7 @@ async fn list(client: &AdminClient, output: Output, what: &str, page: &Page) -> 
     output.list(&reply, "resources", if what == "users" { &USERS } else { &GROUPS })?;
     if let Some(next) = reply.get("nextCursor").and_then(Value::as_str) {
         let what = if matches!(what, "users" | "groups") { what.to_owned() } else { format!("resources {what}") };
-        output.say(&format!("\nThere are more: scimgate directory {what} --limit {} --cursor {next}", page.limit))?;
+        output.say(&format!("\nNext page: scimgate directory {what} --limit {} --cursor {next}", page.limit))?;
     }
     Ok(())
 }
@@ -132,7 +132,7 @@ async fn events(client: &AdminClient, after: i64, limit: u16) -> Result<Value, F
     Ok(client.get(&format!("{}?after={after}&limit={limit}", client.path(&["events"])?)).await?)
 }
 
-/// Prints events as they come, until interrupted or nobody reads on.
+/// Prints new events until interrupted or standard output is closed.
 async fn follow(client: &AdminClient, output: Output, it: &Events) -> Result<(), Failure> {
     let mut after = it.after;
     loop {
@@ -145,7 +145,7 @@ async fn follow(client: &AdminClient, output: Output, it: &Events) -> Result<(),
         }
         after = reply.get("lastSeq").and_then(Value::as_i64).unwrap_or(after);
         if page.is_empty() {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: servers, the first key, and clients of the admin API.
+//! The `scimgate` binary: servers, the first operator key, clients of the admin API, and simulations.
 
 mod bootstrap;
 mod client;
@@ -20,11 +20,14 @@ mod tenant;
 mod token;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use scimgate::telemetry::{self, LogFormat};
 
 use failure::Failure;
+
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The SCIM 2.0 endpoint in front of your product.
 #[derive(Debug, Parser)]
@@ -33,7 +36,7 @@ struct Arguments {
     /// What to log, e.g. `info` or `info,scimgate=debug`.
     #[arg(long, env = "SCIMGATE_LOG", default_value = "warn,scimgate=info", global = true)]
     log: String,
-    /// How log lines look.
+    /// The format of log lines.
     #[arg(long, env = "SCIMGATE_LOG_FORMAT", default_value = "text", global = true)]
     log_format: LogFormat,
     #[command(subcommand)]
@@ -47,19 +50,19 @@ enum Command {
     Dev(dev::Arguments),
     /// Serve on a PostgreSQL server.
     Serve(serve::Arguments),
-    /// Bring the database's schema up to what this binary needs.
+    /// Migrate the database to the schema version that this binary needs.
     Migrate(migrate::Arguments),
-    /// Make the first operator key and print it once.
+    /// Create the first operator key and print it once.
     Bootstrap(bootstrap::Arguments),
-    /// Make, list, suspend and delete tenants.
+    /// Create, list, suspend and delete tenants.
     Tenant(tenant::Arguments),
     /// Issue, list and revoke a tenant's tokens.
     Token(token::Arguments),
     /// Define a tenant's extension schemas, and add schema packs.
     Schema(schema::Arguments),
-    /// Define resource types of a tenant's own.
+    /// Define a tenant's own resource types.
     ResourceType(resource_type::Arguments),
-    /// Show and choose what is tolerated of a tenant's SCIM client.
+    /// Show and set a tenant's SCIM client profile and leniencies.
     Client(scim_client::Arguments),
     /// Upload and list mapping plugins.
     Plugin(plugin::Arguments),
@@ -67,22 +70,22 @@ enum Command {
     Mapping(mapping::Arguments),
     /// Read what the product reads: mapped users and groups, and events.
     Directory(directory::Arguments),
-    /// Play an identity provider against any SCIM URL and tell what the server did wrong.
+    /// Simulate an identity provider against any SCIM URL and report what the server did wrong.
     Simulate(simulate::Arguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::start(&arguments.log, arguments.log_format);
-    // Only a second installation fails, and then there is one.
+    // This fails only if a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::from(error)),
     };
     let outcome = runtime.block_on(run(arguments.command));
-    // A blocked thread, of a plugin that just will not end, must not keep the process.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    // The process must end even if a plugin still blocks a thread.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome.map_or_else(|failure| fail(&failure), |()| ExitCode::SUCCESS)
 }
 

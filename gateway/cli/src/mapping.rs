@@ -25,8 +25,8 @@ const FORM: &str = r#"The file:
     "steps": [{ "plugin": "name@version", "config": {}, "resourceTypes": ["User"] }]
   }
 
-onFailure is refuse (nothing is stored) or keep (the product keeps what it had).
-A plugin is named by digest, name@version, or a name that only one has."#;
+onFailure is refuse (nothing is stored) or keep (the product keeps the previous version).
+A plugin is given by its digest, by name@version, or by a name that is unique."#;
 
 /// What to do with a tenant's mapping.
 #[derive(Debug, clap::Args)]
@@ -41,9 +41,9 @@ pub(super) struct Arguments {
 enum Command {
     /// Activate a new mapping revision.
     Set(Set),
-    /// Show the active mapping; with -o json in the form that `set` takes.
+    /// Show the active mapping; with -o json in the form that `set` accepts.
     Show(Named),
-    /// Switch mapping off: the product reads what the identity provider writes.
+    /// Switch mapping off: the product then reads source documents.
     Off(Named),
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let path = client.path(&["tenants", &it.tenant, "mapping"])?;
             let active = client.put(Method::PUT, &path, &read_json(&it.file)?).await?;
             show(output, &active)?;
-            Ok(output.say("\nWhat is stored already is mapped by it when it next changes.")?)
+            Ok(output.say("\nStored resources are mapped by it when they next change.")?)
         }
         Command::Show(it) => show(output, &client.get(&client.path(&["tenants", &it.tenant, "mapping"])?).await?),
         Command::Off(it) => {
@@ -84,7 +84,7 @@ fn show(output: Output, active: &Value) -> Result<(), Failure> {
         return Ok(output.json(active)?);
     }
     if active.get("revision").and_then(Value::as_i64) == Some(0) {
-        return Ok(output.say("No mapping is active: the product reads what the identity provider writes.")?);
+        return Ok(output.say("No mapping is active: the product reads source documents.")?);
     }
     output.record(active, &HEAD)?;
     output.say("")?;

@@ -1,17 +1,17 @@
-//! `scimgate migrate`.
+//! `scimgate migrate`: migrates the database.
 
 use crate::failure::Failure;
 use crate::output::print;
 use scimgate::store;
 
-/// Which database.
+/// The database.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) database: Database,
 }
 
-/// How a PostgreSQL server is reached.
+/// The URL of a PostgreSQL database.
 #[derive(Debug, clap::Args)]
 pub(super) struct Database {
     /// The database, e.g. `postgres://scimgate:secret@db.internal/scimgate?sslmode=require`.
@@ -23,7 +23,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let store = store::connect(&arguments.database.database_url, 1)?;
     let applied = store.migrate().await?;
     if applied.is_empty() {
-        print(&format!("The schema is at version {} already.", store::migrate::KNOWN));
+        print(&format!("The schema is already at version {}.", store::migrate::KNOWN));
     } else {
         let versions: Vec<String> = applied.iter().map(ToString::to_string).collect();
         print(&format!("Applied {}. The schema is at version {}.", versions.join(", "), store::migrate::KNOWN));

@@ -1,4 +1,4 @@
-//! What commands print on standard output, the only file that does: tables for people, JSON for programs.
+//! Prints to standard output, as no other file does: tables for people, JSON for programs.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
@@ -9,20 +9,20 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// How a command prints what it was told.
+/// The format of a command's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Output {
-    /// Columns for people.
+    /// A table for people.
     Table,
-    /// The gateway's own JSON.
+    /// The gateway's JSON.
     Json,
 }
 
-/// A heading, and the JSON pointer (RFC 6901) to what stands under it.
+/// A heading, and the JSON pointer (RFC 6901) to the values under it.
 pub(super) type Column = (&'static str, &'static str);
 
 impl Output {
-    /// Prints the array `rows` of a reply, one row each.
+    /// Prints the array `rows` of a reply as rows.
     pub(super) fn list(self, reply: &Value, rows: &str, columns: &[Column]) -> io::Result<()> {
         match self {
             Self::Json => self.json(reply),
@@ -33,7 +33,7 @@ impl Output {
         }
     }
 
-    /// Prints one thing, a line for each of its properties.
+    /// Prints an object, one line per property.
     pub(super) fn record(self, reply: &Value, columns: &[Column]) -> io::Result<()> {
         match self {
             Self::Json => self.json(reply),
@@ -41,13 +41,13 @@ impl Output {
         }
     }
 
-    /// Prints JSON, for what is a document by itself.
-    #[expect(clippy::unused_self, reason = "a document is JSON either way, and the caller need not know")]
+    /// Prints JSON in either format, for documents.
+    #[expect(clippy::unused_self, reason = "callers print all results through the format")]
     pub(super) fn json(self, reply: &Value) -> io::Result<()> {
         write(&format!("{reply:#}")).map(drop)
     }
 
-    /// Prints a sentence for people; a program has the exit status.
+    /// Prints a sentence for people; programs use the exit status.
     pub(super) fn say(self, sentence: &str) -> io::Result<()> {
         match self {
             Self::Json => Ok(()),
@@ -56,22 +56,22 @@ impl Output {
     }
 }
 
-/// Prints a line. Where it cannot be written there is nobody to tell.
+/// Prints a line, and ignores errors.
 pub(super) fn print(text: &str) {
     let _ = write(text);
 }
 
-/// Writes a line and tells whether anyone still reads: `scimgate … | head` is no failure.
+/// Writes a line and returns whether standard output is still open: `scimgate … | head` is not an error.
 pub(super) fn write(text: &str) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
-        Err(gone) if gone.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// Reads a file that a command sends; `-` is standard input.
+/// Reads a file; `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = if path.as_os_str() == "-" {
@@ -83,33 +83,33 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Reads a JSON file that a command sends.
+/// Reads a JSON file; `-` is standard input.
 pub(super) fn read_json(path: &Path) -> Result<Value, Failure> {
     serde_json::from_slice(&read(path)?)
-        .map_err(|error| Failure::new(format!("{} is no JSON document: {error}", path.display())))
+        .map_err(|error| Failure::new(format!("{} is not a JSON document: {error}", path.display())))
 }
 
-/// One value as a cell shows it.
+/// A value as a table cell.
 pub(super) fn cell(row: &Value, pointer: &str) -> String {
     match row.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => harmless(text),
+        Some(Value::String(text)) => printable(text),
         Some(Value::Array(items)) if items.is_empty() => "-".to_owned(),
         Some(Value::Array(items)) => items
             .iter()
-            .map(|item| item.as_str().map_or_else(|| item.to_string(), harmless))
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), printable))
             .collect::<Vec<_>>()
             .join(", "),
-        Some(other) => harmless(&other.to_string()),
+        Some(other) => printable(&other.to_string()),
     }
 }
 
-/// Texts come from whoever writes at the identity provider; a control character could steer the terminal.
-pub(super) fn harmless(text: &str) -> String {
+/// Replaces control characters, which come from the identity provider and could control the terminal.
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
-/// Rows under a heading.
+/// Rows under headings.
 pub(super) fn table(rows: &[Value], columns: &[Column]) -> String {
     if rows.is_empty() {
         return "There are none.".to_owned();
@@ -130,7 +130,7 @@ fn record(reply: &Value, columns: &[Column]) -> String {
     flush_left(table)
 }
 
-/// Without the margin that a border would need.
+/// The table without the margin for a border.
 fn flush_left(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_has_a_heading_and_a_line_a_row() {
+    fn a_table_has_headings_and_one_line_per_row() {
         let rows = [json!({ "name": "acme", "meta": { "n": 1 } }), json!({ "name": "b\u{1b}[2J", "meta": {} })];
         let lines: Vec<String> =
             table(&rows, &[("name", "/name"), ("n", "/meta/n")]).lines().map(str::to_owned).collect();
@@ -165,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn cells_show_lists_and_what_is_not_there() {
+    fn cells_show_lists_and_missing_values() {
         let row = json!({ "list": ["a", 1], "none": null, "empty": [], "object": { "a": true } });
         let shown = ["/list", "/none", "/empty", "/object", "/absent"].map(|pointer| cell(&row, pointer));
         assert_eq!(shown, ["a, 1", "-", "-", "{\"a\":true}", "-"]);
     }
 
     #[test]
-    fn a_record_has_a_line_a_property() {
+    fn a_record_has_one_line_per_property() {
         let text = record(&json!({ "id": "1", "label": "x" }), &[("id", "/id"), ("label", "/label")]);
         assert_eq!(text.lines().count(), 2);
         assert!(text.lines().all(|line| line == line.trim_end()));

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Upload a plugin. The same bytes again change nothing.
+    /// Upload a plugin. Uploading the same bytes again changes nothing.
     Add(Add),
     /// List the plugins.
     List,

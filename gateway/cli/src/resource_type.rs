@@ -1,4 +1,4 @@
-//! `scimgate resource-type`: define, list, show and remove resource types of a tenant's own.
+//! `scimgate resource-type`: define, list, show and remove a tenant's own resource types.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ const FORM: &str = r#"The file:
     }
   }
 
-nameAttribute is displayName where it is left out. Extensions of a type are added with
+nameAttribute is displayName by default. Extensions of a type are added with
 `scimgate schema add TENANT FILE --resource-type Device`."#;
 
 /// What to do with resource types.
@@ -39,13 +39,13 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Add a resource type, or replace the one with its name, if nothing stored contradicts it.
+    /// Add a resource type, or replace the one with its name, unless stored resources conflict with it.
     Put(Put),
-    /// List the resource types of a tenant's own.
+    /// List a tenant's own resource types.
     List(Tenant),
-    /// Show one, in the form that `put` takes.
+    /// Show one in the form that `put` accepts.
     Show(One),
-    /// Remove one with its extensions, if there are no resources of it.
+    /// Remove one with its extensions, if it has no resources.
     Remove(One),
 }
 

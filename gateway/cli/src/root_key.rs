@@ -1,4 +1,4 @@
-//! The root key of `serve` and `dev`: the operator's, or the one that the database keeps.
+//! The root key of `serve` and `dev`: the operator's, or the one in the database.
 
 use std::path::Path;
 
@@ -17,13 +17,12 @@ pub(super) async fn keys(given: &RootKeys, store: &Store, clock: &Clock) -> Resu
         (Some(current), previous) => Ok(Keys { current, previous }),
         (None, None) => Ok(app::kept_keys(store, clock).await?),
         (None, Some(_)) => Err(Failure::new(
-            "--previous-root-key is accepted beside --root-key, which is missing; give both, or neither to have the \
-             database keep one",
+            "--previous-root-key needs --root-key; pass both, or neither to use the root key in the database",
         )),
     }
 }
 
-/// A file wins over nothing: that both are given is refused before.
+/// Reads a key from an option or a file; clap refuses both together.
 fn read(option: &str, text: Option<&str>, file: Option<&Path>) -> Result<Option<RootKey>, Failure> {
     let (source, text) = match (text, file) {
         (Some(text), _) => (option.to_owned(), text.to_owned()),
@@ -35,7 +34,7 @@ fn read(option: &str, text: Option<&str>, file: Option<&Path>) -> Result<Option<
         }
         (None, None) => return Ok(None),
     };
-    RootKey::parse(&text).map(Some).map_err(|why| Failure::new(format!("{source} is no root key: {why}")))
+    RootKey::parse(&text).map(Some).map_err(|why| Failure::new(format!("{source} is not a root key: {why}")))
 }
 
 #[cfg(test)]
@@ -43,13 +42,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_names_the_option_and_the_file_and_never_the_secret() {
+    fn an_error_names_the_option_and_the_file_but_not_the_secret() {
         let secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde";
-        let Failure { message: told, .. } = read("--root-key", Some(secret), None).unwrap_err();
-        assert!(told.starts_with("--root-key is no root key: it must be 32 random bytes"), "{told}");
-        assert!(!told.contains(secret), "{told}");
-        let Failure { message: told, .. } = read("--root-key", None, Some(Path::new("/nowhere/root"))).unwrap_err();
-        assert!(told.starts_with("the file of --root-key, /nowhere/root, cannot be read"), "{told}");
+        let Failure { message, .. } = read("--root-key", Some(secret), None).unwrap_err();
+        assert!(message.starts_with("--root-key is not a root key: it must be 32 random bytes"), "{message}");
+        assert!(!message.contains(secret), "{message}");
+        let Failure { message, .. } = read("--root-key", None, Some(Path::new("/nowhere/root"))).unwrap_err();
+        assert!(message.starts_with("the file of --root-key, /nowhere/root, cannot be read"), "{message}");
         assert!(read("--root-key", None, None).unwrap().is_none());
         assert!(read("--root-key", Some(&format!("{secret}f")), None).unwrap().is_some());
     }

@@ -22,12 +22,12 @@ const PACKS: [Column; 4] =
 
 const PROGRESS: [Column; 7] = [
     ("state", "/state"),
-    ("looked at", "/examined"),
-    ("folded in", "/folded"),
-    ("do not fit", "/misfits/count"),
-    ("with something aside", "/setAside"),
-    ("begun", "/begunAt"),
-    ("moved", "/movedAt"),
+    ("examined", "/examined"),
+    ("reconciled", "/folded"),
+    ("rejected", "/misfits/count"),
+    ("with unknown attributes", "/setAside"),
+    ("started", "/begunAt"),
+    ("last progress", "/movedAt"),
 ];
 
 const MISFITS: [Column; 3] = [("id", "/id"), ("attribute", "/attribute"), ("reason", "/reason")];
@@ -43,20 +43,20 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Add an extension schema, or replace the one with its URN, if nothing stored contradicts it.
+    /// Add an extension schema, or replace the one with its URN, unless stored resources conflict with it.
     #[command(visible_alias = "put")]
     Add(Add),
-    /// Show one of a tenant's extension schemas, in the form that `add` takes.
+    /// Show one of a tenant's extension schemas in the form that `add` accepts.
     Show(One),
     /// Remove an extension schema, if no resource has data of it.
     Remove(One),
-    /// List the schema packs that come with the gateway.
+    /// List the gateway's schema packs.
     Packs,
-    /// Add all of a schema pack to a tenant: its extensions and its resource types.
+    /// Add a schema pack to a tenant: its extensions and its resource types.
     AddPack(AddPack),
     /// List a tenant's extension schemas.
     List(List),
-    /// Show how far what was set aside is folded in, and what does not fit its schema.
+    /// Show how far unknown attributes are reconciled with the schemas, and which values are rejected.
     FoldIn(List),
 }
 
@@ -64,16 +64,16 @@ enum Command {
 struct Add {
     /// The tenant's name.
     tenant: String,
-    /// The definition as /Schemas shows one: a JSON file, or - for standard input.
+    /// The definition in the form of /Schemas: a JSON file, or - for standard input.
     #[arg(required_unless_present = "pack", conflicts_with = "pack")]
     file: Option<PathBuf>,
-    /// Add a schema pack that comes with the gateway instead, e.g. ws1b.
+    /// Add one of the gateway's schema packs instead, e.g. ws1b.
     #[arg(long)]
     pack: Option<String>,
-    /// Which resource type it extends.
+    /// The resource type that it extends.
     #[arg(long, default_value = "User")]
     resource_type: String,
-    /// Only mapped documents have it; the identity provider does not see it.
+    /// Only mapped documents may have it; the identity provider does not see it.
     #[arg(long, conflicts_with = "required")]
     directory_only: bool,
     /// Every resource must have it.
@@ -138,7 +138,7 @@ async fn fold_in(client: &AdminClient, output: Output, tenant: &str) -> Result<(
     output.record(&progress, &PROGRESS)?;
     let misfits = progress.get("misfits").cloned().unwrap_or_default();
     if output == Output::Table && misfits.pointer("/examples/0").is_some() {
-        output.say("\nSome of what stays aside, since it does not fit its schema:")?;
+        output.say("\nExamples of values that the schema rejects:")?;
         output.list(&misfits, "examples", &MISFITS)?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `scimgate client`: who a tenant's SCIM client is, and what is tolerated of it.
+//! `scimgate client`: the profile of a tenant's SCIM client, and its leniencies.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -33,9 +33,9 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Show the profile, who was recognised, what is allowed, and which leniencies were used.
+    /// Show the profile, the recognised client, its leniencies, and which of them were used.
     Show(Show),
-    /// Choose a profile, or allow and refuse single leniencies and choices.
+    /// Set the profile, or allow and refuse single leniencies and choices.
     Set(Set),
 }
 
@@ -49,16 +49,16 @@ struct Show {
 struct Set {
     /// The tenant's name.
     tenant: String,
-    /// The profile: `auto`, `strict`, or a client's, such as `entra` or `okta`. Who was recognised is forgotten by it.
+    /// The profile: `auto`, `strict`, or that of a client, such as `entra` or `okta`. This resets the recognised client.
     #[arg(long)]
     profile: Option<String>,
-    /// A leniency or choice to allow, whatever the profile says.
+    /// A leniency or choice to allow regardless of the profile.
     #[arg(long, value_name = "NAME")]
     allow: Vec<String>,
-    /// A leniency or choice to refuse, whatever the profile says.
+    /// A leniency or choice to refuse regardless of the profile.
     #[arg(long, value_name = "NAME")]
     refuse: Vec<String>,
-    /// A leniency or choice to leave to the profile again.
+    /// A leniency or choice for which the profile applies again.
     #[arg(long, value_name = "NAME")]
     reset: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! `scimgate serve`: a server on PostgreSQL.
+//! `scimgate serve`: serves on PostgreSQL.
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +11,7 @@ use scimgate::config::{Doors, RootKeys};
 use scimgate::store;
 use scimgate::store::migrate::KNOWN;
 
-/// Where to listen and which database.
+/// The listeners and the database.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -20,10 +20,10 @@ pub(super) struct Arguments {
     database: Database,
     #[command(flatten)]
     root_keys: RootKeys,
-    /// Most connections to the database.
+    /// The maximum number of connections to the database.
     #[arg(long, env = "SCIMGATE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pool_size: u16,
-    /// Most documents that one list request may look at, where no index knows what is asked for.
+    /// The maximum number of documents that one list request may examine if no index applies.
     #[arg(long, env = "SCIMGATE_EXAMINED_DOCUMENTS", default_value_t = 50_000)]
     examined_documents: u32,
 }
@@ -39,29 +39,29 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let bound = app::bind(&arguments.doors).await?;
     let public_url = arguments.doors.public_url.clone().unwrap_or_else(|| reachable(bound.public_address));
     if arguments.doors.public_url.is_none() {
-        tracing::warn!(%public_url, "public_url is not set: Locations and references point at this machine");
+        tracing::warn!(%public_url, "public_url is not set: Locations and references point to this machine");
     }
     let clock = Clock::system();
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
     let mut gateway = app::gateway(store, clock, &public_url, keys)?;
     gateway.lists.examined = u64::from(arguments.examined_documents);
     gateway.trusted_proxies = arguments.doors.trusted_proxies.into();
-    let asked_to_stop = app::stop_signal();
+    let stop_signal = app::stop_signal();
     tracing::info!(
         scim = %bound.public_address, internal = %bound.internal_address, probes = %bound.probe_address, "serving"
     );
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tokio::spawn(async move {
-        asked_to_stop.await;
-        tracing::info!("stopping; requests under way finish");
+        stop_signal.await;
+        tracing::info!("stopping after the current requests");
         stopping.cancel();
     });
     app::serve(bound, gateway, stop).await;
     Ok(())
 }
 
-/// The address for who sits at this machine: the unspecified one is none to connect to.
+/// The URL on this machine; clients cannot connect to the unspecified address.
 fn reachable(bound: std::net::SocketAddr) -> String {
     if bound.ip().is_unspecified() { format!("http://127.0.0.1:{}", bound.port()) } else { format!("http://{bound}") }
 }

@@ -1,15 +1,15 @@
-//! `scimgate simulate`: plays an identity provider against any SCIM URL and tells what the server did wrong.
+//! `scimgate simulate`: plays an identity provider against any SCIM URL and reports what the server did wrong.
 
 mod arguments;
-mod product;
+mod directory;
 mod progress;
-mod verdict;
+mod report;
+
+use scimgate_simulate::{Dialect, Error, OktaApp, Options, Progress, Report, Size};
 
 use crate::failure::Failure;
 use arguments::{Common, Scope};
-use product::Product;
-use scimgate_simulate::okta::Form;
-use scimgate_simulate::{Dialect, Error, Options, Report, Size, Watcher};
+use directory::DirectoryOptions;
 
 /// Which identity provider.
 #[derive(Debug, clap::Args)]
@@ -20,107 +20,109 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Play Microsoft Entra ID: Test Connection, the initial cycle, incremental cycles, provisioning on demand; then read
-    /// everything back and compare. Everything that was made is deleted at the end.
-    Entra(Entra),
-    /// Play Okta: the connection test, users of an app made by the wizard or of the catalogue, group push, the import; then
+    /// Simulate Microsoft Entra ID: Test Connection, the initial cycle, incremental cycles and provisioning on demand; then
     /// read everything back and compare.
     ///
-    /// Users are looked for by userName, made, changed, deactivated and assigned again; Okta never deletes one. Groups are
-    /// pushed by name, with who left and who came, and with all members at once. The import reads everybody, a hundred at a
-    /// time, and the order must be that of the connection test. Everything that was made is deleted at the end.
+    /// Everything that was created is deleted at the end.
+    Entra(Entra),
+    /// Simulate Okta: the connection test, users of an app from the wizard or the catalogue, group push and the import; then
+    /// read everything back and compare.
+    ///
+    /// Users are looked up by userName, created, changed, deactivated and assigned again; Okta never deletes a user. Groups
+    /// are pushed by name, with the removed and added members, and with all members at once. The import reads all users,
+    /// 100 per page, and their order must be that of the connection test. Everything that was created is deleted at the end.
     Okta(Okta),
-    /// Play OneLogin: a body from an administrator's template that declares the schema of SCIM 1.0, users by PUT and by
+    /// Simulate OneLogin: bodies from an administrator's template that declares the schema of SCIM 1.0, users by PUT and by
     /// PATCH, deactivated or deleted; then read everything back and compare.
     ///
-    /// Attributes that a user does not have go out as empty texts, as the template says. Every other user has an older
-    /// template, which knows no PATCH. Everything that was made is deleted at the end.
-    Onelogin(Matched),
-    /// Play JumpCloud: the activation, which makes a test user and a test group and must leave nothing behind, and then
+    /// The template sends attributes that a user does not have as empty texts. About half of the users have an older
+    /// template, without PATCH. Everything that was created is deleted at the end.
+    Onelogin(Matching),
+    /// Simulate JumpCloud: the activation, which creates a test user and a test group and must leave nothing behind, then
     /// users by PUT and members one by one; then read everything back and compare.
     ///
-    /// Members are removed by a list of values, which the RFC does not know, as Entra does. Everything that was made is
-    /// deleted at the end.
+    /// Members are removed by a list of values, a form that the RFC does not have but Entra uses, too. Everything that was
+    /// created is deleted at the end.
     Jumpcloud(Plain),
-    /// Play PingFederate: users by PUT alone, groups looked for by reading all of them and changed by PATCH or PUT; then
+    /// Simulate PingFederate: users by PUT only, groups looked up by reading all of them and changed by PATCH or PUT; then
     /// read everything back and compare.
     ///
-    /// What a user loses at the provider is what the PUT leaves out, so a server that does not replace the whole shows
-    /// here. Everything that was made is deleted at the end.
+    /// A PUT omits the values that a user lost, which shows whether the server replaces the whole user. Everything that was
+    /// created is deleted at the end.
     Ping(Plain),
-    /// Play Rippling: the server's configuration and schemas decide what is sent, users are looked for by externalId, and a
-    /// POST whose answer got lost is sent again; then read everything back and compare.
+    /// Simulate Rippling: the server's configuration and schemas determine what is sent, users are looked up by externalId,
+    /// and a POST whose response was lost is repeated; then read everything back and compare.
     ///
-    /// Every third POST is sent twice, and there must be one user all the same. Attributes that the schemas do not have or
-    /// that are readOnly are not sent. Everything that was made is deleted at the end.
+    /// Every third POST is sent twice and must create one user only. Attributes that are readOnly or missing in the schemas
+    /// are not sent. Everything that was created is deleted at the end.
     Rippling(Plain),
-    /// Play SailPoint: every document of discovery one by one, accounts and entitlements by PATCH, and an aggregation of
-    /// all users and groups, in which nobody may be left out; then read everything back and compare.
+    /// Simulate SailPoint: every discovery document one by one, accounts and entitlements by PATCH, and an aggregation of
+    /// all users and groups, which must be complete; then read everything back and compare.
     ///
-    /// Everything that was made is deleted at the end.
+    /// Everything that was created is deleted at the end.
     Sailpoint(Plain),
-    /// Send what no client should send and some do, and look that nothing fails at it: filters without quotes, names in the
-    /// wrong case, nulls, huge numbers, bodies with a BOM, in chunks, in UTF-16 or cut off.
+    /// Send requests that no client should send but some do: filters without quotes, names in the wrong case, nulls, huge
+    /// numbers, bodies with a BOM, in chunks, in UTF-16 or truncated.
     ///
-    /// A server may refuse each of these or understand it, but with a status below 500 and an answer in JSON, and errors as
-    /// RFC 7644 has them. One user and one group are made for it. Everything that was made is deleted at the end.
+    /// A server may refuse or accept each of them, but with a status below 500 and a JSON body, and errors must be in the
+    /// form of RFC 7644. One user and one group are created for it. Everything that was created is deleted at the end.
     Garbage(Common),
-    /// Try how many members one PATCH may add to a group: 100, 101, 8,000 and 8,001, or what --sizes says.
+    /// Test how many members one PATCH may add to a group: 100, 101, 8,000 and 8,001, or the numbers in --sizes.
     ///
-    /// As many users are made as the largest size has. A size that is accepted must be there whole; one that is refused must
-    /// be refused with 413 and a sentence that names the limit, and leave the group as it was. Everything that was made is
-    /// deleted at the end.
+    /// As many users are created as the largest size needs. If the server accepts a size, all members must be there; if it
+    /// refuses, it must answer 413, state the limit, and leave the group unchanged. Everything that was created is deleted
+    /// at the end.
     Limits(Limits),
 }
 
-/// What a simulation of Entra takes.
+/// The arguments of a simulation of Entra.
 #[derive(Debug, clap::Args)]
 struct Entra {
     #[command(flatten)]
-    matched: Matched,
-    /// How a PATCH is written: as Entra does by itself, as it does with `aadOptscim062020` in the tenant URL, or the one or
-    /// the other for each request. Without this the URL decides.
+    matching: Matching,
+    /// How a PATCH is written: as Entra does by default, as it does with `aadOptscim062020` in the tenant URL, or a mix of
+    /// both. By default the URL decides.
     #[arg(long, value_enum)]
     dialect: Option<Dialect>,
 }
 
-/// What a simulation of Okta takes.
+/// The arguments of a simulation of Okta.
 #[derive(Debug, clap::Args)]
 struct Okta {
     #[command(flatten)]
     plain: Plain,
-    /// Which kind of app speaks.
-    #[arg(long, value_enum, default_value_t = Form::Wizard)]
-    form: Form,
+    /// The kind of app.
+    #[arg(long, value_enum, default_value_t = OktaApp::Wizard)]
+    form: OktaApp,
 }
 
-/// What a simulation takes whose client can match by either attribute.
+/// The arguments for a provider that can match by either attribute.
 #[derive(Debug, clap::Args)]
-struct Matched {
+struct Matching {
     #[command(flatten)]
     plain: Plain,
-    /// Match by externalId: Entra looks for it where it finds no userName, OneLogin looks for nothing else.
+    /// Match by externalId: Entra tries it if userName finds nothing, OneLogin uses nothing else.
     #[arg(long)]
     match_external_id: bool,
 }
 
-/// What every simulation of an identity provider takes.
+/// The arguments for every identity provider.
 #[derive(Debug, clap::Args)]
 struct Plain {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
-    product: Product,
+    directory: DirectoryOptions,
     #[command(flatten)]
     scope: Scope,
 }
 
-/// What a trial of limits takes.
+/// The arguments of a test of limits.
 #[derive(Debug, clap::Args)]
 struct Limits {
     #[command(flatten)]
     common: Common,
-    /// Members to add at once, each to a group of its own.
+    /// Numbers of members to add at once, each to a group of its own.
     #[arg(
         long,
         value_delimiter = ',',
@@ -132,41 +134,42 @@ struct Limits {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::Entra(entra) => entra.matched.plain.play(entra.options()?, scimgate_simulate::entra).await,
+        Command::Entra(entra) => entra.matching.plain.run(entra.options()?, scimgate_simulate::entra).await,
         Command::Okta(Okta { plain, form }) => {
-            let okta =
-                async |options: &Options, watcher: &dyn Watcher| scimgate_simulate::okta(options, form, watcher).await;
-            plain.play(plain.options()?, okta).await
+            let okta = async |options: &Options, progress: &dyn Progress| {
+                scimgate_simulate::okta(options, form, progress).await
+            };
+            plain.run(plain.options()?, okta).await
         }
-        Command::Onelogin(matched) => matched.plain.play(matched.options()?, scimgate_simulate::onelogin).await,
-        Command::Jumpcloud(plain) => plain.play(plain.options()?, scimgate_simulate::jumpcloud).await,
-        Command::Ping(plain) => plain.play(plain.options()?, scimgate_simulate::ping).await,
-        Command::Rippling(plain) => plain.play(plain.options()?, scimgate_simulate::rippling).await,
-        Command::Sailpoint(plain) => plain.play(plain.options()?, scimgate_simulate::sailpoint).await,
+        Command::Onelogin(matching) => matching.plain.run(matching.options()?, scimgate_simulate::onelogin).await,
+        Command::Jumpcloud(plain) => plain.run(plain.options()?, scimgate_simulate::jumpcloud).await,
+        Command::Ping(plain) => plain.run(plain.options()?, scimgate_simulate::ping).await,
+        Command::Rippling(plain) => plain.run(plain.options()?, scimgate_simulate::rippling).await,
+        Command::Sailpoint(plain) => plain.run(plain.options()?, scimgate_simulate::sailpoint).await,
         Command::Garbage(common) => {
             let size = Size { users: 1, groups: 1, members_per_group: 0, cycles: 0 };
-            common.play(&common.options(size)?, None, scimgate_simulate::garbage).await
+            common.run(&common.options(size)?, None, scimgate_simulate::garbage).await
         }
         Command::Limits(limits) => {
             let sizes: Vec<usize> =
                 limits.sizes.iter().map(|size| usize::try_from(*size).unwrap_or(usize::MAX)).collect();
-            let try_all = async |options: &Options, watcher: &dyn Watcher| {
-                scimgate_simulate::limits(options, &sizes, watcher).await
+            let run = async |options: &Options, progress: &dyn Progress| {
+                scimgate_simulate::limits(options, &sizes, progress).await
             };
-            limits.common.play(&limits.common.options(scimgate_simulate::limits::size(&sizes))?, None, try_all).await
+            limits.common.run(&limits.common.options(scimgate_simulate::limits_size(&sizes))?, None, run).await
         }
     }
 }
 
 impl Entra {
     fn options(&self) -> Result<Options, Failure> {
-        let options = self.matched.options()?;
-        let by_url = if options.base.has_flag() { Dialect::Flag } else { Dialect::Default };
+        let options = self.matching.options()?;
+        let by_url = if options.base_url.has_flag() { Dialect::Flag } else { Dialect::Default };
         Ok(Options { dialect: self.dialect.unwrap_or(by_url), ..options })
     }
 }
 
-impl Matched {
+impl Matching {
     fn options(&self) -> Result<Options, Failure> {
         Ok(Options { match_external_id: self.match_external_id, ..self.plain.options()? })
     }
@@ -177,14 +180,14 @@ impl Plain {
         self.common.options(self.scope.size())
     }
 
-    /// Plays, and compares the directory where there is one to compare.
-    async fn play(
+    /// Runs a simulation, and compares the directory if it can be read.
+    async fn run(
         &self,
         options: Options,
-        simulation: impl AsyncFnOnce(&Options, &dyn Watcher) -> Result<Report, Error>,
+        simulation: impl AsyncFnOnce(&Options, &dyn Progress) -> Result<Report, Error>,
     ) -> Result<(), Failure> {
-        let (directory, note) = self.product.open(&options.token).await?;
-        self.common.play(&Options { directory, ..options }, note, simulation).await
+        let (directory, note) = self.directory.open(&options.token).await?;
+        self.common.run(&Options { directory, ..options }, note, simulation).await
     }
 }
 
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_url_decides_the_dialect_unless_it_is_told() {
+    fn the_url_determines_the_dialect_unless_an_option_does() {
         let plain = ["--url", "https://x.test/scim"];
         let flagged = ["--url", "https://x.test/scim/?aadOptscim062020"];
         assert_eq!(entra(&plain).dialect, Dialect::Default);
@@ -220,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn okta_is_the_wizards_unless_it_is_told() {
+    fn the_default_okta_app_is_from_the_wizard() {
         let form = |written: &[&str]| {
             let line = ["--url", "https://x.test/scim"];
             let Command::Okta(okta) = command("okta", &[&line[..], written].concat()) else {
@@ -228,11 +231,11 @@ mod tests {
             };
             okta.form
         };
-        assert_eq!((form(&[]), form(&["--form", "catalogue"])), (Form::Wizard, Form::Catalogue));
+        assert_eq!((form(&[]), form(&["--form", "catalogue"])), (OktaApp::Wizard, OktaApp::Catalogue));
     }
 
     #[test]
-    fn each_simulation_says_what_it_does_and_that_it_cleans_up() {
+    fn every_help_text_mentions_the_clean_up() {
         for provider in Line::command().get_subcommands_mut() {
             let help = provider.render_long_help().to_string();
             let words = help.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,4 +1,4 @@
-//! `scimgate tenant`: make, list, suspend, resume and delete tenants.
+//! `scimgate tenant`: create, list, suspend, resume and delete tenants.
 
 use reqwest::Method;
 use serde_json::json;
@@ -26,15 +26,15 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make a tenant.
+    /// Create a tenant.
     Create(Named),
     /// List the tenants.
     List,
-    /// Stop a tenant: its requests are refused until it is resumed.
+    /// Suspend a tenant: its requests are refused until it is resumed.
     Suspend(Named),
-    /// Let a suspended tenant work again.
+    /// Resume a suspended tenant.
     Resume(Named),
-    /// Delete a tenant: its tokens stop working for good, and its users are gone for the product.
+    /// Delete a tenant: its tokens become invalid, and the product no longer sees its users.
     Delete(Delete),
 }
 
@@ -48,7 +48,7 @@ struct Named {
 struct Delete {
     /// The tenant's name.
     name: String,
-    /// Do it; without this nothing is deleted.
+    /// Confirm; without this nothing is deleted.
     #[arg(long)]
     yes: bool,
 }
@@ -79,8 +79,8 @@ async fn set_state(client: &AdminClient, output: Output, name: &str, state: &str
 async fn delete(client: &AdminClient, output: Output, it: &Delete) -> Result<(), Failure> {
     if !it.yes {
         return Err(Failure::new(format!(
-            "this deletes the tenant {name}: its tokens stop working for good, and its users are gone for the product; \
-             say `scimgate tenant delete {name} --yes` to do it",
+            "this deletes the tenant {name}: its tokens become invalid, and the product no longer sees its users; \
+             confirm with `scimgate tenant delete {name} --yes`",
             name = it.name
         )));
     }

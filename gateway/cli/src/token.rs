@@ -35,7 +35,7 @@ enum Command {
     Issue(Issue),
     /// List a tenant's tokens, without their secrets.
     List(List),
-    /// Revoke a token: it stops working within seconds, everywhere.
+    /// Revoke a token: it becomes invalid within seconds, everywhere.
     Revoke(Revoke),
 }
 
@@ -43,13 +43,13 @@ enum Command {
 struct Issue {
     /// The tenant's name.
     tenant: String,
-    /// What it opens: the SCIM endpoint, for the identity provider, or the directory, for the product.
+    /// What it gives access to: the SCIM endpoint for the identity provider, or the directory for the product.
     #[arg(long, value_enum, default_value_t = Scope::Scim)]
     scope: Scope,
-    /// Your words for it, to tell one from another.
+    /// A text to tell tokens apart.
     #[arg(long, default_value = "")]
     label: String,
-    /// Its life in days [default: a year].
+    /// Its validity in days [default: 365].
     #[arg(long, value_name = "DAYS")]
     expires_in_days: Option<u32>,
 }
@@ -61,7 +61,7 @@ enum Scope {
 }
 
 impl Scope {
-    fn word(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Scim => "scim",
             Self::Directory => "directory",
@@ -100,8 +100,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn issue(client: &AdminClient, output: Output, it: &Issue) -> Result<(), Failure> {
     let path = client.path(&["tenants", &it.tenant, "tokens"])?;
-    let wanted = json!({ "scope": it.scope.word(), "label": it.label, "expiresInDays": it.expires_in_days });
+    let wanted = json!({ "scope": it.scope.name(), "label": it.label, "expiresInDays": it.expires_in_days });
     let token = client.put(Method::POST, &path, &wanted).await?;
     output.record(&token, &ISSUED)?;
-    Ok(output.say("\nThe secret is shown this once. Keep it where secrets are kept.")?)
+    Ok(output.say("\nThe secret is shown only once.")?)
 }
