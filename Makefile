@@ -20,7 +20,7 @@ run: build plugins ## Serve on the embedded database with a demo tenant and a to
 
 build: setup-rust
 	@echo "Building the gateway (about six minutes the first time on two cores) …"
-	@cargo build --locked --package scimgate
+	@cargo build --locked --package scimgate-cli
 
 plugins: setup-rust ## Build the plugins and the test guests to WASM
 	@cargo build --locked --quiet --profile plugin --target $(WASM) -p tutorial -p hostile
@@ -33,7 +33,7 @@ test: setup-rust setup-postgres deploy-check conformance-tools plugins ## Set up
 	@$(DISAGREEMENTS) --check
 
 conformance: setup-rust setup-postgres conformance-tools plugins ## Run the conformance clients of others against the gateway
-	@cargo build --locked --package scimgate
+	@cargo build --locked --package scimgate-cli
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-conformance
 
 disagreements: build plugins ## Ask SCIM libraries of others the same, and write docs/disagreements.md (ARGS=--check only compares)
@@ -61,7 +61,7 @@ fuzz: setup-rust ## Fuzz the protocol for hours and write docs/fuzzing.md (ARGS=
 	@.config/run-fuzz $(ARGS)
 
 bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
-	@cargo build --locked --release --no-default-features --package scimgate --package scimgate-bench
+	@cargo build --locked --release --no-default-features --package scimgate-cli --package scimgate-bench
 	@.config/run-bench $(ARGS)
 
 bench-containment: setup-rust plugins ## Measure what a hostile plugin costs the other tenants and write docs/containment.md

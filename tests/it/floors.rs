@@ -7,19 +7,8 @@ use scimgate_tests::root;
 
 /// The floors of the gateway from the top; a module may import what stands on a lower one. Two on one floor don't know
 /// each other. Under them is the ground, which imports nothing of ours.
-const FLOORS: [&[&str]; 8] = [
-    &["main"],
-    &["cli"],
-    &["app", SIMULATE],
-    &["http", "work"],
-    &["operation"],
-    &["mapping", "auth"],
-    &["store"],
-    GROUND,
-];
+const FLOORS: [&[&str]; 6] = [&["app"], &["http", "work"], &["operation"], &["mapping", "auth"], &["store"], GROUND];
 const GROUND: &[&str] = &["tenant", "clock", "config", "telemetry", "root_key"];
-/// A client like any other: what it knows of the server comes over HTTP.
-const SIMULATE: &str = "simulate";
 /// Any module may write an error with its causes, wherever it stands.
 const ANYWHERE: &str = "telemetry";
 /// The crates below, and who may reach down to them: the protocol is values and functions and is for every floor, the plugins'
@@ -108,7 +97,6 @@ fn complaints(path: &str, text: &str) -> Vec<String> {
 fn may(own: &str, own_floor: usize, import: &str) -> bool {
     match import {
         ANYWHERE => true,
-        _ if own == SIMULATE => false,
         "scimgate_scim" => !GROUND.contains(&own),
         import if import == HOST.0 => HOST.1.contains(&own),
         import => floor(import).is_none_or(|floor| floor > own_floor),
@@ -143,10 +131,7 @@ fn the_check_of_the_floors_finds_what_it_is_for() {
         ("tenant.rs", "use crate::clock::Clock;"),
         ("clock.rs", "use scimgate_scim::instant;"),
         ("store/list.rs", "use scimgate_plugin_host::Host;"),
-        ("cli/dev.rs", "use crate::main;"),
-        ("simulate/entra.rs", "use crate::store::Store;"),
-        ("simulate/list.rs", "use scimgate_scim::list;"),
-        ("app.rs", "use crate::simulate::Kind;"),
+        ("http/router.rs", "use crate::app;"),
         ("helpers.rs", "use std::fmt;"),
     ];
     for (path, text) in wrong {
@@ -159,8 +144,7 @@ fn the_check_of_the_floors_finds_what_it_is_for() {
         ("tenant.rs", "/// As `crate::http` has it.\nuse std::fmt;"),
         ("clock.rs", "crate::telemetry::chain(&error)"),
         ("http.rs", "macro_rules! m { () => { $crate::app::run() } }"),
-        ("simulate/entra.rs", "use crate::simulate::list;\nuse crate::telemetry;"),
-        ("main.rs", "scimgate::cli::main()"),
+        ("app.rs", "use crate::store::Store;"),
     ];
     for (path, text) in right {
         assert_eq!(complaints(path, text), Vec::<String>::new(), "{path}: {text}");
@@ -171,8 +155,19 @@ fn the_check_of_the_floors_finds_what_it_is_for() {
 #[test]
 fn the_protocol_depends_on_values_alone() {
     assert_eq!(dependencies("gateway/scim/Cargo.toml"), ["serde_json", "thiserror", "jiff", "unicode-normalization"]);
-    let ours = dependencies("gateway/plugin-host/Cargo.toml").into_iter().filter(|name| name.starts_with("scimgate"));
-    assert_eq!(ours.collect::<Vec<_>>(), Vec::<String>::new(), "the plugins' host knows nothing of ours");
+    assert_eq!(own_dependencies("gateway/plugin-host/Cargo.toml"), Vec::<String>::new());
+}
+
+/// A change in one of them rebuilds the other one only if it depends on it. Only the binary depends on both.
+#[test]
+fn the_server_and_the_simulations_do_not_depend_on_each_other() {
+    assert_eq!(own_dependencies("gateway/Cargo.toml"), ["scimgate-scim", "scimgate-plugin-host"]);
+    assert_eq!(own_dependencies("gateway/simulate/Cargo.toml"), Vec::<String>::new());
+}
+
+/// The dependencies that are crates of this workspace.
+fn own_dependencies(manifest: &str) -> Vec<String> {
+    dependencies(manifest).into_iter().filter(|name| name.starts_with("scimgate")).collect()
 }
 
 /// The names under `[dependencies]`.

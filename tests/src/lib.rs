@@ -5,13 +5,13 @@
 
 pub mod answer;
 pub mod binary;
-pub mod broken;
 pub mod client;
 pub mod cluster;
 pub mod conformance;
 pub mod crowd;
 pub mod cycle;
 pub mod database;
+pub mod faulty_server;
 pub mod feed;
 pub mod gateway;
 pub mod harness;

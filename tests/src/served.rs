@@ -57,7 +57,7 @@ impl Furnished {
         let ports = ["--port", "0", "--internal-port", "0", "--probe-port", "0", "--bind", "127.0.0.1"];
         let mut command = self.command(&["serve", "--log-format", "json"]);
         // Without a line for every request.
-        command.args(ports).args(arguments).env("SCIMGATE_LOG", "warn,scimgate::cli=info");
+        command.args(ports).args(arguments).env("SCIMGATE_LOG", "warn,scimgate::serve=info");
         let mut running = Running::start(command);
         let line: Value = serde_json::from_str(&running.logged("\"serving\"").await).unwrap();
         running.pass_log();

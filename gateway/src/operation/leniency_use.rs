@@ -69,6 +69,21 @@ impl LeniencyUses {
     }
 }
 
+/// Uses being written; on drop, those that are left are put back.
+struct Unwritten<'a> {
+    uses: &'a LeniencyUses,
+    tenant: TenantId,
+    kept: Kept,
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        if !self.kept.is_empty() {
+            self.uses.give_back(self.tenant, std::mem::take(&mut self.kept));
+        }
+    }
+}
+
 fn count(kept: &mut Kept, key: (Leniency, String), new: Seen) {
     let key =
         if kept.len() < MAX_ATTRIBUTES || kept.contains_key(&key) { key } else { (key.0, OTHER_ATTRIBUTES.to_owned()) };

@@ -124,7 +124,7 @@ async fn what_waits_is_written_at_the_end(gateway: &TestGateway) {
     }
     let uses = other.gateway.uses.clone();
     other.end().await;
-    assert_eq!(uses.waiting(), 0);
+    assert_eq!(uses.unwritten(), 0);
     let rows = gateway.store().await.query("SELECT uses FROM leniency_use", &[]).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [5]);
 }

@@ -2,7 +2,7 @@
 
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
-use crate::operation::leniency_use::{Kept, LeniencyUses};
+use crate::operation::leniency_use::Unwritten;
 use crate::store::tenant::leniency_use::Use;
 use crate::tenant::TenantId;
 
@@ -47,19 +47,4 @@ pub async fn write_of(gateway: &Gateway, tenant: TenantId) -> Result<(), Error> 
         tracing::info!(tenant.id = %tenant, leniency = %row.leniency, attribute = %row.attribute, "leniency used for the first time");
     }
     Ok(())
-}
-
-/// Uses being written; on drop, those that are left are put back.
-struct Unwritten<'a> {
-    uses: &'a LeniencyUses,
-    tenant: TenantId,
-    kept: Kept,
-}
-
-impl Drop for Unwritten<'_> {
-    fn drop(&mut self) {
-        if !self.kept.is_empty() {
-            self.uses.give_back(self.tenant, std::mem::take(&mut self.kept));
-        }
-    }
 }
