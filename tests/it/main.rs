@@ -17,6 +17,7 @@ mod forwarded;
 mod hostile;
 mod isolation;
 mod limits;
+mod limits_page;
 mod lists;
 mod mapping;
 mod members;
