@@ -6,12 +6,12 @@ use scimgate_tests::{Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
 on_both!(
-    bodies_that_cannot_be_read_are_refused_and_store_nothing,
-    bodies_with_wrong_values_are_refused_and_store_nothing,
-    addresses_and_methods_that_are_none_are_refused,
-    questions_that_cannot_be_answered_are_refused,
-    what_looks_odd_and_is_no_mistake_is_taken,
-    what_is_no_request_is_refused_in_words_too,
+    unreadable_bodies_are_refused_and_store_nothing,
+    bodies_with_invalid_values_are_refused_and_store_nothing,
+    unknown_addresses_and_methods_are_refused,
+    invalid_queries_are_refused,
+    unusual_but_valid_input_is_accepted,
+    malformed_http_gets_a_scim_error,
 );
 
 const SCIM: &str = "application/scim+json";
@@ -61,7 +61,7 @@ fn on(id: &str, mut wrong: Vec<Wrong>) -> Vec<Wrong> {
     wrong
 }
 
-async fn bodies_that_cannot_be_read_are_refused_and_store_nothing(gateway: &TestGateway) {
+async fn unreadable_bodies_are_refused_and_store_nothing(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let good = user("ben").to_string();
@@ -117,7 +117,7 @@ fn with(mut body: Value, name: &str, value: Value) -> Value {
     body
 }
 
-async fn bodies_with_wrong_values_are_refused_and_store_nothing(gateway: &TestGateway) {
+async fn bodies_with_invalid_values_are_refused_and_store_nothing(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let a_user = |what, name, value| wrong(what, "POST /Users", &with(user("ben"), name, value), "invalidValue");
@@ -165,7 +165,7 @@ async fn bodies_with_wrong_values_are_refused_and_store_nothing(gateway: &TestGa
     refuses(gateway, &tenant, on(&ada, nowhere.collect())).await;
 }
 
-async fn addresses_and_methods_that_are_none_are_refused(gateway: &TestGateway) {
+async fn unknown_addresses_and_methods_are_refused(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let of = |method: &str, path: &str, status| Wrong {
@@ -211,7 +211,7 @@ async fn addresses_and_methods_that_are_none_are_refused(gateway: &TestGateway) 
     }
 }
 
-async fn questions_that_cannot_be_answered_are_refused(gateway: &TestGateway) {
+async fn invalid_queries_are_refused(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let _ = tenant.user("ada").await;
     let ask = |query: String, scim_type| Wrong {
@@ -248,7 +248,7 @@ async fn questions_that_cannot_be_answered_are_refused(gateway: &TestGateway) {
     .await;
 }
 
-async fn what_looks_odd_and_is_no_mistake_is_taken(gateway: &TestGateway) {
+async fn unusual_but_valid_input_is_accepted(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let body = |name: &str, rest: &str| format!("{{\"userName\":\"{name}\"{rest}}}");
     let odd = [
@@ -277,7 +277,7 @@ async fn what_looks_odd_and_is_no_mistake_is_taken(gateway: &TestGateway) {
     }
 }
 
-async fn what_is_no_request_is_refused_in_words_too(gateway: &TestGateway) {
+async fn malformed_http_gets_a_scim_error(gateway: &TestGateway) {
     let headers = "x: y\r\n".repeat(200);
     for (request, status, words) in [
         ("GET /scim/v2/Users?filter=userName%20eq%20\"ada\" HTTP/1.1\r\n\r\n".to_owned(), 400, "must be encoded"),
@@ -287,7 +287,7 @@ async fn what_is_no_request_is_refused_in_words_too(gateway: &TestGateway) {
     ] {
         let mut client = Raw::connect(gateway.public).await;
         assert!(client.send(&request).await);
-        let reply = client.rest().await;
+        let reply = client.read_to_end().await;
         assert_eq!(raw::status(&reply), status, "{reply}");
         let (head, body) = reply.split_once("\r\n\r\n").unwrap();
         assert!(head.contains("content-type: application/scim+json"), "{head}");

@@ -1,9 +1,9 @@
 //! Bulk requests (RFC 7644 §3.7): what they do together, each by itself, and in which order.
 
-mod alike;
-mod circles;
-mod cut;
+mod circular;
+mod equivalence;
 mod errors;
+mod interrupted;
 mod limits;
 mod order;
 
@@ -12,11 +12,11 @@ use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
 on_both!(
-    a_user_and_its_group_are_made_at_once,
-    the_four_methods_are_done_as_outside_of_a_bulk_request,
-    a_version_is_a_condition,
-    both_addresses_of_the_endpoint_have_it,
-    a_group_of_a_thousand_is_made_with_its_first_members,
+    a_user_and_its_group_are_created_in_one_request,
+    the_four_methods_work_as_in_single_requests,
+    a_version_is_a_precondition,
+    both_addresses_of_the_endpoint_accept_bulk_requests,
+    a_group_is_created_with_a_thousand_new_members,
 );
 
 const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
@@ -107,7 +107,7 @@ async fn total(tenant: &Tenant, path: &str) -> i64 {
 }
 
 /// RFC 7644 §3.7.2's first example, to the letter.
-async fn a_user_and_its_group_are_made_at_once(gateway: &TestGateway) {
+async fn a_user_and_its_group_are_created_in_one_request(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let operations = json!([
         {
@@ -146,7 +146,7 @@ async fn a_user_and_its_group_are_made_at_once(gateway: &TestGateway) {
     assert_eq!(members(&tenant, &id(&results[0])).await, [id(&results[1])]);
 }
 
-async fn the_four_methods_are_done_as_outside_of_a_bulk_request(gateway: &TestGateway) {
+async fn the_four_methods_work_as_in_single_requests(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let (ada, bob, crew) = (tenant.user("ada").await, tenant.user("bob").await, tenant.group("crew").await);
     let mut changed = user("ada");
@@ -183,7 +183,7 @@ async fn the_four_methods_are_done_as_outside_of_a_bulk_request(gateway: &TestGa
     let _ = tenant.get(&format!("/Users/{bob}")).await.expect(404);
 }
 
-async fn a_version_is_a_condition(gateway: &TestGateway) {
+async fn a_version_is_a_precondition(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let path = format!("/Users/{ada}");
@@ -206,7 +206,7 @@ async fn a_version_is_a_condition(gateway: &TestGateway) {
     let _ = tenant.get(&path).await.expect(404);
 }
 
-async fn both_addresses_of_the_endpoint_have_it(gateway: &TestGateway) {
+async fn both_addresses_of_the_endpoint_accept_bulk_requests(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let config = tenant.get("/ServiceProviderConfig").await.expect(200);
     let limits = json!({ "supported": true, "maxOperations": 1000, "maxPayloadSize": 8_388_608 });
@@ -224,7 +224,7 @@ async fn both_addresses_of_the_endpoint_have_it(gateway: &TestGateway) {
     }
 }
 
-async fn a_group_of_a_thousand_is_made_with_its_first_members(gateway: &TestGateway) {
+async fn a_group_is_created_with_a_thousand_new_members(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let users: Vec<Value> = (0..999).map(|number| post_user(&format!("u{number}"), "")).collect();
     let names: Vec<String> = (0..999).map(|number| format!("bulkId:u{number}")).collect();

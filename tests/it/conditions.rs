@@ -5,11 +5,11 @@ use scimgate_tests::{Answer, Request, TestGateway, on_both};
 use serde_json::{Value, json};
 
 on_both!(
-    conditions_hold_on_every_verb,
-    a_reply_that_shows_a_resource_says_where_it_is,
-    json_in_any_name_is_taken_and_given,
-    nobody_is_me,
-    the_interop_profile_has_no_etags_and_its_own_patch,
+    preconditions_apply_to_every_method,
+    replies_with_a_resource_have_its_location,
+    json_media_types_are_accepted,
+    me_is_not_implemented,
+    the_interop_profile_has_no_etags_and_stricter_patches,
 );
 
 fn retitle(title: &str) -> Value {
@@ -41,7 +41,7 @@ const HOLDING: [Conditions; 5] = [
     &[("if-match", "\"2\""), ("if-none-match", "\"3\"")],
 ];
 
-async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
+async fn preconditions_apply_to_every_method(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let _ = tenant.patch(&ada, &retitle("two")).await.expect(200);
@@ -88,7 +88,7 @@ async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
     }
 }
 
-async fn a_reply_that_shows_a_resource_says_where_it_is(gateway: &TestGateway) {
+async fn replies_with_a_resource_have_its_location(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let made = tenant.post("/Users", &user("ada")).await.expect(201);
     let place = format!("/Users/{}", made.id());
@@ -116,7 +116,7 @@ async fn a_reply_that_shows_a_resource_says_where_it_is(gateway: &TestGateway) {
     assert_eq!(tenant.delete(&place).await.expect(204).header("location"), "");
 }
 
-async fn json_in_any_name_is_taken_and_given(gateway: &TestGateway) {
+async fn json_media_types_are_accepted(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let taken = [
         "application/scim+json",
@@ -149,7 +149,7 @@ async fn json_in_any_name_is_taken_and_given(gateway: &TestGateway) {
     let _ = tenant.send(Request::new("GET", "/Users").header("accept", "application/json;q=0")).await.expect(406);
 }
 
-async fn nobody_is_me(gateway: &TestGateway) {
+async fn me_is_not_implemented(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
         let answer = tenant.send(Request::new(method, "/Me").json(&user("ada"))).await.expect(501);
@@ -158,7 +158,7 @@ async fn nobody_is_me(gateway: &TestGateway) {
     assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 0);
 }
 
-async fn the_interop_profile_has_no_etags_and_its_own_patch(gateway: &TestGateway) {
+async fn the_interop_profile_has_no_etags_and_stricter_patches(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let config = tenant.get("/ServiceProviderConfig").await.expect(200).body;

@@ -5,7 +5,7 @@ use scimgate_tests::binary::{Running, dev};
 use scimgate_tests::conformance::{Mode, Tester};
 use scimgate_tests::database::Fresh;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::served::Furnished;
+use scimgate_tests::served::Prepared;
 use scimgate_tests::{Client, Tenant};
 use serde_json::{Value, json};
 
@@ -69,8 +69,8 @@ async fn check(operator: &Client, doors: (&str, &str), database: &str) {
 fn conformance_clients_find_nothing_on_postgres() {
     block_on(async {
         let fresh = Fresh::empty().await;
-        let served = Furnished::new(&fresh.url, &[]).await.serve(&[]).await;
-        check(&served.operator, served.doors(), "PostgreSQL").await;
+        let served = Prepared::new(&fresh.url, &[]).await.serve(&[]).await;
+        check(&served.operator, served.addresses(), "PostgreSQL").await;
         assert!(served.running.terminate().await.0.success());
         fresh.drop().await;
     });

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use scimgate_tests::{Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
-on_both!(every_filter_of_the_corpus_finds_over_http_what_it_must);
+on_both!(every_filter_of_the_corpus_matches_over_http);
 
 const ENDPOINTS: [(&str, &str); 2] = [("User", "/Users"), ("Group", "/Groups")];
 
@@ -34,7 +34,7 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-async fn every_filter_of_the_corpus_finds_over_http_what_it_must(gateway: &TestGateway) {
+async fn every_filter_of_the_corpus_matches_over_http(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let schema: Value = serde_json::from_str(&read("schema.json")).unwrap();
     let _ = gateway.operator.post("/tenants/acme/schemas", &json!({ "schema": schema })).await.expect(201);

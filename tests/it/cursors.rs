@@ -10,12 +10,12 @@ use scimgate_tests::{Answer, Client, Request, Tenant, TestGateway, on_both, on_p
 use serde_json::{Value, json};
 
 on_both!(
-    pages_by_cursor_are_the_list_forward_and_backward,
-    a_walk_by_cursor_meets_everybody_once_while_others_come_and_go,
-    several_types_are_walked_through_together,
-    a_page_by_cursor_says_what_it_knows,
+    cursor_pages_equal_the_list_in_both_directions,
+    cursor_paging_returns_stable_users_once_during_writes,
+    cursor_paging_covers_several_types,
+    a_cursor_page_reports_known_totals,
 );
-on_postgres!(a_walk_by_cursor_is_served_by_replicas_in_turn);
+on_postgres!(cursor_paging_works_across_replicas);
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const PEOPLE: usize = 23;
@@ -103,7 +103,7 @@ fn by(query: &Value, count: usize) -> Value {
     query
 }
 
-async fn pages_by_cursor_are_the_list_forward_and_backward(gateway: &TestGateway) {
+async fn cursor_pages_equal_the_list_in_both_directions(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     for query in queries() {
         let mut whole = by(&query, 1000);
@@ -190,14 +190,14 @@ async fn refill(tenant: &Tenant, name: &str) {
     }
 }
 
-async fn a_walk_by_cursor_meets_everybody_once_while_others_come_and_go(gateway: &TestGateway) {
+async fn cursor_paging_returns_stable_users_once_during_writes(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     for (round, query) in queries().iter().enumerate() {
         there_and_back(&tenant, &[&tenant.scim], query, round).await;
     }
 }
 
-async fn a_walk_by_cursor_is_served_by_replicas_in_turn(gateway: &TestGateway) {
+async fn cursor_paging_works_across_replicas(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     let replica = gateway.replica().await;
     let there = tenant.scim.at(format!("http://{}/scim/v2", replica.public));
@@ -207,7 +207,7 @@ async fn a_walk_by_cursor_is_served_by_replicas_in_turn(gateway: &TestGateway) {
     replica.end().await;
 }
 
-async fn several_types_are_walked_through_together(gateway: &TestGateway) {
+async fn cursor_paging_covers_several_types(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     for name in ["Crew", "Staff", "Zoo"] {
         let _ = tenant.post("/Groups", &group(name)).await.expect(201);
@@ -242,7 +242,7 @@ async fn several_types_are_walked_through_together(gateway: &TestGateway) {
     assert_eq!(met.len(), 14);
 }
 
-async fn a_page_by_cursor_says_what_it_knows(gateway: &TestGateway) {
+async fn a_cursor_page_reports_known_totals(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     let total = async |query: Value| {
         let page = ask(&tenant.scim, "/Users/.search", &query, "").await.expect(200);

@@ -18,9 +18,9 @@ const TOLD_TOO: [(&str, &str); 3] =
     [("x-forwarded-proto", "https"), ("x-forwarded-host", "evil.test, scim.test"), ("x-forwarded-prefix", "/gate")];
 
 #[test]
-fn a_trusted_proxy_decides_the_addresses_in_replies() {
+fn a_trusted_proxy_sets_the_addresses_in_replies() {
     block_on(async {
-        let gateway = TestGateway::trusting(&["127.0.0.0/8"]).await;
+        let gateway = TestGateway::with_trusted_proxies(&["127.0.0.0/8"]).await;
         let tenant = gateway.plain_tenant("acme").await;
         let _ = tenant.user("ada").await;
         let own = format!("http://{}", gateway.public);
@@ -44,10 +44,10 @@ fn a_trusted_proxy_decides_the_addresses_in_replies() {
 }
 
 #[test]
-fn who_is_not_trusted_decides_nothing() {
+fn untrusted_proxies_are_ignored() {
     block_on(async {
         for trusted in [&[][..], &["192.0.2.0/24", "::1"]] {
-            let gateway = TestGateway::trusting(trusted).await;
+            let gateway = TestGateway::with_trusted_proxies(trusted).await;
             let tenant = gateway.plain_tenant("acme").await;
             let _ = tenant.user("ada").await;
             let own = format!("http://{}", gateway.public);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pglite_oxide::PgliteServer;
 use scimgate_tests::database::{self, Fresh, migrations};
-use scimgate_tests::harness::{alone, block_on};
+use scimgate_tests::harness::{block_on, in_own_process};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -163,7 +163,7 @@ async fn keeps_two_tenants_apart(client: &Client) {
 }
 
 #[test]
-fn no_row_of_a_tenant_gets_past_the_second_wall_on_postgres() {
+fn row_level_security_hides_other_tenants_on_postgres() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
@@ -174,8 +174,8 @@ fn no_row_of_a_tenant_gets_past_the_second_wall_on_postgres() {
 }
 
 #[test]
-fn no_row_of_a_tenant_gets_past_the_second_wall_on_the_embedded_database() {
-    alone(|| {
+fn row_level_security_hides_other_tenants_on_the_embedded_database() {
+    in_own_process(|| {
         // Its start builds a runtime of its own, and so does its end.
         let server = PgliteServer::builder().temporary().start().unwrap();
         block_on(async {
@@ -191,8 +191,8 @@ fn no_row_of_a_tenant_gets_past_the_second_wall_on_the_embedded_database() {
 /// Since PostgreSQL 16 whoever makes a role may give it away, and may not take it himself until he says so: the embedded
 /// database is a newer one than many a server.
 #[test]
-fn a_role_that_may_make_roles_migrates_and_takes_the_roles_it_made() {
-    alone(|| {
+fn a_role_with_createrole_migrates_and_can_set_the_roles_it_creates() {
+    in_own_process(|| {
         let server = PgliteServer::builder().temporary().start().unwrap();
         block_on(async {
             let client = database::owner(&server.database_url()).await;
@@ -208,7 +208,7 @@ fn a_role_that_may_make_roles_migrates_and_takes_the_roles_it_made() {
 }
 
 #[test]
-fn every_table_of_a_tenant_is_behind_the_wall_for_its_owner_too() {
+fn every_tenant_table_forces_row_level_security() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
@@ -227,7 +227,7 @@ fn every_table_of_a_tenant_is_behind_the_wall_for_its_owner_too() {
 
 /// What opens everything belongs to no tenant, and whoever speaks for one cannot even ask for it.
 #[test]
-fn the_keys_of_the_installation_are_out_of_a_tenants_reach() {
+fn a_tenant_cannot_read_the_installations_keys() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
@@ -245,7 +245,7 @@ fn the_keys_of_the_installation_are_out_of_a_tenants_reach() {
 
 /// The control role works across tenants, on a list of its own. More is a decision, and changes this test.
 #[test]
-fn across_tenants_only_what_the_list_names_is_seen() {
+fn the_control_role_sees_only_the_listed_tables_across_tenants() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
@@ -272,7 +272,7 @@ fn across_tenants_only_what_the_list_names_is_seen() {
 
 /// Plain Postgres enforces on a partitioned table what distributed ones do: every unique key holds the partition's column.
 #[test]
-fn the_state_can_be_spread_by_tenant() {
+fn every_tenant_table_can_be_partitioned_by_tenant() {
     block_on(async {
         // The roles belong to the server; this makes them.
         let whole = Fresh::migrated().await;

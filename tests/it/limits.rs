@@ -16,9 +16,9 @@ use serde_json::json;
 use wat_guests::guest;
 
 on_postgres!(
-    a_call_needs_a_slot_of_its_tenant_and_one_of_all,
-    no_more_plugins_are_kept_compiled_than_may_be,
-    uploads_and_configurations_end_at_their_limits,
+    a_call_needs_a_slot_of_its_tenant_and_a_global_one,
+    the_cache_of_compiled_plugins_is_bounded,
+    uploads_and_configurations_are_limited,
 );
 
 /// The rows of the table under the heading `## Limits`: what, and how much.
@@ -43,7 +43,7 @@ fn bytes(number: usize) -> String {
 }
 
 #[test]
-fn the_documented_limits_are_those_that_hold() {
+fn the_documented_limits_match_the_code() {
     let (limits, bounds, host) = (Limits::default(), Bounds::default(), HostConfig::default());
     let expected = [
         ("CPU time of a call", format!("{} ms", limits.cpu.as_millis())),
@@ -93,7 +93,7 @@ async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError
     mapper.run(&chain, call, document.as_object().unwrap().clone()).await.map(drop)
 }
 
-async fn a_call_needs_a_slot_of_its_tenant_and_one_of_all(gateway: &TestGateway) {
+async fn a_call_needs_a_slot_of_its_tenant_and_a_global_one(gateway: &TestGateway) {
     let digest = gateway.upload(plugin("hostile")).await.body["digest"].as_str().unwrap().to_owned();
     for (in_flight, of_tenant) in [(1, 1), (0, 1), (1, 0)] {
         let patience = Duration::from_millis(20);
@@ -110,7 +110,7 @@ async fn a_call_needs_a_slot_of_its_tenant_and_one_of_all(gateway: &TestGateway)
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
 
-async fn no_more_plugins_are_kept_compiled_than_may_be(gateway: &TestGateway) {
+async fn the_cache_of_compiled_plugins_is_bounded(gateway: &TestGateway) {
     let mut digests = Vec::new();
     for pages in ["2", "3", "4"] {
         let uploaded = gateway.upload(guest("memory", &[("pages", pages)])).await;
@@ -129,7 +129,7 @@ async fn no_more_plugins_are_kept_compiled_than_may_be(gateway: &TestGateway) {
     }
 }
 
-async fn uploads_and_configurations_end_at_their_limits(gateway: &TestGateway) {
+async fn uploads_and_configurations_are_limited(gateway: &TestGateway) {
     let longest = HostConfig::default().max_upload;
     let mut wasm = b"\0asm".to_vec();
     wasm.resize(longest, 1);

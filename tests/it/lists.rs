@@ -6,12 +6,12 @@ use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
 on_both!(
-    filters_find_what_they_say,
-    what_cannot_be_filtered_by_is_refused_by_name,
-    lists_come_in_the_order_that_is_asked_for,
-    a_search_is_posted_to_one_type_or_to_all,
-    work_without_end_is_refused_with_a_way_out,
-    a_number_that_must_be_unique_is,
+    filters_match_the_right_users,
+    invalid_filters_are_refused_with_the_reason,
+    lists_are_sorted_as_requested,
+    a_search_covers_one_type_or_all,
+    expensive_lists_are_refused_with_a_hint,
+    a_unique_integer_attribute_is_enforced,
 );
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
@@ -44,7 +44,7 @@ fn names(answer: &Answer) -> String {
     answer.body["Resources"].as_array().unwrap().iter().map(name).collect::<Vec<_>>().join(" ")
 }
 
-async fn filters_find_what_they_say(gateway: &TestGateway) {
+async fn filters_match_the_right_users(gateway: &TestGateway) {
     let tenant = three(gateway).await;
     for (filter, found) in [
         ("userName eq \"ADA@CORP.TEST\"", "ada"),
@@ -89,7 +89,7 @@ async fn filters_find_what_they_say(gateway: &TestGateway) {
     assert_eq!((&second.body["startIndex"], &second.body["itemsPerPage"]), (&json!(2), &json!(1)));
 }
 
-async fn what_cannot_be_filtered_by_is_refused_by_name(gateway: &TestGateway) {
+async fn invalid_filters_are_refused_with_the_reason(gateway: &TestGateway) {
     let tenant = three(gateway).await;
     for (filter, told) in [
         ("hat eq \"bowler\"", "there is no attribute hat"),
@@ -112,7 +112,7 @@ async fn what_cannot_be_filtered_by_is_refused_by_name(gateway: &TestGateway) {
     }
 }
 
-async fn lists_come_in_the_order_that_is_asked_for(gateway: &TestGateway) {
+async fn lists_are_sorted_as_requested(gateway: &TestGateway) {
     let tenant = three(gateway).await;
     for (query, found) in [
         ("sortBy=userName", "ada bob eve"),
@@ -145,7 +145,7 @@ async fn lists_come_in_the_order_that_is_asked_for(gateway: &TestGateway) {
     assert_eq!(config.body["sort"]["supported"], true);
 }
 
-async fn a_search_is_posted_to_one_type_or_to_all(gateway: &TestGateway) {
+async fn a_search_covers_one_type_or_all(gateway: &TestGateway) {
     let tenant = three(gateway).await;
     let _ = tenant.post("/Groups", &group("Adas")).await.expect(201);
     let body =
@@ -166,7 +166,7 @@ async fn a_search_is_posted_to_one_type_or_to_all(gateway: &TestGateway) {
     let _ = tenant.send(Request::new("GET", "/Users/.search")).await.expect(405);
 }
 
-async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
+async fn expensive_lists_are_refused_with_a_hint(gateway: &TestGateway) {
     let _ = three(gateway).await;
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let list = async |query: &str, limits: Limits| {
@@ -199,7 +199,7 @@ async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
     // What the database decides alone is not looked at.
     assert!(list("filter=userName pr and active pr&sortBy=userName", limit(0)).await.is_ok());
     let tenant =
-        Tenant::new("acme", gateway.nobody().with(&gateway.token("acme", "scim").await.1), gateway.directory("x"));
+        Tenant::new("acme", gateway.anonymous().with(&gateway.token("acme", "scim").await.1), gateway.directory("x"));
     for name in ["one", "two"] {
         let members: Vec<Value> = (0..2).map(|n| json!({ "value": format!("{name}{n}") })).collect();
         let _ = tenant.post("/Groups", &json!({ "displayName": name, "members": members })).await.expect(201);
@@ -209,7 +209,7 @@ async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
     assert!(list("groups&excludedAttributes=members", limit(9)).await.is_ok());
 }
 
-async fn a_number_that_must_be_unique_is(gateway: &TestGateway) {
+async fn a_unique_integer_attribute_is_enforced(gateway: &TestGateway) {
     const BADGE: &str = "urn:example:badge:2.0:User";
     let tenant = gateway.plain_tenant("acme").await;
     let attribute = json!({ "name": "number", "type": "integer", "uniqueness": "server" });

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 mod values;
 
 on_both!(
-    a_write_that_lost_its_race_leaves_the_members_alone,
-    a_member_may_be_named_before_and_after_it_is_there,
-    a_put_that_does_not_mention_members_keeps_them,
-    a_member_that_names_too_much_is_refused,
-    a_request_cannot_ask_for_unbounded_work,
+    a_write_that_loses_a_race_keeps_the_members,
+    a_member_can_be_referenced_before_it_exists,
+    a_put_without_members_keeps_them,
+    a_member_value_over_the_limit_is_refused,
+    the_size_of_requests_is_bounded,
     users_are_found_by_their_groups_and_groups_by_their_members,
 );
 
@@ -26,7 +26,7 @@ async fn members(tenant: &scimgate_tests::Tenant, group: &str) -> Vec<String> {
     listed.iter().filter_map(|member| member["value"].as_str().map(str::to_owned)).collect()
 }
 
-async fn a_write_that_lost_its_race_leaves_the_members_alone(gateway: &TestGateway) {
+async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let body = json!({ "displayName": "Engineering", "members": [{ "value": ada }] });
@@ -70,7 +70,7 @@ fn registry_group() -> &'static scimgate_scim::schema::ResourceType {
     REGISTRY.resource_type("Group").unwrap()
 }
 
-async fn a_member_may_be_named_before_and_after_it_is_there(gateway: &TestGateway) {
+async fn a_member_can_be_referenced_before_it_exists(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let group = json!({ "displayName": "Engineering", "members": [{ "value": "Ada@corp.test" }] });
     let created = tenant.post("/Groups", &group).await.expect(201);
@@ -88,7 +88,7 @@ async fn a_member_may_be_named_before_and_after_it_is_there(gateway: &TestGatewa
     assert_eq!(kinds, ["group.created", "user.created", "membership.added", "membership.removed"]);
 }
 
-async fn a_put_that_does_not_mention_members_keeps_them(gateway: &TestGateway) {
+async fn a_put_without_members_keeps_them(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let body = json!({ "displayName": "Engineering", "members": [{ "value": ada }] });
@@ -101,7 +101,7 @@ async fn a_put_that_does_not_mention_members_keeps_them(gateway: &TestGateway) {
     assert_eq!(members(&tenant, &group).await, Vec::<String>::new());
 }
 
-async fn a_member_that_names_too_much_is_refused(gateway: &TestGateway) {
+async fn a_member_value_over_the_limit_is_refused(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let long: String = (0..3000).map(|n| char::from(b'a' + u8::try_from(n * 7 % 26).unwrap())).collect();
     let answer =
@@ -109,7 +109,7 @@ async fn a_member_that_names_too_much_is_refused(gateway: &TestGateway) {
     assert_eq!(answer.body["scimType"], "invalidValue");
 }
 
-async fn a_request_cannot_ask_for_unbounded_work(gateway: &TestGateway) {
+async fn the_size_of_requests_is_bounded(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let path = format!("/Users/{}", tenant.user("ada").await);
     let many: Vec<Value> = (0..1_100).map(|n| json!({ "type": "other", "value": format!("{n}@x") })).collect();

@@ -42,8 +42,8 @@ fn an_outage_is_503_and_never_401() {
         check_outage("an operator", &gateway.operator.get("/tenants").await);
         assert_eq!(ready(&gateway).await, 503);
         let _ = Client::new(format!("http://{}", gateway.probes)).get("/livez").await.expect(200);
-        let _ = gateway.nobody().get("/Users").await.expect(401);
-        proxy.mend();
+        let _ = gateway.anonymous().get("/Users").await.expect(401);
+        proxy.restore();
         poll("the gateway has found its database again", async || (ready(&gateway).await == 200).then_some(())).await;
         let _ = acme.scim.with(&fresh).get("/Users").await.expect(200);
         assert_eq!(acme.get("/Users").await.expect(200).body["totalResults"], 1, "nothing was half done");
@@ -54,7 +54,7 @@ fn an_outage_is_503_and_never_401() {
 }
 
 #[test]
-fn a_database_that_says_nothing_is_given_up_in_time() {
+fn a_silent_database_times_out() {
     block_on(async {
         let (gateway, proxy) = TestGateway::behind_proxy().await;
         let acme = gateway.plain_tenant("acme").await;
@@ -67,7 +67,7 @@ fn a_database_that_says_nothing_is_given_up_in_time() {
         check_outage("one that was never seen", &unknown);
         proxy.cut();
         let _ = acme.scim.get("/Users").await.expect(503);
-        proxy.mend();
+        proxy.restore();
         poll("the gateway has found its database again", async || {
             (acme.scim.get("/Users").await.status == 200).then_some(())
         })

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use scimgate::store::resource::page_position::{Bookmark, LIFE, Place, UNDER_WAY};
 use scimgate_tests::tenant::group;
-use scimgate_tests::{Client, Request, Tenant, TestGateway, crowd, on_both, on_postgres};
+use scimgate_tests::{Client, Request, Tenant, TestGateway, many_users, on_both, on_postgres};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 on_both!(
-    a_walk_meets_everybody_once_while_others_come_and_go,
-    walks_at_once_by_one_token_miss_nobody,
-    a_bookmark_is_for_one_token_one_filter_and_ten_minutes,
-    a_walk_that_was_left_behind_leads_no_other_astray,
-    what_is_of_no_worth_any_more_is_cleared_away,
+    index_paging_returns_stable_users_once_during_writes,
+    concurrent_paging_sessions_of_one_token_miss_no_user,
+    a_page_position_is_for_one_token_one_filter_and_ten_minutes,
+    an_abandoned_paging_session_does_not_affect_others,
+    expired_page_positions_are_deleted,
 );
-on_postgres!(a_walk_is_served_by_replicas_in_turn, twenty_thousand_are_met_while_fifty_come_and_go);
+on_postgres!(index_paging_works_across_replicas, index_paging_covers_twenty_thousand_users_during_writes);
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const PEOPLE: usize = 23;
@@ -85,7 +85,7 @@ impl Walker {
     }
 }
 
-async fn a_walk_meets_everybody_once_while_others_come_and_go(gateway: &TestGateway) {
+async fn index_paging_returns_stable_users_once_during_writes(gateway: &TestGateway) {
     let (tenant, mut stayed) = people(gateway).await;
     let filters = [None, Some("active eq true"), Some("title pr"), Some("userName sw \"p\"")];
     for (round, filter) in filters.into_iter().enumerate() {
@@ -114,7 +114,7 @@ async fn a_walk_meets_everybody_once_while_others_come_and_go(gateway: &TestGate
     }
 }
 
-async fn walks_at_once_by_one_token_miss_nobody(gateway: &TestGateway) {
+async fn concurrent_paging_sessions_of_one_token_miss_no_user(gateway: &TestGateway) {
     let (tenant, mut stayed) = people(gateway).await;
     let (mut one, mut other) = (Walker::new(None, 5), Walker::new(None, 5));
     assert!(one.step(&tenant.scim).await);
@@ -130,7 +130,7 @@ async fn walks_at_once_by_one_token_miss_nobody(gateway: &TestGateway) {
     other.check(&stayed, false);
 }
 
-async fn a_walk_that_was_left_behind_leads_no_other_astray(gateway: &TestGateway) {
+async fn an_abandoned_paging_session_does_not_affect_others(gateway: &TestGateway) {
     let (tenant, mut stayed) = people(gateway).await;
     // Asked for in another way, a moment ago; and in the same way, some time ago.
     let _ = tenant.get("/Users?count=5&attributes=userName").await.expect(200);
@@ -150,7 +150,7 @@ async fn a_walk_that_was_left_behind_leads_no_other_astray(gateway: &TestGateway
     }
 }
 
-async fn what_is_of_no_worth_any_more_is_cleared_away(gateway: &TestGateway) {
+async fn expired_page_positions_are_deleted(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let store = &gateway.gateway.store;
     let acme = store.tenant(store.control().find_tenant("acme").await.unwrap().unwrap().id);
@@ -168,7 +168,7 @@ async fn what_is_of_no_worth_any_more_is_cleared_away(gateway: &TestGateway) {
     }
 }
 
-async fn a_bookmark_is_for_one_token_one_filter_and_ten_minutes(gateway: &TestGateway) {
+async fn a_page_position_is_for_one_token_one_filter_and_ten_minutes(gateway: &TestGateway) {
     let (tenant, ids) = people(gateway).await;
     let another = tenant.scim.with(&gateway.token("acme", "scim").await.1);
     let second = async |client: &Client, query: &str| {
@@ -187,7 +187,7 @@ async fn a_bookmark_is_for_one_token_one_filter_and_ten_minutes(gateway: &TestGa
     assert_eq!(second(&tenant.scim, "").await, ids[6], "too late");
 }
 
-async fn a_walk_is_served_by_replicas_in_turn(gateway: &TestGateway) {
+async fn index_paging_works_across_replicas(gateway: &TestGateway) {
     let (tenant, mut stayed) = people(gateway).await;
     let replica = gateway.replica().await;
     let there = tenant.scim.at(format!("http://{}/scim/v2", replica.public));
@@ -209,9 +209,9 @@ const CROWD: u32 = 20_000;
 /// Everybody whose number this divides leaves during the walk, as far as time allows.
 const LEAVES: u32 = 4;
 
-async fn twenty_thousand_are_met_while_fifty_come_and_go(gateway: &TestGateway) {
+async fn index_paging_covers_twenty_thousand_users_during_writes(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
-    crowd::fill(&gateway.store().await, "acme", CROWD).await;
+    many_users::fill(&gateway.store().await, "acme", CROWD).await;
     let replica = gateway.replica().await;
     let there = tenant.scim.at(format!("http://{}/scim/v2", replica.public));
     // During each page as many come as a quarter of it: were they more than a page, the walk would never end.
@@ -232,7 +232,7 @@ async fn twenty_thousand_are_met_while_fifty_come_and_go(gateway: &TestGateway) 
     }
     let made = made.load(Ordering::SeqCst);
     assert!(made > 1_000, "only {made} came and went meanwhile");
-    let stayed: Vec<String> = (1..=CROWD).filter(|number| number % LEAVES != 0).map(crowd::id).collect();
+    let stayed: Vec<String> = (1..=CROWD).filter(|number| number % LEAVES != 0).map(many_users::id).collect();
     walker.check(&stayed, true);
     replica.end().await;
 }
@@ -247,7 +247,7 @@ async fn come_and_go(replicas: [Client; 2], turns: Arc<Semaphore>, made: Arc<Ato
         if turn * LEAVES <= CROWD {
             // By turns from the front and from the end: behind the walk and before it.
             let number = if even { turn / 2 } else { CROWD / LEAVES - turn / 2 } * LEAVES;
-            let _ = client.delete(&format!("/Users/{}", crowd::id(number))).await.expect(204);
+            let _ = client.delete(&format!("/Users/{}", many_users::id(number))).await.expect(204);
         }
         let body = json!({ "userName": format!("new-{turn}"), "active": true });
         let _ = client.post("/Users", &body).await.expect(201);

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use scimgate_tests::cluster::Cluster;
 use scimgate_tests::database::owner;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::served::Furnished;
+use scimgate_tests::served::Prepared;
 use scimgate_tests::tenant::patch;
-use scimgate_tests::{Tenant, crowd};
+use scimgate_tests::{Tenant, many_users};
 use serde_json::{Value, json};
 
 const USERS: u32 = 20_000;
@@ -191,8 +191,8 @@ async fn check_members(tenant: &Tenant, log: &mut Log, when: &str) -> Vec<String
     let group = format!("/Groups/{GROUP}");
     // By their ids, by their externalIds, by their userNames.
     for (from, value) in [
-        (1, crowd::id as fn(u32) -> String),
-        (1 + MEMBERS / 2, crowd::id),
+        (1, many_users::id as fn(u32) -> String),
+        (1 + MEMBERS / 2, many_users::id),
         (1 + MEMBERS / 2, |number| format!("x{number}")),
         (1 + MEMBERS, |number| format!("U{number}@corp.test")),
     ] {
@@ -205,23 +205,23 @@ async fn check_members(tenant: &Tenant, log: &mut Log, when: &str) -> Vec<String
             wrong.push(format!("{when}, {MEMBERS} members from {from}: {read} rows\n{}", plans.join("\n")));
         }
     }
-    let all: Vec<Value> = (1..=2 * MEMBERS).map(|number| json!({ "value": crowd::id(number) })).collect();
+    let all: Vec<Value> = (1..=2 * MEMBERS).map(|number| json!({ "value": many_users::id(number) })).collect();
     let remove = patch(json!([{ "op": "remove", "path": "members", "value": all }]));
     let _ = tenant.patch(&group, &remove).await.expect(204);
     wrong
 }
 
 #[test]
-fn a_request_reads_no_more_than_it_needs() {
+fn requests_read_a_bounded_number_of_rows() {
     block_on(async {
         let cluster = Cluster::start(&EXPLAIN);
-        let served = Furnished::new(&cluster.url("postgres"), &[]).await.serve(&["--pool-size", "1"]).await;
+        let served = Prepared::new(&cluster.url("postgres"), &[]).await.serve(&["--pool-size", "1"]).await;
         let database = owner(&cluster.url("postgres")).await;
         let mut log = Log { path: cluster.data().join("log"), read: 0 };
         let mut tenants = Vec::new();
         for name in ["acme", "globex"] {
-            tenants.push(Tenant::plain(&served.operator, name, served.doors()).await);
-            crowd::fill(&database, name, USERS).await;
+            tenants.push(Tenant::plain(&served.operator, name, served.addresses()).await);
+            many_users::fill(&database, name, USERS).await;
         }
         let mut wrong = check(&tenants[0], &mut log, "without statistics").await;
         wrong.extend(check_members(&tenants[1], &mut log, "without statistics").await);

@@ -1,10 +1,10 @@
 //! Client profiles: who is recognised by what, what is kept of it, and what an operator decides.
 
-mod each;
+mod leniencies;
 mod members;
 mod page;
 mod restore;
-mod used;
+mod usage;
 
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both, on_postgres};
@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 
 on_both!(
     a_client_is_recognised_by_what_it_sends,
-    what_is_recognised_holds_for_the_very_request,
-    entra_stays_entra_in_either_dialect,
-    who_was_recognised_is_written_down_once,
+    recognition_applies_to_the_same_request,
+    entra_is_recognised_in_either_dialect,
+    recognition_is_stored_once,
     an_operator_chooses_a_profile,
     an_operator_decides_single_leniencies,
-    what_is_no_profile_and_no_leniency_is_refused,
-    a_token_without_its_scheme_is_for_those_who_send_it_so,
+    unknown_profiles_and_leniencies_are_refused,
+    a_bare_token_is_accepted_by_leniency,
 );
-on_postgres!(another_replica_knows_who_was_recognised);
+on_postgres!(recognition_reaches_other_replicas);
 
 /// What the admin API says of a tenant's SCIM client.
 async fn shown(gateway: &TestGateway, tenant: &str) -> Value {
@@ -83,7 +83,7 @@ async fn a_client_is_recognised_by_what_it_sends(gateway: &TestGateway) {
     }
 }
 
-async fn what_is_recognised_holds_for_the_very_request(gateway: &TestGateway) {
+async fn recognition_applies_to_the_same_request(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let cleared = |op: &str| patch(json!([{ "op": op, "path": "title", "value": "" }]));
@@ -99,7 +99,7 @@ async fn what_is_recognised_holds_for_the_very_request(gateway: &TestGateway) {
     assert_eq!(tenant.get(&ada).await.expect(200).body["title"], Value::Null);
 }
 
-async fn entra_stays_entra_in_either_dialect(gateway: &TestGateway) {
+async fn entra_is_recognised_in_either_dialect(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
     let (user, group) = (format!("/Users/{ada}"), format!("/Groups/{crew}"));
@@ -120,7 +120,7 @@ async fn entra_stays_entra_in_either_dialect(gateway: &TestGateway) {
     }
 }
 
-async fn who_was_recognised_is_written_down_once(gateway: &TestGateway) {
+async fn recognition_is_stored_once(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let read = |agent: &'static str| send_as(&tenant, agent, Request::new("GET", "/Users"));
     let _ = read("Okta SCIM Client 1.0.0").await.expect(200);
@@ -175,7 +175,7 @@ async fn an_operator_decides_single_leniencies(gateway: &TestGateway) {
     assert_eq!(chosen["choices"][0], json!({ "name": "put-keeps-omitted", "made": true, "by": "operator" }));
 }
 
-async fn what_is_no_profile_and_no_leniency_is_refused(gateway: &TestGateway) {
+async fn unknown_profiles_and_leniencies_are_refused(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let before = shown(gateway, "acme").await;
     for (change, words) in [
@@ -193,7 +193,7 @@ async fn what_is_no_profile_and_no_leniency_is_refused(gateway: &TestGateway) {
     let _ = set(gateway, "nobody", &json!({ "profile": "okta" })).await.expect(404);
 }
 
-async fn a_token_without_its_scheme_is_for_those_who_send_it_so(gateway: &TestGateway) {
+async fn a_bare_token_is_accepted_by_leniency(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let (_, token) = gateway.token("acme", "scim").await;
     let bare = tenant.scim.authorized(&token);
@@ -206,7 +206,7 @@ async fn a_token_without_its_scheme_is_for_those_who_send_it_so(gateway: &TestGa
     let _ = tenant.get("/Users").await.expect(200);
 }
 
-async fn another_replica_knows_who_was_recognised(gateway: &TestGateway) {
+async fn recognition_reaches_other_replicas(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let other = gateway.replica().await;
     let there = tenant.at((&format!("http://{}", other.public), &format!("http://{}", other.internal)));

@@ -29,7 +29,7 @@ use uuid::Uuid;
 use filters::{Kind, OPERATORS, Subject};
 use random::Random;
 
-on_both!(the_database_and_the_evaluator_together_answer_as_the_evaluator_alone);
+on_both!(pushdown_gives_the_results_of_the_evaluator);
 
 const SEED: u64 = 7644;
 /// Sets of documents, and filters on each; of the embedded database, which has one connection, less is asked.
@@ -55,7 +55,7 @@ fn seed() -> u64 {
     std::env::var("SCIMGATE_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED)
 }
 
-async fn the_database_and_the_evaluator_together_answer_as_the_evaluator_alone(gateway: &TestGateway) {
+async fn pushdown_gives_the_results_of_the_evaluator(gateway: &TestGateway) {
     let seed = seed();
     eprintln!("seed {seed}; another one by SCIMGATE_TEST_SEED");
     let mut random = Random::new(seed);

@@ -9,14 +9,14 @@ use scimgate_tests::{Database, Tenant, TestGateway, on_both, rows};
 use serde_json::{Value, json};
 
 on_both!(
-    sixteen_writers_on_one_user_lose_nothing,
-    sixteen_writers_on_one_group_lose_nothing,
-    sixteen_creates_of_one_name_make_one_user,
-    a_name_taken_from_many_sides_has_one_owner,
-    members_that_are_deleted_meanwhile_leave_nothing_behind,
-    a_name_is_awaited_while_it_is_given,
-    settings_that_change_while_they_are_read_are_not_kept,
-    what_operators_decide_of_a_client_at_once_is_all_decided,
+    sixteen_writers_on_one_user_lose_no_write,
+    sixteen_writers_on_one_group_lose_no_write,
+    sixteen_creates_of_one_name_create_one_user,
+    of_concurrent_renames_to_one_name_one_succeeds,
+    concurrently_deleted_members_leave_no_membership,
+    a_pending_member_is_resolved_during_concurrent_writes,
+    settings_changed_during_a_read_are_not_cached,
+    concurrent_decisions_of_operators_are_all_stored,
 );
 
 const WRITERS: usize = 16;
@@ -45,7 +45,7 @@ async fn check_rows(gateway: &TestGateway) {
     rows::check(&gateway.store().await).await;
 }
 
-async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {
+async fn sixteen_writers_on_one_user_lose_no_write(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let rounds = rounds(gateway);
@@ -104,7 +104,7 @@ async fn change_members(tenant: &Tenant, crew: &str, operations: Value) {
     assert!(matches!(answer.status, 200 | 204), "{}", answer.text);
 }
 
-async fn sixteen_writers_on_one_group_lose_nothing(gateway: &TestGateway) {
+async fn sixteen_writers_on_one_group_lose_no_write(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let crew = tenant.group("crew").await;
     let users = join_all((0..WRITERS).map(|number| {
@@ -157,7 +157,7 @@ fn count_of(kinds: &[&str], kind: &str) -> usize {
     kinds.iter().filter(|own| **own == kind).count()
 }
 
-async fn sixteen_creates_of_one_name_make_one_user(gateway: &TestGateway) {
+async fn sixteen_creates_of_one_name_create_one_user(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     for round in 0..rounds(gateway) {
         let answers = together(|number| {
@@ -180,7 +180,7 @@ async fn sixteen_creates_of_one_name_make_one_user(gateway: &TestGateway) {
     check_rows(gateway).await;
 }
 
-async fn a_name_taken_from_many_sides_has_one_owner(gateway: &TestGateway) {
+async fn of_concurrent_renames_to_one_name_one_succeeds(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let users = join_all((0..WRITERS).map(|number| {
         let tenant = tenant.clone();
@@ -207,7 +207,7 @@ async fn a_name_taken_from_many_sides_has_one_owner(gateway: &TestGateway) {
     check_rows(gateway).await;
 }
 
-async fn members_that_are_deleted_meanwhile_leave_nothing_behind(gateway: &TestGateway) {
+async fn concurrently_deleted_members_leave_no_membership(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let crew = tenant.group("crew").await;
     for round in 0..rounds(gateway) {
@@ -232,7 +232,7 @@ async fn members_that_are_deleted_meanwhile_leave_nothing_behind(gateway: &TestG
 }
 
 /// Who gets the name locks the groups that wait for it, and they lock their members.
-async fn a_name_is_awaited_while_it_is_given(gateway: &TestGateway) {
+async fn a_pending_member_is_resolved_during_concurrent_writes(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
     for round in 0..rounds(gateway) {
@@ -264,7 +264,7 @@ async fn a_name_is_awaited_while_it_is_given(gateway: &TestGateway) {
     check_rows(gateway).await;
 }
 
-async fn settings_that_change_while_they_are_read_are_not_kept(gateway: &TestGateway) {
+async fn settings_changed_during_a_read_are_not_cached(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let tenant = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap().id;
     let settings = &gateway.gateway.settings;
@@ -288,7 +288,7 @@ async fn settings_that_change_while_they_are_read_are_not_kept(gateway: &TestGat
     }
 }
 
-async fn what_operators_decide_of_a_client_at_once_is_all_decided(gateway: &TestGateway) {
+async fn concurrent_decisions_of_operators_are_all_stored(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let names: Vec<&str> = Leniency::ALL.iter().map(|it| it.name()).take(WRITERS).collect();
     let answers = together(|number| {

@@ -5,17 +5,17 @@ use scimgate_tests::{Request, Tenant, TestGateway, on_both, on_postgres, poll};
 use serde_json::{Value, json};
 
 on_both!(
-    a_type_of_its_own_has_the_whole_protocol,
-    what_its_schema_says_of_its_attributes_holds,
-    it_is_listed_filtered_and_sorted,
-    the_product_sees_it_and_is_told,
-    a_chain_maps_it_where_a_step_says_so,
-    an_extension_defined_live_is_there_in_every_form,
-    packs_bring_schemas_and_resource_types,
-    a_definition_that_cannot_be_is_refused_by_its_rule,
-    what_is_in_use_is_not_taken_away,
+    a_custom_resource_type_supports_every_operation,
+    characteristics_of_a_custom_schema_are_enforced,
+    custom_resources_are_listed_filtered_and_sorted,
+    the_directory_and_the_events_include_custom_resources,
+    a_step_can_map_a_custom_resource_type,
+    an_extension_defined_at_runtime_works_everywhere,
+    packs_add_schemas_and_resource_types,
+    invalid_definitions_are_refused_with_the_rule,
+    a_resource_type_in_use_is_not_deleted,
 );
-on_postgres!(a_new_type_is_live_on_every_replica);
+on_postgres!(a_new_resource_type_reaches_every_replica);
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const LAB: &str = "urn:acme:lab:2.0:Device";
@@ -40,7 +40,7 @@ async fn names(tenant: &Tenant, path: &str) -> Vec<String> {
     found.collect()
 }
 
-async fn a_type_of_its_own_has_the_whole_protocol(gateway: &TestGateway) {
+async fn a_custom_resource_type_supports_every_operation(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let other = gateway.plain_tenant("globex").await;
     let created = tenant.post("/Devices", &printer("Ink")).await.expect(201);
@@ -96,7 +96,7 @@ async fn a_type_of_its_own_has_the_whole_protocol(gateway: &TestGateway) {
     let _ = tenant.delete(&path).await.expect(404);
 }
 
-async fn what_its_schema_says_of_its_attributes_holds(gateway: &TestGateway) {
+async fn characteristics_of_a_custom_schema_are_enforced(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let mut body = printer("Ink");
     body["inventory"] = 7.into();
@@ -134,7 +134,7 @@ async fn what_its_schema_says_of_its_attributes_holds(gateway: &TestGateway) {
     let _ = tenant.post("/Devices", &json!({ "displayName": "D", "serial": "S-Ink" })).await.expect(201);
 }
 
-async fn it_is_listed_filtered_and_sorted(gateway: &TestGateway) {
+async fn custom_resources_are_listed_filtered_and_sorted(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     for (name, inventory, tag) in [("Scanner", 3, "a"), ("ink", 1, "b"), ("Laser", 2, "b")] {
         let mut body = printer(name);
@@ -179,7 +179,7 @@ async fn it_is_listed_filtered_and_sorted(gateway: &TestGateway) {
     assert_eq!(tenant.get("/").await.expect(200).body["totalResults"], 4);
 }
 
-async fn the_product_sees_it_and_is_told(gateway: &TestGateway) {
+async fn the_directory_and_the_events_include_custom_resources(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let id = tenant.post("/Devices", &printer("Ink")).await.expect(201).id();
     let path = format!("/Devices/{id}");
@@ -201,7 +201,7 @@ async fn the_product_sees_it_and_is_told(gateway: &TestGateway) {
     assert_eq!(kinds, ["resource.created", "resource.updated", "resource.deactivated", "resource.deleted"]);
 }
 
-async fn a_chain_maps_it_where_a_step_says_so(gateway: &TestGateway) {
+async fn a_step_can_map_a_custom_resource_type(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let _ = gateway.upload(scimgate_tests::plugin("hostile")).await;
     let _ = gateway.upload(scimgate_tests::plugin("tutorial")).await;
@@ -221,7 +221,7 @@ async fn a_chain_maps_it_where_a_step_says_so(gateway: &TestGateway) {
     assert_eq!(tenant.directory(&format!("/users/{ada}")).await.expect(200).body["mappingState"], "same");
 }
 
-async fn an_extension_defined_live_is_there_in_every_form(gateway: &TestGateway) {
+async fn an_extension_defined_at_runtime_works_everywhere(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let lab = json!({ "resourceType": "device", "schema": { "id": LAB, "name": "Lab", "attributes": [
         { "name": "room", "type": "string" }, { "name": "calibrated", "type": "dateTime" },
@@ -253,7 +253,7 @@ async fn an_extension_defined_live_is_there_in_every_form(gateway: &TestGateway)
     assert_eq!((&shown["resourceType"], &shown["schema"]["attributes"][0]["name"]), (&json!("Device"), &json!("room")));
 }
 
-async fn packs_bring_schemas_and_resource_types(gateway: &TestGateway) {
+async fn packs_add_schemas_and_resource_types(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let packs = gateway.operator.get("/schema-packs").await.expect(200).body;
     let names: Vec<&Value> = packs["packs"].as_array().unwrap().iter().map(|pack| &pack["name"]).collect();
@@ -297,7 +297,7 @@ async fn packs_bring_schemas_and_resource_types(gateway: &TestGateway) {
     assert_eq!(tenant.post("/Roles", &json!({ "displayName": "Admin", "risk": 9 })).await.expect(201).body["risk"], 9);
 }
 
-async fn a_definition_that_cannot_be_is_refused_by_its_rule(gateway: &TestGateway) {
+async fn invalid_definitions_are_refused_with_the_rule(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let with = |pointer: &str, value: Value| {
         let mut definition = device();
@@ -338,7 +338,7 @@ async fn a_definition_that_cannot_be_is_refused_by_its_rule(gateway: &TestGatewa
     assert_eq!(types["totalResults"], 3, "nothing of it is there");
 }
 
-async fn what_is_in_use_is_not_taken_away(gateway: &TestGateway) {
+async fn a_resource_type_in_use_is_not_deleted(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let id = tenant.post("/Devices", &printer("Ink")).await.expect(201).id();
     let path = "/tenants/acme/resource-types/Device";
@@ -353,7 +353,7 @@ async fn what_is_in_use_is_not_taken_away(gateway: &TestGateway) {
     assert_eq!(tenant.get("/Devices").await.expect(200).body["totalResults"], 0);
 }
 
-async fn a_new_type_is_live_on_every_replica(gateway: &TestGateway) {
+async fn a_new_resource_type_reaches_every_replica(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let replica = gateway.replica().await;
     let there = tenant.at((&format!("http://{}", replica.public), &format!("http://{}", replica.internal)));

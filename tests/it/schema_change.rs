@@ -9,14 +9,14 @@ use scimgate_tests::{Answer, Tenant, TestGateway, on_both, on_postgres, poll, ro
 use serde_json::{Value, json};
 
 on_both!(
-    a_change_that_data_contradicts_is_refused_with_examples,
-    a_change_that_nothing_contradicts_is_made,
-    what_becomes_unique_gets_its_keys_and_what_ceases_loses_them,
-    mapped_documents_are_asked_too,
-    an_abandoned_change_is_taken_back,
-    writers_and_a_change_at_once_leave_nothing_contradicted,
+    a_change_that_conflicts_with_data_is_refused_with_examples,
+    a_change_without_conflicts_is_made,
+    unique_keys_follow_the_uniqueness_of_an_attribute,
+    mapped_documents_are_checked_too,
+    an_abandoned_change_is_rolled_back,
+    concurrent_writers_and_changes_leave_no_conflict,
 );
-on_postgres!(a_write_under_way_is_waited_for, while_a_change_is_checked_writes_fit_both);
+on_postgres!(a_change_waits_for_in_flight_writers, writes_must_fit_both_schemas_while_a_change_is_checked);
 
 const TYPES: &str = "/tenants/acme/resource-types";
 
@@ -59,7 +59,7 @@ fn check_refused(answer: &Answer, ids: &[String], reason: &str) {
     assert!(problem["detail"].as_str().unwrap().contains(reason));
 }
 
-async fn a_change_that_data_contradicts_is_refused_with_examples(gateway: &TestGateway) {
+async fn a_change_that_conflicts_with_data_is_refused_with_examples(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let mut ids = Vec::new();
     for number in 0..7 {
@@ -108,7 +108,7 @@ async fn a_change_that_data_contradicts_is_refused_with_examples(gateway: &TestG
     let _ = tenant.patch(&format!("/Devices/{}", ids[0]), &change).await.expect(200);
 }
 
-async fn a_change_that_nothing_contradicts_is_made(gateway: &TestGateway) {
+async fn a_change_without_conflicts_is_made(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let id = make(&tenant, &json!({ "displayName": "Ink", "serial": "S-1" })).await;
     let narrower = [
@@ -127,7 +127,7 @@ async fn a_change_that_nothing_contradicts_is_made(gateway: &TestGateway) {
     assert_eq!(tenant.get("/Schemas/urn:acme:schemas:2.0:Device").await.body["attributes"][1]["required"], true);
 }
 
-async fn what_becomes_unique_gets_its_keys_and_what_ceases_loses_them(gateway: &TestGateway) {
+async fn unique_keys_follow_the_uniqueness_of_an_attribute(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let unique = device_with("model", &json!({ "uniqueness": "server" }));
     let mut ids = Vec::new();
@@ -156,7 +156,7 @@ async fn what_becomes_unique_gets_its_keys_and_what_ceases_loses_them(gateway: &
     assert_eq!(found["totalResults"], 2);
 }
 
-async fn mapped_documents_are_asked_too(gateway: &TestGateway) {
+async fn mapped_documents_are_checked_too(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let mut body = scimgate_tests::tenant::user("ada");
     body[scimgate_tests::tenant::WS1B] = json!({ "customAttribute1": "B-1815" });
@@ -168,7 +168,7 @@ async fn mapped_documents_are_asked_too(gateway: &TestGateway) {
     check_refused(&answer, &[ada], "badgeNumber");
 }
 
-async fn an_abandoned_change_is_taken_back(gateway: &TestGateway) {
+async fn an_abandoned_change_is_rolled_back(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let store = gateway.gateway.store.tenant(row.id);
@@ -186,7 +186,7 @@ async fn an_abandoned_change_is_taken_back(gateway: &TestGateway) {
 }
 
 /// Sixteen clients write what the change forbids, and take it back, while it is asked for again and again.
-async fn writers_and_a_change_at_once_leave_nothing_contradicted(gateway: &TestGateway) {
+async fn concurrent_writers_and_changes_leave_no_conflict(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let narrower = device_with("inventory", &json!({ "required": true }));
     let mut ids = Vec::new();
@@ -254,7 +254,7 @@ async fn is_announced(gateway: &TestGateway) {
 }
 
 /// It was begun before the change and is committed after the first look: only the second one can find it.
-async fn a_write_under_way_is_waited_for(gateway: &TestGateway) {
+async fn a_change_waits_for_in_flight_writers(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let _ = make(&tenant, &json!({ "displayName": "Ink", "inventory": 1 })).await;
     let narrower = device_with("inventory", &json!({ "required": true }));
@@ -267,7 +267,7 @@ async fn a_write_under_way_is_waited_for(gateway: &TestGateway) {
     let _ = make(&tenant, &json!({ "displayName": "Laser" })).await;
 }
 
-async fn while_a_change_is_checked_writes_fit_both(gateway: &TestGateway) {
+async fn writes_must_fit_both_schemas_while_a_change_is_checked(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let mut changed = device_with("inventory", &json!({ "required": true }));
     changed["schema"]["attributes"].as_array_mut().unwrap().push(json!({ "name": "colour", "type": "string" }));

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use super::{REQUEST, bulk, detail, members, post, post_group, post_user, results, send, sorted, statuses, total};
 
 on_both!(
-    what_cannot_be_done_fails_alone,
-    who_needs_what_failed_is_told_its_name,
-    errors_are_counted_to_the_last,
-    one_that_fails_among_many_fails_alone,
-    another_tenants_resources_are_not_there,
-    what_is_no_bulk_request_is_refused_whole,
+    a_failed_operation_does_not_affect_others,
+    dependents_of_a_failed_operation_name_it,
+    fail_on_errors_counts_every_error,
+    one_failure_in_a_batch_does_not_affect_others,
+    another_tenants_resources_are_not_found,
+    malformed_bulk_requests_are_refused,
 );
 
-async fn what_cannot_be_done_fails_alone(gateway: &TestGateway) {
+async fn a_failed_operation_does_not_affect_others(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let nobody = "01960000-0000-7000-8000-000000000000";
@@ -46,7 +46,7 @@ async fn what_cannot_be_done_fails_alone(gateway: &TestGateway) {
     assert_eq!(tenant.get(&format!("/Users/{ada}")).await.expect(200).version(), 1);
 }
 
-async fn who_needs_what_failed_is_told_its_name(gateway: &TestGateway) {
+async fn dependents_of_a_failed_operation_name_it(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let crew = tenant.group("crew").await;
     let mut wrong = user("wrong");
@@ -74,7 +74,7 @@ async fn who_needs_what_failed_is_told_its_name(gateway: &TestGateway) {
     assert_eq!(members(&tenant, &crew).await, Vec::<String>::new());
 }
 
-async fn errors_are_counted_to_the_last(gateway: &TestGateway) {
+async fn fail_on_errors_counts_every_error(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let bad = |name: &str| json!({ "method": "DELETE", "path": "/Users/none", "bulkId": name });
     // Good, bad, good, bad, good, bad, good.
@@ -105,7 +105,7 @@ async fn errors_are_counted_to_the_last(gateway: &TestGateway) {
 }
 
 /// Many POSTs are tried as one write; that one of them is refused must not be seen in the others.
-async fn one_that_fails_among_many_fails_alone(gateway: &TestGateway) {
+async fn one_failure_in_a_batch_does_not_affect_others(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let operations = |round: &str| -> Vec<Value> {
         let one = |place: usize| {
@@ -141,7 +141,7 @@ async fn one_that_fails_among_many_fails_alone(gateway: &TestGateway) {
     assert_eq!(kinds.iter().filter(|kind| *kind == "user.created").count(), 37 + 21, "what was taken back is not told");
 }
 
-async fn another_tenants_resources_are_not_there(gateway: &TestGateway) {
+async fn another_tenants_resources_are_not_found(gateway: &TestGateway) {
     let (acme, globex) = (gateway.tenant("acme").await, gateway.tenant("globex").await);
     let (ada, crew) = (acme.user("ada").await, acme.group("crew").await);
     let before = acme.everything().await;
@@ -164,7 +164,7 @@ async fn another_tenants_resources_are_not_there(gateway: &TestGateway) {
     assert_eq!(acme.events().await.len(), 2);
 }
 
-async fn what_is_no_bulk_request_is_refused_whole(gateway: &TestGateway) {
+async fn malformed_bulk_requests_are_refused(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let twice =
         json!([post_user("ada", ""), post_user("bob", ""), post("/Groups", "ada", &json!({ "displayName": "g" }))]);

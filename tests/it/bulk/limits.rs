@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 use super::{REQUEST, bulk, detail, post_user, request, results, send, statuses, total};
 
 on_both!(
-    one_operation_more_than_the_most_is_refused,
-    one_byte_more_than_the_most_is_refused,
-    one_value_more_than_the_most_is_refused,
-    many_at_once_are_all_done,
+    one_operation_over_the_limit_is_refused,
+    one_byte_over_the_limit_is_refused,
+    one_value_over_the_limit_is_refused,
+    concurrent_bulk_requests_all_succeed,
 );
 
 const MOST: usize = 1000;
 const LONGEST: usize = 8 * 1024 * 1024;
 
-async fn one_operation_more_than_the_most_is_refused(gateway: &TestGateway) {
+async fn one_operation_over_the_limit_is_refused(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let operations = |count: usize| Value::from(vec![json!({ "method": "DELETE", "path": "/Users/none" }); count]);
     assert_eq!(bulk(&tenant, &operations(MOST)).await.len(), MOST);
@@ -27,7 +27,7 @@ async fn one_operation_more_than_the_most_is_refused(gateway: &TestGateway) {
     assert!(refused.body["detail"].as_str().unwrap().contains("maxOperations is 1000"), "{}", refused.text);
 }
 
-async fn one_byte_more_than_the_most_is_refused(gateway: &TestGateway) {
+async fn one_byte_over_the_limit_is_refused(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let body = |length: usize| {
         let body = request(&json!([post_user("ada", "")])).to_string();
@@ -43,7 +43,7 @@ async fn one_byte_more_than_the_most_is_refused(gateway: &TestGateway) {
     assert_eq!(statuses(&bulk(&tenant, &json!([long, post_user("cleo", "")])).await), ["413", "201"]);
 }
 
-async fn one_value_more_than_the_most_is_refused(gateway: &TestGateway) {
+async fn one_value_over_the_limit_is_refused(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let around = 6;
     let text = |zeros: usize| {
@@ -58,7 +58,7 @@ async fn one_value_more_than_the_most_is_refused(gateway: &TestGateway) {
 }
 
 /// More than have a place, of one tenant and of several: the others wait for theirs.
-async fn many_at_once_are_all_done(gateway: &TestGateway) {
+async fn concurrent_bulk_requests_all_succeed(gateway: &TestGateway) {
     let tenants = [gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await];
     let sent = (0..24).map(|number| {
         let tenant = tenants[number % 2].clone();
@@ -76,9 +76,10 @@ async fn many_at_once_are_all_done(gateway: &TestGateway) {
 
 /// Where the time of a request is nearly up, nothing is begun, and each operation is told so by itself.
 #[test]
-fn what_is_not_begun_in_time_may_be_sent_again() {
+fn operations_not_started_before_the_deadline_get_503() {
     block_on(async {
-        let gateway = TestGateway::limited(Limits { handler: Duration::from_secs(9), ..Limits::default() }, 4).await;
+        let gateway =
+            TestGateway::with_limits(Limits { handler: Duration::from_secs(9), ..Limits::default() }, 4).await;
         let tenant = gateway.plain_tenant("acme").await;
         let operations = json!([post_user("ada", ""), post_user("bob", "bulkId:ada"), { "method": "DELETE", "path": "/Users/none" }]);
         let results = bulk(&tenant, &operations).await;

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::{NEXT, PREVIOUS, ask, by, cursor, ids, people};
 
 on_both!(
-    a_cursor_is_good_for_its_own_query_alone,
-    a_cursor_lasts_an_hour,
-    a_count_beside_a_cursor_is_right_or_refused,
-    the_directory_takes_its_own_cursors_alone,
-    a_walk_goes_on_where_no_more_may_be_looked_at,
+    a_cursor_is_valid_for_its_own_query_only,
+    a_cursor_expires_after_an_hour,
+    a_count_with_a_cursor_must_match,
+    the_directory_accepts_only_its_own_cursors,
+    cursor_paging_continues_past_the_examination_limit,
 );
-on_postgres!(a_key_is_changed_without_a_gap);
+on_postgres!(root_keys_rotate_without_an_outage);
 
 #[track_caller]
 fn refused(answer: Answer, scim_type: &str) -> String {
@@ -25,7 +25,7 @@ fn refused(answer: Answer, scim_type: &str) -> String {
     answer.body["detail"].as_str().unwrap().to_owned()
 }
 
-async fn a_cursor_is_good_for_its_own_query_alone(gateway: &TestGateway) {
+async fn a_cursor_is_valid_for_its_own_query_only(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     let query = json!({ "filter": "title pr", "sortBy": "userName", "attributes": ["userName"], "count": 5 });
     let first = ask(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
@@ -70,7 +70,7 @@ async fn a_cursor_is_good_for_its_own_query_alone(gateway: &TestGateway) {
     for client in [&another, &named, &tenant.scim] {
         assert_eq!(ids(&ask(client, "/Users/.search", &query, &next).await.expect(200)).len(), 5);
     }
-    for stranger in [gateway.nobody(), tenant.directory.at(tenant.scim.base.clone())] {
+    for stranger in [gateway.anonymous(), tenant.directory.at(tenant.scim.base.clone())] {
         let _ = ask(&stranger, "/Users/.search", &query, &next).await.expect(401);
     }
     let both = tenant.get(&format!("/Users?startIndex=1&cursor={next}")).await;
@@ -79,7 +79,7 @@ async fn a_cursor_is_good_for_its_own_query_alone(gateway: &TestGateway) {
     let _ = refused(groups, "invalidCursor");
 }
 
-async fn a_cursor_lasts_an_hour(gateway: &TestGateway) {
+async fn a_cursor_expires_after_an_hour(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     let query = json!({ "count": 5 });
     let next = |answer: &Answer| cursor(answer, NEXT).unwrap().to_owned();
@@ -95,7 +95,7 @@ async fn a_cursor_lasts_an_hour(gateway: &TestGateway) {
     assert_eq!(ids(&back), ids(&second));
 }
 
-async fn a_count_beside_a_cursor_is_right_or_refused(gateway: &TestGateway) {
+async fn a_count_with_a_cursor_must_match(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     for count in ["ten", "1.5", "1001", "", "99999999999999999999999"] {
         let _ = refused(tenant.get(&format!("/Users?cursor=&count={count}")).await, "invalidCount");
@@ -113,7 +113,7 @@ async fn a_count_beside_a_cursor_is_right_or_refused(gateway: &TestGateway) {
     let _ = tenant.get(&format!("/Users?cursor={next}&count=5")).await.expect(200);
 }
 
-async fn a_key_is_changed_without_a_gap(gateway: &TestGateway) {
+async fn root_keys_rotate_without_an_outage(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     let (old, new) = (RootKey::generate(), RootKey::generate());
     let keys =
@@ -140,7 +140,7 @@ async fn a_key_is_changed_without_a_gap(gateway: &TestGateway) {
     }
 }
 
-async fn the_directory_takes_its_own_cursors_alone(gateway: &TestGateway) {
+async fn the_directory_accepts_only_its_own_cursors(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     let globex = gateway.plain_tenant("globex").await;
     let _ = tenant.post("/Groups", &group("Crew")).await.expect(201);
@@ -164,7 +164,7 @@ async fn the_directory_takes_its_own_cursors_alone(gateway: &TestGateway) {
 }
 
 /// Where `startIndex` is refused a cursor goes on: its pages are short then, some of them empty.
-async fn a_walk_goes_on_where_no_more_may_be_looked_at(gateway: &TestGateway) {
+async fn cursor_paging_continues_past_the_examination_limit(gateway: &TestGateway) {
     let tenant = people(gateway).await;
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let list = async |cursor: Option<String>| {

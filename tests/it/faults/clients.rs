@@ -5,15 +5,15 @@ use scimgate::config::Limits;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::raw::{Raw, request};
 use scimgate_tests::tenant::{patch, user};
-use scimgate_tests::{TestGateway, feed, poll, rows};
+use scimgate_tests::{TestGateway, event_feed, poll, rows};
 use serde_json::json;
 
 const ROUNDS: usize = 20;
 
 #[test]
-fn clients_that_vanish_leave_whole_writes_or_none_and_clean_connections() {
+fn disconnected_clients_leave_whole_writes_or_none_and_clean_connections() {
     block_on(async {
-        let gateway = TestGateway::limited(Limits::default(), 2).await;
+        let gateway = TestGateway::with_limits(Limits::default(), 2).await;
         let acme = gateway.tenant("acme").await;
         let globex = gateway.tenant("globex").await;
         let secret = gateway.token("acme", "scim").await.1;
@@ -29,7 +29,7 @@ fn clients_that_vanish_leave_whole_writes_or_none_and_clean_connections() {
                     let mut client = Raw::connect(gateway.public).await;
                     assert!(client.send(sent).await);
                     // By turns with a reset and with a farewell.
-                    if round % 2 == 0 { client.vanish() } else { drop(client) }
+                    if round % 2 == 0 { client.reset() } else { drop(client) }
                 }
             }
             // The other tenant on the same two connections sees its own and nothing else.
@@ -43,8 +43,8 @@ fn clients_that_vanish_leave_whole_writes_or_none_and_clean_connections() {
             owner.query(busy, &[]).await.unwrap().is_empty().then_some(())
         })
         .await;
-        assert_eq!(feed::check(&globex).await.users.len(), ROUNDS);
-        let told = feed::check(&acme).await;
+        assert_eq!(event_feed::check(&globex).await.users.len(), ROUNDS);
+        let told = event_feed::check(&acme).await;
         assert!(told.users.contains_key(&ada) && told.users.len() <= 1 + ROUNDS);
         rows::check(&owner).await;
         gateway.end().await;

@@ -8,9 +8,9 @@ use scimgate_tests::cluster::Cluster;
 use scimgate_tests::cycle::{Cycle, whole_cycles};
 use scimgate_tests::database::owner;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::served::{Furnished, Served};
+use scimgate_tests::served::{Prepared, Served};
 use scimgate_tests::tenant::{token, user};
-use scimgate_tests::{Client, Tenant, TestGateway, feed, poll, rows};
+use scimgate_tests::{Client, Tenant, TestGateway, event_feed, poll, rows};
 
 use super::check_outage;
 
@@ -36,17 +36,17 @@ async fn becomes_ready(served: &Served) {
     poll("the gateway is ready again", async || (served.probe("/readyz").await == 200).then_some(())).await;
 }
 
-async fn start(settings: &[&str], pool: &str) -> (Cluster, Furnished, Served) {
+async fn start(settings: &[&str], pool: &str) -> (Cluster, Prepared, Served) {
     let cluster = Cluster::start(settings);
-    let furnished = Furnished::new(&cluster.url("postgres"), &[]).await;
-    let served = furnished.serve(&["--pool-size", pool]).await;
-    (cluster, furnished, served)
+    let prepared = Prepared::new(&cluster.url("postgres"), &[]).await;
+    let served = prepared.serve(&["--pool-size", pool]).await;
+    (cluster, prepared, served)
 }
 
 #[test]
-fn a_crashed_database_is_an_outage_until_it_is_back_and_no_longer() {
+fn a_crashed_database_is_an_outage_until_it_is_back() {
     block_on(async {
-        let (cluster, _furnished, served) = start(&[], "8").await;
+        let (cluster, _prepared, served) = start(&[], "8").await;
         let tenant = served.tenant("acme").await;
         let ada = tenant.user("ada").await;
         let fresh = tenant.scim.with(&token(&served.operator, "acme", "scim").await.1);
@@ -57,7 +57,7 @@ fn a_crashed_database_is_an_outage_until_it_is_back_and_no_longer() {
         becomes_ready(&served).await;
         assert_eq!(fresh.get("/Users").await.expect(200).body["totalResults"], 1, "nothing was half done");
         let _ = tenant.user("ben").await;
-        assert_eq!(feed::check(&tenant).await.users.len(), 2, "events are numbered again");
+        assert_eq!(event_feed::check(&tenant).await.users.len(), 2, "events are numbered again");
         rows::check(&owner(&cluster.url("postgres")).await).await;
         assert!(served.running.terminate().await.0.success());
     });
@@ -66,12 +66,12 @@ fn a_crashed_database_is_an_outage_until_it_is_back_and_no_longer() {
 #[test]
 fn a_restart_under_load_loses_nothing() {
     block_on(async {
-        let (cluster, _furnished, served) = start(&[], "8").await;
+        let (cluster, _prepared, served) = start(&[], "8").await;
         let tenant = served.tenant("acme").await;
         let mut cycle = Cycle::begin(&tenant).await;
         for nth in 0..4 {
             cycle
-                .cut(&tenant, async || {
+                .interrupt(&tenant, async || {
                     if nth % 2 == 0 {
                         cluster.restart();
                     } else {
@@ -90,9 +90,9 @@ fn a_restart_under_load_loses_nothing() {
 }
 
 #[test]
-fn a_frozen_database_is_an_outage_in_time_and_does_not_hold_the_end_up() {
+fn a_frozen_database_times_out_and_does_not_delay_shutdown() {
     block_on(async {
-        let (cluster, _furnished, served) = start(&[], "8").await;
+        let (cluster, _prepared, served) = start(&[], "8").await;
         let tenant = served.tenant("acme").await;
         let ada = tenant.user("ada").await;
         let fresh = tenant.scim.with(&token(&served.operator, "acme", "scim").await.1);
@@ -102,7 +102,7 @@ fn a_frozen_database_is_an_outage_in_time_and_does_not_hold_the_end_up() {
         cluster.thaw();
         becomes_ready(&served).await;
         // What was given up may have been carried out after all: whole, and told in the feed.
-        let _ = feed::check(&tenant).await;
+        let _ = event_feed::check(&tenant).await;
         rows::check(&owner(&cluster.url("postgres")).await).await;
         cluster.freeze();
         let begun = Instant::now();
@@ -112,12 +112,12 @@ fn a_frozen_database_is_an_outage_in_time_and_does_not_hold_the_end_up() {
 }
 
 #[test]
-fn connections_that_lead_nowhere_are_replaced() {
+fn dead_connections_are_replaced() {
     block_on(async {
         let (gateway, proxy) = TestGateway::behind_proxy().await;
         let acme = gateway.plain_tenant("acme").await;
         let _ = join_all((0..16).map(|_| acme.get("/Users"))).await;
-        proxy.strand();
+        proxy.stall_existing();
         let begun = Instant::now();
         loop {
             let answers = join_all((0..16).map(|_| acme.scim.get("/Users"))).await;
@@ -136,7 +136,7 @@ fn connections_that_lead_nowhere_are_replaced() {
 fn a_database_without_a_free_connection_is_an_outage() {
     block_on(async {
         let settings = ["max_connections = 6", "superuser_reserved_connections = 0", "max_wal_senders = 0"];
-        let (cluster, _furnished, served) = start(&settings, "2").await;
+        let (cluster, _prepared, served) = start(&settings, "2").await;
         let tenant = served.tenant("acme").await;
         let fresh = tenant.scim.with(&token(&served.operator, "acme", "scim").await.1);
         let first = owner(&cluster.url("postgres")).await;

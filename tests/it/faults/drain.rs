@@ -2,7 +2,7 @@
 
 use scimgate_tests::database::Fresh;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::served::Furnished;
+use scimgate_tests::served::Prepared;
 use scimgate_tests::tenant::user;
 use scimgate_tests::{Answer, poll, rows};
 use tokio::net::TcpStream;
@@ -14,8 +14,8 @@ use super::pool::waiting;
 /// the answer, and how many users there are after the next start.
 async fn made_at_the_end(in_time: bool) -> (Answer, usize) {
     let fresh = Fresh::empty().await;
-    let furnished = Furnished::new(&fresh.url, &[]).await;
-    let served = furnished.serve(&[]).await;
+    let prepared = Prepared::new(&fresh.url, &[]).await;
+    let served = prepared.serve(&[]).await;
     let tenant = served.tenant("acme").await;
     let address = served.address().to_owned();
     let owner = fresh.owner().await;
@@ -38,8 +38,8 @@ async fn made_at_the_end(in_time: bool) -> (Answer, usize) {
         lock.rollback().await.unwrap();
     }
     // The next one numbers the events that the first had no time for.
-    let served = furnished.serve(&[]).await;
-    let users = tenant.at(served.doors()).events().await.len();
+    let served = prepared.serve(&[]).await;
+    let users = tenant.at(served.addresses()).events().await.len();
     rows::check(&owner).await;
     let (status, _) = served.running.terminate().await;
     assert!(status.success(), "{status}");
@@ -48,7 +48,7 @@ async fn made_at_the_end(in_time: bool) -> (Answer, usize) {
 }
 
 #[test]
-fn a_write_that_waits_for_a_lock_is_finished_before_the_end() {
+fn a_write_blocked_by_a_lock_finishes_before_shutdown() {
     block_on(async {
         let (answer, users) = made_at_the_end(true).await;
         let _ = answer.expect(201);
@@ -57,7 +57,7 @@ fn a_write_that_waits_for_a_lock_is_finished_before_the_end() {
 }
 
 #[test]
-fn a_lock_that_does_not_go_holds_up_neither_the_answer_nor_the_end() {
+fn a_held_lock_delays_neither_the_reply_nor_shutdown() {
     block_on(async {
         let (answer, users) = made_at_the_end(false).await;
         check_outage(&answer);

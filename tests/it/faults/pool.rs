@@ -26,10 +26,10 @@ async fn at_rest(owner: &tokio_postgres::Client) {
 }
 
 #[test]
-fn an_exhausted_pool_is_an_outage_and_leaves_no_trace() {
+fn an_exhausted_pool_is_a_temporary_outage() {
     block_on(async {
         for pool in [1, 2] {
-            let gateway = TestGateway::limited(Limits::default(), pool).await;
+            let gateway = TestGateway::with_limits(Limits::default(), pool).await;
             let acme = gateway.tenant("acme").await;
             let globex = gateway.tenant("globex").await;
             let _ = acme.user("ada").await;
@@ -53,9 +53,9 @@ fn an_exhausted_pool_is_an_outage_and_leaves_no_trace() {
 }
 
 #[test]
-fn a_write_under_way_is_finished_though_its_client_has_gone() {
+fn a_write_in_progress_finishes_after_its_client_disconnects() {
     block_on(async {
-        let gateway = TestGateway::limited(Limits::default(), 4).await;
+        let gateway = TestGateway::with_limits(Limits::default(), 4).await;
         let acme = gateway.tenant("acme").await;
         let secret = gateway.token("acme", "scim").await.1;
         let mut holder = gateway.store().await;
@@ -66,7 +66,7 @@ fn a_write_under_way_is_finished_though_its_client_has_gone() {
         assert!(client.send(header + &body).await);
         let watcher = gateway.store().await;
         waiting(&watcher, 1).await;
-        client.vanish();
+        client.reset();
         lock.rollback().await.unwrap();
         poll("the write is there", async || {
             (acme.get("/Users").await.expect(200).body["totalResults"] == 1).then_some(())
@@ -78,11 +78,11 @@ fn a_write_under_way_is_finished_though_its_client_has_gone() {
 }
 
 #[test]
-fn writes_that_were_given_up_are_not_begun_afterwards() {
+fn timed_out_writes_do_not_start_later() {
     block_on(async {
         // Less than a statement may last, and long enough for what is set up first.
         let limits = Limits { handler: Duration::from_secs(4), ..Limits::default() };
-        let gateway = TestGateway::limited(limits, 4).await;
+        let gateway = TestGateway::with_limits(limits, 4).await;
         let acme = gateway.tenant("acme").await;
         let ada = acme.user("ada").await;
         let mut holder = gateway.store().await;

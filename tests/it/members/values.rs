@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::members;
 
 on_both!(
-    a_value_means_one_member_by_a_fixed_order,
-    a_value_that_several_have_means_nobody,
-    it_does_not_matter_who_is_there_first,
-    a_user_who_gets_an_awaited_name_becomes_a_member,
-    a_reference_that_means_another_or_several_waits,
-    an_id_is_awaited_in_whatever_letters_it_was_written,
+    a_member_value_is_resolved_in_a_fixed_order,
+    an_ambiguous_member_value_is_not_resolved,
+    resolution_does_not_depend_on_creation_order,
+    a_user_renamed_to_a_pending_value_becomes_a_member,
+    an_ambiguous_reference_stays_pending,
+    a_pending_id_matches_in_any_notation,
 );
 
 /// A user with these names.
@@ -54,7 +54,7 @@ async fn told(gateway: &TestGateway, tenant: &Tenant) -> Vec<(Value, Value)> {
     of_members.map(|event| (event["type"].clone(), event["memberId"].clone())).collect()
 }
 
-async fn a_value_means_one_member_by_a_fixed_order(gateway: &TestGateway) {
+async fn a_member_value_is_resolved_in_a_fixed_order(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let by_name = named(&tenant, "amb", "a").await;
     let by_external_id = named(&tenant, "b", "amb").await;
@@ -85,7 +85,7 @@ async fn a_value_means_one_member_by_a_fixed_order(gateway: &TestGateway) {
     assert_eq!(told(gateway, &tenant).await.len(), 9, "added three times by name, and so on: each once");
 }
 
-async fn a_value_that_several_have_means_nobody(gateway: &TestGateway) {
+async fn an_ambiguous_member_value_is_not_resolved(gateway: &TestGateway) {
     for (profile, kept) in [("okta", Some(true)), ("ping", Some(false)), ("strict", None)] {
         let tenant = gateway.plain_tenant(profile).await;
         let client = format!("/tenants/{profile}/client");
@@ -119,7 +119,7 @@ async fn a_value_that_several_have_means_nobody(gateway: &TestGateway) {
     }
 }
 
-async fn it_does_not_matter_who_is_there_first(gateway: &TestGateway) {
+async fn resolution_does_not_depend_on_creation_order(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let guid = "6f1c9a52-8a4e-4b0e-9d0e-000000000001";
     for (number, (value, user_name, external_id, is_meant)) in [
@@ -151,7 +151,7 @@ async fn it_does_not_matter_who_is_there_first(gateway: &TestGateway) {
     let _ = told(gateway, &tenant).await;
 }
 
-async fn a_user_who_gets_an_awaited_name_becomes_a_member(gateway: &TestGateway) {
+async fn a_user_renamed_to_a_pending_value_becomes_a_member(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = named(&tenant, "ada", "a").await;
     let path = format!("/Users/{ada}");
@@ -202,7 +202,7 @@ async fn a_user_who_gets_an_awaited_name_becomes_a_member(gateway: &TestGateway)
     assert_eq!(told(gateway, &tenant).await.len(), expected + 1);
 }
 
-async fn a_reference_that_means_another_or_several_waits(gateway: &TestGateway) {
+async fn an_ambiguous_reference_stays_pending(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let twins = [named(&tenant, "one", "x").await, named(&tenant, "two", "x").await];
     let id = crew(&tenant, &["x"]).await.expect(201).id();
@@ -220,7 +220,7 @@ async fn a_reference_that_means_another_or_several_waits(gateway: &TestGateway) 
     assert_eq!(told(gateway, &tenant).await, [(json!("membership.added"), json!(triplet))]);
 }
 
-async fn an_id_is_awaited_in_whatever_letters_it_was_written(gateway: &TestGateway) {
+async fn a_pending_id_matches_in_any_notation(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let allow = json!({ "allow": ["restore-deleted"] });
     let _ = gateway.operator.patch("/tenants/acme/client", &allow).await.expect(200);

@@ -8,8 +8,8 @@ use super::set;
 
 on_both!(
     unknown_members_are_kept_dropped_or_refused,
-    what_is_refused_leaves_everything_as_it_was,
-    put_clears_or_keeps_what_it_omits
+    a_refused_write_changes_nothing,
+    put_clears_or_keeps_omitted_attributes
 );
 
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
@@ -86,7 +86,7 @@ async fn unknown_members_are_kept_dropped_or_refused(gateway: &TestGateway) {
     }
 }
 
-async fn what_is_refused_leaves_everything_as_it_was(gateway: &TestGateway) {
+async fn a_refused_write_changes_nothing(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "refuse": ["unknown-member-pending"] })).await.expect(200);
     let ada = tenant.user("ada").await;
@@ -120,7 +120,7 @@ async fn what_is_refused_leaves_everything_as_it_was(gateway: &TestGateway) {
     assert_eq!(statuses, ["201", "201", "400"], "{}", done.text);
 }
 
-async fn put_clears_or_keeps_what_it_omits(gateway: &TestGateway) {
+async fn put_clears_or_keeps_omitted_attributes(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let mut body = user("ada");
     body["title"] = "Countess".into();

@@ -11,13 +11,13 @@ use super::{set, shown};
 
 on_both!(
     okta_activates_a_deactivated_user_by_post,
-    who_is_not_known_to_mean_it_gets_a_conflict,
-    many_posts_restore_one_user_once,
-    the_same_post_again_is_the_same_user,
-    another_post_of_the_same_name_is_a_conflict,
-    what_was_deleted_comes_back_with_its_id,
-    another_one_of_the_same_name_is_made_anew,
-    many_posts_bring_one_user_back_once,
+    without_the_leniency_a_post_of_a_deactivated_user_conflicts,
+    concurrent_posts_activate_a_deactivated_user_once,
+    a_repeated_post_returns_the_same_user,
+    a_different_post_of_the_same_name_conflicts,
+    a_deleted_user_is_restored_with_its_id,
+    a_different_user_of_the_same_name_is_created_anew,
+    concurrent_posts_restore_a_deleted_user_once,
 );
 
 async fn deactivated(tenant: &Tenant, name: &str) -> String {
@@ -71,7 +71,7 @@ async fn okta_activates_a_deactivated_user_by_post(gateway: &TestGateway) {
     check_conflict(&tenant.post("/Users", &body).await);
 }
 
-async fn who_is_not_known_to_mean_it_gets_a_conflict(gateway: &TestGateway) {
+async fn without_the_leniency_a_post_of_a_deactivated_user_conflicts(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let id = deactivated(&tenant, "ada").await;
     for profile in ["auto", "entra", "strict"] {
@@ -91,7 +91,7 @@ async fn who_is_not_known_to_mean_it_gets_a_conflict(gateway: &TestGateway) {
     assert_eq!(tenant.post("/Users", &user("ada")).await.expect(201).id(), id);
 }
 
-async fn many_posts_restore_one_user_once(gateway: &TestGateway) {
+async fn concurrent_posts_activate_a_deactivated_user_once(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "profile": "okta" })).await.expect(200);
     for round in 0..4 {
@@ -122,7 +122,7 @@ fn odd(name: &str) -> Value {
     body
 }
 
-async fn the_same_post_again_is_the_same_user(gateway: &TestGateway) {
+async fn a_repeated_post_returns_the_same_user(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "profile": "rippling" })).await.expect(200);
     let answers = join_all((0..8).map(|_| {
@@ -142,7 +142,7 @@ async fn the_same_post_again_is_the_same_user(gateway: &TestGateway) {
     check_conflict(&tenant.post("/Users", &odd("ada")).await);
 }
 
-async fn another_post_of_the_same_name_is_a_conflict(gateway: &TestGateway) {
+async fn a_different_post_of_the_same_name_conflicts(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "profile": "rippling" })).await.expect(200);
     let id = tenant.post("/Users", &odd("ada")).await.expect(201).id();
@@ -178,7 +178,7 @@ async fn check_rows(gateway: &TestGateway, tenant: &Tenant) {
     }
 }
 
-async fn what_was_deleted_comes_back_with_its_id(gateway: &TestGateway) {
+async fn a_deleted_user_is_restored_with_its_id(gateway: &TestGateway) {
     let tenant = restoring(gateway).await;
     let made = tenant.post("/Users", &user("ada")).await.expect(201);
     let id = made.id();
@@ -225,7 +225,7 @@ async fn what_was_deleted_comes_back_with_its_id(gateway: &TestGateway) {
     check_rows(gateway, &tenant).await;
 }
 
-async fn another_one_of_the_same_name_is_made_anew(gateway: &TestGateway) {
+async fn a_different_user_of_the_same_name_is_created_anew(gateway: &TestGateway) {
     let tenant = restoring(gateway).await;
     let first = tenant.user("ada").await;
     delete(&tenant, &first).await;
@@ -251,7 +251,7 @@ async fn another_one_of_the_same_name_is_made_anew(gateway: &TestGateway) {
     check_rows(gateway, &tenant).await;
 }
 
-async fn many_posts_bring_one_user_back_once(gateway: &TestGateway) {
+async fn concurrent_posts_restore_a_deleted_user_once(gateway: &TestGateway) {
     let tenant = restoring(gateway).await;
     let id = tenant.user("ada").await;
     for round in 0..4 {

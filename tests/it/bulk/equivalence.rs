@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{bulk, id, statuses};
 use crate::pushdown::random::Random;
 
-on_both!(a_bulk_request_does_what_its_operations_do_one_by_one);
+on_both!(a_bulk_request_equals_its_operations_one_by_one);
 
 const ROUNDS: u64 = 5;
 const OPERATIONS: usize = 40;
@@ -146,7 +146,7 @@ async fn state(tenant: &Tenant, ids: &Ids) -> (Vec<Value>, Vec<String>) {
     (resources, told)
 }
 
-async fn a_bulk_request_does_what_its_operations_do_one_by_one(gateway: &TestGateway) {
+async fn a_bulk_request_equals_its_operations_one_by_one(gateway: &TestGateway) {
     let mut seen = HashMap::new();
     for round in 0..ROUNDS {
         let mut random = Random::new(round);

@@ -12,10 +12,10 @@ use super::shown;
 
 on_both!(
     uses_are_counted_with_the_first_and_the_last_time,
-    no_value_is_kept_and_made_up_names_are_counted_together,
-    a_bulk_request_counts_what_each_of_its_operations_needs,
+    values_are_not_kept_and_unknown_names_are_counted_together,
+    a_bulk_request_counts_the_uses_of_each_operation,
 );
-on_postgres!(what_two_replicas_saw_is_one_count, what_waits_is_written_at_the_end);
+on_postgres!(replicas_share_one_count, pending_uses_are_written_at_shutdown);
 
 fn by_name(used: &Value) -> BTreeMap<(String, String), i64> {
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
@@ -59,7 +59,7 @@ async fn uses_are_counted_with_the_first_and_the_last_time(gateway: &TestGateway
     assert_eq!(shown(gateway, "globex").await["used"], json!([]), "each tenant its own");
 }
 
-async fn no_value_is_kept_and_made_up_names_are_counted_together(gateway: &TestGateway) {
+async fn values_are_not_kept_and_unknown_names_are_counted_together(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let value = json!({ "emails[value eq \"secret@corp.test\"].display": "x" });
@@ -82,7 +82,7 @@ async fn no_value_is_kept_and_made_up_names_are_counted_together(gateway: &TestG
     assert!(used[&named("unknown-attribute-set-aside", "…")] >= 100);
 }
 
-async fn a_bulk_request_counts_what_each_of_its_operations_needs(gateway: &TestGateway) {
+async fn a_bulk_request_counts_the_uses_of_each_operation(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let made = |name: &str| {
         let mut body = user(name);
@@ -98,7 +98,7 @@ async fn a_bulk_request_counts_what_each_of_its_operations_needs(gateway: &TestG
     assert_eq!(used, expected);
 }
 
-async fn what_two_replicas_saw_is_one_count(gateway: &TestGateway) {
+async fn replicas_share_one_count(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let other = gateway.replica().await;
@@ -114,7 +114,7 @@ async fn what_two_replicas_saw_is_one_count(gateway: &TestGateway) {
     assert_eq!(used, BTreeMap::from([(named("string-boolean", "active"), 20)]));
 }
 
-async fn what_waits_is_written_at_the_end(gateway: &TestGateway) {
+async fn pending_uses_are_written_at_shutdown(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let other = gateway.replica().await;
     let there = tenant.at((&format!("http://{}", other.public), &format!("http://{}", other.internal)));

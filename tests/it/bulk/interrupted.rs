@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{bulk, post_group, post_user, request, statuses};
 
-on_both!(a_mapping_that_changes_meanwhile_is_the_one_that_was_run, circles_that_want_the_same_names_leave_one_of_them,);
+on_both!(a_concurrent_mapping_change_keeps_batches_whole, of_circles_with_the_same_names_one_is_created,);
 
 /// Pairs of managers and of groups, `count` of each, with one operation after each pair that needs nobody.
 fn pairs(prefix: &str, count: usize) -> Value {
@@ -66,9 +66,9 @@ async fn check_events(tenant: &Tenant) {
 }
 
 #[test]
-fn clients_that_vanish_leave_whole_sets_or_none() {
+fn disconnected_clients_leave_whole_sets_or_none() {
     block_on(async {
-        let gateway = TestGateway::limited(Limits::default(), 2).await;
+        let gateway = TestGateway::with_limits(Limits::default(), 2).await;
         let tenant = gateway.tenant("acme").await;
         let secret = gateway.token("acme", "scim").await.1;
         for round in 0..8_usize {
@@ -78,7 +78,7 @@ fn clients_that_vanish_leave_whole_sets_or_none() {
             for sent in [format!("{header}{half}"), format!("{header}{body}")] {
                 let mut client = Raw::connect(gateway.public).await;
                 assert!(client.send(sent).await);
-                if round % 2 == 0 { client.vanish() } else { drop(client) }
+                if round % 2 == 0 { client.reset() } else { drop(client) }
             }
             check_pairs(&tenant).await;
         }
@@ -95,7 +95,7 @@ fn clients_that_vanish_leave_whole_sets_or_none() {
 }
 
 /// Bulk requests and an operator who changes the mapping under them: every set is whole, and mapped by one revision.
-async fn a_mapping_that_changes_meanwhile_is_the_one_that_was_run(gateway: &TestGateway) {
+async fn a_concurrent_mapping_change_keeps_batches_whole(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let writers = join_all((0..4).map(|number| {
         let tenant = tenant.clone();
@@ -120,7 +120,7 @@ async fn a_mapping_that_changes_meanwhile_is_the_one_that_was_run(gateway: &Test
 
 /// Each wants the names that the others want, every second one in the other order: who comes too late, or stood in the way,
 /// is refused whole.
-async fn circles_that_want_the_same_names_leave_one_of_them(gateway: &TestGateway) {
+async fn of_circles_with_the_same_names_one_is_created(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     for round in 0..3 {
         let (ada, bob) = (format!("ada{round}"), format!("bob{round}"));

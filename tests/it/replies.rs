@@ -5,9 +5,9 @@ use scimgate_tests::{Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
 on_both!(
-    a_group_with_few_members_answers_its_patch_and_one_with_many_does_not,
-    a_client_that_wants_no_groups_gets_none,
-    what_must_be_asked_for_is_shown_to_whom_wrote_it,
+    a_patch_of_a_small_group_returns_it_and_of_a_large_one_does_not,
+    a_patch_by_entra_returns_no_group,
+    a_write_returns_the_attributes_on_request_that_it_wrote,
 );
 
 /// Most members of a group that is shown after a change.
@@ -25,7 +25,7 @@ async fn crew(tenant: &Tenant, members: usize) -> String {
     format!("/Groups/{}", tenant.post("/Groups", &body).await.expect(201).id())
 }
 
-async fn a_group_with_few_members_answers_its_patch_and_one_with_many_does_not(gateway: &TestGateway) {
+async fn a_patch_of_a_small_group_returns_it_and_of_a_large_one_does_not(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let path = crew(&tenant, FEW).await;
     let renamed = tenant.patch(&path, &rename("Staff")).await.expect(200);
@@ -48,7 +48,7 @@ async fn a_group_with_few_members_answers_its_patch_and_one_with_many_does_not(g
     assert_eq!(tenant.get(&path).await.expect(200).body.get("members"), None);
 }
 
-async fn a_client_that_wants_no_groups_gets_none(gateway: &TestGateway) {
+async fn a_patch_by_entra_returns_no_group(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let path = crew(&tenant, 2).await;
     let add = |op: &str, value: &str| patch(json!([{ "op": op, "path": "members", "value": [{ "value": value }] }]));
@@ -60,7 +60,7 @@ async fn a_client_that_wants_no_groups_gets_none(gateway: &TestGateway) {
     assert_eq!(read.body["members"].as_array().unwrap().len(), 5);
 }
 
-async fn what_must_be_asked_for_is_shown_to_whom_wrote_it(gateway: &TestGateway) {
+async fn a_write_returns_the_attributes_on_request_that_it_wrote(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let schema = json!({ "id": NOTES, "attributes": [
         { "name": "note", "type": "string", "returned": "request" },

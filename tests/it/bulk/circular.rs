@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use super::{bulk, detail, id, members, post_group, post_user, sorted, statuses, total};
 
 on_both!(
-    managers_of_each_other_and_of_themselves_are_made,
-    groups_that_contain_each_other_are_made,
-    plugins_see_ids_and_nothing_else,
-    of_a_circle_all_are_made_or_none,
-    a_circle_that_lost_its_race_leaves_nothing_behind,
+    circular_managers_are_created,
+    circular_groups_are_created,
+    plugins_see_ids_in_place_of_bulk_ids,
+    a_circle_is_created_completely_or_not_at_all,
+    a_circle_that_loses_a_race_stores_nothing,
 );
 
 async fn check_rows(tenant: &Tenant, gateway: &TestGateway) {
@@ -33,7 +33,7 @@ async fn manager(tenant: &Tenant, user: &str) -> String {
     read.body[ENTERPRISE]["manager"]["value"].as_str().unwrap_or_else(|| panic!("{}", read.text)).to_owned()
 }
 
-async fn managers_of_each_other_and_of_themselves_are_made(gateway: &TestGateway) {
+async fn circular_managers_are_created(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let results = bulk(
         &tenant,
@@ -62,7 +62,7 @@ async fn managers_of_each_other_and_of_themselves_are_made(gateway: &TestGateway
 }
 
 /// RFC 7644 §3.7.1's example of a circular reference, and a group that is its own member.
-async fn groups_that_contain_each_other_are_made(gateway: &TestGateway) {
+async fn circular_groups_are_created(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let results = bulk(
         &tenant,
@@ -99,7 +99,7 @@ async fn groups_that_contain_each_other_are_made(gateway: &TestGateway) {
     check_rows(&tenant, gateway).await;
 }
 
-async fn plugins_see_ids_and_nothing_else(gateway: &TestGateway) {
+async fn plugins_see_ids_in_place_of_bulk_ids(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let mut config = tutorial_config();
     config["lift"] = json!({ format!("{ENTERPRISE}:manager.value"): format!("{PRODUCT}:badgeNumber") });
@@ -114,7 +114,7 @@ async fn plugins_see_ids_and_nothing_else(gateway: &TestGateway) {
 }
 
 /// Whichever of them is wrong, and however.
-async fn of_a_circle_all_are_made_or_none(gateway: &TestGateway) {
+async fn a_circle_is_created_completely_or_not_at_all(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let mut config = tutorial_config();
     config["rejectWhere"] = json!({ "path": "userType", "equals": "Contractor" });
@@ -166,7 +166,7 @@ async fn of_a_circle_all_are_made_or_none(gateway: &TestGateway) {
 }
 
 /// The mapping changed between the look and the write, so one statement finds nothing to do; and a name is taken.
-async fn a_circle_that_lost_its_race_leaves_nothing_behind(gateway: &TestGateway) {
+async fn a_circle_that_loses_a_race_stores_nothing(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let _ = tenant.user("taken").await;
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
