@@ -1,5 +1,5 @@
-//! The database crashes, is restarted under load, freezes, or moves away. The gateway says "try again" meanwhile and goes
-//! on afterwards without a restart of its own.
+//! The database crashes, is restarted under load, freezes, or fails over. The gateway returns 503 meanwhile and recovers
+//! without a restart.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,11 @@ use scimgate_tests::{Client, Tenant, TestGateway, event_feed, poll, rows};
 
 use super::check_outage;
 
-/// A batch is given up after 8 s; more is a hang.
-const IN_TIME: Duration = Duration::from_secs(20);
+/// A batch times out after 8 s; more is a hang.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Requests of every kind, with a token that is known and one that was never seen: each is told to come again, in time.
-async fn all_are_outages(tenant: &Tenant, fresh: &Client, id: &str) {
+/// Checks that requests of every kind get 503 in time, with a cached token and with a new one.
+async fn check_outages(tenant: &Tenant, fresh: &Client, id: &str) {
     let begun = Instant::now();
     let path = format!("/Users/{id}");
     let body = user("ben");
@@ -29,7 +29,7 @@ async fn all_are_outages(tenant: &Tenant, fresh: &Client, id: &str) {
     for answer in join_all(requests).await.iter().flatten() {
         check_outage(answer);
     }
-    assert!(begun.elapsed() < 3 * IN_TIME, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 3 * REPLY_TIMEOUT, "{:?}", begun.elapsed());
 }
 
 async fn becomes_ready(served: &Served) {
@@ -51,11 +51,11 @@ fn a_crashed_database_is_an_outage_until_it_is_back() {
         let ada = tenant.user("ada").await;
         let fresh = tenant.scim.with(&token(&served.operator, "acme", "scim").await.1);
         cluster.crash();
-        all_are_outages(&tenant, &fresh, &ada).await;
+        check_outages(&tenant, &fresh, &ada).await;
         assert_eq!((served.probe("/livez").await, served.probe("/readyz").await), (200, 503));
         cluster.resume();
         becomes_ready(&served).await;
-        assert_eq!(fresh.get("/Users").await.expect(200).body["totalResults"], 1, "nothing was half done");
+        assert_eq!(fresh.get("/Users").await.expect(200).body["totalResults"], 1, "no write was stored in part");
         let _ = tenant.user("ben").await;
         assert_eq!(event_feed::check(&tenant).await.users.len(), 2, "events are numbered again");
         rows::check(&owner(&cluster.url("postgres")).await).await;
@@ -97,11 +97,11 @@ fn a_frozen_database_times_out_and_does_not_delay_shutdown() {
         let ada = tenant.user("ada").await;
         let fresh = tenant.scim.with(&token(&served.operator, "acme", "scim").await.1);
         cluster.freeze();
-        all_are_outages(&tenant, &fresh, &ada).await;
+        check_outages(&tenant, &fresh, &ada).await;
         assert_eq!((served.probe("/livez").await, served.probe("/readyz").await), (200, 503));
         cluster.thaw();
         becomes_ready(&served).await;
-        // What was given up may have been carried out after all: whole, and told in the feed.
+        // A write that timed out may have been committed: completely, and with its event.
         let _ = event_feed::check(&tenant).await;
         rows::check(&owner(&cluster.url("postgres")).await).await;
         cluster.freeze();
@@ -124,7 +124,7 @@ fn dead_connections_are_replaced() {
             if answers.iter().all(|answer| answer.status == 200) {
                 break;
             }
-            assert!(begun.elapsed() < 3 * IN_TIME, "the gateway holds on to connections that lead nowhere");
+            assert!(begun.elapsed() < 3 * REPLY_TIMEOUT, "the gateway keeps dead connections");
         }
         let _ = acme.user("ada").await;
         assert_eq!(acme.events().await.len(), 1);
@@ -142,7 +142,7 @@ fn a_database_without_a_free_connection_is_an_outage() {
         let first = owner(&cluster.url("postgres")).await;
         let mut held = Vec::new();
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'scimgate'";
-        poll("every place is taken", async || {
+        poll("every connection is taken", async || {
             let left: i64 = first.query_one(sql, &[]).await.unwrap().get(0);
             while let Ok((client, connection)) =
                 tokio_postgres::connect(&cluster.url("postgres"), tokio_postgres::NoTls).await
