@@ -176,7 +176,7 @@ async fn the_four_methods_work_as_in_single_requests(gateway: &TestGateway) {
         // Nothing changed, so the version is the same.
         { "location": of_ada, "method": "PATCH", "version": version(&user), "status": "200" },
         { "location": of_crew, "method": "PATCH", "version": version(&group), "status": "200" },
-        { "location": format!("{base}/Users/{bob}"), "method": "DELETE", "bulkId": "gone", "status": "204" },
+        { "location": format!("{base}/Users/{bob}"), "method": "DELETE", "bulkId": "deleted", "status": "204" },
     ]);
     assert_eq!(json!(results), expected);
     assert_eq!(members(&tenant, &crew).await, [ada]);

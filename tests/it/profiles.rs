@@ -1,4 +1,4 @@
-//! Client profiles: who is recognised by what, what is kept of it, and what an operator decides.
+//! Client profiles: recognition of clients, what is stored of it, and an operator's decisions.
 
 mod leniencies;
 mod members;
@@ -22,8 +22,8 @@ on_both!(
 );
 on_postgres!(recognition_reaches_other_replicas);
 
-/// What the admin API says of a tenant's SCIM client.
-async fn shown(gateway: &TestGateway, tenant: &str) -> Value {
+/// A tenant's SCIM client in the admin API.
+async fn client(gateway: &TestGateway, tenant: &str) -> Value {
     gateway.operator.get(&format!("/tenants/{tenant}/client")).await.expect(200).body
 }
 
@@ -31,13 +31,13 @@ async fn set(gateway: &TestGateway, tenant: &str, change: &Value) -> Answer {
     gateway.operator.patch(&format!("/tenants/{tenant}/client"), change).await
 }
 
-/// The names of the leniencies that are allowed.
-fn allowed(shown: &Value) -> Vec<&str> {
-    let all = shown["leniencies"].as_array().unwrap().iter();
+/// The names of the allowed leniencies.
+fn allowed(client: &Value) -> Vec<&str> {
+    let all = client["leniencies"].as_array().unwrap().iter();
     all.filter(|it| it["allowed"] == true).map(|it| it["name"].as_str().unwrap()).collect()
 }
 
-/// Sends a request as this user agent.
+/// Sends a request with this user agent.
 async fn send_as(tenant: &Tenant, agent: &str, request: Request) -> Answer {
     tenant.send(request.header("user-agent", agent)).await
 }
@@ -73,10 +73,10 @@ async fn a_client_is_recognised_by_what_it_sends(gateway: &TestGateway) {
     ];
     for (name, expected, agent, request) in cases {
         let tenant = gateway.plain_tenant(name).await;
-        assert_eq!(shown(gateway, name).await["recognised"], Value::Null);
+        assert_eq!(client(gateway, name).await["recognised"], Value::Null);
         let answer = send_as(&tenant, agent, request).await;
         assert!(answer.status < 300, "{name}: {}", answer.text);
-        let now = shown(gateway, name).await;
+        let now = client(gateway, name).await;
         assert_eq!(now["profile"], "auto");
         let found = (now["recognised"]["profile"].as_str(), now["recognised"]["signal"].as_str());
         assert_eq!(found, expected.map_or((None, None), |(profile, signal)| (Some(profile), Some(signal))), "{name}");
@@ -87,14 +87,14 @@ async fn recognition_applies_to_the_same_request(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let cleared = |op: &str| patch(json!([{ "op": op, "path": "title", "value": "" }]));
-    // Nobody knows whose this is: "" is a text as any other.
+    // No signal of a client: "" is an ordinary text.
     let _ = tenant.patch(&ada, &cleared("replace")).await.expect(200);
     assert_eq!(tenant.get(&ada).await.expect(200).body["title"], "");
-    // Entra writes so, and means that there is none.
+    // Entra sends it for no value.
     let _ = tenant.patch(&ada, &cleared("Replace")).await.expect(200);
     assert_eq!(tenant.get(&ada).await.expect(200).body["title"], Value::Null);
-    assert_eq!(shown(gateway, "acme").await["recognised"]["signal"], "capitalised-operation");
-    // From now on it is known.
+    assert_eq!(client(gateway, "acme").await["recognised"]["signal"], "capitalised-operation");
+    // The client is recognised from here on.
     let _ = tenant.patch(&ada, &cleared("replace")).await.expect(200);
     assert_eq!(tenant.get(&ada).await.expect(200).body["title"], Value::Null);
 }
@@ -109,12 +109,12 @@ async fn entra_is_recognised_in_either_dialect(gateway: &TestGateway) {
             (&user, json!({ "op": "Replace", "path": "active", "value": "False" })),
             (&user, json!({ "op": "replace", "value": { "active": true, "name.givenName": "Ada" } })),
             (&group, json!({ "op": "Add", "path": "members", "value": members })),
-            // By itself this looks like another's.
+            // Alone this would be another client's signal.
             (&group, json!({ "op": "remove", "path": "members", "value": members })),
         ] {
             let answer = tenant.patch(path, &patch(json!([operation]))).await;
             assert!(answer.status < 300, "{}", answer.text);
-            assert_eq!(shown(gateway, "acme").await["recognised"]["profile"], "entra");
+            assert_eq!(client(gateway, "acme").await["recognised"]["profile"], "entra");
         }
         gateway.clock.advance(std::time::Duration::from_hours(2));
     }
@@ -124,16 +124,20 @@ async fn recognition_is_stored_once(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let read = |agent: &'static str| send_as(&tenant, agent, Request::new("GET", "/Users"));
     let _ = read("Okta SCIM Client 1.0.0").await.expect(200);
-    let first = shown(gateway, "acme").await["recognised"].clone();
+    let first = client(gateway, "acme").await["recognised"].clone();
     gateway.clock.advance(std::time::Duration::from_mins(59));
     let _ = read("Okta SCIM Client 1.0.0").await.expect(200);
     let _ = read("JumpCloud").await.expect(200);
-    assert_eq!(shown(gateway, "acme").await["recognised"], first, "two providers do not take turns with every request");
+    assert_eq!(
+        client(gateway, "acme").await["recognised"],
+        first,
+        "two providers do not replace each other with every request"
+    );
     gateway.clock.advance(std::time::Duration::from_mins(1));
     let _ = read("Okta SCIM Client 1.0.0").await.expect(200);
-    assert_eq!(shown(gateway, "acme").await["recognised"], first, "the same client is no news");
+    assert_eq!(client(gateway, "acme").await["recognised"], first, "the same client is not stored again");
     let _ = read("JumpCloud").await.expect(200);
-    assert_eq!(shown(gateway, "acme").await["recognised"]["profile"], "jumpcloud", "a tenant may change its provider");
+    assert_eq!(client(gateway, "acme").await["recognised"]["profile"], "jumpcloud", "a tenant can change its provider");
 }
 
 async fn an_operator_chooses_a_profile(gateway: &TestGateway) {
@@ -144,16 +148,16 @@ async fn an_operator_chooses_a_profile(gateway: &TestGateway) {
     assert_eq!(allowed(&strict), Vec::<&str>::new());
     let refused = tenant.patch(&ada, &text).await.expect(400);
     assert_eq!(refused.body["scimType"], "invalidSyntax");
-    assert_eq!(shown(gateway, "acme").await["recognised"], Value::Null, "nobody asks who it is");
+    assert_eq!(client(gateway, "acme").await["recognised"], Value::Null, "recognition is off");
     let entra = set(gateway, "acme", &json!({ "profile": "entra" })).await.expect(200).body;
     assert!(allowed(&entra).contains(&"string-boolean") && !allowed(&entra).contains(&"restore-deactivated"));
     assert_eq!(tenant.patch(&ada, &text).await.expect(200).body["active"], false);
     let _ = set(gateway, "acme", &json!({ "profile": "auto" })).await.expect(200);
     let _ = tenant.patch(&ada, &text).await.expect(200);
-    let known = shown(gateway, "acme").await;
+    let known = client(gateway, "acme").await;
     assert_eq!((&known["profile"], &known["recognised"]["profile"]), (&json!("auto"), &json!("entra")));
     let anew = set(gateway, "acme", &json!({ "profile": "auto" })).await.expect(200).body;
-    assert_eq!(anew["recognised"], Value::Null, "choosing a profile forgets who was recognised");
+    assert_eq!(anew["recognised"], Value::Null, "choosing a profile resets recognition");
     assert_eq!(gateway.operator.get("/tenants/acme").await.expect(200).body["clientProfile"], "auto");
 }
 
@@ -167,7 +171,7 @@ async fn an_operator_decides_single_leniencies(gateway: &TestGateway) {
     assert_eq!((&row["by"], &row["changesMeaning"]), (&json!("operator"), &json!(false)));
     let _ = tenant.patch(&ada, &text).await.expect(400);
     let _ = set(gateway, "acme", &json!({ "profile": "strict", "allow": ["string-boolean"] })).await.expect(200);
-    assert_eq!(allowed(&shown(gateway, "acme").await), ["string-boolean"], "whatever the profile says");
+    assert_eq!(allowed(&client(gateway, "acme").await), ["string-boolean"], "in spite of the profile");
     let _ = tenant.patch(&ada, &text).await.expect(200);
     let reset = set(gateway, "acme", &json!({ "reset": ["string-boolean"] })).await.expect(200).body;
     assert_eq!(allowed(&reset), Vec::<&str>::new(), "the profile decides again");
@@ -177,8 +181,8 @@ async fn an_operator_decides_single_leniencies(gateway: &TestGateway) {
 
 async fn unknown_profiles_and_leniencies_are_refused(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
-    let before = shown(gateway, "acme").await;
-    for (change, words) in [
+    let before = client(gateway, "acme").await;
+    for (change, text) in [
         (json!({ "profile": "Entra" }), "There is no profile called \"Entra\"; there are auto, entra, okta"),
         (json!({ "allow": ["everything"] }), "There is no leniency or choice called \"everything\"; there are string-"),
         (json!({ "refuse": ["string-boolean", ""] }), "There is no leniency or choice called \"\""),
@@ -186,9 +190,9 @@ async fn unknown_profiles_and_leniencies_are_refused(gateway: &TestGateway) {
         (json!({ "leniencies": [] }), "unknown field `leniencies`"),
     ] {
         let refused = set(gateway, "acme", &change).await.expect(400);
-        assert!(refused.body["detail"].as_str().unwrap().contains(words), "{}", refused.text);
+        assert!(refused.body["detail"].as_str().unwrap().contains(text), "{}", refused.text);
     }
-    assert_eq!(shown(gateway, "acme").await, before);
+    assert_eq!(client(gateway, "acme").await, before);
     let _ = gateway.operator.get("/tenants/nobody/client").await.expect(404);
     let _ = set(gateway, "nobody", &json!({ "profile": "okta" })).await.expect(404);
 }
@@ -198,8 +202,8 @@ async fn a_bare_token_is_accepted_by_leniency(gateway: &TestGateway) {
     let (_, token) = gateway.token("acme", "scim").await;
     let bare = tenant.scim.authorized(&token);
     let _ = bare.get("/Users").await.expect(200);
-    // Several send it so: it tells nothing of who.
-    assert_eq!(shown(gateway, "acme").await["recognised"], Value::Null);
+    // Several clients send it, so it is no signal.
+    assert_eq!(client(gateway, "acme").await["recognised"], Value::Null);
     let _ = set(gateway, "acme", &json!({ "profile": "strict" })).await.expect(200);
     let refused = bare.get("/Users").await.expect(401);
     assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"scimgate\"");
@@ -209,15 +213,15 @@ async fn a_bare_token_is_accepted_by_leniency(gateway: &TestGateway) {
 async fn recognition_reaches_other_replicas(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let other = gateway.replica().await;
-    let there = tenant.at((&format!("http://{}", other.public), &format!("http://{}", other.internal)));
-    let ada = format!("/Users/{}", there.user("ada").await);
+    let at_other = tenant.at((&format!("http://{}", other.public), &format!("http://{}", other.internal)));
+    let ada = format!("/Users/{}", at_other.user("ada").await);
     let _ = send_as(&tenant, "Okta SCIM Client 1.0.0", Request::new("GET", "/Users")).await.expect(200);
     let clear = patch(json!([{ "op": "replace", "path": "title", "value": "" }]));
     scimgate_tests::poll("the other replica reads the change", async || {
         let _ =
-            there.patch(&ada, &patch(json!([{ "op": "replace", "path": "title", "value": "x" }]))).await.expect(200);
-        let _ = there.patch(&ada, &clear).await.expect(200);
-        (there.get(&ada).await.expect(200).body["title"] == Value::Null).then_some(())
+            at_other.patch(&ada, &patch(json!([{ "op": "replace", "path": "title", "value": "x" }]))).await.expect(200);
+        let _ = at_other.patch(&ada, &clear).await.expect(200);
+        (at_other.get(&ada).await.expect(200).body["title"] == Value::Null).then_some(())
     })
     .await;
     other.end().await;

@@ -17,7 +17,7 @@ on_both!(
     the_dialects_of_entra_end_in_the_same_state,
 );
 
-// Addresses are put right long before a database is asked.
+// Addresses are normalised before the database is used, so one database is enough.
 on_postgres!(unusual_tenant_urls_reach_the_endpoint);
 
 async fn play(gateway: &TestGateway, file: &str) {

@@ -1,4 +1,4 @@
-//! Resource types and extensions of a tenant's own: the whole protocol at their endpoint, at once and for that tenant alone.
+//! Custom resource types and extensions: every operation at their endpoint, immediately, and for that tenant alone.
 
 use scimgate_tests::tenant::{WS1B, device, patch};
 use scimgate_tests::{Request, Tenant, TestGateway, on_both, on_postgres, poll};
@@ -76,7 +76,7 @@ async fn a_custom_resource_type_supports_every_operation(gateway: &TestGateway) 
     let schema = tenant.get("/Schemas/urn:acme:schemas:2.0:Device").await.expect(200).body;
     assert_eq!(schema["attributes"].as_array().unwrap().len(), 11);
 
-    // Another tenant has neither the type nor the resource.
+    // Another tenant has neither the resource type nor the resource.
     for path in [path.as_str(), "/Devices", "/ResourceTypes/Device", "/Schemas/urn:acme:schemas:2.0:Device"] {
         let _ = other.get(path).await.expect(404);
     }
@@ -85,7 +85,7 @@ async fn a_custom_resource_type_supports_every_operation(gateway: &TestGateway) 
     let _ = other.get(&path).await.expect(404);
     let _ = other.post("/Devices", &printer("Ink")).await.expect(201);
 
-    // A group may have one as a member.
+    // A group can have it as a member.
     let group = json!({ "displayName": "Room", "members": [{ "value": created.id() }] });
     let group = tenant.post("/Groups", &group).await.expect(201);
     let read = tenant.get(&format!("/Groups/{}", group.id())).await.expect(200);
@@ -105,7 +105,7 @@ async fn characteristics_of_a_custom_schema_are_enforced(gateway: &TestGateway) 
     body["pin"] = "1815".into();
     let created = tenant.post("/Devices", &body).await.expect(201);
     let path = format!("/Devices/{}", created.id());
-    // RFC 7643 §7: "request" is in a reply where it is asked for, or where the client has written it.
+    // RFC 7643 §7: an attribute returned on "request" is in a reply if requested, or if the client has just written it.
     assert_eq!((&created.body["note"], created.body.get("pin")), (&json!("by the door"), None));
     let plain = tenant.get(&path).await.expect(200).body;
     assert!(plain.get("note").is_none() && plain.get("pin").is_none(), "{plain}");
@@ -127,10 +127,10 @@ async fn characteristics_of_a_custom_schema_are_enforced(gateway: &TestGateway) 
     }
     let model = patch(json!([{ "op": "replace", "path": "model", "value": "X2" }]));
     assert_eq!(tenant.patch(&path, &model).await.expect(400).body["scimType"], "mutability");
-    let gone = patch(json!([{ "op": "remove", "path": "displayName" }]));
-    assert_eq!(tenant.patch(&path, &gone).await.expect(400).body["scimType"], "mutability");
-    let free = patch(json!([{ "op": "replace", "path": "serial", "value": "S-9" }]));
-    let _ = tenant.patch(&path, &free).await.expect(200);
+    let remove = patch(json!([{ "op": "remove", "path": "displayName" }]));
+    assert_eq!(tenant.patch(&path, &remove).await.expect(400).body["scimType"], "mutability");
+    let other_serial = patch(json!([{ "op": "replace", "path": "serial", "value": "S-9" }]));
+    let _ = tenant.patch(&path, &other_serial).await.expect(200);
     let _ = tenant.post("/Devices", &json!({ "displayName": "D", "serial": "S-Ink" })).await.expect(201);
 }
 
@@ -249,8 +249,11 @@ async fn an_extension_defined_at_runtime_works_everywhere(gateway: &TestGateway)
     let sorted = tenant.get(&format!("/Users?sortBy={custom}")).await.expect(200).body;
     assert_eq!(sorted["Resources"][0]["id"], ada.as_str());
 
-    let shown = gateway.operator.get(&format!("/tenants/acme/schemas/{LAB}")).await.expect(200).body;
-    assert_eq!((&shown["resourceType"], &shown["schema"]["attributes"][0]["name"]), (&json!("Device"), &json!("room")));
+    let stored = gateway.operator.get(&format!("/tenants/acme/schemas/{LAB}")).await.expect(200).body;
+    assert_eq!(
+        (&stored["resourceType"], &stored["schema"]["attributes"][0]["name"]),
+        (&json!("Device"), &json!("room"))
+    );
 }
 
 async fn packs_add_schemas_and_resource_types(gateway: &TestGateway) {
@@ -290,7 +293,7 @@ async fn packs_add_schemas_and_resource_types(gateway: &TestGateway) {
     let _ = tenant.post("/AgenticApplications", &application).await.expect(201);
     let types = tenant.get("/ResourceTypes").await.expect(200).body;
     assert_eq!(types["totalResults"], 6);
-    // A pack is a beginning: what it brought may grow by hand.
+    // What a pack added can be extended by hand.
     let mut role = gateway.operator.get("/tenants/acme/resource-types/Role").await.expect(200).body;
     role["schema"]["attributes"].as_array_mut().unwrap().push(json!({ "name": "risk", "type": "integer" }));
     let _ = gateway.operator.post("/tenants/acme/resource-types", &role).await.expect(200);
@@ -335,7 +338,7 @@ async fn invalid_definitions_are_refused_with_the_rule(gateway: &TestGateway) {
     let refused = gateway.operator.post("/tenants/acme/schemas", &nested).await.expect(400);
     assert!(refused.body["detail"].as_str().unwrap().contains("erratum 6004"), "{}", refused.text);
     let types = tenant.get("/ResourceTypes").await.expect(200).body;
-    assert_eq!(types["totalResults"], 3, "nothing of it is there");
+    assert_eq!(types["totalResults"], 3, "nothing was added");
 }
 
 async fn a_resource_type_in_use_is_not_deleted(gateway: &TestGateway) {
@@ -356,11 +359,11 @@ async fn a_resource_type_in_use_is_not_deleted(gateway: &TestGateway) {
 async fn a_new_resource_type_reaches_every_replica(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let replica = gateway.replica().await;
-    let there = tenant.at((&format!("http://{}", replica.public), &format!("http://{}", replica.internal)));
-    let _ = there.get("/Devices").await.expect(404);
+    let at_replica = tenant.at((&format!("http://{}", replica.public), &format!("http://{}", replica.internal)));
+    let _ = at_replica.get("/Devices").await.expect(404);
     define(gateway, "acme", &device()).await;
-    poll("the other replica has heard of it", async || (there.get("/Devices").await.status == 200).then_some(())).await;
-    let id = there.post("/Devices", &printer("Ink")).await.expect(201).id();
+    poll("the other replica has it", async || (at_replica.get("/Devices").await.status == 200).then_some(())).await;
+    let id = at_replica.post("/Devices", &printer("Ink")).await.expect(201).id();
     assert_eq!(tenant.get(&format!("/Devices/{id}")).await.expect(200).body["displayName"], "Ink");
     replica.end().await;
 }

@@ -107,9 +107,9 @@ impl Cycle {
             tokio::spawn(async move { writer.write(tenant, &progress).await })
         });
         let writers: Vec<_> = writers.collect();
-        let writes = 5 + self.random.below(40);
+        let number = 5 + self.random.below(40);
         let acknowledged = || progress.acknowledged.load(Ordering::Relaxed);
-        poll("enough writes are acknowledged", async || (acknowledged() >= writes).then_some(())).await;
+        poll("enough writes are acknowledged", async || (acknowledged() >= number).then_some(())).await;
         let delay = u64::try_from(self.random.below(5_000)).unwrap();
         tokio::time::sleep(Duration::from_micros(delay)).await;
         fault().await;

@@ -1,4 +1,4 @@
-//! The page that administrators read says what the code does.
+//! docs/leniencies.md says what the code does.
 
 use std::fs;
 
