@@ -10,7 +10,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-containment fuzz lint advisories setup-rust setup-postgres build
+.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-containment fuzz lint circles advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,9 +50,16 @@ lint: setup-rust ## Check formatting, lints, documentation and dependencies
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy --locked --manifest-path tests/fuzz/Cargo.toml -- -D warnings
+	@# Alone, a crate has only the features that it asks for itself.
+	@for crate in $$(cargo tree --locked --workspace --depth 0 --prefix none | sed -n 's/ v.*//p'); do \
+	  echo "cargo check --locked --package $$crate"; cargo check --locked --package $$crate --quiet || exit 1; \
+	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo "cargo-deny is not here (cargo install --locked cargo-deny); its checks were left out"; fi
+
+circles: setup-rust ## Print the circles of imports of every crate
+	@cargo test --locked --quiet --package scimgate-tests --test it -- --exact floors::circles::table --nocapture
 
 advisories: ## Check the dependencies against the published advisories (needs the network)
 	cargo deny --locked check advisories

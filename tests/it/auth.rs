@@ -37,7 +37,7 @@ async fn every_bad_credential_gets_one_answer(gateway: &TestGateway) {
     typo.replace_range(40..41, if &good[40..41] == "a" { "b" } else { "a" });
     let root = format!("http://{}", gateway.public);
     let named = |name: &str| format!("{root}/t/{name}/scim/v2");
-    let nobody = gateway.nobody();
+    let nobody = gateway.anonymous();
     let unknown = scimgate::auth::token::Token::generate(
         scimgate::auth::token::Kind::Scim,
         scimgate::tenant::TenantId(uuid::Uuid::from_u128(7)),
@@ -88,7 +88,7 @@ async fn a_token_expires_and_is_revoked_without_a_trace(gateway: &TestGateway) {
     check_alike(&[
         ("expired", expired),
         ("revoked", revoked.get("/Users").await),
-        ("nobody", gateway.nobody().get("/Users").await),
+        ("nobody", gateway.anonymous().get("/Users").await),
     ]);
     let listed = gateway.operator.get("/tenants/acme/tokens").await.expect(200);
     assert!(!listed.text.contains(&secret) && !listed.text.contains("secret"), "a secret is shown once");
@@ -109,7 +109,7 @@ async fn a_deleted_tenant_is_nobody(gateway: &TestGateway) {
     let acme = gateway.plain_tenant("acme").await;
     let _ = acme.get("/Users").await.expect(200);
     let _ = gateway.operator.delete("/tenants/acme").await.expect(204);
-    check_alike(&[("deleted", acme.get("/Users").await), ("nobody", gateway.nobody().get("/Users").await)]);
+    check_alike(&[("deleted", acme.get("/Users").await), ("nobody", gateway.anonymous().get("/Users").await)]);
     let again = gateway.plain_tenant("acme").await;
     let _ = again.get("/Users").await.expect(200);
     let _ = acme.get("/Users").await.expect(401);
@@ -130,12 +130,12 @@ fn a_token_that_another_replica_revoked_stops_working() {
         let acme = gateway.plain_tenant("acme").await;
         let other = gateway.replica().await;
         let (id, secret) = gateway.token("acme", "scim").await;
-        let there = other.nobody().with(&secret);
+        let there = other.anonymous().with(&secret);
         let _ = there.get("/Users").await.expect(200);
         let _ = gateway.operator.delete(&format!("/tenants/acme/tokens/{id}")).await.expect(204);
         poll("the other replica has read of it", async || (there.get("/Users").await.status == 401).then_some(()))
             .await;
-        let _ = acme.scim.at(other.nobody().base).get("/Users").await.expect(200);
+        let _ = acme.scim.at(other.anonymous().base).get("/Users").await.expect(200);
         other.end().await;
         gateway.end().await;
     });

@@ -180,7 +180,7 @@ fn strangers(gateway: &TestGateway, (acme, globex): (&Tenant, &Tenant), door: Do
         Door::Probe => Vec::new(),
         Door::Scim => {
             let named = format!("http://{}/t/acme/scim/v2", gateway.public);
-            let nobody = gateway.nobody();
+            let nobody = gateway.anonymous();
             let own = |client: &Client| client.at(nobody.base.clone());
             let others = [globex.scim.at(named.clone()), own(&acme.directory), own(&gateway.operator)];
             [nobody.clone(), nobody.at(named)].into_iter().chain(others).collect()

@@ -1,5 +1,5 @@
-//! What the integration tests share: a gateway in this process on a database of its own, clients that speak to it over
-//! HTTP, recorded exchanges, and the built binary.
+//! What the integration tests share: a gateway in this process on a database of its own, HTTP clients, recorded exchanges,
+//! and the built binary.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 
@@ -8,14 +8,14 @@ pub mod binary;
 pub mod client;
 pub mod cluster;
 pub mod conformance;
-pub mod crowd;
 pub mod cycle;
 pub mod database;
+pub mod event_feed;
 pub mod faulty_server;
-pub mod feed;
 pub mod gateway;
 pub mod harness;
 pub mod log;
+pub mod many_users;
 pub mod matching;
 pub mod proxy;
 pub mod raw;

@@ -1,4 +1,4 @@
-//! Resources that need each other: they are there together, or none of them is.
+//! Circular references: all resources of a circle are created, or none.
 
 use scimgate::store::event::EventKind;
 use scimgate::store::membership::Members;
@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 use super::{bulk, detail, id, members, post_group, post_user, sorted, statuses, total};
 
 on_both!(
-    managers_of_each_other_and_of_themselves_are_made,
-    groups_that_contain_each_other_are_made,
-    plugins_see_ids_and_nothing_else,
-    of_a_circle_all_are_made_or_none,
-    a_circle_that_lost_its_race_leaves_nothing_behind,
+    circular_managers_are_created,
+    circular_groups_are_created,
+    plugins_see_ids_in_place_of_bulk_ids,
+    a_circle_is_created_completely_or_not_at_all,
+    a_circle_that_loses_a_race_stores_nothing,
 );
 
 async fn check_rows(tenant: &Tenant, gateway: &TestGateway) {
@@ -34,7 +34,7 @@ async fn manager(tenant: &Tenant, user: &str) -> String {
     read.body[ENTERPRISE]["manager"]["value"].as_str().unwrap_or_else(|| panic!("{}", read.text)).to_owned()
 }
 
-async fn managers_of_each_other_and_of_themselves_are_made(gateway: &TestGateway) {
+async fn circular_managers_are_created(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let results = bulk(
         &tenant,
@@ -51,7 +51,7 @@ async fn managers_of_each_other_and_of_themselves_are_made(gateway: &TestGateway
     let ids: Vec<String> = results.iter().map(id).collect();
     for (user, boss) in [(0, 1), (1, 4), (2, 2), (3, 0), (4, 0)] {
         assert_eq!(manager(&tenant, &ids[user]).await, ids[boss], "{user}");
-        // It is found by it, too.
+        // The manager's id can be filtered by.
         let filter = format!("/Users?filter={ENTERPRISE}:manager.value eq \"{}\"&count=1000", ids[boss]);
         let found = tenant.get(&filter).await.expect(200);
         assert!(found.text.contains(&ids[user]), "{}", found.text);
@@ -63,7 +63,7 @@ async fn managers_of_each_other_and_of_themselves_are_made(gateway: &TestGateway
 }
 
 /// RFC 7644 §3.7.1's example of a circular reference, and a group that is its own member.
-async fn groups_that_contain_each_other_are_made(gateway: &TestGateway) {
+async fn circular_groups_are_created(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let results = bulk(
         &tenant,
@@ -82,25 +82,21 @@ async fn groups_that_contain_each_other_are_made(gateway: &TestGateway) {
     assert_eq!(members(&tenant, &own).await, std::slice::from_ref(&own));
     for (place, group) in [(0, &first), (1, &second), (3, &own)] {
         let read = tenant.get(&format!("/Groups/{group}")).await.expect(200);
-        assert_eq!(
-            results[place]["version"],
-            read.header("etag"),
-            "the version that was told is the one that is there"
-        );
+        assert_eq!(results[place]["version"], read.header("etag"), "the result has the stored version");
         let kind =
             &read.body["members"].as_array().unwrap().iter().find(|it| it["value"] != ada.as_str()).unwrap()["type"];
         assert_eq!(kind, "Group");
     }
     let events = tenant.events().await;
-    let made = events.iter().position(|event| event["type"] == "membership.added").unwrap();
-    let places =
+    let first_added = events.iter().position(|event| event["type"] == "membership.added").unwrap();
+    let position =
         |group: &str| events.iter().position(|event| event["resourceId"] == group && event["type"] == "group.created");
-    assert!(places(&first).unwrap() < made && places(&second).unwrap() < made, "{events:#?}");
+    assert!(position(&first).unwrap() < first_added && position(&second).unwrap() < first_added, "{events:#?}");
     assert_eq!(events.iter().filter(|event| event["type"] == "membership.added").count(), 4, "{events:#?}");
     check_rows(&tenant, gateway).await;
 }
 
-async fn plugins_see_ids_and_nothing_else(gateway: &TestGateway) {
+async fn plugins_see_ids_in_place_of_bulk_ids(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let mut config = tutorial_config();
     config["lift"] = json!({ format!("{ENTERPRISE}:manager.value"): format!("{PRODUCT}:badgeNumber") });
@@ -110,12 +106,12 @@ async fn plugins_see_ids_and_nothing_else(gateway: &TestGateway) {
     let ids: Vec<String> = results.iter().map(id).collect();
     for (user, boss) in [(0, 1), (1, 0), (2, 0)] {
         let mapped = tenant.directory(&format!("/users/{}", ids[user])).await.expect(200);
-        assert_eq!(mapped.body[PRODUCT]["badgeNumber"], ids[boss].as_str(), "what the plugin saw: {}", mapped.text);
+        assert_eq!(mapped.body[PRODUCT]["badgeNumber"], ids[boss].as_str(), "what the plugin read: {}", mapped.text);
     }
 }
 
-/// Whichever of them is wrong, and however.
-async fn of_a_circle_all_are_made_or_none(gateway: &TestGateway) {
+/// Whichever resource is invalid, and for any reason.
+async fn a_circle_is_created_completely_or_not_at_all(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let mut config = tutorial_config();
     config["rejectWhere"] = json!({ "path": "userType", "equals": "Contractor" });
@@ -129,8 +125,8 @@ async fn of_a_circle_all_are_made_or_none(gateway: &TestGateway) {
     duplicate["data"]["userName"] = user("TAKEN")["userName"].clone();
     let mut twin = post_user("bob", "bulkId:cleo");
     twin["data"]["userName"] = user("ada")["userName"].clone();
-    // Where the one cannot even be read, there is no circle but a chain: who needs it, and who needs those.
-    for (wrong, status, told, need) in [
+    // An operation that cannot be parsed breaks the circle: its dependents form a chain.
+    for (invalid, status, reason, dependencies) in [
         (rejected, "400", "Contractor", ["bob", "bob", "cleo"]),
         (nameless, "400", "userName is required", ["bob", "bob", "cleo"]),
         (duplicate, "409", "Another User has this userName already.", ["bob", "bob", "cleo"]),
@@ -145,18 +141,18 @@ async fn of_a_circle_all_are_made_or_none(gateway: &TestGateway) {
     ] {
         let operations = [
             post_user("ada", "bulkId:bob"),
-            wrong,
+            invalid,
             post_user("cleo", "bulkId:ada"),
             post_group("crew", &["bulkId:cleo"]),
             post_user("alone", ""),
         ];
         let results = bulk(&tenant, &json!(operations)).await;
         assert_eq!(statuses(&results), ["409", status, "409", "409", "201"], "{results:#?}");
-        assert!(detail(&results[1]).contains(told), "{}", results[1]);
-        for (place, needed) in [0, 2, 3].into_iter().zip(need) {
-            let said = detail(&results[place]);
-            assert!(said.starts_with(&format!("Not done: it depends on bulkId {needed}, which ")), "{said}");
-            assert!(said.ends_with(&format!("failed: {}", detail(&results[1]))), "{said}");
+        assert!(detail(&results[1]).contains(reason), "{}", results[1]);
+        for (place, needed) in [0, 2, 3].into_iter().zip(dependencies) {
+            let text = detail(&results[place]);
+            assert!(text.starts_with(&format!("Not done: it depends on bulkId {needed}, which ")), "{text}");
+            assert!(text.ends_with(&format!("failed: {}", detail(&results[1]))), "{text}");
         }
         let _ = tenant.delete(&format!("/Users/{}", id(&results[4]))).await.expect(204);
         assert_eq!((total(&tenant, "/Users?count=0").await, total(&tenant, "/Groups?count=0").await), (1, 0));
@@ -166,8 +162,8 @@ async fn of_a_circle_all_are_made_or_none(gateway: &TestGateway) {
     check_rows(&tenant, gateway).await;
 }
 
-/// The mapping changed between the look and the write, so one statement finds nothing to do; and a name is taken.
-async fn a_circle_that_lost_its_race_leaves_nothing_behind(gateway: &TestGateway) {
+/// The mapping changes between read and write, so one statement changes no row; or a name is taken.
+async fn a_circle_that_loses_a_race_stores_nothing(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let _ = tenant.user("taken").await;
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! A bulk request does what its operations do one after the other: the same answers, the same resources, the same events.
+//! A bulk request has the same results, resources and events as its operations sent one after the other.
 
 use std::collections::HashMap;
 
@@ -9,40 +9,40 @@ use serde_json::{Value, json};
 use super::{bulk, id, statuses};
 use crate::pushdown::random::Random;
 
-on_both!(a_bulk_request_does_what_its_operations_do_one_by_one);
+on_both!(a_bulk_request_equals_its_operations_one_by_one);
 
 const ROUNDS: u64 = 5;
 const OPERATIONS: usize = 40;
-/// Users who are there before, as `@0`, `@1` …
-const THERE: usize = 4;
+/// Users that exist before, named `@0`, `@1` …
+const EXISTING_USERS: usize = 4;
 
-/// What operations there are so far, to be named by others.
+/// The names of the operations so far, to be referenced by later ones.
 #[derive(Default)]
-struct Made {
+struct Created {
     users: Vec<String>,
     groups: Vec<String>,
 }
 
-impl Made {
-    /// Somebody who is there, or should be: by id, by bulkId, or by a name that may be anybody's.
-    fn anybody(&self, random: &mut Random) -> String {
+impl Created {
+    /// A user by id, by bulkId, or by a userName that may not exist.
+    fn reference(&self, random: &mut Random) -> String {
         match random.below(4) {
-            0 => format!("@{}", random.below(THERE)),
+            0 => format!("@{}", random.below(EXISTING_USERS)),
             1 => format!("u{}@corp.test", random.below(9)),
             _ => one(&self.users, random),
         }
     }
 }
 
-/// One of these, or somebody who was there before.
+/// One of these, or an existing user.
 fn one(of: &[String], random: &mut Random) -> String {
-    if of.is_empty() { format!("@{}", random.below(THERE)) } else { format!("bulkId:{}", random.pick(of)) }
+    if of.is_empty() { format!("@{}", random.below(EXISTING_USERS)) } else { format!("bulkId:{}", random.pick(of)) }
 }
 
-fn body(random: &mut Random, made: &Made) -> Value {
+fn body(random: &mut Random, created: &Created) -> Value {
     let mut body = user(&format!("u{}", random.below(9)));
     if random.once_in(3) {
-        body[ENTERPRISE] = json!({ "manager": { "value": made.anybody(random) } });
+        body[ENTERPRISE] = json!({ "manager": { "value": created.reference(random) } });
     }
     if random.once_in(12) {
         body["active"] = "perhaps".into();
@@ -50,58 +50,58 @@ fn body(random: &mut Random, made: &Made) -> Value {
     body
 }
 
-fn operation(random: &mut Random, made: &mut Made, name: &str) -> Value {
+fn operation(random: &mut Random, created: &mut Created, name: &str) -> Value {
     let target = |kind: &str, id: String| format!("/{kind}/{id}");
-    let members = |random: &mut Random, made: &Made| -> Vec<Value> {
-        (0..random.below(4)).map(|_| json!({ "value": made.anybody(random) })).collect()
+    let members = |random: &mut Random, created: &Created| -> Vec<Value> {
+        (0..random.below(4)).map(|_| json!({ "value": created.reference(random) })).collect()
     };
     let (method, path, data) = match random.below(16) {
         0..=7 => {
-            let data = body(random, made);
-            made.users.push(name.to_owned());
+            let data = body(random, created);
+            created.users.push(name.to_owned());
             ("POST", "/Users".to_owned(), data)
         }
         8 | 9 => {
-            let data = json!({ "displayName": name, "members": members(random, made) });
-            made.groups.push(name.to_owned());
+            let data = json!({ "displayName": name, "members": members(random, created) });
+            created.groups.push(name.to_owned());
             ("POST", "/Groups".to_owned(), data)
         }
-        10 => ("PUT", target("Users", one(&made.users, random)), body(random, made)),
+        10 => ("PUT", target("Users", one(&created.users, random)), body(random, created)),
         11 | 12 => {
             let value = format!("u{}@corp.test", random.below(9));
             let path = *random.pick(&["userName", "title", "nothing[", "manager"]);
             let operations = json!([{ "op": "replace", "path": path, "value": value }]);
-            ("PATCH", target("Users", one(&made.users, random)), patch(operations))
+            ("PATCH", target("Users", one(&created.users, random)), patch(operations))
         }
         13 => {
             let op = *random.pick(&["add", "remove"]);
-            let operations = json!([{ "op": op, "path": "members", "value": members(random, made) }]);
-            ("PATCH", target("Groups", one(&made.groups, random)), patch(operations))
+            let operations = json!([{ "op": op, "path": "members", "value": members(random, created) }]);
+            ("PATCH", target("Groups", one(&created.groups, random)), patch(operations))
         }
-        14 => ("DELETE", target("Groups", one(&made.groups, random)), Value::Null),
-        _ => ("DELETE", target("Users", one(&made.users, random)), Value::Null),
+        14 => ("DELETE", target("Groups", one(&created.groups, random)), Value::Null),
+        _ => ("DELETE", target("Users", one(&created.users, random)), Value::Null),
     };
     json!({ "method": method, "path": path, "bulkId": name, "data": data })
 }
 
-/// The ids of a tenant's resources by the names they have here.
+/// The ids of a tenant's resources by the test's names.
 type Ids = HashMap<String, String>;
 
-/// Puts a tenant's ids in the place of names.
+/// Replaces names by a tenant's ids.
 fn named(operation: &Value, ids: &Ids) -> Value {
     let names = ids.iter().filter(|(name, _)| name.starts_with('@'));
     let text = names.fold(operation.to_string(), |text, (name, id)| text.replace(name, id));
     serde_json::from_str(&text).unwrap()
 }
 
-/// Does the operations each by a request of its own, as a client would who waits for every answer; gives the statuses.
+/// Sends each operation as a request of its own, one after the other; returns the statuses.
 async fn one_by_one(tenant: &Tenant, operations: &[Value], ids: &mut Ids) -> Vec<String> {
     let mut statuses = Vec::new();
     for operation in operations {
         let mut text = operation.to_string();
         let name = operation["bulkId"].as_str().unwrap().to_owned();
-        for (made, id) in ids.iter().filter(|(made, _)| !made.starts_with('@')) {
-            text = text.replace(&format!("bulkId:{made}\""), &format!("{id}\""));
+        for (created, id) in ids.iter().filter(|(created, _)| !created.starts_with('@')) {
+            text = text.replace(&format!("bulkId:{created}\""), &format!("{id}\""));
         }
         if text.contains("bulkId:") {
             statuses.push("409".to_owned());
@@ -111,7 +111,7 @@ async fn one_by_one(tenant: &Tenant, operations: &[Value], ids: &mut Ids) -> Vec
         let request = Request::new(operation["method"].as_str().unwrap(), operation["path"].as_str().unwrap());
         let request = if operation["data"].is_null() { request } else { request.json(&operation["data"]) };
         let answer = tenant.send(request).await;
-        // Where a group is changed, a bulk request tells its version and a request of its own nothing.
+        // The PATCH of a group has 204 by itself, and 200 with a version in a bulk request.
         let status = if answer.status == 204 && operation["method"] == "PATCH" { 200 } else { answer.status };
         if operation["method"] == "POST" && status == 201 {
             ids.insert(name, answer.id());
@@ -121,8 +121,8 @@ async fn one_by_one(tenant: &Tenant, operations: &[Value], ids: &mut Ids) -> Vec
     statuses
 }
 
-/// All that is there and was told, with names in the place of ids. How many changes of its members a group's version counts
-/// depends on whether a member was there when it was named.
+/// All resources and events, with names in place of ids. A group's version depends on whether its members existed when
+/// they were added.
 async fn state(tenant: &Tenant, ids: &Ids) -> (Vec<Value>, Vec<String>) {
     let label = |text: String| ids.iter().fold(text, |text, (name, id)| text.replace(id, name));
     let mut resources = Vec::new();
@@ -136,36 +136,36 @@ async fn state(tenant: &Tenant, ids: &Ids) -> (Vec<Value>, Vec<String>) {
             resources.push(resource.clone());
         }
     }
-    let told = tenant
+    let events = tenant
         .events()
         .await
         .into_iter()
         .map(|event| label(format!("{} {} {}", event["type"], event["resourceId"], event["memberId"])));
-    let mut told: Vec<String> = told.collect();
-    told.sort();
-    (resources, told)
+    let mut events: Vec<String> = events.collect();
+    events.sort();
+    (resources, events)
 }
 
-async fn a_bulk_request_does_what_its_operations_do_one_by_one(gateway: &TestGateway) {
+async fn a_bulk_request_equals_its_operations_one_by_one(gateway: &TestGateway) {
     let mut seen = HashMap::new();
     for round in 0..ROUNDS {
         let mut random = Random::new(round);
         let tenants = [gateway.tenant(&format!("a{round}")).await, gateway.tenant(&format!("b{round}")).await];
         let mut ids = [Ids::new(), Ids::new()];
         for (tenant, ids) in tenants.iter().zip(&mut ids) {
-            for number in 0..THERE {
+            for number in 0..EXISTING_USERS {
                 ids.insert(format!("@{number}"), tenant.user(&format!("u{number}")).await);
             }
         }
-        let mut made = Made::default();
+        let mut created = Created::default();
         let operations: Vec<Value> =
-            (0..OPERATIONS).map(|number| operation(&mut random, &mut made, &format!("n{number}x"))).collect();
-        let [at_once, one_by_one_ids] = &mut ids;
+            (0..OPERATIONS).map(|number| operation(&mut random, &mut created, &format!("n{number}x"))).collect();
+        let [bulk_ids, one_by_one_ids] = &mut ids;
         let named_for =
             |ids: &Ids| -> Vec<Value> { operations.iter().map(|operation| named(operation, ids)).collect() };
-        let results = bulk(&tenants[0], &json!(named_for(at_once))).await;
+        let results = bulk(&tenants[0], &json!(named_for(bulk_ids))).await;
         for result in results.iter().filter(|result| result["method"] == "POST" && result["status"] == "201") {
-            at_once.insert(result["bulkId"].as_str().unwrap().to_owned(), id(result));
+            bulk_ids.insert(result["bulkId"].as_str().unwrap().to_owned(), id(result));
         }
         let expected = one_by_one(&tenants[1], &named_for(one_by_one_ids), one_by_one_ids).await;
         assert_eq!(statuses(&results), expected, "round {round}: {operations:#?}");
@@ -177,6 +177,6 @@ async fn a_bulk_request_does_what_its_operations_do_one_by_one(gateway: &TestGat
         }
     }
     for kind in ["POST 201", "POST 409", "POST 400", "PATCH 200", "PATCH 400", "PUT 200", "DELETE 204", "DELETE 404"] {
-        assert!(seen.contains_key(kind), "{kind} never came: {seen:?}");
+        assert!(seen.contains_key(kind), "no {kind}: {seen:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The event feed played again: what it tells must be what is there, resource by resource and member by member.
+//! Replays the event feed: the result must equal the stored resources and members.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,23 +6,23 @@ use serde_json::Value;
 
 use crate::Tenant;
 
-/// What a feed says is there.
+/// The resources according to a feed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// The living users with their versions.
+pub struct FeedState {
+    /// Users that are not deleted, with their versions.
     pub users: BTreeMap<String, i64>,
-    /// The living groups.
+    /// Groups that are not deleted.
     pub groups: BTreeMap<String, Group>,
 }
 
-/// A group as the feed tells of it.
+/// A group according to the feed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Group {
     own_version: i64,
     /// The requests that changed its members.
     changes: BTreeSet<String>,
-    /// Members that were deleted while they were in it.
-    left: i64,
+    /// How many members were deleted while they were in it.
+    deleted_members: i64,
     /// Its members.
     pub members: BTreeSet<String>,
 }
@@ -31,22 +31,22 @@ impl Group {
     /// The version that its ETag has: every change of the members counts.
     #[must_use]
     pub fn version(&self) -> i64 {
-        self.own_version + i64::try_from(self.changes.len()).unwrap() + self.left
+        self.own_version + i64::try_from(self.changes.len()).unwrap() + self.deleted_members
     }
 }
 
-impl Told {
-    /// Plays events again. Nothing may be told twice, or of what is not there, and no version may be left out.
+impl FeedState {
+    /// Applies events in order. None may repeat an earlier one or name a missing resource, and versions have no gaps.
     #[must_use]
-    pub fn by(events: &[Value]) -> Self {
-        let mut told = Self::default();
+    pub fn replay(events: &[Value]) -> Self {
+        let mut state = Self::default();
         for event in events {
-            told.hear(event);
+            state.apply(event);
         }
-        told
+        state
     }
 
-    fn hear(&mut self, event: &Value) {
+    fn apply(&mut self, event: &Value) {
         let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
         let (id, member, request) = (text("resourceId"), text("memberId"), text("requestId"));
         let version = event["version"].as_i64();
@@ -60,12 +60,12 @@ impl Told {
             "user.deleted" => {
                 assert_eq!(self.users.remove(&id).map(|before| before + 1), version, "{event}");
                 for group in self.groups.values_mut() {
-                    group.left += i64::from(group.members.remove(&id));
+                    group.deleted_members += i64::from(group.members.remove(&id));
                 }
             }
             "group.created" => {
-                let made = Group { own_version: version.unwrap(), ..Group::default() };
-                assert!(self.groups.insert(id, made).is_none(), "{event}");
+                let created = Group { own_version: version.unwrap(), ..Group::default() };
+                assert!(self.groups.insert(id, created).is_none(), "{event}");
             }
             "group.updated" => {
                 let group = group.unwrap();
@@ -73,8 +73,8 @@ impl Told {
                 assert_eq!(Some(group.own_version), version, "{event}");
             }
             "group.deleted" => {
-                let gone = self.groups.remove(&id);
-                assert_eq!(gone.map(|group| group.own_version + 1), version, "{event}");
+                let deleted = self.groups.remove(&id);
+                assert_eq!(deleted.map(|group| group.own_version + 1), version, "{event}");
             }
             "membership.added" => {
                 let group = group.unwrap();
@@ -91,28 +91,28 @@ impl Told {
     }
 }
 
-/// Reads a tenant's feed from its beginning, plays it again, and holds what comes out against what the SCIM client and
-/// the product read. No chain may exclude anything, and every member must be a user.
-pub async fn check(tenant: &Tenant) -> Told {
-    let told = Told::by(&tenant.events().await);
+/// Replays a tenant's feed from its beginning and compares the result with what the SCIM client and the product read. No
+/// chain may exclude anything, and every member must be a user.
+pub async fn check(tenant: &Tenant) -> FeedState {
+    let state = FeedState::replay(&tenant.events().await);
     let [users, groups] =
-        [("/Users", told.users.len()), ("/Groups", told.groups.len())].map(|(path, number)| async move {
+        [("/Users", state.users.len()), ("/Groups", state.groups.len())].map(|(path, number)| async move {
             let page = tenant.get(&format!("{path}?count=1000")).await.expect(200);
             assert_eq!(page.body["totalResults"], number, "the counter of {path}");
             page.body["Resources"].as_array().unwrap().clone()
         });
     let (users, groups) = (users.await, groups.await);
     let read: BTreeMap<String, i64> = users.iter().map(|user| (id(user), version(user))).collect();
-    assert_eq!(read, told.users, "the users with their versions");
-    check_groups(&told, &groups);
+    assert_eq!(read, state.users, "the users with their versions");
+    check_groups(&state, &groups);
 
     let mapped = directory(tenant, "users").await;
     let titles = |users: &[Value]| -> BTreeMap<String, Value> {
         users.iter().map(|user| (id(user), user["title"].clone())).collect()
     };
-    assert_eq!(titles(&mapped), titles(&users), "the mapped users are made of the source's");
-    check_groups(&told, &directory(tenant, "groups").await);
-    told
+    assert_eq!(titles(&mapped), titles(&users), "the mapped users have the titles of the source documents");
+    check_groups(&state, &directory(tenant, "groups").await);
+    state
 }
 
 async fn directory(tenant: &Tenant, what: &str) -> Vec<Value> {
@@ -120,15 +120,15 @@ async fn directory(tenant: &Tenant, what: &str) -> Vec<Value> {
     page.body["resources"].as_array().unwrap().clone()
 }
 
-fn check_groups(told: &Told, groups: &[Value]) {
+fn check_groups(state: &FeedState, groups: &[Value]) {
     let ids: BTreeSet<String> = groups.iter().map(id).collect();
-    assert_eq!(ids, told.groups.keys().cloned().collect(), "the groups");
+    assert_eq!(ids, state.groups.keys().cloned().collect(), "the groups");
     for group in groups {
-        let told = &told.groups[&id(group)];
+        let expected = &state.groups[&id(group)];
         let members: BTreeSet<String> =
             group["members"].as_array().into_iter().flatten().map(|it| text(&it["value"])).collect();
-        assert_eq!(members, told.members, "the members of {group}");
-        assert_eq!(version(group), told.version(), "the version of {group}");
+        assert_eq!(members, expected.members, "the members of {group}");
+        assert_eq!(version(group), expected.version(), "the version of {group}");
     }
 }
 

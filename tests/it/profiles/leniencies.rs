@@ -1,55 +1,55 @@
-//! Each leniency from both sides: allowed by itself it works and leaves a warning; with the profile `strict` the same request is
-//! refused, or means what the RFC has it mean.
+//! Each leniency from both sides: allowed alone it works and is counted; under the profile `strict` the same request is
+//! refused, or has the RFC's meaning.
 
 use scimgate_scim::leniency::Leniency;
 use scimgate_tests::tenant::{ENTERPRISE, group, patch, user};
 use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
-use super::{set, shown};
+use super::{client, set};
 
 on_both!(each_leniency_is_tolerated_with_a_warning_or_refused);
 
 const NUMBERS: &str = "urn:example:numbers:1.0:User";
 
-/// What becomes of the request where the leniency is refused.
+/// The result where the leniency is refused.
 enum Strict {
     /// An error with this status and `scimType`.
     Refused(u16, Option<&'static str>),
-    /// It is done, and means something else.
+    /// Success, with another meaning.
     Otherwise(fn(&Case, &Answer) -> bool),
 }
 
 /// One leniency's request.
 struct Case {
     request: Request,
-    /// The status where it is tolerated.
-    done: u16,
-    /// What the warning names.
+    /// The status where it is allowed.
+    status: u16,
+    /// The attribute of the warning.
     attribute: String,
     strict: Strict,
-    /// What is there before: a user, and a group that the user is a member of.
+    /// The id of the existing user.
     ada: String,
 }
 
-/// What there is, made anew for each side.
-struct Scene {
+/// The existing resources, created for each side.
+struct Fixture {
     ada: String,
     crew: String,
     token: String,
 }
 
-fn change(scene: &Scene, operation: &Value) -> Request {
-    Request::new("PATCH", &format!("/Users/{}", scene.ada)).json(&patch(json!([operation])))
+fn change(given: &Fixture, operation: &Value) -> Request {
+    Request::new("PATCH", &format!("/Users/{}", given.ada)).json(&patch(json!([operation])))
 }
 
-fn replace(scene: &Scene, path: &str, value: &Value) -> Request {
-    change(scene, &json!({ "op": "replace", "path": path, "value": value }))
+fn replace(given: &Fixture, path: &str, value: &Value) -> Request {
+    change(given, &json!({ "op": "replace", "path": path, "value": value }))
 }
 
-fn add_member(scene: &Scene, value: &str) -> Request {
+fn add_member(given: &Fixture, value: &str) -> Request {
     let add = json!([{ "op": "add", "path": "members", "value": [{ "value": value }] }]);
-    Request::new("PATCH", &format!("/Groups/{}", scene.crew)).json(&patch(add))
+    Request::new("PATCH", &format!("/Groups/{}", given.crew)).json(&patch(add))
 }
 
 fn post(body: &Value) -> Request {
@@ -62,8 +62,8 @@ fn bob(key: &str, value: Value) -> Value {
     body
 }
 
-/// A leniency without a case does not compile.
-fn case(leniency: Leniency, scene: &Scene) -> Case {
+/// The `match` is exhaustive: every leniency has a case.
+fn case(leniency: Leniency, given: &Fixture) -> Case {
     use Leniency as L;
     use Strict::{Otherwise, Refused};
     let bad = |scim_type| Refused(400, Some(scim_type));
@@ -71,65 +71,65 @@ fn case(leniency: Leniency, scene: &Scene) -> Case {
     let manager = format!("{ENTERPRISE}:manager");
     let home = "emails[type eq \"home\"]";
     let two = json!([{ "value": "a@b", "primary": true }, { "value": "c@d", "primary": true }]);
-    let (request, done, attribute, strict) = match leniency {
-        L::StringBoolean => (replace(scene, "active", &json!("False")), 200, "active", bad("invalidValue")),
+    let (request, status, attribute, strict) = match leniency {
+        L::StringBoolean => (replace(given, "active", &json!("False")), 200, "active", bad("invalidValue")),
         L::StringNumber => (
-            replace(scene, &format!("{NUMBERS}:level"), &json!("7")),
+            replace(given, &format!("{NUMBERS}:level"), &json!("7")),
             200,
             "urn:example:numbers:1.0:User:level",
             bad("invalidValue"),
         ),
-        L::ScalarForString => (replace(scene, "title", &json!(7)), 200, "title", bad("invalidValue")),
-        L::UnknownAttributeSetAside => (replace(scene, "shoeSize", &json!(37)), 200, "shoeSize", bad("invalidPath")),
+        L::ScalarForString => (replace(given, "title", &json!(7)), 200, "title", bad("invalidValue")),
+        L::UnknownAttributeSetAside => (replace(given, "shoeSize", &json!(37)), 200, "shoeSize", bad("invalidPath")),
         L::UnknownSchemaUrn => {
             let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:User", "urn:x:unknown"]);
             (post(&bob("schemas", schemas)), 201, "urn:x:unknown", bad("invalidSyntax"))
         }
         L::BaseSchemaMissing => (post(&bob("schemas", json!([]))), 201, "schemas", bad("invalidSyntax")),
-        L::ReadOnlyIgnored => (replace(scene, "groups", &json!([])), 200, "groups", bad("mutability")),
-        L::EmptyStringAsNull => (replace(scene, "active", &json!("")), 200, "active", bad("invalidValue")),
+        L::ReadOnlyIgnored => (replace(given, "groups", &json!([])), 200, "groups", bad("mutability")),
+        L::EmptyStringAsNull => (replace(given, "active", &json!("")), 200, "active", bad("invalidValue")),
         L::ValuePathCreated => {
-            (replace(scene, &format!("{home}.value"), &json!("a@b")), 200, "emails", bad("noTarget"))
+            (replace(given, &format!("{home}.value"), &json!("a@b")), 200, "emails", bad("noTarget"))
         }
         L::PathlessDottedKeys => {
             let dotted = json!({ "op": "replace", "value": { "name.givenName": "A" } });
-            (change(scene, &dotted), 200, "name.givenName", bad("invalidSyntax"))
+            (change(given, &dotted), 200, "name.givenName", bad("invalidSyntax"))
         }
         L::ExtensionUndeclared => {
             (post(&bob(ENTERPRISE, json!({ "department": "R&D" }))), 201, ENTERPRISE, bad("invalidSyntax"))
         }
         L::ExtensionUnprefixed => {
             let full = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
-            (replace(scene, "department", &json!("R&D")), 200, full, bad("invalidPath"))
+            (replace(given, "department", &json!("R&D")), 200, full, bad("invalidPath"))
         }
-        L::ManagerAsString => (replace(scene, &manager, &json!("6f1c")), 200, manager.as_str(), bad("invalidValue")),
+        L::ManagerAsString => (replace(given, &manager, &json!("6f1c")), 200, manager.as_str(), bad("invalidValue")),
         L::ManagerAsArray => {
-            (replace(scene, &manager, &json!([{ "value": "6f1c" }])), 200, manager.as_str(), bad("invalidValue"))
+            (replace(given, &manager, &json!([{ "value": "6f1c" }])), 200, manager.as_str(), bad("invalidValue"))
         }
         L::MemberRemovalByValue => {
-            let remove = json!([{ "op": "remove", "path": "members", "value": [{ "value": scene.ada }] }]);
-            let request = Request::new("PATCH", &format!("/Groups/{}", scene.crew)).json(&patch(remove));
+            let remove = json!([{ "op": "remove", "path": "members", "value": [{ "value": given.ada }] }]);
+            let request = Request::new("PATCH", &format!("/Groups/{}", given.crew)).json(&patch(remove));
             (request, 200, "members", bad("invalidSyntax"))
         }
-        L::MalformedUrn => (replace(scene, malformed, &json!("R&D")), 200, malformed, bad("invalidPath")),
+        L::MalformedUrn => (replace(given, malformed, &json!("R&D")), 200, malformed, bad("invalidPath")),
         L::JsonTextValue => {
             let roles = json!([{ "value": "{\"value\":\"admin\"}" }]);
             let verbatim = |_: &Case, answer: &Answer| answer.body["roles"][0]["value"] == "{\"value\":\"admin\"}";
-            (replace(scene, "roles", &roles), 200, "roles", Otherwise(verbatim))
+            (replace(given, "roles", &roles), 200, "roles", Otherwise(verbatim))
         }
-        L::ExtraPrimary => (replace(scene, "emails", &two), 200, "emails", bad("invalidValue")),
+        L::ExtraPrimary => (replace(given, "emails", &two), 200, "emails", bad("invalidValue")),
         L::NullAttribute => {
-            (replace(scene, "emails", &json!([null, { "value": "a@b" }])), 200, "emails", bad("invalidValue"))
+            (replace(given, "emails", &json!([null, { "value": "a@b" }])), 200, "emails", bad("invalidValue"))
         }
-        L::ScalarForArray => (replace(scene, "emails", &json!({ "value": "a@b" })), 200, "emails", bad("invalidValue")),
+        L::ScalarForArray => (replace(given, "emails", &json!({ "value": "a@b" })), 200, "emails", bad("invalidValue")),
         L::UnquotedFilterValue => {
             (Request::new("GET", "/Users?filter=externalId%20eq%20abc"), 200, "externalId", bad("invalidFilter"))
         }
         L::RemovalOfNothing => {
-            (change(scene, &json!({ "op": "remove", "path": home })), 200, "emails", bad("noTarget"))
+            (change(given, &json!({ "op": "remove", "path": home })), 200, "emails", bad("noTarget"))
         }
         L::BareToken => (
-            Request::new("GET", "/Users").header("authorization", &scene.token),
+            Request::new("GET", "/Users").header("authorization", &given.token),
             200,
             "Authorization",
             Refused(401, None),
@@ -138,19 +138,19 @@ fn case(leniency: Leniency, scene: &Scene) -> Case {
             (Request::new("GET", "/Users").header("accept", "text/html"), 200, "Accept", Refused(406, None))
         }
         L::OperationCase => {
-            (change(scene, &json!({ "op": "Replace", "path": "title", "value": "T" })), 200, "op", bad("invalidSyntax"))
+            (change(given, &json!({ "op": "Replace", "path": "title", "value": "T" })), 200, "op", bad("invalidSyntax"))
         }
-        L::BlankPath => (replace(scene, " title ", &json!("T")), 200, "path", bad("invalidPath")),
+        L::BlankPath => (replace(given, " title ", &json!("T")), 200, "path", bad("invalidPath")),
         L::RepeatedSchemaUrn => {
             let twice = json!(vec!["urn:ietf:params:scim:schemas:core:2.0:User"; 2]);
             (post(&bob("schemas", twice)), 201, "schemas", bad("invalidValue"))
         }
         L::EmptyStringClears => {
             let a_text = |_: &Case, answer: &Answer| answer.body["title"] == "";
-            (replace(scene, "title", &json!("")), 200, "title", Otherwise(a_text))
+            (replace(given, "title", &json!("")), 200, "title", Otherwise(a_text))
         }
         L::UnknownMemberDropped | L::UnknownMemberPending => {
-            (add_member(scene, "nobody"), 200, "members", bad("invalidValue"))
+            (add_member(given, "nobody"), 200, "members", bad("invalidValue"))
         }
         L::RestoreDeactivated => {
             let mut off = user("off");
@@ -159,14 +159,14 @@ fn case(leniency: Leniency, scene: &Scene) -> Case {
         }
         L::RestoreDeleted => {
             let another = |case: &Case, answer: &Answer| answer.status == 201 && answer.id() != case.ada;
-            (post(&user("gone")), 201, "externalId", Otherwise(another))
+            (post(&user("deleted")), 201, "externalId", Otherwise(another))
         }
         L::IdempotentCreate => (post(&user("ada")), 201, "userName", Refused(409, Some("uniqueness"))),
     };
-    Case { request, done, attribute: attribute.to_owned(), strict, ada: scene.ada.clone() }
+    Case { request, status, attribute: attribute.to_owned(), strict, ada: given.ada.clone() }
 }
 
-async fn scene(gateway: &TestGateway, tenant: &Tenant, leniency: Leniency) -> Scene {
+async fn fixture(gateway: &TestGateway, tenant: &Tenant, leniency: Leniency) -> Fixture {
     let numbers = json!({ "id": NUMBERS, "name": "Numbers", "attributes": [{ "name": "level", "type": "integer" }] });
     let path = format!("/tenants/{}/schemas", tenant.name);
     let _ = gateway.operator.post(&path, &json!({ "schema": numbers })).await.expect(201);
@@ -177,12 +177,12 @@ async fn scene(gateway: &TestGateway, tenant: &Tenant, leniency: Leniency) -> Sc
     let off = tenant.user("off").await;
     let deactivate = patch(json!([{ "op": "replace", "path": "active", "value": false }]));
     let _ = tenant.patch(&format!("/Users/{off}"), &deactivate).await.expect(200);
-    let gone = tenant.user("gone").await;
-    let _ = tenant.delete(&format!("/Users/{gone}")).await.expect(204);
+    let deleted = tenant.user("deleted").await;
+    let _ = tenant.delete(&format!("/Users/{deleted}")).await.expect(204);
     if leniency == Leniency::RestoreDeleted {
-        ada = gone;
+        ada = deleted;
     }
-    Scene { ada, crew, token: gateway.token(&tenant.name, "scim").await.1 }
+    Fixture { ada, crew, token: gateway.token(&tenant.name, "scim").await.1 }
 }
 
 /// Sends the request, with its own Authorization header where it has one.
@@ -198,9 +198,9 @@ async fn each_leniency_is_tolerated_with_a_warning_or_refused(gateway: &TestGate
     for leniency in Leniency::ALL {
         let name = leniency.name();
         let strict = gateway.plain_tenant(&format!("s-{name}")).await;
-        let there = scene(gateway, &strict, *leniency).await;
+        let existing = fixture(gateway, &strict, *leniency).await;
         let _ = set(gateway, &strict.name, &json!({ "profile": "strict" })).await.expect(200);
-        let own = case(*leniency, &there);
+        let own = case(*leniency, &existing);
         let answer = send(&strict, own.request.clone()).await;
         match own.strict {
             Strict::Refused(status, scim_type) => {
@@ -213,20 +213,20 @@ async fn each_leniency_is_tolerated_with_a_warning_or_refused(gateway: &TestGate
             }
             Strict::Otherwise(holds) => assert!(holds(&own, &answer), "{name}: {}", answer.text),
         }
-        assert_eq!(shown(gateway, &strict.name).await["used"], json!([]), "{name} is not used where it is refused");
+        assert_eq!(client(gateway, &strict.name).await["used"], json!([]), "{name} is not counted where it is refused");
 
         let lenient = gateway.plain_tenant(&format!("l-{name}")).await;
-        let there = scene(gateway, &lenient, *leniency).await;
+        let existing = fixture(gateway, &lenient, *leniency).await;
         let _ = set(gateway, &lenient.name, &json!({ "profile": "strict", "allow": [name] })).await.expect(200);
-        let own = case(*leniency, &there);
+        let own = case(*leniency, &existing);
         let answer = send(&lenient, own.request.clone()).await;
-        assert_eq!(answer.status, own.done, "{name}: {}", answer.text);
+        assert_eq!(answer.status, own.status, "{name}: {}", answer.text);
         if let Strict::Otherwise(holds) = own.strict {
             assert!(!holds(&own, &answer), "{name}: {}", answer.text);
         }
-        let used = shown(gateway, &lenient.name).await["used"].clone();
+        let used = client(gateway, &lenient.name).await["used"].clone();
         assert_eq!(used[0]["leniency"], name, "{used}");
         assert_eq!((&used[0]["attribute"], &used[0]["uses"]), (&json!(own.attribute), &json!(1)), "{name}");
-        assert_eq!(used.as_array().unwrap().len(), 1, "by itself it is enough: {used}");
+        assert_eq!(used.as_array().unwrap().len(), 1, "no other leniency is used: {used}");
     }
 }

@@ -1,4 +1,4 @@
-//! A crowd of users that would take minutes to be made by requests.
+//! Thousands of users, inserted by SQL: requests would take minutes.
 
 /// As the gateway would store them. Each is a member of one of two hundred groups.
 const FILL: &str = "
@@ -29,7 +29,7 @@ INSERT INTO resource_count SELECT id, 'Group', 0, 200 FROM tenant WHERE name = '
 DROP FUNCTION pg_temp.id;
 ";
 
-/// Puts users `u1@corp.test` and so on into a tenant that has none yet.
+/// Inserts users `u1@corp.test` and so on into a tenant without users.
 pub async fn fill(owner: &tokio_postgres::Client, tenant: &str, users: u32) {
     let fill = FILL.replace("{USERS}", &users.to_string()).replace("{TENANT}", tenant);
     owner.batch_execute(&fill).await.unwrap();

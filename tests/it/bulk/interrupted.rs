@@ -1,4 +1,4 @@
-//! Clients that go away in the middle of a bulk request, and others that write at the same time.
+//! Clients that disconnect during a bulk request, and concurrent bulk requests.
 
 use std::collections::HashMap;
 
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::{bulk, post_group, post_user, request, statuses};
 
-on_both!(a_mapping_that_changes_meanwhile_is_the_one_that_was_run, circles_that_want_the_same_names_leave_one_of_them,);
+on_both!(a_concurrent_mapping_change_keeps_batches_whole, of_circles_with_the_same_names_one_is_created,);
 
-/// Pairs of managers and of groups, `count` of each, with one operation after each pair that needs nobody.
+/// `count` circular pairs of managers and of groups, with one independent operation after each.
 fn pairs(prefix: &str, count: usize) -> Value {
     let mut operations = Vec::new();
     for number in 0..count {
@@ -36,7 +36,7 @@ async fn all(tenant: &Tenant, path: &str) -> HashMap<String, Value> {
     listed.into_iter().map(|it| (it["id"].as_str().unwrap().to_owned(), it)).collect()
 }
 
-/// Nobody is there whose partner is not; gives how many users and groups there are.
+/// Checks that every pair is complete; returns the number of users and groups.
 async fn check_pairs(tenant: &Tenant) -> (usize, usize) {
     let (users, groups) = (all(tenant, "/Users").await, all(tenant, "/Groups").await);
     for (id, user) in &users {
@@ -56,7 +56,7 @@ async fn check_pairs(tenant: &Tenant) -> (usize, usize) {
     (users.len(), groups.len())
 }
 
-/// The product heard of everything that is there, and of nothing else.
+/// Checks that the events are those of the stored resources.
 async fn check_events(tenant: &Tenant) {
     let events = tenant.events().await;
     let count = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
@@ -66,9 +66,9 @@ async fn check_events(tenant: &Tenant) {
 }
 
 #[test]
-fn clients_that_vanish_leave_whole_sets_or_none() {
+fn disconnected_clients_leave_whole_sets_or_none() {
     block_on(async {
-        let gateway = TestGateway::limited(Limits::default(), 2).await;
+        let gateway = TestGateway::with_limits(Limits::default(), 2).await;
         let tenant = gateway.tenant("acme").await;
         let secret = gateway.token("acme", "scim").await.1;
         for round in 0..8_usize {
@@ -78,24 +78,21 @@ fn clients_that_vanish_leave_whole_sets_or_none() {
             for sent in [format!("{header}{half}"), format!("{header}{body}")] {
                 let mut client = Raw::connect(gateway.public).await;
                 assert!(client.send(sent).await);
-                if round % 2 == 0 { client.vanish() } else { drop(client) }
+                if round % 2 == 0 { client.reset() } else { drop(client) }
             }
             check_pairs(&tenant).await;
         }
         let owner = gateway.store().await;
         let busy = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
-        poll("no session is in the middle of anything", async || {
-            owner.query(busy, &[]).await.unwrap().is_empty().then_some(())
-        })
-        .await;
+        poll("every session is idle", async || owner.query(busy, &[]).await.unwrap().is_empty().then_some(())).await;
         check_events(&tenant).await;
         rows::check(&owner).await;
         gateway.end().await;
     });
 }
 
-/// Bulk requests and an operator who changes the mapping under them: every set is whole, and mapped by one revision.
-async fn a_mapping_that_changes_meanwhile_is_the_one_that_was_run(gateway: &TestGateway) {
+/// An operator changes the mapping during bulk requests: every pair is complete, and mapped by one revision.
+async fn a_concurrent_mapping_change_keeps_batches_whole(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let writers = join_all((0..4).map(|number| {
         let tenant = tenant.clone();
@@ -118,9 +115,8 @@ async fn a_mapping_that_changes_meanwhile_is_the_one_that_was_run(gateway: &Test
     }
 }
 
-/// Each wants the names that the others want, every second one in the other order: who comes too late, or stood in the way,
-/// is refused whole.
-async fn circles_that_want_the_same_names_leave_one_of_them(gateway: &TestGateway) {
+/// Every request creates the same two names, every second one in the other order.
+async fn of_circles_with_the_same_names_one_is_created(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     for round in 0..3 {
         let (ada, bob) = (format!("ada{round}"), format!("bob{round}"));
