@@ -11,8 +11,8 @@ use crate::app::{self, Bound};
 use crate::auth::token::{Kind, Token};
 use crate::clock::Clock;
 use crate::config::{Doors, RootKeys};
-use crate::operation::Gateway;
 use crate::operation::admin::demo;
+use crate::operation::{Gateway, Operator};
 use crate::store::postgres::embedded::{self, Embedded};
 use crate::tenant::TenantId;
 
@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     gateway.trusted_proxies = doors.trusted_proxies.into();
     let ready = Ready {
         operator_key: operator_key(&gateway).await?,
-        demo: demo::run(&gateway, plugin).await?,
+        demo: demo::run(&Operator::command(&gateway, "dev"), plugin).await?,
         admin_url: format!("http://127.0.0.1:{}", bound.internal_address.port()),
         tenant_url: format!("{}/scim/v2/", gateway.public_url),
     };

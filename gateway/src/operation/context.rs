@@ -51,6 +51,14 @@ pub struct Gateway {
     pub schemas_changed: Arc<tokio::sync::Notify>,
 }
 
+impl Gateway {
+    /// Drops what this process has cached of a tenant. Other replicas see the change in the tenant's row.
+    pub(crate) async fn forget_tenant(&self, tenant: crate::tenant::TenantId) {
+        self.auth.forget(tenant);
+        self.settings.forget(tenant).await;
+    }
+}
+
 /// One request's surroundings: for whom, by whom, with which settings.
 #[derive(Clone)]
 pub struct Context {

@@ -20,7 +20,6 @@ use crate::operation::ATTEMPTS;
 use crate::operation::Context;
 use crate::operation::Error;
 use crate::operation::Gateway;
-use crate::operation::admin::tenants;
 use crate::operation::job::reconcile::settle;
 use crate::operation::schema_change::conflicts::{Check, Contradictions, Look, TERM};
 use crate::store::TenantStore;
@@ -113,7 +112,7 @@ async fn clear(gateway: &Gateway, store: &TenantStore, holder: Uuid, until: Syst
 pub async fn withdraw_abandoned(gateway: &Gateway) -> Result<(), Error> {
     for (tenant, holder) in gateway.store.control().abandoned_changes(gateway.clock.now()).await? {
         gateway.store.tenant(tenant).withdraw(holder, gateway.clock.now()).await?;
-        tenants::changed(gateway, tenant).await;
+        gateway.forget_tenant(tenant).await;
         tracing::warn!(tenant.id = %tenant, "a change of schemas was abandoned and is taken back");
     }
     Ok(())
@@ -144,7 +143,7 @@ impl Step {
         let Some(revision) = self.store.announce(&text, self.revision, holder, now + TERM).await? else {
             return Ok(false);
         };
-        tenants::changed(&self.gateway, self.store.id()).await;
+        self.gateway.forget_tenant(self.store.id()).await;
         match self.confirm(&check, holder, revision).await {
             Ok(true) => Ok(true),
             other => {
@@ -171,7 +170,7 @@ impl Step {
     }
 
     async fn told(&self) {
-        tenants::changed(&self.gateway, self.store.id()).await;
+        self.gateway.forget_tenant(self.store.id()).await;
         self.gateway.schemas_changed.notify_one();
     }
 }

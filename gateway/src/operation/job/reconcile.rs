@@ -18,7 +18,7 @@ use crate::operation::ATTEMPTS;
 use crate::operation::Context;
 use crate::operation::Error;
 use crate::operation::Gateway;
-use crate::operation::admin::tenants;
+use crate::operation::Operator;
 use crate::operation::resource::document::{Draft, content, parse, parse_set_aside};
 use crate::operation::schema_change;
 use crate::store::fold_in::FoldIn;
@@ -57,9 +57,9 @@ pub struct Progress {
 ///
 /// # Errors
 /// 404 for an unknown tenant.
-pub async fn progress(gateway: &Gateway, tenant: &str) -> Result<Progress, Error> {
-    let tenant = tenants::get(gateway, tenant).await?;
-    let store = gateway.store.tenant(tenant.id);
+pub async fn progress(operator: &Operator, tenant: &str) -> Result<Progress, Error> {
+    let tenant = operator.tenant(tenant).await?;
+    let store = operator.gateway.store.tenant(tenant.id);
     Ok(Progress { run: store.fold_in().await?, set_aside: store.count_set_aside().await? })
 }
 
