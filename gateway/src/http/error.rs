@@ -58,7 +58,7 @@ impl IntoResponse for ApiFailure {
 /// The problem document of a refusal (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
-    /// The status in words.
+    /// The name of the status.
     title: &'static str,
     /// The status of the reply.
     status: u16,

@@ -10,7 +10,7 @@ use utoipa::openapi::{Components, Content, Info, License, OpenApi, Ref, RefOr, R
 
 use super::error::Problem;
 
-/// What one of the APIs says about itself.
+/// The description of one of the APIs.
 pub(super) struct Api {
     pub(super) title: &'static str,
     pub(super) description: &'static str,

@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(missing(Some(Ok(KNOWN + 1))), None);
         assert!(missing(Some(Ok(KNOWN - 1))).unwrap().contains("scimgate migrate"));
         assert!(missing(None).unwrap().contains("did not answer"));
-        let away = store::Error::Conflict { doing: "asking" };
-        assert!(missing(Some(Err(away))).unwrap().starts_with("The database cannot be used"));
+        let unavailable = store::Error::Conflict { doing: "asking" };
+        assert!(missing(Some(Err(unavailable))).unwrap().starts_with("The database cannot be used"));
     }
 }

@@ -1,4 +1,4 @@
-//! An operator's request, as the use cases of the admin API take it: the gateway, who changes it, and in which request.
+//! An operator's request to a use case of the admin API: the gateway, the actor, and the request's id.
 
 use scimgate_scim::error::ScimError;
 
@@ -6,7 +6,7 @@ use crate::operation::{Error, Gateway};
 use crate::store::tenant::Tenant;
 use crate::tenant;
 
-/// Who runs a use case of the admin API, and on what.
+/// What every use case of the admin API is given.
 #[derive(Clone)]
 pub struct Operator {
     /// What all use cases share.
@@ -43,7 +43,7 @@ pub(crate) fn no_tenant(name: &str) -> Error {
     ScimError::new(404, format!("There is no tenant called {name}.")).into()
 }
 
-/// Logs what an operator changed, with who changed it and in which request. Called where the change has been made.
+/// Logs a change with its actor and its request, once it has been made.
 macro_rules! log_change {
     ($operator:expr, $($change:tt)+) => {
         tracing::info!(actor = %$operator.actor, request.id = %$operator.request_id, $($change)+)

@@ -55,7 +55,7 @@ impl Document {
         }
     }
 
-    /// Holds a reply against what the document says of its route: status, media type and schema.
+    /// Compares a reply with the documentation of its route: status, media type and schema.
     #[track_caller]
     fn check(&self, path: &str, answer: &Answer) {
         let method = answer.asked.split(' ').next().unwrap().to_lowercase();

@@ -29,7 +29,7 @@ pub(super) async fn handle(
 ) -> Result<Response, ScimFailure> {
     let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_SIZE, "the maxPayloadSize").await?;
     let outcomes = run_detached(ctx.deadline, async move {
-        let _place = ctx.gateway.bulks.take(ctx.store.id()).await;
+        let _admission = ctx.gateway.bulks.take(ctx.store.id()).await;
         // Parsing 8 MiB takes too long for a thread that serves other requests.
         let body = tokio::task::spawn_blocking(move || json::parse_within(body::text(&bytes)?, MAX_VALUES)).await??;
         let settings = &ctx.settings;
@@ -54,13 +54,13 @@ fn signal(request: &Request) -> Option<&'static Signal> {
 fn render(outcomes: &[Option<Outcome>]) -> String {
     // A failure is logged once, and repeated in the operations that needed the failed one.
     let causes: Vec<Option<ScimError>> = outcomes.iter().map(|it| it.as_ref().and_then(cause)).collect();
-    let name = |place: usize| outcomes.get(place).and_then(Option::as_ref).and_then(|failed| failed.bulk_id.as_deref());
-    let cause = |place: usize| causes.get(place).cloned().flatten().unwrap_or_else(late);
-    let all = outcomes.iter().enumerate().filter_map(|(place, outcome)| {
+    let name = |index: usize| outcomes.get(index).and_then(Option::as_ref).and_then(|failed| failed.bulk_id.as_deref());
+    let cause = |index: usize| causes.get(index).cloned().flatten().unwrap_or_else(late);
+    let all = outcomes.iter().enumerate().filter_map(|(index, outcome)| {
         let Outcome { method, bulk_id, location, fate } = outcome.as_ref()?;
         let (version, result) = match fate {
             Fate::Done(reply) => (reply.version, Ok(reply.status)),
-            Fate::Failed(_) | Fate::Late => (None, Err(cause(place))),
+            Fate::Failed(_) | Fate::Late => (None, Err(cause(index))),
             Fate::Unmet { needed, failed } => {
                 (None, Err(unmet(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
             }

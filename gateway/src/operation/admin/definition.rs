@@ -55,7 +55,7 @@ pub(super) fn type_names(registry: &Registry) -> Vec<&str> {
     registry.resource_types().iter().map(|known| known.name.as_str()).collect()
 }
 
-/// What an operator reads who named a pack that does not exist.
+/// The refusal of a pack that does not exist.
 pub(super) fn unknown_pack(name: &str) -> String {
     let known = packs::names().collect::<Vec<_>>().join(", ");
     format!("There is no schema pack called {name}. There are: {known}.")

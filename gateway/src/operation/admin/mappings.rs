@@ -180,9 +180,9 @@ fn check_config(config: &Value, plugin: &Plugin) -> Result<(), String> {
         .take(MAX_PROBLEMS)
         .map(|problem| {
             let path = problem.instance_path().to_string();
-            let place =
+            let part =
                 if path.is_empty() { "the configuration".to_owned() } else { format!("the configuration at {path}") };
-            format!("{place}: {}", shortened(&problem.to_string()))
+            format!("{part}: {}", shortened(&problem.to_string()))
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(format!("{}.", problems.join("; "))) }

@@ -22,7 +22,7 @@ pub enum Source {
     Pack(String),
 }
 
-/// What an operator asks for.
+/// The schema to put, and how it is used.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The schema.

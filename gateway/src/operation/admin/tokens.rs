@@ -20,7 +20,7 @@ const MAX_LIFETIME_DAYS: u32 = 3_650;
 const MAX_LABEL_CHARS: usize = 200;
 const DAY: Duration = Duration::from_hours(24);
 
-/// What an operator asks for.
+/// The token to issue.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// What the token gives access to.
