@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::{Doors, Limits};
+use crate::http::connection::server;
 use crate::http::error::Surface;
-use crate::http::{router, server};
+use crate::http::router;
 use crate::mapping::{Bounds, Mapper};
 use crate::operation::Gateway;
 use crate::operation::bulk::admission::BulkAdmission;
@@ -146,8 +147,8 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, stop);
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());
-    let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Internal, terms.clone());
-    let probes = server::serve(bound.probe, router::probes(gateway), Surface::Internal, terms);
+    let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Api, terms.clone());
+    let probes = server::serve(bound.probe, router::probes(gateway), Surface::Api, terms);
     tokio::join!(public, internal, probes);
     background.cancel();
     while tasks.join_next().await.is_some() {}

@@ -11,9 +11,11 @@ pub mod job;
 pub mod keyed_lock;
 pub mod leniency_use;
 pub mod list;
+pub mod operator;
 pub mod resource;
 pub mod schema_change;
 pub mod settings;
 
 pub use context::{Context, Gateway};
 pub use error::Error;
+pub use operator::Operator;

@@ -49,7 +49,7 @@ async fn define(gateway: &TestGateway, tenant: &Tenant, schema: &Value) {
 
 async fn finished(gateway: &TestGateway, tenant: &Tenant) -> Value {
     poll("what was aside is folded in", async || {
-        let progress = gateway.operator.get(&format!("/tenants/{}/fold-in", tenant.name)).await.expect(200).body;
+        let progress = gateway.operator.get(&format!("/tenants/{}/jobs/reconcile", tenant.name)).await.expect(200).body;
         (progress["state"] == "finished").then_some(progress)
     })
     .await
@@ -68,21 +68,21 @@ async fn what_was_aside_comes_in_when_its_schema_appears(gateway: &TestGateway) 
     assert!(ada.body.get(BADGE).is_none() && ada.body.get("favouriteColour").is_none(), "{}", ada.text);
     let bob = tenant.post("/Users", &with_badge("bob", json!({ "floor": "seven" }))).await.expect(201).id();
     let eve = tenant.user("eve").await;
-    let idle = gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body;
-    assert_eq!(idle["setAside"], 2);
+    let idle = gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body;
+    assert_eq!(idle["withUnknownAttributes"], 2);
     gateway.clock.advance(Duration::from_mins(1));
     define(gateway, &tenant, &badge(false)).await;
 
     let progress = finished(gateway, &tenant).await;
-    assert_eq!((&progress["examined"], &progress["folded"]), (&json!(2), &json!(1)));
+    assert_eq!((&progress["examined"], &progress["changed"]), (&json!(2), &json!(1)));
     assert_eq!(
-        progress["misfits"],
+        progress["rejected"],
         json!({ "count": 1, "examples": [{
         "id": bob, "resourceType": "User", "attribute": format!("{BADGE}:floor"),
         "reason": format!("{BADGE}:floor must be a whole number, not this text."),
     }] })
     );
-    assert_eq!(progress["setAside"], 2, "the shape, and Bob's floor");
+    assert_eq!(progress["withUnknownAttributes"], 2, "the shape, and Bob's floor");
     let read = tenant.get(&format!("/Users/{}", ada.id())).await.expect(200);
     assert_eq!(read.body[BADGE], json!({ "number": "B-1815", "floor": 7, "favouriteColour": "red" }));
     assert!(read.body["schemas"].as_array().unwrap().contains(&BADGE.into()));
@@ -123,7 +123,7 @@ async fn what_was_aside_comes_in_with_the_next_write(gateway: &TestGateway) {
     assert_eq!(patched.version(), 2, "in one write");
     let read = tenant.get(&path).await.expect(200);
     assert_eq!((&read.body[BADGE], &read.body["title"]), (&patched.body[BADGE], &json!("Countess")));
-    assert_eq!(gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body["setAside"], 0);
+    assert_eq!(gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body["withUnknownAttributes"], 0);
 }
 
 async fn a_unique_value_that_is_in_use_stays_aside_and_disturbs_nobody(gateway: &TestGateway) {
@@ -135,8 +135,8 @@ async fn a_unique_value_that_is_in_use_stays_aside_and_disturbs_nobody(gateway: 
     }
     define(gateway, &tenant, &badge(true)).await;
     let progress = finished(gateway, &tenant).await;
-    assert_eq!((&progress["folded"], &progress["misfits"]["count"]), (&json!(2), &json!(1)));
-    let reason = &progress["misfits"]["examples"][0]["reason"];
+    assert_eq!((&progress["changed"], &progress["rejected"]["count"]), (&json!(2), &json!(1)));
+    let reason = &progress["rejected"]["examples"][0]["reason"];
     assert_eq!(*reason, format!("Another User has this {BADGE}:number already."));
     let read = tenant.get(&format!("/Users/{}", ids[1])).await.expect(200);
     assert_eq!(read.body[BADGE], json!({ "floor": 1 }));
@@ -161,8 +161,8 @@ async fn a_run_goes_through_all_in_batches(gateway: &TestGateway) {
     }
     define(gateway, &tenant, &badge(false)).await;
     let progress = finished(gateway, &tenant).await;
-    assert_eq!((&progress["examined"], &progress["folded"]), (&json!(count), &json!(count)));
-    assert_eq!((&progress["setAside"], &progress["misfits"]["count"]), (&json!(0), &json!(0)));
+    assert_eq!((&progress["examined"], &progress["changed"]), (&json!(count), &json!(count)));
+    assert_eq!((&progress["withUnknownAttributes"], &progress["rejected"]["count"]), (&json!(0), &json!(0)));
     let found = tenant.get(&format!("/Users?count=0&filter={BADGE}:floor ge 0")).await.expect(200);
     assert_eq!(found.body["totalResults"], count);
     // A schema that grows begins another run.
@@ -220,7 +220,11 @@ async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway
     assert_eq!(shown[BADGE], json!({ "number": "B-1" }));
     let read = tenant.get(&format!("/Users/{}", shown["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(read.body[BADGE], json!({ "number": "B-1" }));
-    assert_eq!(gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body["setAside"], 1, "the shape");
+    assert_eq!(
+        gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body["withUnknownAttributes"],
+        1,
+        "the shape"
+    );
 }
 
 async fn what_cannot_be_written_is_passed_by(gateway: &TestGateway) {
@@ -239,13 +243,13 @@ async fn what_cannot_be_written_is_passed_by(gateway: &TestGateway) {
     define(gateway, &tenant, &badge(false)).await;
 
     let progress = finished(gateway, &tenant).await;
-    assert_eq!((&progress["examined"], &progress["folded"]), (&json!(3), &json!(2)), "{progress}");
+    assert_eq!((&progress["examined"], &progress["changed"]), (&json!(3), &json!(2)), "{progress}");
     let reason = "The resource would be longer than 1048576 bytes, the longest accepted.";
     assert_eq!(
-        progress["misfits"],
+        progress["rejected"],
         json!({ "count": 1, "examples": [{ "id": ada, "resourceType": "User", "attribute": "the resource", "reason": reason }] })
     );
-    assert_eq!(progress["setAside"], 2, "the floor of Ada, and what no schema knows of Bob");
+    assert_eq!(progress["withUnknownAttributes"], 2, "the floor of Ada, and what no schema knows of Bob");
     for (id, floor) in [(&ada, Value::Null), (&bob, json!({ "floor": 2 })), (&eve, json!({ "floor": 3 }))] {
         assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200).body[BADGE], floor);
     }
@@ -267,8 +271,13 @@ async fn a_batch_that_is_cut_short_keeps_its_place(gateway: &TestGateway) {
     let _held = hold(gateway).await;
     define(gateway, &tenant, &badge(false)).await;
     let progress = async || {
-        let shown = gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body;
-        (shown["state"].clone(), shown["examined"].clone(), shown["folded"].clone(), shown["misfits"]["count"].clone())
+        let shown = gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body;
+        (
+            shown["state"].clone(),
+            shown["examined"].clone(),
+            shown["changed"].clone(),
+            shown["rejected"]["count"].clone(),
+        )
     };
     let (runner, store) = (Runner::default(), gateway.gateway.store.tenant(id));
     let run = async || {
@@ -310,14 +319,14 @@ async fn one_tenants_trouble_is_not_the_others(gateway: &TestGateway) {
     gateway.map("spinner", "hostile", &json!({ "do": "spin" }), "refuse").await;
     define(gateway, &bad, &badge(false)).await;
     define(gateway, &good, &badge(false)).await;
-    assert_eq!(finished(gateway, &good).await["folded"], 45);
-    let waits = gateway.operator.get("/tenants/spinner/fold-in").await.expect(200).body;
+    assert_eq!(finished(gateway, &good).await["changed"], 45);
+    let waits = gateway.operator.get("/tenants/spinner/jobs/reconcile").await.expect(200).body;
     assert_eq!(
-        (&waits["state"], &waits["examined"], &waits["misfits"]["count"]),
+        (&waits["state"], &waits["examined"], &waits["rejected"]["count"]),
         (&json!("running"), &json!(0), &json!(0))
     );
     gateway.map("spinner", "hostile", &json!({ "do": "nothing" }), "refuse").await;
-    assert_eq!(finished(gateway, &bad).await["folded"], 1);
+    assert_eq!(finished(gateway, &bad).await["changed"], 1);
     assert_eq!(bad.get(&format!("/Users/{bob}")).await.expect(200).body[BADGE], json!({ "floor": 1 }));
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scimgate::mapping::call::Call;
 use scimgate::mapping::{Bounds, Chain, LONGEST, MapError, Mapper, OnFailure, Step, breaker};
-use scimgate::operation::admin::mappings::MOST_STEPS;
+use scimgate::operation::admin::mappings::MAX_STEPS;
 use scimgate_plugin_host::{Host, HostConfig, Limits};
 use scimgate_scim::filter::MAX_BYTES;
 use scimgate_scim::schema::registry::Registry;
@@ -58,7 +58,7 @@ fn the_documented_limits_match_the_code() {
         ("values of an attribute", grouped(MAX_ELEMENTS)),
         ("a path", bytes(MAX_BYTES)),
         ("an upload", bytes(host.max_upload)),
-        ("steps of a mapping", MOST_STEPS.to_string()),
+        ("steps of a mapping", MAX_STEPS.to_string()),
         ("calls at once, of all tenants", bounds.in_flight.to_string()),
         ("calls at once, of one tenant", bounds.of_tenant.to_string()),
         ("wait for one of these", format!("{} s", bounds.patience.as_secs())),
@@ -153,7 +153,7 @@ async fn uploads_and_configurations_are_limited(gateway: &TestGateway) {
 
     let step = json!({ "plugin": digest, "config": { "do": "nothing" } });
     let chain = |steps: usize| json!({ "onFailure": "refuse", "steps": vec![step.clone(); steps] });
-    let _ = gateway.operator.put("/tenants/acme/mapping", &chain(MOST_STEPS)).await.expect(200);
-    let refusal = gateway.operator.put("/tenants/acme/mapping", &chain(MOST_STEPS + 1)).await.expect(400);
+    let _ = gateway.operator.put("/tenants/acme/mapping", &chain(MAX_STEPS)).await.expect(200);
+    let refusal = gateway.operator.put("/tenants/acme/mapping", &chain(MAX_STEPS + 1)).await.expect(400);
     assert!(refusal.text.contains("at most 32 steps"), "{}", refusal.text);
 }

@@ -12,8 +12,8 @@ use scimgate::app::{self, Bound};
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
 use scimgate::config::{Doors, RootKeys};
-use scimgate::operation::Gateway;
 use scimgate::operation::admin::demo;
+use scimgate::operation::{Gateway, Operator};
 use scimgate::store::postgres::embedded::{self, Embedded};
 use scimgate::tenant::TenantId;
 
@@ -57,7 +57,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     gateway.trusted_proxies = doors.trusted_proxies.into();
     let ready = Ready {
         operator_key: operator_key(&gateway).await?,
-        demo: demo::run(&gateway, plugin).await?,
+        demo: demo::run(&Operator::command(&gateway, "dev"), plugin).await?,
         admin_url: format!("http://127.0.0.1:{}", bound.internal_address.port()),
         tenant_url: format!("{}/scim/v2/", gateway.public_url),
     };

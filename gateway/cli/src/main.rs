@@ -6,6 +6,7 @@ mod client;
 mod dev;
 mod directory;
 mod failure;
+mod job;
 mod mapping;
 mod migrate;
 mod output;
@@ -64,6 +65,8 @@ enum Command {
     ResourceType(resource_type::Arguments),
     /// Show and set a tenant's SCIM client profile and leniencies.
     Client(scim_client::Arguments),
+    /// Follow and cancel a tenant's background jobs.
+    Job(job::Arguments),
     /// Upload and list mapping plugins.
     Plugin(plugin::Arguments),
     /// Set a tenant's chain of mapping plugins.
@@ -101,6 +104,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Schema(arguments) => schema::run(arguments).await,
         Command::ResourceType(arguments) => resource_type::run(arguments).await,
         Command::Client(arguments) => scim_client::run(arguments).await,
+        Command::Job(arguments) => job::run(arguments).await,
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,

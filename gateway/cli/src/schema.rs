@@ -20,18 +20,6 @@ const COLUMNS: [Column; 5] = [
 const PACKS: [Column; 4] =
     [("name", "/name"), ("schemas", "/schemas"), ("endpoints", "/endpoints"), ("description", "/description")];
 
-const PROGRESS: [Column; 7] = [
-    ("state", "/state"),
-    ("examined", "/examined"),
-    ("reconciled", "/folded"),
-    ("rejected", "/misfits/count"),
-    ("with unknown attributes", "/setAside"),
-    ("started", "/begunAt"),
-    ("last progress", "/movedAt"),
-];
-
-const MISFITS: [Column; 3] = [("id", "/id"), ("attribute", "/attribute"), ("reason", "/reason")];
-
 /// What to do with schemas.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -56,8 +44,6 @@ enum Command {
     AddPack(AddPack),
     /// List a tenant's extension schemas.
     List(List),
-    /// Show how far unknown attributes are reconciled with the schemas, and which values are rejected.
-    FoldIn(List),
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,19 +115,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let pack = client.put(Method::POST, &path, &json!({ "pack": it.pack })).await?;
             Ok(output.record(&pack, &PACKS)?)
         }
-        Command::FoldIn(it) => fold_in(&client, output, &it.tenant).await,
     }
-}
-
-async fn fold_in(client: &AdminClient, output: Output, tenant: &str) -> Result<(), Failure> {
-    let progress = client.get(&client.path(&["tenants", tenant, "fold-in"])?).await?;
-    output.record(&progress, &PROGRESS)?;
-    let misfits = progress.get("misfits").cloned().unwrap_or_default();
-    if output == Output::Table && misfits.pointer("/examples/0").is_some() {
-        output.say("\nExamples of values that the schema rejects:")?;
-        output.list(&misfits, "examples", &MISFITS)?;
-    }
-    Ok(())
 }
 
 async fn add(client: &AdminClient, output: Output, it: &Add) -> Result<(), Failure> {

@@ -60,7 +60,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// Drops what this process has cached of a tenant. The other replicas learn of a change from the tenant's row.
-    pub async fn forget(&self, tenant: TenantId) {
+    pub async fn forget_tenant(&self, tenant: TenantId) {
         self.auth.forget(tenant);
         self.settings.forget(tenant).await;
     }

@@ -4,4 +4,4 @@ mod progress;
 mod reconcile;
 pub mod runner;
 
-pub use progress::{Reconciliation, cancel, reconciliation};
+pub use progress::{JobStatus, cancel, status};

@@ -70,7 +70,7 @@ async fn clear(gateway: &Gateway, store: &TenantStore, holder: Uuid, until: Syst
 pub async fn roll_back_abandoned(gateway: &Gateway) -> Result<(), Error> {
     for (tenant, holder) in gateway.store.control().abandoned_changes(gateway.clock.now()).await? {
         gateway.store.tenant(tenant).cancel_pending_change(holder, gateway.clock.now()).await?;
-        gateway.forget(tenant).await;
+        gateway.forget_tenant(tenant).await;
         tracing::warn!(tenant.id = %tenant, "an abandoned schema change was rolled back");
     }
     Ok(())
@@ -102,7 +102,7 @@ impl Replacement {
         else {
             return Ok(false);
         };
-        self.gateway.forget(self.store.id()).await;
+        self.gateway.forget_tenant(self.store.id()).await;
         match self.confirm(&check, holder, revision).await {
             Ok(true) => Ok(true),
             other => {
@@ -129,7 +129,7 @@ impl Replacement {
     }
 
     async fn forget(&self) {
-        self.gateway.forget(self.store.id()).await;
+        self.gateway.forget_tenant(self.store.id()).await;
         self.gateway.schemas_changed.notify_one();
     }
 }

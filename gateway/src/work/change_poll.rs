@@ -28,12 +28,12 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         match answered {
             Ok(changed) => {
                 for tenant in again.drain(..) {
-                    gateway.forget(tenant).await;
+                    gateway.forget_tenant(tenant).await;
                 }
                 for (tenant, epoch) in changed {
                     newest = newest.max(epoch);
                     if seen.insert(tenant, epoch) != Some(epoch) {
-                        gateway.forget(tenant).await;
+                        gateway.forget_tenant(tenant).await;
                         again.push(tenant);
                     }
                 }

@@ -169,7 +169,7 @@ fn unusable_settings_of_serve_are_one_sentence() {
         let port = taken.local_addr().unwrap().port().to_string();
         let ports = ["--port", &port, "--internal-port", "0", "--probe-port", "0"];
         let said = refusal(home.command(&[&["serve", "--bind", "127.0.0.1"], &ports[..]].concat())).await;
-        assert!(said.ends_with("give another one with --port"), "{said}");
+        assert!(said.ends_with("give another address with --port"), "{said}");
 
         let refused =
             async |arguments: &[&str]| refusal(home.command(&[&SERVE_ON_FREE_PORTS[..], arguments].concat())).await;

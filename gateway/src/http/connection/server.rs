@@ -1,5 +1,5 @@
-//! Serves a router on a listener: accepts, gives every request its id, its span and its time limit, and at the end lets
-//! requests under way finish, no longer than a deadline.
+//! Serves a router on a listener: accepts connections, gives every request its id, its span and its time limit, and at
+//! shutdown lets open requests finish until a deadline.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +12,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use scimgate_scim::error::ScimError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -21,26 +20,24 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use super::access::{Deadline, Peer, RequestId};
-use super::connection::{self, Watch, Watched};
-use super::error::{Surface, reply};
-use super::{upload, uri};
+use super::stream::TimedStream;
+use super::timers::{self, Activity};
+use super::{Deadline, Peer, RequestId, upload, uri};
 use crate::config::Limits;
+use crate::http::error::{Surface, reply, timed_out};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What all connections of a door share.
+/// What all connections of a listener share.
 #[derive(Clone)]
-struct Door {
+struct Shared {
     router: Router,
     surface: Surface,
     limits: Limits,
     stop: CancellationToken,
-    /// Who is at the other end, of one connection.
-    peer: Option<Peer>,
 }
 
-/// Serves until told to stop, then lets requests under way finish.
+/// Serves until `stop` is cancelled, then lets open requests finish.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -48,7 +45,7 @@ pub async fn serve(
     (limits, stop): (Limits, CancellationToken),
 ) {
     let connections = Arc::new(Semaphore::new(limits.connections));
-    let door = Door { router, surface, limits, stop: stop.clone(), peer: None };
+    let shared = Shared { router, surface, limits, stop: stop.clone() };
     let server = builder(&limits);
     let mut open = JoinSet::new();
     loop {
@@ -59,26 +56,26 @@ pub async fn serve(
             () = stop.cancelled() => break,
         };
         let Ok((stream, peer)) = accepted else {
-            // Out of file descriptors, most likely: others must finish first.
+            // Most likely no file descriptor is free until another connection ends.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (server, door) = (server.clone(), Door { peer: Some(Peer(peer.ip())), ..door.clone() });
+        let (server, shared) = (server.clone(), shared.clone());
         open.spawn(async move {
-            connect(stream, server, door).await;
+            connect((stream, Peer(peer.ip())), server, shared).await;
             drop(permit);
         });
     }
     drop(listener);
     let all_ended = async { while open.join_next().await.is_some() {} };
-    // Past the deadline what is left is cut, and with it goes its hold on the database.
+    // Requests that are open past the deadline are aborted, which frees their database connections.
     let _ = tokio::time::timeout(limits.drain, all_ended).await;
     open.shutdown().await;
 }
 
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    // hyper would end a rest between two requests by the same timer; `connection` tells them apart.
+    // hyper's timer would also end an idle connection; `timers` has a limit for each.
     server.http1().header_read_timeout(None);
     server
         .http2()
@@ -88,53 +85,46 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     server
 }
 
-async fn connect(stream: TcpStream, server: auto::Builder<TokioExecutor>, door: Door) {
-    // Replies are small and waited for; an error here costs only latency.
+async fn connect((stream, peer): (TcpStream, Peer), server: auto::Builder<TokioExecutor>, shared: Shared) {
+    // Replies are small and clients wait for them; a failure here costs only latency.
     let _ = stream.set_nodelay(true);
-    let watch = Watch::new();
-    let (limits, stop, surface) = (door.limits, door.stop.clone(), door.surface);
-    let requests = watch.clone();
+    let activity = Activity::new();
+    let (limits, stop, surface) = (shared.limits, shared.stop.clone(), shared.surface);
+    let requests = activity.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let handling = requests.handle(request.version() == Version::HTTP_2);
-        let answer = answer(door.clone(), request);
+        let guard = requests.begin_request(request.version() == Version::HTTP_2);
+        let answer = answer(shared.clone(), peer, request);
         async move {
-            let _until_answered = handling;
+            let _until_answered = guard;
             answer.await
         }
     });
-    let stream = TokioIo::new(Watched::new(stream, watch.clone(), surface));
+    let stream = TokioIo::new(TimedStream::new(stream, activity.clone(), surface));
     let connection = server.serve_connection(stream, service).into_owned();
-    connection::run(connection, &watch, &limits, &stop).await;
+    timers::serve(connection, &activity, &limits, &stop).await;
 }
 
 /// One request: its id, its span, its time limit.
-async fn answer(door: Door, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let Door { router, surface, limits, stop, peer } = door;
+async fn answer(shared: Shared, peer: Peer, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let Shared { router, surface, limits, stop } = shared;
     let deadline = Instant::now() + limits.handler;
     let (mut parts, body) = request.into_parts();
-    if let Some(meant) = uri::tidy(&parts.uri) {
-        parts.uri = meant;
+    if let Some(tidied) = uri::tidy(&parts.uri) {
+        parts.uri = tidied;
     }
     let id = request_id(parts.headers.get(&REQUEST_ID));
     parts.extensions.insert(RequestId(id.clone()));
     let is_read = parts.method.is_safe();
     parts.extensions.insert(Deadline(deadline));
-    if let Some(peer) = peer {
-        parts.extensions.insert(peer);
-    }
+    parts.extensions.insert(peer);
     let span = tracing::info_span!("request", request.id = %id, method = %parts.method, path = %parts.uri.path());
-    let mut response = if uri::is_text(&parts.uri) {
-        let request = Request::from_parts(parts, upload::timed(body, &limits, &stop));
-        let handled = timeout_at(deadline, router.oneshot(request).instrument(span.clone())).await;
-        match handled {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
-            Err(_) => reply(&too_late(), surface),
-        }
-    } else {
-        reply(&ScimError::new(400, "The address is not UTF-8 text."), surface)
+    let request = Request::from_parts(parts, upload::timed(body, &limits, &stop));
+    let mut response = match timeout_at(deadline, router.oneshot(request).instrument(span.clone())).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_) => reply(&timed_out(), surface),
     };
-    // Providers read far more than they write, and a read that went well is of no interest to anybody.
+    // Providers read far more than they write, so a successful read is logged at debug level only.
     let status = response.status();
     if is_read && status.is_success() {
         span.in_scope(|| tracing::debug!(status = status.as_u16(), "request answered"));
@@ -147,11 +137,6 @@ async fn answer(door: Door, request: Request<Incoming>) -> Result<Response<Body>
     Ok(response)
 }
 
-/// What is told of a request that reached its time limit.
-pub(super) fn too_late() -> ScimError {
-    ScimError::new(503, "The request took too long. Please try again.")
-}
-
 /// The client's own id where it is short and plain, else a new one.
 fn request_id(given: Option<&HeaderValue>) -> String {
     let plain = |text: &str| {
@@ -159,7 +144,7 @@ fn request_id(given: Option<&HeaderValue>) -> String {
     };
     match given.and_then(|value| value.to_str().ok()).filter(|text| plain(text)) {
         Some(text) => text.to_owned(),
-        // From the thread's own generator: the system's would be asked anew for each request.
+        // From the thread's generator: the system's would cost a system call a request.
         None => uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! What identity providers make of a base address, put right before routing.
+//! Corrections of request addresses before routing.
 //!
 //! Administrators type the address with a trailing slash, with a doubled one, or followed by a feature flag
 //! (`…/scim/v2/?aadOptscim062020`), after which the client appends its path to the query.
@@ -6,16 +6,15 @@
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
-/// Whether the path is UTF-8 text once its escapes are read. No address of ours is anything else, and the router would
-/// refuse one that is in words of its own.
+/// Whether the path is UTF-8 text once its escapes are decoded, as every address of ours is.
 #[must_use]
-pub fn is_text(uri: &Uri) -> bool {
+pub(in crate::http) fn is_text(uri: &Uri) -> bool {
     percent_encoding::percent_decode_str(uri.path()).decode_utf8().is_ok()
 }
 
-/// The address as it was meant.
+/// The corrected address; none where there is nothing to correct.
 #[must_use]
-pub fn tidy(uri: &Uri) -> Option<Uri> {
+pub(super) fn tidy(uri: &Uri) -> Option<Uri> {
     let (path, query) = unfold_flag(uri.path(), uri.query());
     let tidied = tidy_path(&path);
     if tidied == uri.path() && query.as_deref() == uri.query() {
@@ -39,7 +38,7 @@ fn unfold_flag(path: &str, query: Option<&str>) -> (String, Option<String>) {
         return (path.to_owned(), Some(query.to_owned()));
     }
     match rest.split_once(['?', '&']) {
-        // The flag stays behind the rest: it tells who is calling.
+        // The flag stays, behind the rest: the client is recognised by it.
         Some((more, query)) => (format!("{path}/{more}"), Some(format!("{query}&{flag}"))),
         None => (format!("{path}/{rest}"), Some(flag.to_owned())),
     }
@@ -55,14 +54,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_text() {
+    fn escapes_of_invalid_utf8_are_no_text() {
         for (path, text) in [("/scim/v2/Users/7", true), ("/a%20%C3%A4", true), ("/%00", true), ("/%ff", false)] {
             assert_eq!(is_text(&path.parse().unwrap()), text, "{path}");
         }
     }
 
     #[test]
-    fn addresses_become_what_was_meant() {
+    fn slashes_and_flags_are_corrected() {
         let cases = [
             ("/scim/v2/Users/", "/scim/v2/Users"),
             ("/scim/v2//Users", "/scim/v2/Users"),

@@ -8,28 +8,28 @@ use scimgate_scim::error::ScimError;
 use scimgate_scim::json;
 use serde_json::Value;
 
-use super::upload;
+use crate::http::connection;
 use crate::operation::Error;
 
 /// Longest body in bytes.
-pub const LONGEST: usize = 1024 * 1024;
-/// What is read of a longer one before it is refused, in bytes.
-const DROPPED: usize = 16 * LONGEST;
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// How much of a longer body is read and dropped, in bytes.
+const MAX_DROPPED_BYTES: usize = 16 * MAX_BODY_BYTES;
 
 /// Reads and parses a body.
 ///
 /// # Errors
-/// 415 for another media type, 413 over the limit, 408 for a stalled upload, 400 `invalidSyntax` for what is no JSON.
-pub async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Error> {
-    let bytes = read_bytes(headers, body, LONGEST, "the longest accepted").await?;
+/// 415 for another media type, 413 over the limit, 408 for a stalled upload, 400 `invalidSyntax` for a body that is no JSON.
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Error> {
+    let bytes = read_bytes(headers, body, MAX_BODY_BYTES, "the longest accepted").await?;
     Ok(json::parse(text(&bytes)?)?)
 }
 
-/// Reads a body that may be as long as a limit of its own, which is what its name says.
+/// Reads a body up to a limit; `name` is the limit's name in the refusal.
 ///
 /// # Errors
 /// 415 for another media type, 413 over the limit, 408 for a stalled upload.
-pub async fn read_bytes(headers: &HeaderMap, body: Body, limit: usize, name: &str) -> Result<Vec<u8>, Error> {
+pub(super) async fn read_bytes(headers: &HeaderMap, body: Body, limit: usize, name: &str) -> Result<Vec<u8>, Error> {
     check_media_type(headers)?;
     let bytes = collect(limit, body).await?;
     bytes.ok_or_else(|| ScimError::new(413, format!("The body is longer than {limit} bytes, {name}.")).into())
@@ -38,8 +38,8 @@ pub async fn read_bytes(headers: &HeaderMap, body: Body, limit: usize, name: &st
 /// A body's text.
 ///
 /// # Errors
-/// 400 `invalidSyntax` where it is none.
-pub fn text(bytes: &[u8]) -> Result<&str, ScimError> {
+/// 400 `invalidSyntax` where it is not UTF-8.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, ScimError> {
     // Some clients write a byte order mark, which JSON does not allow (RFC 8259 §8.1 lets a reader ignore it).
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(text).map_err(|_| ScimError::invalid_syntax("The body is not UTF-8 text, which JSON must be."))
@@ -75,8 +75,8 @@ async fn collect(limit: usize, mut body: Body) -> Result<Option<Vec<u8>>, Error>
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { continue };
                 length += data.len();
-                // A client that is cut off while it writes never reads why; so what is too long is read and dropped.
-                if length > DROPPED {
+                // A client that is disconnected while it writes never reads the reply, so more is read and dropped.
+                if length > MAX_DROPPED_BYTES {
                     return Ok(None);
                 }
                 if length > limit {
@@ -85,7 +85,7 @@ async fn collect(limit: usize, mut body: Body) -> Result<Option<Vec<u8>>, Error>
                     bytes.extend_from_slice(&data);
                 }
             }
-            Some(Err(error)) => return Err(upload::refusal(&error).into()),
+            Some(Err(error)) => return Err(connection::refusal(&error).into()),
         }
     }
 }

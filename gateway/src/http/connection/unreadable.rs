@@ -1,17 +1,17 @@
-//! What the HTTP library answers by itself, before there is a request: it has no body, and every reply is to be JSON. Such a
-//! reply is known by its status and by the request id that it lacks.
+//! Bodies for the replies that hyper sends by itself where it cannot read a request. They have none, and every reply of ours
+//! is JSON. They are recognised by their status and by the lack of a request id.
 
 use axum::http::StatusCode;
 use scimgate_scim::error::ScimError;
 
-use super::error::{Surface, reply_parts};
+use crate::http::error::{Surface, media_type_and_body};
 
-/// No reply of the library's own is longer.
-const LONGEST: usize = 256;
+/// No reply of hyper's own is longer.
+const MAX_REPLY_BYTES: usize = 256;
 
-/// What is to be sent in place of these bytes, where they are such a reply.
-pub(super) fn in_words(bytes: &[u8], surface: Surface) -> Option<Vec<u8>> {
-    let rest = bytes.strip_prefix(b"HTTP/1.1 4").filter(|_| bytes.len() <= LONGEST)?;
+/// What to send in place of these bytes; none where they are not such a reply.
+pub(super) fn replacement(bytes: &[u8], surface: Surface) -> Option<Vec<u8>> {
+    let rest = bytes.strip_prefix(b"HTTP/1.1 4").filter(|_| bytes.len() <= MAX_REPLY_BYTES)?;
     let head = std::str::from_utf8(bytes).ok()?;
     if !head.contains("\r\ncontent-length: 0\r\n") || head.contains("\r\nx-request-id:") {
         return None;
@@ -26,7 +26,7 @@ pub(super) fn in_words(bytes: &[u8], surface: Surface) -> Option<Vec<u8>> {
         431 => "The headers are too large, or there are more than 100.",
         _ => return None,
     };
-    let (media, body) = reply_parts(&ScimError::new(status, detail), surface);
+    let (media, body) = media_type_and_body(&ScimError::new(status, detail), surface, None);
     let reason = StatusCode::from_u16(status).ok()?.canonical_reason().unwrap_or_default();
     let head = format!(
         "HTTP/1.1 {status} {reason}\r\ncontent-type: {media}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_librarys_own_refusals_are_put_in_words() {
+    fn only_the_refusals_of_hyper_are_replaced() {
         let reply = |line: &str, more: &str| format!("HTTP/1.1 {line}\r\n{more}content-length: 0\r\ndate: x\r\n\r\n");
         for (bytes, expected) in [
             (reply("400 Bad Request", ""), Some("HTTP/1.1 400 Bad Request\r\n")),
@@ -55,7 +55,7 @@ mod tests {
             ("HTTP/1.1 4".to_owned(), None),
             (String::new(), None),
         ] {
-            let found = in_words(bytes.as_bytes(), Surface::Scim).map(|text| String::from_utf8(text).unwrap());
+            let found = replacement(bytes.as_bytes(), Surface::Scim).map(|text| String::from_utf8(text).unwrap());
             assert_eq!(found.is_some(), expected.is_some(), "{bytes}");
             assert!(found.is_none_or(|text| text.starts_with(expected.unwrap()) && text.ends_with('}')));
         }

@@ -23,7 +23,7 @@ fn seen(peer: &str, lines: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn who_is_not_trusted_tells_nothing() {
+fn headers_from_untrusted_peers_are_ignored() {
     for lines in [
         &[("forwarded", "for=10.0.0.9;proto=https;host=evil.test")][..],
         &[("x-forwarded-proto", "https"), ("x-forwarded-host", "evil.test")],
@@ -31,14 +31,14 @@ fn who_is_not_trusted_tells_nothing() {
         for peer in ["192.0.2.7", "11.0.0.1", "2001:db9::1", "::1"] {
             assert_eq!(seen(peer, lines), PUBLIC, "{peer}");
         }
-        assert_eq!(origin(&headers(lines), PROXY.parse().unwrap(), &[], PUBLIC), PUBLIC, "nobody is trusted");
+        assert_eq!(origin(&headers(lines), PROXY.parse().unwrap(), &[], PUBLIC), PUBLIC, "no network is trusted");
     }
-    assert_eq!(seen(PROXY, &[]), PUBLIC, "a proxy that tells nothing");
+    assert_eq!(seen(PROXY, &[]), PUBLIC, "a proxy without headers");
     assert_eq!(seen(PROXY, &[("host", "inside:8080")]), PUBLIC);
 }
 
 #[test]
-fn a_trusted_proxy_tells_the_address() {
+fn the_address_comes_from_a_trusted_proxy() {
     for (lines, expected) in [
         (&[("forwarded", "for=192.0.2.7;proto=https;host=scim.test")][..], "https://scim.test/base"),
         (
@@ -65,17 +65,17 @@ fn a_trusted_proxy_tells_the_address() {
     ] {
         assert_eq!(seen(PROXY, lines), expected, "{lines:?}");
         assert_eq!(seen("2001:db8::7", lines), expected, "{lines:?}");
-        assert_eq!(seen("::ffff:10.0.0.1", lines), expected, "an IPv4 address in IPv6's clothes: {lines:?}");
+        assert_eq!(seen("::ffff:10.0.0.1", lines), expected, "an IPv4-mapped IPv6 address: {lines:?}");
     }
 }
 
 #[test]
-fn of_a_list_what_stands_behind_the_last_trusted_hop_is_the_client_s_own() {
+fn list_entries_before_the_last_trusted_hop_are_ignored() {
     for (lines, expected) in [
         // The client wrote the first element, our proxy the second.
         (&[("forwarded", "for=10.0.0.9;host=evil.test, for=192.0.2.7;host=scim.test")][..], "https://scim.test/base"),
         (&[("forwarded", "host=evil.test"), ("forwarded", "for=192.0.2.7;host=scim.test")], "https://scim.test/base"),
-        // Two proxies of ours: the outer one knows the name that the client used.
+        // Two proxies of ours: the outer one has the name that the client used.
         (
             &[("forwarded", "host=evil.test, for=192.0.2.7;host=scim.test, for=10.0.0.2;host=inside")],
             "https://scim.test/base",
@@ -83,7 +83,7 @@ fn of_a_list_what_stands_behind_the_last_trusted_hop_is_the_client_s_own() {
         (&[("forwarded", "for=192.0.2.7;host=scim.test, for=10.0.0.2")], "https://scim.test/base"),
         (&[("forwarded", "host=evil.test, for=unknown;host=scim.test")], "https://scim.test/base"),
         (&[("forwarded", "host=evil.test, for=_hidden;host=scim.test")], "https://scim.test/base"),
-        // A comma in quotes ends nothing.
+        // A comma in quotes is no separator.
         (&[("forwarded", "for=\"x,host=evil.test\";host=scim.test")], "https://scim.test/base"),
         (&[("x-forwarded-host", "evil.test, scim.test")], "https://scim.test/base"),
         (
@@ -108,7 +108,7 @@ fn of_a_list_what_stands_behind_the_last_trusted_hop_is_the_client_s_own() {
 }
 
 #[test]
-fn what_is_no_address_and_what_contradicts_itself_is_told_by_nobody() {
+fn invalid_and_contradictory_addresses_are_ignored() {
     for lines in [
         &[("forwarded", "host=\"a.test/b\"")][..],
         &[("forwarded", "host=user@a.test")],

@@ -1,4 +1,5 @@
-//! Bodies of the admin API: JSON that says what was wrong with it, read to a limit.
+//! JSON bodies of the admin API and the directory. A request's body is read up to a limit, and refused with what is wrong
+//! with it.
 
 use std::error::Error as _;
 
@@ -8,26 +9,32 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use scimgate_scim::error::ScimError;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::error::Category;
 
-use crate::http::error::Failure;
-use crate::http::upload;
+use super::connection;
+use super::error::ApiFailure;
 use crate::operation::Gateway;
 
 /// Longest JSON body in bytes.
-const LONGEST: usize = 1024 * 1024;
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// A JSON body. The media type is not asked for: there is only one that it can be.
+/// A JSON body. The media type of a request is not checked: every body is read as JSON.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Gateway> for Json<T> {
-    type Rejection = Failure;
+    type Rejection = ApiFailure;
 
-    async fn from_request(request: Request, _: &Gateway) -> Result<Self, Failure> {
-        let bytes = read(request.into_body(), LONGEST).await.map_err(Failure::internal)?;
-        parse(&bytes).map(Self).map_err(Failure::internal)
+    async fn from_request(request: Request, _: &Gateway) -> Result<Self, ApiFailure> {
+        let bytes = read(request.into_body(), MAX_BODY_BYTES).await?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
     }
 }
 
@@ -40,7 +47,7 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ScimError> {
         if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
             ScimError::new(413, format!("The body is longer than {limit} bytes, the longest accepted."))
         } else {
-            upload::refusal(&error)
+            connection::refusal(&error)
         }
     })
 }
@@ -58,14 +65,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ScimError> {
     })
 }
 
-/// A JSON reply.
-pub(super) fn reply(status: StatusCode, body: Value) -> Response {
-    (status, axum::Json(body)).into_response()
-}
-
-/// 201 for what is new, 200 for what was there.
-pub(super) fn made(new: bool) -> StatusCode {
-    if new { StatusCode::CREATED } else { StatusCode::OK }
+/// 201 for what was added, 200 for what was replaced.
+pub(super) fn put_status(added: bool) -> StatusCode {
+    if added { StatusCode::CREATED } else { StatusCode::OK }
 }
 
 #[cfg(test)]
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_cannot_be_read_says_why() {
+    fn an_unreadable_body_is_refused_with_the_reason() {
         let cases = [
             ("", "The body is empty"),
             (" \n", "The body is empty"),

@@ -1,5 +1,5 @@
-//! A request's body on its way in: a client that stops sending is given up, and at the server's end sooner than one whose
-//! request is whole.
+//! The time limits of a request's body: a client that stops sending is disconnected, and at shutdown an incomplete upload
+//! ends before complete requests do.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
 
-/// Why a body did not come to its end.
+/// Why a body is incomplete.
 #[derive(Debug, thiserror::Error)]
-enum Cut {
-    #[error("no more of the body came for {} s", .0.as_secs())]
+enum Incomplete {
+    #[error("no more of the body was received for {} s", .0.as_secs())]
     Silent(Duration),
     #[error("the server stops")]
     Stopping,
@@ -28,7 +28,7 @@ enum Cut {
 
 struct Upload {
     body: Incoming,
-    longest_silence: Duration,
+    max_silence: Duration,
     silence: Pin<Box<Sleep>>,
     stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -41,7 +41,7 @@ pub(super) fn timed(body: Incoming, limits: &Limits, stop: &CancellationToken) -
     let (stop, grace) = (stop.clone(), limits.grace);
     Body::new(Upload {
         body,
-        longest_silence: limits.body,
+        max_silence: limits.body,
         silence: Box::pin(tokio::time::sleep(limits.body)),
         stopping: Box::pin(async move {
             stop.cancelled().await;
@@ -50,31 +50,33 @@ pub(super) fn timed(body: Incoming, limits: &Limits, stop: &CancellationToken) -
     })
 }
 
-/// What a client is told whose body could not be read to its end.
-pub(super) fn refusal(error: &(dyn Error + 'static)) -> ScimError {
+/// The refusal of a body that could not be read to its end.
+pub(in crate::http) fn refusal(error: &(dyn Error + 'static)) -> ScimError {
     let mut causes = std::iter::successors(Some(error), |error| (*error).source());
-    match causes.find_map(|cause| cause.downcast_ref::<Cut>()) {
-        Some(Cut::Silent(time)) => ScimError::new(408, format!("No more of the body came for {} s.", time.as_secs())),
-        Some(Cut::Stopping) => ScimError::new(503, "The service is being restarted. Please try again."),
-        Some(Cut::Broken(_)) | None => ScimError::invalid_syntax("The body broke off before its end."),
+    match causes.find_map(|cause| cause.downcast_ref::<Incomplete>()) {
+        Some(Incomplete::Silent(time)) => {
+            ScimError::new(408, format!("No more of the body was received for {} s.", time.as_secs()))
+        }
+        Some(Incomplete::Stopping) => ScimError::new(503, "The service is being restarted. Please try again."),
+        Some(Incomplete::Broken(_)) | None => ScimError::invalid_syntax("The body broke off before its end."),
     }
 }
 
 impl hyper::body::Body for Upload {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = Incomplete;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Incomplete>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            let until = Instant::now() + self.longest_silence;
+            let until = Instant::now() + self.max_silence;
             self.silence.as_mut().reset(until);
-            return Poll::Ready(frame.map(|frame| frame.map_err(Cut::Broken)));
+            return Poll::Ready(frame.map(|frame| frame.map_err(Incomplete::Broken)));
         }
         if self.stopping.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(Cut::Stopping)));
+            return Poll::Ready(Some(Err(Incomplete::Stopping)));
         }
         ready!(self.silence.as_mut().poll(cx));
-        Poll::Ready(Some(Err(Cut::Silent(self.longest_silence))))
+        Poll::Ready(Some(Err(Incomplete::Silent(self.max_silence))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,4 +1,4 @@
-//! A use case's outcome as an HTTP reply.
+//! Replies of the SCIM endpoint.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -9,7 +9,7 @@ use scimgate_scim::etag;
 use crate::operation::resource::reply::Reply;
 
 /// The media type of every SCIM reply (RFC 7644 §8.1), whatever the client says it accepts.
-pub const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
+const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
@@ -31,9 +31,9 @@ fn put(response: &mut Response, name: HeaderName, value: Option<String>) {
     }
 }
 
-/// A SCIM body that is no single resource.
+/// A reply that is no single resource.
 #[must_use]
-pub fn scim_json(body: impl Into<Body>) -> Response {
+pub(super) fn scim_json(body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
     response
