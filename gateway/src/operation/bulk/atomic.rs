@@ -87,11 +87,11 @@ fn read(ctx: &Context, id: Uuid, task: Task) -> Result<Given, Error> {
     // As in `create`.
     let resource_type = ctx.current(&resource_type)?;
     let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
-    let Normalised { document, set_aside, cleared, detached, warnings } = normalised;
+    let Normalised { document, unknown, cleared, detached, warnings } = normalised;
     validate(&document, &resource_type)?;
     let members = resource_type.detached.map(|_| members::replace_with(&detached)).transpose()?;
     let members = members.filter(|members| !members.add.is_empty());
-    let new = New { resource_type, document, set_aside, cleared, members, projection: None };
+    let new = New { resource_type, document, unknown, cleared, members, projection: None };
     Ok(Given { id, new, warnings })
 }
 
@@ -115,7 +115,7 @@ async fn map(ctx: &Context, all: &[Given], stamp: &Stamp) -> Result<Vec<Content>
             resource_type: &new.resource_type,
             id: *id,
             document: new.document.clone(),
-            set_aside: new.set_aside.clone(),
+            unknown: new.unknown.clone(),
             before: None,
         };
         mapping.push(async move { content(ctx, draft, stamp).await.map_err(|error| (place, error)) });

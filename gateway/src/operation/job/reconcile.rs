@@ -6,10 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::attribute::Uniqueness;
-use scimgate_scim::fold_in::{Misfit, TakenIn, take_in};
 use scimgate_scim::schema::{AttributeRef, ResourceType};
+use scimgate_scim::unknown::{Reconciled, RejectedValue, UnknownAttributes, reconcile};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -19,7 +18,7 @@ use crate::operation::Context;
 use crate::operation::Error;
 use crate::operation::Gateway;
 use crate::operation::admin::tenants;
-use crate::operation::resource::document::{Draft, content, parse, parse_set_aside};
+use crate::operation::resource::document::{Draft, content, parse, parse_unknown};
 use crate::operation::schema_change;
 use crate::store::fold_in::FoldIn;
 use crate::store::postgres::lease::Lease;
@@ -122,7 +121,7 @@ async fn each(ctx: &mut Context, waiting: Vec<Stored>, to: &mut FoldIn, lease: &
 ///
 /// # Errors
 /// The same error, where it is one of the moment.
-fn misfit(resource_type: &str, id: Uuid, error: Error) -> Result<Misfit, Error> {
+fn misfit(resource_type: &str, id: Uuid, error: Error) -> Result<RejectedValue, Error> {
     let (name, why) = match error {
         Error::Mapping(MapError::Refused(refusal)) => (MAPPING, refusal.detail),
         Error::Mapping(lasting @ (MapError::Failed { may_pass: false, .. } | MapError::Missing { .. })) => {
@@ -139,7 +138,7 @@ fn misfit(resource_type: &str, id: Uuid, error: Error) -> Result<Misfit, Error> 
         }
         passing => return Err(passing),
     };
-    Ok(Misfit { name: name.to_owned(), why })
+    Ok(RejectedValue { name: name.to_owned(), why })
 }
 
 /// Waits until the writers of this moment are done.
@@ -163,7 +162,7 @@ pub(crate) async fn settle(store: &TenantStore) -> Result<(), Error> {
 #[derive(Default)]
 struct Done {
     folded: bool,
-    misfits: Vec<Misfit>,
+    misfits: Vec<RejectedValue>,
 }
 
 /// Folds in what fits of one resource, on what is stored of it now, again after each lost race.
@@ -178,14 +177,14 @@ async fn one(ctx: &mut Context, stored: Stored) -> Result<Done, Error> {
             return Ok(Done::default());
         };
         let old = parse("source", &before.source)?;
-        let taken = fitting(ctx, &resource_type, &old, parse_set_aside(&before)?, unique_too);
+        let taken = fitting(ctx, &resource_type, &old, parse_unknown(&before)?, unique_too);
         if !taken.changed {
-            return Ok(Done { folded: false, misfits: taken.misfits });
+            return Ok(Done { folded: false, misfits: taken.rejected });
         }
         match write(ctx, &resource_type, &before, &old, &taken).await {
             Ok(Written::Done(_)) => {
                 ctx.gateway.events_waiting.notify_one();
-                return Ok(Done { folded: true, misfits: taken.misfits });
+                return Ok(Done { folded: true, misfits: taken.rejected });
             }
             Ok(Written::Lost) => *ctx = ctx.refreshed().await?,
             // Which of them is in use, nobody tells.
@@ -203,16 +202,16 @@ fn fitting(
     ctx: &Context,
     resource_type: &ResourceType,
     old: &Map<String, Value>,
-    set_aside: Aside,
+    unknown: UnknownAttributes,
     unique_too: bool,
-) -> TakenIn {
+) -> Reconciled {
     let allowed = |found: &AttributeRef| {
         if unique_too || found.leaf().uniqueness == Uniqueness::None {
             return Ok(());
         }
         Err(format!("Another {} has this {} already.", resource_type.name, found.name()))
     };
-    take_in(old.clone(), set_aside, resource_type, &ctx.settings.leniencies, &allowed)
+    reconcile(old.clone(), unknown, resource_type, &ctx.settings.leniencies, &allowed)
 }
 
 async fn write(
@@ -220,14 +219,14 @@ async fn write(
     resource_type: &Arc<ResourceType>,
     before: &Stored,
     old: &Map<String, Value>,
-    taken: &TakenIn,
+    taken: &Reconciled,
 ) -> Result<Written, Error> {
     let stamp = ctx.stamp();
     let draft = Draft {
         resource_type,
         id: before.id,
         document: taken.document.clone(),
-        set_aside: taken.set_aside.clone(),
+        unknown: taken.unknown.clone(),
         before: Some(before),
     };
     let content = content(ctx, draft, &stamp).await?;

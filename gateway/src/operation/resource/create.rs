@@ -36,13 +36,13 @@ pub async fn run(
     let resource_type = ctx.current(&resource_type)?;
     let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     ctx.record_leniencies(&normalised.warnings);
-    let Normalised { document, set_aside, cleared, detached, .. } = normalised;
+    let Normalised { document, unknown, cleared, detached, .. } = normalised;
     validate(&document, &resource_type)?;
     let members = resource_type.detached.map(|_| members::replace_with(&detached)).transpose()?;
     let members = members::resolve_unknown(&ctx, members.filter(|members| !members.add.is_empty())).await?;
     let id = ctx.gateway.clock.new_id();
     let projection = projection.map(|it| it.after_write(Specified::Everything));
-    let mut new = New { resource_type, document, set_aside, cleared, members, projection };
+    let mut new = New { resource_type, document, unknown, cleared, members, projection };
     for _ in 0..ATTEMPTS {
         match restore::deleted(&ctx, &new).await? {
             CreateConflict::Answered(reply) => return Ok(reply),
@@ -79,9 +79,9 @@ enum InsertOutcome {
 }
 
 async fn insert(ctx: &Context, new: &New, id: Uuid) -> Result<InsertOutcome, Error> {
-    let New { resource_type, document, set_aside, members: first_members, projection, .. } = new;
+    let New { resource_type, document, unknown, members: first_members, projection, .. } = new;
     let stamp = ctx.stamp();
-    let draft = Draft { resource_type, id, document: document.clone(), set_aside: set_aside.clone(), before: None };
+    let draft = Draft { resource_type, id, document: document.clone(), unknown: unknown.clone(), before: None };
     let content = content(ctx, draft, &stamp).await?;
     let row = Insert { resource_type: &resource_type.name, id, content: &content, members: first_members.as_ref() };
     let (version, groups) = match ctx.store.insert(&row, &stamp).await {

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
-use scimgate_scim::fold_in;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::succession::contradiction;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::{self, UnknownAttributes};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -27,8 +26,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) id: Uuid,
     /// The canonical source document.
     pub(crate) document: Map<String, Value>,
-    /// What no schema knows yet.
-    pub(crate) set_aside: Aside,
+    /// The unknown attributes that are kept.
+    pub(crate) unknown: UnknownAttributes,
     /// What is stored of it now; none for a new resource.
     pub(crate) before: Option<&'a Stored>,
 }
@@ -38,16 +37,16 @@ pub(crate) fn parse(what: &str, text: &str) -> Result<Map<String, Value>, Error>
     serde_json::from_str(text).map_err(|why| Error::Corrupt(format!("a {what} document: {why}")))
 }
 
-/// Reads what was set aside of a stored resource.
-pub(crate) fn parse_set_aside(stored: &Stored) -> Result<Aside, Error> {
-    let Some(text) = stored.set_aside.as_deref() else { return Ok(Aside::default()) };
-    let corrupt = |why: &dyn std::fmt::Display| Error::Corrupt(format!("what is set aside: {why}"));
+/// Reads the unknown attributes of a stored resource.
+pub(crate) fn parse_unknown(stored: &Stored) -> Result<UnknownAttributes, Error> {
+    let Some(text) = stored.set_aside.as_deref() else { return Ok(UnknownAttributes::default()) };
+    let corrupt = |why: &dyn std::fmt::Display| Error::Corrupt(format!("the unknown attributes: {why}"));
     let stored = serde_json::from_str(text).map_err(|why| corrupt(&why))?;
-    Aside::from_json(stored).ok_or_else(|| corrupt(&"it is neither values nor changes"))
+    UnknownAttributes::from_json(stored).ok_or_else(|| corrupt(&"they are neither values nor changes"))
 }
 
-/// A document, and what is set aside of it.
-pub(crate) type Fitted = (Map<String, Value>, Aside);
+/// A document and the unknown attributes that are kept of it.
+pub(crate) type Fitted = (Map<String, Value>, UnknownAttributes);
 
 /// What was understood by other schemas than the ones that hold now, by these.
 ///
@@ -57,15 +56,15 @@ pub(crate) fn refit(
     ctx: &Context,
     resource_type: &mut Arc<ResourceType>,
     document: Map<String, Value>,
-    set_aside: Aside,
+    unknown: UnknownAttributes,
 ) -> Result<Fitted, Error> {
     let now = ctx.current(resource_type)?;
     if Arc::ptr_eq(&now, resource_type) {
-        return Ok((document, set_aside));
+        return Ok((document, unknown));
     }
     *resource_type = now;
-    let fitted = fold_in::refit(document, set_aside, resource_type, &ctx.settings.leniencies);
-    Ok((fitted.document, fitted.set_aside))
+    let fitted = unknown::refit(document, unknown, resource_type, &ctx.settings.leniencies);
+    Ok((fitted.document, fitted.unknown))
 }
 
 /// Runs the tenant's chain and puts together what is to be stored.
@@ -73,7 +72,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
     check_announced(ctx, &draft)?;
     let keys = ctx.settings.keys(&draft.document, draft.resource_type);
     let source = Value::Object(draft.document.clone()).to_string();
-    let set_aside = (!draft.set_aside.is_empty()).then(|| draft.set_aside.to_json().to_string());
+    let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
     check_size(&source, set_aside.as_deref())?;
     let outcome = map(ctx, &draft, stamp, source.len()).await?;
     let (mapping_state, mapped) = match outcome {

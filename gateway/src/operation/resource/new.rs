@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::UnknownAttributes;
 use serde_json::{Map, Value};
 
 use crate::operation::resource::document::refit;
@@ -16,7 +16,7 @@ use crate::store::membership::Members;
 pub(crate) struct New {
     pub(crate) resource_type: Arc<ResourceType>,
     pub(crate) document: Map<String, Value>,
-    pub(crate) set_aside: Aside,
+    pub(crate) unknown: UnknownAttributes,
     /// What the body names without a value.
     pub(crate) cleared: Vec<String>,
     pub(crate) members: Option<Members>,
@@ -32,8 +32,8 @@ impl New {
 
     /// By the schemas as they are now.
     pub(crate) fn fit(&mut self, ctx: &Context) -> Result<(), Error> {
-        let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
-        (self.document, self.set_aside) = refit(ctx, &mut self.resource_type, document, set_aside)?;
+        let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
+        (self.document, self.unknown) = refit(ctx, &mut self.resource_type, document, unknown)?;
         Ok(validate(&self.document, &self.resource_type)?)
     }
 }

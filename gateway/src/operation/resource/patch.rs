@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
-use scimgate_scim::fold_in::{TakenIn, take_in};
 use scimgate_scim::patch::{Patch, Patched};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::{Reconciled, UnknownAttributes, reconcile};
 use serde_json::{Map, Value};
 
 use crate::operation::ATTEMPTS;
 use crate::operation::Context;
 use crate::operation::Error;
 use crate::operation::Target;
-use crate::operation::resource::document::{Draft, content, parse, parse_set_aside, refit};
+use crate::operation::resource::document::{Draft, content, parse, parse_unknown, refit};
 use crate::operation::resource::members;
 use crate::operation::resource::reply::{Reply, location, show};
 use crate::store::resource::read::ReadOptions;
@@ -44,7 +43,7 @@ pub async fn run(
     let target = Target { resource_type: &resource_type, id: key, options };
     let stored = if patch.touches_only_members() && if_match.is_none() {
         let Patched { members, warnings, .. } =
-            patch.apply(Map::new(), Aside::default(), &resource_type, &ctx.settings.leniencies)?;
+            patch.apply(Map::new(), UnknownAttributes::default(), &resource_type, &ctx.settings.leniencies)?;
         ctx.record_leniencies(&warnings);
         let change = members::resolve_unknown_in_change(&ctx, members::from_delta(&members)?).await?;
         if members::change(&ctx, &resource_type, key, &change).await? {
@@ -80,7 +79,7 @@ async fn store(
     if_match: Option<&Condition>,
 ) -> Result<Stored, Error> {
     let Target { resource_type, id, options } = *target;
-    // What was aside comes in first, unless the document is refused with it: that is nothing the client can mend.
+    // Unknown attributes are reconciled first, unless the document is refused with it: that is nothing the client can mend.
     let mut folds = true;
     let write_locks = ctx.gateway.write_locks.clone();
     let _guard = write_locks.take(ctx.store.id(), id).await;
@@ -89,10 +88,10 @@ async fn store(
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
         crate::operation::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
-        let taken = with_aside(&ctx, resource_type, &before, &old, folds)?;
+        let taken = reconciled(&ctx, resource_type, &before, &old, folds)?;
         let mut patched = read_now(&ctx, resource_type, patch)?.apply(
             taken.document,
-            taken.set_aside,
+            taken.unknown,
             resource_type,
             &ctx.settings.leniencies,
         )?;
@@ -102,7 +101,7 @@ async fn store(
             return Ok(before);
         }
         let mut now = Arc::clone(resource_type);
-        (patched.document, patched.set_aside) = refit(&ctx, &mut now, patched.document, patched.set_aside)?;
+        (patched.document, patched.unknown) = refit(&ctx, &mut now, patched.document, patched.unknown)?;
         validate(&patched.document, &now)?;
         let warnings = patched.warnings.clone();
         match write(&ctx, &now, before, &old, patched, if_match.is_some()).await {
@@ -119,7 +118,7 @@ async fn store(
     Err(Error::Contended)
 }
 
-/// The request by the schemas that hold now: what they know is no longer set aside, since what was aside of it is not either.
+/// The request by the schemas that hold now: what they define is no longer unknown, since what was kept of it is not either.
 fn read_now(ctx: &Context, resource_type: &Arc<ResourceType>, patch: &Patch) -> Result<Patch, Error> {
     let now = ctx.current(resource_type)?;
     let patch = patch.clone();
@@ -129,20 +128,20 @@ fn read_now(ctx: &Context, resource_type: &Arc<ResourceType>, patch: &Patch) -> 
     Ok(patch.read_again(&now, &ctx.settings.leniencies)?)
 }
 
-/// What is stored, with what was set aside of it and has a schema by now.
-fn with_aside(
+/// What is stored, with the unknown attributes that have a schema by now.
+fn reconciled(
     ctx: &Context,
     resource_type: &ResourceType,
     before: &Stored,
     old: &Map<String, Value>,
     folds: bool,
-) -> Result<TakenIn, Error> {
-    let (document, set_aside) = (old.clone(), parse_set_aside(before)?);
-    if set_aside.is_empty() || !folds {
-        return Ok(TakenIn { document, set_aside, misfits: Vec::new(), changed: false });
+) -> Result<Reconciled, Error> {
+    let (document, unknown) = (old.clone(), parse_unknown(before)?);
+    if unknown.is_empty() || !folds {
+        return Ok(Reconciled { document, unknown, rejected: Vec::new(), changed: false });
     }
     let now = ctx.current(resource_type)?;
-    Ok(take_in(document, set_aside, &now, &ctx.settings.leniencies, &|_| Ok(())))
+    Ok(reconcile(document, unknown, &now, &ctx.settings.leniencies, &|_| Ok(())))
 }
 
 /// What is stored, and how many groups have it as a member since. None where the race was lost.
@@ -161,7 +160,7 @@ async fn write(
         resource_type,
         id: before.id,
         document: patched.document,
-        set_aside: patched.set_aside,
+        unknown: patched.unknown,
         before: Some(&before),
     };
     let content = content(ctx, draft, &stamp).await?;

@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
-use scimgate_scim::fold_in::keep_omitted;
 use scimgate_scim::leniency::Choice;
 use scimgate_scim::normalise::{Normalised, normalise, omitted};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::{check_immutable, validate};
+use scimgate_scim::unknown::{UnknownAttributes, keep_omitted};
 use serde_json::{Map, Value};
 
 use crate::operation::ATTEMPTS;
 use crate::operation::Context;
 use crate::operation::Error;
 use crate::operation::Target;
-use crate::operation::resource::document::{Draft, Fitted, content, parse, parse_set_aside, refit};
+use crate::operation::resource::document::{Draft, Fitted, content, parse, parse_unknown, refit};
 use crate::operation::resource::members;
 use crate::operation::resource::reply::{Reply, show};
 use crate::store::membership::Members;
@@ -46,14 +45,14 @@ pub async fn run(
     let mentions_members = resource_type.detached.is_some_and(|name| mentions(&body, name));
     let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
     ctx.record_leniencies(&normalised.warnings);
-    let Normalised { document, set_aside, cleared, detached, .. } = normalised;
+    let Normalised { document, unknown, cleared, detached, .. } = normalised;
     let keeps = ctx.settings.leniencies.chooses(Choice::PutKeepsOmitted);
     if !keeps {
         validate(&document, &resource_type)?;
     }
     let members = mentions_members.then(|| members::replace_with(&detached)).transpose()?;
     let members = members::resolve_unknown(&ctx, members).await?;
-    let change = Change { document, set_aside, members, cleared, keeps };
+    let change = Change { document, unknown, members, cleared, keeps };
     let options = members::read_options(&resource_type, projection.as_ref());
     let target = Target { resource_type: &resource_type, id: key, options };
     let mut stored = store(ctx.clone(), &target, change, if_match.as_ref()).await?;
@@ -67,24 +66,32 @@ pub async fn run(
 
 struct Change {
     document: Map<String, Value>,
-    set_aside: Aside,
+    unknown: UnknownAttributes,
     members: Option<Members>,
     /// What the body names without a value.
     cleared: Vec<String>,
-    /// Whether what the body leaves out stays in the document; what is aside of it always does, since GET does not show it.
+    /// Whether what the body leaves out stays in the document; unknown attributes always do, since GET does not show them.
     keeps: bool,
 }
 
 impl Change {
-    /// The document and what is set aside, given what is stored now.
-    fn onto(&self, old: &Map<String, Value>, aside: &Aside, resource_type: &ResourceType) -> Result<Fitted, ScimError> {
-        let (mut document, mut set_aside) = (self.document.clone(), self.set_aside.clone());
-        keep_omitted(&mut set_aside, aside, &document, &self.cleared, resource_type)?;
+    /// The document and the unknown attributes, given what is stored now.
+    fn onto(
+        &self,
+        ctx: &Context,
+        old: &Map<String, Value>,
+        kept: &UnknownAttributes,
+        resource_type: &ResourceType,
+    ) -> Result<Fitted, ScimError> {
+        let (mut document, mut unknown) = (self.document.clone(), self.unknown.clone());
+        let leniencies = &ctx.settings.leniencies;
+        let warnings = keep_omitted(&mut unknown, kept, &document, &self.cleared, resource_type, leniencies)?;
+        ctx.record_leniencies(&warnings);
         if self.keeps {
             omitted::keep(old, &mut document, &self.cleared, resource_type);
             validate(&document, resource_type)?;
         }
-        Ok((document, set_aside))
+        Ok((document, unknown))
     }
 }
 
@@ -112,10 +119,10 @@ async fn store(
         let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
         crate::operation::check_match(if_match, &before)?;
         let old = parse("source", &before.source)?;
-        let aside = parse_set_aside(&before)?;
-        let (document, set_aside) = change.onto(&old, &aside, &resource_type)?;
+        let kept = parse_unknown(&before)?;
+        let (document, unknown) = change.onto(&ctx, &old, &kept, &resource_type)?;
         check_immutable(&old, &document, &resource_type)?;
-        let same = old == document && aside == set_aside;
+        let same = old == document && kept == unknown;
         let stamp = ctx.stamp();
         if same && if_match.is_none() && before.mapping_state.is_settled() {
             // Nothing of the document changes, so nothing is written and the version stays.
@@ -124,7 +131,7 @@ async fn store(
             }
             return Ok(before);
         }
-        let draft = Draft { resource_type: &resource_type, id, document, set_aside, before: Some(&before) };
+        let draft = Draft { resource_type: &resource_type, id, document, unknown, before: Some(&before) };
         let content = content(&ctx, draft, &stamp).await?;
         let update = Update {
             resource_type: &resource_type.name,
@@ -141,8 +148,7 @@ async fn store(
         {
             (Written::Lost, _) => {
                 ctx = ctx.refreshed().await?;
-                (change.document, change.set_aside) =
-                    refit(&ctx, &mut resource_type, change.document, change.set_aside)?;
+                (change.document, change.unknown) = refit(&ctx, &mut resource_type, change.document, change.unknown)?;
                 if !change.keeps {
                     validate(&change.document, &resource_type)?;
                 }

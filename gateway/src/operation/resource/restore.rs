@@ -3,15 +3,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use scimgate_scim::aside::Aside;
-use scimgate_scim::fold_in::keep_omitted;
 use scimgate_scim::leniency::Leniency;
 use scimgate_scim::schema::validate::check_immutable;
+use scimgate_scim::unknown::keep_omitted;
 use serde_json::{Map, Value};
 
 use crate::operation::Context;
 use crate::operation::Error;
-use crate::operation::resource::document::{Draft, content, parse, parse_set_aside};
+use crate::operation::resource::document::{Draft, content, parse, parse_unknown};
 use crate::operation::resource::members;
 use crate::operation::resource::new::New;
 use crate::operation::resource::reply::{Reply, show};
@@ -80,14 +79,7 @@ fn name_of<'a>(keys: &'a Keys, new: &New) -> Option<&'a Key> {
 /// Whether a POST says what was stored a moment ago.
 fn repeats(new: &New, owner: &Stored, old: &Map<String, Value>, now: SystemTime) -> Result<bool, Error> {
     let age = now.duration_since(owner.modified_at).unwrap_or_default();
-    Ok(age < REPEATED_WITHIN && *old == new.document && parse_set_aside(owner)? == new.set_aside)
-}
-
-/// What is set aside of the body, and what of the resource was that the body does not mention: its client cannot see it.
-fn set_aside(new: &New, before: &Stored) -> Result<Aside, Error> {
-    let mut set_aside = new.set_aside.clone();
-    keep_omitted(&mut set_aside, &parse_set_aside(before)?, &new.document, &new.cleared, &new.resource_type)?;
-    Ok(set_aside)
+    Ok(age < REPEATED_WITHIN && *old == new.document && parse_unknown(owner)? == new.unknown)
 }
 
 /// The deactivated resource becomes what the body says, and is active.
@@ -97,8 +89,11 @@ async fn activate(ctx: &Context, new: &New, owner: Stored, old: &Map<String, Val
     document.insert("active".to_owned(), Value::Bool(true));
     check_immutable(old, &document, resource_type)?;
     let stamp = ctx.stamp();
-    let set_aside = set_aside(new, &owner)?;
-    let draft = Draft { resource_type, id: owner.id, document, set_aside, before: Some(&owner) };
+    // What the body does not mention stays: its client cannot see it.
+    let (mut unknown, kept, leniencies) = (new.unknown.clone(), parse_unknown(&owner)?, &ctx.settings.leniencies);
+    let warnings = keep_omitted(&mut unknown, &kept, &new.document, &new.cleared, resource_type, leniencies)?;
+    ctx.record_leniencies(&warnings);
+    let draft = Draft { resource_type, id: owner.id, document, unknown, before: Some(&owner) };
     let content = content(ctx, draft, &stamp).await?;
     let update = Update {
         resource_type: &resource_type.name,
@@ -143,8 +138,9 @@ pub(crate) async fn deleted(ctx: &Context, new: &New) -> Result<CreateConflict, 
         return Ok(CreateConflict::Other);
     }
     let stamp = ctx.stamp();
-    let (document, set_aside) = (new.document.clone(), set_aside(new, &tombstone)?);
-    let draft = Draft { resource_type, id: tombstone.id, document, set_aside, before: None };
+    // Unknown attributes went with the deletion.
+    let (document, unknown) = (new.document.clone(), new.unknown.clone());
+    let draft = Draft { resource_type, id: tombstone.id, document, unknown, before: None };
     let content = content(ctx, draft, &stamp).await?;
     let restore = Restore {
         resource_type: &resource_type.name,
