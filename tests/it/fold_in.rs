@@ -22,7 +22,8 @@ on_both!(
     what_cannot_be_written_is_passed_by,
     a_batch_that_is_cut_short_keeps_its_place,
     one_tenants_trouble_is_not_the_others,
-    so_many_names_are_kept_aside,
+    the_oldest_unknown_attribute_is_dropped,
+    unknown_attributes_go_with_the_resource,
     a_request_that_was_read_by_older_schemas_is_written_by_the_new,
 );
 
@@ -236,7 +237,7 @@ async fn what_cannot_be_written_is_passed_by(gateway: &TestGateway) {
     long["title"] = "x".repeat(room - 10).into();
     let ada = tenant.post("/Users", &long).await.expect(201).id();
     // With the URN before each of its names it would be six times as long.
-    let mut many: serde_json::Map<String, Value> = (0..40_000).map(|n| (format!("a{n}"), json!(n))).collect();
+    let mut many: serde_json::Map<String, Value> = (0..30_000).map(|n| (format!("a{n}"), json!(n))).collect();
     many.insert("floor".into(), json!(2));
     let bob = tenant.post("/Users", &with_badge("bob", Value::Object(many))).await.expect(201).id();
     let eve = tenant.post("/Users", &with_badge("eve", json!({ "floor": 3 }))).await.expect(201).id();
@@ -330,23 +331,39 @@ async fn one_tenants_trouble_is_not_the_others(gateway: &TestGateway) {
     assert_eq!(bad.get(&format!("/Users/{bob}")).await.expect(200).body[BADGE], json!({ "floor": 1 }));
 }
 
-async fn so_many_names_are_kept_aside(gateway: &TestGateway) {
+async fn the_oldest_unknown_attribute_is_dropped(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let mut body = user("ada");
-    for number in 0..1_000 {
+    body["favouriteColour"] = "red".into();
+    for number in 0..999 {
         body[format!("x{number}")] = number.into();
     }
     let ada = format!("/Users/{}", tenant.post("/Users", &body).await.expect(201).id());
-    body["y"] = 1.into();
-    let limit = "at most 1000 attributes that no schema defines are kept aside";
-    for refused in [
-        tenant.put(&ada, &body).await,
-        tenant.patch(&ada, &patch(json!([{ "op": "add", "path": "y", "value": 1 }]))).await,
-    ] {
-        let refused = refused.expect(400);
-        assert!(refused.body["detail"].as_str().unwrap().contains(limit), "{}", refused.text);
-    }
+    body["number"] = "7".into();
+    let put = tenant.put(&ada, &body).await.expect(200);
     let title = patch(json!([{ "op": "add", "value": { "title": "Countess", "X7": 8 } }]));
     assert_eq!(tenant.patch(&ada, &title).await.expect(200).body["title"], "Countess");
-    assert_eq!(tenant.get(&ada).await.expect(200).version(), 2);
+    assert_eq!((put.version(), tenant.get(&ada).await.expect(200).version()), (2, 3));
+    let add = patch(json!([{ "op": "add", "path": "y", "value": 1 }]));
+    let _ = tenant.patch(&ada, &add).await.expect(200);
+    let used = gateway.operator.get("/tenants/acme/client").await.expect(200).body["used"].clone();
+    let dropped = used.as_array().unwrap().iter().filter(|used| used["leniency"] == "unknown-attribute-dropped");
+    let dropped: Vec<&Value> = dropped.map(|used| &used["attribute"]).collect();
+    assert!(dropped.contains(&&json!("favouriteColour")) && dropped.contains(&&json!("x0")), "{dropped:?}");
+    define(gateway, &tenant, &badge(false)).await;
+    finished(gateway, &tenant).await;
+    let read = tenant.get(&ada).await.expect(200);
+    assert_eq!(read.body[BADGE], json!({ "number": "7" }), "the colour was the oldest");
+}
+
+async fn unknown_attributes_go_with_the_resource(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let _ = gateway.operator.patch("/tenants/acme/client", &json!({ "profile": "onelogin" })).await.expect(200);
+    let ada = tenant.post("/Users", &with_badge("ada", json!({ "number": "B-1" }))).await.expect(201).id();
+    let _ = tenant.delete(&format!("/Users/{ada}")).await.expect(204);
+    assert_eq!(tenant.post("/Users", &user("ada")).await.expect(201).id(), ada, "it is restored");
+    assert_eq!(gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body["setAside"], 0);
+    define(gateway, &tenant, &badge(false)).await;
+    finished(gateway, &tenant).await;
+    assert!(tenant.get(&format!("/Users/{ada}")).await.expect(200).body.get(BADGE).is_none());
 }

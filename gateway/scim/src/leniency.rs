@@ -54,8 +54,10 @@ names! {
     StringNumber = "string-number",
     /// A bare number or boolean where the schema says string (`"employeeNumber": 42`).
     ScalarForString = "scalar-for-string",
-    /// An attribute that no schema defines is kept aside as it was written.
+    /// An attribute that no schema defines is kept as it was written.
     UnknownAttributeSetAside = "unknown-attribute-set-aside",
+    /// More changes to attributes that no schema defines than are kept: the oldest one is dropped.
+    UnknownAttributeDropped = "unknown-attribute-dropped",
     /// A schema URN that the resource type does not have (`OneLogin`'s 1.0 core URN, Entra's ADSCIM group).
     UnknownSchemaUrn = "unknown-schema-urn",
     /// `schemas` is missing, or does not name the resource type's own schema.
@@ -238,9 +240,12 @@ impl Warnings {
     /// How many warnings one request can have: a body of 100,000 unknown keys must not make a log line of them.
     const LIMIT: usize = 100;
 
-    /// Adds a warning, unless it is there already.
+    /// Adds a warning, unless it is there already. That something was lost is said however many there are.
     pub fn add(&mut self, leniency: Leniency, attribute: impl Into<String>) {
         let warning = Warning { leniency, attribute: attribute.into() };
+        if leniency == Leniency::UnknownAttributeDropped && self.0.len() >= Self::LIMIT {
+            self.0.pop();
+        }
         if self.0.len() < Self::LIMIT && !self.0.contains(&warning) {
             self.0.push(warning);
         }

@@ -4,7 +4,6 @@
 //! No input makes it panic; every refusal is a [`error::ScimError`] whose sentence names what was wrong.
 
 pub mod access;
-pub mod aside;
 pub mod attribute;
 pub mod bulk;
 pub mod decimal;
@@ -14,7 +13,6 @@ pub mod error;
 pub mod etag;
 pub mod filter;
 pub mod fold;
-pub mod fold_in;
 pub mod instant;
 pub mod json;
 pub mod leniency;
@@ -30,4 +28,5 @@ pub mod resource;
 pub mod schema;
 pub mod search;
 pub mod sort;
+pub mod unknown;
 mod verb;

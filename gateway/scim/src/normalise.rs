@@ -1,17 +1,17 @@
 //! The body of a POST or PUT, brought to the one canonical form in which documents are stored, filtered and patched:
 //! names in the schema's spelling, extension attributes under their URN, nothing the client may not write.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::aside::{Aside, names};
 use crate::attribute::{Attribute, Mutability, Returned};
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::member::Member;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::unknown::log::UnknownAttributes;
 
 pub mod key;
 pub mod omitted;
@@ -26,8 +26,8 @@ pub struct Normalised {
     /// The canonical document, `schemas` first.
     pub document: Map<String, Value>,
     /// What no schema defines, under the full name and as it was written.
-    pub set_aside: Aside,
-    /// What was named without a value: full names of attributes, and URNs of whole extensions.
+    pub unknown: UnknownAttributes,
+    /// What was named without a value: full names of attributes, unknown ones too, and URNs of whole extensions.
     pub cleared: Vec<String>,
     /// The elements of the detached attribute, each id once.
     pub detached: Vec<Member>,
@@ -84,10 +84,8 @@ struct Reader<'a> {
     leniencies: &'a Leniencies,
     schemas: Option<Value>,
     gathered: Vec<(AttributeRef, Value)>,
-    set_aside: Map<String, Value>,
+    unknown: Map<String, Value>,
     cleared: Vec<String>,
-    /// The names of these, found by their lower case.
-    aside_names: HashMap<String, String>,
     warnings: Warnings,
 }
 
@@ -98,9 +96,8 @@ impl<'a> Reader<'a> {
             leniencies,
             schemas: None,
             gathered: Vec::new(),
-            set_aside: Map::new(),
+            unknown: Map::new(),
             cleared: Vec::new(),
-            aside_names: HashMap::new(),
             warnings: Warnings::default(),
         }
     }
@@ -153,9 +150,7 @@ impl<'a> Reader<'a> {
                 self.resource_type.name
             ))
         })?;
-        // RFC 7643 §2.1: "Attribute names are case insensitive". As with an attribute, the later value holds.
-        let name = self.aside_names.entry(key.to_ascii_lowercase()).or_insert_with(|| key.to_owned());
-        *names::place(&mut self.set_aside, name)? = value;
+        self.unknown.insert(key.to_owned(), value);
         Ok(())
     }
 
@@ -260,7 +255,7 @@ impl<'a> Reader<'a> {
         for (found, value) in gathered {
             let name = found.name();
             let mut coercion =
-                Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, aside: &mut self.set_aside };
+                Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, unknown: &mut self.unknown };
             let Some(value) = coercion.value(value, &found.attribute, &name)? else {
                 self.cleared.push(name);
                 continue;
@@ -272,8 +267,11 @@ impl<'a> Reader<'a> {
             put(&mut document, &found, value);
         }
         rebuild_schemas(&mut document, self.resource_type);
-        let Self { set_aside, cleared, warnings, .. } = self;
-        Ok(Normalised { document, set_aside: set_aside.into(), cleared, detached, warnings })
+        let Self { unknown, mut cleared, mut warnings, .. } = self;
+        cleared.extend(unknown.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone()));
+        let mut unknown = UnknownAttributes::from_body(unknown);
+        unknown.enforce_bounds(self.leniencies, &mut warnings)?;
+        Ok(Normalised { document, unknown, cleared, detached, warnings })
     }
 }
 

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::aside::Aside;
 use crate::error::ScimError;
 use crate::filter::ElementFilter;
 use crate::leniency::{Leniencies, Warnings};
 use crate::member::Member;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::unknown::log::UnknownAttributes;
 use crate::verb::Verb;
 
+pub(crate) use apply::Effort;
 pub use members::MemberDelta;
 
 mod add;
@@ -24,7 +25,7 @@ mod members;
 mod parse;
 mod remove;
 mod replace;
-mod slot;
+pub(crate) mod slot;
 mod write;
 
 /// The URN a PATCH body names in its `schemas`.
@@ -77,7 +78,7 @@ impl Patch {
         Ok(patch)
     }
 
-    /// The same request by schemas that know more: what it says of attributes that only they have is no longer set aside.
+    /// The same request by schemas that know more: what it says of attributes that only they have is no longer unknown.
     ///
     /// # Errors
     /// As [`Patch::parse`].
@@ -104,7 +105,7 @@ impl Patch {
         each.collect()
     }
 
-    /// Applies the request to a canonical document and to what was set aside of it.
+    /// Applies the request to a canonical document and to the unknown attributes that are kept of it.
     ///
     /// # Errors
     /// 400 `noTarget` for a value path without a match, `mutability` for a required or immutable attribute,
@@ -112,11 +113,25 @@ impl Patch {
     pub fn apply(
         self,
         document: Map<String, Value>,
-        set_aside: Aside,
+        unknown: UnknownAttributes,
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
-        apply::patch(self, document, set_aside, rt, *leniencies)
+        apply::patch(self, document, unknown, rt, *leniencies, &mut Effort::new(Effort::MAX))
+    }
+
+    /// Like [`Patch::apply`], of a request that is one of several and shares their bound of work.
+    ///
+    /// # Errors
+    /// As [`Patch::apply`].
+    pub(crate) fn apply_within(
+        self,
+        effort: &mut Effort,
+        document: Map<String, Value>,
+        rt: &ResourceType,
+        leniencies: &Leniencies,
+    ) -> Result<Patched, ScimError> {
+        apply::patch(self, document, UnknownAttributes::default(), rt, *leniencies, effort)
     }
 }
 
@@ -126,10 +141,10 @@ pub struct Patched {
     /// The canonical document afterwards.
     pub document: Map<String, Value>,
     /// The attributes that no schema defines, afterwards.
-    pub set_aside: Aside,
+    pub unknown: UnknownAttributes,
     /// What becomes of the detached values.
     pub members: MemberDelta,
-    /// Whether `document` or `set_aside` differs from before. RFC 7644 §3.5.2.1: if nothing does, "the modify timestamp
+    /// Whether `document` or `unknown` differs from before. RFC 7644 §3.5.2.1: if nothing does, "the modify timestamp
     /// SHALL NOT be changed".
     pub changed: bool,
     /// What had to be tolerated.
@@ -151,7 +166,7 @@ enum Step {
     /// The removal of all data of an extension.
     ExtensionRemoved(Arc<Schema>),
     /// A change of an attribute that no schema defines, under the name the client wrote; a value that says nothing is none.
-    SetAside { verb: Verb, name: String, value: Option<Value> },
+    Unknown { verb: Verb, name: String, value: Option<Value> },
     /// A change of the detached values; of a removal only the ids count.
     Members(Verb, Vec<Member>),
 }

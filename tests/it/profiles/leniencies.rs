@@ -2,6 +2,7 @@
 //! refused, or has the RFC's meaning.
 
 use scimgate_scim::leniency::Leniency;
+use scimgate_scim::unknown::MAX_ENTRIES;
 use scimgate_tests::tenant::{ENTERPRISE, group, patch, user};
 use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
@@ -81,6 +82,7 @@ fn case(leniency: Leniency, given: &Fixture) -> Case {
         ),
         L::ScalarForString => (replace(given, "title", &json!(7)), 200, "title", bad("invalidValue")),
         L::UnknownAttributeSetAside => (replace(given, "shoeSize", &json!(37)), 200, "shoeSize", bad("invalidPath")),
+        L::UnknownAttributeDropped => (replace(given, "shoeSize", &json!(37)), 200, "x0", bad("invalidValue")),
         L::UnknownSchemaUrn => {
             let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:User", "urn:x:unknown"]);
             (post(&bob("schemas", schemas)), 201, "urn:x:unknown", bad("invalidSyntax"))
@@ -166,6 +168,17 @@ fn case(leniency: Leniency, given: &Fixture) -> Case {
     Case { request, status, attribute: attribute.to_owned(), strict, ada: given.ada.clone() }
 }
 
+/// What must be allowed for the request to come as far as the leniency.
+fn needed(leniency: Leniency) -> Option<Leniency> {
+    (leniency == Leniency::UnknownAttributeDropped).then_some(Leniency::UnknownAttributeSetAside)
+}
+
+/// The uses of a tenant's leniencies, without what is needed.
+async fn used(gateway: &TestGateway, tenant: &Tenant, leniency: Leniency) -> Vec<Value> {
+    let used = client(gateway, &tenant.name).await["used"].as_array().unwrap().clone();
+    used.into_iter().filter(|used| needed(leniency).is_none_or(|it| used["leniency"] != it.name())).collect()
+}
+
 async fn fixture(gateway: &TestGateway, tenant: &Tenant, leniency: Leniency) -> Fixture {
     let numbers = json!({ "id": NUMBERS, "name": "Numbers", "attributes": [{ "name": "level", "type": "integer" }] });
     let path = format!("/tenants/{}/schemas", tenant.name);
@@ -181,6 +194,11 @@ async fn fixture(gateway: &TestGateway, tenant: &Tenant, leniency: Leniency) -> 
     let _ = tenant.delete(&format!("/Users/{deleted}")).await.expect(204);
     if leniency == Leniency::RestoreDeleted {
         ada = deleted;
+    }
+    if leniency == Leniency::UnknownAttributeDropped {
+        let all: Value = (0..MAX_ENTRIES).map(|number| (format!("x{number}"), json!(number))).collect();
+        let fill = patch(json!([{ "op": "add", "value": all }]));
+        let _ = tenant.patch(&format!("/Users/{ada}"), &fill).await.expect(200);
     }
     Fixture { ada, crew, token: gateway.token(&tenant.name, "scim").await.1 }
 }
@@ -199,7 +217,10 @@ async fn each_leniency_is_tolerated_with_a_warning_or_refused(gateway: &TestGate
         let name = leniency.name();
         let strict = gateway.plain_tenant(&format!("s-{name}")).await;
         let existing = fixture(gateway, &strict, *leniency).await;
-        let _ = set(gateway, &strict.name, &json!({ "profile": "strict" })).await.expect(200);
+        let needed = needed(*leniency).map(Leniency::name);
+        let _ = set(gateway, &strict.name, &json!({ "profile": "strict", "allow": Vec::from_iter(needed) }))
+            .await
+            .expect(200);
         let own = case(*leniency, &existing);
         let answer = send(&strict, own.request.clone()).await;
         match own.strict {
@@ -213,20 +234,26 @@ async fn each_leniency_is_tolerated_with_a_warning_or_refused(gateway: &TestGate
             }
             Strict::Otherwise(holds) => assert!(holds(&own, &answer), "{name}: {}", answer.text),
         }
-        assert_eq!(client(gateway, &strict.name).await["used"], json!([]), "{name} is not counted where it is refused");
+        assert!(used(gateway, &strict, *leniency).await.is_empty(), "{name} is not counted where it is refused");
 
         let lenient = gateway.plain_tenant(&format!("l-{name}")).await;
         let existing = fixture(gateway, &lenient, *leniency).await;
-        let _ = set(gateway, &lenient.name, &json!({ "profile": "strict", "allow": [name] })).await.expect(200);
+        let _ = set(
+            gateway,
+            &lenient.name,
+            &json!({ "profile": "strict", "allow": Vec::from_iter(needed.into_iter().chain([name])) }),
+        )
+        .await
+        .expect(200);
         let own = case(*leniency, &existing);
         let answer = send(&lenient, own.request.clone()).await;
         assert_eq!(answer.status, own.status, "{name}: {}", answer.text);
         if let Strict::Otherwise(holds) = own.strict {
             assert!(!holds(&own, &answer), "{name}: {}", answer.text);
         }
-        let used = client(gateway, &lenient.name).await["used"].clone();
-        assert_eq!(used[0]["leniency"], name, "{used}");
+        let used = used(gateway, &lenient, *leniency).await;
+        assert_eq!(used[0]["leniency"], name, "{used:?}");
         assert_eq!((&used[0]["attribute"], &used[0]["uses"]), (&json!(own.attribute), &json!(1)), "{name}");
-        assert_eq!(used.as_array().unwrap().len(), 1, "no other leniency is used: {used}");
+        assert_eq!(used.len(), 1, "no other leniency is used: {used:?}");
     }
 }

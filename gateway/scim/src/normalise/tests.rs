@@ -43,7 +43,7 @@ fn a_user_of_entra_id_becomes_canonical_without_a_warning() {
             "name": { "givenName": "Ada", "familyName": "Byron" }
         });
         assert_eq!(Value::Object(found.document.clone()), expected);
-        assert!(found.warnings.is_empty() && found.set_aside.is_empty());
+        assert!(found.warnings.is_empty() && found.unknown.is_empty());
         assert_eq!(found.document.keys().next().unwrap(), "schemas");
     }
 }
@@ -116,12 +116,12 @@ fn what_the_client_may_not_write_is_dropped_in_silence() {
     for leniencies in [Leniencies::all(), Leniencies::strict()] {
         let found = run("User", body.clone(), leniencies).unwrap();
         assert_eq!(Value::Object(found.document), json!({ "schemas": [USER], "userName": "ada" }));
-        assert!(found.set_aside.is_empty() && found.warnings.is_empty());
+        assert!(found.unknown.is_empty() && found.warnings.is_empty());
     }
 }
 
 #[test]
-fn the_unknown_is_set_aside_as_it_was_written() {
+fn unknown_attributes_are_kept_as_they_were_written() {
     let foreign = "urn:scim:schemas:core:1.0";
     let body = json!({
         "schemas": [USER, foreign], "shoeSize": { "EU": 38 }, "name": { "pet": "Ady" }, "emails.value": "a",
@@ -133,7 +133,7 @@ fn the_unknown_is_set_aside_as_it_was_written() {
         "shoeSize": { "EU": 38 }, "name.pet": "Ady", "emails.value": "a", "emails.verified": [true, false],
         "urn:acme:badge": { "colour": "blue" }, format!("{ENTERPRISE_USER}:desk"): 7
     });
-    assert_eq!(found.set_aside.to_json(), expected);
+    assert_eq!(found.unknown.to_json(), expected);
     assert_eq!(
         Value::Object(found.document.clone()),
         json!({ "schemas": [USER], "emails": [{ "value": "a" }, { "value": "b" }] })

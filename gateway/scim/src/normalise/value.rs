@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
 
-use crate::aside::names;
 use crate::attribute::{Attribute, Mutability, Returned, Type};
 use crate::decimal::Decimal;
 use crate::error::ScimError;
@@ -22,8 +21,8 @@ pub fn coerce(
     leniencies: &Leniencies,
     warnings: &mut Warnings,
 ) -> Result<Option<Value>, ScimError> {
-    let mut aside = Map::new();
-    Coercion { leniencies, warnings, aside: &mut aside }.value(value, attribute, &attribute.name)
+    let mut unknown = Map::new();
+    Coercion { leniencies, warnings, unknown: &mut unknown }.value(value, attribute, &attribute.name)
 }
 
 /// Like [`coerce`], for one element of a multi-valued attribute.
@@ -36,8 +35,8 @@ pub fn coerce_element(
     leniencies: &Leniencies,
     warnings: &mut Warnings,
 ) -> Result<Option<Value>, ScimError> {
-    let mut aside = Map::new();
-    Coercion { leniencies, warnings, aside: &mut aside }.element(value, attribute, &attribute.name)
+    let mut unknown = Map::new();
+    Coercion { leniencies, warnings, unknown: &mut unknown }.element(value, attribute, &attribute.name)
 }
 
 /// Refuses U+0000 in any text or key of `value`: no database text can hold it, and none of it can be meant.
@@ -103,7 +102,7 @@ pub(crate) struct Coercion<'a> {
     pub(crate) leniencies: &'a Leniencies,
     pub(crate) warnings: &'a mut Warnings,
     /// Unknown sub-attributes under their dotted names; for a multi-valued attribute an array of them.
-    pub(crate) aside: &'a mut Map<String, Value>,
+    pub(crate) unknown: &'a mut Map<String, Value>,
 }
 
 impl Coercion<'_> {
@@ -248,7 +247,7 @@ impl Coercion<'_> {
         let mut kept = Map::new();
         for (key, value) in members {
             let Some(sub) = attribute.sub_attribute(&key) else {
-                self.set_aside(&key, value, attribute, name)?;
+                self.keep_unknown(&key, value, attribute, name)?;
                 continue;
             };
             if is_dropped(sub, attribute) {
@@ -300,16 +299,15 @@ impl Coercion<'_> {
         Ok(members)
     }
 
-    fn set_aside(&mut self, key: &str, value: Value, attribute: &Attribute, name: &str) -> Result<(), ScimError> {
+    fn keep_unknown(&mut self, key: &str, value: Value, attribute: &Attribute, name: &str) -> Result<(), ScimError> {
         let full = format!("{name}.{key}");
         self.leniencies.tolerate(Leniency::UnknownAttributeSetAside, &full, self.warnings, || {
             ScimError::invalid_syntax(format!("{full} is no attribute of this resource type."))
         })?;
-        let place = names::place(self.aside, &full)?;
-        match place {
+        match self.unknown.entry(full).or_insert(Value::Null) {
             Value::Array(values) if attribute.multi_valued => values.push(value),
-            _ if attribute.multi_valued => *place = Value::Array(vec![value]),
-            _ => *place = value,
+            place if attribute.multi_valued => *place = Value::Array(vec![value]),
+            place => *place = value,
         }
         Ok(())
     }

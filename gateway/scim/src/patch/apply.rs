@@ -7,29 +7,38 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::members::Ledger;
 use super::{Patch, Patched, Step, Target, Verb, add, element, remove, replace, slot};
-use crate::aside::Aside;
 use crate::attribute::Mutability;
 use crate::effort;
 use crate::error::ScimError;
 use crate::leniency::Leniencies;
 use crate::normalise::rebuild_schemas;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::unknown::log::{MAX_ENTRIES, UnknownAttributes, tolerate_drop};
 
 /// Most that the steps of a request may go over together, as [`effort::weight`] counts it: a quarter of a second where
 /// every text must be normalised, and some milliseconds otherwise. A hundred changes of five hundred mail addresses are
 /// within it.
 const MOST_EFFORT: usize = 16 << 20;
 
-/// What the steps have cost so far.
-#[derive(Default)]
-struct Effort(usize);
+/// What an element costs that is compared with another.
+const COMPARISON: usize = 8;
+
+/// What the steps may still cost.
+pub(crate) struct Effort(usize);
 
 impl Effort {
+    /// The bound of one request.
+    pub(crate) const MAX: usize = MOST_EFFORT;
+
+    pub(crate) fn new(most: usize) -> Self {
+        Self(most)
+    }
+
     /// A step goes over the whole value, and over it once more for each term of its filter.
     fn spend(&mut self, step: &Target, value: Option<&Value>) -> Result<(), ScimError> {
         let selecting = step.element.as_ref().map_or(0, |filter| effort::of_filter(filter, value));
-        self.0 = self.0.saturating_add(selecting).saturating_add(value.map_or(0, effort::weight));
-        if self.0 <= MOST_EFFORT {
+        self.0 = self.0.saturating_sub(selecting).saturating_sub(value.map_or(0, effort::weight));
+        if !self.is_spent() {
             return Ok(());
         }
         let name = AttributeRef { sub: None, ..step.reference.clone() }.name();
@@ -39,50 +48,79 @@ impl Effort {
         );
         Err(ScimError::new(413, detail))
     }
+
+    /// Each new element is compared with those that are there, and with those before it.
+    pub(crate) fn compare(&mut self, new: usize, present: usize) {
+        let comparisons = new.saturating_mul(present.saturating_add(new / 2));
+        self.0 = self.0.saturating_sub(comparisons.saturating_mul(COMPARISON));
+    }
+
+    /// Whether nothing more may be done.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// What may still be done.
+    pub(crate) fn left(&self) -> usize {
+        self.0
+    }
 }
 
 pub(super) fn patch(
     patch: Patch,
     mut document: Map<String, Value>,
-    mut set_aside: Aside,
+    mut unknown: UnknownAttributes,
     rt: &ResourceType,
     leniencies: Leniencies,
+    effort: &mut Effort,
 ) -> Result<Patched, ScimError> {
     let members_only = patch.touches_only_members();
-    let before = if members_only { None } else { Some((document.clone(), set_aside.clone())) };
+    let before = if members_only { None } else { Some((document.clone(), unknown.clone())) };
     let mut warnings = patch.warnings;
     let mut ledger = Ledger::default();
-    let mut effort = Effort::default();
+    // Each part of a value that no schema defines is held against the whole log.
+    let mut room = MAX_ENTRIES;
     for step in patch.steps {
         match step {
             Step::Attribute { verb, target, value } => {
                 let attribute = AttributeRef { sub: None, ..target.reference.clone() };
                 effort.spend(&target, attribute.value(&document))?;
-                let mut unknown = Map::new();
+                let mut parts = Map::new();
                 let outdated = is_whole(verb, &target, value.as_ref());
-                let mut context =
-                    Context { target: &target, leniencies, warnings: &mut warnings, unknown: &mut unknown };
+                let mut context = Context { target: &target, leniencies, warnings: &mut warnings, unknown: &mut parts };
                 change(&mut document, verb, value, &mut context)?;
                 if outdated {
-                    forget(&mut set_aside, &target.reference, rt);
+                    forget(&mut unknown, &target.reference, rt);
                 }
-                keep_unknown(&mut set_aside, verb, &target, unknown)?;
+                let Some(verb) = kept_as(verb, &target) else { continue };
+                for (name, value) in parts {
+                    if room == 0 {
+                        tolerate_drop(&name, &leniencies, &mut warnings)?;
+                        continue;
+                    }
+                    room -= 1;
+                    unknown.record(verb, name, Some(value));
+                }
             }
             Step::ExtensionRemoved(schema) => {
                 extension_removed(&mut document, &schema)?;
-                set_aside.forget(&schema.id);
+                unknown.forget(&schema.id);
             }
-            Step::SetAside { verb, name, value } => set_aside.change(verb, name, value)?,
+            Step::Unknown { verb, name, value } => unknown.record(verb, name, value),
             Step::Members(Verb::Add, members) => ledger.add(members),
             Step::Members(Verb::Replace, members) => ledger.replace(members),
             Step::Members(Verb::Remove, members) => ledger.remove(members),
         }
     }
-    let changed = before.is_some_and(|(before, aside_before)| {
+    let mut changed = false;
+    if let Some((before, unknown_before)) = before {
         rebuild_schemas(&mut document, rt);
-        before != document || aside_before != set_aside
-    });
-    Ok(Patched { document, set_aside, members: ledger.finish(), changed, warnings })
+        if unknown != unknown_before {
+            unknown.enforce_bounds(&leniencies, &mut warnings)?;
+        }
+        changed = before != document || unknown_before != unknown;
+    }
+    Ok(Patched { document, unknown, members: ledger.finish(), changed, warnings })
 }
 
 fn change(
@@ -119,7 +157,7 @@ fn change(
     Ok(())
 }
 
-/// Whether nothing of what was said of the target before is left: what is kept aside of it must not come back, then.
+/// Whether nothing of what was said of the target before is left: what is kept of it must not come back then.
 fn is_whole(verb: Verb, target: &Target, value: Option<&Value>) -> bool {
     let leaf = target.reference.leaf();
     let value = value.filter(|value| !value.is_null() && value.as_str() != Some(""));
@@ -131,28 +169,22 @@ fn is_whole(verb: Verb, target: &Target, value: Option<&Value>) -> bool {
     target.element.is_none() && !stays
 }
 
-fn forget(set_aside: &mut Aside, reference: &AttributeRef, rt: &ResourceType) {
-    set_aside.forget(&reference.name());
+fn forget(unknown: &mut UnknownAttributes, reference: &AttributeRef, rt: &ResourceType) {
+    unknown.forget(&reference.name());
     let plain = AttributeRef { extension: None, ..reference.clone() }.name();
     if reference.extension.is_some() && rt.resolve(&plain).as_ref() == Some(reference) {
-        set_aside.forget(&plain);
+        unknown.forget(&plain);
     }
 }
 
-/// What was said of elements is kept beside what was, since it does not say of which; of a single value the last counts.
-fn keep_unknown(
-    set_aside: &mut Aside,
-    verb: Verb,
-    target: &Target,
-    unknown: Map<String, Value>,
-) -> Result<(), ScimError> {
-    let verb = match verb {
-        // What is said of an element to be removed is no value.
-        Verb::Remove => return Ok(()),
-        Verb::Add if target.reference.attribute.multi_valued => Verb::Add,
-        Verb::Add | Verb::Replace => Verb::Replace,
-    };
-    unknown.into_iter().try_for_each(|(name, value)| set_aside.change(verb, name, Some(value)))
+/// How the unknown parts of a value are kept. Parts of elements are added to what is kept, since they don't say of which they
+/// are; of a single value the last counts. What is said of an element to be removed is no value.
+fn kept_as(verb: Verb, target: &Target) -> Option<Verb> {
+    match verb {
+        Verb::Remove => None,
+        Verb::Add if target.reference.attribute.multi_valued => Some(Verb::Add),
+        Verb::Add | Verb::Replace => Some(Verb::Replace),
+    }
 }
 
 /// All attributes of an extension at once; what the server alone writes stays.

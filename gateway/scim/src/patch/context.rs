@@ -20,7 +20,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     /// How values are brought to the type of the attribute.
     pub(super) fn coercion(&mut self) -> Coercion<'_> {
-        Coercion { leniencies: &self.leniencies, warnings: self.warnings, aside: self.unknown }
+        Coercion { leniencies: &self.leniencies, warnings: self.warnings, unknown: self.unknown }
     }
 
     /// The whole value of the attribute, whichever part of it the target is.

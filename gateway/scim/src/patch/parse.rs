@@ -27,12 +27,12 @@ pub(super) fn patch(body: Value, rt: &ResourceType, leniencies: Leniencies) -> R
     Ok(Patch { steps: reader.steps, warnings: reader.warnings })
 }
 
-/// The steps with those that set aside what this type knows read by it.
+/// The steps with those on unknown attributes that this type defines read by it.
 pub(super) fn again(patch: Patch, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
     let mut reader = Reader { rt, leniencies, warnings: patch.warnings, steps: Vec::new() };
     for step in patch.steps {
         match step {
-            Step::SetAside { verb, name, value } => {
+            Step::Unknown { verb, name, value } => {
                 // What cannot be written by now is passed over, as in a body: the client could not know.
                 let name = Name { text: &name, in_path: false };
                 let value = if verb == Verb::Remove { value } else { Some(value.unwrap_or_default()) };
@@ -231,7 +231,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Never stored under a schema that does not define it, and never lost: kept aside under the name as written.
+    /// Never stored under a schema that does not define it: kept under the name as written.
     fn unknown(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
         if !is_well_formed(name.text) {
             return Err(name.refusal(format!("\"{}\" is no attribute path.", name.text)));
@@ -248,7 +248,7 @@ impl Reader<'_> {
             Verb::Remove => self.listed_unknown(name, value)?,
             Verb::Add | Verb::Replace => value.filter(|value| !self.says_nothing(value, Leniency::EmptyStringClears)),
         };
-        self.steps.push(Step::SetAside { verb, name: name.text.to_owned(), value });
+        self.steps.push(Step::Unknown { verb, name: name.text.to_owned(), value });
         Ok(())
     }
 
@@ -358,8 +358,9 @@ impl Reader<'_> {
             other => other,
         };
         // What a client says about a member beyond the schema is not kept: there is no place for it outside a document.
-        let mut aside = Map::new();
-        let mut coercion = Coercion { leniencies: &self.leniencies, warnings: &mut self.warnings, aside: &mut aside };
+        let mut unknown = Map::new();
+        let mut coercion =
+            Coercion { leniencies: &self.leniencies, warnings: &mut self.warnings, unknown: &mut unknown };
         let value = coercion.value(value, attribute, &attribute.name)?;
         crate::normalise::members(value.unwrap_or_default(), &attribute.name)
     }

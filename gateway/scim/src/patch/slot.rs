@@ -16,7 +16,7 @@ pub(super) fn take(document: &mut Map<String, Value>, target: &AttributeRef) -> 
 
 /// Puts the value in its place, or takes the attribute away. An extension's object comes and goes with its
 /// first and last attribute.
-pub(super) fn put(document: &mut Map<String, Value>, target: &AttributeRef, value: Option<Value>) {
+pub(crate) fn put(document: &mut Map<String, Value>, target: &AttributeRef, value: Option<Value>) {
     let Some(schema) = &target.extension else {
         return put_in(document, &target.attribute.name, value);
     };
@@ -46,7 +46,7 @@ fn put_in(container: &mut Map<String, Value>, key: &str, value: Option<Value>) {
 
 /// RFC 7643 §2.5: "Unassigned attributes, the null value, or an empty array (in the case of a multi-valued
 /// attribute) SHALL be considered to be equivalent in 'state'." A complex value without parts is the same.
-pub(super) fn is_unassigned(value: &Value) -> bool {
+pub(crate) fn is_unassigned(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(values) => values.is_empty(),

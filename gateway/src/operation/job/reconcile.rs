@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::attribute::Uniqueness;
-use scimgate_scim::fold_in::{Misfit, TakenIn, take_in};
 use scimgate_scim::leniency::Warnings;
 use scimgate_scim::schema::{AttributeRef, ResourceType};
+use scimgate_scim::unknown::{self, Reconciled, RejectedValue, UnknownAttributes};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ use crate::mapping::MapError;
 use crate::operation::context::{Context, Gateway};
 use crate::operation::error::Error;
 use crate::operation::job::runner::Batch;
-use crate::operation::resource::document::{parse, parse_set_aside};
+use crate::operation::resource::document::{parse, parse_unknown};
 use crate::operation::resource::record::Action;
 use crate::operation::resource::write::{self, Base, Change, Outcome, Prepared, Refusal, Write};
 use crate::operation::schema_change::{in_flight, stale_keys};
@@ -67,7 +66,7 @@ pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch
         progress.examined += 1;
         progress.changed += i64::from(done.changed);
         progress.rejected += i64::from(!done.rejected.is_empty());
-        if let Some(Misfit { name, why }) =
+        if let Some(RejectedValue { name, why }) =
             done.rejected.into_iter().next().filter(|_| progress.examples.len() < MAX_EXAMPLES)
         {
             progress.examples.push(JobExample { id, resource_type, attribute: name, reason: why });
@@ -80,7 +79,7 @@ pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch
 ///
 /// # Errors
 /// The same error, where it may pass.
-fn lasting(resource_type: &str, id: Uuid, error: Error) -> Result<Misfit, Error> {
+fn lasting(resource_type: &str, id: Uuid, error: Error) -> Result<RejectedValue, Error> {
     let (name, why) = match error {
         Error::Mapping(MapError::Refused(refusal)) => (MAPPING, refusal.detail),
         Error::Mapping(lasting @ (MapError::Failed { may_pass: false, .. } | MapError::Missing { .. })) => {
@@ -93,12 +92,12 @@ fn lasting(resource_type: &str, id: Uuid, error: Error) -> Result<Misfit, Error>
         }
         passing => return Err(passing),
     };
-    Ok(Misfit { name: name.to_owned(), why })
+    Ok(RejectedValue { name: name.to_owned(), why })
 }
 
 struct Done {
     changed: bool,
-    rejected: Vec<Misfit>,
+    rejected: Vec<RejectedValue>,
 }
 
 async fn reconcile(ctx: &mut Context, stored: Stored) -> Result<Done, Error> {
@@ -118,7 +117,7 @@ struct Reconcile {
     read: Option<Stored>,
     /// One of its unique values is in use; which one, the index does not tell.
     skips_unique: bool,
-    rejected: Vec<Misfit>,
+    rejected: Vec<RejectedValue>,
 }
 
 impl Change for Reconcile {
@@ -144,8 +143,8 @@ impl Change for Reconcile {
             },
         };
         let old = parse("source", &before.source)?;
-        let reconciled = self.fitting(ctx, &old, parse_set_aside(&before)?);
-        self.rejected = reconciled.misfits;
+        let reconciled = self.fitting(ctx, &old, parse_unknown(&before)?);
+        self.rejected = reconciled.rejected;
         if !reconciled.changed {
             return Ok(Prepared::Unchanged(before));
         }
@@ -153,7 +152,7 @@ impl Change for Reconcile {
             resource_type: Arc::clone(&self.resource_type),
             id: self.id,
             document: reconciled.document,
-            set_aside: reconciled.set_aside,
+            unknown: reconciled.unknown,
             validated_by: None,
             members: None,
             base: Base::Living { before, document: old, guards_members: false },
@@ -177,13 +176,13 @@ impl Change for Reconcile {
 
 impl Reconcile {
     /// The document with all that fits.
-    fn fitting(&self, ctx: &Context, old: &Map<String, Value>, set_aside: Aside) -> TakenIn {
+    fn fitting(&self, ctx: &Context, old: &Map<String, Value>, kept: UnknownAttributes) -> Reconciled {
         let allowed = |found: &AttributeRef| {
             if !self.skips_unique || found.leaf().uniqueness == Uniqueness::None {
                 return Ok(());
             }
             Err(format!("Another {} has this {} already.", self.resource_type.name, found.name()))
         };
-        take_in(old.clone(), set_aside, &self.resource_type, &ctx.settings.leniencies, &allowed)
+        unknown::reconcile(old.clone(), kept, &self.resource_type, &ctx.settings.leniencies, &allowed)
     }
 }

@@ -1,10 +1,10 @@
 //! What is stored of a document: its texts, its index keys, the mapped document, and the event for the product.
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::succession::contradiction;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::UnknownAttributes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) id: Uuid,
     /// The canonical source document.
     pub(crate) document: &'a Map<String, Value>,
-    pub(crate) set_aside: &'a Aside,
+    pub(crate) unknown: &'a UnknownAttributes,
     /// The living resource that it replaces.
     pub(crate) before: Option<&'a Stored>,
 }
@@ -34,7 +34,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
     check_pending_schemas(ctx, &draft)?;
     let keys = ctx.settings.keys(draft.document, draft.resource_type);
     let source = print(draft.document)?;
-    let set_aside = (!draft.set_aside.is_empty()).then(|| draft.set_aside.to_json().to_string());
+    let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
     check_size(&source, set_aside.as_deref())?;
     let (mapping_state, mapped) = match map(ctx, &draft, stamp, source.len()).await? {
         Some(Outcome::Mapped(document)) if document == *draft.document => (MappingState::Same, None),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::leniency::{Leniency, Warnings};
+use scimgate_scim::leniency::Warnings;
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use serde_json::Value;
@@ -63,8 +63,8 @@ struct Create {
     resolved: bool,
     /// The unique index has refused it.
     refusal: Option<Error>,
-    /// By which leniency the request means a resource that exists or existed, and by which attribute.
-    meant: Option<(Leniency, String)>,
+    /// The leniencies by which the request means a resource that exists or existed.
+    meant: Option<Warnings>,
     warnings: Warnings,
 }
 
@@ -96,19 +96,19 @@ impl Change for Create {
         // Whose the name is, and whether this request means that resource, matters only after the unique index has refused.
         if let Some(refusal) = self.refusal.take() {
             return match restore::resolve_conflict(ctx, new, self.options).await? {
-                CreateConflict::Repeated(stored, attribute) => {
-                    self.meant = Some((Leniency::IdempotentCreate, attribute));
+                CreateConflict::Repeated(stored, used) => {
+                    self.meant = Some(used);
                     Ok(Prepared::Unchanged(stored))
                 }
-                CreateConflict::Deactivated(write, attribute) => {
-                    self.meant = Some((Leniency::RestoreDeactivated, attribute));
+                CreateConflict::Deactivated(write, used) => {
+                    self.meant = Some(used);
                     Ok(Prepared::Write(vec![write]))
                 }
                 CreateConflict::Unrelated => Err(refusal),
             };
         }
-        if let Some((write, attribute)) = restore::deleted(ctx, new).await? {
-            self.meant = Some((Leniency::RestoreDeleted, attribute));
+        if let Some((write, used)) = restore::deleted(ctx, new).await? {
+            self.meant = Some(used);
             return Ok(Prepared::Write(vec![write]));
         }
         Ok(Prepared::Write(vec![new.insert(self.id)]))
@@ -126,9 +126,7 @@ impl Change for Create {
 
     fn warnings(&self, _place: usize) -> Warnings {
         let mut warnings = self.warnings.clone();
-        if let Some((leniency, attribute)) = &self.meant {
-            warnings.add(*leniency, attribute.clone());
-        }
+        warnings.extend(self.meant.clone().unwrap_or_default());
         warnings
     }
 }

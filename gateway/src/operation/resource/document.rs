@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
-use scimgate_scim::fold_in;
 use scimgate_scim::schema::ResourceType;
+use scimgate_scim::unknown::{self, UnknownAttributes};
 use serde_json::{Map, Value};
 
 use crate::operation::context::Context;
@@ -17,15 +16,15 @@ pub(crate) fn parse(what: &str, text: &str) -> Result<Map<String, Value>, Error>
 }
 
 /// Parses the unknown attributes that are kept of a resource.
-pub(crate) fn parse_set_aside(stored: &Stored) -> Result<Aside, Error> {
-    let Some(text) = stored.set_aside.as_deref() else { return Ok(Aside::default()) };
+pub(crate) fn parse_unknown(stored: &Stored) -> Result<UnknownAttributes, Error> {
+    let Some(text) = stored.set_aside.as_deref() else { return Ok(UnknownAttributes::default()) };
     let corrupt = |why: &dyn std::fmt::Display| Error::Corrupt(format!("unknown attributes: {why}"));
     let stored = serde_json::from_str(text).map_err(|why| corrupt(&why))?;
-    Aside::from_json(stored).ok_or_else(|| corrupt(&"they are neither values nor changes"))
+    UnknownAttributes::from_json(stored).ok_or_else(|| corrupt(&"they are neither values nor changes"))
 }
 
 /// A document, and the unknown attributes beside it.
-pub(crate) type Fitted = (Map<String, Value>, Aside);
+pub(crate) type Fitted = (Map<String, Value>, UnknownAttributes);
 
 /// Brings a document that was read by other schemas to those that hold now.
 ///
@@ -35,13 +34,13 @@ pub(crate) fn refit(
     ctx: &Context,
     resource_type: &mut Arc<ResourceType>,
     document: Map<String, Value>,
-    set_aside: Aside,
+    kept: UnknownAttributes,
 ) -> Result<Fitted, Error> {
     let now = ctx.current(resource_type)?;
     if Arc::ptr_eq(&now, resource_type) {
-        return Ok((document, set_aside));
+        return Ok((document, kept));
     }
     *resource_type = now;
-    let fitted = fold_in::refit(document, set_aside, resource_type, &ctx.settings.leniencies);
-    Ok((fitted.document, fitted.set_aside))
+    let fitted = unknown::refit(document, kept, resource_type, &ctx.settings.leniencies);
+    Ok((fitted.document, fitted.unknown))
 }

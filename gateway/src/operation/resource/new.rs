@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::leniency::Warnings;
 use scimgate_scim::normalise::{Normalised, normalise};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::UnknownAttributes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::store::membership::Members;
 pub(crate) struct New {
     pub(crate) resource_type: Arc<ResourceType>,
     pub(crate) document: Map<String, Value>,
-    pub(crate) set_aside: Aside,
+    pub(crate) unknown: UnknownAttributes,
     /// What the body names without a value.
     pub(crate) cleared: Vec<String>,
     pub(crate) members: Option<Members>,
@@ -39,28 +39,28 @@ impl New {
         // The settings may be newer than those by which the address was read, and the write is checked against them.
         let resource_type = ctx.current(resource_type)?;
         let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
-        let Normalised { document, set_aside, cleared, detached, warnings: used } = normalised;
+        let Normalised { document, unknown, cleared, detached, warnings: used } = normalised;
         warnings.extend(used);
         validate(&document, &resource_type)?;
         let members = resource_type.detached.map(|_| members::replace_with(&detached)).transpose()?;
         let members = members.filter(|members| !members.add.is_empty());
-        Ok(Self { validated_by: Arc::clone(&resource_type), resource_type, document, set_aside, cleared, members })
+        Ok(Self { validated_by: Arc::clone(&resource_type), resource_type, document, unknown, cleared, members })
     }
 
     /// Brings it to the schemas that hold now.
     pub(crate) fn fit(&mut self, ctx: &Context) -> Result<(), Error> {
-        let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
-        (self.document, self.set_aside) = refit(ctx, &mut self.resource_type, document, set_aside)?;
+        let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
+        (self.document, self.unknown) = refit(ctx, &mut self.resource_type, document, unknown)?;
         Ok(())
     }
 
     /// The write that stores the document on a row.
-    pub(crate) fn write(&self, id: Uuid, base: Base, set_aside: Aside) -> Write {
+    pub(crate) fn write(&self, id: Uuid, base: Base, unknown: UnknownAttributes) -> Write {
         Write {
             resource_type: Arc::clone(&self.resource_type),
             id,
             document: self.document.clone(),
-            set_aside,
+            unknown,
             validated_by: Some(Arc::clone(&self.validated_by)),
             members: if matches!(base, Base::New) { self.members.clone() } else { None },
             base,
@@ -69,6 +69,6 @@ impl New {
 
     /// The write that stores it as a new resource.
     pub(crate) fn insert(&self, id: Uuid) -> Write {
-        self.write(id, Base::New, self.set_aside.clone())
+        self.write(id, Base::New, self.unknown.clone())
     }
 }

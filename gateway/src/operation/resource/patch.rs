@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
-use scimgate_scim::fold_in::{TakenIn, take_in};
 use scimgate_scim::leniency::Warnings;
 use scimgate_scim::patch::{self, Patched};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
+use scimgate_scim::unknown::{Reconciled, UnknownAttributes, reconcile};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::operation::resource::document::{parse, parse_set_aside, refit};
+use crate::operation::resource::document::{parse, parse_unknown, refit};
 use crate::operation::resource::get::{find, parse_id};
 use crate::operation::resource::members;
 use crate::operation::resource::record::Action;
@@ -126,21 +125,21 @@ impl Change for Patch<'_> {
         self.has_reconciled = reconciled.changed;
         let patch = by_current_schemas(ctx, resource_type, patch)?;
         let leniencies = &ctx.settings.leniencies;
-        let patched = patch.apply(reconciled.document, reconciled.set_aside, resource_type, leniencies)?;
-        let Patched { document, set_aside, members, warnings, changed, .. } = patched;
+        let patched = patch.apply(reconciled.document, reconciled.unknown, resource_type, leniencies)?;
+        let Patched { document, unknown, members, warnings, changed, .. } = patched;
         self.warnings = warnings;
         if !changed && !reconciled.changed && members.is_empty() && before.mapping_state.is_mapped() {
             return Ok(Prepared::Unchanged(before));
         }
         let mut now = Arc::clone(resource_type);
-        let (document, set_aside) = refit(ctx, &mut now, document, set_aside)?;
+        let (document, unknown) = refit(ctx, &mut now, document, unknown)?;
         let members = (!members.is_empty()).then(|| members::from_delta(&members)).transpose()?;
         let members = members::resolve_unknown(ctx, members, &mut self.warnings).await?;
         Ok(Prepared::Write(vec![Write {
             resource_type: now,
             id,
             document,
-            set_aside,
+            unknown,
             validated_by: None,
             members,
             base: Base::Living { before, document: old, guards_members: self.if_match.is_some() },
@@ -168,7 +167,8 @@ impl Patch<'_> {
     }
 
     async fn members_alone(&mut self, ctx: &Context, id: Uuid, patch: patch::Patch) -> Result<Prepared, Error> {
-        let patched = patch.apply(Map::new(), Aside::default(), &self.resource_type, &ctx.settings.leniencies)?;
+        let patched =
+            patch.apply(Map::new(), UnknownAttributes::default(), &self.resource_type, &ctx.settings.leniencies)?;
         self.warnings = patched.warnings;
         let members = members::from_delta(&patched.members)?;
         let members = members::resolve_unknown_in_change(ctx, members, &mut self.warnings).await?;
@@ -197,11 +197,11 @@ fn reconciled(
     before: &Stored,
     old: &Map<String, Value>,
     reconciles: bool,
-) -> Result<TakenIn, Error> {
-    let (document, set_aside) = (old.clone(), parse_set_aside(before)?);
-    if set_aside.is_empty() || !reconciles {
-        return Ok(TakenIn { document, set_aside, misfits: Vec::new(), changed: false });
+) -> Result<Reconciled, Error> {
+    let (document, unknown) = (old.clone(), parse_unknown(before)?);
+    if unknown.is_empty() || !reconciles {
+        return Ok(Reconciled { document, unknown, rejected: Vec::new(), changed: false });
     }
     let now = ctx.current(resource_type)?;
-    Ok(take_in(document, set_aside, &now, &ctx.settings.leniencies, &|_| Ok(())))
+    Ok(reconcile(document, unknown, &now, &ctx.settings.leniencies, &|_| Ok(())))
 }

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
-use scimgate_scim::fold_in::keep_omitted;
 use scimgate_scim::leniency::{Choice, Warnings};
 use scimgate_scim::normalise::{Normalised, normalise, omitted};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::{check_immutable, validate};
+use scimgate_scim::unknown::{UnknownAttributes, keep_omitted};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::operation::resource::document::{Fitted, parse, parse_set_aside, refit};
+use crate::operation::resource::document::{parse, parse_unknown, refit};
 use crate::operation::resource::get::{find, parse_id};
 use crate::operation::resource::members;
 use crate::operation::resource::record::Action;
@@ -48,6 +47,7 @@ pub async fn run(
         options,
         understood: None,
         warnings: Warnings::default(),
+        dropped: Warnings::default(),
     };
     let (stored, joined) = write::run(&mut ctx, &mut replace).await?.into_stored();
     let stored = stored.ok_or(Error::Contended)?;
@@ -69,12 +69,14 @@ struct Replace<'a> {
     options: ReadOptions,
     understood: Option<Understood>,
     warnings: Warnings,
+    /// Unknown attributes that the bound drops, by the last attempt.
+    dropped: Warnings,
 }
 
 /// What the body says.
 struct Understood {
     document: Map<String, Value>,
-    set_aside: Aside,
+    unknown: UnknownAttributes,
     members: Option<Members>,
     /// Whether members that name no resource have been looked for.
     resolved: bool,
@@ -100,7 +102,7 @@ impl Change for Replace<'_> {
         // A body that does not mention a group's members leaves them alone: a client that sends a name means the name.
         let mentions_members = resource_type.detached.is_some_and(|name| mentions(&self.body, name));
         let normalised = normalise(self.body.take(), resource_type, &ctx.settings.leniencies)?;
-        let Normalised { document, set_aside, cleared, detached, warnings } = normalised;
+        let Normalised { document, unknown, cleared, detached, warnings } = normalised;
         self.warnings = warnings;
         let keeps = ctx.settings.leniencies.chooses(Choice::PutKeepsOmitted);
         if !keeps {
@@ -108,7 +110,7 @@ impl Change for Replace<'_> {
         }
         let validated_by = (!keeps).then(|| Arc::clone(resource_type));
         let members = mentions_members.then(|| members::replace_with(&detached)).transpose()?;
-        self.understood = Some(Understood { document, set_aside, members, resolved: false, cleared, validated_by });
+        self.understood = Some(Understood { document, unknown, members, resolved: false, cleared, validated_by });
         Ok(())
     }
 
@@ -127,10 +129,11 @@ impl Change for Replace<'_> {
         let before = find(ctx, resource_type, id, ReadOptions { mapped: true, ..self.options }).await?;
         check_match(self.if_match.as_ref(), &before)?;
         let old = parse("source", &before.source)?;
-        let kept = parse_set_aside(&before)?;
-        let (document, set_aside) = body.onto(&old, &kept, resource_type)?;
+        let kept = parse_unknown(&before)?;
+        let (document, unknown, dropped) = body.onto(ctx, &old, &kept, resource_type)?;
+        self.dropped = dropped;
         check_immutable(&old, &document, resource_type)?;
-        let is_same = old == document && kept == set_aside;
+        let is_same = old == document && kept == unknown;
         if is_same && self.if_match.is_none() && before.mapping_state.is_mapped() {
             return Ok(match &body.members {
                 None => Prepared::Unchanged(before),
@@ -143,7 +146,7 @@ impl Change for Replace<'_> {
             resource_type: Arc::clone(resource_type),
             id,
             document,
-            set_aside,
+            unknown,
             validated_by: body.validated_by.clone(),
             members: body.members.clone(),
             base: Base::Living { before, document: old, guards_members: self.if_match.is_some() },
@@ -151,28 +154,37 @@ impl Change for Replace<'_> {
     }
 
     fn warnings(&self, _place: usize) -> Warnings {
-        self.warnings.clone()
+        let mut warnings = self.warnings.clone();
+        warnings.extend(self.dropped.clone());
+        warnings
     }
 }
 
 impl Understood {
     /// Brings the body to the schemas that hold now.
     fn fit(&mut self, ctx: &Context, resource_type: &mut Arc<ResourceType>) -> Result<(), Error> {
-        let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
-        (self.document, self.set_aside) = refit(ctx, resource_type, document, set_aside)?;
+        let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
+        (self.document, self.unknown) = refit(ctx, resource_type, document, unknown)?;
         Ok(())
     }
 
     /// The document and the unknown attributes, given what is stored now. Unknown attributes that the body omits stay in any
     /// case, since GET does not show them.
-    fn onto(&self, old: &Map<String, Value>, kept: &Aside, resource_type: &ResourceType) -> Result<Fitted, ScimError> {
-        let (mut document, mut set_aside) = (self.document.clone(), self.set_aside.clone());
-        keep_omitted(&mut set_aside, kept, &document, &self.cleared, resource_type)?;
+    fn onto(
+        &self,
+        ctx: &Context,
+        old: &Map<String, Value>,
+        kept: &UnknownAttributes,
+        resource_type: &ResourceType,
+    ) -> Result<(Map<String, Value>, UnknownAttributes, Warnings), ScimError> {
+        let (mut document, mut unknown) = (self.document.clone(), self.unknown.clone());
+        let leniencies = &ctx.settings.leniencies;
+        let dropped = keep_omitted(&mut unknown, kept, &document, &self.cleared, resource_type, leniencies)?;
         if self.validated_by.is_none() {
             omitted::keep(old, &mut document, &self.cleared, resource_type);
             validate(&document, resource_type)?;
         }
-        Ok((document, set_aside))
+        Ok((document, unknown, dropped))
     }
 }
 

@@ -3,15 +3,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use scimgate_scim::aside::Aside;
-use scimgate_scim::fold_in::keep_omitted;
-use scimgate_scim::leniency::Leniency;
+use scimgate_scim::leniency::{Leniency, Warnings};
 use scimgate_scim::schema::validate::check_immutable;
+use scimgate_scim::unknown::keep_omitted;
 use serde_json::{Map, Value};
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::operation::resource::document::{parse, parse_set_aside};
+use crate::operation::resource::document::{parse, parse_unknown};
 use crate::operation::resource::new::New;
 use crate::operation::resource::write::{Base, Write};
 use crate::store::resource::key::{Key, Keys, name_attribute};
@@ -23,12 +22,12 @@ const REPEATED_WITHIN: Duration = Duration::from_mins(10);
 /// How long a deleted resource can be brought back.
 const RESTORABLE_WITHIN: Duration = Duration::from_hours(30 * 24);
 
-/// What a POST means whose unique value is in use, and by which attribute.
+/// What a POST means whose unique value is in use, and the leniencies by which it does.
 pub(crate) enum CreateConflict {
     /// The same request once more.
-    Repeated(Stored, String),
+    Repeated(Stored, Warnings),
     /// The deactivated resource that has the value.
-    Deactivated(Write, String),
+    Deactivated(Write, Warnings),
     /// A new resource.
     Unrelated,
 }
@@ -49,13 +48,16 @@ pub(crate) async fn resolve_conflict(ctx: &Context, new: &New, options: ReadOpti
     };
     let old = parse("source", &owner.source)?;
     if allows(Leniency::IdempotentCreate) && repeats(new, &owner, &old, ctx.gateway.clock.now())? {
-        return Ok(CreateConflict::Repeated(owner, name.attribute.clone()));
+        let mut used = Warnings::default();
+        used.add(Leniency::IdempotentCreate, name.attribute.clone());
+        return Ok(CreateConflict::Repeated(owner, used));
     }
     let says_active = new.document.get("active").and_then(Value::as_bool);
     let is_restored = old.get("active") == Some(&Value::Bool(false)) && says_active != Some(false);
     if allows(Leniency::RestoreDeactivated) && is_restored && !has_other_external_id(&old, new) {
-        let attribute = name_attribute(&new.resource_type).to_owned();
-        return Ok(CreateConflict::Deactivated(activate(new, owner, old)?, attribute));
+        let (write, mut used) = activate(ctx, new, owner, old)?;
+        used.add(Leniency::RestoreDeactivated, name_attribute(&new.resource_type));
+        return Ok(CreateConflict::Deactivated(write, used));
     }
     Ok(CreateConflict::Unrelated)
 }
@@ -73,31 +75,26 @@ fn name_of<'a>(keys: &'a Keys, new: &New) -> Option<&'a Key> {
 /// Whether a POST says what was stored a moment ago.
 fn repeats(new: &New, owner: &Stored, old: &Map<String, Value>, now: SystemTime) -> Result<bool, Error> {
     let age = now.duration_since(owner.modified_at).unwrap_or_default();
-    Ok(age < REPEATED_WITHIN && *old == new.document && parse_set_aside(owner)? == new.set_aside)
-}
-
-/// The unknown attributes of the body, and those of the resource that the body does not mention: its client cannot see them.
-fn set_aside(new: &New, before: &Stored) -> Result<Aside, Error> {
-    let mut set_aside = new.set_aside.clone();
-    keep_omitted(&mut set_aside, &parse_set_aside(before)?, &new.document, &new.cleared, &new.resource_type)?;
-    Ok(set_aside)
+    Ok(age < REPEATED_WITHIN && *old == new.document && parse_unknown(owner)? == new.unknown)
 }
 
 /// The deactivated resource becomes what the body says, and is active.
-fn activate(new: &New, owner: Stored, old: Map<String, Value>) -> Result<Write, Error> {
-    let set_aside = set_aside(new, &owner)?;
+fn activate(ctx: &Context, new: &New, owner: Stored, old: Map<String, Value>) -> Result<(Write, Warnings), Error> {
+    // Unknown attributes that the body does not mention stay: its client cannot see them.
+    let (mut unknown, kept, leniencies) = (new.unknown.clone(), parse_unknown(&owner)?, &ctx.settings.leniencies);
+    let dropped = keep_omitted(&mut unknown, &kept, &new.document, &new.cleared, &new.resource_type, leniencies)?;
     let id = owner.id;
-    let mut write = new.write(id, Base::Living { before: owner, document: old, guards_members: false }, set_aside);
+    let mut write = new.write(id, Base::Living { before: owner, document: old, guards_members: false }, unknown);
     write.document.insert("active".to_owned(), Value::Bool(true));
     if let Base::Living { document, .. } = &write.base {
         check_immutable(document, &write.document, &new.resource_type)?;
     }
-    Ok(write)
+    Ok((write, dropped))
 }
 
-/// The deleted resource that the new one means, to be brought back, and by which attribute it is meant. Members are in no
-/// document and gone with their group, so groups are created anew.
-pub(crate) async fn deleted(ctx: &Context, new: &New) -> Result<Option<(Write, String)>, Error> {
+/// The deleted resource that the new one means, to be brought back, and the leniency. Members are in no document and gone with
+/// their group, so groups are created anew; unknown attributes are gone, too.
+pub(crate) async fn deleted(ctx: &Context, new: &New) -> Result<Option<(Write, Warnings)>, Error> {
     let resource_type = &new.resource_type;
     if resource_type.detached.is_some() || !ctx.settings.leniencies.allows(Leniency::RestoreDeleted) {
         return Ok(None);
@@ -112,7 +109,10 @@ pub(crate) async fn deleted(ctx: &Context, new: &New) -> Result<Option<(Write, S
         // An immutable attribute differs, so it is another resource.
         return Ok(None);
     }
-    let set_aside = set_aside(new, &tombstone)?;
-    let by = if keys.external_id.is_some() { "externalId" } else { name_attribute(resource_type) };
-    Ok(Some((new.write(tombstone.id, Base::Deleted(tombstone), set_aside), by.to_owned())))
+    let mut used = Warnings::default();
+    used.add(
+        Leniency::RestoreDeleted,
+        if keys.external_id.is_some() { "externalId" } else { name_attribute(resource_type) },
+    );
+    Ok(Some((new.write(tombstone.id, Base::Deleted(tombstone), new.unknown.clone()), used)))
 }

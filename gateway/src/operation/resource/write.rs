@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
-use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::{Leniency, Warnings};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::UnknownAttributes;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -97,7 +97,7 @@ pub(crate) struct Write {
     pub(crate) id: Uuid,
     /// The canonical source document.
     pub(crate) document: Map<String, Value>,
-    pub(crate) set_aside: Aside,
+    pub(crate) unknown: UnknownAttributes,
     /// The type by which the document has been validated already.
     pub(crate) validated_by: Option<Arc<ResourceType>>,
     /// Changes of a group's members that are made with it.
@@ -414,8 +414,8 @@ impl Write {
             Base::Living { before, .. } => Some(before),
             Base::New | Base::Deleted(_) => None,
         };
-        let Self { resource_type, id, document, set_aside, .. } = self;
-        Draft { resource_type, id: *id, document, set_aside, before }
+        let Self { resource_type, id, document, unknown, .. } = self;
+        Draft { resource_type, id: *id, document, unknown, before }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::store::stamp::{Stamp, slot};
 
 const TOMBSTONE: &str = "
 WITH w AS (
-  UPDATE resource r SET deleted_at = $4, version = r.version + 1, modified_at = $4
+  UPDATE resource r SET deleted_at = $4, version = r.version + 1, modified_at = $4, set_aside = NULL
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL AND ($5::bigint IS NULL OR r.version = $5)
     AND ($6::bigint IS NULL OR $6 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
   RETURNING r.tenant_id, r.id, r.version, r.mapping_state, r.name_key, r.external_id),

@@ -1,13 +1,14 @@
-//! Whatever is written before a schema is there leads to what it would have led to with the schema.
+//! Whatever is written before a schema is defined leads to what it would have led to with the schema.
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::tests::{S, attributes, op, taken, user};
+use super::tests::{S, attributes, op, reconciled, user};
 use super::*;
 use crate::leniency::Leniencies;
 use crate::normalise::normalise;
 use crate::patch::{PATCH_SCHEMA, Patch};
+use crate::schema::ResourceType;
 
 fn text() -> impl Strategy<Value = Value> {
     prop::sample::select(vec!["x", "y", "X", "z"]).prop_map(Value::from)
@@ -81,6 +82,50 @@ fn operation() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// The value of the extension in a body.
+fn extension() -> impl Strategy<Value = Value> {
+    let member = prop_oneof![
+        text().prop_map(|text| ("a", text)),
+        list(text()).prop_map(|list| ("tags", list)),
+        desk().prop_map(|desk| ("desk", desk)),
+        list(element()).prop_map(|list| ("items", list)),
+    ];
+    prop::collection::vec(member, 0..4)
+        .prop_map(|members| members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+#[derive(Clone, Debug)]
+enum Request {
+    Put(Value),
+    Patch(Value),
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![8 => operation().prop_map(Request::Patch), 1 => extension().prop_map(Request::Put)]
+}
+
+/// What is stored of a resource.
+type State = (Map<String, Value>, UnknownAttributes);
+
+fn put(extension: &Value, before: &UnknownAttributes, rt: &ResourceType) -> State {
+    let found = normalise(json!({ "userName": "ada", S: extension }), rt, &Leniencies::all()).unwrap();
+    let mut unknown = found.unknown;
+    keep_omitted(&mut unknown, before, &found.document, &found.cleared, rt, &Leniencies::all()).unwrap();
+    (found.document, unknown)
+}
+
+/// `None` for a request that is refused.
+fn made((document, unknown): &State, request: &Request, rt: &ResourceType) -> Option<State> {
+    let operation = match request {
+        Request::Put(extension) => return Some(put(extension, unknown, rt)),
+        Request::Patch(operation) => operation,
+    };
+    let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [operation] });
+    let patch = Patch::parse(body, rt, &Leniencies::all()).ok()?;
+    let patched = patch.apply(document.clone(), unknown.clone(), rt, &Leniencies::all()).ok()?;
+    Some((patched.document, UnknownAttributes::from_json(patched.unknown.to_json())?))
+}
+
 /// Elements in an order of their own, and their members: which of them came first means nothing.
 fn sorted(value: Option<&Value>) -> Value {
     let mut value = value.cloned().unwrap_or_default();
@@ -95,21 +140,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn before_the_schema_is_as_with_it(operations in prop::collection::vec(operation(), 1..9)) {
+    fn before_the_schema_is_as_with_it(first in extension(), requests in prop::collection::vec(request(), 1..9)) {
         let (without, with) = (user(&[]), user(&attributes()));
-        let made = normalise(json!({ "userName": "ada" }), &without, &Leniencies::all()).unwrap();
-        let (mut expected, mut aside) = (made.document.clone(), Aside::default());
-        for operation in &operations {
-            let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [operation] });
-            let known = Patch::parse(body.clone(), &with, &Leniencies::all());
-            let known = known.and_then(|it| it.apply(expected.clone(), Aside::default(), &with, &Leniencies::all()));
-            let Ok(known) = known else { continue };
-            expected = known.document;
-            let kept = Patch::parse(body, &without, &Leniencies::all()).unwrap();
-            aside = kept.apply(made.document.clone(), aside, &without, &Leniencies::all()).unwrap().set_aside;
+        let nothing = UnknownAttributes::default();
+        let (mut expected, mut state) = (put(&first, &nothing, &with), put(&first, &nothing, &without));
+        for request in &requests {
+            let Some(known) = made(&expected, request, &with) else { continue };
+            expected = known;
+            state = made(&state, request, &without).unwrap();
         }
-        let found = taken(made.document, aside.clone());
-        prop_assert_eq!(sorted(found.document.get(S)), sorted(expected.get(S)), "{}", aside.to_json());
-        prop_assert!(found.misfits.is_empty() && found.set_aside.is_empty(), "{:?} {}", found.misfits, aside.to_json());
+        let (document, unknown) = state;
+        let found = reconciled(document, unknown.clone());
+        prop_assert_eq!(sorted(found.document.get(S)), sorted(expected.0.get(S)), "{}", unknown.to_json());
+        prop_assert!(found.rejected.is_empty() && found.unknown.is_empty(), "{:?} {}", found.rejected, unknown.to_json());
     }
 }

@@ -1,9 +1,8 @@
-//! Changes of what no schema knows, and what they have led to once one does.
+//! Changes to attributes that no schema defines, and what they have led to once one does.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::fold_in::{TakenIn, keep_omitted, take_in};
 use crate::leniency::{Leniencies, Leniency};
 use crate::normalise::normalise;
 use crate::patch::{PATCH_SCHEMA, Patch};
@@ -35,40 +34,40 @@ pub(super) fn user(attributes: &[Value]) -> ResourceType {
     ResourceType::clone(registry.resource_type("User").unwrap())
 }
 
-fn patched(
-    (document, aside): (Map<String, Value>, Aside),
+pub(super) fn patched(
+    (document, unknown): (Map<String, Value>, UnknownAttributes),
     operations: &Value,
     rt: &ResourceType,
-) -> (Map<String, Value>, Aside) {
+) -> (Map<String, Value>, UnknownAttributes) {
     let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": operations });
     let patch = Patch::parse(body, rt, &Leniencies::all()).unwrap();
-    let patched = patch.apply(document, aside, rt, &Leniencies::all()).unwrap();
-    (patched.document, patched.set_aside)
+    let patched = patch.apply(document, unknown, rt, &Leniencies::all()).unwrap();
+    (patched.document, patched.unknown)
 }
 
 /// A POST and requests by a type, as they are stored and read again between each and the next.
-fn written(body: &Value, requests: &[Value], rt: &ResourceType) -> (Map<String, Value>, Aside) {
+pub(super) fn written(body: &Value, requests: &[Value], rt: &ResourceType) -> (Map<String, Value>, UnknownAttributes) {
     let mut body = body.clone();
     body["userName"] = "ada".into();
     let made = normalise(body, rt, &Leniencies::all()).unwrap();
-    requests.iter().fold((made.document, made.set_aside), |(document, aside), operations| {
-        let (document, aside) = patched((document, aside), operations, rt);
-        assert_eq!(Aside::from_json(aside.to_json()).as_ref(), Some(&aside), "it is stored as it is");
-        (document, aside)
+    requests.iter().fold((made.document, made.unknown), |(document, unknown), operations| {
+        let (document, unknown) = patched((document, unknown), operations, rt);
+        assert_eq!(UnknownAttributes::from_json(unknown.to_json()).as_ref(), Some(&unknown), "it is stored as it is");
+        (document, unknown)
     })
 }
 
-pub(super) fn taken(document: Map<String, Value>, aside: Aside) -> TakenIn {
-    take_in(document, aside, &user(&attributes()), &Leniencies::all(), &|_| Ok(()))
+pub(super) fn reconciled(document: Map<String, Value>, unknown: UnknownAttributes) -> Reconciled {
+    reconcile(document, unknown, &user(&attributes()), &Leniencies::all(), &|_| Ok(()))
 }
 
 /// Requests before the schema is there, and what is there of it afterwards: the same as if it had been there before.
 #[track_caller]
 fn check(body: &Value, requests: &[Value], expected: &Value) {
-    let (document, aside) = written(body, requests, &user(&[]));
-    let found = taken(document, aside.clone());
-    assert_eq!(found.document.get(S).unwrap_or(&Value::Null), expected, "{requests:?} {aside:?}");
-    assert!(found.set_aside.is_empty() && found.misfits.is_empty(), "{requests:?} {found:?}");
+    let (document, unknown) = written(body, requests, &user(&[]));
+    let found = reconciled(document, unknown.clone());
+    assert_eq!(found.document.get(S).unwrap_or(&Value::Null), expected, "{requests:?} {unknown:?}");
+    assert!(found.unknown.is_empty() && found.rejected.is_empty(), "{requests:?} {found:?}");
     let (document, _) = written(body, requests, &user(&attributes()));
     assert_eq!(document.get(S).unwrap_or(&Value::Null), expected, "with the schema: {requests:?}");
 }
@@ -77,17 +76,17 @@ pub(super) fn op(verb: &str, path: &str, value: &Value) -> Value {
     json!({ "op": verb, "path": path, "value": value })
 }
 
-fn remove(path: &str) -> Value {
+pub(super) fn remove(path: &str) -> Value {
     json!({ "op": "remove", "path": path })
 }
 
 /// Without a path.
-fn set(verb: &str, value: &Value) -> Value {
+pub(super) fn set(verb: &str, value: &Value) -> Value {
     json!([{ "op": verb, "value": { S: value } }])
 }
 
 #[test]
-fn what_is_added_comes_to_what_is_there() {
+fn additions_join_what_is_there() {
     let nothing = json!({});
     let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
     check(&nothing, &[tag("a"), tag("b")], &json!({ "tags": ["a", "b"] }));
@@ -111,7 +110,7 @@ fn what_is_added_comes_to_what_is_there() {
 }
 
 #[test]
-fn what_is_removed_or_replaced_does_not_come_back() {
+fn removed_and_replaced_values_do_not_come_back() {
     let nothing = json!({});
     let (work, home) = (json!({ "type": "work", "value": "x" }), json!({ "type": "home", "value": "y" }));
     let items = "urn:acme:s:items";
@@ -141,115 +140,63 @@ fn what_is_removed_or_replaced_does_not_come_back() {
 }
 
 #[test]
-fn a_schema_that_grows_is_no_other_case() {
+fn a_growing_schema_is_reconciled_too() {
     let mut known = attributes();
     known.retain(|attribute| attribute["name"] != "tags");
     let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
     let both = [json!([op("add", "urn:acme:s:a", &json!("1"))]), tag("x"), tag("y")];
-    let (document, aside) = written(&json!({}), &both, &user(&known));
-    assert_eq!(taken(document, aside).document[S], json!({ "a": "1", "tags": ["x", "y"] }));
+    let (document, unknown) = written(&json!({}), &both, &user(&known));
+    assert_eq!(reconciled(document, unknown).document[S], json!({ "a": "1", "tags": ["x", "y"] }));
     let nested = [set("add", &json!({ "a": "1", "tags": ["x"] })), set("replace", &json!({ "tags": ["y"] }))];
-    let (document, aside) = written(&json!({}), &nested, &user(&known));
-    assert_eq!(taken(document, aside).document[S], json!({ "a": "1", "tags": ["y"] }));
+    let (document, unknown) = written(&json!({}), &nested, &user(&known));
+    assert_eq!(reconciled(document, unknown).document[S], json!({ "a": "1", "tags": ["y"] }));
 
     let desk = known.iter_mut().find(|attribute| attribute["name"] == "desk").unwrap();
     desk["subAttributes"].as_array_mut().unwrap().pop();
     let room = |room: &str| json!([op("add", "urn:acme:s:desk", &json!({ "floor": "1", "room": room }))]);
-    let (document, aside) = written(&json!({}), &[room("1"), room("2")], &user(&known));
-    assert_eq!(aside.to_json(), json!({ "urn:acme:s:desk.room": "2" }), "one, however often");
-    assert_eq!(taken(document, aside).document[S], json!({ "desk": { "floor": "1", "room": "2" } }));
+    let (document, unknown) = written(&json!({}), &[room("1"), room("2")], &user(&known));
+    assert_eq!(unknown.to_json(), json!({ "urn:acme:s:desk.room": "2" }), "one, however often");
+    assert_eq!(reconciled(document, unknown).document[S], json!({ "desk": { "floor": "1", "room": "2" } }));
     for removal in [remove("urn:acme:s:desk"), remove(S)] {
-        let (_, aside) = written(&json!({}), &[room("1"), json!([removal])], &user(&known));
-        assert!(aside.is_empty(), "what is gone as a whole is gone with its parts: {aside:?}");
+        let (_, unknown) = written(&json!({}), &[room("1"), json!([removal])], &user(&known));
+        assert!(unknown.is_empty(), "what is gone as a whole is gone with its parts: {unknown:?}");
     }
 }
 
 #[test]
-fn what_is_stored_since_before_means_what_it_meant() {
+fn earlier_stored_forms_keep_their_meaning() {
     let document = || written(&json!({}), &[], &user(&[])).0;
     let older = json!({ S: { "a": "1", "tags": ["a"] }, "urn:acme:s:b": "2", "other": 1 });
-    let found = taken(document(), Aside::from_json(older.clone()).unwrap());
+    let found = reconciled(document(), UnknownAttributes::from_json(older.clone()).unwrap());
     assert_eq!(found.document[S], json!({ "a": "1", "tags": ["a"], "b": "2" }));
-    assert_eq!(found.set_aside.to_json(), json!({ "other": 1 }));
+    assert_eq!(found.unknown.to_json(), json!({ "other": 1 }));
     let more = json!([op("add", "urn:acme:s:tags", &json!(["b"])), remove("urn:acme:s:a")]);
-    let (_, aside) = patched((document(), Aside::from_json(older).unwrap()), &more, &user(&[]));
-    assert_eq!(taken(document(), aside).document[S], json!({ "tags": ["a", "b"], "b": "2" }));
+    let (_, unknown) = patched((document(), UnknownAttributes::from_json(older).unwrap()), &more, &user(&[]));
+    assert_eq!(reconciled(document(), unknown).document[S], json!({ "tags": ["a", "b"], "b": "2" }));
     for broken in [json!(7), json!([1]), json!([{ "op": "add", "path": "x" }]), json!([{ "op": "x", "path": "x" }])] {
-        assert_eq!(Aside::from_json(broken), None);
+        assert_eq!(UnknownAttributes::from_json(broken), None);
     }
 }
 
 #[test]
-fn what_is_written_with_the_schema_is_newer_than_what_is_aside() {
+fn values_written_with_the_schema_are_newer() {
     let tag = |tag: &str| json!([op("add", "urn:acme:s:tags", &json!([tag]))]);
-    let (_, aside) = written(&json!({}), &[tag("a"), tag("b")], &user(&[]));
+    let (_, unknown) = written(&json!({}), &[tag("a"), tag("b")], &user(&[]));
     let (document, _) = written(&json!({}), &[tag("c")], &user(&attributes()));
-    let found = taken(document, aside);
+    let found = reconciled(document, unknown);
     assert_eq!(found.document[S], json!({ "tags": ["c"] }));
-    assert!(found.set_aside.is_empty() && !found.changed);
+    assert!(found.unknown.is_empty() && !found.changed);
     // What did not fit and is written anew is no longer kept, so that it does not come back when that is gone.
-    let misfit = Aside::from_json(json!({ "urn:acme:s:a": { "no": "text" } })).unwrap();
+    let misfit = UnknownAttributes::from_json(json!({ "urn:acme:s:a": { "no": "text" } })).unwrap();
     let document = || written(&json!({}), &[], &user(&attributes())).0;
     for change in [op("replace", "urn:acme:s:a", &json!("1")), remove("urn:acme:s:a")] {
-        let (_, aside) = patched((document(), misfit.clone()), &json!([change]), &user(&attributes()));
-        assert!(aside.is_empty(), "{aside:?}");
+        let (_, unknown) = patched((document(), misfit.clone()), &json!([change]), &user(&attributes()));
+        assert!(unknown.is_empty(), "{unknown:?}");
     }
 }
 
-/// The number of entries after a request has been made often, each time a little different.
-fn grown(requests: impl Fn(usize) -> Value) -> usize {
-    let rt = user(&[]);
-    let start = written(&json!({ S: { "tags": ["kept"] } }), &[], &rt);
-    (0..50).fold(start, |state, number| patched(state, &requests(number), &rt)).1.entries.len()
-}
-
 #[test]
-fn what_is_replaced_again_and_again_does_not_pile_up() {
-    let text = |number: usize| json!(format!("n{number}"));
-    let paths = ["a", "tags", "desk.floor", "items[type eq \"work\"].value", "items[type eq \"work\"]", "items"];
-    for path in paths {
-        let most = grown(|number| json!([op("replace", &format!("urn:acme:s:{path}"), &text(number))]));
-        assert_eq!(most, if path == "tags" { 1 } else { 2 }, "{path}");
-    }
-    assert_eq!(grown(|number| set("replace", &json!({ "a": text(number), "b": "1" }))), 2);
-    let object = |number| json!([op("replace", "urn:acme:s:desk", &json!({ "floor": text(number) }))]);
-    assert_eq!(grown(object), 2);
-    assert_eq!(grown(|_| json!([op("add", "urn:acme:s:items", &json!([{ "value": "x" }]))])), 2);
-    let path = "urn:acme:s:items";
-    let comes_and_goes = |number| {
-        let element = json!([{ "type": "work", "value": text(number) }]);
-        json!([op("add", path, &element), op("remove", path, &element)])
-    };
-    assert_eq!(grown(comes_and_goes), 1);
-    let selected = |number| {
-        let list = json!([{ "value": text(number) }]);
-        json!([op("add", path, &list), remove(&format!("{path}[value eq \"n{number}\"]"))])
-    };
-    assert_eq!(grown(selected), 1);
-    let flat = |number| json!([op("add", "x", &json!([text(number)])), op("remove", "x", &json!([text(number)]))]);
-    assert_eq!(grown(flat), 1);
-}
-
-#[test]
-fn so_many_changes_are_kept_and_no_more() {
-    let rt = user(&[]);
-    let add = |number: usize| op("add", "urn:acme:s:tags", &json!([number.to_string()]));
-    let many = |from: usize, count: usize| Value::from((from..from + count).map(add).collect::<Vec<_>>());
-    let full = written(&json!({}), &[many(0, 1_000), many(1_000, 500)], &rt);
-    let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [add(1_500)] });
-    let patch = Patch::parse(body, &rt, &Leniencies::all()).unwrap();
-    let refusal = patch.apply(full.0.clone(), full.1.clone(), &rt, &Leniencies::all()).unwrap_err();
-    assert!(refusal.status == 400 && refusal.detail.contains("at most 1500 changes"), "{}", refusal.detail);
-    let found = taken(full.0.clone(), full.1);
-    assert_eq!(found.document[S]["tags"].as_array().unwrap().len(), 1_000, "more, no attribute may have");
-    let fits = written(&json!({}), &[many(0, 1_000)], &rt);
-    let found = taken(fits.0, fits.1);
-    assert_eq!(found.document[S]["tags"].as_array().unwrap().len(), 1_000);
-    assert!(found.set_aside.is_empty());
-}
-
-#[test]
-fn a_list_of_what_to_remove_is_refused_where_it_is_of_what_is_known() {
+fn a_removal_by_list_needs_its_leniency() {
     let rt = user(&[]);
     let body = |value: Value| json!({ "schemas": [PATCH_SCHEMA], "Operations": [{ "op": "remove", "path": "urn:acme:s:tags", "value": value }] });
     let strict = Leniencies::all().without(Leniency::MemberRemovalByValue);
@@ -258,20 +205,20 @@ fn a_list_of_what_to_remove_is_refused_where_it_is_of_what_is_known() {
     assert_eq!(Patch::parse(body(json!(["a"])), &rt, &Leniencies::strict()).unwrap_err().status, 400);
 }
 
-/// What a body that is a PUT leaves of what was aside.
+/// What a body that is a PUT leaves of what was unknown.
 #[track_caller]
 fn check_put(before: &Value, body: &Value, expected: &Value) {
     let mut known = attributes();
     known.truncate(1);
     let rt = user(&known);
     let found = normalise(body.clone(), &rt, &Leniencies::all()).unwrap();
-    let (mut aside, before) = (found.set_aside, Aside::from_json(before.clone()).unwrap());
-    keep_omitted(&mut aside, &before, &found.document, &found.cleared, &rt).unwrap();
-    assert_eq!(aside.to_json(), *expected, "{body}");
+    let (mut unknown, before) = (found.unknown, UnknownAttributes::from_json(before.clone()).unwrap());
+    keep_omitted(&mut unknown, &before, &found.document, &found.cleared, &rt, &Leniencies::all()).unwrap();
+    assert_eq!(unknown.to_json(), *expected, "{body}");
 }
 
 #[test]
-fn a_put_leaves_aside_what_it_does_not_mention() {
+fn a_put_keeps_what_it_does_not_mention() {
     let echo = json!({ "userName": "ada", S: { "a": "1" }, "emails": [{ "value": "a@x" }] });
     let before = json!({
         "x": 1, S: { "tags": ["a"] }, "urn:acme:s:b": "2", "urn:acme:t": { "c": 3 }, "emails[type eq \"work\"].verified": true,
