@@ -112,12 +112,12 @@ async fn a_plugin_that_fails_refuses_the_write_and_nothing_is_stored(gateway: &T
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     for (config, reason) in [
-        (json!({ "do": "trap" }), "The plugin gave up"),
-        (json!({ "do": "panic" }), "The plugin gave up"),
+        (json!({ "do": "trap" }), "The plugin panicked"),
+        (json!({ "do": "panic" }), "The plugin panicked"),
         (json!({ "do": "recurse", "times": DEEP }), "The plugin called itself too deeply"),
         (json!({ "do": "allocate", "size": 64 << 20 }), "The plugin asked for more memory than it may have (16 MiB)"),
         (json!({ "do": "write", "size": 1_100_000 }), "The plugin wrote more than 1 MiB"),
-        (json!({ "do": "complain" }), "I would rather not"),
+        (json!({ "do": "fail" }), "I would rather not"),
     ] {
         gateway.map("acme", "hostile", &config, "refuse").await;
         let before = (gateway.row_counts().await, tenant.everything().await);
@@ -174,7 +174,7 @@ async fn what_comes_out_must_fit_the_schemas_of_the_directory(gateway: &TestGate
 async fn where_failures_are_kept_the_product_reads_what_it_had(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
-    for deed in ["trap", "complain"] {
+    for deed in ["trap", "fail"] {
         gateway.map("acme", "hostile", &json!({ "do": deed }), "keep").await;
         let _ = tenant.patch(&format!("/Users/{ada}"), &set("title", deed)).await.expect(200);
         assert_eq!(source(&tenant, &ada).await["title"], deed, "the source is stored");
@@ -351,7 +351,7 @@ async fn trapping_plugins_leave_the_gateway_and_its_database_alone(gateway: &Tes
             answered.fetch_add(1, Ordering::Relaxed);
         }
     };
-    join3(hammer(&traps, over.clone(), "gave up"), hammer(&recurses, over, "too deeply"), asks).await;
+    join3(hammer(&traps, over.clone(), "panicked"), hammer(&recurses, over, "too deeply"), asks).await;
 
     for tenant in [&traps, &recurses] {
         assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate_plugin_host::{Component, Failure, FailureKind, LogLine, Outcome as StepOutcome};
+use scimgate_plugin_host::{Component, Decision as StepOutcome, Failure, FailureKind, LogLine};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
@@ -72,7 +72,7 @@ impl At<'_> {
             tenant.name = call.tenant, plugin.id = self.component.digest(), resource.type = %call.resource_type.name,
             resource.id = %call.id, kind = failure.kind.as_str(), reason, "a plugin failed"
         );
-        self.failure(call, failure.reason.trim_end_matches('.').to_owned(), failure.kind.may_pass())
+        self.failure(call, failure.reason.trim_end_matches('.').to_owned(), failure.kind.is_transient())
     }
 
     fn failure(&self, call: &Call<'_>, reason: String, may_pass: bool) -> MapError {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use scimgate_plugin_host::{Component, Host, Outcome as StepOutcome};
+use scimgate_plugin_host::{Component, Decision as StepOutcome, Host};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 

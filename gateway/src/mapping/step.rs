@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scimgate_plugin_host::{Component, Context, Limits, StepResult};
+use scimgate_plugin_host::{CallResult, Component, Context, Limits};
 use serde_json::{Map, Value};
 use tokio::sync::{AcquireError, Semaphore};
 
@@ -36,7 +36,7 @@ impl Mapper {
         for line in &result.log {
             at.log(call, line);
         }
-        match result.outcome {
+        match result.decision {
             Ok(outcome) => Ok(Done { outcome, document: result.document, written: result.written }),
             Err(failure) => Err(at.failed(call, &failure)),
         }
@@ -70,7 +70,7 @@ impl Mapper {
 }
 
 /// What came out, or for how long the step is not called.
-type Ran = Result<StepResult<ScimDocument>, std::time::Duration>;
+type Ran = Result<CallResult<ScimDocument>, std::time::Duration>;
 
 impl Job {
     /// From the admission to the report nothing waits, so that a trial is always followed by its report.
@@ -83,7 +83,7 @@ impl Job {
         drop(turn);
         if contain {
             mapper.lane.report(&step, result.cpu);
-            report::tell(&step, &component, mapper.breakers.report(&step, cost(&result.outcome)));
+            report::tell(&step, &component, mapper.breakers.report(&step, cost(&result.decision)));
         }
         Ok(result)
     }
