@@ -11,6 +11,7 @@ pub mod job;
 pub mod keyed_lock;
 pub mod leniency_use;
 pub mod list;
+mod plugin_loader;
 pub mod resource;
 pub mod schema_change;
 pub mod settings;

@@ -153,15 +153,15 @@ fn tell(error: &Error) -> ScimError {
 
 fn tell_mapping(error: &MapError) -> ScimError {
     match error {
-        MapError::Refused(refusal) => refusal.clone(),
-        MapError::Failed { may_pass: true, .. } | MapError::Open { .. } => ScimError::new(503, error.to_string()),
+        MapError::Rejected(refusal) => refusal.clone(),
+        MapError::Failed { transient: true, .. } | MapError::Open { .. } => ScimError::new(503, error.to_string()),
         // The same document fails the same way again, so a retry cannot help: 400, with plugin and reason.
         MapError::Failed { .. } => ScimError::invalid_value(error.to_string()),
-        MapError::Store(source) if matches!(**source, store::Error::Unavailable { .. }) => {
+        MapError::Load { source, .. } if source.is_unavailable() => {
             ScimError::new(503, "The service cannot reach its database now. Please try again.")
         }
         MapError::Busy => ScimError::new(503, "Too many mappings run at once. Please try again."),
-        MapError::Store(_) | MapError::Missing { .. } => {
+        MapError::Load { .. } | MapError::Unusable { .. } => {
             ScimError::new(500, "The tenant's mapping cannot be run; the service's log explains.")
         }
     }

@@ -101,7 +101,7 @@ fn read(row: PluginRow) -> Result<Plugin, Error> {
 /// Bytes that were just sent and cannot be prepared are the sender's mistake, where a stored plugin's are ours.
 fn refused(error: MapError) -> Error {
     match error {
-        MapError::Missing { why, .. } => {
+        MapError::Unusable { why, .. } => {
             ScimError::new(400, format!("This is no plugin that can be run here: {}.", why.trim_end_matches('.')))
                 .into()
         }

@@ -124,8 +124,8 @@ async fn each(ctx: &mut Context, waiting: Vec<Stored>, to: &mut FoldIn, lease: &
 /// The same error, where it is one of the moment.
 fn misfit(resource_type: &str, id: Uuid, error: Error) -> Result<Misfit, Error> {
     let (name, why) = match error {
-        Error::Mapping(MapError::Refused(refusal)) => (MAPPING, refusal.detail),
-        Error::Mapping(lasting @ (MapError::Failed { may_pass: false, .. } | MapError::Missing { .. })) => {
+        Error::Mapping(MapError::Rejected(refusal)) => (MAPPING, refusal.detail),
+        Error::Mapping(lasting @ (MapError::Failed { transient: false, .. } | MapError::Unusable { .. })) => {
             (MAPPING, lasting.to_string())
         }
         Error::Scim(refusal) if refusal.status < 500 => (RESOURCE, refusal.detail),

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::mapping::{LONGEST, MapError, OnFailure, Outcome};
+use crate::mapping::{DocumentInfo, MAX_DOCUMENT_BYTES, MapError, OnFailure, Outcome};
 use crate::operation::{Context, Error};
 use crate::store::event::{Words, words};
 use crate::store::resource::read::MappingState;
@@ -117,10 +117,10 @@ fn check_announced_mapped(
 
 /// What PATCH adds and adds must end somewhere.
 fn check_size(source: &str, set_aside: Option<&str>) -> Result<(), Error> {
-    if source.len() + set_aside.map_or(0, str::len) <= LONGEST {
+    if source.len() + set_aside.map_or(0, str::len) <= MAX_DOCUMENT_BYTES {
         return Ok(());
     }
-    let detail = format!("The resource would be longer than {LONGEST} bytes, the longest accepted.");
+    let detail = format!("The resource would be longer than {MAX_DOCUMENT_BYTES} bytes, the longest accepted.");
     Err(scimgate_scim::error::ScimError::new(413, detail).into())
 }
 
@@ -131,14 +131,14 @@ async fn map(ctx: &Context, draft: &Draft<'_>, stamp: &Stamp, size: usize) -> Re
     let Some(directory_type) = ctx.settings.directory.resource_type(name) else {
         return Err(Error::Corrupt(format!("the directory has no resource type {name}")));
     };
-    let call = crate::mapping::call::Call {
+    let info = DocumentInfo {
         tenant: &ctx.settings.name,
         resource_type: directory_type,
         id: draft.id,
         last_modified: rfc3339(stamp.at),
         size,
     };
-    match ctx.gateway.mapper.run(chain, call, draft.document.clone()).await {
+    match ctx.gateway.mapper.run(chain, info, draft.document.clone()).await.result {
         Ok(outcome) => Ok(Some(outcome)),
         Err(MapError::Failed { step, .. } | MapError::Open { step, .. }) if chain.on_failure == OnFailure::Keep => {
             tracing::warn!(
