@@ -14,7 +14,7 @@ use crate::config::{Doors, Limits};
 use crate::http::connection::server;
 use crate::http::error::Surface;
 use crate::http::router;
-use crate::mapping::{Bounds, Mapper};
+use crate::mapping::{Mapper, MapperConfig};
 use crate::operation::Gateway;
 use crate::operation::bulk::admission::BulkAdmission;
 use crate::operation::keyed_lock::KeyedLock;
@@ -100,7 +100,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
     Ok(Gateway {
         keys: Arc::new(keys),
         auth: Arc::new(Auth::new(store.clone(), clock.clone())),
-        mapper: Arc::new(Mapper::new(host, store.control(), clock.clone(), Bounds::default())),
+        mapper: Arc::new(Mapper::new(host, store.control(), clock.clone(), MapperConfig::default())),
         settings: Arc::new(SettingsCache::new(store.clone())),
         lists: crate::operation::list::Limits::default(),
         public_url: Arc::from(public_url.trim_end_matches('/')),
@@ -132,7 +132,7 @@ pub fn escalate() -> bool {
     let threads = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
     if matches!(threads, Ok(tokio::runtime::RuntimeFlavor::MultiThread)) {
         tokio::task::block_in_place(|| std::thread::sleep(std::time::Duration::from_micros(50)));
-        return tokio::task::block_in_place(crate::mapping::slow::wait);
+        return tokio::task::block_in_place(crate::mapping::contain::slow_calls::acquire_for_current_call);
     }
     true
 }

@@ -1,16 +1,90 @@
-//! Mapping: a tenant's chain of plugins, from the source document to the mapped one.
+//! Mapping: a tenant's chain of plugins, from the source document to the mapped one. Plugins come from a
+//! [`PluginLoader`], so a chain also runs without a database.
 
-pub mod breaker;
-pub mod call;
 pub mod chain;
 mod compiled;
+pub mod contain;
 mod document;
-mod lane;
+mod error;
+mod loader;
 mod report;
-pub mod run;
-pub mod slow;
+mod run;
 mod step;
 
-pub use call::{LONGEST, MapError, Outcome};
+use std::sync::Arc;
+use std::time::Duration;
+
 pub use chain::{Chain, OnFailure, Step};
-pub use run::{Bounds, Mapper};
+pub use document::{DocumentInfo, MAX_DOCUMENT_BYTES};
+pub use error::MapError;
+pub use loader::{LoadError, PluginLoader};
+pub use report::{MappingRun, Outcome, StepReport, StepResult};
+use scimgate_plugin_host::{Component, Host};
+pub use scimgate_plugin_host::{Level, LogLine};
+
+use crate::clock::Clock;
+use compiled::Compiled;
+use contain::Containment;
+
+/// What all tenants share.
+#[derive(Clone, Copy, Debug)]
+pub struct MapperConfig {
+    /// Most concurrent calls; each holds a worker and an instance of the host's pool.
+    pub max_calls: usize,
+    /// Most concurrent calls of one tenant, so that no tenant takes all of them.
+    pub max_tenant_calls: usize,
+    /// How long a call waits for one of these.
+    pub admission_timeout: Duration,
+    /// Most compiled plugins kept.
+    pub max_compiled: u64,
+    /// Whether slow and failing steps are contained. Only a benchmark switches it off, to measure the effect.
+    pub contain: bool,
+}
+
+impl Default for MapperConfig {
+    fn default() -> Self {
+        Self {
+            max_calls: 48,
+            max_tenant_calls: 32,
+            admission_timeout: Duration::from_secs(2),
+            max_compiled: 4_000,
+            contain: true,
+        }
+    }
+}
+
+/// Runs chains: the plugin host with the compiled plugins.
+#[derive(Clone)]
+pub struct Mapper {
+    compiled: Compiled,
+    containment: Arc<Containment>,
+}
+
+impl Mapper {
+    /// A mapper that gets its plugins from `loader`.
+    #[must_use]
+    pub fn new(host: Host, loader: impl PluginLoader, clock: Clock, config: MapperConfig) -> Self {
+        Self {
+            compiled: Compiled::new(host, Arc::new(loader), config.max_compiled),
+            containment: Arc::new(Containment::new(&config, clock)),
+        }
+    }
+
+    /// Compiles uploaded bytes and reads the plugin's manifest.
+    ///
+    /// # Errors
+    /// [`MapError::Unusable`] with the reason.
+    pub async fn prepare(&self, bytes: Vec<u8>) -> Result<Arc<Component>, MapError> {
+        self.compiled.prepare(bytes).await
+    }
+
+    /// A compiled plugin; concurrent first uses compile once.
+    pub async fn component(&self, digest: &str) -> Result<Arc<Component>, MapError> {
+        self.compiled.get(digest).await
+    }
+
+    /// The number of compiled plugins that are kept at this moment.
+    pub async fn compiled(&self) -> u64 {
+        self.compiled.count().await
+    }
+}

@@ -12,6 +12,7 @@ pub mod keyed_lock;
 pub mod leniency_use;
 pub mod list;
 pub mod operator;
+mod plugin_loader;
 pub mod resource;
 pub mod schema_change;
 pub mod settings;

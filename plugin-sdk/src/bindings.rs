@@ -1,5 +1,5 @@
-//! The bindings generated from `wit/mapping.wit`, and the adapter between them and [`Mapping`]. Hidden: what they
-//! look like depends on the generator, what authors see does not.
+//! The bindings generated from `wit/mapping.wit`, and the adapter between them and [`Mapping`]. Hidden from authors, since
+//! their form depends on the generator.
 #![allow(unsafe_code, missing_docs, clippy::all, clippy::pedantic, reason = "generated")]
 
 use crate::{Mapping, PathError, document::Paths, outcome};
@@ -13,7 +13,7 @@ wit_bindgen::generate!({
 
 pub use scimgate::mapping::types;
 
-/// Gives a [`Mapping`] the shape that the world exports.
+/// Exports a [`Mapping`] as the world requires.
 pub struct Adapter<M>(core::marker::PhantomData<M>);
 
 impl<M: Mapping> Guest for Adapter<M> {
@@ -28,7 +28,7 @@ impl<M: Mapping> Guest for Adapter<M> {
     }
 
     fn transform(context: Context, config: String, document: &Document) -> Result<Outcome, String> {
-        // Without this a panic reaches the host as a bare `unreachable`; with it the log says where and why.
+        // Otherwise a panic is a bare `unreachable` for the host; the log line has its location and message.
         std::panic::set_hook(Box::new(|panic| crate::log(Level::Error, panic.to_string())));
         let outcome = crate::call::<M>(&context.into(), &config, &crate::Document::new(document));
         outcome.map(Outcome::from).map_err(|error| error.to_string())

@@ -1,12 +1,12 @@
-//! The document of a call, read and written by SCIM attribute paths with Rust values. The host keeps the document;
-//! what a plugin does not ask for is never copied into it.
+//! The document of a call, read and written by SCIM attribute paths with Rust values. It stays in the host; only the
+//! attributes that a plugin reads are copied.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{Error, PathError};
 
-/// What a document can do, as the WIT has it: values are JSON text. Implemented by the host's document and by
+/// The document's functions as in the WIT, with values as JSON text. Implemented by the host's document and by
 /// [`test::Resource`](crate::test::Resource).
 #[doc(hidden)]
 pub trait Paths {
@@ -30,7 +30,7 @@ impl<'a> Document<'a> {
         Self(paths)
     }
 
-    /// Every match. `emails` matches once, the whole array; `emails.value` once for each element.
+    /// Every match. `emails` matches once, the whole array; `emails.value` once per element.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
         let mut values = Vec::new();
         for text in self.0.get(path)? {
@@ -47,7 +47,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The first match where it is a string, or none.
+    /// The first match if it is a string, or none.
     pub fn get_str(&self, path: &str) -> Result<Option<String>, Error> {
         Ok(self.get_first::<Value>(path)?.and_then(|value| match value {
             Value::String(text) => Some(text),
@@ -60,7 +60,7 @@ impl<'a> Document<'a> {
         Ok(!self.0.get(path)?.is_empty())
     }
 
-    /// Sets every match, creates what the path names where there is none; says how many places were set.
+    /// Sets every match, or creates the value if there is no match; returns the number of values set.
     pub fn set(&self, path: &str, value: impl Serialize) -> Result<u32, Error> {
         Ok(self.0.set(path, &serde_json::to_string(&value)?)?)
     }
@@ -70,12 +70,12 @@ impl<'a> Document<'a> {
         Ok(self.0.append(path, &serde_json::to_string(&value)?)?)
     }
 
-    /// Removes every match and says how many there were.
+    /// Removes every match and returns how many there were.
     pub fn remove(&self, path: &str) -> Result<u32, Error> {
         Ok(self.0.remove(path)?)
     }
 
-    /// Reads one attribute, lets `change` edit it, and writes it back if that made a difference. Says whether it did.
+    /// Reads one attribute, lets `change` edit it, and writes it back if it changed. Returns whether it changed.
     /// For a multi-valued attribute the value is the whole array.
     pub fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) -> Result<bool, Error> {
         let Some(mut value) = self.get_first::<Value>(path)? else {
@@ -90,7 +90,7 @@ impl<'a> Document<'a> {
         Ok(true)
     }
 
-    /// Moves what is at one path to another; says whether there was anything.
+    /// Moves the value at one path to another; returns whether there was one.
     pub fn rename(&self, from: &str, to: &str) -> Result<bool, Error> {
         let found = self.0.get(from)?;
         match found.as_slice() {
@@ -100,16 +100,16 @@ impl<'a> Document<'a> {
                 self.0.remove(from)?;
                 Ok(true)
             }
-            _ => Err(Error::Other(format!("{from} matches {} places: only one can be moved to {to}", found.len()))),
+            _ => Err(Error::Other(format!("{from} matches {} values: only one can be moved to {to}", found.len()))),
         }
     }
 
-    /// The whole document, for the plugin that needs most of it; single attributes are cheaper by path.
+    /// The whole document. Reading single attributes by path is cheaper, unless a plugin needs most of them.
     pub fn to_value(&self) -> Result<Value, Error> {
         Ok(serde_json::from_str(&self.0.to_json())?)
     }
 
-    /// Replaces the whole document; `id`, `meta` and `schemas` stay the host's.
+    /// Replaces the whole document except `id`, `meta` and `schemas`.
     pub fn replace(&self, value: &Value) -> Result<(), Error> {
         Ok(self.0.replace(&value.to_string())?)
     }

@@ -1,4 +1,4 @@
-//! Why a plugin cannot go on. `?` turns path errors, JSON errors and plain sentences into [`Error`].
+//! Why a plugin could not do its work. `?` converts path errors, JSON errors and plain sentences to [`Error`].
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub enum PathError {
     Malformed(String),
     /// No schema of this tenant has such an attribute.
     Unknown(String),
-    /// The attribute is the host's (`id`, `meta`, `schemas`).
+    /// Only the host sets this attribute (`id`, `meta`, `schemas`).
     ReadOnly(String),
     /// Not a value of the attribute's type.
     WrongValue(String),
@@ -25,14 +25,14 @@ impl fmt::Display for PathError {
 
 impl std::error::Error for PathError {}
 
-/// The plugin could not do its work; shown to the administrator as a sentence.
+/// Why the plugin could not do its work, shown to the administrator as a sentence.
 #[derive(Debug)]
 pub enum Error {
     /// A path could not be read or written.
     Path(PathError),
-    /// A value of the document is not what the plugin took it for.
+    /// A value of the document has an unexpected shape.
     Value(serde_json::Error),
-    /// The configuration is not what the plugin expects.
+    /// The configuration does not fit the plugin.
     Config(serde_json::Error),
     /// Anything else, in the plugin's own words.
     Other(String),

@@ -1,8 +1,8 @@
 //! Everything a Scimgate mapping plugin needs: implement [`Mapping`], name the type in [`export!`], build for
-//! `wasm32-unknown-unknown`. The README has a first plugin of fifteen lines.
+//! `wasm32-unknown-unknown`. The README has a first plugin.
 //!
 //! A plugin is a pure function of context, configuration and document. It has no clock, network, files or randomness,
-//! and every call runs in a fresh instance, so nothing kept in a `static` lives to the next one.
+//! and every call runs in a fresh instance, so a `static` does not survive a call.
 
 mod document;
 mod error;
@@ -29,14 +29,14 @@ pub trait Mapping {
     /// an empty configuration is read as `{}`.
     type Config: serde::de::DeserializeOwned;
 
-    /// Says what this plugin is.
+    /// The plugin's description of itself.
     fn describe() -> Manifest;
 
-    /// Maps one document in place and decides what becomes of it.
+    /// Maps one document in place and decides its outcome.
     ///
     /// # Errors
-    /// An error means that the plugin could not do its work, not that the document is bad: for that there is
-    /// [`Outcome::rejected`]. What was changed before the error is thrown away.
+    /// An error means that the plugin could not do its work, and its changes are discarded. For an invalid document
+    /// return [`Outcome::rejected`].
     fn transform(context: &Context, config: Self::Config, document: &Document<'_>) -> Result<Outcome, Error>;
 }
 
@@ -45,7 +45,7 @@ pub fn log(level: Level, message: impl AsRef<str>) {
     #[cfg(target_arch = "wasm32")]
     bindings::log(level, message.as_ref());
     #[cfg(not(target_arch = "wasm32"))]
-    test::keep(level, message.as_ref());
+    test::record_log(level, message.as_ref());
 }
 
 /// One call, the same for the host and for native tests.
@@ -58,7 +58,7 @@ fn call<M: Mapping>(context: &Context, config: &str, document: &Document<'_>) ->
 #[macro_export]
 macro_rules! export {
     ($mapping:ty) => {
-        // Natively nothing is exported, and nothing should look unused for that.
+        // Natively nothing is exported; this use of the type avoids unused warnings.
         #[cfg(not(target_arch = "wasm32"))]
         const _: fn() -> $crate::Manifest = <$mapping as $crate::Mapping>::describe;
         #[cfg(target_arch = "wasm32")]

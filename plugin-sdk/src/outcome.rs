@@ -1,8 +1,8 @@
-//! What goes into a call besides the document, and what comes out.
+//! The other input of a call, its outcome, and the manifest.
 
 use serde_json::Value;
 
-/// Which document this is, and when.
+/// Which document this is, and when it was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     /// The tenant's name.
@@ -11,16 +11,16 @@ pub struct Context {
     pub resource_type: String,
     /// The resource's `id`.
     pub resource_id: String,
-    /// RFC 3339. The one "now" that answers the same in a preview and a year later.
+    /// RFC 3339. The only "now", so a preview and a later run give the same result.
     pub last_modified: String,
 }
 
-/// What becomes of the document.
+/// What the plugin decides for the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The document as it now stands is what the product gets.
+    /// The product gets the document as the plugin left it.
     Mapped,
-    /// Accepted from the client, invisible to the product; the text says why.
+    /// Accepted from the client, hidden from the product; the text is the reason.
     Excluded(String),
     /// Nothing is stored; the client gets a SCIM error.
     Rejected {
@@ -32,32 +32,32 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Leaves the resource out of the product's directory.
+    /// Hides the resource from the product.
     pub fn excluded(why: impl Into<String>) -> Self {
         Self::Excluded(why.into())
     }
 
-    /// Refuses the document as an `invalidValue`.
+    /// Rejects the document as an `invalidValue`.
     pub fn rejected(detail: impl Into<String>) -> Self {
         Self::Rejected { scim_type: Some("invalidValue".to_owned()), detail: detail.into() }
     }
 }
 
-/// What a plugin says about itself.
+/// A plugin's description of itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// The plugin's name.
     pub name: String,
     /// The plugin's version, by convention `env!("CARGO_PKG_VERSION")`.
     pub version: String,
-    /// The resource types that the plugin knows how to map.
+    /// The resource types that the plugin can map.
     pub resource_types: Vec<String>,
     /// JSON Schema of the configuration; the host checks configurations against it when they are saved.
     pub config_schema: Value,
 }
 
 impl Manifest {
-    /// A plugin for users and groups that has nothing to configure.
+    /// A plugin for users and groups without a configuration.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -67,14 +67,14 @@ impl Manifest {
         }
     }
 
-    /// Names the resource types that the plugin knows how to map.
+    /// Sets the resource types that the plugin can map.
     #[must_use]
     pub fn resource_types<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.resource_types = names.into_iter().map(str::to_owned).collect();
         self
     }
 
-    /// Gives the JSON Schema of the configuration.
+    /// Sets the JSON Schema of the configuration.
     #[must_use]
     pub fn config_schema(mut self, schema: Value) -> Self {
         self.config_schema = schema;

@@ -1,8 +1,7 @@
-//! Tests of a plugin without WASM, in plain `cargo test`: [`run`] one call on a [`Resource`] and look at what came out.
+//! Tests of a plugin in plain `cargo test`, without WASM: [`run`] makes one call on a [`Resource`].
 //!
 //! The resource is a JSON object with simple paths: attribute, sub-attribute, a URN in front, and `[sub eq "value"]`.
-//! It knows no schema, so nothing is unknown or of the wrong type. The host's document is the real one; run the plugin there too
-//! before you trust a path with more in it.
+//! It has no schemas, so no path is unknown and no value has the wrong type. Other paths need a test in the gateway.
 
 mod path;
 mod resource;
@@ -19,10 +18,10 @@ thread_local! {
     static LOG: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What came out of one call.
+/// The result of one call.
 #[derive(Debug)]
 pub struct Ran {
-    /// What the plugin decided, or why it could not.
+    /// The plugin's decision, or why there is none.
     pub outcome: Result<Outcome, Error>,
     /// The document as the plugin left it.
     pub document: Value,
@@ -57,6 +56,6 @@ pub fn context(resource_type: &str) -> Context {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn keep(level: Level, message: &str) {
+pub(crate) fn record_log(level: Level, message: &str) {
     LOG.with_borrow_mut(|log| log.push((level, message.to_owned())));
 }

@@ -1,9 +1,9 @@
-//! Plugins that mean harm, as a tenant's mapping: the tenant is told, the log says why, nothing is stored, and everybody
-//! else is served as before.
+//! Hostile plugins as a tenant's mapping: the client gets the reason, the log the kind, nothing is stored, and the other
+//! tenants are served as before.
 
 use std::time::Duration;
 
-use scimgate::mapping::breaker::{COOL_DOWN, FAILURES};
+use scimgate::mapping::contain::breaker::{FAILURES_TO_OPEN, FIRST_COOL_DOWN};
 use scimgate_tests::matching::assert_holds;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Answer, Tenant, TestGateway, log, on_both, plugin};
@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 use wat_guests::guest;
 
 on_both!(
-    what_a_hostile_plugin_does_is_told_and_logged_and_stays_its_own,
-    where_failures_are_kept_the_source_is_stored,
-    a_step_that_keeps_using_up_its_time_is_not_called_for_a_while,
-    a_plugin_that_harms_one_document_leaves_the_others_alone,
-    a_chain_cannot_make_a_document_longer_than_any_other,
-    uploads_that_would_harm_are_refused_with_a_sentence,
+    a_hostile_plugin_is_reported_and_logged_and_harms_no_other_tenant,
+    with_keep_the_source_is_stored,
+    a_step_that_keeps_exceeding_its_time_is_not_called_for_a_while,
+    a_plugin_that_times_out_on_one_user_maps_the_others,
+    a_chain_cannot_exceed_the_document_limit,
+    harmful_uploads_are_refused_with_a_reason,
 );
 
-/// The name of the user that is written, which has no place in the log.
+/// The written user's name, which must not be logged.
 const SECRET: &str = "Ermintrude";
 
-/// A plugin, its configuration, and what comes of it: the reason the client reads and the kind in the log.
-struct Deed {
+/// A plugin, its configuration, and the result: status and reason for the client, kind in the log.
+struct Case {
     wasm: Vec<u8>,
     config: Value,
     status: u16,
@@ -31,11 +31,11 @@ struct Deed {
     kind: &'static str,
 }
 
-/// Each stays far below the limits that it does not mean to meet: this build is slow.
-fn deeds() -> Vec<Deed> {
-    let hostile = |config: Value, status, reason, kind| Deed { wasm: plugin("hostile"), config, status, reason, kind };
-    let wat = |name, words: &[(&str, &str)], reason, kind| Deed {
-        wasm: guest(name, words),
+/// Each case stays far below the other limits, since this build is slow.
+fn cases() -> Vec<Case> {
+    let hostile = |config: Value, status, reason, kind| Case { wasm: plugin("hostile"), config, status, reason, kind };
+    let wat = |name, substitutions: &[(&str, &str)], reason, kind| Case {
+        wasm: guest(name, substitutions),
         config: json!({}),
         status: 400,
         reason,
@@ -45,33 +45,33 @@ fn deeds() -> Vec<Deed> {
         let quoted = json.replace('"', "\\\"");
         wat("replaces", &[("json", &quoted), ("length", &json.len().to_string())], reason, kind)
     };
-    let unfit = "what came out does not fit the directory's schemas: ";
+    let mismatch = "the result does not match the directory's schemas: ";
     let rules = "The plugin broke the rules of its interface: ";
     vec![
         hostile(json!({ "do": "spin" }), 503, "more than its 20ms of CPU time", "cpu_time"),
         hostile(json!({ "do": "recurse", "times": 100_000_000 }), 400, "called itself too deeply", "stack_overflow"),
-        hostile(json!({ "do": "trap" }), 400, "gave up", "trap"),
-        hostile(json!({ "do": "panic" }), 400, "gave up", "trap"),
+        hostile(json!({ "do": "trap" }), 400, "panicked", "trap"),
+        hostile(json!({ "do": "panic" }), 400, "panicked", "trap"),
         hostile(json!({ "do": "allocate", "size": 64 << 20 }), 400, "more memory than it may have (16 MiB)", "memory"),
         hostile(json!({ "do": "write", "size": 1_100_000 }), 400, "wrote more than 1 MiB", "output_size"),
         hostile(json!({ "do": "log", "times": 101, "size": 10 }), 400, "logged more than 100 lines", "log_lines"),
-        hostile(json!({ "do": "complain" }), 400, "I would rather not", "reported"),
+        hostile(json!({ "do": "fail" }), 400, "I would rather not", "reported"),
         wat("grows-memory", &[], "more memory than it may have (16 MiB)", "memory"),
         wat("grows-table", &[("elements", "20001")], "a larger table than it may have (20000 elements)", "memory"),
-        wat("answers", &[("at", "2048"), ("bytes", r"\07")], rules, "trap"),
-        wat("answers", &[("at", "0xfffffff0"), ("bytes", "")], rules, "trap"),
-        wat("keeps-the-document", &[], rules, "trap"),
-        wat("handles", &[("deeds", "(call $drop (local.get 10)) (call $drop (local.get 10))")], rules, "trap"),
-        json(r#"{"userName":5}"#, unfit, "bad_output"),
-        json("{}", unfit, "bad_output"),
-        json(r#"{"userName":"x","Ermintrude":1}"#, unfit, "bad_output"),
-        json(r#"{"userName":"x","emails":{"a":"b"}}"#, unfit, "bad_output"),
+        wat("returns", &[("at", "2048"), ("bytes", r"\07")], rules, "trap"),
+        wat("returns", &[("at", "0xfffffff0"), ("bytes", "")], rules, "trap"),
+        wat("leaks-handle", &[], rules, "trap"),
+        wat("handles", &[("body", "(call $drop (local.get 10)) (call $drop (local.get 10))")], rules, "trap"),
+        json(r#"{"userName":5}"#, mismatch, "bad_output"),
+        json("{}", mismatch, "bad_output"),
+        json(r#"{"userName":"x","Ermintrude":1}"#, mismatch, "bad_output"),
+        json(r#"{"userName":"x","emails":{"a":"b"}}"#, mismatch, "bad_output"),
     ]
 }
 
-async fn map(gateway: &TestGateway, tenant: &str, deed: &Deed, on_failure: &str) {
-    let digest = gateway.upload(deed.wasm.clone()).await.body["digest"].clone();
-    let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": deed.config }] });
+async fn map(gateway: &TestGateway, tenant: &str, case: &Case, on_failure: &str) {
+    let digest = gateway.upload(case.wasm.clone()).await.body["digest"].clone();
+    let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": case.config }] });
     let _ = gateway.operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
 }
 
@@ -81,33 +81,33 @@ fn ermintrude() -> Value {
     body
 }
 
-/// The last line about a tenant that says of what kind a failure was, and no line that tells who it was about.
+/// The kind of the last failure that was logged for a tenant; checks that no line names the user.
 fn last_kind(tenant: &str) -> String {
     assert!(!log::text().contains(SECRET), "the log names a user");
     let lines = log::about(tenant);
     lines.iter().rev().find_map(|line| line["kind"].as_str()).unwrap_or_default().to_owned()
 }
 
-async fn what_a_hostile_plugin_does_is_told_and_logged_and_stays_its_own(gateway: &TestGateway) {
+async fn a_hostile_plugin_is_reported_and_logged_and_harms_no_other_tenant(gateway: &TestGateway) {
     log::keep();
     let (bad, good) = (gateway.plain_tenant("harmed").await, gateway.tenant("unharmed").await);
-    for (index, deed) in deeds().iter().enumerate() {
-        let said = format!("{} {}", deed.kind, deed.config);
-        map(gateway, "harmed", deed, "refuse").await;
+    for (index, case) in cases().iter().enumerate() {
+        let label = format!("{} {}", case.kind, case.config);
+        map(gateway, "harmed", case, "refuse").await;
         let before = (gateway.row_counts().await, bad.everything().await);
-        let refusal = bad.post("/Users", &ermintrude()).await.expect(deed.status);
+        let refusal = bad.post("/Users", &ermintrude()).await.expect(case.status);
         let detail = refusal.body["detail"].as_str().unwrap();
-        assert!(detail.contains("plugin ") && detail.contains(deed.reason), "{said}: {detail}");
-        assert_eq!(refusal.header("retry-after").parse::<u32>().is_ok(), deed.status == 503, "{said}");
-        assert_eq!((gateway.row_counts().await, bad.everything().await), before, "{said}: nothing is stored");
-        assert_eq!(last_kind("harmed"), deed.kind, "{said}");
+        assert!(detail.contains("plugin ") && detail.contains(case.reason), "{label}: {detail}");
+        assert_eq!(refusal.header("retry-after").parse::<u32>().is_ok(), case.status == 503, "{label}");
+        assert_eq!((gateway.row_counts().await, bad.everything().await), before, "{label}: nothing is stored");
+        assert_eq!(last_kind("harmed"), case.kind, "{label}");
         let _ = good.user(&format!("good{index}")).await;
     }
-    // What is no document at all is an error to the plugin, which may go on.
+    // Invalid JSON is an error that the plugin may ignore.
     for nonsense in ["[]", "{", r#"{"userName":NaN}"#, r#"{"userName":"\\ud800"}"#] {
-        let words = [("json", nonsense.replace('"', "\\\"")), ("length", nonsense.len().to_string())];
-        let wasm = guest("replaces", &words.each_ref().map(|(word, by)| (*word, by.as_str())));
-        map(gateway, "harmed", &Deed { wasm, config: json!({}), status: 0, reason: "", kind: "" }, "refuse").await;
+        let substitutions = [("json", nonsense.replace('"', "\\\"")), ("length", nonsense.len().to_string())];
+        let wasm = guest("replaces", &substitutions.each_ref().map(|(key, value)| (*key, value.as_str())));
+        map(gateway, "harmed", &Case { wasm, config: json!({}), status: 0, reason: "", kind: "" }, "refuse").await;
         let id = bad.post("/Users", &user("steady")).await.expect(201).id();
         let same = json!({ "userName": "steady@corp.test", "mappingState": "same" });
         assert_holds(nonsense, &same, &bad.directory(&format!("/users/{id}")).await.expect(200).body);
@@ -117,36 +117,36 @@ async fn what_a_hostile_plugin_does_is_told_and_logged_and_stays_its_own(gateway
     let _ = bad.post("/Users", &ermintrude()).await.expect(201);
 }
 
-async fn where_failures_are_kept_the_source_is_stored(gateway: &TestGateway) {
+async fn with_keep_the_source_is_stored(gateway: &TestGateway) {
     log::keep();
     let tenant = gateway.plain_tenant("keeper").await;
     let ada = tenant.user("ada").await;
-    for deed in deeds() {
-        map(gateway, "keeper", &deed, "keep").await;
-        let title = json!([{ "op": "replace", "path": "title", "value": deed.kind }]);
+    for case in cases() {
+        map(gateway, "keeper", &case, "keep").await;
+        let title = json!([{ "op": "replace", "path": "title", "value": case.kind }]);
         let _ = tenant.patch(&format!("/Users/{ada}"), &patch(title)).await.expect(200);
-        assert_eq!(tenant.get(&format!("/Users/{ada}")).await.expect(200).body["title"], deed.kind);
+        assert_eq!(tenant.get(&format!("/Users/{ada}")).await.expect(200).body["title"], case.kind);
         let stale = json!({ "userName": "ada@corp.test", "title": null, "mappingState": "stale" });
-        assert_holds(deed.kind, &stale, &tenant.directory(&format!("/users/{ada}")).await.expect(200).body);
-        assert_eq!(last_kind("keeper"), deed.kind);
+        assert_holds(case.kind, &stale, &tenant.directory(&format!("/users/{ada}")).await.expect(200).body);
+        assert_eq!(last_kind("keeper"), case.kind);
         let never = tenant.post("/Users", &ermintrude()).await.expect(201).id();
         let _ = tenant.directory(&format!("/users/{never}")).await.expect(404);
         let _ = tenant.delete(&format!("/Users/{never}")).await.expect(204);
     }
 }
 
-/// The seconds after which the client is asked to come again.
+/// The seconds after which the client should retry.
 fn retry_after(answer: &Answer) -> u64 {
     answer.header("retry-after").parse().unwrap()
 }
 
-async fn a_step_that_keeps_using_up_its_time_is_not_called_for_a_while(gateway: &TestGateway) {
+async fn a_step_that_keeps_exceeding_its_time_is_not_called_for_a_while(gateway: &TestGateway) {
     log::keep();
     let (bad, good) = (gateway.plain_tenant("spinner").await, gateway.plain_tenant("bystander").await);
     gateway.map("spinner", "hostile", &json!({ "do": "spin" }), "refuse").await;
     gateway.map("bystander", "hostile", &json!({ "do": "nothing" }), "refuse").await;
     let is_called = |answer: &Answer| answer.body["detail"].as_str().unwrap().contains("used more than its");
-    for _ in 0..FAILURES {
+    for _ in 0..FAILURES_TO_OPEN {
         assert!(is_called(&bad.post("/Users", &user("bob")).await.expect(503)));
     }
     let opened = |line: &Value| line["message"] == "a plugin keeps failing and is not called for a while";
@@ -155,18 +155,18 @@ async fn a_step_that_keeps_using_up_its_time_is_not_called_for_a_while(gateway: 
         let refusal = bad.post("/Users", &user("bob")).await.expect(503);
         assert!(!is_called(&refusal), "{}", refusal.text);
         assert!(refusal.body["detail"].as_str().unwrap().contains("plugin hostile 0.1.0 (step 1) kept using up"));
-        assert_eq!(retry_after(&refusal), COOL_DOWN.as_secs());
+        assert_eq!(retry_after(&refusal), FIRST_COOL_DOWN.as_secs());
     }
     let _ = good.user("ada").await;
 
-    gateway.clock.advance(COOL_DOWN);
-    assert!(is_called(&bad.post("/Users", &user("bob")).await.expect(503)), "one call is tried");
+    gateway.clock.advance(FIRST_COOL_DOWN);
+    assert!(is_called(&bad.post("/Users", &user("bob")).await.expect(503)), "one call is made as a probe");
     let refusal = bad.post("/Users", &user("bob")).await.expect(503);
     assert!(!is_called(&refusal));
-    assert_eq!(retry_after(&refusal), 2 * COOL_DOWN.as_secs());
+    assert_eq!(retry_after(&refusal), 2 * FIRST_COOL_DOWN.as_secs());
 
     gateway.map("spinner", "hostile", &json!({ "do": "spin" }), "keep").await;
-    for number in 0..=FAILURES {
+    for number in 0..=FAILURES_TO_OPEN {
         let id = bad.user(&format!("kept{number}")).await;
         let _ = bad.directory(&format!("/users/{id}")).await.expect(404);
     }
@@ -174,26 +174,26 @@ async fn a_step_that_keeps_using_up_its_time_is_not_called_for_a_while(gateway: 
     let _ = bad.user("bob").await;
 }
 
-async fn a_plugin_that_harms_one_document_leaves_the_others_alone(gateway: &TestGateway) {
+async fn a_plugin_that_times_out_on_one_user_maps_the_others(gateway: &TestGateway) {
     log::keep();
     let tenant = gateway.plain_tenant("selective").await;
     gateway.map("selective", "hostile", &json!({ "do": "spin", "for": "bob" }), "refuse").await;
-    for round in 0..FAILURES - 1 {
+    for round in 0..FAILURES_TO_OPEN - 1 {
         let _ = tenant.post("/Users", &user("bob")).await.expect(503);
         let _ = tenant.user(&format!("ada{round}")).await;
     }
     let _ = tenant.post("/Users", &user("bob")).await.expect(503);
-    // Few successes do not make up for five failures.
+    // A few successes do not offset five failures.
     gateway.clock.advance(Duration::from_secs(1));
     let refusal = tenant.post("/Users", &user("ada")).await.expect(503);
-    assert_eq!(retry_after(&refusal), COOL_DOWN.as_secs() - 1);
-    gateway.clock.advance(COOL_DOWN);
+    assert_eq!(retry_after(&refusal), FIRST_COOL_DOWN.as_secs() - 1);
+    gateway.clock.advance(FIRST_COOL_DOWN);
     let _ = tenant.user("ada").await;
     let _ = tenant.user("eve").await;
     assert!(log::about("selective").iter().any(|line| line["message"] == "a plugin that kept failing is called again"));
 }
 
-async fn a_chain_cannot_make_a_document_longer_than_any_other(gateway: &TestGateway) {
+async fn a_chain_cannot_exceed_the_document_limit(gateway: &TestGateway) {
     log::keep();
     let tenant = gateway.plain_tenant("verbose").await;
     let digest = gateway.upload(plugin("hostile")).await.body["digest"].clone();
@@ -217,7 +217,7 @@ async fn a_chain_cannot_make_a_document_longer_than_any_other(gateway: &TestGate
     assert_eq!(last_kind("verbose"), "document_size");
 }
 
-async fn uploads_that_would_harm_are_refused_with_a_sentence(gateway: &TestGateway) {
+async fn harmful_uploads_are_refused_with_a_reason(gateway: &TestGateway) {
     let tenant: Tenant = gateway.tenant("steady").await;
     let before = gateway.operator.get("/plugins").await.expect(200).text;
     let loops = "(loop (br_if 0 (local.get 0)))".repeat(20_000);
@@ -225,7 +225,7 @@ async fn uploads_that_would_harm_are_refused_with_a_sentence(gateway: &TestGatew
         (guest("imports-wasi", &[]), "imports wasi:filesystem/preopens@0.2.0, which plugins may not use"),
         (guest("nested", &[("import", "wasi:sockets/tcp@0.2.0")]), "imports wasi:sockets/tcp@0.2.0"),
         (guest("start-loops", &[]), "cannot describe itself: The plugin used more than its 20ms of CPU time"),
-        (guest("start-traps", &[]), "cannot describe itself: The plugin gave up"),
+        (guest("start-traps", &[]), "cannot describe itself: The plugin panicked"),
         (guest("describe-loops", &[]), "cannot describe itself: The plugin used more than its 20ms of CPU time"),
         (guest("describe-logs", &[]), "cannot describe itself: The plugin logged more than 100 lines"),
         (guest("two-memories", &[]), "2 Wasm linear memories"),

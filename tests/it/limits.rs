@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate::mapping::call::Call;
-use scimgate::mapping::{Bounds, Chain, LONGEST, MapError, Mapper, OnFailure, Step, breaker};
+use scimgate::mapping::contain::breaker;
+use scimgate::mapping::{Chain, DocumentInfo, MAX_DOCUMENT_BYTES, MapError, Mapper, MapperConfig, OnFailure, Step};
 use scimgate::operation::admin::mappings::MAX_STEPS;
 use scimgate_plugin_host::{Host, HostConfig, Limits};
 use scimgate_scim::filter::MAX_BYTES;
@@ -44,36 +44,36 @@ fn bytes(number: usize) -> String {
 
 #[test]
 fn the_documented_limits_match_the_code() {
-    let (limits, bounds, host) = (Limits::default(), Bounds::default(), HostConfig::default());
+    let (limits, config, host) = (Limits::default(), MapperConfig::default(), HostConfig::default());
     let expected = [
         ("CPU time of a call", format!("{} ms", limits.cpu.as_millis())),
-        ("time of a call on the clock", format!("{} s", limits.wall.as_secs())),
+        ("wall-clock time of a call", format!("{} s", limits.wall.as_secs())),
         ("memory", bytes(limits.memory)),
         ("elements of a table", grouped(limits.table)),
         ("bytes written by a call, paths included", bytes(limits.output)),
         ("log lines of a call", grouped(limits.log_lines)),
         ("a log line, and the text of an outcome", bytes(limits.log_line)),
-        ("calls of the host", grouped(limits.host_calls as usize)),
-        ("the document after a step", bytes(LONGEST)),
+        ("host calls of a call", grouped(limits.host_calls as usize)),
+        ("the document after a step", bytes(MAX_DOCUMENT_BYTES)),
         ("values of an attribute", grouped(MAX_ELEMENTS)),
         ("a path", bytes(MAX_BYTES)),
         ("an upload", bytes(host.max_upload)),
         ("steps of a mapping", MAX_STEPS.to_string()),
-        ("calls at once, of all tenants", bounds.in_flight.to_string()),
-        ("calls at once, of one tenant", bounds.of_tenant.to_string()),
-        ("wait for one of these", format!("{} s", bounds.patience.as_secs())),
-        ("compiled plugins kept", grouped(usize::try_from(bounds.compiled).unwrap())),
-        ("failures by time or memory until a step is left alone", breaker::FAILURES.to_string()),
-        ("… for how long, doubled each time", format!("{} s", breaker::COOL_DOWN.as_secs())),
-        ("… and at most", format!("{} min", breaker::LONGEST.as_secs() / 60)),
+        ("concurrent calls, of all tenants", config.max_calls.to_string()),
+        ("concurrent calls, of one tenant", config.max_tenant_calls.to_string()),
+        ("time in the queue", format!("{} s", config.admission_timeout.as_secs())),
+        ("compiled plugins kept", grouped(usize::try_from(config.max_compiled).unwrap())),
+        ("failures by CPU time or memory until a step is not called", breaker::FAILURES_TO_OPEN.to_string()),
+        ("… at first for", format!("{} s", breaker::FIRST_COOL_DOWN.as_secs())),
+        ("… at most for", format!("{} min", breaker::MAX_COOL_DOWN.as_secs() / 60)),
     ];
     let expected = expected.map(|(what, number)| (what.to_owned(), number));
     assert_eq!(documented(), expected);
 }
 
-fn mapper(gateway: &TestGateway, bounds: Bounds) -> Mapper {
+fn mapper(gateway: &TestGateway, config: MapperConfig) -> Mapper {
     let host = Host::new(HostConfig::default()).unwrap();
-    Mapper::new(host, gateway.gateway.store.control(), gateway.clock.clone(), bounds)
+    Mapper::new(host, gateway.gateway.store.control(), gateway.clock.clone(), config)
 }
 
 /// Maps a small user for a tenant.
@@ -83,29 +83,29 @@ async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError
     let chain = Chain { revision: 1, on_failure: OnFailure::Refuse, steps: vec![step] };
     let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
     let document = json!({ "schemas": [urn], "userName": "ada" });
-    let call = Call {
+    let info = DocumentInfo {
         tenant,
         resource_type: &Arc::clone(registry.resource_type("User").unwrap()),
         id: uuid::Uuid::nil(),
         last_modified: "2026-01-02T03:04:05Z".to_owned(),
         size: document.to_string().len(),
     };
-    mapper.run(&chain, call, document.as_object().unwrap().clone()).await.map(drop)
+    mapper.run(&chain, info, document.as_object().unwrap().clone()).await.result.map(drop)
 }
 
 async fn a_call_needs_a_slot_of_its_tenant_and_a_global_one(gateway: &TestGateway) {
     let digest = gateway.upload(plugin("hostile")).await.body["digest"].as_str().unwrap().to_owned();
-    for (in_flight, of_tenant) in [(1, 1), (0, 1), (1, 0)] {
-        let patience = Duration::from_millis(20);
-        let bounds = Bounds { in_flight, of_tenant, patience, ..Bounds::default() };
-        let outcome = run(&mapper(gateway, bounds), "acme", &digest).await;
+    for (max_calls, max_tenant_calls) in [(1, 1), (0, 1), (1, 0)] {
+        let admission_timeout = Duration::from_millis(20);
+        let config = MapperConfig { max_calls, max_tenant_calls, admission_timeout, ..MapperConfig::default() };
+        let outcome = run(&mapper(gateway, config), "acme", &digest).await;
         match outcome {
-            Ok(()) => assert_eq!((in_flight, of_tenant), (1, 1)),
-            Err(error) => assert!(matches!(error, MapError::Busy) && in_flight + of_tenant == 1, "{error}"),
+            Ok(()) => assert_eq!((max_calls, max_tenant_calls), (1, 1)),
+            Err(error) => assert!(matches!(error, MapError::Busy) && max_calls + max_tenant_calls == 1, "{error}"),
         }
     }
-    // A slot is free again after each call.
-    let mapper = mapper(gateway, Bounds { in_flight: 1, of_tenant: 1, ..Bounds::default() });
+    // As many calls as one after the other fit in: slots are given back, also by who fails.
+    let mapper = mapper(gateway, MapperConfig { max_calls: 1, max_tenant_calls: 1, ..MapperConfig::default() });
     let answers = futures_util::future::join_all((0..8).map(|_| run(&mapper, "acme", &digest))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
@@ -116,7 +116,7 @@ async fn the_cache_of_compiled_plugins_is_bounded(gateway: &TestGateway) {
         let uploaded = gateway.upload(guest("memory", &[("pages", pages)])).await;
         digests.push(uploaded.body["digest"].as_str().unwrap().to_owned());
     }
-    let mapper = mapper(gateway, Bounds { compiled: 2, ..Bounds::default() });
+    let mapper = mapper(gateway, MapperConfig { max_compiled: 2, ..MapperConfig::default() });
     for digest in &digests[..2] {
         mapper.component(digest).await.unwrap();
     }

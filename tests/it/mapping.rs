@@ -1,5 +1,6 @@
-//! What a tenant's chain of plugins does to what the product reads, and what it does not do to what the SCIM client
-//! wrote; and plugins that misbehave.
+//! Mapping over HTTP: the product reads the mapped documents, the SCIM client its own; and plugins that fail.
+
+mod without_database;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,23 +12,23 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 on_both!(
-    the_product_reads_what_the_plugin_made_and_the_client_what_it_wrote,
-    a_chain_hands_the_document_from_step_to_step,
-    a_plugin_that_fails_refuses_the_write_and_nothing_is_stored,
-    a_plugin_that_takes_too_long_asks_for_another_try,
-    what_comes_out_must_fit_the_schemas_of_the_directory,
-    where_failures_are_kept_the_product_reads_what_it_had,
-    who_is_excluded_is_there_for_the_client_alone,
-    who_changes_sides_comes_and_goes_for_the_product,
+    the_product_reads_the_mapped_document_and_the_client_the_source,
+    a_chain_passes_the_document_from_step_to_step,
+    a_plugin_that_fails_refuses_the_write,
+    a_plugin_that_takes_too_long_is_a_503,
+    the_result_must_match_the_directorys_schemas,
+    with_keep_the_product_reads_the_previous_document,
+    an_excluded_user_is_visible_to_the_client_only,
+    excluding_a_user_emits_deleted_and_including_it_emits_created,
     a_new_revision_applies_to_the_next_write,
-    who_is_rejected_is_an_error_of_the_protocol,
-    trapping_plugins_leave_the_gateway_and_its_database_alone,
+    a_rejection_is_a_scim_error,
+    trapping_plugins_do_not_disturb_the_gateway_or_its_database,
 );
 
-/// Deeper than any stack.
-const DEEP: u32 = 100_000_000;
+/// Recursion deeper than any stack.
+const MAX_RECURSION: u32 = 100_000_000;
 
-/// Changes one attribute.
+/// A PATCH of one attribute.
 fn set(path: &str, value: &str) -> Value {
     patch(json!([{ "op": "replace", "path": path, "value": value }]))
 }
@@ -40,13 +41,13 @@ async fn source(tenant: &Tenant, id: &str) -> Value {
     tenant.get(&format!("/Users/{id}")).await.expect(200).body
 }
 
-/// What happened to users and memberships: types, and whether it was about this user.
+/// The types of the events about this user and its memberships.
 async fn events_of(tenant: &Tenant, id: &str) -> Vec<String> {
     let about = |event: &&Value| event["resourceId"] == id || event["memberId"] == id;
     tenant.events().await.iter().filter(about).map(|event| event["type"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn the_product_reads_what_the_plugin_made_and_the_client_what_it_wrote(gateway: &TestGateway) {
+async fn the_product_reads_the_mapped_document_and_the_client_the_source(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let mut ada = user("Ada");
     ada["schemas"].as_array_mut().unwrap().push(WS1B.into());
@@ -77,7 +78,7 @@ async fn the_product_reads_what_the_plugin_made_and_the_client_what_it_wrote(gat
     assert_eq!(read.body["mappingState"], "same", "the plugin is for users");
 }
 
-async fn a_chain_hands_the_document_from_step_to_step(gateway: &TestGateway) {
+async fn a_chain_passes_the_document_from_step_to_step(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     gateway.map("acme", "hostile", &json!({ "do": "nothing" }), "refuse").await;
     let digests = gateway.operator.get("/plugins").await.expect(200).body["plugins"].clone();
@@ -85,12 +86,12 @@ async fn a_chain_hands_the_document_from_step_to_step(gateway: &TestGateway) {
         let plugin = digests.as_array().unwrap().iter().find(|plugin| plugin["name"] == name).unwrap();
         plugin["digest"].clone()
     };
-    // The title that the second step writes is what the third one looks at.
-    let seen = json!({ "excludeWhere": { "path": "title", "equals": "1" } });
+    // The third step tests the title that the second one writes.
+    let exclude = json!({ "excludeWhere": { "path": "title", "equals": "1" } });
     let steps = json!([
         { "plugin": digest("tutorial"), "config": tutorial_config() },
         { "plugin": digest("hostile"), "config": { "do": "count" } },
-        { "plugin": digest("tutorial"), "config": seen },
+        { "plugin": digest("tutorial"), "config": exclude },
     ]);
     let mapping = json!({ "onFailure": "refuse", "steps": steps });
     let _ = gateway.operator.put("/tenants/acme/mapping", &mapping).await.expect(200);
@@ -104,20 +105,20 @@ async fn a_chain_hands_the_document_from_step_to_step(gateway: &TestGateway) {
     for name in ["eve", "joe"] {
         let id = tenant.user(name).await;
         let expected = json!({ "displayName": format!("{name} Byron"), "title": "1", "mappingState": "mapped" });
-        assert_holds("each call is the first of its instance", &expected, &mapped(&tenant, &id).await);
+        assert_holds("each call has a fresh instance", &expected, &mapped(&tenant, &id).await);
     }
 }
 
-async fn a_plugin_that_fails_refuses_the_write_and_nothing_is_stored(gateway: &TestGateway) {
+async fn a_plugin_that_fails_refuses_the_write(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     for (config, reason) in [
-        (json!({ "do": "trap" }), "The plugin gave up"),
-        (json!({ "do": "panic" }), "The plugin gave up"),
-        (json!({ "do": "recurse", "times": DEEP }), "The plugin called itself too deeply"),
+        (json!({ "do": "trap" }), "The plugin panicked"),
+        (json!({ "do": "panic" }), "The plugin panicked"),
+        (json!({ "do": "recurse", "times": MAX_RECURSION }), "The plugin called itself too deeply"),
         (json!({ "do": "allocate", "size": 64 << 20 }), "The plugin asked for more memory than it may have (16 MiB)"),
         (json!({ "do": "write", "size": 1_100_000 }), "The plugin wrote more than 1 MiB"),
-        (json!({ "do": "complain" }), "I would rather not"),
+        (json!({ "do": "fail" }), "I would rather not"),
     ] {
         gateway.map("acme", "hostile", &config, "refuse").await;
         let before = (gateway.row_counts().await, tenant.everything().await);
@@ -141,8 +142,8 @@ async fn a_plugin_that_fails_refuses_the_write_and_nothing_is_stored(gateway: &T
     let _ = tenant.patch(&ada, &set("title", "Countess")).await.expect(200);
 }
 
-/// A machine under load is slow too, so the provider is asked to come again, unlike where it cannot help.
-async fn a_plugin_that_takes_too_long_asks_for_another_try(gateway: &TestGateway) {
+/// The load of the machine may be the cause, so the client is asked to retry.
+async fn a_plugin_that_takes_too_long_is_a_503(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     gateway.map("acme", "hostile", &json!({ "do": "spin" }), "refuse").await;
     let before = (gateway.row_counts().await, tenant.everything().await);
@@ -158,7 +159,7 @@ async fn a_plugin_that_takes_too_long_asks_for_another_try(gateway: &TestGateway
     let _ = tenant.directory(&format!("/users/{bob}")).await.expect(404);
 }
 
-async fn what_comes_out_must_fit_the_schemas_of_the_directory(gateway: &TestGateway) {
+async fn the_result_must_match_the_directorys_schemas(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let lift = json!({ "lift": { "userName": "nickName" } });
     gateway.map("acme", "tutorial", &lift, "refuse").await;
@@ -166,34 +167,33 @@ async fn what_comes_out_must_fit_the_schemas_of_the_directory(gateway: &TestGate
     let refusal = tenant.post("/Users", &user("ada")).await.expect(400);
     assert_eq!(refusal.body["scimType"], "invalidValue");
     let detail = refusal.body["detail"].as_str().unwrap();
-    assert!(detail.contains("what came out does not fit the directory's schemas: "), "{detail}");
+    assert!(detail.contains("the result does not match the directory's schemas: "), "{detail}");
     assert!(detail.contains("userName"), "{detail}");
     assert_eq!((gateway.row_counts().await, tenant.everything().await), before, "nothing is stored");
 }
 
-async fn where_failures_are_kept_the_product_reads_what_it_had(gateway: &TestGateway) {
+async fn with_keep_the_product_reads_the_previous_document(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
-    for deed in ["trap", "complain"] {
-        gateway.map("acme", "hostile", &json!({ "do": deed }), "keep").await;
-        let _ = tenant.patch(&format!("/Users/{ada}"), &set("title", deed)).await.expect(200);
-        assert_eq!(source(&tenant, &ada).await["title"], deed, "the source is stored");
+    for action in ["trap", "fail"] {
+        gateway.map("acme", "hostile", &json!({ "do": action }), "keep").await;
+        let _ = tenant.patch(&format!("/Users/{ada}"), &set("title", action)).await.expect(200);
+        assert_eq!(source(&tenant, &ada).await["title"], action, "the source is stored");
         let expected = json!({ "displayName": "ada Byron", "title": null, "mappingState": "stale" });
         assert_holds("the product", &expected, &mapped(&tenant, &ada).await);
 
-        let bob = tenant.user(deed).await;
-        assert_eq!(source(&tenant, &bob).await["name"]["givenName"], deed);
+        let bob = tenant.user(action).await;
+        assert_eq!(source(&tenant, &bob).await["name"]["givenName"], action);
         let _ = tenant.directory(&format!("/users/{bob}")).await.expect(404);
         let listed = tenant.directory("/users").await.expect(200).body;
-        assert_eq!(listed["resources"].as_array().unwrap().len(), 1, "who was never mapped is not there: {listed}");
+        assert_eq!(
+            listed["resources"].as_array().unwrap().len(),
+            1,
+            "a user that was never mapped is not listed: {listed}"
+        );
     }
-    let never = source(&tenant, &ada).await["id"].clone();
     gateway.map("acme", "tutorial", &tutorial_config(), "keep").await;
-    assert_eq!(
-        events_of(&tenant, never.as_str().unwrap()).await,
-        ["user.created"],
-        "nothing came of it for the product"
-    );
+    assert_eq!(events_of(&tenant, &ada).await, ["user.created"], "a failed mapping emits no event");
 
     let bob = tenant.get("/Users?filter=userName eq \"trap@corp.test\"").await.expect(200).body["Resources"][0].clone();
     let bob = bob["id"].as_str().unwrap();
@@ -209,7 +209,7 @@ async fn where_failures_are_kept_the_product_reads_what_it_had(gateway: &TestGat
     assert_eq!(events_of(&tenant, bob).await, ["user.created"]);
 }
 
-fn contractors_out() -> Value {
+fn exclude_contractors() -> Value {
     json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } })
 }
 
@@ -219,14 +219,14 @@ fn contractor(name: &str) -> Value {
     contractor
 }
 
-async fn who_is_excluded_is_there_for_the_client_alone(gateway: &TestGateway) {
+async fn an_excluded_user_is_visible_to_the_client_only(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
-    gateway.map("acme", "tutorial", &contractors_out(), "refuse").await;
+    gateway.map("acme", "tutorial", &exclude_contractors(), "refuse").await;
     let (ada, crew) = (tenant.user("ada").await, tenant.group("Crew").await);
     let eve = tenant.post("/Users", &contractor("eve")).await.expect(201).id();
     let members = json!([{ "op": "add", "path": "members", "value": [{ "value": ada }, { "value": eve }] }]);
     let _ = tenant.patch(&format!("/Groups/{crew}"), &patch(members)).await.expect(200);
-    // A group that comes with its members, and a reference that waits for someone who turns out to be excluded.
+    // A group created with members, one of which is created and excluded later.
     let mut band = group("Band");
     band["members"] = json!([{ "value": eve }, { "value": ada }, { "value": "zoe@corp.test" }]);
     let band = tenant.post("/Groups", &band).await.expect(201).id();
@@ -257,24 +257,24 @@ async fn who_is_excluded_is_there_for_the_client_alone(gateway: &TestGateway) {
     assert_eq!(events_of(&tenant, &eve).await, Vec::<String>::new());
 }
 
-async fn who_changes_sides_comes_and_goes_for_the_product(gateway: &TestGateway) {
+async fn excluding_a_user_emits_deleted_and_including_it_emits_created(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
-    gateway.map("acme", "tutorial", &contractors_out(), "refuse").await;
+    gateway.map("acme", "tutorial", &exclude_contractors(), "refuse").await;
     let eve = tenant.post("/Users", &contractor("eve")).await.expect(201).id();
     let mut crew = group("Crew");
     crew["members"] = json!([{ "value": eve }]);
     let crew = tenant.post("/Groups", &crew).await.expect(201).id();
-    let becomes = async |kind: &str| {
+    let change_type = async |kind: &str| {
         let _ = tenant.patch(&format!("/Users/{eve}"), &set("userType", kind)).await.expect(200);
         let user = tenant.directory(&format!("/users/{eve}")).await.status;
         let members = tenant.directory(&format!("/groups/{crew}")).await.expect(200).body["members"].clone();
         (user, members)
     };
     let member = json!([{ "value": eve, "type": "User" }]);
-    assert_eq!(becomes("Employee").await, (200, member.clone()));
-    assert_eq!(becomes("Contractor").await, (404, json!([])));
-    assert_eq!(becomes("Owner").await, (200, member));
-    // What was added while nobody was told of it is told with the coming; the going ends it.
+    assert_eq!(change_type("Employee").await, (200, member.clone()));
+    assert_eq!(change_type("Contractor").await, (404, json!([])));
+    assert_eq!(change_type("Owner").await, (200, member));
+    // Created again, the user's membership is announced with it; deleted, it is implied.
     let events = events_of(&tenant, &eve).await;
     assert_eq!(events, ["user.created", "membership.added", "user.deleted", "user.created", "membership.added"]);
 }
@@ -286,8 +286,8 @@ async fn a_new_revision_applies_to_the_next_write(gateway: &TestGateway) {
     assert_holds("revision 1", &json!({ "displayName": null }), &mapped(&tenant, &ada).await);
     let second = gateway.map("acme", "tutorial", &json!({ "buildDisplayName": true }), "refuse").await;
     assert_eq!((first, second), (1, 2));
-    let what_is_stored = json!({ "displayName": null, "emails": [{ "value": "ada@corp.test" }] });
-    assert_holds("what is stored stays", &what_is_stored, &mapped(&tenant, &ada).await);
+    let unchanged = json!({ "displayName": null, "emails": [{ "value": "ada@corp.test" }] });
+    assert_holds("stored documents stay", &unchanged, &mapped(&tenant, &ada).await);
 
     let _ = tenant.patch(&format!("/Users/{ada}"), &set("title", "Countess")).await.expect(200);
     let next = json!({ "displayName": "ada Byron", "emails": [{ "value": "ada@Corp.Test" }], "title": "Countess" });
@@ -302,7 +302,7 @@ async fn a_new_revision_applies_to_the_next_write(gateway: &TestGateway) {
     assert_eq!(mapped(&tenant, &bob).await["displayName"], "bob Byron");
 }
 
-async fn who_is_rejected_is_an_error_of_the_protocol(gateway: &TestGateway) {
+async fn a_rejection_is_a_scim_error(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let rule = json!({ "rejectWhere": { "path": "userType", "equals": "Robot" } });
     gateway.map("acme", "tutorial", &rule, "keep").await;
@@ -321,37 +321,37 @@ async fn who_is_rejected_is_an_error_of_the_protocol(gateway: &TestGateway) {
         assert_eq!(refusal.body["detail"], "userType must not be \"Robot\".");
     }
     let after = (gateway.row_counts().await, tenant.everything().await);
-    assert_eq!(after, before, "a rejection is no failure: nothing is kept of it");
+    assert_eq!(after, before, "a rejection is not a failure: nothing is stored");
 }
 
-/// Two WASM runtimes catch traps in one process where the database is embedded: neither may take the other's.
-async fn trapping_plugins_leave_the_gateway_and_its_database_alone(gateway: &TestGateway) {
+/// With the embedded database two WASM runtimes catch traps in one process; neither may catch the other's.
+async fn trapping_plugins_do_not_disturb_the_gateway_or_its_database(gateway: &TestGateway) {
     const ROUNDS: usize = 200;
-    const ANSWERS: usize = 50;
+    const MIN_READS: usize = 50;
     let good = gateway.tenant("good").await;
     let (traps, recurses) = (gateway.plain_tenant("traps").await, gateway.plain_tenant("recurses").await);
     gateway.map("traps", "hostile", &json!({ "do": "trap" }), "refuse").await;
-    gateway.map("recurses", "hostile", &json!({ "do": "recurse", "times": DEEP }), "refuse").await;
+    gateway.map("recurses", "hostile", &json!({ "do": "recurse", "times": MAX_RECURSION }), "refuse").await;
     let ada = good.user("ada").await;
 
-    let (over, running) = watch::channel(());
-    let answered = AtomicUsize::new(0);
-    let hammer = async |tenant: &Tenant, _alive: watch::Sender<()>, reason: &str| {
+    let (done, running) = watch::channel(());
+    let reads_done = AtomicUsize::new(0);
+    let fail = async |tenant: &Tenant, _done: watch::Sender<()>, reason: &str| {
         let mut round = 0;
-        while round < ROUNDS || answered.load(Ordering::Relaxed) < ANSWERS {
+        while round < ROUNDS || reads_done.load(Ordering::Relaxed) < MIN_READS {
             let refusal = tenant.post("/Users", &user(&format!("u{round}"))).await.expect(400);
             assert!(refusal.text.contains(reason), "{}", refusal.text);
             round += 1;
         }
     };
-    let asks = async {
+    let reads = async {
         while running.has_changed().is_ok() {
             assert_eq!(source(&good, &ada).await["id"], ada.as_str());
             assert_eq!(mapped(&good, &ada).await["displayName"], "ada Byron");
-            answered.fetch_add(1, Ordering::Relaxed);
+            reads_done.fetch_add(1, Ordering::Relaxed);
         }
     };
-    join3(hammer(&traps, over.clone(), "gave up"), hammer(&recurses, over, "too deeply"), asks).await;
+    join3(fail(&traps, done.clone(), "panicked"), fail(&recurses, done, "too deeply"), reads).await;
 
     for tenant in [&traps, &recurses] {
         assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 0);

@@ -1,5 +1,5 @@
-//! What one plugin step costs: microseconds a call for the tutorial's plugin, on one thread and on all. Quote the ratios
-//! between the rows of one run; single figures move with the machine.
+//! The cost of one plugin call: microseconds for the tutorial plugin, on one thread and on all. Quote the ratios between
+//! the rows of one run; the absolute figures depend on the machine.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
 #[path = "../tests/it/support.rs"]
@@ -42,7 +42,7 @@ fn main() {
 }
 
 fn steps() -> [(&'static str, String); 3] {
-    // As the demo tenant has it.
+    // The demo tenant's configuration.
     let lift = json!({
         "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute1": "urn:example:product:2.0:User:badgeNumber",
         "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute2": "urn:example:product:2.0:User:building",
@@ -84,7 +84,7 @@ fn calls(host: &Host, component: &Component, config: &str) -> Vec<f64> {
         let started = Instant::now();
         let result = host.run(component, &context(), config, document, &Limits::default());
         times.push(started.elapsed().as_secs_f64() * 1e6);
-        assert!(result.outcome.is_ok(), "{:?}", result.outcome);
+        assert!(result.decision.is_ok(), "{:?}", result.decision);
     }
     times
 }

@@ -1,40 +1,40 @@
-//! Compiled code that outlives the process: written by this gateway, sealed with its key, believed only under that
-//! seal. The engine itself runs a damaged artifact without noticing, so the seal is checked before it sees a byte.
+//! Compiled code that outlives the process, authenticated with a key of the gateway. The engine does not detect a damaged
+//! artifact, so the HMAC is verified before the engine reads a byte.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use wasmtime::component::Component as Compiled;
 
-use crate::{Component, Error, Host, bindings::types, component};
+use crate::{bindings::types, component::Component, engine::Host, error::Error};
 
 const MAGIC: &[u8; 8] = b"sgplug01";
-const SEAL: usize = 32;
-const DIGEST: usize = 32;
-const LENGTH: usize = 4;
-const HEAD: usize = MAGIC.len() + SEAL;
+const HMAC_BYTES: usize = 32;
+const DIGEST_BYTES: usize = 32;
+const LENGTH_BYTES: usize = 4;
+const HEADER_BYTES: usize = MAGIC.len() + HMAC_BYTES;
 
-/// A secret of the gateway, 32 bytes, used for artifacts and nothing else.
+/// A secret of the gateway, 32 bytes, for artifacts only.
 #[derive(Clone)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// Takes the bytes of a key.
+    /// A key of these bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    fn mac(&self, sealed: &[u8]) -> Result<Hmac<Sha256>, Error> {
+    fn mac(&self, payload: &[u8]) -> Result<Hmac<Sha256>, Error> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).map_err(|_| Error::Artifact)?;
         mac.update(MAGIC);
-        mac.update(sealed);
+        mac.update(payload);
         Ok(mac)
     }
 }
 
 impl Component {
-    /// The compiled code, its manifest and its digest under the seal of `key`.
+    /// The compiled code, its manifest and its digest, authenticated with `key`.
     pub fn precompile(&self, key: &Key) -> Result<Vec<u8>, Error> {
         let code = self.compiled().serialize().map_err(|error| Error::Compile(error.into()))?;
         let manifest = self.manifest();
@@ -46,47 +46,47 @@ impl Component {
         })
         .to_string();
         let length = u32::try_from(manifest.len()).map_err(|_| Error::Artifact)?;
-        let mut sealed = Vec::with_capacity(DIGEST + LENGTH + manifest.len() + code.len());
-        sealed.extend_from_slice(self.digest_bytes());
-        sealed.extend_from_slice(&length.to_le_bytes());
-        sealed.extend_from_slice(manifest.as_bytes());
-        sealed.extend_from_slice(&code);
-        let seal = key.mac(&sealed)?.finalize().into_bytes();
-        Ok([MAGIC.as_slice(), seal.as_slice(), &sealed].concat())
+        let mut payload = Vec::with_capacity(DIGEST_BYTES + LENGTH_BYTES + manifest.len() + code.len());
+        payload.extend_from_slice(self.digest_bytes());
+        payload.extend_from_slice(&length.to_le_bytes());
+        payload.extend_from_slice(manifest.as_bytes());
+        payload.extend_from_slice(&code);
+        let hmac = key.mac(&payload)?.finalize().into_bytes();
+        Ok([MAGIC.as_slice(), hmac.as_slice(), &payload].concat())
     }
 }
 
 impl Host {
-    /// Loads what [`Component::precompile`] wrote under any of these keys (the current one and, during a rotation,
-    /// the one before). An error means: compile again. So does an artifact of another version of the engine.
+    /// Loads what [`Component::precompile`] wrote with any of these keys (the current one and, during a rotation, the
+    /// previous one). After an error, for instance for an artifact of another engine version, compile again.
     pub fn load_precompiled(&self, artifact: &[u8], keys: &[Key]) -> Result<Component, Error> {
-        let sealed = opened(artifact, keys)?;
-        let (digest, rest) = sealed.split_first_chunk::<DIGEST>().ok_or(Error::Artifact)?;
-        let (length, rest) = rest.split_first_chunk::<LENGTH>().ok_or(Error::Artifact)?;
+        let payload = verify(artifact, keys)?;
+        let (digest, rest) = payload.split_first_chunk::<DIGEST_BYTES>().ok_or(Error::Artifact)?;
+        let (length, rest) = rest.split_first_chunk::<LENGTH_BYTES>().ok_or(Error::Artifact)?;
         let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| Error::Artifact)?;
         let (manifest, code) = rest.split_at_checked(length).ok_or(Error::Artifact)?;
         #[allow(unsafe_code, reason = "loading machine code")]
-        // SAFETY: the seal says that these bytes are what `precompile` wrote, and nobody else has the key; the engine
-        // itself refuses another version, target or configuration of its own.
+        // SAFETY: the HMAC proves that `precompile` wrote these bytes, since only the gateway has the key; the engine
+        // itself refuses another version, target or configuration of itself.
         let compiled = unsafe { Compiled::deserialize(self.engine(), code) };
         let compiled = compiled.map_err(|error| Error::Compile(error.into()))?;
-        component::component_of(self.link(&compiled)?, manifest_of(manifest)?, *digest)
+        Component::new(self.link(&compiled)?, parse_manifest(manifest)?, *digest)
     }
 }
 
-/// What is under the seal, if one of the keys made it; compared in constant time.
-fn opened<'a>(artifact: &'a [u8], keys: &[Key]) -> Result<&'a [u8], Error> {
-    let (head, sealed) = artifact.split_at_checked(HEAD).ok_or(Error::Artifact)?;
-    let seal = head.strip_prefix(MAGIC.as_slice()).ok_or(Error::Artifact)?;
+/// The payload, if its HMAC was made with one of the keys; compared in constant time.
+fn verify<'a>(artifact: &'a [u8], keys: &[Key]) -> Result<&'a [u8], Error> {
+    let (header, payload) = artifact.split_at_checked(HEADER_BYTES).ok_or(Error::Artifact)?;
+    let hmac = header.strip_prefix(MAGIC.as_slice()).ok_or(Error::Artifact)?;
     for key in keys {
-        if key.mac(sealed)?.verify_slice(seal).is_ok() {
-            return Ok(sealed);
+        if key.mac(payload)?.verify_slice(hmac).is_ok() {
+            return Ok(payload);
         }
     }
     Err(Error::Artifact)
 }
 
-fn manifest_of(bytes: &[u8]) -> Result<types::Manifest, Error> {
+fn parse_manifest(bytes: &[u8]) -> Result<types::Manifest, Error> {
     let value: Value = serde_json::from_slice(bytes).map_err(|_| Error::Artifact)?;
     let text = |name: &str| value[name].as_str().map(str::to_owned).ok_or(Error::Artifact);
     let names = value["resourceTypes"].as_array().ok_or(Error::Artifact)?;

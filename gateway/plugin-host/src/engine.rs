@@ -2,26 +2,26 @@
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    component::{HasSelf, Linker},
+    component::{Component as Compiled, HasSelf, Linker},
     wasmparser::WasmFeatures,
 };
 
 use crate::{
-    Error,
-    bindings::Mapping,
-    instance::State,
-    limits::TABLE_ELEMENTS,
-    ticker::{Ticker, Watch},
+    bindings::{Mapping, MappingPre},
+    error::Error,
+    limits::MAX_TABLE_ELEMENTS,
+    state::State,
+    ticker::{Ticker, TickingGuard},
 };
 
-/// Below a thread's usual 2 MiB by enough for the host's own frames under and above the guest's.
-const GUEST_STACK: usize = 512 << 10;
+/// A thread usually has 2 MiB; the difference leaves room for the host's own frames below and above the guest's.
+const GUEST_STACK_BYTES: usize = 512 << 10;
 
-/// A component is a few core instances: the plugin's own and the adapters that the encoder puts around it.
-const CORE_INSTANCES: u32 = 16;
+/// A component is a few core instances: the plugin's own and the adapters that the encoder adds.
+const MAX_CORE_INSTANCES: u32 = 16;
 
-/// What no plugin needs is not let in: each is code of the engine that few have tried, and some escape the limits.
-const UNUSED: WasmFeatures = WasmFeatures::THREADS
+/// Proposals that no plugin needs. Their code in the engine is less tested, and some of them escape the limits.
+const DISABLED_FEATURES: WasmFeatures = WasmFeatures::THREADS
     .union(WasmFeatures::SHARED_EVERYTHING_THREADS)
     .union(WasmFeatures::MEMORY64)
     .union(WasmFeatures::MULTI_MEMORY)
@@ -35,18 +35,18 @@ const UNUSED: WasmFeatures = WasmFeatures::THREADS
     .union(WasmFeatures::CM_ASYNC)
     .union(WasmFeatures::CM_THREADING);
 
-/// What a host is made for.
+/// The settings of a host.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
-    /// Calls at the same moment; one more fails as overloaded.
+    /// Most concurrent calls; any more fail as overloaded.
     pub instances: u32,
-    /// The most memory that any plugin can be allowed; reserved as addresses, not as memory.
+    /// Upper bound of [`Limits::memory`](crate::Limits::memory), in bytes; reserved as address space, not as memory.
     pub max_memory: usize,
-    /// The largest upload.
+    /// The largest upload in bytes.
     pub max_upload: usize,
-    /// Called a few times from the second millisecond of a call on, on the calling thread: the embedder's chance to
-    /// hand its other work away, and to let the call wait for its turn. Must not mind being called again. Where it
-    /// says no, the call fails as overloaded.
+    /// Called on the calling thread, a few times per call from its second millisecond on. The embedder can move its
+    /// other work off this thread and limit the number of slow calls here; it must tolerate repeated calls. If it
+    /// returns false, the call fails as overloaded.
     pub escalate: fn() -> bool,
 }
 
@@ -79,17 +79,19 @@ impl Host {
         &self.engine
     }
 
-    pub(crate) fn linker(&self) -> &Linker<State> {
-        &self.linker
+    /// Links compiled code to the host's functions.
+    pub(crate) fn link(&self, compiled: &Compiled) -> Result<MappingPre<State>, Error> {
+        let pre = self.linker.instantiate_pre(compiled).map_err(|error| Error::Compile(error.into()))?;
+        MappingPre::new(pre).map_err(|error| Error::not_a_plugin(&error))
     }
 
     pub(crate) fn max_upload(&self) -> usize {
         self.config.max_upload
     }
 
-    /// Keeps the engine's clock going while guest code runs.
-    pub(crate) fn watch(&self) -> Watch<'_> {
-        self.ticker.watch()
+    /// Keeps the engine's clock ticking until the guard is dropped.
+    pub(crate) fn keep_ticking(&self) -> TickingGuard<'_> {
+        self.ticker.keep_ticking()
     }
 
     pub(crate) fn escalate(&self) -> fn() -> bool {
@@ -100,27 +102,27 @@ impl Host {
 fn settings(config: &HostConfig) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(config.instances)
-        .total_core_instances(config.instances.saturating_mul(CORE_INSTANCES))
-        .max_core_instances_per_component(CORE_INSTANCES)
+        .total_core_instances(config.instances.saturating_mul(MAX_CORE_INSTANCES))
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .total_memories(config.instances)
         .max_memories_per_component(1)
         .total_tables(config.instances.saturating_mul(4))
         .max_tables_per_component(4)
-        .table_elements(TABLE_ELEMENTS)
+        .table_elements(MAX_TABLE_ELEMENTS)
         .max_memory_size(config.max_memory)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
-        // Resets just the pages that a call touched, where the kernel can say which (Linux 6.7).
+        // Resets only the pages that a call touched, if the kernel can list them (Linux 6.7).
         .pagemap_scan(Enabled::Auto);
     let mut settings = Config::new();
     settings
-        .wasm_features(UNUSED, false)
+        .wasm_features(DISABLED_FEATURES, false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_init_cow(true)
         .epoch_interruption(true)
         .concurrency_support(false)
-        .max_wasm_stack(GUEST_STACK)
-        // The same answer on every machine, or a preview could not be believed.
+        .max_wasm_stack(GUEST_STACK_BYTES)
+        // The same result on every machine; otherwise a preview would be worthless.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true);
     settings

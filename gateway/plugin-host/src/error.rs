@@ -1,4 +1,4 @@
-//! Why a plugin cannot be used ([`Error`]), and why one call of it came to nothing ([`Failure`]).
+//! Why a plugin cannot be used ([`Error`]), and why one call of it failed ([`Failure`]).
 
 use std::fmt;
 
@@ -11,53 +11,59 @@ pub enum Error {
     /// The engine does not start on this machine or with this configuration.
     #[error("cannot start the WASM engine")]
     Engine(#[source] Source),
-    /// The upload is larger than the host takes.
-    #[error("the plugin has {size} bytes, {limit} are allowed")]
+    /// The upload is too large.
+    #[error("the plugin has {size} bytes; at most {limit} are accepted")]
     TooLarge {
         /// Size of the upload.
         size: usize,
-        /// What the host takes.
+        /// The limit.
         limit: usize,
     },
-    /// The upload is no WASM, or not built for the `mapping` world.
+    /// The upload is not WASM, or not built for the `mapping` world.
     #[error("this is not a mapping plugin: {reason}")]
     NotAPlugin {
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// A plugin may use the document and the log, and nothing else.
+    /// A plugin may import the document and the log only.
     #[error("the plugin imports {import}, which plugins may not use")]
     ForbiddenImport {
-        /// The first import that is not on the list.
+        /// The first import that is not allowed.
         import: String,
     },
-    /// The upload is one that the compiler would work on for minutes.
+    /// Compiling the upload would take minutes.
     #[error("the plugin is too complex: {reason}")]
     TooComplex {
-        /// What is too much.
+        /// Which limit was exceeded.
         reason: &'static str,
     },
-    /// The code is valid and cannot be compiled or linked.
+    /// The code cannot be compiled or linked.
     #[error("the plugin cannot be compiled")]
     Compile(#[source] Source),
-    /// The plugin fails already when asked what it is.
+    /// The plugin failed when asked for its manifest.
     #[error("the plugin cannot describe itself: {0}")]
     Describe(Failure),
-    /// The plugin says of itself what the host cannot use.
+    /// The manifest is invalid.
     #[error("the plugin's manifest is unusable: {reason}")]
     Manifest {
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
     },
-    /// A precompiled artifact was not written by this gateway, or was damaged since.
-    #[error("the precompiled artifact is not ours or is damaged")]
+    /// A precompiled artifact was not written by this gateway, or has been damaged.
+    #[error("the precompiled artifact is foreign or damaged")]
     Artifact,
 }
 
-/// Why a call came to nothing.
+impl Error {
+    pub(crate) fn not_a_plugin(reason: &dyn fmt::Display) -> Self {
+        Self::NotAPlugin { reason: reason.to_string() }
+    }
+}
+
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Which limit or accident it was.
+    /// The kind of failure.
     pub kind: FailureKind,
     /// A sentence for the administrator.
     pub reason: String,
@@ -83,11 +89,11 @@ impl Failure {
 pub enum FailureKind {
     /// The plugin panicked or did what WASM forbids.
     Trap,
-    /// The plugin called itself too deeply.
+    /// The plugin overflowed its stack.
     StackOverflow,
     /// More CPU time than allowed.
     CpuTime,
-    /// More time on the clock than allowed.
+    /// More wall-clock time than allowed.
     WallTime,
     /// More memory than allowed.
     Memory,
@@ -95,20 +101,20 @@ pub enum FailureKind {
     OutputSize,
     /// More log lines than allowed.
     LogLines,
-    /// More calls of the host than allowed.
+    /// More host calls than allowed.
     HostCalls,
-    /// The plugin itself said that it cannot do its work.
+    /// The plugin itself returned an error.
     Reported,
-    /// All instances are taken.
+    /// All instances are in use, or the embedder stopped the call.
     Overloaded,
-    /// The plugin could not be started.
+    /// The plugin could not be instantiated.
     Instantiate,
 }
 
 impl FailureKind {
-    /// Whether the same call may well succeed a little later: time and overload are the machine's as much as the plugin's.
+    /// Whether the same call may succeed later: time limits and overload depend on the machine's load, too.
     #[must_use]
-    pub fn may_pass(self) -> bool {
+    pub fn is_transient(self) -> bool {
         matches!(self, Self::CpuTime | Self::WallTime | Self::Overloaded)
     }
 

@@ -1,17 +1,20 @@
-//! One call of one plugin: a fresh instance, watched, and gone afterwards. Nothing that a plugin does reaches the
-//! caller but as a [`StepResult`].
+//! One call of one plugin in a fresh instance. The caller sees nothing of it but a [`CallResult`].
 
 use std::{any::Any, time::Duration};
 
-use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, component::Resource};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, component::Resource};
 
 use crate::{
-    Component, Document, Failure, FailureKind, Host, Limits,
     bindings::{Mapping, MappingPre, types},
-    limits::Meter,
+    component::Component,
+    document::Document,
+    engine::Host,
+    error::{Failure, FailureKind},
+    limits::{Limits, Meter},
+    state::{LogLine, State, cut},
 };
 
-/// Which document this is, and when.
+/// Which document this is, and when it was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     /// The tenant's name.
@@ -24,79 +27,39 @@ pub struct Context {
     pub last_modified: String,
 }
 
-/// What the plugin decided.
+/// What the plugin decided for the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The document as it now stands goes to the next step or to the product.
+pub enum Decision {
+    /// The document as the plugin left it goes to the next step or to the product.
     Mapped,
-    /// Invisible to the product, and why.
+    /// Hidden from the product, with the reason.
     Excluded(String),
     /// Refused.
     Rejected {
-        /// A scimType, as the plugin gave it: unchecked.
+        /// The scimType as the plugin gave it, unchecked.
         scim_type: Option<String>,
         /// A sentence for the SCIM client.
         detail: String,
     },
 }
 
-/// How loud a log line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// For the plugin's author.
-    Debug,
-    /// For the curious.
-    Info,
-    /// Something is odd.
-    Warn,
-    /// Something is broken; a plugin that panics says so here.
-    Error,
-}
-
-impl From<types::Level> for Level {
-    fn from(level: types::Level) -> Self {
-        match level {
-            types::Level::Debug => Self::Debug,
-            types::Level::Info => Self::Info,
-            types::Level::Warn => Self::Warn,
-            types::Level::Error => Self::Error,
-        }
-    }
-}
-
-/// One line that the plugin logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// How loud.
-    pub level: Level,
-    /// What, cut to the limit.
-    pub message: String,
-}
-
-/// What came out of a call.
+/// The result of a call.
 #[derive(Debug)]
-pub struct StepResult<D> {
-    /// The document as the plugin left it. After a failure it may be changed in part: throw it away.
+pub struct CallResult<D> {
+    /// The document as the plugin left it. After a failure it may be partly changed: discard it.
     pub document: D,
-    /// What the plugin decided, or why there is no decision.
-    pub outcome: Result<Outcome, Failure>,
+    /// The plugin's decision, or why there is none.
+    pub decision: Result<Decision, Failure>,
     /// What it logged, also before a failure.
     pub log: Vec<LogLine>,
     /// CPU time of the call.
     pub cpu: Duration,
-    /// Bytes that it wrote into the document: the document is longer by no more than that.
+    /// Bytes written into the document; it has grown by at most that much.
     pub written: usize,
 }
 
-/// What a store holds for its one call.
-pub(crate) struct State {
-    pub(crate) document: Option<Box<dyn Document>>,
-    pub(crate) log: Vec<LogLine>,
-    pub(crate) meter: Meter,
-}
-
 impl Host {
-    /// Runs one step. Blocks the thread, for milliseconds at most unless the limits say more.
+    /// Makes one call. Blocks the thread for milliseconds at most, unless the limits allow more.
     pub fn run<D: Document>(
         &self,
         component: &Component,
@@ -104,65 +67,54 @@ impl Host {
         config: &str,
         document: D,
         limits: &Limits,
-    ) -> StepResult<D> {
-        let result = self.run_boxed(component, context, config, Box::new(document), limits);
-        let document: Box<dyn Any> = result.document;
+    ) -> CallResult<D> {
+        let CallResult { document, decision, log, cpu, written } =
+            run_boxed(self, component, context, config, Box::new(document), limits);
+        let document: Box<dyn Any> = document;
         match document.downcast::<D>() {
-            Ok(document) => {
-                let StepResult { outcome, log, cpu, written, .. } = result;
-                StepResult { document: *document, outcome, log, cpu, written }
-            }
-            Err(_) => unreachable!("a call hands back the document that it was given"),
+            Ok(document) => CallResult { document: *document, decision, log, cpu, written },
+            Err(_) => unreachable!("a call returns the document that it was given"),
         }
-    }
-
-    fn run_boxed(
-        &self,
-        component: &Component,
-        context: &Context,
-        config: &str,
-        document: Box<dyn Document>,
-        limits: &Limits,
-    ) -> StepResult<Box<dyn Document>> {
-        let _watch = self.watch();
-        let mut store = store(self.engine(), Some(document), limits, self.escalate());
-        let outcome = start(component.pre(), &mut store).and_then(|mapping| {
-            mapping
-                .call_transform(&mut store, &context.clone().into(), config, Resource::new_borrow(0))
-                .map_err(|error| failure(&error, store.data()))
-        });
-        let outcome = match outcome {
-            Ok(Ok(outcome)) => Ok(decided(outcome, limits)),
-            Ok(Err(reason)) => Err(Failure::new(FailureKind::Reported, cut(reason, limits.log_line))),
-            Err(failure) => Err(failure),
-        };
-        let (cpu, written) = (store.data().meter.cpu(), store.data().meter.written());
-        let state = store.into_data();
-        let Some(document) = state.document else { unreachable!("nobody takes the document out of a store") };
-        StepResult { document, outcome, log: state.log, cpu, written }
     }
 }
 
-/// Asks a plugin what it is, under the same limits as a call.
-pub(crate) fn describe(
-    engine: &Engine,
-    pre: &MappingPre<State>,
+fn run_boxed(
+    host: &Host,
+    component: &Component,
+    context: &Context,
+    config: &str,
+    document: Box<dyn Document>,
     limits: &Limits,
-    escalate: fn() -> bool,
-) -> Result<types::Manifest, Failure> {
-    let mut store = store(engine, None, limits, escalate);
+) -> CallResult<Box<dyn Document>> {
+    let _ticking = host.keep_ticking();
+    let mut store = store(host, Some(document), limits);
+    let returned = start(component.pre(), &mut store).and_then(|mapping| {
+        mapping
+            .call_transform(&mut store, &context.clone().into(), config, Resource::new_borrow(0))
+            .map_err(|error| failure(&error, store.data()))
+    });
+    let decision = match returned {
+        Ok(Ok(outcome)) => Ok(decision(outcome, limits)),
+        Ok(Err(reason)) => Err(Failure::new(FailureKind::Reported, cut(reason, limits.log_line))),
+        Err(failure) => Err(failure),
+    };
+    let (cpu, written) = (store.data().meter.cpu(), store.data().meter.written());
+    let state = store.into_data();
+    let Some(document) = state.document else { unreachable!("the document stays in the store") };
+    CallResult { document, decision, log: state.log, cpu, written }
+}
+
+/// Asks a plugin for its manifest, under the same limits as a call.
+pub(crate) fn describe(host: &Host, pre: &MappingPre<State>, limits: &Limits) -> Result<types::Manifest, Failure> {
+    let _ticking = host.keep_ticking();
+    let mut store = store(host, None, limits);
     let mapping = start(pre, &mut store)?;
     mapping.call_describe(&mut store).map_err(|error| failure(&error, store.data()))
 }
 
-fn store(
-    engine: &Engine,
-    document: Option<Box<dyn Document>>,
-    limits: &Limits,
-    escalate: fn() -> bool,
-) -> Store<State> {
-    let meter = Meter::start(limits, escalate);
-    let mut store = Store::new(engine, State { document, log: Vec::new(), meter });
+fn store(host: &Host, document: Option<Box<dyn Document>>, limits: &Limits) -> Store<State> {
+    let meter = Meter::start(limits, host.escalate());
+    let mut store = Store::new(host.engine(), State::new(document, meter));
     store.limiter(|state| &mut state.meter);
     // Copying a plugin's data out happens outside of any epoch check. The slack is for the paths.
     store.set_hostcall_fuel(limits.output.saturating_add(16 << 10));
@@ -185,7 +137,7 @@ fn start(pre: &MappingPre<State>, store: &mut Store<State>) -> Result<Mapping, F
     })
 }
 
-/// The engine's error, read as one of ours.
+/// The engine's error as a [`Failure`].
 fn failure(error: &wasmtime::Error, state: &State) -> Failure {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.clone();
@@ -194,42 +146,31 @@ fn failure(error: &wasmtime::Error, state: &State) -> Failure {
     if trap == Some(&Trap::StackOverflow) {
         return Failure::new(FailureKind::StackOverflow, "The plugin called itself too deeply.");
     }
-    if let Some(starved) = &state.meter.starved {
-        return starved.clone();
+    if let Some(refused) = state.meter.refused_growth() {
+        return refused.clone();
     }
-    // The engine has no type for this one.
+    // The engine has no type for this error.
     let root = error.root_cause().to_string();
     if trap.is_none() && root.contains("fuel allocated for hostcalls") {
         return state.meter.too_much_output();
     }
     let reason = match trap {
-        Some(Trap::UnreachableCodeReached) => "The plugin gave up: it panicked, and its log may say why.".to_owned(),
+        Some(Trap::UnreachableCodeReached) => "The plugin panicked; its log may say why.".to_owned(),
         Some(_) => format!("The plugin did what WASM forbids: {}.", root.trim_start_matches("wasm trap: ")),
         None => format!("The plugin broke the rules of its interface: {root}."),
     };
     Failure::new(FailureKind::Trap, reason)
 }
 
-fn decided(outcome: types::Outcome, limits: &Limits) -> Outcome {
+fn decision(outcome: types::Outcome, limits: &Limits) -> Decision {
     match outcome {
-        types::Outcome::Mapped => Outcome::Mapped,
-        types::Outcome::Excluded(why) => Outcome::Excluded(cut(why, limits.log_line)),
-        types::Outcome::Rejected(types::Rejection { scim_type, detail }) => Outcome::Rejected {
+        types::Outcome::Mapped => Decision::Mapped,
+        types::Outcome::Excluded(why) => Decision::Excluded(cut(why, limits.log_line)),
+        types::Outcome::Rejected(types::Rejection { scim_type, detail }) => Decision::Rejected {
             scim_type: scim_type.map(|scim_type| cut(scim_type, limits.log_line)),
             detail: cut(detail, limits.log_line),
         },
     }
-}
-
-/// Cuts a text to a number of bytes, never inside a character, and shows that it did.
-pub(crate) fn cut(mut text: String, bytes: usize) -> String {
-    const ELLIPSIS: &str = "…";
-    if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes.saturating_sub(ELLIPSIS.len())));
-        text.push_str(ELLIPSIS);
-        text.shrink_to_fit();
-    }
-    text
 }
 
 impl From<Context> for types::Context {

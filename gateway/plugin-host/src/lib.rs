@@ -1,19 +1,22 @@
-//! Runs one plugin step, safely: a fresh WASM instance for one document, within limits, and an answer whatever the
-//! plugin does. Knows neither SCIM (the document is the embedder's, behind [`Document`]) nor an async runtime.
+//! Runs one plugin call safely: a fresh WASM instance for one document, within limits, with a result whatever the
+//! plugin does. Has no SCIM (the embedder implements [`Document`]) and no async runtime.
 //!
 //! Another WASM runtime in the same process must be started before the first [`Host`]: both install signal handlers,
-//! and the one installed last must be the one that hands foreign signals on.
+//! and the one installed last must forward the signals that are not its own.
 
 mod artifact;
 mod bindings;
+mod complexity;
 mod component;
 mod document;
 mod engine;
 mod error;
+mod host_calls;
 mod instance;
 mod limits;
+mod prepare;
 mod schema;
-mod shape;
+mod state;
 mod ticker;
 
 pub use artifact::Key;
@@ -21,5 +24,6 @@ pub use component::{Component, Manifest};
 pub use document::{Document, PathError};
 pub use engine::{Host, HostConfig};
 pub use error::{Error, Failure, FailureKind};
-pub use instance::{Context, Level, LogLine, Outcome, StepResult};
+pub use instance::{CallResult, Context, Decision};
 pub use limits::Limits;
+pub use state::{Level, LogLine};

@@ -1,31 +1,31 @@
-//! What one call may use, and the meter that watches it. Time is CPU time of the calling thread: a wall-clock
-//! deadline kills innocent calls on an overloaded machine, so the clock on the wall is only the outer bound.
+//! The limits of one call, and the meter that enforces them. Time means CPU time of the calling thread: on an overloaded
+//! machine a wall-clock deadline would end harmless calls, so the wall clock is only the outer bound.
 
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
-use crate::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind};
 
 /// What one call may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// CPU time; checked every millisecond, and around every call of the host.
+    /// CPU time; checked every millisecond, and around every host call.
     pub cpu: Duration,
-    /// Time on the clock.
+    /// Wall-clock time.
     pub wall: Duration,
-    /// Linear memory in bytes; the host's own maximum holds as well.
+    /// Linear memory in bytes; the host's own maximum applies as well.
     pub memory: usize,
-    /// Elements of one table; the host's own maximum holds as well.
+    /// Elements of one table; the host's own maximum applies as well.
     pub table: usize,
-    /// Bytes that a call writes into the document, over all its writes, paths included.
+    /// Bytes written into the document, over all writes of the call, paths included.
     pub output: usize,
     /// Log lines.
     pub log_lines: usize,
-    /// Bytes of one log line, and of the text of an outcome; what is longer is cut.
+    /// Bytes of one log line, and of the text of a decision; a longer text is cut.
     pub log_line: usize,
-    /// Calls of the host: reading, writing, logging.
+    /// Host calls: reading, writing, logging.
     pub host_calls: u32,
 }
 
@@ -35,7 +35,7 @@ impl Default for Limits {
             cpu: Duration::from_millis(20),
             wall: Duration::from_secs(1),
             memory: 16 << 20,
-            table: TABLE_ELEMENTS,
+            table: MAX_TABLE_ELEMENTS,
             output: 1 << 20,
             log_lines: 100,
             log_line: 1 << 10,
@@ -45,26 +45,26 @@ impl Default for Limits {
 }
 
 /// Most elements of a table.
-pub(crate) const TABLE_ELEMENTS: usize = 20_000;
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
 
-/// How often the clocks are looked at.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
+/// How often the clocks are checked.
+pub(crate) const TICK_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Ticks at which `escalate` is called: from the second on, since the first may come right after the start.
-const ESCALATION: std::ops::RangeInclusive<u32> = 2..=8;
+/// The ticks at which `escalate` is called: from the second on, since the first may come right after the start.
+const ESCALATION_TICKS: std::ops::RangeInclusive<u32> = 2..=8;
 
-/// Watches one call.
+/// Measures one call.
 pub(crate) struct Meter {
     limits: Limits,
     escalate: fn() -> bool,
     started: Instant,
-    looked: Instant,
-    cpu_started: Duration,
+    last_check: Instant,
+    cpu_at_start: Duration,
     ticks: u32,
     calls: u32,
     written: usize,
-    /// What the plugin was refused for want of memory; if it dies of that, this is why.
-    pub(crate) starved: Option<Failure>,
+    /// The first growth of memory or a table that was refused. If the plugin fails afterwards, this is the reason.
+    refused_growth: Option<Failure>,
 }
 
 impl Meter {
@@ -74,12 +74,12 @@ impl Meter {
             limits: limits.clone(),
             escalate,
             started: now,
-            looked: now,
-            cpu_started: thread_cpu(),
+            last_check: now,
+            cpu_at_start: thread_cpu(),
             ticks: 0,
             calls: 0,
             written: 0,
-            starved: None,
+            refused_growth: None,
         }
     }
 
@@ -89,19 +89,19 @@ impl Meter {
 
     /// CPU time used so far.
     pub(crate) fn cpu(&self) -> Duration {
-        thread_cpu().saturating_sub(self.cpu_started)
+        thread_cpu().saturating_sub(self.cpu_at_start)
     }
 
-    /// Called by the engine once every tick while guest code runs.
+    /// Called by the engine once per tick while guest code runs.
     pub(crate) fn tick(&mut self) -> Result<UpdateDeadline, Failure> {
-        self.look()?;
+        self.check_clocks()?;
         Ok(UpdateDeadline::Continue(1))
     }
 
-    /// Looks at the clocks, and lets the embedder know that the call lasts.
-    fn look(&mut self) -> Result<(), Failure> {
+    /// Checks both time limits, and reports a slow call to the embedder.
+    fn check_clocks(&mut self) -> Result<(), Failure> {
         self.ticks = self.ticks.saturating_add(1);
-        self.looked = Instant::now();
+        self.last_check = Instant::now();
         if self.cpu() > self.limits.cpu {
             let reason = format!("The plugin used more than its {:?} of CPU time.", self.limits.cpu);
             return Err(Failure::new(FailureKind::CpuTime, reason));
@@ -110,32 +110,32 @@ impl Meter {
             let reason = format!("The plugin ran longer than its {:?}.", self.limits.wall);
             return Err(Failure::new(FailureKind::WallTime, reason));
         }
-        if ESCALATION.contains(&self.ticks) && !(self.escalate)() {
-            let reason = "Too many plugins of this tenant run long at this moment.";
+        if ESCALATION_TICKS.contains(&self.ticks) && !(self.escalate)() {
+            let reason = "Too many slow plugin calls are running at this moment.";
             return Err(Failure::new(FailureKind::Overloaded, reason));
         }
         Ok(())
     }
 
-    /// Looks at the clocks where a tick has gone by. The engine looks at loops and calls of guest code alone. In a
-    /// wrapped module the encoder's own functions are such code, but a component made by hand can call the host in one
-    /// straight line.
-    pub(crate) fn glance(&mut self) -> Result<(), Failure> {
-        if self.looked.elapsed() < TICK { Ok(()) } else { self.look() }
+    /// Checks the clocks if a tick has passed. The engine itself checks only at loops and calls of guest code. In a
+    /// wrapped module the encoder's adapters are such code, but a handmade component can make host calls in one straight
+    /// line.
+    pub(crate) fn check_clocks_if_due(&mut self) -> Result<(), Failure> {
+        if self.last_check.elapsed() < TICK_INTERVAL { Ok(()) } else { self.check_clocks() }
     }
 
-    /// Counts a call of the host.
-    pub(crate) fn call(&mut self) -> Result<(), Failure> {
+    /// Counts a host call.
+    pub(crate) fn count_call(&mut self) -> Result<(), Failure> {
         self.calls += 1;
         if self.calls > self.limits.host_calls {
             let reason = format!("The plugin called the host more than {} times.", self.limits.host_calls);
             return Err(Failure::new(FailureKind::HostCalls, reason));
         }
-        self.glance()
+        self.check_clocks_if_due()
     }
 
     /// Counts bytes before they are written.
-    pub(crate) fn write(&mut self, bytes: usize) -> Result<(), Failure> {
+    pub(crate) fn count_written(&mut self, bytes: usize) -> Result<(), Failure> {
         self.written = self.written.saturating_add(bytes);
         if self.written > self.limits.output { Err(self.too_much_output()) } else { Ok(()) }
     }
@@ -150,28 +150,32 @@ impl Meter {
         self.written
     }
 
-    fn refuse(&mut self, reason: String) {
-        self.starved.get_or_insert(Failure::new(FailureKind::Memory, reason));
+    pub(crate) fn refused_growth(&self) -> Option<&Failure> {
+        self.refused_growth.as_ref()
+    }
+
+    /// Whether growth is granted; the first refusal is kept.
+    fn grant(&mut self, granted: bool, reason: impl FnOnce() -> String) -> bool {
+        if !granted {
+            self.refused_growth.get_or_insert_with(|| Failure::new(FailureKind::Memory, reason()));
+        }
+        granted
     }
 }
 
 impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = desired <= self.limits.memory && maximum.is_none_or(|maximum| desired <= maximum);
-        if !granted {
-            let most = size(self.limits.memory);
-            self.refuse(format!("The plugin asked for more memory than it may have ({most})."));
-        }
-        Ok(granted)
+        let limit = self.limits.memory;
+        Ok(self.grant(desired <= limit.min(maximum.unwrap_or(usize::MAX)), || {
+            format!("The plugin asked for more memory than it may have ({}).", size(limit))
+        }))
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = desired <= self.limits.table && maximum.is_none_or(|maximum| desired <= maximum);
-        if !granted {
-            let most = self.limits.table;
-            self.refuse(format!("The plugin asked for a larger table than it may have ({most} elements)."));
-        }
-        Ok(granted)
+        let limit = self.limits.table;
+        Ok(self.grant(desired <= limit.min(maximum.unwrap_or(usize::MAX)), || {
+            format!("The plugin asked for a larger table than it may have ({limit} elements).")
+        }))
     }
 }
 
@@ -192,26 +196,26 @@ fn size(bytes: usize) -> String {
 mod tests {
     use super::*;
 
-    /// A call of the host after so much work on the processor, under a limit of so much.
-    fn after(work: Duration, cpu: Duration) -> Result<(), FailureKind> {
+    /// The result of a host call after this much work on the processor, under this limit.
+    fn host_call_after(work: Duration, cpu: Duration) -> Result<(), FailureKind> {
         let mut meter = Meter::start(&Limits { cpu, wall: Duration::from_mins(1), ..Limits::default() }, || true);
         while meter.cpu() <= work {
             std::hint::spin_loop();
         }
-        meter.call().map_err(|failure| failure.kind)
+        meter.count_call().map_err(|failure| failure.kind)
     }
 
     #[test]
-    fn a_call_of_the_host_looks_at_the_clocks_too() {
+    fn a_host_call_checks_the_clocks() {
         let work = Duration::from_millis(3);
-        assert_eq!(after(work, Duration::from_millis(2)), Err(FailureKind::CpuTime));
-        assert_eq!(after(work, Duration::from_mins(1)), Ok(()));
+        assert_eq!(host_call_after(work, Duration::from_millis(2)), Err(FailureKind::CpuTime));
+        assert_eq!(host_call_after(work, Duration::from_mins(1)), Ok(()));
     }
 
     #[test]
-    fn a_call_that_may_not_go_on_is_overloaded() {
+    fn a_call_stopped_by_the_embedder_is_overloaded() {
         let mut meter = Meter::start(&Limits::default(), || false);
-        assert_eq!(meter.look(), Ok(()), "the first tick may come right after the start");
-        assert_eq!(meter.look().map_err(|failure| failure.kind), Err(FailureKind::Overloaded));
+        assert_eq!(meter.check_clocks(), Ok(()), "the first tick may come right after the start");
+        assert_eq!(meter.check_clocks().map_err(|failure| failure.kind), Err(FailureKind::Overloaded));
     }
 }

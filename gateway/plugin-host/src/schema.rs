@@ -1,31 +1,36 @@
-//! The JSON Schema of a plugin's configuration: read within bounds, since a small one can ask for endless work.
+//! The JSON Schema of a plugin's configuration, parsed within bounds: a small schema can cause endless work.
 
 use std::collections::HashMap;
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
-/// Longest schema in bytes.
-const LENGTH: usize = 64 << 10;
-/// What one pattern may take, compiled.
-const PATTERN_SIZE: usize = 256 << 10;
-/// Most parts of a schema with every reference written out. A chain of definitions in which each names the next one
+/// Longest schema.
+const MAX_SCHEMA_BYTES: usize = 64 << 10;
+/// Largest compiled pattern.
+const MAX_PATTERN_BYTES: usize = 256 << 10;
+/// Most parts of a schema with every reference expanded. A chain of definitions in which each refers to the next one
 /// twice doubles with every link.
-const PARTS: u64 = 20_000;
+const MAX_PARTS: u64 = 20_000;
+/// Most distinct references: each may be followed from within another.
+const MAX_REFERENCES: usize = 100;
 
-/// The schema and its validator; what is wrong with it is a sentence without its end.
+/// The schema and its validator. An error is a sentence without its full stop.
 pub(crate) fn read(text: &str) -> Result<(Value, Validator), String> {
-    if text.len() > LENGTH {
-        return Err(format!("its configuration schema has {} bytes; at most {LENGTH} are read", text.len()));
+    if text.len() > MAX_SCHEMA_BYTES {
+        return Err(format!(
+            "its configuration schema has {} bytes; at most {MAX_SCHEMA_BYTES} are accepted",
+            text.len()
+        ));
     }
     let schema: Value =
         serde_json::from_str(text).map_err(|error| format!("its configuration schema is not JSON: {error}"))?;
-    let mut unfolded = Unfolded { root: &schema, known: HashMap::new() };
-    if unfolded.parts(&schema)? > PARTS {
-        return Err(format!("its configuration schema has more than {PARTS} parts, counted with every reference"));
+    let mut counter = PartCounter { root: &schema, known: HashMap::new() };
+    if counter.count(&schema)? > MAX_PARTS {
+        return Err(format!("its configuration schema has more than {MAX_PARTS} parts with every reference expanded"));
     }
-    // The linear engine for patterns: a schema comes from outside, and backtracking is a way to stop a server.
-    let patterns = PatternOptions::regex().size_limit(PATTERN_SIZE).dfa_size_limit(PATTERN_SIZE);
+    // The linear regex engine: the schema is untrusted, and a backtracking pattern can run for ever.
+    let patterns = PatternOptions::regex().size_limit(MAX_PATTERN_BYTES).dfa_size_limit(MAX_PATTERN_BYTES);
     let validator = jsonschema::options()
         .with_pattern_options(patterns)
         .offline()
@@ -34,31 +39,31 @@ pub(crate) fn read(text: &str) -> Result<(Value, Validator), String> {
     Ok((schema, validator))
 }
 
-/// Counts a schema's parts with every reference followed.
-struct Unfolded<'s> {
+/// Counts a schema's parts with every reference expanded.
+struct PartCounter<'s> {
     root: &'s Value,
-    /// The parts behind a reference; none while it is being followed.
+    /// The parts of each reference's target; none while it is being counted.
     known: HashMap<&'s str, Option<u64>>,
 }
 
-impl<'s> Unfolded<'s> {
-    /// The reader lets no JSON nest deeper than 128 levels, and no reference is followed twice: the recursion ends.
-    fn parts(&mut self, schema: &'s Value) -> Result<u64, String> {
+impl<'s> PartCounter<'s> {
+    /// The recursion ends: the parser limits JSON to 128 levels, and no reference is followed twice.
+    fn count(&mut self, schema: &'s Value) -> Result<u64, String> {
         let mut parts = 1_u64;
         match schema {
             Value::Array(elements) => {
                 for element in elements {
-                    parts = parts.saturating_add(self.parts(element)?);
+                    parts = parts.saturating_add(self.count(element)?);
                 }
             }
             Value::Object(members) => {
                 for (name, value) in members {
                     let more = match (name.as_str(), value) {
-                        ("$ref", Value::String(place)) => self.behind(place)?,
+                        ("$ref", Value::String(reference)) => self.count_target(reference)?,
                         ("$dynamicRef" | "$recursiveRef", _) => {
-                            return Err(format!("its configuration schema uses {name}, which is not read here"));
+                            return Err(format!("its configuration schema uses {name}, which is not supported here"));
                         }
-                        _ => self.parts(value)?,
+                        _ => self.count(value)?,
                     };
                     parts = parts.saturating_add(more);
                 }
@@ -68,28 +73,25 @@ impl<'s> Unfolded<'s> {
         Ok(parts)
     }
 
-    fn behind(&mut self, place: &'s str) -> Result<u64, String> {
-        match self.known.get(place) {
+    fn count_target(&mut self, reference: &'s str) -> Result<u64, String> {
+        match self.known.get(reference) {
             Some(Some(parts)) => return Ok(*parts),
-            Some(None) => return Err(format!("its configuration schema refers to itself at {place}")),
+            Some(None) => return Err(format!("its configuration schema refers to itself at {reference}")),
             None => {}
         }
-        let found = place.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+        let found = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
         let Some(target) = found else {
-            return Err(format!("its configuration schema refers to {place}, which is not in it"));
+            return Err(format!("its configuration schema refers to {reference}, which is not in it"));
         };
-        if self.known.len() >= MOST_REFERENCES {
-            return Err(format!("its configuration schema refers to more than {MOST_REFERENCES} places"));
+        if self.known.len() >= MAX_REFERENCES {
+            return Err(format!("its configuration schema has more than {MAX_REFERENCES} distinct references"));
         }
-        self.known.insert(place, None);
-        let parts = self.parts(target)?;
-        self.known.insert(place, Some(parts));
+        self.known.insert(reference, None);
+        let parts = self.count(target)?;
+        self.known.insert(reference, Some(parts));
         Ok(parts)
     }
 }
-
-/// Most places that are referred to: each may be followed from within another.
-const MOST_REFERENCES: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -101,7 +103,7 @@ mod tests {
         read(&schema.to_string()).unwrap_err()
     }
 
-    /// A chain of definitions in which each names the next one twice.
+    /// A chain of definitions in which each refers to the next one twice.
     fn doubling(links: usize) -> Value {
         let mut definitions = serde_json::Map::new();
         for link in 0..links {
@@ -113,15 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn definitions_can_be_used_more_than_once() {
+    fn a_definition_may_be_referred_to_twice() {
         let (schema, validator) = read(&doubling(8).to_string()).unwrap();
         assert_eq!(schema, doubling(8));
         assert!(validator.is_valid(&json!({})) && !validator.is_valid(&json!(1)));
     }
 
     #[test]
-    fn a_schema_that_doubles_with_every_line_is_refused() {
-        assert!(refusal(&doubling(40)).ends_with("has more than 20000 parts, counted with every reference"));
+    fn a_schema_that_doubles_with_every_link_is_refused() {
+        assert!(refusal(&doubling(40)).ends_with("has more than 20000 parts with every reference expanded"));
     }
 
     #[test]
@@ -133,10 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn length_and_patterns_are_bounded_from_both_sides() {
+    fn length_and_patterns_are_limited() {
         let of = |length: usize| format!("{{}}{}", " ".repeat(length - 2));
-        assert!(read(&of(LENGTH)).is_ok());
-        assert!(read(&of(LENGTH + 1)).unwrap_err().ends_with("at most 65536 are read"));
+        assert!(read(&of(MAX_SCHEMA_BYTES)).is_ok());
+        assert!(read(&of(MAX_SCHEMA_BYTES + 1)).unwrap_err().ends_with("at most 65536 are accepted"));
         assert!(read(r#"{"pattern":"^[a-z]{1,1000}\\w+$"}"#).is_ok());
         assert!(read(r#"{"pattern":"(a{1000}){1000}"}"#).unwrap_err().contains("not a JSON Schema"));
     }

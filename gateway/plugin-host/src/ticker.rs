@@ -1,5 +1,5 @@
-//! The thread that lets the engine look at the clocks. It rests while no plugin runs: a thousand wake-ups a second are
-//! nothing beside work, but not nothing where there is none.
+//! The thread that advances the engine's clock. It pauses while no plugin runs: a thousand wake-ups a second cost little
+//! beside work, but something on an idle machine.
 
 use std::{
     sync::{
@@ -11,12 +11,12 @@ use std::{
 
 use wasmtime::EngineWeak;
 
-use crate::{Error, limits::TICK};
+use crate::{error::Error, limits::TICK_INTERVAL};
 
-/// Ticks without a call after which it rests: waking it costs a call more than a tick does.
-const PATIENCE: u32 = 100;
+/// Ticks without a call before the thread pauses: a call that must wake it pays more than a tick costs.
+const MAX_IDLE_TICKS: u32 = 100;
 
-/// The ticker of an engine; ends with it.
+/// The ticker of an engine; it ends with the engine.
 pub(crate) struct Ticker {
     shared: Arc<Shared>,
     thread: Thread,
@@ -24,69 +24,69 @@ pub(crate) struct Ticker {
 
 #[derive(Default)]
 struct Shared {
-    running: AtomicUsize,
-    rests: AtomicBool,
-    over: AtomicBool,
+    running_calls: AtomicUsize,
+    paused: AtomicBool,
+    stopped: AtomicBool,
 }
 
 impl Ticker {
-    /// Holds no engine, so that the last component of a dropped host can still go.
+    /// Holds the engine weakly, so that the last component of a dropped host can still be freed.
     pub(crate) fn start(engine: EngineWeak) -> Result<Self, Error> {
         let shared = Arc::new(Shared::default());
-        let its = Arc::clone(&shared);
-        let started = thread::Builder::new().name("plugin-ticker".to_owned()).spawn(move || its.tick(&engine));
+        let of_thread = Arc::clone(&shared);
+        let started = thread::Builder::new().name("plugin-ticker".to_owned()).spawn(move || of_thread.tick(&engine));
         let thread = started.map_err(|error| Error::Engine(Box::new(error)))?.thread().clone();
         Ok(Self { shared, thread })
     }
 
-    /// Ticks from here until what is given is dropped.
-    pub(crate) fn watch(&self) -> Watch<'_> {
-        // In this order, as the ticker does it in the other: one of the two sees what the other has written.
-        self.shared.running.fetch_add(1, Ordering::SeqCst);
-        if self.shared.rests.load(Ordering::SeqCst) {
+    /// Ticks until the guard is dropped.
+    pub(crate) fn keep_ticking(&self) -> TickingGuard<'_> {
+        // The ticker writes `paused` and reads `running_calls` in the opposite order, so one side sees the other's write.
+        self.shared.running_calls.fetch_add(1, Ordering::SeqCst);
+        if self.shared.paused.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
-        Watch(&self.shared)
+        TickingGuard(&self.shared)
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::SeqCst);
+        self.shared.stopped.store(true, Ordering::SeqCst);
         self.thread.unpark();
     }
 }
 
-/// A call that is being watched.
-pub(crate) struct Watch<'a>(&'a Shared);
+/// Keeps the ticker running during a call.
+pub(crate) struct TickingGuard<'a>(&'a Shared);
 
-impl Drop for Watch<'_> {
+impl Drop for TickingGuard<'_> {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
+        self.0.running_calls.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Shared {
     fn tick(&self, engine: &EngineWeak) {
-        let mut idle = 0;
-        while !self.over.load(Ordering::SeqCst) {
-            thread::sleep(TICK);
+        let mut idle_ticks = 0;
+        while !self.stopped.load(Ordering::SeqCst) {
+            thread::sleep(TICK_INTERVAL);
             let Some(engine) = engine.upgrade() else { return };
             engine.increment_epoch();
             drop(engine);
-            idle = if self.running.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
-            if idle == PATIENCE {
-                self.rest();
-                idle = 0;
+            idle_ticks = if self.running_calls.load(Ordering::SeqCst) == 0 { idle_ticks + 1 } else { 0 };
+            if idle_ticks == MAX_IDLE_TICKS {
+                self.pause();
+                idle_ticks = 0;
             }
         }
     }
 
-    fn rest(&self) {
-        self.rests.store(true, Ordering::SeqCst);
-        while self.running.load(Ordering::SeqCst) == 0 && !self.over.load(Ordering::SeqCst) {
+    fn pause(&self) {
+        self.paused.store(true, Ordering::SeqCst);
+        while self.running_calls.load(Ordering::SeqCst) == 0 && !self.stopped.load(Ordering::SeqCst) {
             thread::park();
         }
-        self.rests.store(false, Ordering::SeqCst);
+        self.paused.store(false, Ordering::SeqCst);
     }
 }

@@ -199,13 +199,13 @@ fn to_client_error(error: &Error) -> ScimError {
 
 fn mapping_error(error: &MapError) -> ScimError {
     match error {
-        MapError::Refused(refusal) => refusal.clone(),
-        MapError::Failed { may_pass: true, .. } | MapError::Open { .. } => ScimError::new(503, error.to_string()),
+        MapError::Rejected(refusal) => refusal.clone(),
+        MapError::Failed { transient: true, .. } | MapError::Open { .. } => ScimError::new(503, error.to_string()),
         // The same document fails the same way again, so a retry cannot help: 400, with plugin and reason.
         MapError::Failed { .. } => ScimError::invalid_value(error.to_string()),
-        MapError::Store(source) if matches!(**source, store::Error::Unavailable { .. }) => unavailable(),
+        MapError::Load { source, .. } if source.is_unavailable() => unavailable(),
         MapError::Busy => ScimError::new(503, "Too many mappings run at once. Please try again."),
-        MapError::Store(_) | MapError::Missing { .. } => {
+        MapError::Load { .. } | MapError::Unusable { .. } => {
             ScimError::new(500, "The tenant's mapping cannot be run; the service's log explains.")
         }
     }

@@ -1,4 +1,4 @@
-//! A mapping revision as it runs: steps in order, each a plugin by digest with its configuration.
+//! A mapping revision: its steps in order, each a plugin by digest with its configuration.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
-    /// Nothing is stored.
+    /// The write is refused, and nothing is stored.
     #[default]
     Refuse,
     /// The source is stored; the mapped document stays as it was and is marked stale.
@@ -14,7 +14,7 @@ pub enum OnFailure {
 }
 
 impl OnFailure {
-    /// The word in the database and the admin API.
+    /// The name in the database and the admin API.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -24,16 +24,16 @@ impl OnFailure {
     }
 }
 
-/// One step.
+/// One step, as it is stored. Unknown fields are ignored, since a newer replica may have written them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Step {
     /// The plugin's digest.
     pub plugin: String,
     /// Its configuration.
     #[serde(default = "empty")]
     pub config: serde_json::Value,
-    /// The resource types it applies to; empty: all that the plugin names.
+    /// The resource types it applies to; if empty, all that the plugin names.
     #[serde(default)]
     pub resource_types: Vec<String>,
 }
@@ -43,7 +43,7 @@ fn empty() -> serde_json::Value {
 }
 
 impl Step {
-    /// Whether the step is for this resource type, given those its plugin names.
+    /// Whether the step applies to this resource type, given the types that its plugin names.
     #[must_use]
     pub fn applies_to(&self, resource_type: &str, of_plugin: &[String]) -> bool {
         let listed = if self.resource_types.is_empty() { of_plugin } else { &self.resource_types };
@@ -56,8 +56,28 @@ impl Step {
 pub struct Chain {
     /// Its number.
     pub revision: i32,
-    /// What a failure does.
+    /// What happens to a document whose chain fails.
     pub on_failure: OnFailure,
     /// The steps, in order.
     pub steps: Vec<Step>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_stored_step_may_have_unknown_fields() {
+        let stored = json!({ "plugin": "aa", "config": { "n": 1 }, "resourceTypes": ["User"], "since": "2.0" });
+        let step = Step { plugin: "aa".to_owned(), config: json!({ "n": 1 }), resource_types: vec!["User".to_owned()] };
+        assert_eq!(serde_json::from_value::<Step>(stored).unwrap(), step);
+    }
+
+    #[test]
+    fn a_stored_step_needs_only_its_plugin() {
+        let step = Step { plugin: "aa".to_owned(), config: json!({}), resource_types: Vec::new() };
+        assert_eq!(serde_json::from_value::<Step>(json!({ "plugin": "aa" })).unwrap(), step);
+    }
 }

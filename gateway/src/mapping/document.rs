@@ -1,4 +1,4 @@
-//! The document as a plugin sees it: the host's trait over the protocol's paths. The two crates don't know each other.
+//! The document of a run, and how plugins access it: the host's trait, implemented with the protocol's paths.
 
 use std::sync::Arc;
 
@@ -8,8 +8,26 @@ use scimgate_scim::attribute::{Mutability, Returned};
 use scimgate_scim::json;
 use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-/// A canonical document with the schema its paths are read by.
+/// Longest document, as the client wrote it and after every step.
+pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
+
+/// What a chain needs besides the document itself.
+pub struct DocumentInfo<'a> {
+    /// The tenant's name.
+    pub tenant: &'a str,
+    /// The type by the directory's schemas.
+    pub resource_type: &'a Arc<ResourceType>,
+    /// The resource's id.
+    pub id: Uuid,
+    /// The plugins' only clock.
+    pub last_modified: String,
+    /// Bytes of the document as JSON text.
+    pub size: usize,
+}
+
+/// A canonical document with the schema that resolves its paths.
 pub(super) struct ScimDocument {
     pub(super) tree: Map<String, Value>,
     pub(super) resource_type: Arc<ResourceType>,
@@ -44,12 +62,12 @@ impl Document for ScimDocument {
         let Value::Object(mut tree) = parse("the document", json)? else {
             return Err(PathError::WrongValue("a document must be a JSON object".to_owned()));
         };
-        // What is nobody's to write is not a plugin's either; id, meta and schemas stay as they are.
-        tree.retain(|name, _| !is_closed(&self.resource_type, name));
+        // Attributes that no client can write are not the plugin's either; id, meta and schemas stay as they are.
+        tree.retain(|name, _| !is_protected(&self.resource_type, name));
         for name in ["id", "meta", "schemas"] {
             tree.shift_remove(name);
-            if let Some(own) = self.tree.get(name) {
-                tree.insert(name.to_owned(), own.clone());
+            if let Some(current) = self.tree.get(name) {
+                tree.insert(name.to_owned(), current.clone());
             }
         }
         self.tree = tree;
@@ -57,7 +75,7 @@ impl Document for ScimDocument {
     }
 }
 
-fn is_closed(resource_type: &ResourceType, name: &str) -> bool {
+fn is_protected(resource_type: &ResourceType, name: &str) -> bool {
     let found = resource_type.resolve(name).map(|found| found.attribute);
     resource_type.detached.is_some_and(|detached| detached.eq_ignore_ascii_case(name))
         || found.is_some_and(|it| it.mutability == Mutability::ReadOnly || it.returned == Returned::Never)

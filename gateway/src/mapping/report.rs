@@ -1,143 +1,76 @@
-//! What is told of a step that did not map its document: to the client, and in the log, which holds no personal data.
+//! The result of a run, and what each step did, for a record of the write.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate_plugin_host::{Component, Failure, FailureKind, LogLine, Outcome as StepOutcome};
-use scimgate_scim::error::ScimError;
-use scimgate_scim::schema::validate::validate;
+use scimgate_plugin_host::LogLine;
 use serde_json::{Map, Value};
 
-use super::breaker::{self, Change, Cost};
-use super::call::{Call, LONGEST, MapError};
-use super::chain::{Chain, Step};
+use super::error::MapError;
 
-/// Time that the wall clock alone counts is the machine's: a plugin cannot wait by itself.
-pub(super) fn cost(outcome: &Result<StepOutcome, Failure>) -> Cost {
-    match outcome.as_ref().map_err(|failure| failure.kind) {
-        Err(FailureKind::CpuTime | FailureKind::Memory) => Cost::Unbearable,
-        Err(FailureKind::Overloaded | FailureKind::WallTime) => Cost::Unknown,
-        Ok(_) | Err(_) => Cost::Bearable,
+/// What a chain decides for a document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The mapped document, without its id.
+    Mapped(Map<String, Value>),
+    /// Accepted from the client, hidden from the product; the plugin's reason.
+    Excluded(String),
+}
+
+/// One run of a chain over one document.
+#[derive(Debug)]
+pub struct MappingRun {
+    /// The outcome, or why there is none.
+    pub result: Result<Outcome, MapError>,
+    /// The steps up to the one that ended the run, in order.
+    pub steps: Vec<StepReport>,
+}
+
+/// What one step did. Reasons and log lines are the plugin's words and may contain personal data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepReport {
+    /// Its position in the chain, from 1.
+    pub number: usize,
+    /// The plugin's digest.
+    pub plugin: String,
+    /// The plugin as `name@version`; empty if it could not be loaded.
+    pub title: String,
+    /// What the step did.
+    pub result: StepResult,
+    /// CPU time of the call; zero if the plugin was not called.
+    pub cpu: Duration,
+    /// What the plugin logged, bounded by the host's limits.
+    pub log: Vec<LogLine>,
+}
+
+/// What a step did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepResult {
+    /// It mapped the document.
+    Mapped,
+    /// It hid the document from the product, with the reason.
+    Excluded(String),
+    /// It rejected the document, with the detail for the client.
+    Rejected(String),
+    /// It failed, with the reason.
+    Failed(String),
+    /// It does not apply to this resource type.
+    Skipped,
+}
+
+impl StepReport {
+    /// The report of a step that has not run yet.
+    pub(super) fn new(number: usize, plugin: &str) -> Self {
+        let plugin = plugin.to_owned();
+        Self { number, plugin, title: String::new(), result: StepResult::Skipped, cpu: Duration::ZERO, log: Vec::new() }
     }
 }
 
-/// Which step it is that runs, for what is told of it.
-pub(super) struct At<'a> {
-    pub(super) revision: i32,
-    pub(super) index: usize,
-    pub(super) step: &'a Step,
-    pub(super) component: &'a Arc<Component>,
-}
-
-impl At<'_> {
-    fn plugin(&self) -> String {
-        let manifest = self.component.manifest();
-        format!("{} {}", manifest.name, manifest.version)
-    }
-
-    pub(super) fn open(&self, remaining: Duration) -> MapError {
-        let seconds = u32::try_from(remaining.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
-        MapError::Open { plugin: self.plugin(), step: self.index + 1, seconds }
-    }
-
-    /// The document's length, exactly where it may be too much.
-    pub(super) fn check_length(
-        &self,
-        call: &Call<'_>,
-        tree: &Map<String, Value>,
-        at_most: usize,
-    ) -> Result<usize, MapError> {
-        if at_most <= LONGEST {
-            return Ok(at_most);
+impl From<&MapError> for StepResult {
+    fn from(error: &MapError) -> Self {
+        match error {
+            MapError::Rejected(rejection) => Self::Rejected(rejection.detail.clone()),
+            MapError::Failed { reason, .. } => Self::Failed(reason.clone()),
+            other => Self::Failed(crate::telemetry::chain(other)),
         }
-        let length = serde_json::to_string(tree).map_or(usize::MAX, |text| text.len());
-        if length <= LONGEST {
-            return Ok(length);
-        }
-        let reason = format!("the document would be longer than {LONGEST} bytes, the longest accepted");
-        tracing::warn!(
-            tenant.name = call.tenant, plugin.id = self.component.digest(), resource.type = %call.resource_type.name,
-            resource.id = %call.id, kind = "document_size", %reason, "a plugin failed"
-        );
-        Err(self.failure(call, reason, false))
-    }
-
-    pub(super) fn failed(&self, call: &Call<'_>, failure: &Failure) -> MapError {
-        // A plugin's own words may hold what it read, and personal data has no place in the log.
-        let reason = match failure.kind {
-            FailureKind::Reported => "the plugin said why, to the client alone",
-            _ => failure.reason.as_str(),
-        };
-        tracing::warn!(
-            tenant.name = call.tenant, plugin.id = self.component.digest(), resource.type = %call.resource_type.name,
-            resource.id = %call.id, kind = failure.kind.as_str(), reason, "a plugin failed"
-        );
-        self.failure(call, failure.reason.trim_end_matches('.').to_owned(), failure.kind.may_pass())
-    }
-
-    fn failure(&self, call: &Call<'_>, reason: String, may_pass: bool) -> MapError {
-        let resource_type = call.resource_type.name.clone();
-        MapError::Failed { plugin: self.plugin(), step: self.index + 1, resource_type, reason, may_pass }
-    }
-
-    /// A plugin's lines are for its author, and may hold what it read: they are left out unless asked for.
-    pub(super) fn log(&self, call: &Call<'_>, line: &LogLine) {
-        tracing::debug!(
-            tenant.name = call.tenant, plugin.id = self.component.digest(), resource.id = %call.id,
-            plugin.level = ?line.level, plugin.message = line.message, "plugin says"
-        );
-    }
-}
-
-/// Tells the operator that a step is left alone, or called again.
-pub(super) fn tell(step: &breaker::Step, component: &Component, change: Change) {
-    let (tenant, plugin, revision, number) = (&step.tenant, component.digest(), step.revision, step.index + 1);
-    match change {
-        Change::None => {}
-        Change::Opened(length) => tracing::warn!(
-            tenant.name = tenant,
-            plugin.id = plugin,
-            mapping.revision = revision,
-            step = number,
-            seconds = length.as_secs(),
-            "a plugin keeps failing and is not called for a while"
-        ),
-        Change::Closed => tracing::info!(
-            tenant.name = tenant,
-            plugin.id = plugin,
-            mapping.revision = revision,
-            step = number,
-            "a plugin that kept failing is called again"
-        ),
-    }
-}
-
-/// What comes out must be what the directory's schemas allow: the product relies on it.
-pub(super) fn check(chain: &Chain, call: &Call<'_>, tree: &Map<String, Value>) -> Result<(), MapError> {
-    validate(tree, call.resource_type).map_err(|refusal| {
-        let reason = "what came out does not fit the directory's schemas";
-        // What exactly does not fit may be a plugin's own invention: it is told to the client alone.
-        tracing::warn!(
-            tenant.name = call.tenant, mapping.revision = chain.revision, resource.type = %call.resource_type.name,
-            resource.id = %call.id, kind = "bad_output", reason, "a mapping failed"
-        );
-        MapError::Failed {
-            plugin: format!("of revision {}", chain.revision),
-            step: chain.steps.len(),
-            resource_type: call.resource_type.name.clone(),
-            reason: format!("{reason}: {}", refusal.detail.trim_end_matches('.')),
-            may_pass: false,
-        }
-    })
-}
-
-/// A plugin's rejection becomes the client's error; its keyword only where RFC 7644 knows it.
-pub(super) fn rejection(scim_type: Option<&str>, detail: String) -> ScimError {
-    use scimgate_scim::error::ScimType;
-    match scim_type {
-        Some("uniqueness") => ScimError::uniqueness(detail),
-        Some("mutability") => ScimError::mutability(detail),
-        Some("invalidSyntax") => ScimError::invalid_syntax(detail),
-        _ => ScimError::bad_request(ScimType::InvalidValue, detail),
     }
 }

@@ -1,90 +1,179 @@
-//! One step for one document: when it may run, and where.
+//! Runs one step of a chain: calls its plugin, and turns every other end than a mapped document into an error for the
+//! client and a log line without personal data.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use scimgate_plugin_host::{Component, Context, Limits, StepResult};
+use scimgate_plugin_host::{CallResult, Component, Context, Decision, Failure, FailureKind, Host, Limits, LogLine};
+use scimgate_scim::error::{ScimError, ScimType};
 use serde_json::{Map, Value};
-use tokio::sync::{AcquireError, Semaphore};
 
-use super::breaker;
-use super::call::{Call, MapError};
-use super::document::ScimDocument;
-use super::report::{self, At, cost};
-use super::run::{Done, Mapper};
-use super::slow::Turn;
+use super::Mapper;
+use super::chain::Step;
+use super::contain::{Blocked, StepKey};
+use super::document::{DocumentInfo, MAX_DOCUMENT_BYTES, ScimDocument};
+use super::error::MapError;
+use super::report::{StepReport, StepResult};
 
-/// A call of a plugin with all it needs: who asked for it may be gone before it ends, and it is reported all the same.
-struct Job {
-    mapper: Mapper,
-    step: breaker::Step,
+/// The document between two steps.
+pub(super) struct Intermediate {
+    pub(super) tree: Map<String, Value>,
+    /// An upper bound of its length, which is cheaper than the length itself.
+    pub(super) max_length: usize,
+}
+
+/// A step about to run on a document.
+pub(super) struct StepRun<'a> {
+    pub(super) revision: i32,
+    /// The step's position in the chain, from 1.
+    pub(super) number: usize,
+    pub(super) step: &'a Step,
+    pub(super) info: &'a DocumentInfo<'a>,
+}
+
+impl Mapper {
+    /// Runs a step: mapped, excluded or skipped.
+    pub(super) async fn run_step(
+        &self,
+        step: &StepRun<'_>,
+        document: &mut Intermediate,
+        report: &mut StepReport,
+    ) -> Result<StepResult, MapError> {
+        let component = self.component(&step.step.plugin).await?;
+        let manifest = component.manifest();
+        report.title = format!("{}@{}", manifest.name, manifest.version);
+        if !step.step.applies_to(&step.info.resource_type.name, &manifest.resource_types) {
+            return Ok(StepResult::Skipped);
+        }
+        let call = step.call(self.compiled.host.clone(), component.clone(), std::mem::take(&mut document.tree));
+        let result = self.containment.call(step.key(), move || call.run()).await;
+        let CallResult { document: returned, decision, log, cpu, written } =
+            result.map_err(|blocked| step.blocked(&component, blocked))?;
+        for line in &log {
+            step.trace(line);
+        }
+        (report.cpu, report.log) = (cpu, log);
+        match decision {
+            Ok(Decision::Mapped) => {
+                document.tree = returned.tree;
+                document.max_length = document.max_length.saturating_add(written);
+                step.check_length(&component, document)?;
+                Ok(StepResult::Mapped)
+            }
+            Ok(Decision::Excluded(reason)) => Ok(StepResult::Excluded(reason)),
+            Ok(Decision::Rejected { scim_type, detail }) => {
+                Err(MapError::Rejected(rejection(scim_type.as_deref(), detail)))
+            }
+            Err(failure) => Err(step.failed(&component, &failure)),
+        }
+    }
+}
+
+/// A call of a plugin with all it needs, since it may outlive the request.
+struct PluginCall {
+    host: Arc<Host>,
     component: Arc<Component>,
     context: Context,
     config: String,
     document: ScimDocument,
 }
 
-impl Mapper {
-    pub(super) async fn step(&self, at: &At<'_>, call: &Call<'_>, tree: Map<String, Value>) -> Result<Done, MapError> {
-        let job = self.job(at, call, tree);
-        self.breakers.check(&job.step).map_err(|remaining| at.open(remaining))?;
-        let result = if self.bounds.contain && self.lane.takes(&job.step) {
-            self.lane.run(call.tenant, self.bounds.patience, move || job.run()).await.ok_or(MapError::Busy)?
-        } else {
-            self.beside_others(call.tenant, job).await?
-        };
-        let result = result.map_err(|remaining| at.open(remaining))?;
-        for line in &result.log {
-            at.log(call, line);
-        }
-        match result.outcome {
-            Ok(outcome) => Ok(Done { outcome, document: result.document, written: result.written }),
-            Err(failure) => Err(at.failed(call, &failure)),
-        }
-    }
-
-    fn job(&self, at: &At<'_>, call: &Call<'_>, tree: Map<String, Value>) -> Job {
-        Job {
-            mapper: self.clone(),
-            step: breaker::Step { tenant: call.tenant.to_owned(), revision: at.revision, index: at.index },
-            component: at.component.clone(),
-            context: Context {
-                tenant: call.tenant.to_owned(),
-                resource_type: call.resource_type.name.clone(),
-                resource_id: call.id.to_string(),
-                last_modified: call.last_modified.clone(),
-            },
-            config: at.step.config.to_string(),
-            document: ScimDocument { tree, resource_type: call.resource_type.clone() },
-        }
-    }
-
-    /// On the request's own thread, as long as there is a slot: a call that is quick need go nowhere.
-    async fn beside_others(&self, tenant: &str, job: Job) -> Result<Ran, MapError> {
-        let of_tenant = async { Arc::new(Semaphore::new(self.bounds.of_tenant)) };
-        let of_tenant = self.of_tenant.get_with_by_ref(tenant, of_tenant).await;
-        let slots = async { Ok::<_, AcquireError>((of_tenant.acquire().await?, self.slots.acquire().await?)) };
-        let slots = tokio::time::timeout(self.bounds.patience, slots).await;
-        let _slots = slots.map_err(|_| MapError::Busy)?.map_err(|_| MapError::Busy)?;
-        Ok(job.run())
+impl PluginCall {
+    fn run(self) -> CallResult<ScimDocument> {
+        self.host.run(&self.component, &self.context, &self.config, self.document, &Limits::default())
     }
 }
 
-/// What came out, or for how long the step is not called.
-type Ran = Result<StepResult<ScimDocument>, std::time::Duration>;
+impl StepRun<'_> {
+    fn key(&self) -> StepKey {
+        let tenant = self.info.tenant.to_owned();
+        StepKey { tenant, revision: self.revision, number: self.number, plugin: self.step.plugin.clone() }
+    }
 
-impl Job {
-    /// From the admission to the report nothing waits, so that a trial is always followed by its report.
-    fn run(self) -> Ran {
-        let Self { mapper, step, component, context, config, document } = self;
-        mapper.breakers.admit(&step)?;
-        let contain = mapper.bounds.contain;
-        let turn = contain.then(|| Turn::begin(&mapper.seats, &mapper.breakers, &step));
-        let result = mapper.compiled.host.run(&component, &context, &config, document, &Limits::default());
-        drop(turn);
-        if contain {
-            mapper.lane.report(&step, result.cpu);
-            report::tell(&step, &component, mapper.breakers.report(&step, cost(&result.outcome)));
+    fn call(&self, host: Arc<Host>, component: Arc<Component>, mut tree: Map<String, Value>) -> PluginCall {
+        let info = self.info;
+        // Plugins see the id first; the stored document has none.
+        tree.shift_insert(0, "id".to_owned(), info.id.to_string().into());
+        let context = Context {
+            tenant: info.tenant.to_owned(),
+            resource_type: info.resource_type.name.clone(),
+            resource_id: info.id.to_string(),
+            last_modified: info.last_modified.clone(),
+        };
+        let document = ScimDocument { tree, resource_type: info.resource_type.clone() };
+        PluginCall { host, component, context, config: self.step.config.to_string(), document }
+    }
+
+    /// Measures the document only if it may be too long.
+    fn check_length(&self, component: &Component, document: &mut Intermediate) -> Result<(), MapError> {
+        if document.max_length <= MAX_DOCUMENT_BYTES {
+            return Ok(());
         }
-        Ok(result)
+        document.max_length = serde_json::to_string(&document.tree).map_or(usize::MAX, |text| text.len());
+        if document.max_length <= MAX_DOCUMENT_BYTES {
+            return Ok(());
+        }
+        let reason = format!("the document would be longer than {MAX_DOCUMENT_BYTES} bytes, the longest accepted");
+        self.warn("document_size", &reason);
+        Err(self.error(component, reason, false))
+    }
+
+    fn blocked(&self, component: &Component, blocked: Blocked) -> MapError {
+        match blocked {
+            Blocked::Busy => MapError::Busy,
+            Blocked::Open(remaining) => {
+                MapError::Open { plugin: plugin(component), step: self.number, seconds: seconds(remaining) }
+            }
+        }
+    }
+
+    fn failed(&self, component: &Component, failure: &Failure) -> MapError {
+        let reason = match failure.kind {
+            // The plugin's own words may contain personal data, which must not be logged.
+            FailureKind::Reported => "the plugin's own reason is in the reply only",
+            _ => failure.reason.as_str(),
+        };
+        self.warn(failure.kind.as_str(), reason);
+        self.error(component, failure.reason.trim_end_matches('.').to_owned(), failure.kind.is_transient())
+    }
+
+    fn error(&self, component: &Component, reason: String, transient: bool) -> MapError {
+        let resource_type = self.info.resource_type.name.clone();
+        MapError::Failed { plugin: plugin(component), step: self.number, resource_type, reason, transient }
+    }
+
+    fn warn(&self, kind: &str, reason: &str) {
+        tracing::warn!(
+            tenant.name = self.info.tenant, plugin.id = self.step.plugin,
+            resource.type = %self.info.resource_type.name, resource.id = %self.info.id, kind, reason, "a plugin failed"
+        );
+    }
+
+    /// A plugin's log is for its author and may contain personal data, so it is visible at `debug` only.
+    fn trace(&self, line: &LogLine) {
+        tracing::debug!(
+            tenant.name = self.info.tenant, plugin.id = self.step.plugin, resource.id = %self.info.id,
+            plugin.level = ?line.level, plugin.message = line.message, "plugin says"
+        );
+    }
+}
+
+fn plugin(component: &Component) -> String {
+    let manifest = component.manifest();
+    format!("{} {}", manifest.name, manifest.version)
+}
+
+/// Whole seconds, rounded up.
+fn seconds(remaining: Duration) -> u32 {
+    u32::try_from(remaining.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
+}
+
+/// A plugin's rejection as the client's error. A scimType that does not apply to a written resource becomes `invalidValue`.
+fn rejection(scim_type: Option<&str>, detail: String) -> ScimError {
+    match scim_type {
+        Some("uniqueness") => ScimError::uniqueness(detail),
+        Some("mutability") => ScimError::mutability(detail),
+        Some("invalidSyntax") => ScimError::invalid_syntax(detail),
+        _ => ScimError::bad_request(ScimType::InvalidValue, detail),
     }
 }

@@ -1,5 +1,6 @@
 //! What a SCIM client does with one resource, one verb a file, and what the verbs share. Every write goes through [`write`].
 
+pub(crate) mod change;
 pub(crate) mod content;
 pub mod create;
 pub mod delete;

@@ -1,4 +1,4 @@
-//! The few paths that native tests need. The real grammar is the host's.
+//! The few paths that native tests need; the host has the full grammar.
 
 use crate::PathError;
 
@@ -15,7 +15,7 @@ pub(super) struct Path<'a> {
 
 impl<'a> Path<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, PathError> {
-        let malformed = || PathError::Malformed(format!("{text} is not a path that native tests understand"));
+        let malformed = || PathError::Malformed(format!("{text} is not a path that native tests support"));
         let (schema, rest) = split_schema(text);
         let (head, filter, sub) = match rest.split_once('[') {
             Some((head, rest)) => {
@@ -41,7 +41,7 @@ impl<'a> Path<'a> {
     }
 }
 
-/// The attribute is what follows the last colon in front of a filter; a core schema's URN may be left out and is.
+/// The attribute follows the last colon before a filter. The URN of a core schema is optional, so it is dropped.
 fn split_schema(text: &str) -> (Option<&str>, &str) {
     if !text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:")) {
         return (None, text);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_simple_paths() {
+    fn simple_paths_are_parsed() {
         check("userName", None, "userName", None);
         check("name.givenName", None, "name", Some("givenName"));
         check("urn:example:a:2.0:User:badge", Some("urn:example:a:2.0:User"), "badge", None);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_it_does_not_understand() {
+    fn other_paths_are_refused() {
         for text in ["", ".", "a.", "a[b]", "a[b eq]", "a[b eq \"c\"", "a[b eq \"c\"]d", "a b"] {
             assert!(Path::parse(text).is_err(), "{text}");
         }

@@ -9,14 +9,14 @@ use crate::{PathError, document::Paths};
 
 type Object = Map<String, Value>;
 
-const HOSTS: [&str; 3] = ["id", "meta", "schemas"];
+const READ_ONLY: [&str; 3] = ["id", "meta", "schemas"];
 
 /// A JSON object that can be read and written by simple paths.
 #[derive(Debug)]
 pub struct Resource(RefCell<Object>);
 
 impl Resource {
-    /// Takes a JSON object; anything else counts as an empty one.
+    /// A document with these attributes; anything but a JSON object counts as an empty one.
     #[must_use]
     pub fn new(value: Value) -> Self {
         match value {
@@ -25,7 +25,7 @@ impl Resource {
         }
     }
 
-    /// The object as it now stands.
+    /// The document's attributes.
     #[must_use]
     pub fn into_value(self) -> Value {
         Value::Object(self.0.into_inner())
@@ -79,7 +79,7 @@ impl Paths for Resource {
             return Err(PathError::WrongValue("a document is a JSON object".to_owned()));
         };
         let mut root = self.0.borrow_mut();
-        for name in HOSTS {
+        for name in READ_ONLY {
             new.shift_remove(name);
             if let Some(kept) = root.shift_remove(name) {
                 new.insert(name.to_owned(), kept);
@@ -96,13 +96,13 @@ fn json(text: &str) -> Result<Value, PathError> {
 
 fn writable(text: &str) -> Result<Path<'_>, PathError> {
     let path = Path::parse(text)?;
-    if path.schema.is_none() && HOSTS.contains(&path.attribute) {
-        return Err(PathError::ReadOnly(format!("{text} is set by the host")));
+    if path.schema.is_none() && READ_ONLY.contains(&path.attribute) {
+        return Err(PathError::ReadOnly(format!("{text} is read-only")));
     }
     Ok(path)
 }
 
-/// Lends every place that the path names to `at`; what is `None` afterwards is gone.
+/// Lends every value that the path names to `at`, which removes it by leaving `None`.
 fn visit(root: &mut Object, path: &Path<'_>, create: bool, at: &mut dyn FnMut(&mut Option<Value>)) {
     let Some(schema) = path.schema else {
         return visit_attribute(root, path, create, at);
@@ -167,7 +167,7 @@ fn with_default(place: &mut Option<Value>, create: bool, default: fn() -> Value)
     place.as_mut()
 }
 
-/// Lends one member by name, whatever its case (RFC 7643, section 2.1), and keeps its position.
+/// Lends one member by name, ignoring case (RFC 7643, section 2.1), and keeps its position.
 fn place(object: &mut Object, name: &str, at: &mut dyn FnMut(&mut Option<Value>)) {
     let key = object.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned().unwrap_or_else(|| name.to_owned());
     let mut lent = object.get_mut(&key).map(Value::take);

@@ -10,13 +10,13 @@ use serde::Deserialize;
 pub(crate) struct Config {
     pub(crate) lower_case_mail: bool,
     pub(crate) build_display_name: bool,
-    /// Source path to target path; what is lifted is gone from its source.
+    /// Source path to target path; the value is removed from its source.
     pub(crate) lift: BTreeMap<String, String>,
     pub(crate) exclude_where: Option<Rule>,
     pub(crate) reject_where: Option<Rule>,
 }
 
-/// Holds where any value at `path` equals the given one; strings compare whatever their case.
+/// Matches if any value at `path` equals the given one; strings are compared without case.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
@@ -43,7 +43,7 @@ pub(crate) fn schema() -> Value {
         "properties": {
             "lowerCaseMail": { "title": "Mail addresses in lower case", "type": "boolean", "default": false },
             "buildDisplayName": {
-                "title": "displayName from givenName and familyName where it is missing",
+                "title": "displayName from givenName and familyName if it is missing",
                 "type": "boolean",
                 "default": false
             },
@@ -53,8 +53,8 @@ pub(crate) fn schema() -> Value {
                 "propertyNames": { "minLength": 1 },
                 "additionalProperties": { "type": "string", "minLength": 1 }
             },
-            "excludeWhere": rule("Whom to leave out of the directory"),
-            "rejectWhere": rule("Whom to refuse")
+            "excludeWhere": rule("Users to exclude from the directory"),
+            "rejectWhere": rule("Users to reject")
         },
         "additionalProperties": false
     })

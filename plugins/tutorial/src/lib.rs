@@ -1,5 +1,5 @@
-//! The tutorial's mapping. Everything is configuration, everything is optional: mail addresses in lower case, a
-//! display name where there is none, custom attributes under names of their own, and a rule for whom to leave out.
+//! The tutorial's mapping. Every part is optional configuration: mail addresses in lower case, a display name if there is
+//! none, custom attributes under proper names, and rules for users to exclude or reject.
 
 mod config;
 mod mapping;

@@ -1,25 +1,25 @@
-//! The single steps, each on its own attributes.
+//! The parts of the mapping, each on its own attributes.
 
 use scimgate_plugin_sdk::{Document, Error, Outcome, serde_json::Value};
 
 use crate::config::{Config, Rule};
 
-/// Refusing comes before leaving out: a document that is refused must not be accepted quietly.
+/// Rejects first: a document that matches both rules must not be accepted silently.
 pub(crate) fn decide(config: &Config, document: &Document<'_>) -> Result<Option<Outcome>, Error> {
     if let Some(rule) = &config.reject_where
-        && holds(rule, document)?
+        && matches(rule, document)?
     {
         return Ok(Some(Outcome::rejected(format!("{} must not be {}.", rule.path, rule.equals))));
     }
     if let Some(rule) = &config.exclude_where
-        && holds(rule, document)?
+        && matches(rule, document)?
     {
         return Ok(Some(Outcome::excluded(format!("{} is {}.", rule.path, rule.equals))));
     }
     Ok(None)
 }
 
-fn holds(rule: &Rule, document: &Document<'_>) -> Result<bool, Error> {
+fn matches(rule: &Rule, document: &Document<'_>) -> Result<bool, Error> {
     let found = document.get::<Value>(&rule.path)?;
     Ok(found.iter().any(|value| match (value, &rule.equals) {
         (Value::String(value), Value::String(wanted)) => value.to_lowercase() == wanted.to_lowercase(),

@@ -1,4 +1,4 @@
-//! Plain `cargo test`, no WASM: one sentence a test.
+//! Native tests, without WASM.
 
 use scimgate_plugin_sdk::{
     Mapping, Outcome,
@@ -16,18 +16,18 @@ fn check(config: &Value, before: Value, after: &Value) {
 }
 
 #[track_caller]
-fn decides(config: &Value, document: Value) -> Outcome {
+fn outcome(config: &Value, document: Value) -> Outcome {
     test::run::<Tutorial>(config, document).outcome.unwrap()
 }
 
 #[test]
-fn changes_nothing_without_configuration() {
+fn an_empty_configuration_changes_nothing() {
     let user = json!({ "userName": "ada", "emails": [{ "value": "Ada@Example.COM" }], "name": { "givenName": "Ada" } });
     check(&json!({}), user.clone(), &user);
 }
 
 #[test]
-fn writes_mail_addresses_in_lower_case_and_leaves_the_rest_of_them_alone() {
+fn mail_addresses_are_changed_to_lower_case() {
     check(
         &json!({ "lowerCaseMail": true }),
         json!({ "userName": "Ada", "emails": [{ "value": "Ada@Example.COM", "type": "Work" }, { "display": "X" }] }),
@@ -37,7 +37,7 @@ fn writes_mail_addresses_in_lower_case_and_leaves_the_rest_of_them_alone() {
 }
 
 #[test]
-fn builds_a_display_name_only_where_there_is_none() {
+fn a_display_name_is_built_only_if_there_is_none() {
     let config = json!({ "buildDisplayName": true });
     let name = json!({ "givenName": "Ada", "familyName": "Lovelace" });
     check(&config, json!({ "name": name }), &json!({ "name": name, "displayName": "Ada Lovelace" }));
@@ -55,7 +55,7 @@ fn builds_a_display_name_only_where_there_is_none() {
 }
 
 #[test]
-fn lifts_custom_attributes_to_named_ones() {
+fn custom_attributes_are_moved() {
     check(
         &json!({ "lift": {
             "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute1": "urn:example:product:2.0:User:badgeNumber",
@@ -70,28 +70,28 @@ fn lifts_custom_attributes_to_named_ones() {
 }
 
 #[test]
-fn leaves_out_whom_the_rule_names() {
+fn a_user_that_matches_the_exclude_rule_is_excluded() {
     let config = json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } });
-    assert_eq!(decides(&config, json!({ "userType": "contractor" })), Outcome::excluded("userType is \"Contractor\"."));
-    assert_eq!(decides(&config, json!({ "userType": "Employee" })), Outcome::Mapped);
-    assert_eq!(decides(&config, json!({})), Outcome::Mapped);
+    assert_eq!(outcome(&config, json!({ "userType": "contractor" })), Outcome::excluded("userType is \"Contractor\"."));
+    assert_eq!(outcome(&config, json!({ "userType": "Employee" })), Outcome::Mapped);
+    assert_eq!(outcome(&config, json!({})), Outcome::Mapped);
 }
 
 #[test]
-fn refuses_whom_the_rule_names() {
+fn a_user_that_matches_the_reject_rule_is_rejected() {
     let config = json!({ "rejectWhere": { "path": "active", "equals": false } });
-    assert_eq!(decides(&config, json!({ "active": false })), Outcome::rejected("active must not be false."));
-    assert_eq!(decides(&config, json!({ "active": true })), Outcome::Mapped);
+    assert_eq!(outcome(&config, json!({ "active": false })), Outcome::rejected("active must not be false."));
+    assert_eq!(outcome(&config, json!({ "active": true })), Outcome::Mapped);
 }
 
 #[test]
-fn says_what_is_wrong_with_a_configuration() {
+fn an_unknown_configuration_field_is_an_error() {
     let error = test::run::<Tutorial>(&json!({ "lowercase": true }), json!({})).outcome.unwrap_err();
     assert!(error.to_string().starts_with("the configuration does not fit this plugin: unknown field `lowercase`"));
 }
 
 #[test]
-fn describes_itself() {
+fn the_manifest_has_resource_types_and_a_schema() {
     let manifest = Tutorial::describe();
     assert_eq!(manifest.resource_types, ["User"]);
     assert_eq!(manifest.config_schema["properties"]["lift"]["type"], "object");

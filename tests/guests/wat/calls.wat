@@ -1,4 +1,4 @@
-;; Calls the host once with a place and a length of the test's choosing.
+;; Makes the host call in `call`.
 (data (i32.const 16) "\ff\fe\ed\a0\80")
 (func (export "transform") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   {call}

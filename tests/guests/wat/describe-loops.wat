@@ -1,2 +1,2 @@
-;; Never says what it is.
+;; Loops for ever in `describe`.
 (func (export "describe") (result i32) (loop $again (br $again)) (unreachable))

@@ -1,2 +1,2 @@
-;; Gives up when asked what it is.
+;; Traps in `describe`.
 (func (export "describe") (result i32) (unreachable))

@@ -1,4 +1,4 @@
-;; Grows a table until it has so many elements, and gives up where it cannot.
+;; Grows a table to `elements` elements; traps if that is refused.
 (table $table 0 funcref)
 (func (export "transform") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (call $drop (local.get 10))

@@ -1,2 +1,2 @@
-;; Declares so many pages of memory.
+;; Declares `pages` pages of memory.
 (memory (export "memory") {pages})

@@ -1,4 +1,4 @@
-;; A component that hides another's import behind its own.
+;; A component that hides the import of an inner component behind its own.
 (component
   (component $inner
     (import "wasi:sockets/tcp@0.2.0" (instance (export "connect" (func)))))

@@ -1,3 +1,3 @@
-;; Is asked for room for what it reads, and does there what the test wants.
+;; Its allocator runs the instructions in `body`.
 (data (i32.const 16) "userName")
-(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {deed})
+(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) {body})

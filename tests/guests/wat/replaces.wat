@@ -1,4 +1,4 @@
-;; Replaces the document by a text of so many bytes, and does not ask what came of it.
+;; Replaces the document with `json`, `length` bytes long, and ignores the result.
 (data (i32.const 4096) "{json}")
 (func (export "transform") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (call $replace (local.get 10) (i32.const 4096) (i32.const {length}) (i32.const 32))

@@ -1,3 +1,3 @@
-;; Loops as soon as it is started.
+;; Loops for ever in its start function.
 (func $start (loop $again (br $again)))
 (start $start)

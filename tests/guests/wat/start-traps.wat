@@ -1,3 +1,3 @@
-;; Gives up as soon as it is started.
+;; Traps in its start function.
 (func $start (unreachable))
 (start $start)

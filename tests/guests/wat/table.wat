@@ -1,2 +1,2 @@
-;; Declares a table of so many elements.
+;; Declares a table of `elements` elements.
 (table {elements} funcref)

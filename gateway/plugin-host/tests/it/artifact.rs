@@ -1,30 +1,30 @@
-//! Precompiled code is believed only under our seal.
+//! Precompiled code is loaded only with a valid HMAC.
 
 use std::slice::from_ref;
 
-use scimgate_plugin_host::{Error, Key, Outcome};
+use scimgate_plugin_host::{Decision, Error, Key};
 
-use crate::support::{HOST, TUTORIAL, TestDocument, context, patient, user};
+use crate::support::{HOST, TUTORIAL, TestDocument, context, generous, user};
 
 #[test]
-fn loads_what_it_wrote_and_runs_it() {
+fn a_precompiled_plugin_is_loaded_and_runs() {
     let (old, new) = (Key::new([1; 32]), Key::new([2; 32]));
     let artifact = TUTORIAL.precompile(&old).unwrap();
     let component = HOST.load_precompiled(&artifact, &[new, old]).unwrap();
     assert_eq!(component.digest(), TUTORIAL.digest());
     assert_eq!(component.manifest(), TUTORIAL.manifest());
-    let result = HOST.run(&component, &context(), "", TestDocument::new(user()), &patient());
-    assert_eq!(result.outcome, Ok(Outcome::Mapped));
+    let result = HOST.run(&component, &context(), "", TestDocument::new(user()), &generous());
+    assert_eq!(result.decision, Ok(Decision::Mapped));
 }
 
 #[test]
-fn refuses_one_flipped_bit_anywhere_and_another_key() {
+fn a_flipped_bit_or_another_key_is_refused() {
     let key = Key::new([1; 32]);
     let artifact = TUTORIAL.precompile(&key).unwrap();
-    for place in [0, 8, 39, 40, 72, 80, artifact.len() / 2, artifact.len() - 1] {
+    for index in [0, 8, 39, 40, 72, 80, artifact.len() / 2, artifact.len() - 1] {
         let mut damaged = artifact.clone();
-        damaged[place] ^= 1;
-        assert!(matches!(HOST.load_precompiled(&damaged, from_ref(&key)), Err(Error::Artifact)), "byte {place}");
+        damaged[index] ^= 1;
+        assert!(matches!(HOST.load_precompiled(&damaged, from_ref(&key)), Err(Error::Artifact)), "byte {index}");
     }
     for length in [0, 8, 39, 40, 75, artifact.len() - 1] {
         assert!(matches!(HOST.load_precompiled(&artifact[..length], from_ref(&key)), Err(Error::Artifact)));

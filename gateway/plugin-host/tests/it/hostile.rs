@@ -1,28 +1,32 @@
-//! Guests that no compiler would make, as they run: each comes to nothing with a reason, and the next call is answered.
+//! Handwritten hostile guests at run time: each fails with a reason, and the next call succeeds.
 
-use scimgate_plugin_host::{Failure, FailureKind, Limits, Outcome};
+use scimgate_plugin_host::{Decision, Failure, FailureKind, Limits};
 use wat_guests::guest;
 
-use crate::support::{HOST, TestDocument, context, passes, patient, user};
+use crate::support::{HOST, TestDocument, context, generous, passes, user};
 
-/// What becomes of a guest under the given limits.
-fn outcome_of(wasm: &[u8], limits: &Limits) -> Result<Outcome, Failure> {
-    let component = HOST.prepare_with(wasm, &patient()).unwrap();
-    let outcome = HOST.run(&component, &context(), "{}", TestDocument::new(user()), limits).outcome;
-    passes(&serde_json::json!({ "do": "nothing" }), &patient());
-    outcome
+/// Runs a guest under the given limits.
+fn run(wasm: &[u8], limits: &Limits) -> Result<Decision, Failure> {
+    let component = HOST.prepare_with(wasm, &generous()).unwrap();
+    let decision = HOST.run(&component, &context(), "{}", TestDocument::new(user()), limits).decision;
+    passes(&serde_json::json!({ "do": "nothing" }), &generous());
+    decision
 }
 
 #[track_caller]
-fn breaks_the_rules(name: &str, words: &[(&str, &str)], rule: &str) {
-    let failure = outcome_of(&guest(name, words), &patient()).unwrap_err();
-    assert_eq!(failure.kind, FailureKind::Trap, "{name} {words:?}: {failure}");
-    assert_eq!(failure.reason, format!("The plugin broke the rules of its interface: {rule}."), "{name} {words:?}");
+fn violates(name: &str, substitutions: &[(&str, &str)], rule: &str) {
+    let failure = run(&guest(name, substitutions), &generous()).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Trap, "{name} {substitutions:?}: {failure}");
+    assert_eq!(
+        failure.reason,
+        format!("The plugin broke the rules of its interface: {rule}."),
+        "{name} {substitutions:?}"
+    );
 }
 
 #[test]
-fn an_answer_that_is_none_is_a_failure() {
-    let answers = [
+fn a_malformed_return_value_fails() {
+    let return_values = [
         ("2048", r"\07", "invalid expected discriminant"),
         ("2048", r"\00\00\00\00\09", "unexpected discriminant: 9"),
         ("2048", r"\00\00\00\00\01\00\00\00\f0\ff\ff\ff\ff\00\00\00", "string pointer/length out of bounds of memory"),
@@ -33,14 +37,14 @@ fn an_answer_that_is_none_is_a_failure() {
         ("2049", "", "return pointer not aligned"),
         ("0xfffffff0", "", "pointer out of bounds of memory"),
     ];
-    for (at, bytes, rule) in answers {
-        breaks_the_rules("answers", &[("at", at), ("bytes", bytes)], rule);
+    for (at, bytes, rule) in return_values {
+        violates("returns", &[("at", at), ("bytes", bytes)], rule);
     }
-    assert_eq!(outcome_of(&guest("answers", &[("at", "2048"), ("bytes", "")]), &patient()), Ok(Outcome::Mapped));
+    assert_eq!(run(&guest("returns", &[("at", "2048"), ("bytes", "")]), &generous()), Ok(Decision::Mapped));
 }
 
 #[test]
-fn handles_that_are_not_the_plugins_own_are_no_way_to_a_document() {
+fn a_foreign_or_dropped_handle_fails() {
     let read = |handle: &str| format!("(call $get ({handle}) (i32.const 16) (i32.const 8) (i32.const 32))");
     let cases = [
         (format!("(call $drop (local.get 10)) {}", read("local.get 10")), "unknown handle index 1"),
@@ -49,16 +53,16 @@ fn handles_that_are_not_the_plugins_own_are_no_way_to_a_document() {
         (read("i32.const -1"), "unknown handle index 4294967295"),
         ("(call $drop (i32.const 2))".to_owned(), "unknown handle index 2"),
     ];
-    for (deeds, rule) in &cases {
-        breaks_the_rules("handles", &[("deeds", deeds)], rule);
+    for (body, rule) in &cases {
+        violates("handles", &[("body", body)], rule);
     }
-    breaks_the_rules("keeps-the-document", &[], "borrow handles still remain at the end of the call");
+    violates("leaks-handle", &[], "borrow handles still remain at the end of the call");
     let good = format!("{} (call $drop (local.get 10))", read("local.get 10"));
-    assert_eq!(outcome_of(&guest("handles", &[("deeds", &good)]), &patient()), Ok(Outcome::Mapped));
+    assert_eq!(run(&guest("handles", &[("body", &good)]), &generous()), Ok(Decision::Mapped));
 }
 
 #[test]
-fn places_outside_of_the_memory_are_not_read_and_not_written() {
+fn a_pointer_outside_of_the_memory_fails() {
     let calls = [
         (
             "$get (local.get 10) (i32.const -16) (i32.const 100) (i32.const 32)",
@@ -78,55 +82,56 @@ fn places_outside_of_the_memory_are_not_read_and_not_written() {
         ("$log (i32.const 1) (i32.const 16) (i32.const 5)", "invalid utf-8 sequence of 1 bytes from index 0"),
     ];
     for (call, rule) in calls {
-        breaks_the_rules("calls", &[("call", &format!("(call {call})"))], rule);
+        violates("calls", &[("call", &format!("(call {call})"))], rule);
     }
 }
 
 #[test]
-fn an_allocator_that_lies_hurts_the_plugin_alone() {
-    let out = guest("realloc", &[("deed", "(i32.const -16)")]);
-    assert_eq!(outcome_of(&out, &patient()).unwrap_err().kind, FailureKind::Trap);
-    let loops = guest("realloc", &[("deed", "(loop $again (br $again)) (unreachable)")]);
-    assert_eq!(outcome_of(&loops, &Limits::default()).unwrap_err().kind, FailureKind::CpuTime);
-    // A plugin may not call the host while the host waits for it.
+fn a_broken_allocator_fails_the_call_only() {
+    let out = guest("realloc", &[("body", "(i32.const -16)")]);
+    assert_eq!(run(&out, &generous()).unwrap_err().kind, FailureKind::Trap);
+    let loops = guest("realloc", &[("body", "(loop $again (br $again)) (unreachable)")]);
+    assert_eq!(run(&loops, &Limits::default()).unwrap_err().kind, FailureKind::CpuTime);
+    // A plugin must not call the host from its allocator.
     let calls = "(call $get (i32.const 1) (i32.const 16) (i32.const 8) (i32.const 32)) (i32.const 64)";
-    let failure = outcome_of(&guest("realloc", &[("deed", calls)]), &patient()).unwrap_err();
+    let failure = run(&guest("realloc", &[("body", calls)]), &generous()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Trap, "{failure}");
 }
 
 #[test]
-fn memory_and_tables_are_bounded_from_both_sides() {
-    let run = |name, word, number| outcome_of(&guest(name, &[(word, number)]), &patient());
-    assert_eq!(run("memory", "pages", "256"), Ok(Outcome::Mapped));
-    assert_eq!(run("grows-table", "elements", "20000"), Ok(Outcome::Mapped));
-    let failure = run("grows-table", "elements", "20001").unwrap_err();
+fn memory_and_tables_are_limited() {
+    let run_with = |name, key, number| run(&guest(name, &[(key, number)]), &generous());
+    assert_eq!(run_with("memory", "pages", "256"), Ok(Decision::Mapped));
+    assert_eq!(run_with("grows-table", "elements", "20000"), Ok(Decision::Mapped));
+    let failure = run_with("grows-table", "elements", "20001").unwrap_err();
     assert_eq!(failure.kind, FailureKind::Memory);
     assert_eq!(failure.reason, "The plugin asked for a larger table than it may have (20000 elements).");
-    let failure = outcome_of(&guest("grows-memory", &[]), &patient()).unwrap_err();
+    let failure = run(&guest("grows-memory", &[]), &generous()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Memory);
-    let small = Limits { table: 100, ..patient() };
-    assert_eq!(outcome_of(&guest("grows-table", &[("elements", "100")]), &small), Ok(Outcome::Mapped));
-    let failure = outcome_of(&guest("grows-table", &[("elements", "101")]), &small).unwrap_err();
+    let small = Limits { table: 100, ..generous() };
+    assert_eq!(run(&guest("grows-table", &[("elements", "100")]), &small), Ok(Decision::Mapped));
+    let failure = run(&guest("grows-table", &[("elements", "101")]), &small).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Memory);
 }
 
-/// Neither loops nor calls of its own: what takes the time is the host's work.
+/// The guest has neither loops nor calls of its own: all the time is the host's work.
 #[test]
-fn the_hosts_own_work_is_charged_to_the_plugin_that_asks_for_it() {
+fn the_hosts_work_counts_towards_the_cpu_limit() {
     let call = "(call $remove (local.get 10) (i32.const 16) (i32.const 8) (i32.const 32))\n";
-    let wasm = guest("in-a-row", &[("calls", &call.repeat(200))]);
+    let wasm = guest("straight-line", &[("calls", &call.repeat(200))]);
     let component = HOST.prepare(&wasm).unwrap();
-    let run = |busy: u64, cpu: u64| {
-        let document = TestDocument { busy: std::time::Duration::from_millis(busy), ..TestDocument::new(user()) };
-        let limits = Limits { cpu: std::time::Duration::from_millis(cpu), ..patient() };
+    let run = |removal: u64, cpu: u64| {
+        let document =
+            TestDocument { removal_cpu: std::time::Duration::from_millis(removal), ..TestDocument::new(user()) };
+        let limits = Limits { cpu: std::time::Duration::from_millis(cpu), ..generous() };
         HOST.run(&component, &context(), "{}", document, &limits)
     };
     let result = run(2, 20);
-    let failure = result.outcome.unwrap_err();
+    let failure = result.decision.unwrap_err();
     assert_eq!(
         (failure.kind, failure.reason.as_str()),
         (FailureKind::CpuTime, "The plugin used more than its 20ms of CPU time.")
     );
-    assert!(result.document.removals < 30, "it is stopped long before its end");
-    assert_eq!(run(1, 10_000).outcome, Ok(Outcome::Mapped));
+    assert!(result.document.removals < 30, "the call ends early");
+    assert_eq!(run(1, 10_000).decision, Ok(Decision::Mapped));
 }

@@ -1,42 +1,42 @@
-//! Calls know nothing of each other, and a bad one hurts nobody beside it.
+//! Calls share nothing, and a failing call does not affect the others.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-use scimgate_plugin_host::{FailureKind, Host, HostConfig, Outcome};
+use scimgate_plugin_host::{Decision, FailureKind, Host, HostConfig};
 use scimgate_plugin_sdk::serde_json::json;
 
-use crate::support::{HOST, HOSTILE, TUTORIAL, TestDocument, context, passes, patient, user, wasm};
+use crate::support::{HOST, HOSTILE, TUTORIAL, TestDocument, context, generous, passes, user, wasm};
 
 #[test]
-fn two_runs_share_no_state() {
+fn calls_share_no_state() {
     for _ in 0..3 {
-        let result = passes(&json!({ "do": "count" }), &patient());
+        let result = passes(&json!({ "do": "count" }), &generous());
         assert_eq!(result.document.into_value()["title"], "1");
     }
 }
 
 #[test]
-fn memory_that_one_run_filled_is_clean_in_the_next() {
+fn memory_is_zeroed_between_calls() {
     for _ in 0..20 {
-        passes(&json!({ "do": "allocate", "size": 3 << 20 }), &patient());
-        let result = passes(&json!({ "do": "count" }), &patient());
+        passes(&json!({ "do": "allocate", "size": 3 << 20 }), &generous());
+        let result = passes(&json!({ "do": "count" }), &generous());
         assert_eq!(result.document.into_value()["title"], "1");
     }
 }
 
 #[test]
-fn many_threads_run_good_and_bad_plugins_at_once() {
+fn good_and_failing_plugins_run_concurrently() {
     thread::scope(|scope| {
         for number in 0..16 {
             scope.spawn(move || {
                 for round in 0..30 {
                     if number % 4 == 0 && round % 10 == 0 {
                         let result =
-                            HOST.run(&HOSTILE, &context(), r#"{"do":"trap"}"#, TestDocument::new(user()), &patient());
-                        assert_eq!(result.outcome.unwrap_err().kind, FailureKind::Trap);
+                            HOST.run(&HOSTILE, &context(), r#"{"do":"trap"}"#, TestDocument::new(user()), &generous());
+                        assert_eq!(result.decision.unwrap_err().kind, FailureKind::Trap);
                         continue;
                     }
                     let result = HOST.run(
@@ -44,9 +44,9 @@ fn many_threads_run_good_and_bad_plugins_at_once() {
                         &context(),
                         r#"{"lowerCaseMail":true}"#,
                         TestDocument::new(json!({ "emails": [{ "value": format!("A{number}.{round}@X.ORG") }] })),
-                        &patient(),
+                        &generous(),
                     );
-                    assert_eq!(result.outcome, Ok(Outcome::Mapped));
+                    assert_eq!(result.decision, Ok(Decision::Mapped));
                     let mail = format!("a{number}.{round}@x.org");
                     assert_eq!(result.document.into_value()["emails"][0]["value"], mail);
                 }
@@ -56,13 +56,13 @@ fn many_threads_run_good_and_bad_plugins_at_once() {
 }
 
 #[test]
-fn one_call_too_many_is_overloaded_and_not_an_accident() {
+fn a_call_without_a_free_instance_is_overloaded() {
     let host = Host::new(HostConfig { instances: 1, ..HostConfig::default() }).unwrap();
     let component = host.prepare(&wasm("hostile")).unwrap();
     let run = |times: u32| {
-        let document = TestDocument { slow: std::time::Duration::from_millis(5), ..TestDocument::new(user()) };
+        let document = TestDocument { read_time: std::time::Duration::from_millis(5), ..TestDocument::new(user()) };
         let config = json!({ "do": "read", "times": times }).to_string();
-        host.run(&component, &context(), &config, document, &patient()).outcome
+        host.run(&component, &context(), &config, document, &generous()).decision
     };
     let seen = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -71,12 +71,12 @@ fn one_call_too_many_is_overloaded_and_not_an_accident() {
                 while !seen.load(Ordering::Relaxed) {
                     if let Err(failure) = run(5) {
                         assert_eq!(failure.kind, FailureKind::Overloaded);
-                        assert!(failure.kind.may_pass());
+                        assert!(failure.kind.is_transient());
                         seen.store(true, Ordering::Relaxed);
                     }
                 }
             });
         }
     });
-    assert_eq!(run(1), Ok(Outcome::Mapped));
+    assert_eq!(run(1), Ok(Decision::Mapped));
 }

@@ -1,4 +1,4 @@
-//! Plugins really run from WASM: every limit obeyed and violated, nothing shared, nothing forbidden let in.
+//! Plugins run from WASM: every limit met and exceeded, no shared state, no forbidden import.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod artifact;

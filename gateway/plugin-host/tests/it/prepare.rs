@@ -1,4 +1,4 @@
-//! What is let in, and what is refused and how.
+//! Which uploads are accepted, and how the others are refused.
 
 use std::error::Error as _;
 
@@ -22,7 +22,7 @@ fn importing(module: &str, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn reads_the_manifest_and_names_the_plugin_by_its_bytes() {
+fn a_plugin_has_a_manifest_and_a_digest() {
     let manifest = TUTORIAL.manifest();
     assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("tutorial", "0.1.0"));
     assert_eq!(manifest.resource_types, ["User"]);
@@ -32,15 +32,15 @@ fn reads_the_manifest_and_names_the_plugin_by_its_bytes() {
 }
 
 #[test]
-fn checks_configurations_against_the_schema() {
+fn a_configuration_is_checked_against_the_schema() {
     assert_eq!(TUTORIAL.check_config(&json!({ "lowerCaseMail": true })), Ok(()));
-    let complaints = TUTORIAL.check_config(&json!({ "lowerCaseMail": "yes", "lift": { "a": 1 } })).unwrap_err();
-    assert_eq!(complaints.len(), 2, "{complaints:?}");
-    assert!(complaints.iter().any(|complaint| complaint.starts_with("/lowerCaseMail: ")), "{complaints:?}");
+    let problems = TUTORIAL.check_config(&json!({ "lowerCaseMail": "yes", "lift": { "a": 1 } })).unwrap_err();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.starts_with("/lowerCaseMail: ")), "{problems:?}");
 }
 
 #[test]
-fn refuses_a_forbidden_import_by_name() {
+fn a_forbidden_import_is_refused_by_name() {
     for (module, name) in [("wasi_snapshot_preview1", "fd_write"), ("env", "now")] {
         let error = HOST.prepare(&importing(module, name)).unwrap_err();
         assert_eq!(error.to_string(), format!("the plugin imports {module} {name}, which plugins may not use"));
@@ -48,7 +48,7 @@ fn refuses_a_forbidden_import_by_name() {
 }
 
 #[test]
-fn refuses_what_is_no_plugin() {
+fn bytes_that_are_not_a_plugin_are_refused() {
     for bytes in [b"".as_slice(), b"hello", b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0"] {
         let error = HOST.prepare(bytes).unwrap_err();
         assert!(matches!(error, Error::NotAPlugin { .. }), "{error:?} {:?}", error.source());
@@ -58,7 +58,7 @@ fn refuses_what_is_no_plugin() {
 }
 
 #[test]
-fn refuses_an_upload_that_is_too_large() {
+fn an_upload_that_is_too_large_is_refused() {
     let host = Host::new(HostConfig { max_upload: 1_000, instances: 1, ..HostConfig::default() }).unwrap();
     let error = host.prepare(&wasm("tutorial")).unwrap_err();
     assert!(matches!(error, Error::TooLarge { limit: 1_000, .. }));

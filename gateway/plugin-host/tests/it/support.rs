@@ -1,4 +1,4 @@
-//! One host and one compilation of each plugin for all tests, and a document to run them on.
+//! A host and the compiled plugins, shared by all tests, and a document to run them on.
 
 use std::{
     path::PathBuf,
@@ -10,18 +10,18 @@ use std::{
 };
 
 use scimgate_plugin_host::{
-    Component, Context, Document, FailureKind, Host, HostConfig, Limits, PathError, StepResult,
+    CallResult, Component, Context, Document, FailureKind, Host, HostConfig, Limits, PathError,
 };
 use scimgate_plugin_sdk::{
     self as sdk,
     serde_json::{Value, json},
 };
 
-pub(crate) static ESCALATED: AtomicU32 = AtomicU32::new(0);
+pub(crate) static ESCALATIONS: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) static HOST: LazyLock<Host> = LazyLock::new(|| {
     let escalate = || {
-        ESCALATED.fetch_add(1, Ordering::Relaxed);
+        ESCALATIONS.fetch_add(1, Ordering::Relaxed);
         true
     };
     Host::new(HostConfig { escalate, ..HostConfig::default() }).unwrap()
@@ -37,20 +37,21 @@ pub(crate) fn wasm(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{name}.wasm is missing ({error}): run `make plugins` first"))
 }
 
-/// The SDK's document for native tests, as the host wants it.
+/// The SDK's document for native tests behind the host's trait.
 #[derive(Debug)]
 pub(crate) struct TestDocument {
     pub(crate) resource: sdk::test::Resource,
-    /// How long every read takes.
-    pub(crate) slow: Duration,
-    /// How much of the processor every removal takes.
-    pub(crate) busy: Duration,
+    /// How long each read sleeps.
+    pub(crate) read_time: Duration,
+    /// How much CPU time each removal uses.
+    pub(crate) removal_cpu: Duration,
     pub(crate) removals: u32,
 }
 
 impl TestDocument {
     pub(crate) fn new(value: Value) -> Self {
-        Self { resource: sdk::test::Resource::new(value), slow: Duration::ZERO, busy: Duration::ZERO, removals: 0 }
+        let resource = sdk::test::Resource::new(value);
+        Self { resource, read_time: Duration::ZERO, removal_cpu: Duration::ZERO, removals: 0 }
     }
 
     pub(crate) fn into_value(self) -> Value {
@@ -64,7 +65,7 @@ impl TestDocument {
 
 impl Document for TestDocument {
     fn get(&self, path: &str) -> Result<Vec<String>, PathError> {
-        std::thread::sleep(self.slow);
+        std::thread::sleep(self.read_time);
         let found = self.inner().get::<Value>(path).map_err(error)?;
         Ok(found.iter().map(Value::to_string).collect())
     }
@@ -79,8 +80,8 @@ impl Document for TestDocument {
 
     fn remove(&mut self, path: &str) -> Result<u32, PathError> {
         self.removals += 1;
-        let busy = Instant::now();
-        while busy.elapsed() < self.busy {}
+        let started = Instant::now();
+        while started.elapsed() < self.removal_cpu {}
         self.inner().remove(path).map_err(error)
     }
 
@@ -119,26 +120,26 @@ pub(crate) fn user() -> Value {
 }
 
 /// Runs the hostile plugin on a user.
-pub(crate) fn hostile(config: &Value, limits: &Limits) -> StepResult<TestDocument> {
+pub(crate) fn hostile(config: &Value, limits: &Limits) -> CallResult<TestDocument> {
     HOST.run(&HOSTILE, &context(), &config.to_string(), TestDocument::new(user()), limits)
 }
 
-/// The test machine may be slow and busy, and time is not what most tests are about.
-pub(crate) fn patient() -> Limits {
+/// Time limits that even a slow and busy machine meets, for tests of everything else.
+pub(crate) fn generous() -> Limits {
     Limits { cpu: Duration::from_secs(5), wall: Duration::from_secs(30), ..Limits::default() }
 }
 
 #[track_caller]
-pub(crate) fn passes(config: &Value, limits: &Limits) -> StepResult<TestDocument> {
+pub(crate) fn passes(config: &Value, limits: &Limits) -> CallResult<TestDocument> {
     let result = hostile(config, limits);
-    assert!(result.outcome.is_ok(), "{config}: {:?} {:?}", result.outcome, result.log);
+    assert!(result.decision.is_ok(), "{config}: {:?} {:?}", result.decision, result.log);
     result
 }
 
 #[track_caller]
-pub(crate) fn fails(config: &Value, limits: &Limits, kind: FailureKind, reason: &str) -> StepResult<TestDocument> {
+pub(crate) fn fails(config: &Value, limits: &Limits, kind: FailureKind, reason: &str) -> CallResult<TestDocument> {
     let result = hostile(config, limits);
-    let failure = result.outcome.clone().unwrap_err();
+    let failure = result.decision.clone().unwrap_err();
     assert_eq!((failure.kind, failure.reason.as_str()), (kind, reason), "{config}");
     result
 }

@@ -1,17 +1,17 @@
-//! The tutorial's plugin, from WASM, on the tutorial's customer.
+//! The tutorial plugin, run from WASM with the tutorial's configuration.
 
-use scimgate_plugin_host::Outcome;
+use scimgate_plugin_host::Decision;
 use scimgate_plugin_sdk::serde_json::{Value, json};
 
-use crate::support::{HOST, TUTORIAL, TestDocument, context, patient};
+use crate::support::{HOST, TUTORIAL, TestDocument, context, generous};
 
-fn run(config: &Value, before: Value) -> (Outcome, Value) {
-    let result = HOST.run(&TUTORIAL, &context(), &config.to_string(), TestDocument::new(before), &patient());
-    (result.outcome.unwrap(), result.document.into_value())
+fn run(config: &Value, before: Value) -> (Decision, Value) {
+    let result = HOST.run(&TUTORIAL, &context(), &config.to_string(), TestDocument::new(before), &generous());
+    (result.decision.unwrap(), result.document.into_value())
 }
 
 #[test]
-fn maps_a_user() {
+fn a_user_is_mapped() {
     let config = json!({
         "lowerCaseMail": true,
         "buildDisplayName": true,
@@ -27,8 +27,8 @@ fn maps_a_user() {
         "emails": [{ "value": "Ada@Example.COM", "type": "work" }, { "value": "ADA@home.example" }],
         "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": { "customAttribute1": "B-7", "customAttribute2": "x" }
     });
-    let (outcome, after) = run(&config, user);
-    assert_eq!(outcome, Outcome::Mapped);
+    let (decision, after) = run(&config, user);
+    assert_eq!(decision, Decision::Mapped);
     assert_eq!(
         after,
         json!({
@@ -44,15 +44,15 @@ fn maps_a_user() {
 }
 
 #[test]
-fn leaves_out_and_refuses() {
+fn a_user_is_excluded_or_rejected() {
     let config = json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } });
-    let (outcome, _) = run(&config, json!({ "userType": "Contractor" }));
-    assert_eq!(outcome, Outcome::Excluded("userType is \"Contractor\".".to_owned()));
+    let (decision, _) = run(&config, json!({ "userType": "Contractor" }));
+    assert_eq!(decision, Decision::Excluded("userType is \"Contractor\".".to_owned()));
     let config = json!({ "rejectWhere": { "path": "userType", "equals": "Robot" } });
-    let (outcome, _) = run(&config, json!({ "userType": "robot" }));
+    let (decision, _) = run(&config, json!({ "userType": "robot" }));
     assert_eq!(
-        outcome,
-        Outcome::Rejected {
+        decision,
+        Decision::Rejected {
             scim_type: Some("invalidValue".to_owned()),
             detail: "userType must not be \"Robot\".".to_owned()
         }

@@ -1,4 +1,4 @@
-//! Uploads that would harm before they ever map anything: each is refused with a sentence.
+//! Harmful uploads: each is refused with a sentence before it maps anything.
 
 use std::error::Error as _;
 
@@ -18,27 +18,27 @@ fn refusal(wasm: &[u8]) -> String {
 }
 
 #[track_caller]
-fn refused(name: &str, words: &[(&str, &str)], reason: &str) {
-    let refusal = refusal(&guest(name, words));
-    assert!(refusal.contains(reason), "{name} {words:?}: {refusal}");
+fn refused(name: &str, substitutions: &[(&str, &str)], reason: &str) {
+    let refusal = refusal(&guest(name, substitutions));
+    assert!(refusal.contains(reason), "{name} {substitutions:?}: {refusal}");
 }
 
 #[test]
-fn a_forbidden_import_is_named_wherever_it_stands() {
+fn a_forbidden_import_is_named_at_any_depth() {
     let forbidden = |import: &str| format!("the plugin imports {import}, which plugins may not use");
     refused("imports-wasi", &[], &forbidden("wasi:filesystem/preopens@0.2.0"));
     refused("nested", &[("import", "wasi:sockets/tcp@0.2.0")], &forbidden("wasi:sockets/tcp@0.2.0"));
     let module = build("module", r#"(import "env" "system" (func (param i32)))"#);
     assert_eq!(refusal(&module), forbidden("env system"));
-    // The right name on something else.
+    // An allowed name for something else.
     refused("nested", &[("import", "scimgate:mapping/types@0.1.0")], "cannot be compiled");
 }
 
 #[test]
-fn what_misbehaves_as_it_starts_or_is_asked_what_it_is_is_refused() {
+fn a_plugin_that_fails_to_start_or_to_describe_itself_is_refused() {
     let cannot = |why: &str| format!("the plugin cannot describe itself: The plugin {why}");
     let loops = cannot("used more than its 20ms of CPU time.");
-    let traps = cannot("gave up: it panicked, and its log may say why.");
+    let traps = cannot("panicked; its log may say why.");
     refused("start-loops", &[], &loops);
     refused("start-traps", &[], &traps);
     refused("describe-loops", &[], &loops);
@@ -47,27 +47,27 @@ fn what_misbehaves_as_it_starts_or_is_asked_what_it_is_is_refused() {
 }
 
 #[test]
-fn a_manifest_that_is_none_is_refused() {
+fn a_malformed_manifest_is_refused() {
     const NAME: &str = r"\a0\04\00\00\03\00\00\00";
     const VERSION: &str = r"\a4\04\00\00\01\00\00\00";
     const TYPES: &str = r"\b8\04\00\00\01\00\00\00";
     const SCHEMA: &str = r"\ac\04\00\00\02\00\00\00";
-    let says = |at: &str, [name, version, types, schema]: [&str; 4], reason: &str| {
-        refused("describe-says", &[("manifest", &[name, version, types, schema].concat()), ("at", at)], reason);
+    let check = |at: &str, [name, version, types, schema]: [&str; 4], reason: &str| {
+        refused("describe-returns", &[("manifest", &[name, version, types, schema].concat()), ("at", at)], reason);
     };
-    says("1025", [NAME, VERSION, TYPES, SCHEMA], "return pointer not aligned");
-    says("0xfffffff0", [NAME, VERSION, TYPES, SCHEMA], "pointer out of bounds of memory");
-    says("1024", [r"\a8\04\00\00\02\00\00\00", VERSION, TYPES, SCHEMA], "invalid utf-8");
-    says("1024", [r"\00\10\00\00\65\00\00\00", VERSION, TYPES, SCHEMA], "its name must have 1 to 100 printable");
-    says("1024", [NAME, r"\a4\04\00\00\00\00\00\00", TYPES, SCHEMA], "its version must have 1 to 100 printable");
-    says("1024", [NAME, VERSION, r"\b8\04\00\00\00\00\00\00", SCHEMA], "it names no resource type");
-    says("1024", [NAME, VERSION, r"\00\10\00\00\21\00\00\00", SCHEMA], "it may name 32 resource types of 1 to 100");
-    says("1024", [NAME, VERSION, r"\00\00\00\00\ff\ff\ff\1f", SCHEMA], "out of bounds of memory");
-    says("1024", [NAME, VERSION, TYPES, r"\a0\04\00\00\03\00\00\00"], "its configuration schema is not JSON");
+    check("1025", [NAME, VERSION, TYPES, SCHEMA], "return pointer not aligned");
+    check("0xfffffff0", [NAME, VERSION, TYPES, SCHEMA], "pointer out of bounds of memory");
+    check("1024", [r"\a8\04\00\00\02\00\00\00", VERSION, TYPES, SCHEMA], "invalid utf-8");
+    check("1024", [r"\00\10\00\00\65\00\00\00", VERSION, TYPES, SCHEMA], "its name must have 1 to 100 printable");
+    check("1024", [NAME, r"\a4\04\00\00\00\00\00\00", TYPES, SCHEMA], "its version must have 1 to 100 printable");
+    check("1024", [NAME, VERSION, r"\b8\04\00\00\00\00\00\00", SCHEMA], "it names no resource type");
+    check("1024", [NAME, VERSION, r"\00\10\00\00\21\00\00\00", SCHEMA], "it may name 32 resource types of 1 to 100");
+    check("1024", [NAME, VERSION, r"\00\00\00\00\ff\ff\ff\1f", SCHEMA], "out of bounds of memory");
+    check("1024", [NAME, VERSION, TYPES, r"\a0\04\00\00\03\00\00\00"], "its configuration schema is not JSON");
 }
 
 #[test]
-fn proposals_that_no_plugin_needs_are_not_let_in() {
+fn unneeded_wasm_proposals_are_disabled() {
     for (what, text) in [
         ("shared memory", r#"(memory (export "memory") 1 2 shared)"#),
         ("atomic operations", "(func (atomic.fence))"),
@@ -93,7 +93,7 @@ fn proposals_that_no_plugin_needs_are_not_let_in() {
 }
 
 #[test]
-fn memories_and_tables_are_bounded_where_they_are_declared() {
+fn declared_memories_and_tables_are_limited() {
     refused("two-memories", &[], "2 Wasm linear memories, which exceeds the configured maximum of 1");
     refused("memory", &[("pages", "257")], "The plugin asked for more memory than it may have (16 MiB).");
     refused("memory", &[("pages", "65536")], "cannot be compiled");
@@ -101,9 +101,9 @@ fn memories_and_tables_are_bounded_where_they_are_declared() {
     refused("table", &[("elements", "20001")], "cannot be compiled");
 }
 
-/// Some shapes of code take the compiler hours, and it cannot be stopped.
+/// Some shapes of code take hours to compile, and a compilation cannot be interrupted.
 #[test]
-fn what_would_take_the_compiler_too_long_is_refused_before_it_begins() {
+fn code_that_would_take_too_long_to_compile_is_refused() {
     const REASON: &str = "the plugin is too complex: its code would take too long to compile";
     let loops =
         |count| build("loops", &format!("(func (param i32) {})", "(loop (br_if 0 (local.get 0)))".repeat(count)));
@@ -113,7 +113,7 @@ fn what_would_take_the_compiler_too_long_is_refused_before_it_begins() {
     assert_eq!(refusal(&loops(20_000)), REASON);
     assert!(HOST.prepare(&nested(100)).is_ok());
     assert_eq!(refusal(&nested(101)), REASON);
-    // The function's own block is one.
+    // The function body itself counts as one block.
     assert!(HOST.prepare(&blocks(5_000)).is_ok());
     assert_eq!(refusal(&blocks(5_001)), REASON);
     assert_eq!(refusal(&build("functions", &"(func)".repeat(400_000))), REASON);
@@ -130,6 +130,6 @@ fn components_that_double_with_every_link_are_refused() {
         let text = format!("(component $c0){}", (0..links).map(link).collect::<String>());
         build("chain", &format!("(component {text})"))
     };
-    assert!(refusal(&chain(8)).contains("not a mapping plugin"), "it is no plugin, but not for its size");
+    assert!(refusal(&chain(8)).contains("not a mapping plugin"), "it is refused, but not for its size");
     assert_eq!(refusal(&chain(9)), "the plugin is too complex: it makes too many instances of components");
 }

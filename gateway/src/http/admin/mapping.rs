@@ -206,6 +206,16 @@ mod tests {
         let read: NewMapping = serde_json::from_value(json!({ "steps": [{ "plugin": "trim" }] })).unwrap();
         assert_eq!(OnFailure::from(read.on_failure), OnFailure::Refuse);
         assert_eq!(read.steps[0].config, json!({}));
-        assert!(serde_json::from_value::<NewMapping>(json!({ "steps": [], "onfailure": "keep" })).is_err());
+    }
+
+    #[test]
+    fn a_misspelled_field_is_refused() {
+        for body in [
+            json!({ "steps": [], "onfailure": "keep" }),
+            json!({ "steps": [{ "plugin": "trim", "resourcetypes": ["User"] }] }),
+        ] {
+            let message = serde_json::from_value::<NewMapping>(body).unwrap_err().to_string();
+            assert!(message.starts_with("unknown field"), "{message}");
+        }
     }
 }

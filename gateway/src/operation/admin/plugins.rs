@@ -107,7 +107,7 @@ fn read(row: PluginRow) -> Result<Plugin, Error> {
 /// A plugin that cannot be prepared: on upload the client's mistake, where for a stored plugin it is an internal error.
 fn refused(error: MapError) -> Error {
     match error {
-        MapError::Missing { why, .. } => {
+        MapError::Unusable { why, .. } => {
             ScimError::new(400, format!("This is no plugin that can be run here: {}.", why.trim_end_matches('.')))
                 .into()
         }

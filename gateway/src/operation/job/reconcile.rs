@@ -16,9 +16,10 @@ use crate::mapping::MapError;
 use crate::operation::context::{Context, Gateway};
 use crate::operation::error::Error;
 use crate::operation::job::runner::Batch;
+use crate::operation::resource::change::{Base, Change, Outcome, Prepared, Refusal, Write};
 use crate::operation::resource::document::{parse, parse_unknown};
 use crate::operation::resource::record::Action;
-use crate::operation::resource::write::{self, Base, Change, Outcome, Prepared, Refusal, Write};
+use crate::operation::resource::write;
 use crate::operation::schema_change::{in_flight, stale_keys};
 use crate::store;
 use crate::store::job::JobExample;
@@ -81,8 +82,8 @@ pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch
 /// The same error, where it may pass.
 fn lasting(resource_type: &str, id: Uuid, error: Error) -> Result<RejectedValue, Error> {
     let (name, why) = match error {
-        Error::Mapping(MapError::Refused(refusal)) => (MAPPING, refusal.detail),
-        Error::Mapping(lasting @ (MapError::Failed { may_pass: false, .. } | MapError::Missing { .. })) => {
+        Error::Mapping(MapError::Rejected(refusal)) => (MAPPING, refusal.detail),
+        Error::Mapping(lasting @ (MapError::Failed { transient: false, .. } | MapError::Unusable { .. })) => {
             (MAPPING, lasting.to_string())
         }
         Error::Scim(refusal) if refusal.status < 500 => (RESOURCE, refusal.detail),

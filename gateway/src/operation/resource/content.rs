@@ -9,8 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::mapping::call::Call;
-use crate::mapping::{LONGEST, MapError, OnFailure, Outcome};
+use crate::mapping::{DocumentInfo, MAX_DOCUMENT_BYTES, MapError, OnFailure, Outcome, StepReport};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::store::event::EventKind;
@@ -29,14 +28,20 @@ pub(crate) struct Draft<'a> {
     pub(crate) before: Option<&'a Stored>,
 }
 
-/// Runs the tenant's chain and puts together what is to be stored.
-pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> Result<Content, Error> {
+/// Runs the tenant's chain and puts together what is to be stored. `steps` gets the report of each step, also where the chain
+/// fails.
+pub(crate) async fn content(
+    ctx: &Context,
+    draft: Draft<'_>,
+    stamp: &Stamp,
+    steps: &mut Vec<StepReport>,
+) -> Result<Content, Error> {
     check_pending_schemas(ctx, &draft)?;
     let keys = ctx.settings.keys(draft.document, draft.resource_type);
     let source = print(draft.document)?;
     let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
     check_size(&source, set_aside.as_deref())?;
-    let (mapping_state, mapped) = match map(ctx, &draft, stamp, source.len()).await? {
+    let (mapping_state, mapped) = match map(ctx, &draft, (stamp, source.len()), steps).await? {
         Some(Outcome::Mapped(document)) if document == *draft.document => (MappingState::Same, None),
         Some(Outcome::Mapped(document)) => {
             check_pending_directory(ctx, draft.resource_type, &document)?;
@@ -81,27 +86,37 @@ fn check_pending_directory(
 
 /// A document that grows with each PATCH must end somewhere.
 fn check_size(source: &str, set_aside: Option<&str>) -> Result<(), ScimError> {
-    if source.len() + set_aside.map_or(0, str::len) <= LONGEST {
+    if source.len() + set_aside.map_or(0, str::len) <= MAX_DOCUMENT_BYTES {
         return Ok(());
     }
-    Err(ScimError::new(413, format!("The resource would be longer than {LONGEST} bytes, the longest accepted.")))
+    Err(ScimError::new(
+        413,
+        format!("The resource would be longer than {MAX_DOCUMENT_BYTES} bytes, the longest accepted."),
+    ))
 }
 
 /// The chain's outcome; none where it failed and the tenant keeps what it had.
-async fn map(ctx: &Context, draft: &Draft<'_>, stamp: &Stamp, size: usize) -> Result<Option<Outcome>, Error> {
+async fn map(
+    ctx: &Context,
+    draft: &Draft<'_>,
+    (stamp, size): (&Stamp, usize),
+    steps: &mut Vec<StepReport>,
+) -> Result<Option<Outcome>, Error> {
     let chain = &ctx.settings.chain;
     let name = &draft.resource_type.name;
     let Some(directory_type) = ctx.settings.directory.resource_type(name) else {
         return Err(Error::Corrupt(format!("the directory has no resource type {name}")));
     };
-    let call = Call {
+    let info = DocumentInfo {
         tenant: &ctx.settings.name,
         resource_type: directory_type,
         id: draft.id,
         last_modified: rfc3339(stamp.at),
         size,
     };
-    match ctx.gateway.mapper.run(chain, call, draft.document.clone()).await {
+    let run = ctx.gateway.mapper.run(chain, info, draft.document.clone()).await;
+    steps.extend(run.steps);
+    match run.result {
         Ok(outcome) => Ok(Some(outcome)),
         Err(MapError::Failed { step, .. } | MapError::Open { step, .. }) if chain.on_failure == OnFailure::Keep => {
             tracing::warn!(

@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::resource::change::{Change, Prepared};
 use crate::operation::resource::get::parse_id;
 use crate::operation::resource::record::Action;
 use crate::operation::resource::reply::{Reply, check_match};
-use crate::operation::resource::write::{self, Change, Prepared};
+use crate::operation::resource::write;
 use crate::store::resource::read::ReadOptions;
 
 /// Deletes a resource: from now on it is found nowhere and its names are free.

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::resource::change::{Base, Write};
 use crate::operation::resource::document::refit;
 use crate::operation::resource::members;
-use crate::operation::resource::write::{Base, Write};
 use crate::store::membership::Members;
 
 /// A resource that is to be created.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use scimgate_scim::leniency::Warnings;
 use uuid::Uuid;
 
+use crate::mapping::StepReport;
 use crate::operation::error::Error;
 use crate::store::resource::read::Stored;
 use crate::telemetry;
@@ -65,6 +66,8 @@ pub struct Record<'a> {
     pub after: Option<&'a Stored>,
     /// The mapping revision of the last attempt; 0 for none.
     pub mapping_revision: i32,
+    /// What each mapping step did, and why.
+    pub steps: &'a [StepReport],
     /// What was done, or why nothing was.
     pub result: Result<Effect, &'a Error>,
     /// How often the write was tried.
@@ -87,15 +90,15 @@ impl Recorder for LogLine {
     fn record(&self, record: &Record<'_>) {
         let id = record.id.map(tracing::field::display);
         let micros = u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX);
-        let Record { tenant, actor, action, resource_type, mapping_revision, attempts, .. } = record;
+        let Record { tenant, actor, action, resource_type, mapping_revision, steps, attempts, .. } = record;
         match record.result {
             Ok(effect) => tracing::debug!(
                 tenant.id = %tenant, %actor, ?action, ?effect, resource.type = resource_type, resource.id = id,
-                mapping.revision = mapping_revision, attempts, duration_us = micros, "resource written"
+                mapping.revision = mapping_revision, mapping.steps = ?steps, attempts, duration_us = micros, "resource written"
             ),
             Err(error) => tracing::debug!(
                 tenant.id = %tenant, %actor, ?action, error = telemetry::chain(error), resource.type = resource_type,
-                resource.id = id, mapping.revision = mapping_revision, attempts, duration_us = micros, "resource not written"
+                resource.id = id, mapping.revision = mapping_revision, mapping.steps = ?steps, attempts, duration_us = micros, "resource not written"
             ),
         }
     }

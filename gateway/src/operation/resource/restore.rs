@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::resource::change::{Base, Write};
 use crate::operation::resource::document::{parse, parse_unknown};
 use crate::operation::resource::new::New;
-use crate::operation::resource::write::{Base, Write};
 use crate::store::resource::key::{Key, Keys, name_attribute};
 use crate::store::resource::read::{ReadOptions, Stored};
 

@@ -4,24 +4,21 @@
 //! store; again from the start where another write came first; then events and the record. Nothing else calls the store's
 //! functions that write resources.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use scimgate_scim::error::ScimError;
-use scimgate_scim::leniency::{Leniency, Warnings};
+use scimgate_scim::leniency::Leniency;
 use scimgate_scim::schema::ResourceType;
-use scimgate_scim::schema::validate::validate;
-use scimgate_scim::unknown::UnknownAttributes;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::mapping::StepReport;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::operation::resource::content::{Draft, content};
-use crate::operation::resource::record::{Action, Effect, Record};
+use crate::operation::resource::change::{Base, Change, MembersWrite, Outcome, Prepared, Refusal, Saved, Write};
+use crate::operation::resource::content::content;
+use crate::operation::resource::record::{Effect, Record};
 use crate::store;
-use crate::store::membership::Members;
 use crate::store::resource::batch::BatchOutcome;
 use crate::store::resource::content::{Content, Written};
 use crate::store::resource::insert::Insert;
@@ -36,143 +33,9 @@ pub(crate) const MAX_ATTEMPTS: u32 = 24;
 /// Documents of one batch that are mapped at the same time.
 const MAX_CONCURRENT_MAPPINGS: usize = 8;
 
-/// What a write means.
-pub(crate) trait Change: Send {
-    /// What the client asked for.
-    fn action(&self) -> Action;
-
-    /// The type and, where it is known, the id of the resource.
-    fn subject(&self) -> (&ResourceType, Option<Uuid>);
-
-    /// Understands the request; called once, before anything else.
-    fn read(&mut self, _ctx: &Context) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// The resource whose writers in this process run one after the other. Without it, sixteen writers of one user would
-    /// read, map and lose against each other again and again.
-    fn locks(&self) -> Option<Uuid> {
-        None
-    }
-
-    /// Decides by what is stored now what to write. Called again after each lost race, with the settings of then.
-    fn prepare(&mut self, ctx: &Context) -> impl Future<Output = Result<Prepared, Error>> + Send;
-
-    /// A prepared write was refused, the one at this place of several: `Ok` prepares again.
-    fn recover(&mut self, _place: usize, refusal: Refusal) -> Result<(), Error> {
-        Err(refusal.into())
-    }
-
-    /// The leniencies that the request used for the write at this place of several.
-    fn warnings(&self, place: usize) -> Warnings;
-
-    /// Whether a refusal is the answer; otherwise the same is about to be done in another way, which is recorded then.
-    fn is_final(&self, _error: &Error) -> bool {
-        true
-    }
-}
-
-/// What is to be done.
-pub(crate) enum Prepared {
-    /// The resource is already as the request wants it: version and lastModified stay (RFC 7644 §3.5.2.1).
-    Unchanged(Stored),
-    /// The resource of a background job has been deleted.
-    Gone,
-    /// These rows, all or none.
-    Write(Vec<Write>),
-    /// A group's members alone: no document is read and no plugin runs.
-    Members(MembersWrite),
-    /// The resource goes.
-    Delete {
-        /// Its id.
-        id: Uuid,
-        /// Its own version and its member changes, where these must be what was read.
-        expected: Option<(i64, i64)>,
-    },
-}
-
-/// A resource about to be stored.
-pub(crate) struct Write {
-    pub(crate) resource_type: Arc<ResourceType>,
-    pub(crate) id: Uuid,
-    /// The canonical source document.
-    pub(crate) document: Map<String, Value>,
-    pub(crate) unknown: UnknownAttributes,
-    /// The type by which the document has been validated already.
-    pub(crate) validated_by: Option<Arc<ResourceType>>,
-    /// Changes of a group's members that are made with it.
-    pub(crate) members: Option<Members>,
-    pub(crate) base: Base,
-}
-
-/// What the row is now.
-pub(crate) enum Base {
-    /// There is none.
-    New,
-    /// A living resource.
-    Living {
-        before: Stored,
-        /// Its source document.
-        document: Map<String, Value>,
-        /// Whether a group's members must be as they were read, too.
-        guards_members: bool,
-    },
-    /// A tombstone.
-    Deleted(Stored),
-}
-
-/// A change of a group's members alone.
-pub(crate) struct MembersWrite {
-    pub(crate) id: Uuid,
-    pub(crate) members: Members,
-    /// The group, where it was read.
-    pub(crate) group: Option<Stored>,
-    /// What is noted where one of the values names no resource.
-    pub(crate) unknown: Option<Leniency>,
-}
-
-/// Why a prepared write was refused.
-pub(crate) enum Refusal {
-    /// A unique value is in use.
-    Taken(Error),
-    /// Anything else.
-    Other(Error),
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Taken(error) | Refusal::Other(error) => error,
-        }
-    }
-}
-
-/// What came of a write.
-pub(crate) enum Outcome {
-    /// Nothing had to be written.
-    Unchanged(Stored),
-    /// There is nothing to write to any more.
-    Gone,
-    /// The rows, in their order.
-    Saved(Vec<Saved>),
-    /// Members changed; the group as it was read before, where it was.
-    Members(Option<Stored>),
-    /// It is gone.
-    Deleted,
-}
-
-/// A resource as it is stored now.
-pub(crate) struct Saved {
-    pub(crate) stored: Stored,
-    /// Groups whose pending reference has become a membership of this resource.
-    pub(crate) joined: i64,
-    before: Option<Stored>,
-    effect: Effect,
-}
-
 /// Writes what a change means, and records it whatever the outcome.
 pub(crate) async fn run(ctx: &mut Context, change: &mut impl Change) -> Result<Outcome, Error> {
-    let mut trace = Trace { begun: Instant::now(), attempts: 0, before: None, unknown: None };
+    let mut trace = Trace { begun: Instant::now(), attempts: 0, before: None, steps: Vec::new(), unknown: None };
     let result = match change.read(ctx) {
         Ok(()) => attempts(ctx, change, &mut trace).await,
         Err(error) => Err(error),
@@ -186,6 +49,8 @@ struct Trace {
     begun: Instant,
     attempts: u32,
     before: Option<Stored>,
+    /// The mapping steps of the refused document.
+    steps: Vec<StepReport>,
     unknown: Option<Leniency>,
 }
 
@@ -227,17 +92,20 @@ async fn write(ctx: &Context, writes: Vec<Write>, trace: &mut Trace) -> Attempt 
     let stamp = ctx.stamp();
     let contents = match contents(ctx, &writes, &stamp).await {
         Ok(contents) => contents,
-        Err((place, error)) => return refused(writes, place, Refusal::Other(error), trace),
+        Err((place, error, steps)) => {
+            trace.steps = steps;
+            return refused(writes, place, Refusal::Other(error), trace);
+        }
     };
     let stored = match (writes.as_slice(), contents.as_slice()) {
-        ([write], [content]) => store_one(ctx, write, content, &stamp).await,
+        ([write], [(content, _)]) => store_one(ctx, write, content, &stamp).await,
         _ => store_batch(ctx, &writes, &contents, &stamp).await,
     };
     match stored {
         Ok(Some(versions)) => {
             let rows = writes.into_iter().zip(contents).zip(versions);
             Attempt::Done(Outcome::Saved(
-                rows.map(|((write, content), done)| saved(write, content, done, &stamp)).collect(),
+                rows.map(|((write, mapped), done)| saved(write, mapped, done, &stamp)).collect(),
             ))
         }
         Ok(None) | Err((_, store::Error::Conflict { .. })) => Attempt::Lost,
@@ -256,19 +124,30 @@ fn refused(writes: Vec<Write>, place: usize, refusal: Refusal, trace: &mut Trace
     Attempt::Refused(place, refusal)
 }
 
-/// Validates and maps each document. An error comes with the place of its document.
-async fn contents(ctx: &Context, writes: &[Write], stamp: &Stamp) -> Result<Vec<Content>, (usize, Error)> {
+/// What is stored of a document, and the steps that mapped it.
+type Mapped = (Content, Vec<StepReport>);
+
+/// Validates and maps each document. An error comes with the place of its document and the steps until then.
+async fn contents(
+    ctx: &Context,
+    writes: &[Write],
+    stamp: &Stamp,
+) -> Result<Vec<Mapped>, (usize, Error, Vec<StepReport>)> {
     for (place, write) in writes.iter().enumerate() {
-        write.validate().map_err(|error| (place, error.into()))?;
+        write.validate().map_err(|error| (place, error.into(), Vec::new()))?;
     }
+    let map = async |place: usize, write: &Write| {
+        let mut steps = Vec::new();
+        match content(ctx, write.draft(), stamp, &mut steps).await {
+            Ok(content) => Ok((content, steps)),
+            Err(error) => Err((place, error, steps)),
+        }
+    };
     if let [write] = writes {
-        return content(ctx, write.draft(), stamp).await.map(|content| vec![content]).map_err(|error| (0, error));
+        return Ok(vec![map(0, write).await?]);
     }
-    let mapping = writes
-        .iter()
-        .enumerate()
-        .map(|(place, write)| async move { content(ctx, write.draft(), stamp).await.map_err(|error| (place, error)) });
-    iter(mapping.collect::<Vec<_>>()).buffered(MAX_CONCURRENT_MAPPINGS).try_collect().await
+    let mapping: Vec<_> = writes.iter().enumerate().map(|(place, write)| map(place, write)).collect();
+    iter(mapping).buffered(MAX_CONCURRENT_MAPPINGS).try_collect().await
 }
 
 /// A row's own version, and the groups that it joined.
@@ -311,13 +190,13 @@ async fn store_one(
 async fn store_batch(
     ctx: &Context,
     writes: &[Write],
-    contents: &[Content],
+    contents: &[Mapped],
     stamp: &Stamp,
 ) -> Result<Option<Versions>, (usize, store::Error)> {
     let inserts: Vec<Insert<'_>> = writes
         .iter()
         .zip(contents)
-        .map(|(write, content)| Insert {
+        .map(|(write, (content, _))| Insert {
             resource_type: &write.resource_type.name,
             id: write.id,
             content,
@@ -331,7 +210,7 @@ async fn store_batch(
     }
 }
 
-fn saved(write: Write, content: Content, (version, joined): (i64, i64), stamp: &Stamp) -> Saved {
+fn saved(write: Write, (content, steps): Mapped, (version, joined): (i64, i64), stamp: &Stamp) -> Saved {
     let effect = match write.base {
         Base::New => Effect::Created,
         Base::Living { .. } => Effect::Updated,
@@ -341,7 +220,7 @@ fn saved(write: Write, content: Content, (version, joined): (i64, i64), stamp: &
     let resource_type = write.resource_type;
     let before = write.base.into_stored();
     let stored = content.stored(before.as_ref().unwrap_or(&unstored(&resource_type, id, stamp)), version, stamp.at);
-    Saved { stored, joined, before, effect }
+    Saved { stored, joined, before, effect, steps }
 }
 
 /// A resource of which nothing is stored yet.
@@ -403,31 +282,6 @@ async fn delete(
     }
 }
 
-impl Write {
-    fn validate(&self) -> Result<(), ScimError> {
-        let done = self.validated_by.as_ref().is_some_and(|by| Arc::ptr_eq(by, &self.resource_type));
-        if done { Ok(()) } else { validate(&self.document, &self.resource_type) }
-    }
-
-    fn draft(&self) -> Draft<'_> {
-        let before = match &self.base {
-            Base::Living { before, .. } => Some(before),
-            Base::New | Base::Deleted(_) => None,
-        };
-        let Self { resource_type, id, document, unknown, .. } = self;
-        Draft { resource_type, id: *id, document, unknown, before }
-    }
-}
-
-impl Base {
-    fn into_stored(self) -> Option<Stored> {
-        match self {
-            Self::New => None,
-            Self::Living { before, .. } | Self::Deleted(before) => Some(before),
-        }
-    }
-}
-
 fn record(ctx: &Context, change: &impl Change, trace: &Trace, result: &Result<Outcome, Error>) {
     if result.as_ref().is_err_and(|error| !change.is_final(error)) {
         return;
@@ -448,6 +302,7 @@ fn record(ctx: &Context, change: &impl Change, trace: &Trace, result: &Result<Ou
         before: trace.before.as_ref(),
         after: None,
         mapping_revision: ctx.settings.chain.revision,
+        steps: &trace.steps,
         result: result.as_ref().map(Outcome::effect),
         attempts: trace.attempts,
         duration: trace.begun.elapsed(),
@@ -463,6 +318,7 @@ fn record(ctx: &Context, change: &impl Change, trace: &Trace, result: &Result<Ou
                 warnings: &warnings,
                 before: row.before.as_ref(),
                 after: Some(&row.stored),
+                steps: &row.steps,
                 result: Ok(row.effect),
                 ..record.clone()
             },
@@ -473,24 +329,4 @@ fn record(ctx: &Context, change: &impl Change, trace: &Trace, result: &Result<Ou
 fn keep(ctx: &Context, record: &Record<'_>) {
     ctx.record_leniencies(record.warnings);
     ctx.gateway.recorder.record(record);
-}
-
-impl Outcome {
-    fn effect(&self) -> Effect {
-        match self {
-            Self::Unchanged(_) | Self::Gone | Self::Saved(_) => Effect::Unchanged,
-            Self::Members(_) => Effect::MembersChanged,
-            Self::Deleted => Effect::Deleted,
-        }
-    }
-
-    /// The one row that was written, and the groups that it joined; or the resource that did not change.
-    pub(crate) fn into_stored(self) -> (Option<Stored>, i64) {
-        match self {
-            Self::Unchanged(stored) => (Some(stored), 0),
-            Self::Saved(rows) => rows.into_iter().next().map_or((None, 0), |row| (Some(row.stored), row.joined)),
-            Self::Members(group) => (group, 0),
-            Self::Gone | Self::Deleted => (None, 0),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! A plugin that misbehaves in the way its configuration names, as often as it says: for tests of the host's limits.
+//! A plugin that misbehaves as configured, to test the host's limits.
 
 use std::{
     hint::black_box,
@@ -8,28 +8,28 @@ use std::{
 use scimgate_plugin_sdk::{Context, Document, Error, Level, Manifest, Mapping, Outcome, log};
 use serde::Deserialize;
 
-/// Counts calls, which nobody may ever see reach two.
+/// Counts calls. Every call has a fresh instance, so no call ever sees it above one.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 #[derive(Deserialize)]
 struct Config {
     #[serde(rename = "do")]
-    deed: Deed,
+    action: Action,
     #[serde(default = "one")]
     times: usize,
     #[serde(default = "one")]
     size: usize,
-    /// What is written.
+    /// The path to write.
     #[serde(default = "title")]
     path: String,
-    /// The users that it is done to, by the beginning of their names; all unless given.
+    /// Misbehaves only for users whose names have this prefix.
     #[serde(default, rename = "for")]
-    victims: String,
+    user_prefix: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Deed {
+enum Action {
     Nothing,
     Spin,
     Recurse,
@@ -42,8 +42,8 @@ enum Deed {
     Read,
     Replace,
     Count,
-    Complain,
-    Excuse,
+    Fail,
+    Exclude,
 }
 
 fn one() -> usize {
@@ -66,53 +66,54 @@ impl Mapping for Hostile {
     }
 
     fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
-        let Config { deed, times, size, path, victims } = config;
-        if !victims.is_empty() && !document.get_str("userName")?.is_some_and(|name| name.starts_with(&victims)) {
+        let Config { action, times, size, path, user_prefix } = config;
+        if !user_prefix.is_empty() && !document.get_str("userName")?.is_some_and(|name| name.starts_with(&user_prefix))
+        {
             return Ok(Outcome::Mapped);
         }
         let text = || "x".repeat(size);
-        match deed {
-            Deed::Nothing => {}
-            Deed::Spin => spin(),
-            Deed::Recurse => log(Level::Info, recurse(times).to_string()),
-            Deed::Trap => trap(),
-            Deed::Panic => panic!("on purpose"),
-            Deed::Grow => grow(times)?,
-            Deed::Allocate => drop(black_box(vec![1_u8; size])),
-            Deed::Log => (0..times).for_each(|_| log(Level::Warn, text())),
-            Deed::Write => {
+        match action {
+            Action::Nothing => {}
+            Action::Spin => spin(),
+            Action::Recurse => log(Level::Info, recurse(times).to_string()),
+            Action::Trap => trap(),
+            Action::Panic => panic!("on purpose"),
+            Action::Grow => grow(times)?,
+            Action::Allocate => drop(black_box(vec![1_u8; size])),
+            Action::Log => (0..times).for_each(|_| log(Level::Warn, text())),
+            Action::Write => {
                 for _ in 0..times {
                     document.set(&path, text())?;
                 }
             }
-            Deed::Read => {
+            Action::Read => {
                 for _ in 0..times {
                     document.get_str("userName")?;
                 }
             }
-            Deed::Replace => {
+            Action::Replace => {
                 let mut all = document.to_value()?;
                 all["title"] = text().into();
                 document.replace(&all)?;
             }
-            Deed::Count => {
+            Action::Count => {
                 document.set("title", (CALLS.fetch_add(1, Ordering::Relaxed) + 1).to_string())?;
             }
-            Deed::Complain => return Err("I would rather not".into()),
-            Deed::Excuse => return Ok(Outcome::excluded(text())),
+            Action::Fail => return Err("I would rather not".into()),
+            Action::Exclude => return Ok(Outcome::excluded(text())),
         }
         Ok(Outcome::Mapped)
     }
 }
 
 fn spin() {
-    let mut turns = 0_u64;
+    let mut count = 0_u64;
     loop {
-        turns = black_box(turns.wrapping_add(1));
+        count = black_box(count.wrapping_add(1));
     }
 }
 
-/// Not a tail call, and nothing that the optimiser could turn into a loop.
+/// Neither a tail call nor anything that the optimiser could turn into a loop.
 #[inline(never)]
 fn recurse(depth: usize) -> usize {
     if black_box(depth) == 0 {
@@ -129,7 +130,7 @@ fn trap() {
 #[cfg(not(target_arch = "wasm32"))]
 fn trap() {}
 
-/// Grows the memory page by page, past the SDK's arena.
+/// Grows the memory page by page, beyond the SDK's arena.
 #[cfg(target_arch = "wasm32")]
 fn grow(pages: usize) -> Result<(), Error> {
     for page in 0..pages {

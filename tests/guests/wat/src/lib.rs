@@ -1,12 +1,12 @@
-//! Hostile guests as WebAssembly text: what no language's compiler would make. A file holds what is special about its
-//! guest; the imports, and whatever a plugin needs besides, are put around it here.
+//! Hostile guests as WebAssembly text, such as no language's compiler would produce. A file contains what is special about
+//! its guest; the imports and the other parts of a plugin are added here.
 
 use std::path::{Path, PathBuf};
 
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// The host's functions, under the names that the files use.
+/// The host functions, under the names that the files use.
 const IMPORTS: &str = r#"
 (import "scimgate:mapping/documents@0.1.0" "[method]document.get" (func $get (param i32 i32 i32 i32)))
 (import "scimgate:mapping/documents@0.1.0" "[method]document.set" (func $set (param i32 i32 i32 i32 i32 i32)))
@@ -18,7 +18,7 @@ const IMPORTS: &str = r#"
 (import "$root" "log" (func $log (param i32 i32 i32)))
 "#;
 
-/// What a guest has that does not bring its own, each with the words by which its own is known.
+/// The parts of a plugin that a guest may leave out, each with the text that marks the guest's own.
 const DEFAULTS: [(&str, &str); 4] = [
     ("(memory ", r#"(memory (export "memory") 2)"#),
     // A bump allocator above the first page.
@@ -31,7 +31,7 @@ const DEFAULTS: [(&str, &str); 4] = [
           (global.set $free (i32.add (local.get $at) (local.get 3)))
           (local.get $at))"#,
     ),
-    // The manifest's four pairs of place and length, at 1024.
+    // The manifest's four pairs of pointer and length, at 1024.
     (
         "\"describe\"",
         r#"(data (i32.const 1024) "\a0\04\00\00\03\00\00\00\a4\04\00\00\01\00\00\00\b8\04\00\00\01\00\00\00\ac\04\00\00\02\00\00\00")
@@ -42,7 +42,7 @@ const DEFAULTS: [(&str, &str); 4] = [
         (data (i32.const 1208) "\b0\04\00\00\04\00\00\00")
         (func (export "describe") (result i32) (i32.const 1024))"#,
     ),
-    // The result at 2048 is zero: mapped. The borrowed document, parameter 10, is given back as the rules want it.
+    // The result at 2048 is zero: mapped. The borrowed document, parameter 10, must be dropped.
     (
         "\"transform\"",
         r#"(func (export "transform") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
@@ -51,22 +51,22 @@ const DEFAULTS: [(&str, &str); 4] = [
     ),
 ];
 
-/// The bytes of a guest, with words in its text replaced: `{pages}` by a number, say.
+/// The bytes of a guest, with substitutions in its text: `{pages}` becomes a number, for instance.
 ///
 /// # Panics
-/// There is no such guest, or its text is no WebAssembly.
+/// There is no such guest, or its text is not WebAssembly.
 #[must_use]
-pub fn guest(name: &str, words: &[(&str, &str)]) -> Vec<u8> {
+pub fn guest(name: &str, substitutions: &[(&str, &str)]) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("wat");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-    let text = words.iter().fold(text, |text, (word, by)| text.replace(&format!("{{{word}}}"), by));
+    let text = substitutions.iter().fold(text, |text, (key, value)| text.replace(&format!("{{{key}}}"), value));
     build(name, &text)
 }
 
 /// The bytes of a guest given as text: a whole component, or what is special about a module.
 ///
 /// # Panics
-/// The text is no WebAssembly.
+/// The text is not WebAssembly.
 #[must_use]
 pub fn build(name: &str, text: &str) -> Vec<u8> {
     let parse = |text: &str| wat::parse_str(text).unwrap_or_else(|why| panic!("{name}: {why}"));
@@ -74,15 +74,15 @@ pub fn build(name: &str, text: &str) -> Vec<u8> {
     if code.trim_start().starts_with("(component") {
         return parse(&code);
     }
-    let missing = DEFAULTS.iter().filter(|(sign, _)| !code.contains(sign));
+    let missing = DEFAULTS.iter().filter(|(marker, _)| !code.contains(marker));
     let defaults: String = missing.map(|(_, default)| *default).collect();
     let mut module = parse(&format!("(module {IMPORTS} {code} {defaults})"));
-    embed(&mut module);
+    embed_world(&mut module);
     module
 }
 
-/// Says which world the module is built for, as a language's tools do.
-fn embed(module: &mut Vec<u8>) {
+/// Records the world that the module is built for, as a language's tools do.
+fn embed_world(module: &mut Vec<u8>) {
     let wit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../plugin-sdk/wit");
     let mut resolve = Resolve::default();
     let embedded = resolve.push_dir(&wit).and_then(|(package, _)| {

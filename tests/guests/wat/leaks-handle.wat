@@ -1,3 +1,3 @@
-;; Does not give back what it borrowed.
+;; Does not drop the borrowed document.
 (func (export "transform") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (i32.const 2048))

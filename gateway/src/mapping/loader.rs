@@ -1,0 +1,38 @@
+//! Where plugins come from: the store in a server, a map of digests and bytes in a test or a preview.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use futures_util::future::BoxFuture;
+
+/// Loads a plugin's WASM bytes.
+pub trait PluginLoader: Send + Sync + 'static {
+    /// The bytes of the plugin with this digest, or none if there is no such plugin.
+    fn load<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LoadError>>;
+}
+
+/// Why a plugin could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The source of plugins cannot be reached; worth a retry.
+    #[error(transparent)]
+    Unavailable(Box<dyn Error + Send + Sync>),
+    /// It failed in a way that a retry does not change.
+    #[error(transparent)]
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+impl LoadError {
+    /// Whether a retry may succeed.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// Plugins in memory, by digest.
+impl PluginLoader for BTreeMap<String, Vec<u8>> {
+    fn load<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LoadError>> {
+        Box::pin(std::future::ready(Ok(self.get(digest).cloned())))
+    }
+}
