@@ -1,13 +1,14 @@
 //! The gateway under test: in this process, on free ports, with a clock that the test advances.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use scimgate::app;
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
 use scimgate::config::{Doors, Limits};
-use scimgate::operation::Gateway;
+use scimgate::operation::{Context, Gateway};
 use scimgate::root_key::Keys;
 use scimgate::store::Store;
 use scimgate::store::postgres::embedded::{self, Embedded};
@@ -180,6 +181,20 @@ impl TestGateway {
             }
         }
         Some(counts)
+    }
+
+    /// The context of a request of the tenant's SCIM client, with the settings of this moment.
+    pub async fn context(&self, tenant: &str) -> Context {
+        let row = self.gateway.store.control().find_tenant(tenant).await.unwrap().unwrap();
+        Context {
+            gateway: self.gateway.clone(),
+            store: self.gateway.store.tenant(row.id),
+            settings: self.gateway.settings.get(row.id).await.unwrap(),
+            base_url: Arc::from("http://test"),
+            actor: "test".into(),
+            request_id: "test".into(),
+            deadline: tokio::time::Instant::now() + Duration::from_mins(1),
+        }
     }
 
     /// The SCIM endpoint without credentials.

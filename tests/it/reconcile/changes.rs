@@ -5,16 +5,16 @@ use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
-use super::{context, define, finished, hold};
+use super::{define, finished, hold};
 
 on_both!(
-    changes_lead_to_what_they_would_have_led_to,
-    a_schema_that_grows_finds_all_that_was_added,
-    what_was_aside_is_older_than_what_is_written_since,
-    a_put_of_what_was_shown_leaves_alone_what_was_not,
-    okta_activates_a_user_with_what_was_aside,
-    a_change_that_was_read_by_older_schemas_comes_to_what_was_aside,
-    a_bulk_id_in_what_no_schema_knows_is_an_id,
+    changes_have_the_result_they_would_have_had_with_the_schema,
+    a_schema_that_grows_gets_all_added_values,
+    a_later_write_wins_over_a_kept_value,
+    a_put_of_a_get_keeps_unknown_attributes,
+    okta_reactivates_a_user_with_unknown_attributes,
+    a_change_read_under_older_schemas_joins_kept_values,
+    a_bulk_id_in_an_unknown_attribute_becomes_an_id,
 );
 
 const S: &str = "urn:acme:seat:2.0:User";
@@ -58,7 +58,7 @@ async fn seat_of(tenant: &Tenant, path: &str) -> Value {
     tenant.get(path).await.expect(200).body[S].clone()
 }
 
-async fn changes_lead_to_what_they_would_have_led_to(gateway: &TestGateway) {
+async fn changes_have_the_result_they_would_have_had_with_the_schema(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let (work, home) = (json!({ "type": "work", "value": "x" }), json!({ "type": "home", "value": "y" }));
     let both = json!([{ "op": "add", "path": at("items"), "value": [work, home] }]);
@@ -110,7 +110,7 @@ async fn changes_lead_to_what_they_would_have_led_to(gateway: &TestGateway) {
     }
 }
 
-async fn a_schema_that_grows_finds_all_that_was_added(gateway: &TestGateway) {
+async fn a_schema_that_grows_gets_all_added_values(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     define(gateway, &tenant, &seat(&["a"])).await;
     let ada = make(&tenant, "ada", &[(S, json!({ "a": "1" }))]).await;
@@ -123,7 +123,7 @@ async fn a_schema_that_grows_finds_all_that_was_added(gateway: &TestGateway) {
     assert_eq!(seat_of(&tenant, &ada).await, json!({ "a": "1", "tags": ["x", "y"] }));
 }
 
-async fn what_was_aside_is_older_than_what_is_written_since(gateway: &TestGateway) {
+async fn a_later_write_wins_over_a_kept_value(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let tags = json!({ "tags": ["a"] });
     let (ada, bob) = (make(&tenant, "ada", &[(S, tags.clone())]).await, make(&tenant, "bob", &[(S, tags)]).await);
@@ -139,7 +139,7 @@ async fn what_was_aside_is_older_than_what_is_written_since(gateway: &TestGatewa
     assert_eq!(change(&tenant, &bob, title).await[S], json!({ "tags": ["c"] }), "it does not come back");
 }
 
-async fn a_put_of_what_was_shown_leaves_alone_what_was_not(gateway: &TestGateway) {
+async fn a_put_of_a_get_keeps_unknown_attributes(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = make(&tenant, "ada", &[(S, json!({ "a": "1" })), ("favouriteColour", json!("red"))]).await;
     change(&tenant, &ada, json!([{ "op": "add", "path": at("tags"), "value": ["x"] }])).await;
@@ -158,7 +158,7 @@ async fn a_put_of_what_was_shown_leaves_alone_what_was_not(gateway: &TestGateway
     assert_eq!(seat_of(&tenant, &ada).await, json!({ "a": "1", "tags": ["x"] }));
 }
 
-async fn okta_activates_a_user_with_what_was_aside(gateway: &TestGateway) {
+async fn okta_reactivates_a_user_with_unknown_attributes(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = gateway.operator.patch("/tenants/acme/client", &json!({ "profile": "okta" })).await.expect(200);
     let ada = make(&tenant, "ada", &[(S, json!({ "a": "1" })), ("urn:acme:other:b", json!("2"))]).await;
@@ -173,9 +173,9 @@ async fn okta_activates_a_user_with_what_was_aside(gateway: &TestGateway) {
     assert_eq!(seat_of(&tenant, &ada).await, json!({ "b": "3" }), "what it mentions is as it says");
 }
 
-async fn a_change_that_was_read_by_older_schemas_comes_to_what_was_aside(gateway: &TestGateway) {
+async fn a_change_read_under_older_schemas_joins_kept_values(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
-    let resource_type = context(gateway, "acme").await.settings.registry.resource_type("User").unwrap().clone();
+    let resource_type = gateway.context("acme").await.settings.registry.resource_type("User").unwrap().clone();
     let ada = make(&tenant, "ada", &[(S, json!({ "a": "1", "tags": ["x"] }))]).await;
     let id = ada.rsplit('/').next().unwrap();
     let _held = hold(gateway).await;
@@ -184,13 +184,13 @@ async fn a_change_that_was_read_by_older_schemas_comes_to_what_was_aside(gateway
         { "op": "add", "path": at("tags"), "value": ["y"] },
         { "op": "replace", "value": { S: { "a": "2" } } },
     ]));
-    let ctx = context(gateway, "acme").await;
+    let ctx = gateway.context("acme").await;
     let _ = operation::run(ctx, resource_type, id, operations, None, None).await.unwrap();
     assert_eq!(seat_of(&tenant, &ada).await, json!({ "a": "2", "tags": ["x", "y"] }));
     assert_eq!(gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body["withUnknownAttributes"], 0);
 }
 
-async fn a_bulk_id_in_what_no_schema_knows_is_an_id(gateway: &TestGateway) {
+async fn a_bulk_id_in_an_unknown_attribute_becomes_an_id(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let mut ada = user("ada");
     ada[S] = json!({ "a": "bulkId:bob", "b": "see bulkId:bob", "tags": ["bulkId:nobody", "bulkId:bob"] });

@@ -1,11 +1,9 @@
-//! What no schema knew is kept aside, and comes in when its schema appears: in the background, and with the next write.
+//! Unknown attributes are kept and reconciled when their schema is defined: by a background job, and by the next PATCH.
 
 mod changes;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate::operation::Context;
 use scimgate::operation::job::runner::Runner;
 use scimgate::operation::resource::{create, replace};
 use scimgate::store::job::{JobKind, JobLease};
@@ -14,17 +12,17 @@ use scimgate_tests::{Tenant, TestGateway, on_both, poll};
 use serde_json::{Value, json};
 
 on_both!(
-    what_was_aside_comes_in_when_its_schema_appears,
-    what_was_aside_comes_in_with_the_next_write,
-    a_unique_value_that_is_in_use_stays_aside_and_disturbs_nobody,
-    a_run_goes_through_all_in_batches,
-    a_write_by_older_schemas_is_understood_by_the_new,
-    what_cannot_be_written_is_passed_by,
-    a_batch_that_is_cut_short_keeps_its_place,
-    one_tenants_trouble_is_not_the_others,
+    unknown_attributes_are_reconciled_when_their_schema_is_defined,
+    unknown_attributes_are_reconciled_by_the_next_patch,
+    a_unique_value_in_use_is_rejected_and_other_writes_succeed,
+    a_job_runs_in_batches_to_the_end,
+    a_write_read_under_older_schemas_is_stored_under_the_new,
+    a_resource_that_cannot_be_written_is_skipped,
+    a_batch_that_is_cut_short_keeps_its_progress,
+    an_error_of_one_tenant_leaves_the_others_alone,
     the_oldest_unknown_attribute_is_dropped,
-    unknown_attributes_go_with_the_resource,
-    a_request_that_was_read_by_older_schemas_is_written_by_the_new,
+    unknown_attributes_are_deleted_with_the_resource,
+    a_request_read_under_older_schemas_is_stored_under_the_new,
 );
 
 const BADGE: &str = "urn:acme:badge:2.0:User";
@@ -49,7 +47,7 @@ async fn define(gateway: &TestGateway, tenant: &Tenant, schema: &Value) {
 }
 
 async fn finished(gateway: &TestGateway, tenant: &Tenant) -> Value {
-    poll("what was aside is folded in", async || {
+    poll("the job is finished", async || {
         let progress = gateway.operator.get(&format!("/tenants/{}/jobs/reconcile", tenant.name)).await.expect(200).body;
         (progress["state"] == "finished").then_some(progress)
     })
@@ -61,7 +59,7 @@ async fn hold(gateway: &TestGateway) -> tokio::sync::OwnedSemaphorePermit {
     gateway.gateway.job_rounds.clone().acquire_owned().await.unwrap()
 }
 
-async fn what_was_aside_comes_in_when_its_schema_appears(gateway: &TestGateway) {
+async fn unknown_attributes_are_reconciled_when_their_schema_is_defined(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let mut body = with_badge("ada", json!({ "Number": "B-1815", "floor": "7", "shape": "round" }));
     body["favouriteColour"] = "red".into();
@@ -108,7 +106,7 @@ async fn what_was_aside_comes_in_when_its_schema_appears(gateway: &TestGateway) 
     assert_eq!((&patched.body[BADGE]["floor"], patched.version()), (&json!(8), 3));
 }
 
-async fn what_was_aside_comes_in_with_the_next_write(gateway: &TestGateway) {
+async fn unknown_attributes_are_reconciled_by_the_next_patch(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.post("/Users", &with_badge("ada", json!({ "number": "B-1", "floor": 1 }))).await.expect(201).id();
     let path = format!("/Users/{ada}");
@@ -127,7 +125,7 @@ async fn what_was_aside_comes_in_with_the_next_write(gateway: &TestGateway) {
     assert_eq!(gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body["withUnknownAttributes"], 0);
 }
 
-async fn a_unique_value_that_is_in_use_stays_aside_and_disturbs_nobody(gateway: &TestGateway) {
+async fn a_unique_value_in_use_is_rejected_and_other_writes_succeed(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let mut ids = Vec::new();
     for name in ["ada", "bob"] {
@@ -153,7 +151,7 @@ async fn a_unique_value_that_is_in_use_stays_aside_and_disturbs_nobody(gateway: 
     assert_eq!(freed.body[BADGE], json!({ "floor": 1, "number": "B-1" }), "now it is free");
 }
 
-async fn a_run_goes_through_all_in_batches(gateway: &TestGateway) {
+async fn a_job_runs_in_batches_to_the_end(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let count = 45;
     for number in 0..count {
@@ -173,34 +171,20 @@ async fn a_run_goes_through_all_in_batches(gateway: &TestGateway) {
     assert_eq!(finished(gateway, &tenant).await["schemaRevision"], 2);
 }
 
-/// A request's surroundings, by the settings of now.
-async fn context(gateway: &TestGateway, tenant: &str) -> Context {
-    let row = gateway.gateway.store.control().find_tenant(tenant).await.unwrap().unwrap();
-    Context {
-        gateway: gateway.gateway.clone(),
-        store: gateway.gateway.store.tenant(row.id),
-        settings: gateway.gateway.settings.get(row.id).await.unwrap(),
-        base_url: Arc::from("http://test"),
-        actor: "test".into(),
-        request_id: "test".into(),
-        deadline: tokio::time::Instant::now() + Duration::from_mins(1),
-    }
-}
-
-async fn a_request_that_was_read_by_older_schemas_is_written_by_the_new(gateway: &TestGateway) {
+async fn a_request_read_under_older_schemas_is_stored_under_the_new(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
-    let resource_type = context(gateway, "acme").await.settings.registry.resource_type("User").unwrap().clone();
+    let resource_type = gateway.context("acme").await.settings.registry.resource_type("User").unwrap().clone();
     let _held = hold(gateway).await;
     define(gateway, &tenant, &badge(true)).await;
     let of_before = || resource_type.clone();
     let body = with_badge("ada", json!({ "number": "B-1" }));
-    let made = create::run(context(gateway, "acme").await, of_before(), body, None).await.unwrap();
+    let made = create::run(gateway.context("acme").await, of_before(), body, None).await.unwrap();
     let made: Value = serde_json::from_str(&made.body.unwrap()).unwrap();
     assert_eq!(made[BADGE], json!({ "number": "B-1" }));
 
     let id = made["id"].as_str().unwrap();
     let body = with_badge("ada", json!({ "number": "B-2" }));
-    let _ = replace::run(context(gateway, "acme").await, of_before(), id, body, None, None).await.unwrap();
+    let _ = replace::run(gateway.context("acme").await, of_before(), id, body, None, None).await.unwrap();
     let read = tenant.get(&format!("/Users/{id}")).await.expect(200);
     assert_eq!(read.body[BADGE], json!({ "number": "B-2" }));
     // Its old number is free again, its new one is not.
@@ -208,10 +192,10 @@ async fn a_request_that_was_read_by_older_schemas_is_written_by_the_new(gateway:
     let _ = tenant.post("/Users", &with_badge("cyd", json!({ "number": "B-2" }))).await.expect(409);
 }
 
-async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway) {
+async fn a_write_read_under_older_schemas_is_stored_under_the_new(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     // As on a replica that has not heard of the change yet.
-    let ctx = context(gateway, "acme").await;
+    let ctx = gateway.context("acme").await;
     let resource_type = ctx.settings.registry.resource_type("User").unwrap().clone();
     let _held = hold(gateway).await;
     define(gateway, &tenant, &badge(false)).await;
@@ -228,7 +212,7 @@ async fn a_write_by_older_schemas_is_understood_by_the_new(gateway: &TestGateway
     );
 }
 
-async fn what_cannot_be_written_is_passed_by(gateway: &TestGateway) {
+async fn a_resource_that_cannot_be_written_is_skipped(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     // It is as long as it may be, and its `schemas` would have one more.
     let mut long = with_badge("ada", json!({ "floor": 1 }));
@@ -261,7 +245,7 @@ async fn what_cannot_be_written_is_passed_by(gateway: &TestGateway) {
     }
 }
 
-async fn a_batch_that_is_cut_short_keeps_its_place(gateway: &TestGateway) {
+async fn a_batch_that_is_cut_short_keeps_its_progress(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let id = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap().id;
     let mut ids = Vec::new();
@@ -310,7 +294,7 @@ async fn a_batch_that_is_cut_short_keeps_its_place(gateway: &TestGateway) {
     }
 }
 
-async fn one_tenants_trouble_is_not_the_others(gateway: &TestGateway) {
+async fn an_error_of_one_tenant_leaves_the_others_alone(gateway: &TestGateway) {
     let (bad, good) = (gateway.plain_tenant("spinner").await, gateway.plain_tenant("bystander").await);
     let bob = bad.post("/Users", &with_badge("bob", json!({ "floor": 1 }))).await.expect(201).id();
     for number in 0..45 {
@@ -356,7 +340,7 @@ async fn the_oldest_unknown_attribute_is_dropped(gateway: &TestGateway) {
     assert_eq!(read.body[BADGE], json!({ "number": "7" }), "the colour was the oldest");
 }
 
-async fn unknown_attributes_go_with_the_resource(gateway: &TestGateway) {
+async fn unknown_attributes_are_deleted_with_the_resource(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = gateway.operator.patch("/tenants/acme/client", &json!({ "profile": "onelogin" })).await.expect(200);
     let ada = tenant.post("/Users", &with_badge("ada", json!({ "number": "B-1" }))).await.expect(201).id();
