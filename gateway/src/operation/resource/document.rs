@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scimgate_scim::aside::Aside;
 use scimgate_scim::fold_in;
 use scimgate_scim::schema::ResourceType;
-use scimgate_scim::schema::succession::contradiction;
+use scimgate_scim::schema::compatibility::conflict;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -103,7 +103,7 @@ pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> R
 fn check_announced(ctx: &Context, draft: &Draft<'_>) -> Result<(), Error> {
     let Some(next) = &ctx.settings.announced else { return Ok(()) };
     let next = next.client.resource_type(&draft.resource_type.name).map(AsRef::as_ref);
-    contradiction(&draft.document, draft.resource_type, next).map_or(Ok(()), |_| Err(Error::SchemasChanging))
+    conflict(&draft.document, draft.resource_type, next).map_or(Ok(()), |_| Err(Error::SchemasChanging))
 }
 
 fn check_announced_mapped(
