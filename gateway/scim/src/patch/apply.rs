@@ -1,47 +1,47 @@
-//! Applies the steps in their order. RFC 7644 §3.5.2: "Each operation in the "Operations" array is applied sequentially
-//! […] each operation in the sequence is applied to the target resource; the resulting resource becomes the target of
-//! the next operation."
+//! Applies the steps in order. RFC 7644 §3.5.2: "Each operation in the "Operations" array is applied sequentially […] each
+//! operation in the sequence is applied to the target resource; the resulting resource becomes the target of the next
+//! operation."
 
 use serde_json::{Map, Value};
 
 use super::context::Context;
-use super::members::Ledger;
-use super::{Patch, Patched, Step, Target, Verb, add, element, remove, replace, slot};
+use super::members::DeltaBuilder;
+use super::{Patch, Patched, Step, Target, Verb, add, element, remove, replace, write};
 use crate::aside::Aside;
 use crate::attribute::Mutability;
-use crate::effort;
+use crate::cost;
 use crate::error::ScimError;
-use crate::leniency::Leniencies;
+use crate::leniency::{Choice, Leniencies};
 use crate::normalise::rebuild_schemas;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::value::{is_blank, is_unassigned};
 
-/// Most that the steps of a request may go over together, as [`effort::weight`] counts it: a quarter of a second where
-/// every text must be normalised, and some milliseconds otherwise. A hundred changes of five hundred mail addresses are
-/// within it.
-const MOST_EFFORT: usize = 16 << 20;
+/// The limit on the [cost](cost::of_value) of all steps, in bytes: a quarter of a second if every text must be normalised,
+/// and some milliseconds otherwise. A hundred changes of five hundred mail addresses are within it.
+const MAX_COST: usize = 16 << 20;
 
-/// What the steps have cost so far.
+/// The cost of the steps so far.
 #[derive(Default)]
-struct Effort(usize);
+struct Cost(usize);
 
-impl Effort {
-    /// A step goes over the whole value, and over it once more for each term of its filter.
-    fn spend(&mut self, step: &Target, value: Option<&Value>) -> Result<(), ScimError> {
-        let selecting = step.element.as_ref().map_or(0, |filter| effort::of_filter(filter, value));
-        self.0 = self.0.saturating_add(selecting).saturating_add(value.map_or(0, effort::weight));
-        if self.0 <= MOST_EFFORT {
+impl Cost {
+    /// A step reads the whole value, and once more for each term of its filter.
+    fn add(&mut self, target: &Target, value: Option<&Value>) -> Result<(), ScimError> {
+        let filter = target.element.as_ref().map_or(0, |filter| cost::of_filter(filter, value));
+        self.0 = self.0.saturating_add(filter).saturating_add(value.map_or(0, cost::of_value));
+        if self.0 <= MAX_COST {
             return Ok(());
         }
-        let name = AttributeRef { sub: None, ..step.reference.clone() }.name();
+        let name = target.reference.attribute_name();
         let detail = format!(
             "The operations, the conditions in their paths and the values of {name} are too many together: more than \
-             {MOST_EFFORT} bytes would have to be gone over. Send them in several requests, or replace {name} as a whole."
+             {MAX_COST} bytes would have to be examined. Send them in several requests, or replace {name} as a whole."
         );
         Err(ScimError::new(413, detail))
     }
 }
 
-pub(super) fn patch(
+pub(super) fn apply(
     patch: Patch,
     mut document: Map<String, Value>,
     mut set_aside: Aside,
@@ -51,38 +51,37 @@ pub(super) fn patch(
     let members_only = patch.touches_only_members();
     let before = if members_only { None } else { Some((document.clone(), set_aside.clone())) };
     let mut warnings = patch.warnings;
-    let mut ledger = Ledger::default();
-    let mut effort = Effort::default();
+    let mut members = DeltaBuilder::default();
+    let mut cost = Cost::default();
     for step in patch.steps {
         match step {
             Step::Attribute { verb, target, value } => {
-                let attribute = AttributeRef { sub: None, ..target.reference.clone() };
-                effort.spend(&target, attribute.value(&document))?;
+                cost.add(&target, target.reference.value(&document))?;
                 let mut unknown = Map::new();
-                let outdated = is_whole(verb, &target, value.as_ref());
+                let replaces_all = replaces_all(verb, &target, value.as_ref());
                 let mut context =
                     Context { target: &target, leniencies, warnings: &mut warnings, unknown: &mut unknown };
                 change(&mut document, verb, value, &mut context)?;
-                if outdated {
+                if replaces_all {
                     forget(&mut set_aside, &target.reference, rt);
                 }
                 keep_unknown(&mut set_aside, verb, &target, unknown)?;
             }
             Step::ExtensionRemoved(schema) => {
-                extension_removed(&mut document, &schema)?;
+                remove_extension(&mut document, &schema)?;
                 set_aside.forget(&schema.id);
             }
             Step::SetAside { verb, name, value } => set_aside.change(verb, name, value)?,
-            Step::Members(Verb::Add, members) => ledger.add(members),
-            Step::Members(Verb::Replace, members) => ledger.replace(members),
-            Step::Members(Verb::Remove, members) => ledger.remove(members),
+            Step::Members(Verb::Add, listed) => members.add(listed),
+            Step::Members(Verb::Replace, listed) => members.replace(listed),
+            Step::Members(Verb::Remove, listed) => members.remove(listed),
         }
     }
     let changed = before.is_some_and(|(before, aside_before)| {
         rebuild_schemas(&mut document, rt);
         before != document || aside_before != set_aside
     });
-    Ok(Patched { document, set_aside, members: ledger.finish(), changed, warnings })
+    Ok(Patched { document, set_aside, members: members.finish(), changed, warnings })
 }
 
 fn change(
@@ -93,13 +92,13 @@ fn change(
 ) -> Result<(), ScimError> {
     let reference = &context.target.reference;
     let definition = &reference.attribute;
-    let before = slot::take(document, reference);
+    // The key stays in the document, so that its members keep their order.
+    let before = reference.value_mut(document).map(Value::take).filter(|value| !value.is_null());
     let after = match (verb, value) {
         (Verb::Remove, value) => remove::edit(before.clone(), value, context)?,
-        (Verb::Add, value) => add::edit(before.clone(), value.unwrap_or_default(), context)?,
-        (Verb::Replace, value) => replace::edit(before.clone(), value.unwrap_or_default(), context)?,
+        (verb, value) => edit(verb, before.clone(), value.unwrap_or_default(), context)?,
     };
-    let mut after = after.filter(|value| !slot::is_unassigned(value));
+    let mut after = after.filter(|value| !is_unassigned(value));
     if let Some(Value::Array(elements)) = &mut after {
         element::keep_one_primary(before.as_ref(), elements);
     }
@@ -115,18 +114,40 @@ fn change(
     if definition.mutability == Mutability::Immutable && before.is_some() && before != after && !grows {
         return Err(ScimError::mutability(format!("{} is immutable and has a value already.", reference.name())));
     }
-    slot::put(document, reference, after);
+    reference.set(document, after);
     Ok(())
 }
 
-/// Whether nothing of what was said of the target before is left: what is kept aside of it must not come back, then.
-fn is_whole(verb: Verb, target: &Target, value: Option<&Value>) -> bool {
+/// The value after an add or a replace. RFC 7644 §3.5.2.1 and §3.5.2.3: a single value is replaced by both, and a replace
+/// without a target is an add.
+fn edit(
+    verb: Verb,
+    current: Option<Value>,
+    value: Value,
+    context: &mut Context<'_>,
+) -> Result<Option<Value>, ScimError> {
+    let Target { reference, element } = context.target;
+    match (verb, &reference.sub) {
+        (_, Some(sub)) => write::sub_attribute(current, value, sub, context),
+        (Verb::Replace, None) if element.is_some() => replace::selected(current, value, context),
+        (_, None) if element.is_some() => add::selected(current, value, context),
+        (_, None) if !reference.attribute.multi_valued => {
+            let replaced = verb == Verb::Replace && context.leniencies.chooses(Choice::ComplexReplacedWhole);
+            write::single(current, value, replaced, context)
+        }
+        (Verb::Replace, None) => context.coerce(value),
+        (_, None) => add::elements(current, value, context),
+    }
+}
+
+/// Whether the operation leaves nothing of the target's earlier value, so that its unknown parts are obsolete, too.
+fn replaces_all(verb: Verb, target: &Target, value: Option<&Value>) -> bool {
     let leaf = target.reference.leaf();
-    let value = value.filter(|value| !value.is_null() && value.as_str() != Some(""));
+    let has_value = value.is_some_and(|value| !is_blank(value));
     let stays = match verb {
-        Verb::Remove => leaf.multi_valued && value.is_some(),
-        Verb::Add => leaf.multi_valued || (leaf.is_complex() && value.is_some()),
-        Verb::Replace => !leaf.multi_valued && leaf.is_complex() && value.is_some(),
+        Verb::Remove => leaf.multi_valued && has_value,
+        Verb::Add => leaf.multi_valued || (leaf.is_complex() && has_value),
+        Verb::Replace => !leaf.multi_valued && leaf.is_complex() && has_value,
     };
     target.element.is_none() && !stays
 }
@@ -139,7 +160,8 @@ fn forget(set_aside: &mut Aside, reference: &AttributeRef, rt: &ResourceType) {
     }
 }
 
-/// What was said of elements is kept beside what was, since it does not say of which; of a single value the last counts.
+/// Unknown parts of elements are added to earlier ones, because they do not say which element they belong to. For a single
+/// value the last one replaces the earlier ones.
 fn keep_unknown(
     set_aside: &mut Aside,
     verb: Verb,
@@ -147,7 +169,7 @@ fn keep_unknown(
     unknown: Map<String, Value>,
 ) -> Result<(), ScimError> {
     let verb = match verb {
-        // What is said of an element to be removed is no value.
+        // The elements of a removal only identify what is removed.
         Verb::Remove => return Ok(()),
         Verb::Add if target.reference.attribute.multi_valued => Verb::Add,
         Verb::Add | Verb::Replace => Verb::Replace,
@@ -155,8 +177,8 @@ fn keep_unknown(
     unknown.into_iter().try_for_each(|(name, value)| set_aside.change(verb, name, Some(value)))
 }
 
-/// All attributes of an extension at once; what the server alone writes stays.
-fn extension_removed(document: &mut Map<String, Value>, schema: &Schema) -> Result<(), ScimError> {
+/// Removes all attributes of an extension but the readOnly ones.
+fn remove_extension(document: &mut Map<String, Value>, schema: &Schema) -> Result<(), ScimError> {
     let Some(Value::Object(data)) = document.get_mut(&schema.id) else { return Ok(()) };
     for attribute in &schema.attributes {
         match attribute.mutability {
@@ -165,9 +187,7 @@ fn extension_removed(document: &mut Map<String, Value>, schema: &Schema) -> Resu
                 let name = format!("{}:{}", schema.id, attribute.name);
                 return Err(ScimError::mutability(format!("{name} is immutable and has a value already.")));
             }
-            _ => {
-                data.shift_remove(&attribute.name);
-            }
+            _ => drop(data.shift_remove(&attribute.name)),
         }
     }
     Ok(())

@@ -55,7 +55,7 @@ pub async fn run(
         Some(store(ctx.clone(), &target, &patch, if_match.as_ref()).await?)
     };
     let done = || Reply { location: Some(location(&ctx, &resource_type, &key)), ..Reply::no_content() };
-    let asked = projection.as_ref().is_some_and(Projection::is_asked);
+    let asked = projection.as_ref().is_some_and(Projection::is_requested);
     if resource_type.detached.is_some() && !asked && !members::may_be_shown(&ctx, key).await? {
         return Ok(done());
     }
@@ -126,7 +126,7 @@ fn read_now(ctx: &Context, resource_type: &Arc<ResourceType>, patch: &Patch) -> 
     if Arc::ptr_eq(&now, resource_type) {
         return Ok(patch);
     }
-    Ok(patch.read_again(&now, &ctx.settings.leniencies)?)
+    Ok(patch.reinterpret(&now, &ctx.settings.leniencies)?)
 }
 
 /// What is stored, with what was set aside of it and has a schema by now.
