@@ -4,9 +4,8 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use scimgate_scim::bulk::{
-    Action, MAX_OPERATIONS, MAX_PAYLOAD_SIZE, MAX_VALUES, Outcome as Told, Request, response, unmet,
+    Action, MAX_PAYLOAD_BYTES, MAX_VALUES, OperationResponse, Request, failed_dependency, response,
 };
-use scimgate_scim::discovery::BulkLimits;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::json;
 use scimgate_scim::recognition::{self, Signal};
@@ -18,17 +17,12 @@ use crate::http::error::{Failure, told};
 use crate::http::response::scim_json;
 use crate::operation::bulk::{self, Fate, Outcome};
 
-/// The limits as a client is told of them.
-pub(super) fn limits() -> BulkLimits {
-    BulkLimits { max_operations: MAX_OPERATIONS as u64, max_payload_size: MAX_PAYLOAD_SIZE as u64 }
-}
-
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
     headers: HeaderMap,
     content: Body,
 ) -> Result<Response, Failure> {
-    let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_SIZE, "the maxPayloadSize").await;
+    let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_BYTES, "the maxPayloadSize").await;
     let bytes = bytes.map_err(Failure::scim)?;
     let outcomes = run_detached(ctx.deadline, async move {
         let _place = ctx.gateway.bulks.take(ctx.store.id()).await;
@@ -64,11 +58,11 @@ fn answer(outcomes: &[Option<Outcome>]) -> String {
             Fate::Done(reply) => (reply.version, Ok(reply.status)),
             Fate::Failed(_) | Fate::Late => (None, Err(cause(place))),
             Fate::Unmet { needed, failed } => {
-                (None, Err(unmet(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
+                (None, Err(failed_dependency(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
             }
         };
         let (bulk_id, location) = (bulk_id.as_deref(), location.as_deref());
-        Some(Told { method, bulk_id, location, version, result })
+        Some(OperationResponse { method, bulk_id, location, version, result })
     });
     response(&all.collect::<Vec<_>>()).to_string()
 }
