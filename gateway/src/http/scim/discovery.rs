@@ -2,15 +2,13 @@
 
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
-use scimgate_scim::discovery::{self, AuthenticationScheme, Limits};
+use scimgate_scim::discovery;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::Choice;
-use scimgate_scim::list::{DEFAULT_COUNT, MAX_COUNT};
 use scimgate_scim::profile::Profile;
 use serde_json::Value;
 use std::collections::HashMap;
 
-use super::bulk;
 use super::parameters::Parameters;
 use crate::http::access::ScimAccess;
 use crate::http::error::Failure;
@@ -18,16 +16,7 @@ use crate::http::response::scim_json;
 use crate::operation::list::CURSOR_LIFE;
 
 pub(super) async fn service_provider_config(ScimAccess(ctx): ScimAccess) -> Response {
-    let limits = Limits {
-        max_results: MAX_COUNT,
-        default_results: DEFAULT_COUNT,
-        cursor_seconds: CURSOR_LIFE.as_secs(),
-        bulk: Some(bulk::limits()),
-        sort: true,
-        authentication_schemes: vec![AuthenticationScheme::BearerToken],
-        documentation_uri: None,
-    };
-    let mut config = discovery::service_provider_config(&ctx.base_url, &limits);
+    let mut config = discovery::service_provider_config(&ctx.base_url, CURSOR_LIFE.as_secs());
     if ctx.settings.leniencies.chooses(Choice::NoEtags) {
         config["etag"]["supported"] = false.into();
     }
