@@ -148,7 +148,7 @@ fn names_unknown(text: &str, resource_type: &ResourceType) -> bool {
 fn writable(text: &str, resource_type: &ResourceType) -> Result<Path, AccessError> {
     let path = parse(text, resource_type)?;
     match path.attribute() {
-        Some(attribute) if is_read_only(attribute) || is_detached(attribute, resource_type) => {
+        Some(attribute) if is_read_only(attribute) || resource_type.is_detached(attribute) => {
             Err(AccessError::ReadOnly(attribute.name()))
         }
         _ => Ok(path),
@@ -174,11 +174,6 @@ fn update_schemas(document: &mut Map<String, Value>, resource_type: &ResourceTyp
     if path.attribute().is_none_or(|attribute| attribute.extension.is_some()) {
         rebuild_schemas(document, resource_type);
     }
-}
-
-/// Values outside the document are not written through it.
-fn is_detached(attribute: &AttributeRef, resource_type: &ResourceType) -> bool {
-    attribute.extension.is_none() && resource_type.detached == Some(attribute.attribute.name.as_str())
 }
 
 /// Whether only the server writes the attribute: `schemas` follows from the data, a password is never in a document.

@@ -11,14 +11,13 @@ use crate::error::ScimError;
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::member::Member;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::value::is_blank;
+use key::Key;
+use value::Coercion;
 
 pub(crate) mod key;
 pub mod omitted;
 pub(crate) mod value;
-
-use crate::value::is_blank;
-use key::Key;
-use value::Coercion;
 
 /// A body in canonical form, and the parts of it that are not in the document.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -132,18 +131,7 @@ impl<'a> Reader<'a> {
     }
 
     fn unknown(&mut self, key: &str, value: Value) -> Result<(), ScimError> {
-        let known_schema = self.resource_type.split_urn(key).is_some();
-        let leniency = if key.contains(':') && !known_schema {
-            Leniency::UnknownSchemaUrn
-        } else {
-            Leniency::UnknownAttributeSetAside
-        };
-        self.leniencies.tolerate(leniency, key, &mut self.warnings, || {
-            ScimError::invalid_syntax(format!(
-                "\"{key}\" is no attribute of {}; remove it, or add an extension that defines it.",
-                self.resource_type.name
-            ))
-        })?;
+        key::tolerate_unknown(key, self.resource_type, self.leniencies, &mut self.warnings, ScimError::invalid_syntax)?;
         // RFC 7643 §2.1: "Attribute names are case insensitive". As for known attributes, the last value wins.
         let name = self.unknown_names.entry(key.to_ascii_lowercase()).or_insert_with(|| key.to_owned());
         *names::place(&mut self.set_aside, name)? = value;
@@ -247,7 +235,6 @@ impl<'a> Reader<'a> {
         let mut document = Map::new();
         document.insert("schemas".into(), Value::Null);
         let mut detached = Vec::new();
-        let detached_attribute = self.resource_type.detached_attribute();
         for (found, value) in self.values {
             let name = found.name();
             let mut coercion =
@@ -256,7 +243,7 @@ impl<'a> Reader<'a> {
                 self.cleared.push(name);
                 continue;
             };
-            if found.extension.is_none() && detached_attribute == Some(&found.attribute) {
+            if self.resource_type.is_detached(&found) {
                 detached = Member::list_from_json(value, &name)?;
             } else {
                 found.set(&mut document, Some(value));

@@ -177,10 +177,10 @@ impl ResourceType {
         self.extensions.iter().find(|extension| extension.schema.id.eq_ignore_ascii_case(urn))
     }
 
-    /// The definition of [`ResourceType::detached`].
+    /// Whether the values of the attribute are stored outside the document.
     #[must_use]
-    pub fn detached_attribute(&self) -> Option<&Arc<Attribute>> {
-        self.detached.and_then(|name| self.schema.attribute(name))
+    pub fn is_detached(&self, attribute: &AttributeRef) -> bool {
+        attribute.extension.is_none() && self.detached == Some(attribute.attribute.name.as_str())
     }
 }
 

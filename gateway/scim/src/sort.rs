@@ -79,9 +79,8 @@ impl Sort {
         if attribute.attribute.is_secret() || attribute.leaf().is_secret() {
             return refuse("is never returned and cannot be sorted by");
         }
-        let name_in_base = attribute.extension.is_none().then_some(attribute.attribute.name.as_str());
-        let is_detached = |rt: &&ResourceType| rt.detached.is_some() && rt.detached == name_in_base;
-        if name_in_base == Some("groups") || resource_types.iter().any(is_detached) {
+        let is_groups = attribute.extension.is_none() && attribute.attribute.name == "groups";
+        if is_groups || resource_types.iter().any(|known| known.is_detached(&attribute)) {
             return refuse("has no order of its own and cannot be sorted by");
         }
         Ok(Some(Self { attribute, descending }))

@@ -74,6 +74,24 @@ pub(crate) fn tolerate_form(
     }
 }
 
+/// Records the leniency for a name that no schema defines, or returns the refusal.
+pub(crate) fn tolerate_unknown(
+    name: &str,
+    resource_type: &ResourceType,
+    leniencies: &Leniencies,
+    warnings: &mut Warnings,
+    refuse: impl FnOnce(String) -> ScimError,
+) -> Result<(), ScimError> {
+    let is_foreign = name.contains(':') && resource_type.split_urn(name).is_none();
+    let leniency = if is_foreign { Leniency::UnknownSchemaUrn } else { Leniency::UnknownAttributeSetAside };
+    leniencies.tolerate(leniency, name, warnings, || {
+        refuse(format!(
+            "\"{name}\" is no attribute of {}; remove it, or add an extension that defines it.",
+            resource_type.name
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -152,6 +152,7 @@ fn replaces_all(verb: Verb, target: &Target, value: Option<&Value>) -> bool {
     target.element.is_none() && !stays
 }
 
+/// Drops the unknown parts of an attribute, kept under its full name or under its plain name if that resolves to it.
 fn forget(set_aside: &mut Aside, reference: &AttributeRef, rt: &ResourceType) {
     set_aside.forget(&reference.name());
     let plain = AttributeRef { extension: None, ..reference.clone() }.name();

@@ -228,14 +228,8 @@ impl Reader<'_> {
         if !is_well_formed(name.text) {
             return Err(name.refusal(format!("\"{}\" is no attribute path.", name.text)));
         }
-        let foreign = name.text.contains(':') && self.rt.split_urn(name.text).is_none();
-        let leniency = if foreign { Leniency::UnknownSchemaUrn } else { Leniency::UnknownAttributeSetAside };
-        self.leniencies.tolerate(leniency, name.text, &mut self.warnings, || {
-            name.refusal(format!(
-                "\"{}\" is no attribute of {}; remove it, or add an extension that defines it.",
-                name.text, self.rt.name
-            ))
-        })?;
+        let refuse = |detail| name.refusal(detail);
+        key::tolerate_unknown(name.text, self.rt, &self.leniencies, &mut self.warnings, refuse)?;
         let value = match verb {
             Verb::Remove => self.unknown_value_list(name, value)?,
             Verb::Add | Verb::Replace => value.filter(|value| !self.clears(value, Leniency::EmptyStringClears)),
@@ -257,7 +251,7 @@ impl Reader<'_> {
         let reference = &target.reference;
         let parts = [Some(&reference.attribute), reference.sub.as_ref()];
         let any = |test: fn(&Attribute) -> bool| parts.into_iter().flatten().any(|part| test(part));
-        if reference.extension.is_none() && self.rt.detached == Some(reference.attribute.name.as_str()) {
+        if self.rt.is_detached(reference) {
             return self.members(&target, verb, value);
         }
         if reference.extension.is_none() && reference.attribute.name == "schemas" {
