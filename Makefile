@@ -10,7 +10,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-containment fuzz lint advisories setup-rust setup-postgres build
+.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-containment fuzz lint circles advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ run: build plugins ## Serve on the embedded database with a demo tenant and a to
 
 build: setup-rust
 	@echo "Building the gateway (about six minutes the first time on two cores) …"
-	@cargo build --locked --package scimgate
+	@cargo build --locked --package scimgate-cli
 
 plugins: setup-rust ## Build the plugins and the test guests to WASM
 	@cargo build --locked --quiet --profile plugin --target $(WASM) -p tutorial -p hostile
@@ -33,7 +33,7 @@ test: setup-rust setup-postgres deploy-check conformance-tools plugins ## Set up
 	@$(DISAGREEMENTS) --check
 
 conformance: setup-rust setup-postgres conformance-tools plugins ## Run the conformance clients of others against the gateway
-	@cargo build --locked --package scimgate
+	@cargo build --locked --package scimgate-cli
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-conformance
 
 disagreements: build plugins ## Ask SCIM libraries of others the same, and write docs/disagreements.md (ARGS=--check only compares)
@@ -50,9 +50,16 @@ lint: setup-rust ## Check formatting, lints, documentation and dependencies
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 	cargo clippy --locked --manifest-path tests/fuzz/Cargo.toml -- -D warnings
+	@# Alone, a crate has only the features that it asks for itself.
+	@for crate in $$(cargo tree --locked --workspace --depth 0 --prefix none | sed -n 's/ v.*//p'); do \
+	  echo "cargo check --locked --package $$crate"; cargo check --locked --package $$crate --quiet || exit 1; \
+	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace --quiet
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo "cargo-deny is not here (cargo install --locked cargo-deny); its checks were left out"; fi
+
+circles: setup-rust ## Print the circles of imports of every crate
+	@cargo test --locked --quiet --package scimgate-tests --test it -- --exact floors::circles::table --nocapture
 
 advisories: ## Check the dependencies against the published advisories (needs the network)
 	cargo deny --locked check advisories
@@ -61,7 +68,7 @@ fuzz: setup-rust ## Fuzz the protocol for hours and write docs/fuzzing.md (ARGS=
 	@.config/run-fuzz $(ARGS)
 
 bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
-	@cargo build --locked --release --no-default-features --package scimgate --package scimgate-bench
+	@cargo build --locked --release --no-default-features --package scimgate-cli --package scimgate-bench
 	@.config/run-bench $(ARGS)
 
 bench-containment: setup-rust plugins ## Measure what a hostile plugin costs the other tenants and write docs/containment.md

@@ -79,7 +79,7 @@ def check_deployment():
     require(ports == PORTS, f"its ports are {ports}, the gateway's {PORTS}")
     for probe, path in {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}.items():
         require(container[probe]["httpGet"] == {"path": path, "port": "probes"}, f"{probe} does not ask {path}")
-    patience = seconds("gateway/src/http/probe.rs", "PATIENCE")
+    patience = seconds("gateway/src/http/probe.rs", "DATABASE_TIMEOUT")
     require(container["readinessProbe"]["timeoutSeconds"] > patience, f"the gateway answers /readyz after {patience} s at most")
     wait = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     least = wait + seconds("gateway/src/config.rs", "drain") + 2

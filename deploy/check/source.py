@@ -33,10 +33,13 @@ PORTS = {
 
 # Every environment variable that the binary reads: its own, and the one of its certificate store.
 SETTINGS = {"SSL_CERT_FILE"} | {
-    name for file in (ROOT / "gateway/src").rglob("*.rs") for name in re.findall(r'env = "([A-Z_]+)"', file.read_text())
+    name
+    for folder in ["gateway/src", "gateway/cli/src"]
+    for file in (ROOT / folder).rglob("*.rs")
+    for name in re.findall(r'env = "([A-Z_]+)"', file.read_text())
 }
 
-CLI = ROOT / "gateway/src/cli"
+CLI = ROOT / "gateway/cli/src"
 
 
 def kebab(name):
@@ -76,7 +79,7 @@ def module_of(command):
     return one(rf"(?m)^    {command}\((\w+)::", body("enum", "Command", MAIN), f"the arguments of {command}")
 
 
-MAIN = (ROOT / "gateway/src/cli.rs").read_text()
+MAIN = (CLI / "main.rs").read_text()
 
 def options_of(command):
     """The long options of a command: its own, those it takes over from what commands share, and clap's."""
@@ -85,7 +88,7 @@ def options_of(command):
     text = "".join(file.read_text() for file in files)
     shared = {"OperatorOptions": CLI / "client.rs", "Doors": ROOT / "gateway/src/config.rs"}
     files += [file for name, file in shared.items() if name in text]
-    return {"--help", "--version"} | options(ROOT / "gateway/src/cli.rs", *files)
+    return {"--help", "--version"} | options(CLI / "main.rs", *files)
 
 
 # Every command with its subcommands, and every long option of each.

@@ -1,4 +1,4 @@
-//! Puts a server together: the database first, then what needs it, then the doors.
+//! Puts a server together: the database first, then what needs it, then the listeners.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,13 +11,15 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::{Doors, Limits};
+use crate::http::connection::server;
 use crate::http::error::Surface;
-use crate::http::{router, server};
+use crate::http::router;
 use crate::mapping::{Bounds, Mapper};
 use crate::operation::Gateway;
 use crate::operation::bulk::admission::BulkAdmission;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
+use crate::operation::resource::record::LogLine;
 use crate::operation::settings::SettingsCache;
 use crate::root_key::{Keys, RootKey};
 use crate::store::{self, Store};
@@ -26,8 +28,8 @@ use crate::work;
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A door's address cannot be had.
-    #[error("{address} cannot be listened on ({why}); give another one with {option}")]
+    /// An address cannot be bound.
+    #[error("cannot listen on {address}: {why}; give another address with {option}")]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -39,15 +41,15 @@ pub enum Error {
     /// The plugin host cannot be set up.
     #[error("the plugin host cannot be set up: {0}")]
     Host(String),
-    /// The root key that the database keeps cannot be had.
+    /// The root key in the database cannot be read.
     #[error("the root key in the database cannot be read")]
     RootKey(#[source] store::Error),
-    /// It is none.
-    #[error("what the database keeps as its root key is none")]
+    /// The root key in the database is malformed.
+    #[error("the root key in the database is malformed")]
     NoRootKey,
 }
 
-/// The three doors, bound but not yet open.
+/// The three listeners, bound but not yet serving.
 pub struct Bound {
     public: TcpListener,
     internal: TcpListener,
@@ -58,14 +60,11 @@ pub struct Bound {
     pub internal_address: SocketAddr,
     /// Where the probes listen.
     pub probe_address: SocketAddr,
-    /// What clients are granted at each door.
+    /// The limits of each listener.
     pub limits: Limits,
 }
 
-/// Binds the doors: a taken port is told before anything else is done.
-///
-/// # Errors
-/// An address is taken or not ours.
+/// Binds the listeners, before anything else is done: a taken port is the commonest error.
 pub async fn bind(doors: &Doors) -> Result<Bound, Error> {
     let public = listen(doors.public(), "--port").await?;
     let internal = listen(doors.internal(), "--internal-port").await?;
@@ -107,19 +106,18 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         public_url: Arc::from(public_url.trim_end_matches('/')),
         trusted_proxies: Arc::from([]),
         write_locks: KeyedLock::default(),
+        recorder: Arc::new(LogLine),
         bulks: BulkAdmission::default(),
         uses: LeniencyUses::default(),
         events_waiting: Arc::new(tokio::sync::Notify::new()),
+        job_rounds: Arc::new(tokio::sync::Semaphore::new(1)),
         schemas_changed: Arc::new(tokio::sync::Notify::new()),
         store,
         clock,
     })
 }
 
-/// The keys of an installation that was given none: the database keeps one, so that every process has the same.
-///
-/// # Errors
-/// The database is unavailable.
+/// The keys of an installation without configured ones: one is kept in the database, so that every process has the same.
 pub async fn kept_keys(store: &Store, clock: &Clock) -> Result<Keys, Error> {
     let new = RootKey::generate();
     let kept = store.control().root_key(new.bytes(), clock.now()).await.map_err(Error::RootKey)?;
@@ -127,8 +125,8 @@ pub async fn kept_keys(store: &Store, clock: &Clock) -> Result<Keys, Error> {
     Ok(Keys { current, previous: None })
 }
 
-/// A plugin call that lasts hands its worker's other tasks to another thread. The wait gives that thread the time to take
-/// them; without it the worker would take them back at once.
+/// A slow plugin call hands its worker's other tasks to another thread. The sleep gives that thread the time to take them;
+/// without it the worker would take them back at once.
 #[must_use]
 pub fn escalate() -> bool {
     let threads = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
@@ -139,34 +137,34 @@ pub fn escalate() -> bool {
     true
 }
 
-/// Opens the doors and does the background work until told to stop.
+/// Serves and does the background work until cancelled.
 pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     let background = CancellationToken::new();
     tasks.spawn(work::sequencer::run(gateway.clone(), background.clone()));
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
-    tasks.spawn(work::fold_in::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, stop);
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());
-    let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Internal, terms.clone());
-    let probes = server::serve(bound.probe, router::probes(gateway), Surface::Internal, terms);
+    let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Api, terms.clone());
+    let probes = server::serve(bound.probe, router::probes(gateway), Surface::Api, terms);
     tokio::join!(public, internal, probes);
     background.cancel();
     while tasks.join_next().await.is_some() {}
 }
 
-/// Resolves at SIGINT or SIGTERM, from the moment it is called: who has read that the gateway serves may end it at once.
+/// Resolves at SIGINT or SIGTERM. The handlers are installed when it is called, before the gateway says that it serves.
 pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (interrupted, terminated) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     async move {
-        tokio::select! { () = heard(interrupted) => {}, () = heard(terminated) => {} }
+        tokio::select! { () = received(interrupted) => {}, () = received(terminated) => {} }
     }
 }
 
-/// A signal for which there is no handler ends the process by itself.
-async fn heard(signal: std::io::Result<tokio::signal::unix::Signal>) {
+/// Without a handler the signal ends the process by itself.
+async fn received(signal: std::io::Result<tokio::signal::unix::Signal>) {
     match signal {
         Ok(mut signal) => {
             signal.recv().await;

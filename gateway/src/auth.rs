@@ -1,4 +1,4 @@
-//! Who is calling: from a secret to a verified credential, through a cache that coalesces misses.
+//! Authentication: from a secret to a verified credential, through a cache that coalesces misses.
 //!
 //! A database outage is an outage, never a bad credential: an identity provider quarantines a whole job at the first 401.
 
@@ -17,10 +17,10 @@ use crate::store::{self, Store};
 use crate::tenant::TenantId;
 use token::{Kind, Token, TokenDigest};
 
-/// A credential that was found good, as long as it is cached.
+/// A verified credential.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// Whose it is.
+    /// The tenant it belongs to.
     pub tenant: TenantId,
     /// The tenant's name, as in its URL.
     pub tenant_name: String,
@@ -33,29 +33,34 @@ pub struct Verified {
     expires_at: Option<SystemTime>,
 }
 
-/// Why nobody is let in.
+/// Why a request is not authenticated.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Missing, malformed, unknown, expired, revoked, or of another scope: one answer for all.
     #[error("the credentials are not accepted")]
     Unauthorized,
-    /// Nothing is known, because the database cannot be asked.
+    /// The credential cannot be read from the database.
     #[error("credentials cannot be checked now")]
-    Store(#[source] Arc<store::Error>),
+    Store(#[source] store::Error),
 }
 
-/// Longest time a revoked credential may go on working while no change can be read.
-const GOOD_FOR: Duration = Duration::from_secs(30);
-const BAD_FOR: Duration = Duration::from_secs(5);
+/// Longest time that a revoked credential works while the database is unavailable.
+const VALID_TTL: Duration = Duration::from_secs(30);
+const INVALID_TTL: Duration = Duration::from_secs(5);
+
+/// Entries of each cache.
+const MAX_VALID: u64 = 100_000;
+const MAX_INVALID: u64 = 10_000;
+const MAX_OPERATORS: u64 = 1_000;
 
 /// Verifies credentials.
 #[derive(Clone)]
 pub struct Auth {
     store: Store,
     clock: Clock,
-    good: Cache<TokenDigest, Arc<Verified>>,
-    /// Apart from the good ones, so that garbage cannot evict them.
-    bad: Cache<TokenDigest, ()>,
+    valid: Cache<TokenDigest, Arc<Verified>>,
+    /// Apart from the valid ones, so that garbage cannot evict them.
+    invalid: Cache<TokenDigest, ()>,
     operators: Cache<TokenDigest, Uuid>,
 }
 
@@ -71,16 +76,20 @@ impl Auth {
         Self {
             store,
             clock,
-            good: Cache::builder().max_capacity(100_000).time_to_live(GOOD_FOR).support_invalidation_closures().build(),
-            bad: Cache::builder().max_capacity(10_000).time_to_live(BAD_FOR).build(),
-            operators: Cache::builder().max_capacity(1_000).time_to_live(BAD_FOR).build(),
+            valid: Cache::builder()
+                .max_capacity(MAX_VALID)
+                .time_to_live(VALID_TTL)
+                .support_invalidation_closures()
+                .build(),
+            invalid: Cache::builder().max_capacity(MAX_INVALID).time_to_live(INVALID_TTL).build(),
+            operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(INVALID_TTL).build(),
         }
     }
 
     /// Verifies a tenant's credential for a scope.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] for everything that is not good, [`Error::Store`] when it cannot be known.
+    /// [`Error::Unauthorized`] for a credential that is not valid, [`Error::Store`] where it cannot be checked.
     pub async fn verify(&self, text: &str, scope: Scope) -> Result<Arc<Verified>, Error> {
         let token = Token::parse(text).ok_or(Error::Unauthorized)?;
         let wanted = match scope {
@@ -91,7 +100,7 @@ impl Auth {
             return Err(Error::Unauthorized);
         }
         let digest = token.digest();
-        let verified = match self.good.get(&digest).await {
+        let verified = match self.valid.get(&digest).await {
             Some(verified) => verified,
             None => self.look_up_once(&token, digest).await?,
         };
@@ -115,18 +124,18 @@ impl Auth {
         }
     }
 
-    /// Forgets what is cached of a tenant's credentials.
+    /// Drops what is cached of a tenant's credentials.
     pub fn forget(&self, tenant: TenantId) {
         // The closure form is refused only by a cache built without support for it.
-        let _ = self.good.invalidate_entries_if(move |_, verified| verified.tenant == tenant);
+        let _ = self.valid.invalidate_entries_if(move |_, verified| verified.tenant == tenant);
     }
 
-    /// Whoever comes with the same token meanwhile waits for the same answer.
+    /// Concurrent requests with the same token share one look-up.
     async fn look_up_once(&self, token: &Token, digest: TokenDigest) -> Result<Arc<Verified>, Error> {
-        if self.bad.contains_key(&digest) {
+        if self.invalid.contains_key(&digest) {
             return Err(Error::Unauthorized);
         }
-        match self.good.try_get_with(digest, self.look_up(token, digest)).await {
+        match self.valid.try_get_with(digest, self.look_up(token, digest)).await {
             Ok(verified) => Ok(verified),
             Err(miss) => Err(self.refuse(digest, &miss).await),
         }
@@ -148,10 +157,10 @@ impl Auth {
     async fn refuse(&self, digest: TokenDigest, miss: &Arc<Miss>) -> Error {
         match &**miss {
             Miss::Unknown => {
-                self.bad.insert(digest, ()).await;
+                self.invalid.insert(digest, ()).await;
                 Error::Unauthorized
             }
-            Miss::Store(source) => Error::Store(Arc::new(source.summary())),
+            Miss::Store(source) => Error::Store(source.clone()),
         }
     }
 }

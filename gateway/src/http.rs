@@ -1,18 +1,14 @@
-//! The doors: which address leads to which use case, and how its outcome becomes a reply.
+//! The HTTP surfaces: SCIM for identity providers, the admin API for operators, the directory for the product, and probes. Here
+//! an address leads to a use case, and the use case's outcome becomes a reply.
 
 mod accept;
-pub mod access;
-pub mod admin;
-pub mod body;
-mod connection;
-pub mod directory;
+mod access;
+mod admin;
+pub mod connection;
+mod directory;
 pub mod error;
-mod forwarded;
-pub mod probe;
-pub mod response;
+mod json;
+mod openapi;
+mod probe;
 pub mod router;
-pub mod scim;
-pub mod server;
-mod unreadable;
-mod upload;
-pub mod uri;
+mod scim;

@@ -3,14 +3,12 @@
 
 pub mod app;
 pub mod auth;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
 pub mod mapping;
 pub mod operation;
 pub mod root_key;
-pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod tenant;

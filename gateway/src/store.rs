@@ -1,9 +1,9 @@
-//! The state in Postgres. Every tenant-owned call goes through a handle that already carries the tenant; row-level
-//! security is the second wall behind it. This floor knows no HTTP and runs no plugins.
+//! The state in PostgreSQL. Every tenant-owned call goes through a handle that carries the tenant; row-level security is the
+//! second barrier behind it. This module knows no HTTP and runs no plugins.
 
 pub mod error;
 pub mod event;
-pub mod fold_in;
+pub mod job;
 pub mod mapping;
 pub mod membership;
 pub mod operator_key;
@@ -46,7 +46,7 @@ pub struct ControlStore {
 }
 
 impl Store {
-    /// The tenant's handle. Nothing else reaches a tenant's rows.
+    /// The tenant's handle, the only one that reaches a tenant's rows.
     #[must_use]
     pub fn tenant(&self, tenant: TenantId) -> TenantStore {
         TenantStore { pool: self.pool.clone(), tenant }
@@ -60,17 +60,17 @@ impl Store {
 }
 
 impl TenantStore {
-    /// Whose rows these are.
+    /// The tenant.
     #[must_use]
     pub fn id(&self) -> TenantId {
         self.tenant
     }
 
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(Role::Tenant(self.tenant), Statement { doing, sql, params }).await
+        self.pool.query(Role::Tenant(self.tenant), &Statement::new(doing, sql, params)).await
     }
 
-    /// For statements of many shapes; see [`pool::once`].
+    /// For statements of many shapes; see `postgres::pool::once`.
     async fn query_once(&self, doing: &'static str, sql: &Sql) -> Result<Vec<Row>, Error> {
         self.pool.query_once(Role::Tenant(self.tenant), doing, &sql.text, &sql.params()).await
     }
@@ -82,6 +82,6 @@ impl TenantStore {
 
 impl ControlStore {
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(Role::Control, Statement { doing, sql, params }).await
+        self.pool.query(Role::Control, &Statement::new(doing, sql, params)).await
     }
 }

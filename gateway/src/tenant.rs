@@ -1,9 +1,19 @@
-//! Who a tenant is: the id that every store call carries.
+//! What identifies a tenant: the id that every store call carries, and the name in its addresses.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
+
+/// Longest name of a tenant in bytes: it is part of a host name and of every address of the tenant.
+pub const MAX_NAME_BYTES: usize = 40;
+
+/// Whether a text can be a tenant's name: lower-case letters (a-z), digits and hyphens, with no hyphen at either end.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    plain && !text.is_empty() && text.len() <= MAX_NAME_BYTES && !text.starts_with('-') && !text.ends_with('-')
+}
 
 /// A tenant's id. Everything the tenant owns is keyed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,5 +30,20 @@ impl FromStr for TenantId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn a_name_is_what_can_stand_in_an_address() {
+        for name in ["a", "7", "acme", "acme-eu-1", &"a".repeat(40)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "-", "-acme", "acme-", "Acme", "acme.eu", "ac me", "ac\0me", "äcme", &"a".repeat(41)] {
+            assert!(!is_name(name), "{name}");
+        }
     }
 }

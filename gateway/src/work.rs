@@ -1,6 +1,6 @@
 //! What runs in the background: bounded runs, on leases where one replica alone may work.
 
 pub mod change_poll;
-pub mod fold_in;
+pub mod jobs;
 pub mod leniency_flush;
 pub mod sequencer;

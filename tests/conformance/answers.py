@@ -32,11 +32,11 @@ def corpus(root):
 
 def patches(folder):
     """The recorded forms of PATCH that are asked of everybody: without what a tenant has to be set to first, and without
-    what was set aside before. A group has members before."""
+    the unknown attributes before. A group has members before."""
     for path in sorted(folder.glob("*.json")):
         cases = json.loads(path.read_text())
         for case in cases if isinstance(cases, list) else []:
-            odd = {"leniencies", "without", "aside", "flagOff", "profile"} & case.keys()
+            odd = {"leniencies", "without", "unknown", "flagOff", "profile"} & case.keys()
             operations = case.get("patch") or []
             if isinstance(operations, dict):
                 operations = operations.get("Operations")

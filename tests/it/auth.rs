@@ -1,4 +1,4 @@
-//! Who is let in, who is not, and that everybody who is not gets the same answer.
+//! Which credentials are accepted, and that every other request gets the same answer.
 
 use std::time::Duration;
 
@@ -9,15 +9,16 @@ use serde_json::json;
 
 on_both!(
     every_bad_credential_gets_one_answer,
-    a_token_expires_and_is_revoked_without_a_trace,
-    a_suspended_tenant_is_told_so_and_comes_back,
-    a_deleted_tenant_is_nobody,
-    a_bare_token_and_a_scheme_of_any_case_are_taken,
+    a_tenant_in_the_path_that_cannot_be_read_is_refused,
+    expired_and_revoked_tokens_get_the_answer_of_an_unknown_one,
+    a_suspended_tenant_gets_403_until_it_is_resumed,
+    tokens_of_a_deleted_tenant_are_unknown,
+    a_bare_token_and_a_scheme_of_any_case_are_accepted,
 );
 
-/// The same text and headers for all: nobody learns which tenants and tokens there are.
+/// The same text and headers for all, so that nobody learns which tenants and tokens exist.
 #[track_caller]
-fn check_alike(answers: &[(&str, Answer)]) {
+fn check_same_refusal(answers: &[(&str, Answer)]) {
     for (what, answer) in answers {
         assert_eq!(answer.status, 401, "{what}: {}", answer.text);
         answer.check_scim();
@@ -37,41 +38,70 @@ async fn every_bad_credential_gets_one_answer(gateway: &TestGateway) {
     typo.replace_range(40..41, if &good[40..41] == "a" { "b" } else { "a" });
     let root = format!("http://{}", gateway.public);
     let named = |name: &str| format!("{root}/t/{name}/scim/v2");
-    let nobody = gateway.nobody();
+    let anonymous = gateway.anonymous();
     let unknown = scimgate::auth::token::Token::generate(
         scimgate::auth::token::Kind::Scim,
         scimgate::tenant::TenantId(uuid::Uuid::from_u128(7)),
     );
     let clients = [
-        ("nothing", nobody.clone()),
+        ("no credential", anonymous.clone()),
         ("another tenant's token", globex.scim.at(named("acme"))),
-        ("a tenant that is not there", acme.scim.at(named("initech"))),
+        ("a tenant that does not exist", acme.scim.at(named("initech"))),
         ("a tenant's name in other letters", acme.scim.at(named("ACME"))),
-        ("unknown", nobody.with(unknown.reveal())),
-        ("unknown, asked again", nobody.with(unknown.reveal())),
-        ("revoked", nobody.with(&revoked)),
-        ("a typo", nobody.with(&typo)),
-        ("too long", nobody.with(&good.repeat(40))),
-        ("only the scheme", nobody.authorized("Bearer")),
-        ("another scheme", nobody.authorized("Basic YWRhOnNlY3JldA==")),
-        ("letters beyond ASCII", nobody.authorized(b"Bearer \xff\xfe")),
-        ("a directory key", acme.directory.at(nobody.base.clone())),
-        ("an operator key", gateway.operator.at(nobody.base.clone())),
+        ("unknown", anonymous.with(unknown.reveal())),
+        ("unknown, again", anonymous.with(unknown.reveal())),
+        ("revoked", anonymous.with(&revoked)),
+        ("a typo", anonymous.with(&typo)),
+        ("too long", anonymous.with(&good.repeat(40))),
+        ("only the scheme", anonymous.authorized("Bearer")),
+        ("another scheme", anonymous.authorized("Basic YWRhOnNlY3JldA==")),
+        ("letters beyond ASCII", anonymous.authorized(b"Bearer \xff\xfe")),
+        ("a directory key", acme.directory.at(anonymous.base.clone())),
+        ("an operator key", gateway.operator.at(anonymous.base.clone())),
     ];
     let mut answers = Vec::new();
     for (what, client) in clients {
         answers.push((what, client.get("/Users").await));
     }
-    answers.push(("in the query", nobody.get(&format!("/Users?access_token={good}")).await));
-    answers.push(("at an address that is not there", nobody.get("/Nothing/at/all").await));
-    check_alike(&answers);
-    // The router adds an Allow header, which tells of the protocol and of nobody.
-    let wrong_method = nobody.delete("/Users").await.expect(401);
+    answers.push(("in the query", anonymous.get(&format!("/Users?access_token={good}")).await));
+    answers.push(("at an address that does not exist", anonymous.get("/Nothing/at/all").await));
+    check_same_refusal(&answers);
+    // The router adds an Allow header, which shows nothing of a tenant.
+    let wrong_method = anonymous.delete("/Users").await.expect(401);
     assert_eq!(wrong_method.text, answers[0].1.text);
     let _ = acme.scim.at(named("acme")).get("/Users").await.expect(200);
 }
 
-async fn a_token_expires_and_is_revoked_without_a_trace(gateway: &TestGateway) {
+/// A token is good for its own tenant's address alone: a tenant that cannot be read, or that no handler reads, is no way
+/// around.
+async fn a_tenant_in_the_path_that_cannot_be_read_is_refused(gateway: &TestGateway) {
+    let (acme, globex) = (gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await);
+    let root = format!("http://{}", gateway.public);
+    let mut answers = vec![("no credential", gateway.anonymous().get("/Users").await)];
+    let users = ["%ff", "%C3%28", "acme%ff", "%00", "acme%2F", "acme%20", "%61cme-eu", "globex"];
+    for tenant in users {
+        let client = acme.scim.at(format!("{root}/t/{tenant}/scim/v2"));
+        answers.push((tenant, client.get("/Users").await));
+        answers.push((tenant, client.get("/Users/%ff").await));
+    }
+    // Another tenant's address, where the path has no other parameter, or no route.
+    let foreign = acme.scim.at(format!("{root}/t/globex/scim/v2"));
+    for path in ["", "/Me", "/ServiceProviderConfig", "/Nothing/at/all", "/Users/%ff"] {
+        answers.push((path, foreign.get(path).await));
+    }
+    check_same_refusal(&answers);
+    let text = foreign.delete("/Users").await.expect(401).text;
+    assert_eq!(text, answers[0].1.text, "a method that is not allowed");
+    for tenant in ["acme", "%61cme"] {
+        let client = acme.scim.at(format!("{root}/t/{tenant}/scim/v2"));
+        let _ = client.get("/Users").await.expect(200);
+        let _ = client.get("/Users/%ff").await.expect(400);
+    }
+    let _ = globex.get("/Users/%ff").await.expect(400);
+    let _ = gateway.anonymous().get("/Users/%ff").await.expect(401);
+}
+
+async fn expired_and_revoked_tokens_get_the_answer_of_an_unknown_one(gateway: &TestGateway) {
     let acme = gateway.plain_tenant("acme").await;
     let wanted = json!({ "scope": "scim", "expiresInDays": 1 });
     let short = gateway.operator.post("/tenants/acme/tokens", &wanted).await.expect(201);
@@ -85,17 +115,17 @@ async fn a_token_expires_and_is_revoked_without_a_trace(gateway: &TestGateway) {
     let revoked = acme.scim.with(&secret);
     let _ = revoked.get("/Users").await.expect(200);
     let _ = gateway.operator.delete(&format!("/tenants/acme/tokens/{id}")).await.expect(204);
-    check_alike(&[
+    check_same_refusal(&[
         ("expired", expired),
         ("revoked", revoked.get("/Users").await),
-        ("nobody", gateway.nobody().get("/Users").await),
+        ("no credential", gateway.anonymous().get("/Users").await),
     ]);
     let listed = gateway.operator.get("/tenants/acme/tokens").await.expect(200);
     assert!(!listed.text.contains(&secret) && !listed.text.contains("secret"), "a secret is shown once");
     let _ = acme.get("/Users").await.expect(200);
 }
 
-async fn a_suspended_tenant_is_told_so_and_comes_back(gateway: &TestGateway) {
+async fn a_suspended_tenant_gets_403_until_it_is_resumed(gateway: &TestGateway) {
     let (acme, globex) = (gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await);
     let _ = gateway.operator.patch("/tenants/acme", &json!({ "state": "suspended" })).await.expect(200);
     let _ = acme.get("/Users").await.expect(403);
@@ -105,17 +135,20 @@ async fn a_suspended_tenant_is_told_so_and_comes_back(gateway: &TestGateway) {
     let _ = acme.get("/Users").await.expect(200);
 }
 
-async fn a_deleted_tenant_is_nobody(gateway: &TestGateway) {
+async fn tokens_of_a_deleted_tenant_are_unknown(gateway: &TestGateway) {
     let acme = gateway.plain_tenant("acme").await;
     let _ = acme.get("/Users").await.expect(200);
     let _ = gateway.operator.delete("/tenants/acme").await.expect(204);
-    check_alike(&[("deleted", acme.get("/Users").await), ("nobody", gateway.nobody().get("/Users").await)]);
+    check_same_refusal(&[
+        ("deleted", acme.get("/Users").await),
+        ("no credential", gateway.anonymous().get("/Users").await),
+    ]);
     let again = gateway.plain_tenant("acme").await;
     let _ = again.get("/Users").await.expect(200);
     let _ = acme.get("/Users").await.expect(401);
 }
 
-async fn a_bare_token_and_a_scheme_of_any_case_are_taken(gateway: &TestGateway) {
+async fn a_bare_token_and_a_scheme_of_any_case_are_accepted(gateway: &TestGateway) {
     let acme = gateway.plain_tenant("acme").await;
     let good = acme.scim.authorization.as_ref().unwrap().to_str().unwrap().to_owned();
     for value in [good.replace("Bearer ", ""), good.replace("Bearer", "bearer"), good.replace("Bearer ", "BEARER   ")] {
@@ -124,26 +157,25 @@ async fn a_bare_token_and_a_scheme_of_any_case_are_taken(gateway: &TestGateway) 
 }
 
 #[test]
-fn a_token_that_another_replica_revoked_stops_working() {
+fn a_token_revoked_by_another_replica_stops_working() {
     block_on(async {
         let gateway = TestGateway::start(Database::Postgres).await;
         let acme = gateway.plain_tenant("acme").await;
         let other = gateway.replica().await;
         let (id, secret) = gateway.token("acme", "scim").await;
-        let there = other.nobody().with(&secret);
+        let there = other.anonymous().with(&secret);
         let _ = there.get("/Users").await.expect(200);
         let _ = gateway.operator.delete(&format!("/tenants/acme/tokens/{id}")).await.expect(204);
-        poll("the other replica has read of it", async || (there.get("/Users").await.status == 401).then_some(()))
-            .await;
-        let _ = acme.scim.at(other.nobody().base).get("/Users").await.expect(200);
+        poll("the other replica refuses it", async || (there.get("/Users").await.status == 401).then_some(())).await;
+        let _ = acme.scim.at(other.anonymous().base).get("/Users").await.expect(200);
         other.end().await;
         gateway.end().await;
     });
 }
 
-/// The proxy sees every look-up: a token's digest is sent to the database for nothing else.
+/// The proxy sees every query: a token's digest is sent to the database for nothing else.
 #[test]
-fn misses_for_one_token_make_one_look_up() {
+fn concurrent_requests_with_one_token_query_the_database_once() {
     block_on(async {
         let (gateway, proxy) = TestGateway::behind_proxy().await;
         let acme = gateway.plain_tenant("acme").await;

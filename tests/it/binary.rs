@@ -136,9 +136,9 @@ fn a_taken_port_is_one_sentence_with_the_option_that_helps() {
         let port = taken.local_addr().unwrap().port();
         for option in ["--port", "--internal-port", "--probe-port"] {
             let said = refusal(dev(&["--ephemeral", option, &port.to_string()])).await;
-            let start = format!("127.0.0.1:{port} cannot be listened on (");
+            let start = format!("cannot listen on 127.0.0.1:{port}");
             assert!(said.starts_with(&start), "{said}");
-            assert!(said.ends_with(&format!("give another one with {option}")), "{said}");
+            assert!(said.ends_with(&format!("give another address with {option}")), "{said}");
         }
     });
 }

@@ -1,9 +1,9 @@
-//! Bulk requests (RFC 7644 §3.7): what they do together, each by itself, and in which order.
+//! Bulk requests (RFC 7644 §3.7): results, references between operations, and order.
 
-mod alike;
-mod circles;
-mod cut;
+mod circular;
+mod equivalence;
 mod errors;
+mod interrupted;
 mod limits;
 mod order;
 
@@ -12,11 +12,11 @@ use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
 on_both!(
-    a_user_and_its_group_are_made_at_once,
-    the_four_methods_are_done_as_outside_of_a_bulk_request,
-    a_version_is_a_condition,
-    both_addresses_of_the_endpoint_have_it,
-    a_group_of_a_thousand_is_made_with_its_first_members,
+    a_user_and_its_group_are_created_in_one_request,
+    the_four_methods_work_as_in_single_requests,
+    a_version_is_a_precondition,
+    both_addresses_of_the_endpoint_accept_bulk_requests,
+    a_group_is_created_with_a_thousand_new_members,
 );
 
 const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
@@ -30,7 +30,7 @@ async fn send(tenant: &Tenant, operations: &Value) -> Answer {
     tenant.post("/Bulk", &request(operations)).await
 }
 
-/// The results of a request that is done, each checked for what the RFC asks of all.
+/// The results of a successful request, each checked for what the RFC requires of all.
 async fn bulk(tenant: &Tenant, operations: &Value) -> Vec<Value> {
     results(&send(tenant, operations).await.expect(200))
 }
@@ -48,7 +48,7 @@ fn results(answer: &Answer) -> Vec<Value> {
             assert!(result.get("version").is_none(), "{result}");
         }
         if status >= 300 && result["method"] == "POST" {
-            assert!(result.get("location").is_none(), "a POST that failed has no location: {result}");
+            assert!(result.get("location").is_none(), "a failed POST has no location: {result}");
         }
     }
     results.clone()
@@ -62,7 +62,7 @@ fn detail(result: &Value) -> &str {
     result["response"]["detail"].as_str().unwrap()
 }
 
-/// The id of what a result tells of.
+/// The id in a result's location.
 #[track_caller]
 fn id(result: &Value) -> String {
     result["location"].as_str().unwrap_or_else(|| panic!("{result}")).rsplit('/').next().unwrap().to_owned()
@@ -107,7 +107,7 @@ async fn total(tenant: &Tenant, path: &str) -> i64 {
 }
 
 /// RFC 7644 §3.7.2's first example, to the letter.
-async fn a_user_and_its_group_are_made_at_once(gateway: &TestGateway) {
+async fn a_user_and_its_group_are_created_in_one_request(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let operations = json!([
         {
@@ -137,16 +137,16 @@ async fn a_user_and_its_group_are_made_at_once(gateway: &TestGateway) {
     assert_eq!(members(&tenant, &guides).await, std::slice::from_ref(&alice));
     let user = tenant.get(&format!("/Users/{alice}")).await.expect(200);
     assert_eq!((&user.body["userName"], &user.body["groups"][0]["value"]), (&json!("Alice"), &json!(guides)));
-    // In the other order nothing is different.
-    let mut turned = operations.as_array().unwrap().clone();
-    turned.reverse();
-    turned[1]["data"]["userName"] = "Alice 2".into();
-    let results = bulk(&tenant, &json!(turned)).await;
+    // The other order has the same result.
+    let mut reversed = operations.as_array().unwrap().clone();
+    reversed.reverse();
+    reversed[1]["data"]["userName"] = "Alice 2".into();
+    let results = bulk(&tenant, &json!(reversed)).await;
     assert_eq!((&results[0]["bulkId"], statuses(&results)), (&json!("ytrewq"), vec!["201", "201"]));
     assert_eq!(members(&tenant, &id(&results[0])).await, [id(&results[1])]);
 }
 
-async fn the_four_methods_are_done_as_outside_of_a_bulk_request(gateway: &TestGateway) {
+async fn the_four_methods_work_as_in_single_requests(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let (ada, bob, crew) = (tenant.user("ada").await, tenant.user("bob").await, tenant.group("crew").await);
     let mut changed = user("ada");
@@ -158,7 +158,7 @@ async fn the_four_methods_are_done_as_outside_of_a_bulk_request(gateway: &TestGa
             { "method": "PATCH", "path": format!("Users/{ada}"), "data": [{ "op": "add", "path": "nickName", "value": "A" }] },
             { "method": "PATCH", "path": format!("/Users/{ada}"), "data": patch(json!([{ "op": "add", "path": "nickName", "value": "A" }])) },
             { "method": "PATCH", "path": format!("/Groups/{crew}"), "data": patch(json!([{ "op": "add", "path": "members", "value": [{ "value": ada }] }])) },
-            { "method": "DELETE", "path": format!("/Users/{bob}"), "bulkId": "gone" },
+            { "method": "DELETE", "path": format!("/Users/{bob}"), "bulkId": "deleted" },
         ]),
     )
     .await;
@@ -173,17 +173,17 @@ async fn the_four_methods_are_done_as_outside_of_a_bulk_request(gateway: &TestGa
     let expected = json!([
         { "location": of_ada, "method": "PUT", "version": "W/\"2\"", "status": "200" },
         { "location": of_ada, "method": "PATCH", "version": version(&user), "status": "200" },
-        // Nothing changed, so the version stayed.
+        // Nothing changed, so the version is the same.
         { "location": of_ada, "method": "PATCH", "version": version(&user), "status": "200" },
         { "location": of_crew, "method": "PATCH", "version": version(&group), "status": "200" },
-        { "location": format!("{base}/Users/{bob}"), "method": "DELETE", "bulkId": "gone", "status": "204" },
+        { "location": format!("{base}/Users/{bob}"), "method": "DELETE", "bulkId": "deleted", "status": "204" },
     ]);
     assert_eq!(json!(results), expected);
     assert_eq!(members(&tenant, &crew).await, [ada]);
     let _ = tenant.get(&format!("/Users/{bob}")).await.expect(404);
 }
 
-async fn a_version_is_a_condition(gateway: &TestGateway) {
+async fn a_version_is_a_precondition(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let path = format!("/Users/{ada}");
@@ -206,7 +206,7 @@ async fn a_version_is_a_condition(gateway: &TestGateway) {
     let _ = tenant.get(&path).await.expect(404);
 }
 
-async fn both_addresses_of_the_endpoint_have_it(gateway: &TestGateway) {
+async fn both_addresses_of_the_endpoint_accept_bulk_requests(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let config = tenant.get("/ServiceProviderConfig").await.expect(200);
     let limits = json!({ "supported": true, "maxOperations": 1000, "maxPayloadSize": 8_388_608 });
@@ -216,7 +216,7 @@ async fn both_addresses_of_the_endpoint_have_it(gateway: &TestGateway) {
     let made = bulk(&named, &json!([post_user("ada", "")])).await;
     let location = made[0]["location"].as_str().unwrap();
     assert!(location.starts_with(&format!("{}/Users/", named.scim.base)), "{location}");
-    // An address may be written whole, as it was told.
+    // A path may be a whole URL, as in a reply.
     let results = bulk(&named, &json!([{ "method": "DELETE", "path": location }])).await;
     assert_eq!((statuses(&results), &results[0]["location"]), (vec!["204"], &json!(location)));
     for method in ["GET", "PUT", "PATCH", "DELETE"] {
@@ -224,18 +224,18 @@ async fn both_addresses_of_the_endpoint_have_it(gateway: &TestGateway) {
     }
 }
 
-async fn a_group_of_a_thousand_is_made_with_its_first_members(gateway: &TestGateway) {
+async fn a_group_is_created_with_a_thousand_new_members(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let users: Vec<Value> = (0..999).map(|number| post_user(&format!("u{number}"), "")).collect();
     let names: Vec<String> = (0..999).map(|number| format!("bulkId:u{number}")).collect();
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
-    names.push("somebody who is not there");
+    names.push("no such user");
     let group = post_group("all", &names);
     let operations: Vec<Value> = std::iter::once(group).chain(users).collect();
     let results = bulk(&tenant, &json!(operations)).await;
     assert!(statuses(&results).iter().all(|status| *status == "201"), "{:#?}", &results[..2]);
     let mut expected: Vec<String> = results[1..].iter().map(id).collect();
-    expected.push("somebody who is not there".into());
+    expected.push("no such user".into());
     expected.sort();
     assert_eq!(members(&tenant, &id(&results[0])).await, expected);
     assert_eq!(total(&tenant, "/Users?count=0").await, 999);

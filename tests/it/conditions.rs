@@ -1,26 +1,26 @@
-//! ETags and conditions on every verb (RFC 7644 §3.14, RFC 9110 §13), `Location`, media types, and `/Me`.
+//! ETags and preconditions of every method (RFC 7644 §3.14, RFC 9110 §13), `Location`, media types, and `/Me`.
 
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Request, TestGateway, on_both};
 use serde_json::{Value, json};
 
 on_both!(
-    conditions_hold_on_every_verb,
-    a_reply_that_shows_a_resource_says_where_it_is,
-    json_in_any_name_is_taken_and_given,
-    nobody_is_me,
-    the_interop_profile_has_no_etags_and_its_own_patch,
+    preconditions_apply_to_every_method,
+    replies_with_a_resource_have_its_location,
+    json_media_types_are_accepted,
+    me_is_not_implemented,
+    the_interop_profile_has_no_etags_and_stricter_patches,
 );
 
 fn retitle(title: &str) -> Value {
     patch(json!([{ "op": "replace", "path": "title", "value": title }]))
 }
 
-/// The conditions of one request: names and values of headers.
+/// The precondition headers of one request.
 type Conditions = &'static [(&'static str, &'static str)];
 
-/// What version 2 does not meet.
-const REFUSING: [Conditions; 9] = [
+/// Preconditions that are false for version 2.
+const FALSE: [Conditions; 9] = [
     &[("if-match", "W/\"1\"")],
     &[("if-match", "\"1\", W/\"3\"")],
     &[("if-match", "W/\"1\""), ("if-match", "W/\"3\"")],
@@ -32,8 +32,8 @@ const REFUSING: [Conditions; 9] = [
     &[("if-match", "\"1\""), ("if-none-match", "\"1\"")],
 ];
 
-/// What it meets.
-const HOLDING: [Conditions; 5] = [
+/// Preconditions that are true for version 2.
+const TRUE: [Conditions; 5] = [
     &[("if-match", "*")],
     &[("if-match", "W/\"1\", W/\"2\"")],
     &[("if-match", "2")],
@@ -41,7 +41,7 @@ const HOLDING: [Conditions; 5] = [
     &[("if-match", "\"2\""), ("if-none-match", "\"3\"")],
 ];
 
-async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
+async fn preconditions_apply_to_every_method(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let _ = tenant.patch(&ada, &retitle("two")).await.expect(200);
@@ -56,20 +56,20 @@ async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
         let tenant = tenant.clone();
         async move { tenant.send(request).await }
     };
-    for headers in REFUSING {
+    for headers in FALSE {
         for method in ["PUT", "PATCH", "DELETE"] {
             let answer = send(method, headers).await;
             assert_eq!(answer.status, 412, "{method} {headers:?}: {}", answer.text);
         }
         let by_match = headers.iter().any(|(name, value)| *name == "if-match" && !value.contains('*'));
         let answer = send("GET", headers).await;
-        assert_eq!(answer.status, if by_match { 412 } else { 200 }, "the groups may be others: {headers:?}");
+        assert_eq!(answer.status, if by_match { 412 } else { 200 }, "the user's groups may have changed: {headers:?}");
         let asked = Request::new("GET", &format!("{ada}?excludedAttributes=groups"));
         let asked = headers.iter().fold(asked, |request, (name, value)| request.header(name, value));
         let answer = tenant.send(asked).await;
         assert_eq!(answer.status, if by_match { 412 } else { 304 }, "GET {headers:?}: {}", answer.text);
         if answer.status == 304 {
-            assert_eq!(answer.version(), 2, "RFC 9110 §15.4.5: the tag is sent along");
+            assert_eq!(answer.version(), 2, "RFC 9110 §15.4.5: a 304 has the ETag");
         }
     }
     assert_eq!(tenant.get(&ada).await.expect(200).version(), 2, "nothing was written");
@@ -77,10 +77,10 @@ async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
         let _ = send("PATCH", &malformed).await.expect(400);
         let _ = send("GET", &malformed).await.expect(400);
     }
-    for headers in HOLDING {
+    for headers in TRUE {
         assert_eq!(send("GET", headers).await.expect(200).version(), 2, "{headers:?}");
     }
-    assert_eq!(send("PATCH", HOLDING[1]).await.expect(200).version(), 3);
+    assert_eq!(send("PATCH", TRUE[1]).await.expect(200).version(), 3);
     assert_eq!(send("PUT", &[("if-none-match", "\"2\"")]).await.expect(200).version(), 4);
     let _ = send("DELETE", &[("if-match", "\"4\"")]).await.expect(204);
     for method in ["GET", "PUT", "PATCH", "DELETE"] {
@@ -88,11 +88,11 @@ async fn conditions_hold_on_every_verb(gateway: &TestGateway) {
     }
 }
 
-async fn a_reply_that_shows_a_resource_says_where_it_is(gateway: &TestGateway) {
+async fn replies_with_a_resource_have_its_location(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let made = tenant.post("/Users", &user("ada")).await.expect(201);
-    let place = format!("/Users/{}", made.id());
-    let expected = format!("{}{place}", tenant.scim.base);
+    let path = format!("/Users/{}", made.id());
+    let expected = format!("{}{path}", tenant.scim.base);
     let crew = tenant.group("crew").await;
     let check = |answer: Answer, status: u16, expected: &str| {
         let answer = answer.expect(status);
@@ -102,30 +102,30 @@ async fn a_reply_that_shows_a_resource_says_where_it_is(gateway: &TestGateway) {
         }
     };
     check(made, 201, &expected);
-    check(tenant.get(&place).await, 200, &expected);
-    check(tenant.put(&place, &user("ada")).await, 200, &expected);
-    check(tenant.patch(&place, &retitle("x")).await, 200, &expected);
+    check(tenant.get(&path).await, 200, &expected);
+    check(tenant.put(&path, &user("ada")).await, 200, &expected);
+    check(tenant.patch(&path, &retitle("x")).await, 200, &expected);
     let rename = patch(json!([{ "op": "replace", "path": "displayName", "value": "team" }]));
-    let there = format!("{}/Groups/{crew}", tenant.scim.base);
-    check(tenant.patch(&format!("/Groups/{crew}"), &rename).await, 200, &there);
-    let unanswered = json!({ "allow": ["group-no-content"] });
-    let _ = gateway.operator.patch("/tenants/acme/client", &unanswered).await.expect(200);
-    check(tenant.patch(&format!("/Groups/{crew}"), &rename).await, 204, &there);
-    check(tenant.put(&format!("/Groups/{crew}"), &group("crew")).await, 200, &there);
+    let group_location = format!("{}/Groups/{crew}", tenant.scim.base);
+    check(tenant.patch(&format!("/Groups/{crew}"), &rename).await, 200, &group_location);
+    let no_content = json!({ "allow": ["group-no-content"] });
+    let _ = gateway.operator.patch("/tenants/acme/client", &no_content).await.expect(200);
+    check(tenant.patch(&format!("/Groups/{crew}"), &rename).await, 204, &group_location);
+    check(tenant.put(&format!("/Groups/{crew}"), &group("crew")).await, 200, &group_location);
     assert_eq!(tenant.get("/Users").await.expect(200).header("location"), "");
-    assert_eq!(tenant.delete(&place).await.expect(204).header("location"), "");
+    assert_eq!(tenant.delete(&path).await.expect(204).header("location"), "");
 }
 
-async fn json_in_any_name_is_taken_and_given(gateway: &TestGateway) {
+async fn json_media_types_are_accepted(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
-    let taken = [
+    let accepted = [
         "application/scim+json",
         "application/json",
         "application/scim+json; charset=utf-8",
         "application/json;charset=\"UTF-8\"",
         "Application/SCIM+JSON",
     ];
-    for (number, media) in taken.into_iter().enumerate() {
+    for (number, media) in accepted.into_iter().enumerate() {
         let request = Request::new("POST", "/Users").body(media, user(&format!("u{number}")).to_string());
         let _ = tenant.send(request).await.expect(201);
     }
@@ -149,7 +149,7 @@ async fn json_in_any_name_is_taken_and_given(gateway: &TestGateway) {
     let _ = tenant.send(Request::new("GET", "/Users").header("accept", "application/json;q=0")).await.expect(406);
 }
 
-async fn nobody_is_me(gateway: &TestGateway) {
+async fn me_is_not_implemented(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
         let answer = tenant.send(Request::new(method, "/Me").json(&user("ada"))).await.expect(501);
@@ -158,7 +158,7 @@ async fn nobody_is_me(gateway: &TestGateway) {
     assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 0);
 }
 
-async fn the_interop_profile_has_no_etags_and_its_own_patch(gateway: &TestGateway) {
+async fn the_interop_profile_has_no_etags_and_stricter_patches(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let config = tenant.get("/ServiceProviderConfig").await.expect(200).body;
@@ -175,7 +175,7 @@ async fn the_interop_profile_has_no_etags_and_its_own_patch(gateway: &TestGatewa
     assert_eq!((&config["etag"]["supported"], &config["interopProfileConformant"]), (&json!(false), &json!(true)));
     let full = patch(json!([{ "op": "replace", "path": "name", "value": { "familyName": "King" } }]));
     let changed = tenant.patch(&ada, &full).await.expect(200);
-    assert_eq!(changed.body["name"], json!({ "familyName": "King" }), "the whole is replaced");
+    assert_eq!(changed.body["name"], json!({ "familyName": "King" }), "all sub-attributes are replaced");
     for answer in [changed, tenant.get(&ada).await.expect(200)] {
         assert_eq!((answer.header("etag"), &answer.body["meta"]["version"]), ("", &Value::Null));
     }

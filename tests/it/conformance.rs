@@ -1,19 +1,19 @@
-//! Conformance clients of others against the built binary, on both databases: what they find wrong is wrong with the
-//! gateway. docs/conformance.md says what they are not asked, and why.
+//! Third-party conformance clients against the built binary, on both databases. docs/conformance.md says what they do not
+//! check, and why.
 
 use scimgate_tests::binary::{Running, dev};
 use scimgate_tests::conformance::{Mode, Tester};
 use scimgate_tests::database::Fresh;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::served::Furnished;
+use scimgate_tests::served::Prepared;
 use scimgate_tests::{Client, Tenant};
 use serde_json::{Value, json};
 
-/// What scim2-tester checks of a tenant with the standard's schemas, and no less of one with more.
+/// Checks that scim2-tester makes on a tenant with the standard schemas, at least.
 const SCIM2_CHECKS: usize = 130;
-/// What scim-sanity checks where there are users and groups.
+/// Checks that scim-sanity makes on users and groups, at least.
 const SANITY_CHECKS: usize = 28;
-/// With the resource types of the packs.
+/// Checks that scim2-tester makes on the resource types of the packs, at least.
 const PACK_CHECKS: usize = 200;
 
 fn definition(name: &str) -> Value {
@@ -21,9 +21,9 @@ fn definition(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// A tenant like the demo's, with its mapping, and with extensions of its own for users and for groups.
-async fn extended(operator: &Client, doors: (&str, &str)) -> Tenant {
-    let tenant = Tenant::demo(operator, "extended", doors).await;
+/// A tenant like the demo's, with further extensions of users and groups.
+async fn extended(operator: &Client, addresses: (&str, &str)) -> Tenant {
+    let tenant = Tenant::demo(operator, "extended", addresses).await;
     for (resource_type, name) in [("User", "user-extension.json"), ("Group", "group-extension.json")] {
         let body = json!({ "schema": definition(name), "resourceType": resource_type });
         let _ = operator.post("/tenants/extended/schemas", &body).await.expect(201);
@@ -31,10 +31,10 @@ async fn extended(operator: &Client, doors: (&str, &str)) -> Tenant {
     tenant
 }
 
-/// A tenant with the resource types of the packs. scim-sanity sends agents by another draft than the pack's, so only the
-/// client that goes by the schemas it discovers is asked.
-async fn check_packs(operator: &Client, doors: (&str, &str), database: &str) {
-    let tenant = Tenant::plain(operator, "packs", doors).await;
+/// Checks a tenant with the resource types of the packs. Only by scim2-tester, which uses the discovered schemas:
+/// scim-sanity sends agents by another draft than the pack's.
+async fn check_packs(operator: &Client, addresses: (&str, &str), database: &str) {
+    let tenant = Tenant::plain(operator, "packs", addresses).await;
     for pack in ["okta", "agents"] {
         let _ = operator.post("/tenants/packs/schema-packs", &json!({ "pack": pack })).await.expect(200);
     }
@@ -42,12 +42,12 @@ async fn check_packs(operator: &Client, doors: (&str, &str), database: &str) {
     Tester::Scim2.run(&tenant.scim, &server).await.assert_clean(PACK_CHECKS);
 }
 
-async fn check(operator: &Client, doors: (&str, &str), database: &str) {
-    let plain = Tenant::plain(operator, "plain", doors).await;
-    let extended = extended(operator, doors).await;
+async fn check(operator: &Client, addresses: (&str, &str), database: &str) {
+    let plain = Tenant::plain(operator, "plain", addresses).await;
+    let extended = extended(operator, addresses).await;
     for tenant in [plain, extended] {
         let server = format!("{database}, tenant {}", tenant.name);
-        // An identity provider's own users are there already.
+        // A user and a group exist before.
         let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
         for (tester, checks) in [
             (Tester::Scim2, SCIM2_CHECKS),
@@ -56,21 +56,21 @@ async fn check(operator: &Client, doors: (&str, &str), database: &str) {
         ] {
             tester.run(&tenant.scim, &server).await.assert_clean(checks);
         }
-        // They cleaned up after themselves, and left what is not theirs.
+        // The clients deleted what they created, and nothing else.
         for (path, left) in [("/Users", ada), ("/Groups", crew)] {
             let list = tenant.get(path).await.expect(200);
             assert_eq!((&list.body["totalResults"], &list.body["Resources"][0]["id"]), (&json!(1), &json!(left)));
         }
     }
-    check_packs(operator, doors, database).await;
+    check_packs(operator, addresses, database).await;
 }
 
 #[test]
 fn conformance_clients_find_nothing_on_postgres() {
     block_on(async {
         let fresh = Fresh::empty().await;
-        let served = Furnished::new(&fresh.url, &[]).await.serve(&[]).await;
-        check(&served.operator, served.doors(), "PostgreSQL").await;
+        let served = Prepared::new(&fresh.url, &[]).await.serve(&[]).await;
+        check(&served.operator, served.addresses(), "PostgreSQL").await;
         assert!(served.running.terminate().await.0.success());
         fresh.drop().await;
     });
@@ -80,7 +80,7 @@ fn conformance_clients_find_nothing_on_postgres() {
 fn conformance_clients_find_nothing_on_the_embedded_database() {
     block_on(async {
         let mut command = dev(&["--ephemeral"]);
-        // Without a line for every request: who writes into a full pipe waits for a reader.
+        // Without a line for each request: the binary would block on a full pipe.
         command.env("SCIMGATE_LOG", "warn");
         let mut running = Running::start(command);
         let ready: Value = serde_json::from_str(&running.line().await).unwrap();

@@ -1,4 +1,4 @@
-//! The filters of the protocol's corpus over HTTP: whatever the database decides of them, the answer is the evaluator's.
+//! The filters of the protocol's corpus over HTTP: the database finds what the evaluator finds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use scimgate_tests::{Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
-on_both!(every_filter_of_the_corpus_finds_over_http_what_it_must);
+on_both!(every_filter_of_the_corpus_matches_over_http);
 
 const ENDPOINTS: [(&str, &str); 2] = [("User", "/Users"), ("Group", "/Groups")];
 
@@ -14,8 +14,8 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(scimgate_tests::root().join("gateway/scim/testdata/corpus").join(name)).unwrap()
 }
 
-/// Makes the documents and gives their names by their ids.
-async fn make(tenant: &Tenant) -> BTreeMap<String, String> {
+/// Creates the documents and returns their names by id.
+async fn create(tenant: &Tenant) -> BTreeMap<String, String> {
     let documents: Value = serde_json::from_str(&read("documents.json")).unwrap();
     let mut names = BTreeMap::new();
     for (resource_type, endpoint) in ENDPOINTS {
@@ -34,11 +34,11 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
-async fn every_filter_of_the_corpus_finds_over_http_what_it_must(gateway: &TestGateway) {
+async fn every_filter_of_the_corpus_matches_over_http(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let schema: Value = serde_json::from_str(&read("schema.json")).unwrap();
     let _ = gateway.operator.post("/tenants/acme/schemas", &json!({ "schema": schema })).await.expect(201);
-    let names = make(&tenant).await;
+    let names = create(&tenant).await;
     let mut wrong = Vec::new();
     for line in read("filters.jsonl").lines() {
         let case: Value = serde_json::from_str(line).unwrap();

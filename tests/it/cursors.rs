@@ -1,5 +1,5 @@
-//! Walks through a list by cursor (RFC 9865): forward and backward, through every kind of list, while others come and go;
-//! and what a cursor is refused for.
+//! Paging by cursor (RFC 9865): forward and backward, through every kind of list, during concurrent writes; and cursors
+//! that are refused.
 
 mod refused;
 
@@ -10,18 +10,18 @@ use scimgate_tests::{Answer, Client, Request, Tenant, TestGateway, on_both, on_p
 use serde_json::{Value, json};
 
 on_both!(
-    pages_by_cursor_are_the_list_forward_and_backward,
-    a_walk_by_cursor_meets_everybody_once_while_others_come_and_go,
-    several_types_are_walked_through_together,
-    a_page_by_cursor_says_what_it_knows,
+    cursor_pages_equal_the_list_in_both_directions,
+    cursor_paging_returns_stable_users_once_during_writes,
+    cursor_paging_covers_several_types,
+    a_cursor_page_reports_known_totals,
 );
-on_postgres!(a_walk_by_cursor_is_served_by_replicas_in_turn);
+on_postgres!(cursor_paging_works_across_replicas);
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
-const PEOPLE: usize = 23;
+const USERS: usize = 23;
 
-/// One of each way to read a list: by a key that the database has, by a filter that it decides, that it narrows, and that it
-/// knows nothing of; sorted by a column, by values that several share, that some have several of, and that some have not.
+/// Each way to read a list: without a filter, by one that the database decides, narrows, or cannot evaluate; sorted by a
+/// column, by values that several users share, that some have several of, and that some lack.
 fn queries() -> Vec<Value> {
     vec![
         json!({}),
@@ -40,18 +40,18 @@ fn queries() -> Vec<Value> {
     ]
 }
 
-async fn people(gateway: &TestGateway) -> Tenant {
+async fn with_users(gateway: &TestGateway) -> Tenant {
     let tenant = gateway.plain_tenant("acme").await;
-    for number in 0..PEOPLE {
-        let _ = person(&tenant, "p", number).await;
+    for number in 0..USERS {
+        let _ = create_user(&tenant, "p", number).await;
     }
     tenant
 }
 
-async fn person(tenant: &Tenant, name: &str, number: usize) -> String {
-    // By names that are not in the order of their making.
-    let turned = number * 7 % PEOPLE;
-    let mut body = json!({ "userName": format!("{name}-{turned}"), "active": number % 4 != 3, "title": "Countess" });
+async fn create_user(tenant: &Tenant, name: &str, number: usize) -> String {
+    // Names in another order than that of creation.
+    let shuffled = number * 7 % USERS;
+    let mut body = json!({ "userName": format!("{name}-{shuffled}"), "active": number % 4 != 3, "title": "Countess" });
     if !number.is_multiple_of(3) {
         body["name"] = json!({ "familyName": if number % 3 == 1 { "Byron" } else { "aaron" } });
     }
@@ -60,7 +60,7 @@ async fn person(tenant: &Tenant, name: &str, number: usize) -> String {
     tenant.post("/Users", &body).await.expect(201).id()
 }
 
-async fn ask(client: &Client, path: &str, query: &Value, cursor: &str) -> Answer {
+async fn fetch(client: &Client, path: &str, query: &Value, cursor: &str) -> Answer {
     let mut body = query.clone();
     body["schemas"] = json!([SEARCH]);
     body["cursor"] = cursor.into();
@@ -78,198 +78,198 @@ fn cursor<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
 const NEXT: &str = "nextCursor";
 const PREVIOUS: &str = "previousCursor";
 
-/// From a page on as far as there are more, with something done after each; the pages in the order they came.
-async fn walk(
+/// All pages from the first one on in one direction, with a callback after each page.
+async fn fetch_all(
     clients: &[&Client],
     (path, query): (&str, &Value),
-    (way, first): (&str, Answer),
-    mut meanwhile: impl AsyncFnMut(&Answer),
+    (direction, first): (&str, Answer),
+    mut after_page: impl AsyncFnMut(&Answer),
 ) -> Vec<Answer> {
     let mut pages = vec![first];
     let mut turns = clients.iter().cycle();
-    while let Some(cursor) = cursor(pages.last().unwrap(), way) {
-        meanwhile(pages.last().unwrap()).await;
-        let page = ask(turns.next().unwrap(), path, query, cursor).await.expect(200);
+    while let Some(cursor) = cursor(pages.last().unwrap(), direction) {
+        after_page(pages.last().unwrap()).await;
+        let page = fetch(turns.next().unwrap(), path, query, cursor).await.expect(200);
         pages.push(page);
-        assert!(pages.len() < 100, "a walk comes to an end");
+        assert!(pages.len() < 100, "paging must end");
     }
     pages
 }
 
-/// How many of everybody are asked for at once.
-fn by(query: &Value, count: usize) -> Value {
+/// The query with a page size.
+fn with_count(query: &Value, count: usize) -> Value {
     let mut query = query.clone();
     query["count"] = count.into();
     query
 }
 
-async fn pages_by_cursor_are_the_list_forward_and_backward(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn cursor_pages_equal_the_list_in_both_directions(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     for query in queries() {
-        let mut whole = by(&query, 1000);
+        let mut whole = with_count(&query, 1000);
         whole["schemas"] = json!([SEARCH]);
         let whole = ids(&tenant.post("/Users/.search", &whole).await.expect(200));
         assert!(whole.len() > 10, "{query}");
         for count in [1, 5, whole.len() - 1, whole.len(), whole.len() + 1] {
-            let query = by(&query, count);
-            let first = ask(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
+            let query = with_count(&query, count);
+            let first = fetch(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
             assert_eq!(cursor(&first, PREVIOUS), None, "{query}");
-            let there = walk(&[&tenant.scim], ("/Users/.search", &query), (NEXT, first), async |_| ()).await;
-            let pages: Vec<Vec<String>> = there.iter().map(ids).collect();
+            let forward = fetch_all(&[&tenant.scim], ("/Users/.search", &query), (NEXT, first), async |_| ()).await;
+            let pages: Vec<Vec<String>> = forward.iter().map(ids).collect();
             assert_eq!(pages.concat(), whole, "{query}");
-            assert_eq!(pages.len(), whole.len().div_ceil(count), "no page is empty or too short: {query}");
-            let last = there.last().unwrap().clone();
-            let back = walk(&[&tenant.scim], ("/Users/.search", &query), (PREVIOUS, last), async |_| ()).await;
+            assert_eq!(pages.len(), whole.len().div_ceil(count), "every page but the last is full: {query}");
+            let last = forward.last().unwrap().clone();
+            let back = fetch_all(&[&tenant.scim], ("/Users/.search", &query), (PREVIOUS, last), async |_| ()).await;
             let back: Vec<Vec<String>> = back.iter().rev().map(ids).collect();
             assert_eq!(back, pages, "{query}");
         }
     }
 }
 
-/// Everybody who is there.
-async fn everybody(client: &Client, query: &Value) -> Vec<String> {
-    let mut query = by(query, 1000);
+/// The ids of all resources that match.
+async fn all_ids(client: &Client, query: &Value) -> Vec<String> {
+    let mut query = with_count(query, 1000);
     query["schemas"] = json!([SEARCH]);
     ids(&client.send(Request::new("POST", "/Users/.search").json(&query)).await.expect(200))
 }
 
 #[track_caller]
-fn check(query: &Value, pages: &[Answer], stayed: &[String]) {
-    let met: Vec<String> = pages.iter().flat_map(ids).collect();
-    let once: BTreeSet<&String> = met.iter().collect();
-    assert_eq!(once.len(), met.len(), "somebody was met twice: {query}");
-    let missed: Vec<_> = stayed.iter().filter(|id| !once.contains(id)).collect();
-    assert!(missed.is_empty(), "these were not met: {missed:?} {query}");
-    let in_order: Vec<_> = met.iter().filter(|id| stayed.contains(id)).collect();
-    assert_eq!(in_order, stayed.iter().collect::<Vec<_>>(), "in another order: {query}");
+fn check(query: &Value, pages: &[Answer], stable: &[String]) {
+    let returned: Vec<String> = pages.iter().flat_map(ids).collect();
+    let distinct: BTreeSet<&String> = returned.iter().collect();
+    assert_eq!(distinct.len(), returned.len(), "a resource was returned twice: {query}");
+    let missed: Vec<_> = stable.iter().filter(|id| !distinct.contains(id)).collect();
+    assert!(missed.is_empty(), "not returned: {missed:?} {query}");
+    let in_order: Vec<_> = returned.iter().filter(|id| stable.contains(id)).collect();
+    assert_eq!(in_order, stable.iter().collect::<Vec<_>>(), "in another order: {query}");
 }
 
-/// Walks there and back; after each page one who was met goes, who stood at its end, and one who was not, and one comes.
-async fn there_and_back(tenant: &Tenant, clients: &[&Client], query: &Value, round: usize) {
-    for (way, name) in [(NEXT, "there"), (PREVIOUS, "back")] {
-        let mut stayed = everybody(&tenant.scim, query).await;
-        let query = by(query, 4);
-        let mut page = ask(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
-        if way == PREVIOUS {
-            page = walk(clients, ("/Users/.search", &query), (NEXT, page), async |_| ()).await.pop().unwrap();
-            stayed.reverse();
+/// Pages forward and backward; after each page deletes its last user and one that comes later, and creates one.
+async fn check_both_directions(tenant: &Tenant, clients: &[&Client], query: &Value, round: usize) {
+    for (direction, name) in [(NEXT, "forward"), (PREVIOUS, "backward")] {
+        let mut stable = all_ids(&tenant.scim, query).await;
+        let query = with_count(query, 4);
+        let mut first = fetch(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
+        if direction == PREVIOUS {
+            first = fetch_all(clients, ("/Users/.search", &query), (NEXT, first), async |_| ()).await.pop().unwrap();
+            stable.reverse();
         }
-        let mut made = 0;
-        let churn = async |page: &Answer| {
-            let mut met = ids(page);
-            if way == PREVIOUS {
-                met.reverse();
+        let mut rounds = 0;
+        let change = async |page: &Answer| {
+            let mut returned = ids(page);
+            if direction == PREVIOUS {
+                returned.reverse();
             }
-            let Some(place) = met.last().and_then(|last| stayed.iter().position(|id| id == last)) else { return };
-            for place in [place + 2, place] {
-                if place < stayed.len() && made < 3 {
-                    let gone = stayed.remove(place);
-                    let _ = tenant.scim.delete(&format!("/Users/{gone}")).await.expect(204);
+            let Some(last) = returned.last().and_then(|last| stable.iter().position(|id| id == last)) else { return };
+            for index in [last + 2, last] {
+                if index < stable.len() && rounds < 3 {
+                    let deleted = stable.remove(index);
+                    let _ = tenant.scim.delete(&format!("/Users/{deleted}")).await.expect(204);
                 }
             }
-            if made < 3 {
-                let _ = person(tenant, &format!("p-{name}-{round}"), made).await;
+            if rounds < 3 {
+                let _ = create_user(tenant, &format!("p-{name}-{round}"), rounds).await;
             }
-            made += 1;
+            rounds += 1;
         };
-        let mut pages = walk(clients, ("/Users/.search", &query), (way, page), churn).await;
-        assert!(made > 2, "{query}");
-        if way == PREVIOUS {
-            // Backward the pages come from the end, each in the order of the list.
+        let mut pages = fetch_all(clients, ("/Users/.search", &query), (direction, first), change).await;
+        assert!(rounds > 2, "{query}");
+        if direction == PREVIOUS {
+            // Backward the last page comes first, each in the order of the list.
             pages.reverse();
-            stayed.reverse();
+            stable.reverse();
         }
-        check(&query, &pages, &stayed);
-        refill(tenant, &format!("p-{name}-{round}-more")).await;
+        check(&query, &pages, &stable);
+        create_more_users(tenant, &format!("p-{name}-{round}-more")).await;
     }
 }
 
-async fn refill(tenant: &Tenant, name: &str) {
+async fn create_more_users(tenant: &Tenant, name: &str) {
     for number in 0..6 {
-        let _ = person(tenant, name, number).await;
+        let _ = create_user(tenant, name, number).await;
     }
 }
 
-async fn a_walk_by_cursor_meets_everybody_once_while_others_come_and_go(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn cursor_paging_returns_stable_users_once_during_writes(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     for (round, query) in queries().iter().enumerate() {
-        there_and_back(&tenant, &[&tenant.scim], query, round).await;
+        check_both_directions(&tenant, &[&tenant.scim], query, round).await;
     }
 }
 
-async fn a_walk_by_cursor_is_served_by_replicas_in_turn(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn cursor_paging_works_across_replicas(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     let replica = gateway.replica().await;
-    let there = tenant.scim.at(format!("http://{}/scim/v2", replica.public));
+    let other = tenant.scim.at(format!("http://{}/scim/v2", replica.public));
     for (round, query) in queries().iter().enumerate() {
-        there_and_back(&tenant, &[&there, &tenant.scim], query, round).await;
+        check_both_directions(&tenant, &[&other, &tenant.scim], query, round).await;
     }
     replica.end().await;
 }
 
-async fn several_types_are_walked_through_together(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn cursor_paging_covers_several_types(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     for name in ["Crew", "Staff", "Zoo"] {
         let _ = tenant.post("/Groups", &group(name)).await.expect(201);
     }
-    let found = |pages: &[Answer]| pages.iter().flat_map(ids).collect::<Vec<_>>();
+    let returned = |pages: &[Answer]| pages.iter().flat_map(ids).collect::<Vec<_>>();
     for (query, number) in [
-        (json!({}), PEOPLE + 3),
-        (json!({ "filter": "title pr or displayName pr", "sortBy": "displayName" }), PEOPLE + 3),
+        (json!({}), USERS + 3),
+        (json!({ "filter": "title pr or displayName pr", "sortBy": "displayName" }), USERS + 3),
         (json!({ "filter": "displayName sw \"c\" or userName sw \"p-1\"" }), 12),
     ] {
-        let query = by(&query, 3);
-        let first = ask(&tenant.scim, "/.search", &query, "").await.expect(200);
-        let there = walk(&[&tenant.scim], ("/.search", &query), (NEXT, first), async |_| ()).await;
-        let met = found(&there);
-        assert_eq!(met.iter().collect::<BTreeSet<_>>().len(), number, "{query}");
-        assert_eq!(met.len(), number, "{query}");
-        let last = there.last().unwrap().clone();
-        let mut back = walk(&[&tenant.scim], ("/.search", &query), (PREVIOUS, last), async |_| ()).await;
+        let query = with_count(&query, 3);
+        let first = fetch(&tenant.scim, "/.search", &query, "").await.expect(200);
+        let forward = fetch_all(&[&tenant.scim], ("/.search", &query), (NEXT, first), async |_| ()).await;
+        let forward_ids = returned(&forward);
+        assert_eq!(forward_ids.iter().collect::<BTreeSet<_>>().len(), number, "{query}");
+        assert_eq!(forward_ids.len(), number, "{query}");
+        let last = forward.last().unwrap().clone();
+        let mut back = fetch_all(&[&tenant.scim], ("/.search", &query), (PREVIOUS, last), async |_| ()).await;
         back.reverse();
-        assert_eq!(found(&back), met, "{query}");
+        assert_eq!(returned(&back), forward_ids, "{query}");
     }
-    // By GET, as the RFC writes it: without a value for the first page.
-    let mut met = Vec::new();
+    // By GET, with an empty cursor for the first page, as in the RFC.
+    let mut listed = Vec::new();
     let mut path = "/?filter=userName sw \"p-1\" or displayName pr&cursor&count=7".to_owned();
     loop {
         let page = tenant.get(&path).await.expect(200);
-        met.extend(ids(&page));
+        listed.extend(ids(&page));
         let Some(next) = cursor(&page, NEXT) else { break };
         assert!(next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "URL-safe: {next}");
         path = format!("/?filter=USERNAME sw \"p-1\" or displayname pr&cursor={next}&count=7");
     }
-    assert_eq!(met.len(), 14);
+    assert_eq!(listed.len(), 14);
 }
 
-async fn a_page_by_cursor_says_what_it_knows(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn a_cursor_page_reports_known_totals(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     let total = async |query: Value| {
-        let page = ask(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
+        let page = fetch(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
         assert_eq!(page.body.get("startIndex"), None, "{query}");
         assert_eq!(page.body["itemsPerPage"], ids(&page).len(), "{query}");
         page.body.get("totalResults").cloned()
     };
-    assert_eq!(total(json!({ "count": 5 })).await, Some(json!(PEOPLE)), "from a counter");
+    assert_eq!(total(json!({ "count": 5 })).await, Some(json!(USERS)), "by the counter");
     assert_eq!(
         total(json!({ "count": 5, "filter": "active eq true" })).await,
         Some(json!(18)),
         "counted by the database"
     );
-    assert_eq!(total(json!({ "count": 5, "sortBy": "title" })).await, Some(json!(PEOPLE)), "all were sorted");
-    assert_eq!(total(json!({ "count": 5, "filter": "title pr" })).await, None, "the others were not looked at");
-    assert_eq!(total(json!({ "filter": "title pr" })).await, Some(json!(PEOPLE)), "all were looked at");
-    assert_eq!(total(json!({ "count": 0, "filter": "title pr" })).await, Some(json!(PEOPLE)), "asked for alone");
+    assert_eq!(total(json!({ "count": 5, "sortBy": "title" })).await, Some(json!(USERS)), "all were sorted");
+    assert_eq!(total(json!({ "count": 5, "filter": "title pr" })).await, None, "the other users were not read");
+    assert_eq!(total(json!({ "filter": "title pr" })).await, Some(json!(USERS)), "all users were read");
+    assert_eq!(total(json!({ "count": 0, "filter": "title pr" })).await, Some(json!(USERS)), "the total alone");
     let none =
-        ask(&tenant.scim, "/Users/.search", &json!({ "filter": "userName eq \"nobody\"" }), "").await.expect(200);
+        fetch(&tenant.scim, "/Users/.search", &json!({ "filter": "userName eq \"nobody\"" }), "").await.expect(200);
     assert_eq!((&none.body["Resources"], &none.body["totalResults"]), (&json!([]), &json!(0)));
     assert_eq!((cursor(&none, NEXT), cursor(&none, PREVIOUS)), (None, None));
-    // Without a cursor nothing is other than it was.
+    // Without a cursor the page is by index.
     let index = tenant.get("/Users?count=5").await.expect(200);
     assert_eq!((&index.body["startIndex"], cursor(&index, NEXT)), (&json!(1), None));
-    let shown = tenant.get("/Users?cursor=&count=1&attributes=userName").await.expect(200);
-    let resource = shown.body["Resources"][0].as_object().unwrap();
-    assert!(resource.contains_key("userName") && !resource.contains_key("title"), "{}", shown.text);
+    let projected = tenant.get("/Users?cursor=&count=1&attributes=userName").await.expect(200);
+    let resource = projected.body["Resources"][0].as_object().unwrap();
+    assert!(resource.contains_key("userName") && !resource.contains_key("title"), "{}", projected.text);
     let pagination = json!({
         "cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100, "maxPageSize": 1000,
         "cursorTimeout": 3600

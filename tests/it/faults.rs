@@ -1,5 +1,5 @@
-//! What breaks in production, on real processes: the gateway is killed, its database crashes, freezes or is full, and
-//! clients go away or stop in the middle.
+//! Faults in production, on real processes: the gateway is killed, its database crashes, freezes or has no free
+//! connection, and clients disconnect or stall.
 
 mod clients;
 mod database;
@@ -11,7 +11,7 @@ mod tls;
 
 use scimgate_tests::Answer;
 
-/// An outage is 503 with a time to come again, in SCIM's own words, and tells nothing of our insides.
+/// An outage is a SCIM error with 503 and `Retry-After`, without internal details.
 #[track_caller]
 fn check_outage(answer: &Answer) {
     assert_eq!(answer.status, 503, "{}: {}", answer.asked, answer.text);

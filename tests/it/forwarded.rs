@@ -1,4 +1,4 @@
-//! Addresses in replies behind reverse proxies: believed from those that are trusted, and from nobody else.
+//! Addresses in replies behind reverse proxies: only the headers of trusted proxies count.
 
 use scimgate_tests::harness::block_on;
 use scimgate_tests::tenant::user;
@@ -13,20 +13,20 @@ async fn location(tenant: &Tenant, headers: &[(&str, &str)]) -> String {
     location.split_once("/scim/v2/Users/").unwrap().0.to_owned()
 }
 
-const TOLD: [(&str, &str); 1] = [("forwarded", "for=192.0.2.7;proto=https;host=\"scim.test:8443\"")];
-const TOLD_TOO: [(&str, &str); 3] =
+const FORWARDED: [(&str, &str); 1] = [("forwarded", "for=192.0.2.7;proto=https;host=\"scim.test:8443\"")];
+const X_FORWARDED: [(&str, &str); 3] =
     [("x-forwarded-proto", "https"), ("x-forwarded-host", "evil.test, scim.test"), ("x-forwarded-prefix", "/gate")];
 
 #[test]
-fn a_trusted_proxy_decides_the_addresses_in_replies() {
+fn a_trusted_proxy_sets_the_addresses_in_replies() {
     block_on(async {
-        let gateway = TestGateway::trusting(&["127.0.0.0/8"]).await;
+        let gateway = TestGateway::with_trusted_proxies(&["127.0.0.0/8"]).await;
         let tenant = gateway.plain_tenant("acme").await;
         let _ = tenant.user("ada").await;
         let own = format!("http://{}", gateway.public);
-        assert_eq!(location(&tenant, &[]).await, own, "a proxy that tells nothing");
-        assert_eq!(location(&tenant, &TOLD).await, "https://scim.test:8443");
-        assert_eq!(location(&tenant, &TOLD_TOO).await, "https://scim.test/gate");
+        assert_eq!(location(&tenant, &[]).await, own, "a proxy without headers");
+        assert_eq!(location(&tenant, &FORWARDED).await, "https://scim.test:8443");
+        assert_eq!(location(&tenant, &X_FORWARDED).await, "https://scim.test/gate");
         assert_eq!(
             location(&tenant, &[("forwarded", "host=\"[2001:db8::1]:81\";proto=http")]).await,
             "http://[2001:db8::1]:81"
@@ -44,15 +44,15 @@ fn a_trusted_proxy_decides_the_addresses_in_replies() {
 }
 
 #[test]
-fn who_is_not_trusted_decides_nothing() {
+fn untrusted_proxies_are_ignored() {
     block_on(async {
         for trusted in [&[][..], &["192.0.2.0/24", "::1"]] {
-            let gateway = TestGateway::trusting(trusted).await;
+            let gateway = TestGateway::with_trusted_proxies(trusted).await;
             let tenant = gateway.plain_tenant("acme").await;
             let _ = tenant.user("ada").await;
             let own = format!("http://{}", gateway.public);
-            assert_eq!(location(&tenant, &TOLD).await, own);
-            assert_eq!(location(&tenant, &TOLD_TOO).await, own);
+            assert_eq!(location(&tenant, &FORWARDED).await, own);
+            assert_eq!(location(&tenant, &X_FORWARDED).await, own);
             gateway.end().await;
         }
     });

@@ -1,11 +1,11 @@
-//! The second wall alone: as the tenant role, without the right setting, no tenant's row can be read, changed or made.
-//! And every unique key holds the tenant, so that the state can be spread by it.
+//! Row-level security alone: under the tenant role without the right setting no tenant's row can be read, changed or
+//! inserted. And every unique key contains the tenant, so that tables can be partitioned by it.
 
 use std::collections::BTreeMap;
 
 use pglite_oxide::PgliteServer;
 use scimgate_tests::database::{self, Fresh, migrations};
-use scimgate_tests::harness::{alone, block_on};
+use scimgate_tests::harness::{block_on, in_own_process};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -13,7 +13,7 @@ const ACME: &str = "00000000-0000-7000-8000-00000000aaaa";
 const GLOBEX: &str = "00000000-0000-7000-8000-00000000bbbb";
 const NOBODY: &str = "00000000-0000-7000-8000-00000000cccc";
 
-/// A row in every table of a tenant. `$T` is the tenant.
+/// A row in each tenant table. `$T` is the tenant.
 const ROWS: &str = "
 INSERT INTO tenant (id, name, created_at, modified_at) VALUES ('$T', 't' || right('$T', 4), now(), now());
 INSERT INTO credential (tenant_id, id, scope, digest, last_four, created_at)
@@ -38,32 +38,34 @@ INSERT INTO leniency_use (tenant_id, leniency, attribute, uses, first_at, last_a
 INSERT INTO tombstone_key (tenant_id, resource_type, attribute, key, id, deleted_at) VALUES ('$T', 'User', 'name', 'bob', '$T', now());
 INSERT INTO event_head (tenant_id, last_seq) VALUES ('$T', 1);
 INSERT INTO fold_in (tenant_id, schema_revision, after_id, begun_at, moved_at) VALUES ('$T', 1, '$T', now(), now());
+INSERT INTO job (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
+  VALUES ('$T', 'reconcile', '$T', 'finished', 1, '$T', now(), now());
 ";
 
-/// What a statement of someone who may not may end in: the setting is missing, or is no UUID, or the wall stands.
+/// The accepted errors: the setting is missing, or is not a UUID, or the policy refuses.
 const REFUSALS: [SqlState; 3] =
     [SqlState::UNDEFINED_OBJECT, SqlState::INVALID_TEXT_REPRESENTATION, SqlState::INSUFFICIENT_PRIVILEGE];
 
-/// A tenant-owned table and the column that says whose a row is.
-struct Owned {
+/// A tenant table and its column with the tenant.
+struct TenantTable {
     table: String,
     column: String,
 }
 
-/// Every table with a `tenant_id`, and the tenants themselves: read from the catalogue, so that a new one is caught.
-async fn owned(owner: &Client) -> Vec<Owned> {
+/// Every table with a `tenant_id`, and `tenant` itself: read from the catalogue, so that a new table is included.
+async fn tenant_tables(owner: &Client) -> Vec<TenantTable> {
     let sql = "SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
       WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
         AND (a.attname = 'tenant_id' OR c.relname = 'tenant' AND a.attname = 'id') ORDER BY 1";
     let rows = owner.query(sql, &[]).await.unwrap();
-    rows.iter().map(|row| Owned { table: row.get(0), column: row.get(1) }).collect()
+    rows.iter().map(|row| TenantTable { table: row.get(0), column: row.get(1) }).collect()
 }
 
-/// What is in the tables, as the owner sees it: rows and a digest of their contents.
-async fn contents(owner: &Client, tables: &[Owned]) -> BTreeMap<String, (i64, String)> {
+/// The number of rows and a digest of each table, as the owner sees it.
+async fn contents(owner: &Client, tables: &[TenantTable]) -> BTreeMap<String, (i64, String)> {
     owner.batch_execute("RESET ROLE").await.unwrap();
     let mut all = BTreeMap::new();
-    for Owned { table, .. } in tables {
+    for TenantTable { table, .. } in tables {
         let sql =
             format!("SELECT count(*), coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM {table} t");
         let row = owner.query_one(&sql, &[]).await.unwrap();
@@ -72,20 +74,19 @@ async fn contents(owner: &Client, tables: &[Owned]) -> BTreeMap<String, (i64, St
     all
 }
 
-/// The ways to come without being a tenant that owns what it asks for. The first leaves no trace in the session and must
-/// stay the first: a setting that was there once is never missing again.
-fn impostors() -> [(&'static str, String); 4] {
+/// Settings that are not the row's tenant. The missing one must be first: a session cannot unset a setting again.
+fn wrong_settings() -> [(&'static str, String); 4] {
     [
         ("without the setting", String::new()),
         ("with an empty setting", "SET scimgate.tenant_id = ''".into()),
-        ("with a setting that is no id", "SET scimgate.tenant_id = '%'".into()),
-        ("as a tenant that is not there", format!("SET scimgate.tenant_id = '{NOBODY}'")),
+        ("with a setting that is not a UUID", "SET scimgate.tenant_id = '%'".into()),
+        ("as an unknown tenant", format!("SET scimgate.tenant_id = '{NOBODY}'")),
     ]
 }
 
-/// As an owner's row, in the words of an INSERT.
-async fn copy_of(owner: &Client, it: &Owned) -> String {
-    let Owned { table, column } = it;
+/// An INSERT of a copy of a tenant's row.
+async fn insert_of_copy(owner: &Client, it: &TenantTable) -> String {
+    let TenantTable { table, column } = it;
     owner.batch_execute("RESET ROLE").await.unwrap();
     let sql = format!("SELECT to_jsonb(t)::text FROM {table} t WHERE {column} = '{ACME}' LIMIT 1");
     let row: String = owner.query_one(&sql, &[]).await.unwrap().get(0);
@@ -93,39 +94,38 @@ async fn copy_of(owner: &Client, it: &Owned) -> String {
     format!("INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, '{row}')")
 }
 
-/// Fails where the statement does anything. A key that is taken would be an error too, but one that tells of the row:
-/// the wall must be there before it.
+/// Fails if the statement affects a row. A duplicate key is no accepted error either, since it reveals the row.
 async fn must_do_nothing(client: &Client, who: &str, sql: &str) {
     match client.execute(sql, &[]).await {
         Ok(0) => {}
-        Ok(rows) => panic!("{who}, this met {rows} rows: {sql}"),
+        Ok(rows) => panic!("{who}, this affected {rows} rows: {sql}"),
         Err(error) => {
             let code = error.code().cloned();
             assert!(
                 code.is_some_and(|code| REFUSALS.contains(&code)),
-                "{who}, this was refused, but so: {sql}: {error:?}"
+                "{who}, this was refused for another reason: {sql}: {error:?}"
             );
         }
     }
 }
 
-/// Everything there is to try, on any database, with one connection that is its owner's.
-async fn tries_the_wall(client: &Client) {
+/// Tries every statement under every wrong setting, on the owner's connection.
+async fn check_wrong_settings(client: &Client) {
     for tenant in [ACME, GLOBEX] {
         client.batch_execute(&ROWS.replace("$T", tenant)).await.unwrap();
     }
-    let tables = owned(client).await;
-    assert!(tables.len() > 12, "the tables of a tenant are found");
+    let tables = tenant_tables(client).await;
+    assert!(tables.len() > 12, "the tenant tables are found");
     let before = contents(client, &tables).await;
     for (table, (rows, _)) in &before {
-        assert_eq!(*rows, 2, "{table} must have a row of each tenant for this test to mean anything: add it to ROWS");
+        assert_eq!(*rows, 2, "{table} must have a row of each tenant: add it to ROWS");
     }
-    let mut copies = Vec::new();
+    let mut inserts = Vec::new();
     for it in &tables {
-        copies.push(copy_of(client, it).await);
+        inserts.push(insert_of_copy(client, it).await);
     }
-    for (who, setting) in impostors() {
-        for (Owned { table, column }, insert) in tables.iter().zip(&copies) {
+    for (who, setting) in wrong_settings() {
+        for (TenantTable { table, column }, insert) in tables.iter().zip(&inserts) {
             client.batch_execute(&format!("SET ROLE scimgate_tenant; {setting}")).await.unwrap();
             must_do_nothing(client, who, &format!("SELECT * FROM {table}")).await;
             must_do_nothing(client, who, &format!("SELECT * FROM {table} WHERE {column} = '{ACME}'")).await;
@@ -139,18 +139,18 @@ async fn tries_the_wall(client: &Client) {
     }
 }
 
-/// With the right setting a tenant reads what is its own, and can neither take from another nor give to it.
-async fn keeps_two_tenants_apart(client: &Client) {
-    let tables = owned(client).await;
+/// With the right setting a tenant reads its own rows, and cannot change another tenant's or give its own away.
+async fn check_two_tenants(client: &Client) {
+    let tables = tenant_tables(client).await;
     let before = contents(client, &tables).await;
     for it in &tables {
-        let Owned { table, column } = it;
-        let insert = copy_of(client, it).await;
-        let us = format!("SET ROLE scimgate_tenant; SET scimgate.tenant_id = '{GLOBEX}'");
-        client.batch_execute(&us).await.unwrap();
+        let TenantTable { table, column } = it;
+        let insert = insert_of_copy(client, it).await;
+        let setting = format!("SET ROLE scimgate_tenant; SET scimgate.tenant_id = '{GLOBEX}'");
+        client.batch_execute(&setting).await.unwrap();
         let rows = client.query(&format!("SELECT {column}::text FROM {table}"), &[]).await.unwrap();
-        let whose: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert_eq!(whose, [GLOBEX], "a tenant sees its own row of {table}, and no other");
+        let owners: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert_eq!(owners, [GLOBEX], "a tenant sees only its own row of {table}");
         let who = "as another tenant";
         must_do_nothing(client, who, &format!("SELECT * FROM {table} WHERE {column} = '{ACME}'")).await;
         must_do_nothing(client, who, &format!("UPDATE {table} SET {column} = '{GLOBEX}' WHERE {column} = '{ACME}'"))
@@ -163,36 +163,36 @@ async fn keeps_two_tenants_apart(client: &Client) {
 }
 
 #[test]
-fn no_row_of_a_tenant_gets_past_the_second_wall_on_postgres() {
+fn row_level_security_hides_other_tenants_on_postgres() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
-        tries_the_wall(&client).await;
-        keeps_two_tenants_apart(&client).await;
+        check_wrong_settings(&client).await;
+        check_two_tenants(&client).await;
         fresh.drop().await;
     });
 }
 
 #[test]
-fn no_row_of_a_tenant_gets_past_the_second_wall_on_the_embedded_database() {
-    alone(|| {
-        // Its start builds a runtime of its own, and so does its end.
+fn row_level_security_hides_other_tenants_on_the_embedded_database() {
+    in_own_process(|| {
+        // Its start and its end each build a runtime.
         let server = PgliteServer::builder().temporary().start().unwrap();
         block_on(async {
             let client = database::owner(&server.database_url()).await;
             client.batch_execute(&migrations()).await.unwrap();
-            tries_the_wall(&client).await;
-            keeps_two_tenants_apart(&client).await;
+            check_wrong_settings(&client).await;
+            check_two_tenants(&client).await;
         });
         drop(server);
     });
 }
 
-/// Since PostgreSQL 16 whoever makes a role may give it away, and may not take it himself until he says so: the embedded
-/// database is a newer one than many a server.
+/// Since PostgreSQL 16 a role with CREATEROLE must grant itself a role that it created before it can set it. The embedded
+/// database has that rule, an older server does not.
 #[test]
-fn a_role_that_may_make_roles_migrates_and_takes_the_roles_it_made() {
-    alone(|| {
+fn a_role_with_createrole_migrates_and_can_set_the_roles_it_creates() {
+    in_own_process(|| {
         let server = PgliteServer::builder().temporary().start().unwrap();
         block_on(async {
             let client = database::owner(&server.database_url()).await;
@@ -208,11 +208,11 @@ fn a_role_that_may_make_roles_migrates_and_takes_the_roles_it_made() {
 }
 
 #[test]
-fn every_table_of_a_tenant_is_behind_the_wall_for_its_owner_too() {
+fn every_tenant_table_forces_row_level_security() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
-        for Owned { table, .. } in owned(&client).await {
+        for TenantTable { table, .. } in tenant_tables(&client).await {
             let sql =
                 format!("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = '{table}'::regclass");
             let row = client.query_one(&sql, &[]).await.unwrap();
@@ -220,14 +220,14 @@ fn every_table_of_a_tenant_is_behind_the_wall_for_its_owner_too() {
             assert!(row.get::<_, bool>(1), "{table} does not force it on its owner");
         }
         let sql = "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'scimgate\\_%' AND (rolsuper OR rolbypassrls)";
-        assert!(client.query(sql, &[]).await.unwrap().is_empty(), "no role of ours is above the wall");
+        assert!(client.query(sql, &[]).await.unwrap().is_empty(), "no role of ours bypasses row-level security");
         fresh.drop().await;
     });
 }
 
-/// What opens everything belongs to no tenant, and whoever speaks for one cannot even ask for it.
+/// The root key and the operator keys belong to no tenant.
 #[test]
-fn the_keys_of_the_installation_are_out_of_a_tenants_reach() {
+fn a_tenant_cannot_read_the_installations_keys() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
@@ -243,18 +243,18 @@ fn the_keys_of_the_installation_are_out_of_a_tenants_reach() {
     });
 }
 
-/// The control role works across tenants, on a list of its own. More is a decision, and changes this test.
+/// The control role works across tenants. Another table on this list is a decision.
 #[test]
-fn across_tenants_only_what_the_list_names_is_seen() {
+fn the_control_role_sees_only_the_listed_tables_across_tenants() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
         client.batch_execute(&ROWS.replace("$T", ACME)).await.unwrap();
-        let tables = owned(&client).await;
+        let tables = tenant_tables(&client).await;
         client.batch_execute("SET ROLE scimgate_control").await.unwrap();
         let mut seen = Vec::new();
         let mut changed = Vec::new();
-        for Owned { table, column } in &tables {
+        for TenantTable { table, column } in &tables {
             if client.execute(&format!("SELECT * FROM {table}"), &[]).await.is_ok_and(|rows| rows > 0) {
                 seen.push(table.as_str());
             }
@@ -264,37 +264,38 @@ fn across_tenants_only_what_the_list_names_is_seen() {
             }
             must_do_nothing(&client, "across tenants", &format!("DELETE FROM {table}")).await;
         }
-        assert_eq!(seen, ["credential", "event", "fold_in", "schema_change", "tenant"]);
+        assert_eq!(seen, ["credential", "event", "fold_in", "job", "schema_change", "tenant"]);
         assert_eq!(changed, ["tenant"]);
         fresh.drop().await;
     });
 }
 
-/// Plain Postgres enforces on a partitioned table what distributed ones do: every unique key holds the partition's column.
+/// PostgreSQL requires of a partitioned table, like distributed databases, that every unique key contains the partition's
+/// column.
 #[test]
-fn the_state_can_be_spread_by_tenant() {
+fn every_tenant_table_can_be_partitioned_by_tenant() {
     block_on(async {
-        // The roles belong to the server; this makes them.
+        // The roles belong to the server; this creates them.
         let whole = Fresh::migrated().await;
         let fresh = Fresh::empty().await;
         let client = fresh.owner().await;
         client.batch_execute(&partitioned(&migrations())).await.unwrap();
         let sql = "SELECT relname::text FROM pg_class WHERE relkind = 'p' ORDER BY 1";
-        let spread: Vec<String> = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
-        let every = owned(&whole.owner().await).await;
+        let partitioned_tables: Vec<String> =
+            client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        let every = tenant_tables(&whole.owner().await).await;
         let every: Vec<String> = every.into_iter().map(|it| it.table).filter(|table| table != "tenant").collect();
-        assert_eq!(spread, every, "each table of a tenant is spread");
+        assert_eq!(partitioned_tables, every, "each tenant table is partitioned");
         for tenant in [ACME, GLOBEX] {
             client.batch_execute(&ROWS.replace("$T", tenant)).await.unwrap();
         }
 
-        let forgetful =
-            partitioned("CREATE TABLE forgetful (\n  tenant_id uuid NOT NULL,\n  id uuid PRIMARY KEY\n);\n");
-        let refusal = client.batch_execute(&forgetful).await.unwrap_err();
+        let wrong = partitioned("CREATE TABLE wrong (\n  tenant_id uuid NOT NULL,\n  id uuid PRIMARY KEY\n);\n");
+        let refusal = client.batch_execute(&wrong).await.unwrap_err();
         assert_eq!(
             refusal.code(),
             Some(&SqlState::FEATURE_NOT_SUPPORTED),
-            "a key without the tenant is found: {refusal:?}"
+            "a key without the tenant is refused: {refusal:?}"
         );
         fresh.drop().await;
         whole.drop().await;
@@ -305,24 +306,24 @@ fn the_state_can_be_spread_by_tenant() {
 fn partitioned(sql: &str) -> String {
     const START: &str = "CREATE TABLE ";
     const END: &str = "\n);\n";
-    let mut spread = String::new();
+    let mut result = String::new();
     let mut rest = sql;
     while let Some(start) = rest.find(START) {
         let end = start + rest[start..].find(END).unwrap();
         let (table, after) = (&rest[start..end], &rest[end + END.len()..]);
-        spread += &rest[..start];
-        spread += table;
+        result += &rest[..start];
+        result += table;
         if table.contains("\n  tenant_id ") {
             let name = table[START.len()..].split_whitespace().next().unwrap();
-            spread += "\n) PARTITION BY HASH (tenant_id);\n";
+            result += "\n) PARTITION BY HASH (tenant_id);\n";
             let half = |n: usize| {
                 format!("CREATE TABLE {name}_{n} PARTITION OF {name} FOR VALUES WITH (MODULUS 2, REMAINDER {n});\n")
             };
-            spread.extend([half(0), half(1)]);
+            result.extend([half(0), half(1)]);
         } else {
-            spread += END;
+            result += END;
         }
         rest = after;
     }
-    spread + rest
+    result + rest
 }

@@ -1,4 +1,4 @@
-//! The limits of plugins as the documents state them, and those of the gateway from both sides.
+//! The documented limits of plugins, and the gateway's limits at and over each.
 
 use std::fs;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scimgate::mapping::call::Call;
 use scimgate::mapping::{Bounds, Chain, LONGEST, MapError, Mapper, OnFailure, Step, breaker};
-use scimgate::operation::admin::mappings::MOST_STEPS;
+use scimgate::operation::admin::mappings::MAX_STEPS;
 use scimgate_plugin_host::{Host, HostConfig, Limits};
 use scimgate_scim::filter::MAX_BYTES;
 use scimgate_scim::schema::registry::Registry;
@@ -16,12 +16,12 @@ use serde_json::json;
 use wat_guests::guest;
 
 on_postgres!(
-    a_call_needs_a_slot_of_its_tenant_and_one_of_all,
-    no_more_plugins_are_kept_compiled_than_may_be,
-    uploads_and_configurations_end_at_their_limits,
+    a_call_needs_a_slot_of_its_tenant_and_a_global_one,
+    the_cache_of_compiled_plugins_is_bounded,
+    uploads_and_configurations_are_limited,
 );
 
-/// The rows of the table under the heading `## Limits`: what, and how much.
+/// The rows of the table under the heading `## Limits`.
 fn documented() -> Vec<(String, String)> {
     let text = fs::read_to_string(root().join("plugin-sdk/README.md")).unwrap();
     let section = text.split("\n## ").find(|section| section.starts_with("Limits\n")).unwrap();
@@ -43,7 +43,7 @@ fn bytes(number: usize) -> String {
 }
 
 #[test]
-fn the_documented_limits_are_those_that_hold() {
+fn the_documented_limits_match_the_code() {
     let (limits, bounds, host) = (Limits::default(), Bounds::default(), HostConfig::default());
     let expected = [
         ("CPU time of a call", format!("{} ms", limits.cpu.as_millis())),
@@ -58,7 +58,7 @@ fn the_documented_limits_are_those_that_hold() {
         ("values of an attribute", grouped(MAX_ELEMENTS)),
         ("a path", bytes(MAX_BYTES)),
         ("an upload", bytes(host.max_upload)),
-        ("steps of a mapping", MOST_STEPS.to_string()),
+        ("steps of a mapping", MAX_STEPS.to_string()),
         ("calls at once, of all tenants", bounds.in_flight.to_string()),
         ("calls at once, of one tenant", bounds.of_tenant.to_string()),
         ("wait for one of these", format!("{} s", bounds.patience.as_secs())),
@@ -76,7 +76,7 @@ fn mapper(gateway: &TestGateway, bounds: Bounds) -> Mapper {
     Mapper::new(host, gateway.gateway.store.control(), gateway.clock.clone(), bounds)
 }
 
-/// Maps one small user for a tenant.
+/// Maps a small user for a tenant.
 async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError> {
     let registry = Registry::standard();
     let step = Step { plugin: plugin.to_owned(), config: json!({ "do": "nothing" }), resource_types: Vec::new() };
@@ -93,7 +93,7 @@ async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError
     mapper.run(&chain, call, document.as_object().unwrap().clone()).await.map(drop)
 }
 
-async fn a_call_needs_a_slot_of_its_tenant_and_one_of_all(gateway: &TestGateway) {
+async fn a_call_needs_a_slot_of_its_tenant_and_a_global_one(gateway: &TestGateway) {
     let digest = gateway.upload(plugin("hostile")).await.body["digest"].as_str().unwrap().to_owned();
     for (in_flight, of_tenant) in [(1, 1), (0, 1), (1, 0)] {
         let patience = Duration::from_millis(20);
@@ -104,13 +104,13 @@ async fn a_call_needs_a_slot_of_its_tenant_and_one_of_all(gateway: &TestGateway)
             Err(error) => assert!(matches!(error, MapError::Busy) && in_flight + of_tenant == 1, "{error}"),
         }
     }
-    // As many calls as one after the other fit in: slots are given back, also by who fails.
+    // A slot is free again after each call.
     let mapper = mapper(gateway, Bounds { in_flight: 1, of_tenant: 1, ..Bounds::default() });
     let answers = futures_util::future::join_all((0..8).map(|_| run(&mapper, "acme", &digest))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
 }
 
-async fn no_more_plugins_are_kept_compiled_than_may_be(gateway: &TestGateway) {
+async fn the_cache_of_compiled_plugins_is_bounded(gateway: &TestGateway) {
     let mut digests = Vec::new();
     for pages in ["2", "3", "4"] {
         let uploaded = gateway.upload(guest("memory", &[("pages", pages)])).await;
@@ -129,12 +129,12 @@ async fn no_more_plugins_are_kept_compiled_than_may_be(gateway: &TestGateway) {
     }
 }
 
-async fn uploads_and_configurations_end_at_their_limits(gateway: &TestGateway) {
-    let longest = HostConfig::default().max_upload;
+async fn uploads_and_configurations_are_limited(gateway: &TestGateway) {
+    let max_bytes = HostConfig::default().max_upload;
     let mut wasm = b"\0asm".to_vec();
-    wasm.resize(longest, 1);
+    wasm.resize(max_bytes, 1);
     let refusal = gateway.upload(wasm.clone()).await.expect(400);
-    assert!(refusal.text.contains("This is no plugin"), "it was looked at: {}", refusal.text);
+    assert!(refusal.text.contains("This is no plugin"), "it was parsed: {}", refusal.text);
     wasm.push(1);
     let refusal = gateway.upload(wasm).await.expect(413);
     assert!(refusal.text.contains("longer than 33554432 bytes"), "{}", refusal.text);
@@ -145,15 +145,15 @@ async fn uploads_and_configurations_end_at_their_limits(gateway: &TestGateway) {
         let config = json!({ "do": "nothing", "filler": "x".repeat(filler) });
         json!({ "onFailure": "refuse", "steps": [{ "plugin": digest, "config": config }] })
     };
-    let around = mapping(0).to_string().len();
+    let other_bytes = mapping(0).to_string().len();
     let put = async |filler: usize| gateway.operator.put("/tenants/acme/mapping", &mapping(filler)).await;
-    let _ = put((1 << 20) - around).await.expect(200);
-    let refusal = put((1 << 20) - around + 1).await.expect(413);
+    let _ = put((1 << 20) - other_bytes).await.expect(200);
+    let refusal = put((1 << 20) - other_bytes + 1).await.expect(413);
     assert!(refusal.text.contains("longer than 1048576 bytes"), "{}", refusal.text);
 
     let step = json!({ "plugin": digest, "config": { "do": "nothing" } });
     let chain = |steps: usize| json!({ "onFailure": "refuse", "steps": vec![step.clone(); steps] });
-    let _ = gateway.operator.put("/tenants/acme/mapping", &chain(MOST_STEPS)).await.expect(200);
-    let refusal = gateway.operator.put("/tenants/acme/mapping", &chain(MOST_STEPS + 1)).await.expect(400);
+    let _ = gateway.operator.put("/tenants/acme/mapping", &chain(MAX_STEPS)).await.expect(200);
+    let refusal = gateway.operator.put("/tenants/acme/mapping", &chain(MAX_STEPS + 1)).await.expect(400);
     assert!(refusal.text.contains("at most 32 steps"), "{}", refusal.text);
 }

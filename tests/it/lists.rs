@@ -1,4 +1,4 @@
-//! Lists over HTTP: what filters find, in which order, by GET and by POST, and what is refused.
+//! Lists over HTTP: filters, order, search by GET and by POST, and what is refused.
 
 use scimgate::operation::list::Limits;
 use scimgate_tests::tenant::{ENTERPRISE, group};
@@ -6,18 +6,18 @@ use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
 on_both!(
-    filters_find_what_they_say,
-    what_cannot_be_filtered_by_is_refused_by_name,
-    lists_come_in_the_order_that_is_asked_for,
-    a_search_is_posted_to_one_type_or_to_all,
-    work_without_end_is_refused_with_a_way_out,
-    a_number_that_must_be_unique_is,
+    filters_match_the_right_users,
+    invalid_filters_are_refused_with_the_reason,
+    lists_are_sorted_as_requested,
+    a_search_covers_one_type_or_all,
+    expensive_lists_are_refused_with_a_hint,
+    a_unique_integer_attribute_is_enforced,
 );
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// Ada, Bob and Eve, made a second after one another.
-async fn three(gateway: &TestGateway) -> Tenant {
+/// A tenant with Ada, Bob and Eve, created a second after one another.
+async fn with_three_users(gateway: &TestGateway) -> Tenant {
     let tenant = gateway.plain_tenant("acme").await;
     let more = [
         json!({ "userName": "Ada@corp.test", "externalId": "A-1", "title": "Countess", "active": true,
@@ -34,7 +34,7 @@ async fn three(gateway: &TestGateway) -> Tenant {
     tenant
 }
 
-/// The users' names in front of the @.
+/// The userNames up to the @.
 #[track_caller]
 fn names(answer: &Answer) -> String {
     let name = |it: &Value| {
@@ -44,8 +44,8 @@ fn names(answer: &Answer) -> String {
     answer.body["Resources"].as_array().unwrap().iter().map(name).collect::<Vec<_>>().join(" ")
 }
 
-async fn filters_find_what_they_say(gateway: &TestGateway) {
-    let tenant = three(gateway).await;
+async fn filters_match_the_right_users(gateway: &TestGateway) {
+    let tenant = with_three_users(gateway).await;
     for (filter, found) in [
         ("userName eq \"ADA@CORP.TEST\"", "ada"),
         ("userName ne \"ada@corp.test\"", "bob eve"),
@@ -89,9 +89,9 @@ async fn filters_find_what_they_say(gateway: &TestGateway) {
     assert_eq!((&second.body["startIndex"], &second.body["itemsPerPage"]), (&json!(2), &json!(1)));
 }
 
-async fn what_cannot_be_filtered_by_is_refused_by_name(gateway: &TestGateway) {
-    let tenant = three(gateway).await;
-    for (filter, told) in [
+async fn invalid_filters_are_refused_with_the_reason(gateway: &TestGateway) {
+    let tenant = with_three_users(gateway).await;
+    for (filter, reason) in [
         ("hat eq \"bowler\"", "there is no attribute hat"),
         ("emails[hat eq \"x\"]", "emails has no sub-attribute hat"),
         ("password eq \"x\"", "password is never returned"),
@@ -108,19 +108,19 @@ async fn what_cannot_be_filtered_by_is_refused_by_name(gateway: &TestGateway) {
     ] {
         let answer = tenant.get(&format!("/Users?filter={filter}")).await.expect(400);
         assert_eq!(answer.body["scimType"], "invalidFilter", "{filter}");
-        assert!(answer.body["detail"].as_str().unwrap().contains(told), "{filter}: {}", answer.text);
+        assert!(answer.body["detail"].as_str().unwrap().contains(reason), "{filter}: {}", answer.text);
     }
 }
 
-async fn lists_come_in_the_order_that_is_asked_for(gateway: &TestGateway) {
-    let tenant = three(gateway).await;
+async fn lists_are_sorted_as_requested(gateway: &TestGateway) {
+    let tenant = with_three_users(gateway).await;
     for (query, found) in [
         ("sortBy=userName", "ada bob eve"),
         ("sortBy=USERNAME&sortOrder=descending", "eve bob ada"),
         ("sortBy=id&sortOrder=descending", "eve bob ada"),
         ("sortBy=meta.created&sortOrder=descending", "eve bob ada"),
         ("sortBy=meta.lastModified", "ada bob eve"),
-        // aaron, Byron, and none: without case, missing values last, or first.
+        // aaron, Byron, and none: case-insensitive; missing values last, or first if descending.
         ("sortBy=name.familyName", "bob ada eve"),
         ("sortBy=name.familyName&sortOrder=descending", "eve ada bob"),
         // The primary ada@corp.test, the first bob@corp.test.
@@ -145,8 +145,8 @@ async fn lists_come_in_the_order_that_is_asked_for(gateway: &TestGateway) {
     assert_eq!(config.body["sort"]["supported"], true);
 }
 
-async fn a_search_is_posted_to_one_type_or_to_all(gateway: &TestGateway) {
-    let tenant = three(gateway).await;
+async fn a_search_covers_one_type_or_all(gateway: &TestGateway) {
+    let tenant = with_three_users(gateway).await;
     let _ = tenant.post("/Groups", &group("Adas")).await.expect(201);
     let body =
         |filter: &str| json!({ "schemas": [SEARCH], "filter": filter, "attributes": ["userName", "displayName"] });
@@ -166,20 +166,20 @@ async fn a_search_is_posted_to_one_type_or_to_all(gateway: &TestGateway) {
     let _ = tenant.send(Request::new("GET", "/Users/.search")).await.expect(405);
 }
 
-async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
-    let _ = three(gateway).await;
+async fn expensive_lists_are_refused_with_a_hint(gateway: &TestGateway) {
+    let _ = with_three_users(gateway).await;
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let list = async |query: &str, limits: Limits| {
-        let mut few = gateway.gateway.clone();
-        few.lists = limits;
+        let mut limited = gateway.gateway.clone();
+        limited.lists = limits;
         let ctx = scimgate::operation::Context {
-            store: few.store.tenant(row.id),
-            settings: few.settings.get(row.id).await.unwrap(),
+            store: limited.store.tenant(row.id),
+            settings: limited.settings.get(row.id).await.unwrap(),
             base_url: "http://a.test".into(),
             actor: String::new(),
             request_id: String::new(),
             deadline: tokio::time::Instant::now(),
-            gateway: few,
+            gateway: limited,
         };
         let get = |name: &str| query.split('&').find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
         let types = [if query.starts_with("groups") { "Group" } else { "User" }];
@@ -190,16 +190,16 @@ async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
     for query in ["filter=title pr", "sortBy=title", "filter=userName co \"test\""] {
         assert!(list(query, limit(3)).await.is_ok(), "{query}");
         let refused = list(query, limit(2)).await.unwrap_err();
-        let scimgate::operation::Error::Scim(told) = &refused else { panic!("{refused:?}") };
-        assert_eq!(told.scim_type.map(scimgate_scim::error::ScimType::keyword), Some("tooMany"), "{query}");
-        for word in ["more than 2 resources", "userName", "emails.value", "employeeNumber"] {
-            assert!(told.detail.contains(word), "{}", told.detail);
+        let scimgate::operation::Error::Scim(error) = &refused else { panic!("{refused:?}") };
+        assert_eq!(error.scim_type.map(scimgate_scim::error::ScimType::keyword), Some("tooMany"), "{query}");
+        for text in ["more than 2 resources", "userName", "emails.value", "employeeNumber"] {
+            assert!(error.detail.contains(text), "{}", error.detail);
         }
     }
-    // What the database decides alone is not looked at.
+    // No document is read where the database decides alone.
     assert!(list("filter=userName pr and active pr&sortBy=userName", limit(0)).await.is_ok());
     let tenant =
-        Tenant::new("acme", gateway.nobody().with(&gateway.token("acme", "scim").await.1), gateway.directory("x"));
+        Tenant::new("acme", gateway.anonymous().with(&gateway.token("acme", "scim").await.1), gateway.directory("x"));
     for name in ["one", "two"] {
         let members: Vec<Value> = (0..2).map(|n| json!({ "value": format!("{name}{n}") })).collect();
         let _ = tenant.post("/Groups", &json!({ "displayName": name, "members": members })).await.expect(201);
@@ -209,7 +209,7 @@ async fn work_without_end_is_refused_with_a_way_out(gateway: &TestGateway) {
     assert!(list("groups&excludedAttributes=members", limit(9)).await.is_ok());
 }
 
-async fn a_number_that_must_be_unique_is(gateway: &TestGateway) {
+async fn a_unique_integer_attribute_is_enforced(gateway: &TestGateway) {
     const BADGE: &str = "urn:example:badge:2.0:User";
     let tenant = gateway.plain_tenant("acme").await;
     let attribute = json!({ "name": "number", "type": "integer", "uniqueness": "server" });

@@ -1,9 +1,10 @@
-//! Members of groups beside the recorded exchanges: writes that lose their race, references by name, limits.
+//! Members of groups: writes that lose a race, references by name, limits.
 
 use scimgate::store::membership::Members;
+use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::{MappingState, ReadOptions};
-use scimgate::store::resource::update::{Content, Update, Written};
+use scimgate::store::resource::update::Update;
 use scimgate::store::stamp::Stamp;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{TestGateway, on_both};
@@ -12,11 +13,11 @@ use serde_json::{Value, json};
 mod values;
 
 on_both!(
-    a_write_that_lost_its_race_leaves_the_members_alone,
-    a_member_may_be_named_before_and_after_it_is_there,
-    a_put_that_does_not_mention_members_keeps_them,
-    a_member_that_names_too_much_is_refused,
-    a_request_cannot_ask_for_unbounded_work,
+    a_write_that_loses_a_race_keeps_the_members,
+    a_member_can_be_referenced_before_it_exists,
+    a_put_without_members_keeps_them,
+    a_member_value_over_the_limit_is_refused,
+    the_size_of_requests_is_bounded,
     users_are_found_by_their_groups_and_groups_by_their_members,
 );
 
@@ -26,7 +27,7 @@ async fn members(tenant: &scimgate_tests::Tenant, group: &str) -> Vec<String> {
     listed.iter().filter_map(|member| member["value"].as_str().map(str::to_owned)).collect()
 }
 
-async fn a_write_that_lost_its_race_leaves_the_members_alone(gateway: &TestGateway) {
+async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let body = json!({ "displayName": "Engineering", "members": [{ "value": ada }] });
@@ -35,7 +36,7 @@ async fn a_write_that_lost_its_race_leaves_the_members_alone(gateway: &TestGatew
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let store = gateway.gateway.store.tenant(row.id);
     let read = store.get("Group", id, ReadOptions::default()).await.unwrap().unwrap();
-    // Exactly one write comes between the look and the write: its version is the one this write would have made.
+    // One write comes between read and write. Its version is the one that this write would have.
     let rename = patch(json!([{ "op": "replace", "path": "displayName", "value": "Research" }]));
     tenant.patch(&format!("/Groups/{group}"), &rename).await.expect(200);
     let keys = Keys::of(&serde_json::from_str(&read.source).unwrap(), registry_group());
@@ -49,7 +50,7 @@ async fn a_write_that_lost_its_race_leaves_the_members_alone(gateway: &TestGatew
         keys: keys.clone(),
         event: None,
     };
-    let nobody = Members { replace_all: true, ..Members::default() };
+    let no_members = Members { replace_all: true, ..Members::default() };
     let update = Update {
         resource_type: "Group",
         id,
@@ -57,7 +58,7 @@ async fn a_write_that_lost_its_race_leaves_the_members_alone(gateway: &TestGatew
         member_changes: None,
         before: &keys,
         content: &content,
-        members: Some(&nobody),
+        members: Some(&no_members),
     };
     let stamp = Stamp { at: gateway.clock.now(), actor: "test".into(), request_id: "test".into() };
     assert_eq!(store.update(&update, &stamp).await.unwrap(), (Written::Lost, 0));
@@ -70,15 +71,15 @@ fn registry_group() -> &'static scimgate_scim::schema::ResourceType {
     REGISTRY.resource_type("Group").unwrap()
 }
 
-async fn a_member_may_be_named_before_and_after_it_is_there(gateway: &TestGateway) {
+async fn a_member_can_be_referenced_before_it_exists(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let group = json!({ "displayName": "Engineering", "members": [{ "value": "Ada@corp.test" }] });
     let created = tenant.post("/Groups", &group).await.expect(201);
     let path = format!("/Groups/{}", created.id());
-    assert_eq!(members(&tenant, &created.id()).await, ["Ada@corp.test"], "what the client wrote it reads back");
+    assert_eq!(members(&tenant, &created.id()).await, ["Ada@corp.test"], "the client reads what it wrote");
     let ada = tenant.user("ada").await;
     assert_eq!(members(&tenant, &created.id()).await, std::slice::from_ref(&ada), "the reference became a membership");
-    // The same again must not take away who is there.
+    // The same PUT again must not remove the member.
     tenant.put(&path, &group).await.expect(200);
     assert_eq!(members(&tenant, &created.id()).await, std::slice::from_ref(&ada));
     let remove = patch(json!([{ "op": "Remove", "path": "members", "value": [{ "value": "ada@corp.test" }] }]));
@@ -88,7 +89,7 @@ async fn a_member_may_be_named_before_and_after_it_is_there(gateway: &TestGatewa
     assert_eq!(kinds, ["group.created", "user.created", "membership.added", "membership.removed"]);
 }
 
-async fn a_put_that_does_not_mention_members_keeps_them(gateway: &TestGateway) {
+async fn a_put_without_members_keeps_them(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let body = json!({ "displayName": "Engineering", "members": [{ "value": ada }] });
@@ -101,7 +102,7 @@ async fn a_put_that_does_not_mention_members_keeps_them(gateway: &TestGateway) {
     assert_eq!(members(&tenant, &group).await, Vec::<String>::new());
 }
 
-async fn a_member_that_names_too_much_is_refused(gateway: &TestGateway) {
+async fn a_member_value_over_the_limit_is_refused(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let long: String = (0..3000).map(|n| char::from(b'a' + u8::try_from(n * 7 % 26).unwrap())).collect();
     let answer =
@@ -109,7 +110,7 @@ async fn a_member_that_names_too_much_is_refused(gateway: &TestGateway) {
     assert_eq!(answer.body["scimType"], "invalidValue");
 }
 
-async fn a_request_cannot_ask_for_unbounded_work(gateway: &TestGateway) {
+async fn the_size_of_requests_is_bounded(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let path = format!("/Users/{}", tenant.user("ada").await);
     let many: Vec<Value> = (0..1_100).map(|n| json!({ "type": "other", "value": format!("{n}@x") })).collect();
@@ -128,27 +129,27 @@ async fn a_request_cannot_ask_for_unbounded_work(gateway: &TestGateway) {
 async fn users_are_found_by_their_groups_and_groups_by_their_members(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let (ada, bob) = (tenant.user("ada").await, tenant.user("bob").await);
-    let body = json!({ "displayName": "Crew", "members": [{ "value": ada }, { "value": "nobody-yet" }] });
+    let body = json!({ "displayName": "Crew", "members": [{ "value": ada }, { "value": "not-yet" }] });
     let crew = tenant.post("/Groups", &body).await.expect(201).id();
     let other = tenant.group("other").await;
-    let nobody: &[&str] = &[];
+    let none: &[&str] = &[];
     for (path, filter, found) in [
         ("/Groups", format!("id eq \"{crew}\" and members eq \"{ada}\""), &[crew.as_str()] as &[&str]),
-        ("/Groups", format!("id eq \"{crew}\" and members eq \"{bob}\""), nobody),
+        ("/Groups", format!("id eq \"{crew}\" and members eq \"{bob}\""), none),
         ("/Groups", format!("members.value eq \"{ada}\""), &[&crew]),
         ("/Groups", format!("members[value eq \"{ada}\" and type eq \"user\"]"), &[&crew]),
-        ("/Groups", format!("members[value eq \"{ada}\" and type eq \"Group\"]"), nobody),
-        ("/Groups", "members eq \"nobody-yet\"".into(), &[&crew]),
-        ("/Groups", "members sw \"nobody\"".into(), &[&crew]),
+        ("/Groups", format!("members[value eq \"{ada}\" and type eq \"Group\"]"), none),
+        ("/Groups", "members eq \"not-yet\"".into(), &[&crew]),
+        ("/Groups", "members sw \"not-\"".into(), &[&crew]),
         ("/Groups", "not (members pr) or members[not (type pr)]".into(), &[&crew, &other]),
         ("/Groups", format!("members eq \"{ada}\" or displayName co \"the\""), &[&crew, &other]),
         ("/Groups", format!("members.$ref ew \"/Users/{ada}\""), &[&crew]),
         ("/Users", format!("groups eq \"{crew}\""), &[&ada]),
-        ("/Users", format!("groups.value eq \"{other}\""), nobody),
+        ("/Users", format!("groups.value eq \"{other}\""), none),
         ("/Users", format!("not (groups.value eq \"{crew}\")"), &[&bob]),
         ("/Users", "groups.display eq \"CREW\"".into(), &[&ada]),
         ("/Users", "groups[display sw \"cr\" and type eq \"direct\"]".into(), &[&ada]),
-        ("/Users", format!("id eq \"{ada}\" and groups eq \"x\""), nobody),
+        ("/Users", format!("id eq \"{ada}\" and groups eq \"x\""), none),
     ] {
         let answer = tenant.get(&format!("{path}?attributes=id&filter={filter}")).await.expect(200);
         let ids: Vec<&str> =

@@ -1,10 +1,10 @@
-//! Client profiles: who is recognised by what, what is kept of it, and what an operator decides.
+//! Client profiles: recognition of clients, what is stored of it, and an operator's decisions.
 
-mod each;
+mod leniencies;
 mod members;
 mod page;
 mod restore;
-mod used;
+mod usage;
 
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both, on_postgres};
@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 on_both!(
     a_client_is_recognised_by_what_it_sends,
-    what_is_recognised_holds_for_the_very_request,
-    entra_stays_entra_in_either_dialect,
-    who_was_recognised_is_written_down_once,
+    recognition_applies_to_the_same_request,
+    entra_is_recognised_in_either_dialect,
+    recognition_is_stored_once,
     an_operator_chooses_a_profile,
     an_operator_decides_single_leniencies,
-    what_is_no_profile_and_no_leniency_is_refused,
-    a_token_without_its_scheme_is_for_those_who_send_it_so,
+    unknown_profiles_and_leniencies_are_refused,
+    a_bare_token_is_accepted_by_leniency,
 );
-on_postgres!(another_replica_knows_who_was_recognised);
+on_postgres!(recognition_reaches_other_replicas);
 
-/// What the admin API says of a tenant's SCIM client.
-async fn shown(gateway: &TestGateway, tenant: &str) -> Value {
+/// A tenant's SCIM client in the admin API.
+async fn client(gateway: &TestGateway, tenant: &str) -> Value {
     gateway.operator.get(&format!("/tenants/{tenant}/client")).await.expect(200).body
 }
 
@@ -31,13 +31,13 @@ async fn set(gateway: &TestGateway, tenant: &str, change: &Value) -> Answer {
     gateway.operator.patch(&format!("/tenants/{tenant}/client"), change).await
 }
 
-/// The names of the leniencies that are allowed.
-fn allowed(shown: &Value) -> Vec<&str> {
-    let all = shown["leniencies"].as_array().unwrap().iter();
+/// The names of the allowed leniencies.
+fn allowed(client: &Value) -> Vec<&str> {
+    let all = client["leniencies"].as_array().unwrap().iter();
     all.filter(|it| it["allowed"] == true).map(|it| it["name"].as_str().unwrap()).collect()
 }
 
-/// Sends a request as this user agent.
+/// Sends a request with this user agent.
 async fn send_as(tenant: &Tenant, agent: &str, request: Request) -> Answer {
     tenant.send(request.header("user-agent", agent)).await
 }
@@ -73,33 +73,33 @@ async fn a_client_is_recognised_by_what_it_sends(gateway: &TestGateway) {
     ];
     for (name, expected, agent, request) in cases {
         let tenant = gateway.plain_tenant(name).await;
-        assert_eq!(shown(gateway, name).await["recognised"], Value::Null);
+        assert_eq!(client(gateway, name).await["recognised"], Value::Null);
         let answer = send_as(&tenant, agent, request).await;
         assert!(answer.status < 300, "{name}: {}", answer.text);
-        let now = shown(gateway, name).await;
+        let now = client(gateway, name).await;
         assert_eq!(now["profile"], "auto");
         let found = (now["recognised"]["profile"].as_str(), now["recognised"]["signal"].as_str());
         assert_eq!(found, expected.map_or((None, None), |(profile, signal)| (Some(profile), Some(signal))), "{name}");
     }
 }
 
-async fn what_is_recognised_holds_for_the_very_request(gateway: &TestGateway) {
+async fn recognition_applies_to_the_same_request(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     let cleared = |op: &str| patch(json!([{ "op": op, "path": "title", "value": "" }]));
-    // Nobody knows whose this is: "" is a text as any other.
+    // No signal of a client: "" is an ordinary text.
     let _ = tenant.patch(&ada, &cleared("replace")).await.expect(200);
     assert_eq!(tenant.get(&ada).await.expect(200).body["title"], "");
-    // Entra writes so, and means that there is none.
+    // Entra sends it for no value.
     let _ = tenant.patch(&ada, &cleared("Replace")).await.expect(200);
     assert_eq!(tenant.get(&ada).await.expect(200).body["title"], Value::Null);
-    assert_eq!(shown(gateway, "acme").await["recognised"]["signal"], "capitalised-operation");
-    // From now on it is known.
+    assert_eq!(client(gateway, "acme").await["recognised"]["signal"], "capitalised-operation");
+    // The client is recognised from here on.
     let _ = tenant.patch(&ada, &cleared("replace")).await.expect(200);
     assert_eq!(tenant.get(&ada).await.expect(200).body["title"], Value::Null);
 }
 
-async fn entra_stays_entra_in_either_dialect(gateway: &TestGateway) {
+async fn entra_is_recognised_in_either_dialect(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
     let (user, group) = (format!("/Users/{ada}"), format!("/Groups/{crew}"));
@@ -109,31 +109,35 @@ async fn entra_stays_entra_in_either_dialect(gateway: &TestGateway) {
             (&user, json!({ "op": "Replace", "path": "active", "value": "False" })),
             (&user, json!({ "op": "replace", "value": { "active": true, "name.givenName": "Ada" } })),
             (&group, json!({ "op": "Add", "path": "members", "value": members })),
-            // By itself this looks like another's.
+            // Alone this would be another client's signal.
             (&group, json!({ "op": "remove", "path": "members", "value": members })),
         ] {
             let answer = tenant.patch(path, &patch(json!([operation]))).await;
             assert!(answer.status < 300, "{}", answer.text);
-            assert_eq!(shown(gateway, "acme").await["recognised"]["profile"], "entra");
+            assert_eq!(client(gateway, "acme").await["recognised"]["profile"], "entra");
         }
         gateway.clock.advance(std::time::Duration::from_hours(2));
     }
 }
 
-async fn who_was_recognised_is_written_down_once(gateway: &TestGateway) {
+async fn recognition_is_stored_once(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let read = |agent: &'static str| send_as(&tenant, agent, Request::new("GET", "/Users"));
     let _ = read("Okta SCIM Client 1.0.0").await.expect(200);
-    let first = shown(gateway, "acme").await["recognised"].clone();
+    let first = client(gateway, "acme").await["recognised"].clone();
     gateway.clock.advance(std::time::Duration::from_mins(59));
     let _ = read("Okta SCIM Client 1.0.0").await.expect(200);
     let _ = read("JumpCloud").await.expect(200);
-    assert_eq!(shown(gateway, "acme").await["recognised"], first, "two providers do not take turns with every request");
+    assert_eq!(
+        client(gateway, "acme").await["recognised"],
+        first,
+        "two providers do not replace each other with every request"
+    );
     gateway.clock.advance(std::time::Duration::from_mins(1));
     let _ = read("Okta SCIM Client 1.0.0").await.expect(200);
-    assert_eq!(shown(gateway, "acme").await["recognised"], first, "the same client is no news");
+    assert_eq!(client(gateway, "acme").await["recognised"], first, "the same client is not stored again");
     let _ = read("JumpCloud").await.expect(200);
-    assert_eq!(shown(gateway, "acme").await["recognised"]["profile"], "jumpcloud", "a tenant may change its provider");
+    assert_eq!(client(gateway, "acme").await["recognised"]["profile"], "jumpcloud", "a tenant can change its provider");
 }
 
 async fn an_operator_chooses_a_profile(gateway: &TestGateway) {
@@ -144,16 +148,16 @@ async fn an_operator_chooses_a_profile(gateway: &TestGateway) {
     assert_eq!(allowed(&strict), Vec::<&str>::new());
     let refused = tenant.patch(&ada, &text).await.expect(400);
     assert_eq!(refused.body["scimType"], "invalidSyntax");
-    assert_eq!(shown(gateway, "acme").await["recognised"], Value::Null, "nobody asks who it is");
+    assert_eq!(client(gateway, "acme").await["recognised"], Value::Null, "recognition is off");
     let entra = set(gateway, "acme", &json!({ "profile": "entra" })).await.expect(200).body;
     assert!(allowed(&entra).contains(&"string-boolean") && !allowed(&entra).contains(&"restore-deactivated"));
     assert_eq!(tenant.patch(&ada, &text).await.expect(200).body["active"], false);
     let _ = set(gateway, "acme", &json!({ "profile": "auto" })).await.expect(200);
     let _ = tenant.patch(&ada, &text).await.expect(200);
-    let known = shown(gateway, "acme").await;
+    let known = client(gateway, "acme").await;
     assert_eq!((&known["profile"], &known["recognised"]["profile"]), (&json!("auto"), &json!("entra")));
     let anew = set(gateway, "acme", &json!({ "profile": "auto" })).await.expect(200).body;
-    assert_eq!(anew["recognised"], Value::Null, "choosing a profile forgets who was recognised");
+    assert_eq!(anew["recognised"], Value::Null, "choosing a profile resets recognition");
     assert_eq!(gateway.operator.get("/tenants/acme").await.expect(200).body["clientProfile"], "auto");
 }
 
@@ -167,7 +171,7 @@ async fn an_operator_decides_single_leniencies(gateway: &TestGateway) {
     assert_eq!((&row["by"], &row["changesMeaning"]), (&json!("operator"), &json!(false)));
     let _ = tenant.patch(&ada, &text).await.expect(400);
     let _ = set(gateway, "acme", &json!({ "profile": "strict", "allow": ["string-boolean"] })).await.expect(200);
-    assert_eq!(allowed(&shown(gateway, "acme").await), ["string-boolean"], "whatever the profile says");
+    assert_eq!(allowed(&client(gateway, "acme").await), ["string-boolean"], "in spite of the profile");
     let _ = tenant.patch(&ada, &text).await.expect(200);
     let reset = set(gateway, "acme", &json!({ "reset": ["string-boolean"] })).await.expect(200).body;
     assert_eq!(allowed(&reset), Vec::<&str>::new(), "the profile decides again");
@@ -175,10 +179,10 @@ async fn an_operator_decides_single_leniencies(gateway: &TestGateway) {
     assert_eq!(chosen["choices"][0], json!({ "name": "put-keeps-omitted", "made": true, "by": "operator" }));
 }
 
-async fn what_is_no_profile_and_no_leniency_is_refused(gateway: &TestGateway) {
+async fn unknown_profiles_and_leniencies_are_refused(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
-    let before = shown(gateway, "acme").await;
-    for (change, words) in [
+    let before = client(gateway, "acme").await;
+    for (change, text) in [
         (json!({ "profile": "Entra" }), "There is no profile called \"Entra\"; there are auto, entra, okta"),
         (json!({ "allow": ["everything"] }), "There is no leniency or choice called \"everything\"; there are string-"),
         (json!({ "refuse": ["string-boolean", ""] }), "There is no leniency or choice called \"\""),
@@ -186,38 +190,38 @@ async fn what_is_no_profile_and_no_leniency_is_refused(gateway: &TestGateway) {
         (json!({ "leniencies": [] }), "unknown field `leniencies`"),
     ] {
         let refused = set(gateway, "acme", &change).await.expect(400);
-        assert!(refused.body["detail"].as_str().unwrap().contains(words), "{}", refused.text);
+        assert!(refused.body["detail"].as_str().unwrap().contains(text), "{}", refused.text);
     }
-    assert_eq!(shown(gateway, "acme").await, before);
+    assert_eq!(client(gateway, "acme").await, before);
     let _ = gateway.operator.get("/tenants/nobody/client").await.expect(404);
     let _ = set(gateway, "nobody", &json!({ "profile": "okta" })).await.expect(404);
 }
 
-async fn a_token_without_its_scheme_is_for_those_who_send_it_so(gateway: &TestGateway) {
+async fn a_bare_token_is_accepted_by_leniency(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let (_, token) = gateway.token("acme", "scim").await;
     let bare = tenant.scim.authorized(&token);
     let _ = bare.get("/Users").await.expect(200);
-    // Several send it so: it tells nothing of who.
-    assert_eq!(shown(gateway, "acme").await["recognised"], Value::Null);
+    // Several clients send it, so it is no signal.
+    assert_eq!(client(gateway, "acme").await["recognised"], Value::Null);
     let _ = set(gateway, "acme", &json!({ "profile": "strict" })).await.expect(200);
     let refused = bare.get("/Users").await.expect(401);
     assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"scimgate\"");
     let _ = tenant.get("/Users").await.expect(200);
 }
 
-async fn another_replica_knows_who_was_recognised(gateway: &TestGateway) {
+async fn recognition_reaches_other_replicas(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let other = gateway.replica().await;
-    let there = tenant.at((&format!("http://{}", other.public), &format!("http://{}", other.internal)));
-    let ada = format!("/Users/{}", there.user("ada").await);
+    let at_other = tenant.at((&format!("http://{}", other.public), &format!("http://{}", other.internal)));
+    let ada = format!("/Users/{}", at_other.user("ada").await);
     let _ = send_as(&tenant, "Okta SCIM Client 1.0.0", Request::new("GET", "/Users")).await.expect(200);
     let clear = patch(json!([{ "op": "replace", "path": "title", "value": "" }]));
     scimgate_tests::poll("the other replica reads the change", async || {
         let _ =
-            there.patch(&ada, &patch(json!([{ "op": "replace", "path": "title", "value": "x" }]))).await.expect(200);
-        let _ = there.patch(&ada, &clear).await.expect(200);
-        (there.get(&ada).await.expect(200).body["title"] == Value::Null).then_some(())
+            at_other.patch(&ada, &patch(json!([{ "op": "replace", "path": "title", "value": "x" }]))).await.expect(200);
+        let _ = at_other.patch(&ada, &clear).await.expect(200);
+        (at_other.get(&ada).await.expect(200).body["title"] == Value::Null).then_some(())
     })
     .await;
     other.end().await;

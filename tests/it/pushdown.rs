@@ -1,5 +1,5 @@
-//! What the database decides of a filter and what the evaluator decides of the rest are together what the evaluator
-//! decides of everything: for generated schemas, documents and filters, on both databases.
+//! Filter pushdown: the database together with the evaluator finds what the evaluator alone finds, for generated schemas,
+//! documents and filters, on both databases.
 
 mod documents;
 mod filters;
@@ -12,11 +12,12 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream};
 use scimgate::operation::{Context, list};
 use scimgate::store::membership::Members;
+use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::filter_sql::Plan;
 use scimgate::store::resource::insert::Insert;
 use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::MappingState;
-use scimgate::store::resource::update::{Content, Update, Written};
+use scimgate::store::resource::update::Update;
 use scimgate::store::stamp::Stamp;
 use scimgate_scim::filter::Filter;
 use scimgate_scim::leniency::{Leniencies, Warnings};
@@ -29,52 +30,55 @@ use uuid::Uuid;
 use filters::{Kind, OPERATORS, Subject};
 use random::Random;
 
-on_both!(the_database_and_the_evaluator_together_answer_as_the_evaluator_alone);
+on_both!(pushdown_gives_the_results_of_the_evaluator);
 
 const SEED: u64 = 7644;
-/// Sets of documents, and filters on each; of the embedded database, which has one connection, less is asked.
+/// Sets of documents, and filters on each; fewer on the embedded database, which has one connection.
 const POSTGRES: (usize, usize) = (24, 440);
 const EMBEDDED: (usize, usize) = (2, 440);
 const USERS: usize = 18;
 const GROUPS: usize = 7;
 
-/// What was seen, so that nothing is left out unnoticed.
+/// What the random cases covered.
 #[derive(Default)]
 struct Coverage {
     cases: usize,
-    /// Of each kind of condition, whether it ever stood alone and held, and did not hold.
+    /// For each kind of condition, whether it alone ever matched a document, and ever did not.
     kinds: BTreeMap<Kind, [bool; 2]>,
-    wanted: BTreeSet<Kind>,
+    required: BTreeSet<Kind>,
     exact: usize,
     narrowed: usize,
     undecided: usize,
 }
 
-#[expect(clippy::disallowed_methods, reason = "another seed can be tried by hand")]
+#[expect(clippy::disallowed_methods, reason = "another seed can be set by hand")]
 fn seed() -> u64 {
     std::env::var("SCIMGATE_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED)
 }
 
-async fn the_database_and_the_evaluator_together_answer_as_the_evaluator_alone(gateway: &TestGateway) {
+async fn pushdown_gives_the_results_of_the_evaluator(gateway: &TestGateway) {
     let seed = seed();
-    eprintln!("seed {seed}; another one by SCIMGATE_TEST_SEED");
+    eprintln!("seed {seed}; set another one by SCIMGATE_TEST_SEED");
     let mut random = Random::new(seed);
     let mut coverage = Coverage::default();
     let (sets, filters) = if gateway.database() == Database::Postgres { POSTGRES } else { EMBEDDED };
     for set in 0..sets {
         let stored = Stored::fill(gateway, &format!("set-{set}"), &mut random).await;
-        stored.ask(filters, &mut coverage, &mut random).await;
+        stored.check(filters, &mut coverage, &mut random).await;
     }
     coverage.check(sets * filters, gateway.database());
 }
 
-/// Whether the database knows something of the attribute.
+/// Whether the database has the attribute's values.
 fn is_indexed(name: &str) -> bool {
-    let known = ["id", "externalId", "userName", "displayName", "active", "meta.", "emails.value", "members", "groups"];
-    known.iter().any(|known| name.starts_with(known)) || name.contains("manager") || name.contains("employeeNumber")
+    let indexed =
+        ["id", "externalId", "userName", "displayName", "active", "meta.", "emails.value", "members", "groups"];
+    indexed.iter().any(|indexed| name.starts_with(indexed))
+        || name.contains("manager")
+        || name.contains("employeeNumber")
 }
 
-/// A tenant with its documents as the evaluator sees them.
+/// A tenant with its documents as the evaluator gets them.
 struct Stored {
     ctx: Context,
     types: Vec<Arc<ResourceType>>,
@@ -113,7 +117,7 @@ impl Stored {
         let mut serial = 0;
         let mut ids: Vec<Uuid> = Vec::new();
         for number in 0..USERS + GROUPS {
-            // Times differ by less than what clients are shown.
+            // Times differ by less than the precision in replies.
             gateway.clock.advance(Duration::from_micros(377));
             let resource_type = &self.types[usize::from(number >= USERS)];
             let document = documents::document(resource_type, &mut serial, random);
@@ -166,56 +170,58 @@ impl Stored {
         Ok(serde_json::from_str(&text).unwrap())
     }
 
-    async fn ask(&self, filters: usize, coverage: &mut Coverage, random: &mut Random) {
-        let of_each: Vec<Vec<Subject>> = self.types.iter().map(|it| filters::subjects(it)).collect();
-        let mut directed: Vec<(usize, Subject, &'static str)> = Vec::new();
-        for (place, subjects) in of_each.iter().enumerate() {
+    async fn check(&self, filters: usize, coverage: &mut Coverage, random: &mut Random) {
+        let subjects_of: Vec<Vec<Subject>> = self.types.iter().map(|it| filters::subjects(it)).collect();
+        let mut conditions: Vec<(usize, Subject, &'static str)> = Vec::new();
+        for (type_index, subjects) in subjects_of.iter().enumerate() {
             for subject in subjects {
                 for operator in OPERATORS.into_iter().filter(|operator| filters::applies(operator, subject)) {
-                    coverage.wanted.insert(subject.kind(operator, false));
-                    directed.push((place, subject.clone(), operator));
+                    coverage.required.insert(subject.kind(operator, false));
+                    conditions.push((type_index, subject.clone(), operator));
                 }
             }
         }
         let mut of_kind: BTreeMap<Kind, Vec<_>> = BTreeMap::new();
-        for one in &directed {
-            of_kind.entry(one.1.kind(one.2, false)).or_default().push(one.clone());
+        for condition in &conditions {
+            let (_, subject, operator) = condition;
+            of_kind.entry(subject.kind(operator, false)).or_default().push(condition.clone());
         }
         let of_kind: Vec<_> = of_kind.into_values().collect();
-        let (indexed, _): (Vec<_>, Vec<_>) = directed.iter().cloned().partition(|(_, it, _)| is_indexed(&it.name));
-        let mut asked = Vec::new();
-        // Each kind of attribute compared with null, alone: of these there would be too few by chance.
+        let (indexed, _): (Vec<_>, Vec<_>) = conditions.iter().cloned().partition(|(_, it, _)| is_indexed(&it.name));
+        let mut cases = Vec::new();
+        // Each kind of attribute compared with null, alone: too rare by chance.
         for of_one in &of_kind {
-            let (place, subject, operator) = random.pick(of_one);
+            let (type_index, subject, operator) = random.pick(of_one);
             if matches!(*operator, "eq" | "ne") {
                 let text = format!("{} {operator} null", subject.name);
-                asked.push((vec![self.types[*place].clone()], text, subject.kind(operator, true), true));
+                cases.push((vec![self.types[*type_index].clone()], text, subject.kind(operator, true), true));
             }
         }
-        for _ in asked.len()..filters {
-            let (place, subject, operator) = match random.below(4) {
+        for _ in cases.len()..filters {
+            let (type_index, subject, operator) = match random.below(4) {
                 0 => random.pick(&indexed).clone(),
-                1 => random.pick(&directed).clone(),
+                1 => random.pick(&conditions).clone(),
                 _ => {
                     let of_one = random.pick(&of_kind);
                     random.pick(of_one).clone()
                 }
             };
             // A query at the root is on both types.
-            let types = if random.once_in(6) { self.types.clone() } else { vec![self.types[place].clone()] };
+            let types = if random.once_in(6) { self.types.clone() } else { vec![self.types[type_index].clone()] };
             let (first, kind) = filters::leaf(&subject.name, &subject, operator, &self.documents, random);
             let alone = random.once_in(2);
-            let text = if alone { first } else { filters::around(first, &of_each[place], &self.documents, random) };
+            let text =
+                if alone { first } else { filters::around(first, &subjects_of[type_index], &self.documents, random) };
             if text.len() <= scimgate_scim::filter::MAX_BYTES {
-                asked.push((types, text, kind, alone));
+                cases.push((types, text, kind, alone));
             }
         }
-        let answers = stream::iter(asked).map(async |(types, text, kind, alone)| {
-            let (held, plan) = self.compare(&types, &text).await;
-            (kind, alone, held, plan)
+        let answers = stream::iter(cases).map(async |(types, text, kind, alone)| {
+            let (matches, plan) = self.compare(&types, &text).await;
+            (kind, alone, matches, plan)
         });
         let mut answers = Box::pin(answers.buffer_unordered(6));
-        while let Some((kind, alone, held, plan)) = answers.next().await {
+        while let Some((kind, alone, matches, plan)) = answers.next().await {
             coverage.cases += 1;
             match (plan.is_exact(), plan.narrows()) {
                 (true, _) => coverage.exact += 1,
@@ -223,45 +229,45 @@ impl Stored {
                 (false, false) => coverage.undecided += 1,
             }
             let seen = coverage.kinds.entry(kind).or_default();
-            seen[0] |= alone && held > 0;
-            seen[1] |= alone && held < self.documents.len();
+            seen[0] |= alone && matches > 0;
+            seen[1] |= alone && matches < self.documents.len();
         }
     }
 
-    /// Both answers to one filter; gives how many it holds for and how it was answered.
+    /// Compares both results of a filter; returns the number of matches and the plan.
     async fn compare(&self, types: &[Arc<ResourceType>], text: &str) -> (usize, Plan) {
         let each: Vec<&ResourceType> = types.iter().map(AsRef::as_ref).collect();
         let parsed = Filter::parse_with(text, &each, &Leniencies::all(), &mut Warnings::default());
         let filter = parsed.unwrap_or_else(|why| panic!("{text}: {why}"));
-        let is_asked =
+        let is_of_types =
             |document: &&Map<String, Value>| each.iter().any(|it| document["meta"]["resourceType"] == it.name);
-        let right: Vec<&Value> = self
+        let expected: Vec<&Value> = self
             .documents
             .iter()
-            .filter(is_asked)
+            .filter(is_of_types)
             .filter(|document| filter.matches(document))
             .map(|document| &document["id"])
             .collect();
         let search = Search { filter: Some(text.into()), count: Some("1000".into()), ..Search::default() };
         let answer = self.list(types, search).await.unwrap_or_else(|why| panic!("{text}: {why:?}"));
         let found: Vec<&Value> = answer["Resources"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
-        let wrong = self.documents.iter().find(|it| found.contains(&&it["id"]) != right.contains(&&it["id"]));
-        assert_eq!(wrong, None, "the evaluator alone says otherwise\n{text}");
-        assert_eq!(found, right, "the order is that of the ids\n{text}");
-        assert_eq!(answer["totalResults"], right.len(), "{text}");
+        let wrong = self.documents.iter().find(|it| found.contains(&&it["id"]) != expected.contains(&&it["id"]));
+        assert_eq!(wrong, None, "the evaluator alone decides otherwise\n{text}");
+        assert_eq!(found, expected, "in the order of ids\n{text}");
+        assert_eq!(answer["totalResults"], expected.len(), "{text}");
         let plan = Plan::of(&filter, types, &self.types, &self.ctx.base_url);
-        (right.len(), plan)
+        (expected.len(), plan)
     }
 }
 
 impl Coverage {
-    fn check(&self, asked: usize, database: Database) {
+    fn check(&self, filters: usize, database: Database) {
         let Self { cases, exact, narrowed, undecided, .. } = self;
         eprintln!(
             "{cases} cases: {exact} decided by the database, {narrowed} narrowed, {undecided} by the evaluator; {} kinds of conditions",
             self.kinds.len()
         );
-        assert!(*cases * 20 >= asked * 19, "too many filters were too long");
+        assert!(*cases * 20 >= filters * 19, "too many filters were too long");
         for (what, number) in [("decided", exact), ("narrowed", narrowed), ("undecided", undecided)] {
             assert!(*number * 20 > *cases, "only {number} of {cases} are {what}");
         }
@@ -270,14 +276,14 @@ impl Coverage {
         }
         assert!(*cases >= 10_000);
         let null = |kind: &Kind| Kind { null: true, ..kind.clone() };
-        let with_null = self.wanted.iter().filter(|kind| matches!(kind.operator, "eq" | "ne")).map(null);
-        for kind in self.wanted.iter().cloned().chain(with_null) {
-            // Of a complex attribute without a value there is nothing but null to compare.
+        let with_null = self.required.iter().filter(|kind| matches!(kind.operator, "eq" | "ne")).map(null);
+        for kind in self.required.iter().cloned().chain(with_null) {
+            // A complex attribute without `value` can only be compared with null.
             if kind.of == "Complex" && kind.operator != "pr" && !self.kinds.contains_key(&kind) {
                 continue;
             }
             let seen = self.kinds.get(&kind).unwrap_or_else(|| panic!("no filter has {kind:?}"));
-            assert_eq!(*seen, [true, true], "held, and did not hold: {kind:?}");
+            assert_eq!(*seen, [true, true], "matched, and did not match: {kind:?}");
         }
     }
 }

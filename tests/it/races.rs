@@ -1,4 +1,4 @@
-//! Writers who meet on one resource: what was acknowledged is what is there, to the last row.
+//! Concurrent writers on one resource: the acknowledged writes are the stored ones, in every table.
 
 use std::collections::BTreeSet;
 
@@ -9,25 +9,27 @@ use scimgate_tests::{Database, Tenant, TestGateway, on_both, rows};
 use serde_json::{Value, json};
 
 on_both!(
-    sixteen_writers_on_one_user_lose_nothing,
-    sixteen_writers_on_one_group_lose_nothing,
-    sixteen_creates_of_one_name_make_one_user,
-    a_name_taken_from_many_sides_has_one_owner,
-    members_that_are_deleted_meanwhile_leave_nothing_behind,
-    a_name_is_awaited_while_it_is_given,
-    settings_that_change_while_they_are_read_are_not_kept,
-    what_operators_decide_of_a_client_at_once_is_all_decided,
+    sixteen_writers_on_one_user_lose_no_write,
+    sixteen_writers_on_one_group_lose_no_write,
+    sixteen_creates_of_one_name_create_one_user,
+    of_concurrent_renames_to_one_name_one_succeeds,
+    concurrently_deleted_members_leave_no_membership,
+    a_pending_member_is_resolved_during_concurrent_writes,
+    settings_changed_during_a_read_are_not_cached,
+    concurrent_decisions_of_operators_are_all_stored,
 );
 
 const WRITERS: usize = 16;
 
-/// How often every writer writes: the embedded database takes one after the other.
+/// How many times each writer writes; fewer on the embedded database, which has one connection.
 fn rounds(gateway: &TestGateway) -> usize {
     if gateway.database() == Database::Embedded { 2 } else { 6 }
 }
 
-/// Runs every writer at once, each on a task of its own.
-async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(writer: impl Fn(usize) -> F) -> Vec<T> {
+/// Runs all writers concurrently, each in a task.
+async fn concurrently<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    writer: impl Fn(usize) -> F,
+) -> Vec<T> {
     let tasks: Vec<_> = (0..WRITERS).map(|number| tokio::spawn(writer(number))).collect();
     join_all(tasks).await.into_iter().map(Result::unwrap).collect()
 }
@@ -36,8 +38,7 @@ fn count(events: &[Value], kind: &str) -> usize {
     events.iter().filter(|event| event["type"] == kind).count()
 }
 
-/// What must hold of a tenant at rest, whoever wrote what. On the server alone: the embedded database takes no second
-/// connection.
+/// Checks the rows. On the server alone: the embedded database takes no second connection.
 async fn check_rows(gateway: &TestGateway) {
     if gateway.database() == Database::Embedded {
         return;
@@ -45,11 +46,11 @@ async fn check_rows(gateway: &TestGateway) {
     rows::check(&gateway.store().await).await;
 }
 
-async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {
+async fn sixteen_writers_on_one_user_lose_no_write(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let rounds = rounds(gateway);
-    let written = together(|number| {
+    let written = concurrently(|number| {
         let (tenant, path) = (tenant.clone(), format!("/Users/{ada}"));
         async move {
             let mut written = Vec::new();
@@ -61,7 +62,7 @@ async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {
                     { "op": "replace", "path": "emails[type eq \"work\"].value", "value": format!("{text}@corp.test") },
                 ]));
                 let answer = tenant.patch(&path, &body).await;
-                // Who lost every race is told so, and may come again.
+                // A write that lost every race gets 503.
                 assert!(matches!(answer.status, 200 | 503), "{}", answer.text);
                 written.extend((answer.status == 200).then_some(text));
             }
@@ -72,7 +73,7 @@ async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {
     let acknowledged: usize = written.iter().map(Vec::len).sum();
     assert!(acknowledged > 0);
     let read = tenant.get(&format!("/Users/{ada}")).await.expect(200);
-    assert_eq!(read.version(), 1 + i64::try_from(acknowledged).unwrap(), "a version for each write");
+    assert_eq!(read.version(), 1 + i64::try_from(acknowledged).unwrap(), "one version for each write");
     let phones = read.body["phoneNumbers"].as_array().unwrap();
     for (number, texts) in written.iter().enumerate() {
         let own: Vec<&Value> = phones.iter().filter(|phone| phone["type"] == format!("w{number}")).collect();
@@ -82,13 +83,17 @@ async fn sixteen_writers_on_one_user_lose_nothing(gateway: &TestGateway) {
     let last = read.body["title"].as_str().unwrap();
     assert!(
         written.iter().any(|texts| texts.last().is_some_and(|text| text == last)),
-        "{last} was written last by its writer"
+        "{last} is the last write of its writer"
     );
-    assert_eq!(read.body["emails"][0]["value"], format!("{last}@corp.test"), "of one PATCH all or nothing is there");
+    assert_eq!(
+        read.body["emails"][0]["value"],
+        format!("{last}@corp.test"),
+        "a PATCH is stored completely or not at all"
+    );
     let found = tenant.get(&format!("/Users?filter=emails.value eq \"{last}@corp.test\"")).await.expect(200);
     assert_eq!(found.body["totalResults"], 1);
     let events = tenant.events().await;
-    assert_eq!(count(&events, "user.updated"), acknowledged, "an event for each write");
+    assert_eq!(count(&events, "user.updated"), acknowledged, "one event for each write");
     let versions: BTreeSet<i64> = events.iter().map(|event| event["version"].as_i64().unwrap()).collect();
     assert_eq!(versions.len(), acknowledged + 1, "every version has its event");
     let mapped = tenant.directory(&format!("/users/{ada}")).await.expect(200);
@@ -104,7 +109,7 @@ async fn change_members(tenant: &Tenant, crew: &str, operations: Value) {
     assert!(matches!(answer.status, 200 | 204), "{}", answer.text);
 }
 
-async fn sixteen_writers_on_one_group_lose_nothing(gateway: &TestGateway) {
+async fn sixteen_writers_on_one_group_lose_no_write(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let crew = tenant.group("crew").await;
     let users = join_all((0..WRITERS).map(|number| {
@@ -113,8 +118,8 @@ async fn sixteen_writers_on_one_group_lose_nothing(gateway: &TestGateway) {
     }))
     .await;
     let rounds = rounds(gateway);
-    // Every writer adds its own user and the shared one, takes them away, and adds its own again.
-    together(|number| {
+    // Every writer adds its own user and the shared one, removes both, and adds its own again.
+    concurrently(|number| {
         let (tenant, crew, own, shared) = (tenant.clone(), crew.clone(), users[number].clone(), users[0].clone());
         async move {
             for _ in 0..rounds {
@@ -133,7 +138,7 @@ async fn sixteen_writers_on_one_group_lose_nothing(gateway: &TestGateway) {
     let members: BTreeSet<&str> =
         read.body["members"].as_array().unwrap().iter().map(|it| it["value"].as_str().unwrap()).collect();
     assert_eq!(members, users.iter().map(String::as_str).collect());
-    // The feed told of each coming and going, in an order that can have been.
+    // The events alternate between added and removed.
     for user in &users {
         let own: Vec<&str> = events
             .iter()
@@ -144,12 +149,12 @@ async fn sixteen_writers_on_one_group_lose_nothing(gateway: &TestGateway) {
         assert_eq!(added, removed + 1, "{own:?}");
         if *user != users[0] {
             assert!(
-                own.iter().enumerate().all(|(place, kind)| kind.ends_with(["added", "removed"][place % 2])),
+                own.iter().enumerate().all(|(index, kind)| kind.ends_with(["added", "removed"][index % 2])),
                 "{own:?}"
             );
         }
     }
-    assert!(read.version() > i64::try_from(WRITERS).unwrap(), "a member change is a new version");
+    assert!(read.version() > i64::try_from(WRITERS).unwrap(), "each member change is a new version");
     check_rows(gateway).await;
 }
 
@@ -157,12 +162,12 @@ fn count_of(kinds: &[&str], kind: &str) -> usize {
     kinds.iter().filter(|own| **own == kind).count()
 }
 
-async fn sixteen_creates_of_one_name_make_one_user(gateway: &TestGateway) {
+async fn sixteen_creates_of_one_name_create_one_user(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     for round in 0..rounds(gateway) {
-        let answers = together(|number| {
+        let answers = concurrently(|number| {
             let tenant = tenant.clone();
-            // The name's letters differ, its meaning does not.
+            // The same name in another case.
             let name = if number % 2 == 0 { format!("ada{round}") } else { format!("ADA{round}") };
             async move { tenant.post("/Users", &user(&name)).await }
         })
@@ -180,14 +185,14 @@ async fn sixteen_creates_of_one_name_make_one_user(gateway: &TestGateway) {
     check_rows(gateway).await;
 }
 
-async fn a_name_taken_from_many_sides_has_one_owner(gateway: &TestGateway) {
+async fn of_concurrent_renames_to_one_name_one_succeeds(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let users = join_all((0..WRITERS).map(|number| {
         let tenant = tenant.clone();
         async move { tenant.user(&format!("u{number}")).await }
     }))
     .await;
-    let answers = together(|number| {
+    let answers = concurrently(|number| {
         let (tenant, path) = (tenant.clone(), format!("/Users/{}", users[number]));
         let rename = patch(json!([{ "op": "replace", "path": "userName", "value": "ada@corp.test" }]));
         async move {
@@ -200,19 +205,19 @@ async fn a_name_taken_from_many_sides_has_one_owner(gateway: &TestGateway) {
     })
     .await;
     let owners = answers.iter().filter(|answer| matches!(answer.status, 200 | 201)).count();
-    assert_eq!(owners, 1, "one has the name");
+    assert_eq!(owners, 1, "one user has the name");
     let found = tenant.get("/Users?filter=userName eq \"ada@corp.test\"").await.expect(200);
     assert_eq!(found.body["totalResults"], 1);
     let _ = tenant.events().await;
     check_rows(gateway).await;
 }
 
-async fn members_that_are_deleted_meanwhile_leave_nothing_behind(gateway: &TestGateway) {
+async fn concurrently_deleted_members_leave_no_membership(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let crew = tenant.group("crew").await;
     for round in 0..rounds(gateway) {
         let ada = tenant.user(&format!("ada{round}")).await;
-        let answers = together(|number| {
+        let answers = concurrently(|number| {
             let (tenant, crew, ada) = (tenant.clone(), crew.clone(), ada.clone());
             async move {
                 if number == WRITERS / 2 {
@@ -225,21 +230,21 @@ async fn members_that_are_deleted_meanwhile_leave_nothing_behind(gateway: &TestG
         .await;
         assert!(answers.iter().all(|status| matches!(status, 200 | 204)), "{answers:?}");
         let mapped = tenant.directory(&format!("/groups/{crew}")).await.expect(200);
-        assert_eq!(mapped.body["members"], json!([]), "the product sees no member that is gone");
+        assert_eq!(mapped.body["members"], json!([]), "the directory shows no deleted member");
     }
     let _ = tenant.events().await;
     check_rows(gateway).await;
 }
 
-/// Who gets the name locks the groups that wait for it, and they lock their members.
-async fn a_name_is_awaited_while_it_is_given(gateway: &TestGateway) {
+/// A rename locks the groups with a pending member of that name, and these writes lock their members.
+async fn a_pending_member_is_resolved_during_concurrent_writes(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
     for round in 0..rounds(gateway) {
         let name = format!("Later-{round}");
         let members = json!([{ "value": name }]);
         change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": members }])).await;
-        let answers = together(|number| {
+        let answers = concurrently(|number| {
             let (tenant, user, crew) = (tenant.clone(), format!("/Users/{ada}"), format!("/Groups/{crew}"));
             let op = if number % 2 == 0 { "add" } else { "replace" };
             let change = patch(json!([{ "op": op, "path": "members", "value": members }]));
@@ -253,7 +258,7 @@ async fn a_name_is_awaited_while_it_is_given(gateway: &TestGateway) {
         })
         .await;
         assert!(answers.iter().all(|status| matches!(status, 200 | 204)), "{answers:?}");
-        // A value that was kept in the very moment is told again.
+        // Added again, in case it became pending during the rename.
         change_members(&tenant, &crew, json!([{ "op": "add", "path": "members", "value": members }])).await;
         let read = tenant.get(&format!("/Groups/{crew}")).await.expect(200);
         let listed: Vec<&Value> = read.body["members"].as_array().unwrap().iter().map(|it| &it["value"]).collect();
@@ -264,7 +269,7 @@ async fn a_name_is_awaited_while_it_is_given(gateway: &TestGateway) {
     check_rows(gateway).await;
 }
 
-async fn settings_that_change_while_they_are_read_are_not_kept(gateway: &TestGateway) {
+async fn settings_changed_during_a_read_are_not_cached(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let tenant = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap().id;
     let settings = &gateway.gateway.settings;
@@ -273,7 +278,7 @@ async fn settings_that_change_while_they_are_read_are_not_kept(gateway: &TestGat
             "id": format!("urn:example:round{round}:2.0:User"), "name": "Round",
             "attributes": [{ "name": "round", "type": "string" }],
         }});
-        // Readers who begin at any moment of the change.
+        // Readers at any moment of the change.
         let reads = async {
             for _ in 0..20 {
                 settings.forget(tenant).await;
@@ -288,17 +293,17 @@ async fn settings_that_change_while_they_are_read_are_not_kept(gateway: &TestGat
     }
 }
 
-async fn what_operators_decide_of_a_client_at_once_is_all_decided(gateway: &TestGateway) {
+async fn concurrent_decisions_of_operators_are_all_stored(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let names: Vec<&str> = Leniency::ALL.iter().map(|it| it.name()).take(WRITERS).collect();
-    let answers = together(|number| {
+    let answers = concurrently(|number| {
         let (operator, name) = (gateway.operator.clone(), names[number]);
         async move { operator.patch("/tenants/acme/client", &json!({ "allow": [name] })).await.status }
     })
     .await;
     assert_eq!(answers, [200; WRITERS]);
-    let shown = gateway.operator.get("/tenants/acme/client").await.expect(200).body;
-    let all = shown["leniencies"].as_array().unwrap().iter();
+    let client = gateway.operator.get("/tenants/acme/client").await.expect(200).body;
+    let all = client["leniencies"].as_array().unwrap().iter();
     let decided: BTreeSet<&str> =
         all.filter(|it| it["by"] == "operator").map(|it| it["name"].as_str().unwrap()).collect();
     assert_eq!(decided, names.into_iter().collect());

@@ -5,20 +5,20 @@ use scimgate_tests::{TestGateway, on_both, on_postgres};
 
 on_both!(
     entra_connects,
-    entra_leads_users_through_their_life_with_the_flag_off,
-    entra_leads_users_through_their_life_with_the_flag_on,
+    entra_provisions_users_with_the_flag_off,
+    entra_provisions_users_with_the_flag_on,
     entra_disables_enables_and_deletes,
-    entra_sets_managers_in_every_shape,
-    entra_keeps_groups_and_their_members,
-    entra_keeps_groups_and_their_members_with_the_flag_on,
+    entra_sets_managers_in_every_form,
+    entra_provisions_groups_with_the_flag_off,
+    entra_provisions_groups_with_the_flag_on,
     entra_writes_custom_attributes,
     entra_writes_roles,
-    what_no_schema_knows_is_set_aside_without_an_error,
+    unknown_attributes_are_kept_without_an_error,
     the_dialects_of_entra_end_in_the_same_state,
 );
 
-// Addresses are put right long before a database is asked.
-on_postgres!(odd_tenant_urls_reach_the_endpoint);
+// Addresses are normalised before the database is used, so one database is enough.
+on_postgres!(unusual_tenant_urls_reach_the_endpoint);
 
 async fn play(gateway: &TestGateway, file: &str) {
     let tenant = gateway.tenant("acme").await;
@@ -30,11 +30,11 @@ async fn entra_connects(gateway: &TestGateway) {
     play(gateway, "entra/connect.json").await;
 }
 
-async fn entra_leads_users_through_their_life_with_the_flag_off(gateway: &TestGateway) {
+async fn entra_provisions_users_with_the_flag_off(gateway: &TestGateway) {
     play(gateway, "entra/users-flag-off.json").await;
 }
 
-async fn entra_leads_users_through_their_life_with_the_flag_on(gateway: &TestGateway) {
+async fn entra_provisions_users_with_the_flag_on(gateway: &TestGateway) {
     play(gateway, "entra/users-flag-on.json").await;
 }
 
@@ -42,15 +42,15 @@ async fn entra_disables_enables_and_deletes(gateway: &TestGateway) {
     play(gateway, "entra/leave-and-return.json").await;
 }
 
-async fn entra_sets_managers_in_every_shape(gateway: &TestGateway) {
+async fn entra_sets_managers_in_every_form(gateway: &TestGateway) {
     play(gateway, "entra/manager.json").await;
 }
 
-async fn entra_keeps_groups_and_their_members(gateway: &TestGateway) {
+async fn entra_provisions_groups_with_the_flag_off(gateway: &TestGateway) {
     play(gateway, "entra/groups-flag-off.json").await;
 }
 
-async fn entra_keeps_groups_and_their_members_with_the_flag_on(gateway: &TestGateway) {
+async fn entra_provisions_groups_with_the_flag_on(gateway: &TestGateway) {
     play(gateway, "entra/groups-flag-on.json").await;
 }
 
@@ -62,7 +62,7 @@ async fn entra_writes_roles(gateway: &TestGateway) {
     play(gateway, "entra/roles.json").await;
 }
 
-async fn what_no_schema_knows_is_set_aside_without_an_error(gateway: &TestGateway) {
+async fn unknown_attributes_are_kept_without_an_error(gateway: &TestGateway) {
     play(gateway, "entra/unknown-attributes.json").await;
 }
 
@@ -84,7 +84,7 @@ async fn the_dialects_of_entra_end_in_the_same_state(gateway: &TestGateway) {
     }
 }
 
-async fn odd_tenant_urls_reach_the_endpoint(gateway: &TestGateway) {
+async fn unusual_tenant_urls_reach_the_endpoint(gateway: &TestGateway) {
     let bases = [
         "/scim/v2/",
         "/scim/v2//",

@@ -1,21 +1,21 @@
-//! Resource types and extensions of a tenant's own: the whole protocol at their endpoint, at once and for that tenant alone.
+//! Custom resource types and extensions: every operation at their endpoint, immediately, and for that tenant alone.
 
 use scimgate_tests::tenant::{WS1B, device, patch};
 use scimgate_tests::{Request, Tenant, TestGateway, on_both, on_postgres, poll};
 use serde_json::{Value, json};
 
 on_both!(
-    a_type_of_its_own_has_the_whole_protocol,
-    what_its_schema_says_of_its_attributes_holds,
-    it_is_listed_filtered_and_sorted,
-    the_product_sees_it_and_is_told,
-    a_chain_maps_it_where_a_step_says_so,
-    an_extension_defined_live_is_there_in_every_form,
-    packs_bring_schemas_and_resource_types,
-    a_definition_that_cannot_be_is_refused_by_its_rule,
-    what_is_in_use_is_not_taken_away,
+    a_custom_resource_type_supports_every_operation,
+    characteristics_of_a_custom_schema_are_enforced,
+    custom_resources_are_listed_filtered_and_sorted,
+    the_directory_and_the_events_include_custom_resources,
+    a_step_can_map_a_custom_resource_type,
+    an_extension_defined_at_runtime_works_everywhere,
+    packs_add_schemas_and_resource_types,
+    invalid_definitions_are_refused_with_the_rule,
+    a_resource_type_in_use_is_not_deleted,
 );
-on_postgres!(a_new_type_is_live_on_every_replica);
+on_postgres!(a_new_resource_type_reaches_every_replica);
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const LAB: &str = "urn:acme:lab:2.0:Device";
@@ -40,7 +40,7 @@ async fn names(tenant: &Tenant, path: &str) -> Vec<String> {
     found.collect()
 }
 
-async fn a_type_of_its_own_has_the_whole_protocol(gateway: &TestGateway) {
+async fn a_custom_resource_type_supports_every_operation(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let other = gateway.plain_tenant("globex").await;
     let created = tenant.post("/Devices", &printer("Ink")).await.expect(201);
@@ -76,7 +76,7 @@ async fn a_type_of_its_own_has_the_whole_protocol(gateway: &TestGateway) {
     let schema = tenant.get("/Schemas/urn:acme:schemas:2.0:Device").await.expect(200).body;
     assert_eq!(schema["attributes"].as_array().unwrap().len(), 11);
 
-    // Another tenant has neither the type nor the resource.
+    // Another tenant has neither the resource type nor the resource.
     for path in [path.as_str(), "/Devices", "/ResourceTypes/Device", "/Schemas/urn:acme:schemas:2.0:Device"] {
         let _ = other.get(path).await.expect(404);
     }
@@ -85,7 +85,7 @@ async fn a_type_of_its_own_has_the_whole_protocol(gateway: &TestGateway) {
     let _ = other.get(&path).await.expect(404);
     let _ = other.post("/Devices", &printer("Ink")).await.expect(201);
 
-    // A group may have one as a member.
+    // A group can have it as a member.
     let group = json!({ "displayName": "Room", "members": [{ "value": created.id() }] });
     let group = tenant.post("/Groups", &group).await.expect(201);
     let read = tenant.get(&format!("/Groups/{}", group.id())).await.expect(200);
@@ -96,7 +96,7 @@ async fn a_type_of_its_own_has_the_whole_protocol(gateway: &TestGateway) {
     let _ = tenant.delete(&path).await.expect(404);
 }
 
-async fn what_its_schema_says_of_its_attributes_holds(gateway: &TestGateway) {
+async fn characteristics_of_a_custom_schema_are_enforced(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let mut body = printer("Ink");
     body["inventory"] = 7.into();
@@ -105,7 +105,7 @@ async fn what_its_schema_says_of_its_attributes_holds(gateway: &TestGateway) {
     body["pin"] = "1815".into();
     let created = tenant.post("/Devices", &body).await.expect(201);
     let path = format!("/Devices/{}", created.id());
-    // RFC 7643 §7: "request" is in a reply where it is asked for, or where the client has written it.
+    // RFC 7643 §7: an attribute returned on "request" is in a reply if requested, or if the client has just written it.
     assert_eq!((&created.body["note"], created.body.get("pin")), (&json!("by the door"), None));
     let plain = tenant.get(&path).await.expect(200).body;
     assert!(plain.get("note").is_none() && plain.get("pin").is_none(), "{plain}");
@@ -127,14 +127,14 @@ async fn what_its_schema_says_of_its_attributes_holds(gateway: &TestGateway) {
     }
     let model = patch(json!([{ "op": "replace", "path": "model", "value": "X2" }]));
     assert_eq!(tenant.patch(&path, &model).await.expect(400).body["scimType"], "mutability");
-    let gone = patch(json!([{ "op": "remove", "path": "displayName" }]));
-    assert_eq!(tenant.patch(&path, &gone).await.expect(400).body["scimType"], "mutability");
-    let free = patch(json!([{ "op": "replace", "path": "serial", "value": "S-9" }]));
-    let _ = tenant.patch(&path, &free).await.expect(200);
+    let remove = patch(json!([{ "op": "remove", "path": "displayName" }]));
+    assert_eq!(tenant.patch(&path, &remove).await.expect(400).body["scimType"], "mutability");
+    let other_serial = patch(json!([{ "op": "replace", "path": "serial", "value": "S-9" }]));
+    let _ = tenant.patch(&path, &other_serial).await.expect(200);
     let _ = tenant.post("/Devices", &json!({ "displayName": "D", "serial": "S-Ink" })).await.expect(201);
 }
 
-async fn it_is_listed_filtered_and_sorted(gateway: &TestGateway) {
+async fn custom_resources_are_listed_filtered_and_sorted(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     for (name, inventory, tag) in [("Scanner", 3, "a"), ("ink", 1, "b"), ("Laser", 2, "b")] {
         let mut body = printer(name);
@@ -179,7 +179,7 @@ async fn it_is_listed_filtered_and_sorted(gateway: &TestGateway) {
     assert_eq!(tenant.get("/").await.expect(200).body["totalResults"], 4);
 }
 
-async fn the_product_sees_it_and_is_told(gateway: &TestGateway) {
+async fn the_directory_and_the_events_include_custom_resources(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let id = tenant.post("/Devices", &printer("Ink")).await.expect(201).id();
     let path = format!("/Devices/{id}");
@@ -201,7 +201,7 @@ async fn the_product_sees_it_and_is_told(gateway: &TestGateway) {
     assert_eq!(kinds, ["resource.created", "resource.updated", "resource.deactivated", "resource.deleted"]);
 }
 
-async fn a_chain_maps_it_where_a_step_says_so(gateway: &TestGateway) {
+async fn a_step_can_map_a_custom_resource_type(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let _ = gateway.upload(scimgate_tests::plugin("hostile")).await;
     let _ = gateway.upload(scimgate_tests::plugin("tutorial")).await;
@@ -221,7 +221,7 @@ async fn a_chain_maps_it_where_a_step_says_so(gateway: &TestGateway) {
     assert_eq!(tenant.directory(&format!("/users/{ada}")).await.expect(200).body["mappingState"], "same");
 }
 
-async fn an_extension_defined_live_is_there_in_every_form(gateway: &TestGateway) {
+async fn an_extension_defined_at_runtime_works_everywhere(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let lab = json!({ "resourceType": "device", "schema": { "id": LAB, "name": "Lab", "attributes": [
         { "name": "room", "type": "string" }, { "name": "calibrated", "type": "dateTime" },
@@ -249,11 +249,14 @@ async fn an_extension_defined_live_is_there_in_every_form(gateway: &TestGateway)
     let sorted = tenant.get(&format!("/Users?sortBy={custom}")).await.expect(200).body;
     assert_eq!(sorted["Resources"][0]["id"], ada.as_str());
 
-    let shown = gateway.operator.get(&format!("/tenants/acme/schemas/{LAB}")).await.expect(200).body;
-    assert_eq!((&shown["resourceType"], &shown["schema"]["attributes"][0]["name"]), (&json!("Device"), &json!("room")));
+    let stored = gateway.operator.get(&format!("/tenants/acme/schemas/{LAB}")).await.expect(200).body;
+    assert_eq!(
+        (&stored["resourceType"], &stored["schema"]["attributes"][0]["name"]),
+        (&json!("Device"), &json!("room"))
+    );
 }
 
-async fn packs_bring_schemas_and_resource_types(gateway: &TestGateway) {
+async fn packs_add_schemas_and_resource_types(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let packs = gateway.operator.get("/schema-packs").await.expect(200).body;
     let names: Vec<&Value> = packs["packs"].as_array().unwrap().iter().map(|pack| &pack["name"]).collect();
@@ -290,14 +293,14 @@ async fn packs_bring_schemas_and_resource_types(gateway: &TestGateway) {
     let _ = tenant.post("/AgenticApplications", &application).await.expect(201);
     let types = tenant.get("/ResourceTypes").await.expect(200).body;
     assert_eq!(types["totalResults"], 6);
-    // A pack is a beginning: what it brought may grow by hand.
+    // What a pack added can be extended by hand.
     let mut role = gateway.operator.get("/tenants/acme/resource-types/Role").await.expect(200).body;
     role["schema"]["attributes"].as_array_mut().unwrap().push(json!({ "name": "risk", "type": "integer" }));
     let _ = gateway.operator.post("/tenants/acme/resource-types", &role).await.expect(200);
     assert_eq!(tenant.post("/Roles", &json!({ "displayName": "Admin", "risk": 9 })).await.expect(201).body["risk"], 9);
 }
 
-async fn a_definition_that_cannot_be_is_refused_by_its_rule(gateway: &TestGateway) {
+async fn invalid_definitions_are_refused_with_the_rule(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let with = |pointer: &str, value: Value| {
         let mut definition = device();
@@ -335,10 +338,10 @@ async fn a_definition_that_cannot_be_is_refused_by_its_rule(gateway: &TestGatewa
     let refused = gateway.operator.post("/tenants/acme/schemas", &nested).await.expect(400);
     assert!(refused.body["detail"].as_str().unwrap().contains("erratum 6004"), "{}", refused.text);
     let types = tenant.get("/ResourceTypes").await.expect(200).body;
-    assert_eq!(types["totalResults"], 3, "nothing of it is there");
+    assert_eq!(types["totalResults"], 3, "nothing was added");
 }
 
-async fn what_is_in_use_is_not_taken_away(gateway: &TestGateway) {
+async fn a_resource_type_in_use_is_not_deleted(gateway: &TestGateway) {
     let tenant = with_devices(gateway, "acme").await;
     let id = tenant.post("/Devices", &printer("Ink")).await.expect(201).id();
     let path = "/tenants/acme/resource-types/Device";
@@ -353,14 +356,14 @@ async fn what_is_in_use_is_not_taken_away(gateway: &TestGateway) {
     assert_eq!(tenant.get("/Devices").await.expect(200).body["totalResults"], 0);
 }
 
-async fn a_new_type_is_live_on_every_replica(gateway: &TestGateway) {
+async fn a_new_resource_type_reaches_every_replica(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let replica = gateway.replica().await;
-    let there = tenant.at((&format!("http://{}", replica.public), &format!("http://{}", replica.internal)));
-    let _ = there.get("/Devices").await.expect(404);
+    let at_replica = tenant.at((&format!("http://{}", replica.public), &format!("http://{}", replica.internal)));
+    let _ = at_replica.get("/Devices").await.expect(404);
     define(gateway, "acme", &device()).await;
-    poll("the other replica has heard of it", async || (there.get("/Devices").await.status == 200).then_some(())).await;
-    let id = there.post("/Devices", &printer("Ink")).await.expect(201).id();
+    poll("the other replica has it", async || (at_replica.get("/Devices").await.status == 200).then_some(())).await;
+    let id = at_replica.post("/Devices", &printer("Ink")).await.expect(201).id();
     assert_eq!(tenant.get(&format!("/Devices/{id}")).await.expect(200).body["displayName"], "Ink");
     replica.end().await;
 }

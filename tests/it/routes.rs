@@ -1,4 +1,7 @@
-//! Every address, as nobody and as the wrong tenant; and that no address of the sources is missing here.
+//! Every route, without a credential and with a wrong one; that no route of the sources is missing here; and the OpenAPI
+//! documents.
+
+mod openapi;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,111 +11,119 @@ use scimgate_tests::tenant::{Tenant, group, user};
 use scimgate_tests::{Answer, Client, Request, TestGateway, on_both, root};
 use serde_json::{Value, json};
 
-on_both!(nobody_and_the_wrong_tenant_get_nothing_anywhere);
+on_both!(a_missing_or_foreign_credential_is_refused_on_every_route);
 
-/// Who may use an address.
+/// What a route belongs to, and so which credential it requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
+enum Surface {
     Scim,
     Directory,
     Admin,
+    /// None is required.
     Probe,
 }
 
-/// Every address with its methods. `{endpoint}` stands for each resource type's.
-const ROUTES: &[(Door, &str, &[&str])] = &[
-    (Door::Scim, "/ServiceProviderConfig", &["GET"]),
-    (Door::Scim, "/ResourceTypes", &["GET"]),
-    (Door::Scim, "/ResourceTypes/{name}", &["GET"]),
-    (Door::Scim, "/Schemas", &["GET"]),
-    (Door::Scim, "/Schemas/{urn}", &["GET"]),
-    (Door::Scim, "/Me", &["GET", "POST", "PUT", "PATCH", "DELETE"]),
-    (Door::Scim, "/", &["GET"]),
-    (Door::Scim, "/.search", &["POST"]),
-    (Door::Scim, "/Bulk", &["POST"]),
-    (Door::Scim, "/{endpoint}/.search", &["POST"]),
-    (Door::Scim, "/{endpoint}", &["GET", "POST"]),
-    (Door::Scim, "/{endpoint}/{id}", &["GET", "PUT", "PATCH", "DELETE"]),
-    (Door::Directory, "/directory/v1/{endpoint}", &["GET"]),
-    (Door::Directory, "/directory/v1/{endpoint}/{id}", &["GET"]),
-    (Door::Directory, "/directory/v1/events", &["GET"]),
-    (Door::Admin, "/admin/v1/tenants", &["GET", "POST"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}", &["GET", "PATCH", "DELETE"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/client", &["GET", "PATCH"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/tokens", &["GET", "POST"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}", &["DELETE"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/schemas", &["GET", "POST"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/mapping", &["GET", "PUT", "DELETE"]),
+/// Every route with its methods. `{endpoint}` stands for each resource type's.
+const ROUTES: &[(Surface, &str, &[&str])] = &[
+    (Surface::Scim, "/ServiceProviderConfig", &["GET"]),
+    (Surface::Scim, "/ResourceTypes", &["GET"]),
+    (Surface::Scim, "/ResourceTypes/{name}", &["GET"]),
+    (Surface::Scim, "/Schemas", &["GET"]),
+    (Surface::Scim, "/Schemas/{urn}", &["GET"]),
+    (Surface::Scim, "/Me", &["GET", "POST", "PUT", "PATCH", "DELETE"]),
+    (Surface::Scim, "/", &["GET"]),
+    (Surface::Scim, "/.search", &["POST"]),
+    (Surface::Scim, "/Bulk", &["POST"]),
+    (Surface::Scim, "/{endpoint}/.search", &["POST"]),
+    (Surface::Scim, "/{endpoint}", &["GET", "POST"]),
+    (Surface::Scim, "/{endpoint}/{id}", &["GET", "PUT", "PATCH", "DELETE"]),
+    (Surface::Directory, "/directory/v1/{endpoint}", &["GET"]),
+    (Surface::Directory, "/directory/v1/{endpoint}/{id}", &["GET"]),
+    (Surface::Directory, "/directory/v1/events", &["GET"]),
+    (Surface::Directory, "/directory/v1/openapi.json", &["GET"]),
+    (Surface::Admin, "/admin/v1/openapi.json", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}", &["GET", "PATCH", "DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/client", &["GET", "PATCH"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}", &["DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/schemas", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping", &["GET", "PUT", "DELETE"]),
 ];
-const MORE: &[(Door, &str, &[&str])] = &[
-    (Door::Admin, "/admin/v1/tenants/{tenant}/schemas/{urn}", &["GET", "DELETE"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/resource-types", &["GET", "POST"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/resource-types/{name}", &["GET", "DELETE"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/schema-packs", &["POST"]),
-    (Door::Admin, "/admin/v1/schema-packs", &["GET"]),
-    (Door::Admin, "/admin/v1/tenants/{tenant}/fold-in", &["GET"]),
-    (Door::Admin, "/admin/v1/plugins", &["GET", "POST"]),
-    (Door::Probe, "/livez", &["GET"]),
-    (Door::Probe, "/readyz", &["GET"]),
+const MORE: &[(Surface, &str, &[&str])] = &[
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/schemas/{urn}", &["GET", "DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/resource-types", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/resource-types/{name}", &["GET", "DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/schema-packs", &["POST"]),
+    (Surface::Admin, "/admin/v1/schema-packs", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/jobs/{kind}", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/jobs/{kind}/cancel", &["POST"]),
+    (Surface::Admin, "/admin/v1/plugins", &["GET", "POST"]),
+    (Surface::Probe, "/livez", &["GET"]),
+    (Surface::Probe, "/readyz", &["GET"]),
 ];
 
-fn routes() -> impl Iterator<Item = (Door, &'static str, &'static str)> {
+fn routes() -> impl Iterator<Item = (Surface, &'static str, &'static str)> {
     let all = ROUTES.iter().chain(MORE).copied();
-    all.flat_map(|(door, path, methods)| methods.iter().map(move |method| (door, path, *method)))
+    all.flat_map(|(surface, path, methods)| methods.iter().map(move |method| (surface, path, *method)))
 }
 
-/// The addresses and methods of every `.route(` below a folder.
-fn written(folder: &Path) -> BTreeSet<(String, String)> {
+/// The paths and methods of every `.route(` and `#[utoipa::path(` below a folder.
+fn routes_in_sources(folder: &Path) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(written(&path));
+            found.extend(routes_in_sources(&path));
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        for call in text.split(".route(").skip(1) {
-            let mut depth = 1;
-            let end = call.find(|letter| {
-                depth += i32::from(letter == '(') - i32::from(letter == ')');
-                depth == 0
-            });
-            let call = &call[..end.unwrap()];
-            let route = call.split('"').nth(1).unwrap().to_owned();
+        for call in text.split(".route(").skip(1).map(arguments) {
             let handlers = &call[call.rfind('"').unwrap()..];
-            for (word, method) in [
-                ("get(", "GET"),
-                ("post(", "POST"),
-                ("put(", "PUT"),
-                ("patch(", "PATCH"),
-                ("delete(", "DELETE"),
-                ("any(", "ANY"),
-            ] {
-                let is_word = |at: usize| !handlers[..at].ends_with(char::is_alphanumeric);
-                if handlers.match_indices(word).any(|(at, _)| is_word(at)) {
-                    found.insert((route.clone(), method.to_owned()));
+            let is_word = |at: usize| !handlers[..at].ends_with(char::is_alphanumeric);
+            for method in ["get", "post", "put", "patch", "delete", "any"] {
+                if handlers.match_indices(&format!("{method}(")).any(|(at, _)| is_word(at)) {
+                    found.insert((first_string(call), method.to_uppercase()));
                 }
             }
+        }
+        for attribute in text.split("#[utoipa::path(").skip(1).map(arguments) {
+            let method = attribute.trim_start().split(',').next().unwrap();
+            found.insert((first_string(attribute), method.to_uppercase()));
         }
     }
     found
 }
 
+/// The text up to the parenthesis that closes a call.
+fn arguments(text: &str) -> &str {
+    let mut depth = 1;
+    let end = text.find(|letter| {
+        depth += i32::from(letter == '(') - i32::from(letter == ')');
+        depth == 0
+    });
+    &text[..end.unwrap()]
+}
+
+fn first_string(text: &str) -> String {
+    text.split('"').nth(1).unwrap().to_owned()
+}
+
 #[test]
 fn every_route_of_the_sources_has_a_row_here() {
-    let sources = written(&root().join("gateway/src/http"));
+    let sources = routes_in_sources(&root().join("gateway/src/http"));
     let rows: BTreeSet<_> = routes().map(|(_, path, method)| (path.to_owned(), method.to_owned())).collect();
     assert_eq!(sources, rows, "left: the sources, right: this file");
 }
 
-/// What there is of a tenant, to be named in addresses.
+/// The parts of a tenant that paths name.
 struct Target {
     user: String,
     group: String,
     token: String,
 }
 
-/// The address with something of the target in place of each name; one for users and one for groups.
+/// The path with a part of the target in place of each parameter; one for users and one for groups.
 fn paths(path: &str, target: &Target) -> BTreeSet<String> {
     let fill = |endpoint: &str, id: &str| {
         let path = path.replace("{endpoint}", endpoint).replace("{id}", id).replace("{tenant}", "acme");
@@ -122,7 +133,7 @@ fn paths(path: &str, target: &Target) -> BTreeSet<String> {
     BTreeSet::from([fill("Users", &target.user), fill("Groups", &target.group)])
 }
 
-/// A body that would do something if it were let in.
+/// A body that would change something if the request were let in.
 fn body(method: &str, path: &str) -> Value {
     match (method, path) {
         ("PATCH", path) if path.ends_with("/client") => json!({ "profile": "okta" }),
@@ -141,7 +152,7 @@ fn body(method: &str, path: &str) -> Value {
     }
 }
 
-async fn nobody_and_the_wrong_tenant_get_nothing_anywhere(gateway: &TestGateway) {
+async fn a_missing_or_foreign_credential_is_refused_on_every_route(gateway: &TestGateway) {
     let acme = gateway.tenant("acme").await;
     let globex = gateway.plain_tenant("globex").await;
     let target = Target {
@@ -151,12 +162,12 @@ async fn nobody_and_the_wrong_tenant_get_nothing_anywhere(gateway: &TestGateway)
     };
     let events = acme.events().await;
     let before = (acme.everything().await, gateway.row_counts().await);
-    for (door, route, method) in routes() {
+    for (surface, route, method) in routes() {
         for path in paths(route, &target) {
             let request = Request::new(method, &path).json(&body(method, &path));
-            check_neighbour(gateway, &globex, (door, route), &request).await;
-            for stranger in strangers(gateway, (&acme, &globex), door) {
-                let answer = stranger.send(request.clone()).await;
+            check_other_tenant(gateway, &globex, (surface, route), &request).await;
+            for client in wrong_credentials(gateway, (&acme, &globex), surface) {
+                let answer = client.send(request.clone()).await;
                 assert_eq!(answer.status, 401, "{} was answered {}", answer.asked, answer.text);
                 assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"scimgate\"", "{}", answer.asked);
                 assert!(answer.header("content-type").ends_with("+json"), "{}", answer.asked);
@@ -165,52 +176,61 @@ async fn nobody_and_the_wrong_tenant_get_nothing_anywhere(gateway: &TestGateway)
     }
     assert_eq!(acme.everything().await, before.0, "nothing of the tenant is changed");
     assert_eq!(gateway.row_counts().await, before.1, "nothing is stored");
-    assert_eq!(acme.events().await, events, "nothing is told to the product");
+    assert_eq!(acme.events().await, events, "there are no new events");
 }
 
-fn inside(gateway: &TestGateway) -> Client {
+fn internal(gateway: &TestGateway) -> Client {
     Client::new(format!("http://{}", gateway.internal))
 }
 
-/// Who is not let in at a door: nobody, and everybody with a key for something else.
-fn strangers(gateway: &TestGateway, (acme, globex): (&Tenant, &Tenant), door: Door) -> Vec<Client> {
-    let internal = inside(gateway);
+/// Clients that a surface refuses: without a credential, and with one for something else.
+fn wrong_credentials(gateway: &TestGateway, (acme, globex): (&Tenant, &Tenant), surface: Surface) -> Vec<Client> {
+    let internal = internal(gateway);
     let within = |client: &Client| client.at(internal.base.clone());
-    match door {
-        Door::Probe => Vec::new(),
-        Door::Scim => {
+    match surface {
+        Surface::Probe => Vec::new(),
+        Surface::Scim => {
             let named = format!("http://{}/t/acme/scim/v2", gateway.public);
-            let nobody = gateway.nobody();
+            let nobody = gateway.anonymous();
             let own = |client: &Client| client.at(nobody.base.clone());
             let others = [globex.scim.at(named.clone()), own(&acme.directory), own(&gateway.operator)];
             [nobody.clone(), nobody.at(named)].into_iter().chain(others).collect()
         }
-        Door::Directory => vec![internal.clone(), within(&acme.scim), within(&gateway.operator)],
-        Door::Admin => vec![internal.clone(), within(&acme.scim), within(&acme.directory)],
+        Surface::Directory => vec![internal.clone(), within(&acme.scim), within(&gateway.operator)],
+        Surface::Admin => vec![internal.clone(), within(&acme.scim), within(&acme.directory)],
     }
 }
 
-/// Who is let in, but as another tenant, finds nothing; and a probe, which asks nobody, tells nothing.
-async fn check_neighbour(gateway: &TestGateway, globex: &Tenant, (door, route): (Door, &str), request: &Request) {
+/// With another tenant's own credential nothing is found; and a probe, which requires none, shows nothing of a tenant.
+async fn check_other_tenant(
+    gateway: &TestGateway,
+    globex: &Tenant,
+    (surface, route): (Surface, &str),
+    request: &Request,
+) {
     let names_one = route.ends_with("/{id}");
-    match door {
-        Door::Probe => {
+    match surface {
+        Surface::Probe => {
             let probes = Client::new(format!("http://{}", gateway.probes));
             let answer = probes.send(request.clone()).await.expect(200);
-            assert!(!answer.text.contains("acme"), "a probe tells nothing of a tenant");
+            assert!(!answer.text.contains("acme"), "a probe shows nothing of a tenant");
         }
-        Door::Scim if names_one => check_not_there(&globex.scim.send(request.clone()).await),
-        Door::Directory => {
-            let answer = globex.directory.at(inside(gateway).base).send(request.clone()).await;
-            if names_one { check_not_there(&answer) } else { check_empty(&answer) }
+        Surface::Scim if names_one => check_not_found(&globex.scim.send(request.clone()).await),
+        Surface::Directory => {
+            let answer = globex.directory.at(internal(gateway).base).send(request.clone()).await;
+            match route {
+                "/directory/v1/openapi.json" => assert_eq!(answer.status, 200, "{}", answer.text),
+                _ if names_one => check_not_found(&answer),
+                _ => check_empty(&answer),
+            }
         }
-        Door::Scim | Door::Admin => {}
+        Surface::Scim | Surface::Admin => {}
     }
 }
 
-/// Another tenant's is not there; it is not forbidden, which would tell that it is.
+/// Another tenant's resource is 404: 403 would show that it exists.
 #[track_caller]
-fn check_not_there(answer: &Answer) {
+fn check_not_found(answer: &Answer) {
     assert_eq!(answer.status, 404, "{} was answered {}", answer.asked, answer.text);
 }
 

@@ -1,5 +1,5 @@
-//! Changes of schemas that stored data contradicts are refused with a count and examples, also where the contradiction comes
-//! while they are checked; those that nothing contradicts are made.
+//! Schema changes that conflict with stored data are refused with a count and examples, also where the conflict arises during
+//! the check. Those without conflicts are made.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use scimgate_tests::{Answer, Tenant, TestGateway, on_both, on_postgres, poll, ro
 use serde_json::{Value, json};
 
 on_both!(
-    a_change_that_data_contradicts_is_refused_with_examples,
-    a_change_that_nothing_contradicts_is_made,
-    what_becomes_unique_gets_its_keys_and_what_ceases_loses_them,
-    mapped_documents_are_asked_too,
-    an_abandoned_change_is_taken_back,
-    writers_and_a_change_at_once_leave_nothing_contradicted,
+    a_change_that_conflicts_with_data_is_refused_with_examples,
+    a_change_without_conflicts_is_made,
+    unique_keys_follow_the_uniqueness_of_an_attribute,
+    mapped_documents_are_checked_too,
+    an_abandoned_change_is_rolled_back,
+    concurrent_writers_and_changes_leave_no_conflict,
 );
-on_postgres!(a_write_under_way_is_waited_for, while_a_change_is_checked_writes_fit_both);
+on_postgres!(a_change_waits_for_in_flight_writers, writes_must_fit_both_schemas_while_a_change_is_checked);
 
 const TYPES: &str = "/tenants/acme/resource-types";
 
@@ -26,7 +26,7 @@ async fn with_devices(gateway: &TestGateway) -> Tenant {
     tenant
 }
 
-/// The definition with characteristics of one attribute set.
+/// The definition with other characteristics of one attribute.
 fn device_with(attribute: &str, characteristics: &Value) -> Value {
     let mut definition = device();
     let attributes = definition["schema"]["attributes"].as_array_mut().unwrap();
@@ -43,7 +43,7 @@ fn device_without(attribute: &str) -> Value {
     definition
 }
 
-async fn make(tenant: &Tenant, body: &Value) -> String {
+async fn create(tenant: &Tenant, body: &Value) -> String {
     tenant.post("/Devices", body).await.expect(201).id()
 }
 
@@ -59,15 +59,15 @@ fn check_refused(answer: &Answer, ids: &[String], reason: &str) {
     assert!(problem["detail"].as_str().unwrap().contains(reason));
 }
 
-async fn a_change_that_data_contradicts_is_refused_with_examples(gateway: &TestGateway) {
+async fn a_change_that_conflicts_with_data_is_refused_with_examples(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let mut ids = Vec::new();
     for number in 0..7 {
         let body =
             json!({ "displayName": "Ink", "tags": ["a", "b"], "model": format!("M{number}"), "inventory": number });
-        ids.push(make(&tenant, &body).await);
+        ids.push(create(&tenant, &body).await);
     }
-    let plain = make(&tenant, &json!({ "displayName": "Plain", "checked": "2026-05-01T09:00:00Z" })).await;
+    let plain = create(&tenant, &json!({ "displayName": "Plain", "checked": "2026-05-01T09:00:00Z" })).await;
     for (change, found, reason) in [
         (device_without("model"), &ids[..], "model is no attribute of Device."),
         (device_with("model", &json!({ "type": "integer" })), &ids[..], "model must be a whole number."),
@@ -101,16 +101,16 @@ async fn a_change_that_data_contradicts_is_refused_with_examples(gateway: &TestG
         std::slice::from_ref(&plain),
         "urn:acme:lab",
     );
-    // Nothing has changed: what was refused is not there, and everything can be written as before.
-    let shown = gateway.operator.get(&format!("{TYPES}/Device")).await.expect(200).body;
-    assert_eq!(shown["schema"]["attributes"].as_array().unwrap().len(), 11);
+    // Nothing changed: the refused parts are missing, and writes work as before.
+    let stored = gateway.operator.get(&format!("{TYPES}/Device")).await.expect(200).body;
+    assert_eq!(stored["schema"]["attributes"].as_array().unwrap().len(), 11);
     let change = patch(json!([{ "op": "replace", "path": "tags", "value": ["c", "d"] }]));
     let _ = tenant.patch(&format!("/Devices/{}", ids[0]), &change).await.expect(200);
 }
 
-async fn a_change_that_nothing_contradicts_is_made(gateway: &TestGateway) {
+async fn a_change_without_conflicts_is_made(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
-    let id = make(&tenant, &json!({ "displayName": "Ink", "serial": "S-1" })).await;
+    let id = create(&tenant, &json!({ "displayName": "Ink", "serial": "S-1" })).await;
     let narrower = [
         device_without("model"),
         device_with("serial", &json!({ "required": true })),
@@ -122,19 +122,19 @@ async fn a_change_that_nothing_contradicts_is_made(gateway: &TestGateway) {
     }
     let _ = gateway.operator.post(TYPES, &narrower[1]).await.expect(200);
     let _ = tenant.post("/Devices", &json!({ "displayName": "Laser" })).await.expect(400);
-    let gone = patch(json!([{ "op": "remove", "path": "serial" }]));
-    let _ = tenant.patch(&format!("/Devices/{id}"), &gone).await.expect(400);
+    let remove = patch(json!([{ "op": "remove", "path": "serial" }]));
+    let _ = tenant.patch(&format!("/Devices/{id}"), &remove).await.expect(400);
     assert_eq!(tenant.get("/Schemas/urn:acme:schemas:2.0:Device").await.body["attributes"][1]["required"], true);
 }
 
-async fn what_becomes_unique_gets_its_keys_and_what_ceases_loses_them(gateway: &TestGateway) {
+async fn unique_keys_follow_the_uniqueness_of_an_attribute(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let unique = device_with("model", &json!({ "uniqueness": "server" }));
     let mut ids = Vec::new();
     for number in 0..120 {
-        ids.push(make(&tenant, &json!({ "displayName": format!("D{number}"), "model": format!("M{number}") })).await);
+        ids.push(create(&tenant, &json!({ "displayName": format!("D{number}"), "model": format!("M{number}") })).await);
     }
-    let twin = make(&tenant, &json!({ "displayName": "Twin", "model": "m7" })).await;
+    let twin = create(&tenant, &json!({ "displayName": "Twin", "model": "m7" })).await;
     check_refused(&gateway.operator.post(TYPES, &unique).await, std::slice::from_ref(&twin), "the same model.");
     let _ = tenant.delete(&format!("/Devices/{twin}")).await.expect(204);
     let _ = gateway.operator.post(TYPES, &unique).await.expect(200);
@@ -145,9 +145,9 @@ async fn what_becomes_unique_gets_its_keys_and_what_ceases_loses_them(gateway: &
         assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(ids[number])));
     }
     let _ = tenant.delete(&format!("/Devices/{}", ids[0])).await.expect(204);
-    let _ = make(&tenant, &json!({ "displayName": "Late", "model": "m0" })).await;
+    let _ = create(&tenant, &json!({ "displayName": "Late", "model": "m0" })).await;
     let _ = gateway.operator.post(TYPES, &device()).await.expect(200);
-    poll("the keys are gone", async || {
+    poll("the keys are deleted", async || {
         let answer = tenant.post("/Devices", &json!({ "displayName": "Twin", "model": "M1" })).await;
         (answer.status == 201).then_some(())
     })
@@ -156,7 +156,7 @@ async fn what_becomes_unique_gets_its_keys_and_what_ceases_loses_them(gateway: &
     assert_eq!(found["totalResults"], 2);
 }
 
-async fn mapped_documents_are_asked_too(gateway: &TestGateway) {
+async fn mapped_documents_are_checked_too(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let mut body = scimgate_tests::tenant::user("ada");
     body[scimgate_tests::tenant::WS1B] = json!({ "customAttribute1": "B-1815" });
@@ -168,30 +168,30 @@ async fn mapped_documents_are_asked_too(gateway: &TestGateway) {
     check_refused(&answer, &[ada], "badgeNumber");
 }
 
-async fn an_abandoned_change_is_taken_back(gateway: &TestGateway) {
+async fn an_abandoned_change_is_rolled_back(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let store = gateway.gateway.store.tenant(row.id);
     let until = gateway.clock.now() + Duration::from_mins(1);
     let nothing = "{\"types\":[],\"schemas\":[]}";
-    let announced = store.announce(nothing, row.schema_revision, uuid::Uuid::new_v4(), until).await.unwrap();
-    assert_eq!(announced, Some(row.schema_revision + 1));
+    let pending = store.begin_pending_change(nothing, row.schema_revision, uuid::Uuid::new_v4(), until).await.unwrap();
+    assert_eq!(pending, Some(row.schema_revision + 1));
     let answer = gateway.operator.post(TYPES, &device_without("model")).await.expect(409);
     assert!(answer.body["detail"].as_str().unwrap().contains("Another change"), "{}", answer.text);
     gateway.clock.advance(Duration::from_secs(61));
     gateway.gateway.schemas_changed.notify_one();
-    poll("it is taken back", async || store.announcement().await.unwrap().is_none().then_some(())).await;
-    let _ = make(&tenant, &json!({ "displayName": "Ink" })).await;
+    poll("it is rolled back", async || store.pending_change().await.unwrap().is_none().then_some(())).await;
+    let _ = create(&tenant, &json!({ "displayName": "Ink" })).await;
     let _ = gateway.operator.post(TYPES, &device_without("model")).await.expect(200);
 }
 
-/// Sixteen clients write what the change forbids, and take it back, while it is asked for again and again.
-async fn writers_and_a_change_at_once_leave_nothing_contradicted(gateway: &TestGateway) {
+/// Sixteen clients write what the change forbids, and revert it, while the change is requested repeatedly.
+async fn concurrent_writers_and_changes_leave_no_conflict(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let narrower = device_with("inventory", &json!({ "required": true }));
     let mut ids = Vec::new();
     for number in 0..16 {
-        ids.push(make(&tenant, &json!({ "displayName": "Ink", "inventory": number })).await);
+        ids.push(create(&tenant, &json!({ "displayName": "Ink", "inventory": number })).await);
     }
     let writers = ids.iter().enumerate().map(|(number, id)| {
         let (tenant, path) = (tenant.clone(), format!("/Devices/{id}"));
@@ -212,9 +212,9 @@ async fn writers_and_a_change_at_once_leave_nothing_contradicted(gateway: &TestG
             let answer = gateway.operator.post(TYPES, &narrower).await;
             assert!(matches!(answer.status, 200 | 409 | 503), "{}", answer.text);
             if answer.status == 200 {
-                // Whoever reads now finds what the schema says.
+                // All stored data fits the schema now.
                 let without = tenant.get("/Devices?filter=not (inventory pr)").await.expect(200).body;
-                assert_eq!(without["totalResults"], 0, "nothing slipped in");
+                assert_eq!(without["totalResults"], 0, "no conflicting write was stored");
                 let _ = gateway.operator.post(TYPES, &device()).await.expect(200);
             }
         }
@@ -230,7 +230,7 @@ async fn writers_and_a_change_at_once_leave_nothing_contradicted(gateway: &TestG
     }
 }
 
-/// Makes a device without an inventory number in a transaction that stays open.
+/// Inserts a device without an inventory number in a transaction that stays open.
 async fn open_write(gateway: &TestGateway) -> tokio_postgres::Client {
     let writer = gateway.store().await;
     writer
@@ -245,47 +245,47 @@ async fn open_write(gateway: &TestGateway) -> tokio_postgres::Client {
     writer
 }
 
-async fn is_announced(gateway: &TestGateway) {
+async fn is_pending(gateway: &TestGateway) {
     let owner = gateway.store().await;
-    poll("the change is announced", async || {
+    poll("the change is pending", async || {
         owner.query_opt("SELECT 1 FROM schema_change", &[]).await.unwrap().map(drop)
     })
     .await;
 }
 
-/// It was begun before the change and is committed after the first look: only the second one can find it.
-async fn a_write_under_way_is_waited_for(gateway: &TestGateway) {
+/// The write began before the change and is committed after the first check: only the second check can find it.
+async fn a_change_waits_for_in_flight_writers(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
-    let _ = make(&tenant, &json!({ "displayName": "Ink", "inventory": 1 })).await;
+    let _ = create(&tenant, &json!({ "displayName": "Ink", "inventory": 1 })).await;
     let narrower = device_with("inventory", &json!({ "required": true }));
     let writer = open_write(gateway).await;
     let (answer, ()) = tokio::join!(gateway.operator.post(TYPES, &narrower), async {
-        is_announced(gateway).await;
+        is_pending(gateway).await;
         writer.batch_execute("COMMIT").await.unwrap();
     });
     check_refused(&answer, &["01980000-0000-7000-8000-000000000001".to_owned()], "inventory is required.");
-    let _ = make(&tenant, &json!({ "displayName": "Laser" })).await;
+    let _ = create(&tenant, &json!({ "displayName": "Laser" })).await;
 }
 
-async fn while_a_change_is_checked_writes_fit_both(gateway: &TestGateway) {
+async fn writes_must_fit_both_schemas_while_a_change_is_checked(gateway: &TestGateway) {
     let tenant = with_devices(gateway).await;
     let mut changed = device_with("inventory", &json!({ "required": true }));
     changed["schema"]["attributes"].as_array_mut().unwrap().push(json!({ "name": "colour", "type": "string" }));
     let writer = open_write(gateway).await;
     let (answer, ()) = tokio::join!(gateway.operator.post(TYPES, &changed), async {
-        is_announced(gateway).await;
+        is_pending(gateway).await;
         let refused = tenant.post("/Devices", &json!({ "displayName": "Ink" })).await.expect(503);
         assert_eq!(refused.header("retry-after"), "2");
         let body = json!({ "displayName": "Laser", "inventory": 2, "colour": "red" });
         let laser = tenant.post("/Devices", &body).await.expect(201);
-        assert!(laser.body.get("colour").is_none(), "what it would add is not there yet");
+        assert!(laser.body.get("colour").is_none(), "the new attribute does not exist yet");
         let second = gateway.operator.post(TYPES, &device_without("model")).await.expect(409);
         assert!(second.body["detail"].as_str().unwrap().contains("Another change"), "{}", second.text);
         writer.batch_execute("ROLLBACK").await.unwrap();
     });
     let _ = answer.expect(200);
     let _ = tenant.post("/Devices", &json!({ "displayName": "Ink" })).await.expect(400);
-    poll("what was aside is folded in", async || {
+    poll("the unknown attribute is reconciled", async || {
         let found = tenant.get("/Devices?filter=colour eq \"red\"").await.expect(200).body;
         (found["totalResults"] == 1).then_some(())
     })

@@ -1,35 +1,32 @@
-//! `simulate`: identity providers played against the gateway, and against servers that do something wrong.
+//! `simulate`: identity providers against the gateway, and against servers that do something wrong.
 
-mod broken;
-mod clients;
-mod forms;
+mod directory;
+mod entra;
+mod entra_faults;
 mod garbage;
 mod jumpcloud;
 mod limits;
 mod okta;
 mod onelogin;
 mod ping;
-mod played;
-mod product;
-mod repeated;
+mod providers;
+mod response_forms;
 mod rippling;
 mod sailpoint;
-mod stage;
-mod writes;
+mod seed;
+mod stale_responses;
+mod test_bed;
 
-use scimgate::simulate::address::Base;
-use scimgate::simulate::okta::Form;
-use scimgate::simulate::secret::Secret;
-use scimgate::simulate::{self, Dialect, Directory, Options, Pace, Report, Silent, Size};
+use scimgate_simulate::{BaseUrl, Dialect, Directory, NoProgress, OktaApp, Options, Pace, Report, Secret, Size};
 use scimgate_tests::{Client, Tenant};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Default, Dialect::Flag, Dialect::Mixed];
 
-/// A client, in one of its ways.
+/// A simulated provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Player {
+enum Provider {
     Entra,
-    Okta(Form),
+    Okta(OktaApp),
     OneLogin,
     JumpCloud,
     Ping,
@@ -37,11 +34,11 @@ enum Player {
     SailPoint,
 }
 
-impl Player {
+impl Provider {
     const ALL: [Self; 8] = [
         Self::Entra,
-        Self::Okta(Form::Wizard),
-        Self::Okta(Form::Catalogue),
+        Self::Okta(OktaApp::Wizard),
+        Self::Okta(OktaApp::Catalogue),
         Self::OneLogin,
         Self::JumpCloud,
         Self::Ping,
@@ -49,15 +46,15 @@ impl Player {
         Self::SailPoint,
     ];
 
-    async fn play(self, options: &Options) -> Report {
+    async fn simulate(self, options: &Options) -> Report {
         let report = match self {
-            Self::Entra => simulate::entra(options, &Silent).await,
-            Self::Okta(form) => simulate::okta(options, form, &Silent).await,
-            Self::OneLogin => simulate::onelogin(options, &Silent).await,
-            Self::JumpCloud => simulate::jumpcloud(options, &Silent).await,
-            Self::Ping => simulate::ping(options, &Silent).await,
-            Self::Rippling => simulate::rippling(options, &Silent).await,
-            Self::SailPoint => simulate::sailpoint(options, &Silent).await,
+            Self::Entra => scimgate_simulate::entra(options, &NoProgress).await,
+            Self::Okta(app) => scimgate_simulate::okta(options, app, &NoProgress).await,
+            Self::OneLogin => scimgate_simulate::onelogin(options, &NoProgress).await,
+            Self::JumpCloud => scimgate_simulate::jumpcloud(options, &NoProgress).await,
+            Self::Ping => scimgate_simulate::ping(options, &NoProgress).await,
+            Self::Rippling => scimgate_simulate::rippling(options, &NoProgress).await,
+            Self::SailPoint => scimgate_simulate::sailpoint(options, &NoProgress).await,
         };
         report.unwrap()
     }
@@ -69,10 +66,10 @@ fn secret(client: &Client) -> Secret {
     Secret::from(header.strip_prefix("Bearer ").unwrap().to_owned())
 }
 
-/// Every part, in a few requests.
+/// Every role and change, in a few requests.
 fn options(tenant: &Tenant) -> Options {
     Options {
-        base: Base::parse(&tenant.scim.base).unwrap(),
+        base_url: BaseUrl::parse(&tenant.scim.base).unwrap(),
         token: secret(&tenant.scim),
         directory: None,
         dialect: Dialect::Default,
@@ -84,22 +81,22 @@ fn options(tenant: &Tenant) -> Options {
     }
 }
 
-/// The product's side of a tenant.
+/// The directory of a tenant.
 fn directory(tenant: &Tenant) -> Directory {
-    Directory { base: Base::parse(&tenant.directory.base).unwrap(), key: secret(&tenant.directory) }
+    Directory { base_url: BaseUrl::parse(&tenant.directory.base).unwrap(), key: secret(&tenant.directory) }
 }
 
-async fn play(options: &Options) -> Report {
-    Player::Entra.play(options).await
+async fn simulate_entra(options: &Options) -> Report {
+    Provider::Entra.simulate(options).await
 }
 
-/// How many users and groups there are.
-async fn left(tenant: &Tenant) -> [i64; 2] {
+/// The numbers of users and groups on the server.
+async fn remaining(tenant: &Tenant) -> [i64; 2] {
     let total = async |path| tenant.get(path).await.expect(200).body["totalResults"].as_i64().unwrap();
     [total("/Users?count=0").await, total("/Groups?count=0").await]
 }
 
-/// Nothing was wrong, and something was compared.
+/// Asserts that there are no findings, and that something was compared.
 #[track_caller]
 fn assert_green(report: &Report) {
     assert!(report.green, "{:#?}\n{:#?}\n{:?}", report.findings, report.compared, report.stopped);

@@ -3,10 +3,10 @@
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
-/// A reply as it came.
+/// A reply.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// What was asked, for messages.
+    /// The request's method and URL, for messages.
     pub asked: String,
     /// The HTTP status.
     pub status: u16,
@@ -14,7 +14,7 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body's bytes as text.
     pub text: String,
-    /// The body; null where there is none, or where it is no JSON.
+    /// The body; null where there is none, or where it is not JSON.
     pub body: Value,
 }
 
@@ -30,7 +30,7 @@ impl Answer {
     #[expect(
         clippy::return_self_not_must_use,
         clippy::must_use_candidate,
-        reason = "often the status is all that matters"
+        reason = "many tests check the status alone"
     )]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
@@ -64,8 +64,8 @@ impl Answer {
         number.unwrap_or_else(|| panic!("{} was answered with the ETag {tag:?}", self.asked))
     }
 
-    /// Holds of every reply of the SCIM endpoint: JSON of the right media type, and a request id. RFC 7644 §3.12: an
-    /// error has its status as a string.
+    /// Checks what every reply of the SCIM endpoint must have: a request id, and JSON of the right media type.
+    /// RFC 7644 §3.12: an error has its status as a string.
     #[track_caller]
     pub fn check_scim(&self) {
         assert!(!self.header("x-request-id").is_empty(), "{} was answered without a request id", self.asked);

@@ -1,4 +1,4 @@
-//! The built binary, as somebody at a terminal uses it.
+//! The built binary, run as a process.
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
@@ -8,24 +8,24 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-/// Longest wait for the binary: the first start makes a database and compiles a plugin.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longest wait for the binary: the first start creates a database and compiles a plugin.
+const PROCESS_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A running `scimgate`; killed when dropped.
 pub struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    /// Until it is passed on.
+    /// None after `pass_log`.
     log: Option<Lines<BufReader<ChildStderr>>>,
 }
 
-/// Where the binary is; another build can be tested by naming it.
+/// The path of the binary; `SCIMGATE_BIN` names another build.
 #[must_use]
 pub fn path() -> PathBuf {
     std::env::var_os("SCIMGATE_BIN").map_or_else(|| crate::root().join("target/debug/scimgate"), PathBuf::from)
 }
 
-/// A command of the binary, free of the caller's settings.
+/// A command of the binary without the caller's environment.
 #[must_use]
 pub fn command(arguments: &[&str]) -> Command {
     let path = path();
@@ -52,23 +52,23 @@ pub fn dev(arguments: &[&str]) -> Command {
 
 /// Runs a command to its end.
 pub async fn finish(mut command: Command) -> Output {
-    tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap()
+    tokio::time::timeout(PROCESS_TIMEOUT, command.output()).await.unwrap().unwrap()
 }
 
-/// Runs a command that must fail, and gives its one sentence.
+/// Runs a command that must fail, and returns its error message, which is one line.
 pub async fn refusal(mut command: Command) -> String {
     command.env("SCIMGATE_LOG", "off");
     let output = finish(command).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    let said = String::from_utf8(output.stderr).unwrap();
-    let sentence = said.trim_end().strip_prefix("scimgate: ").unwrap_or_else(|| panic!("{said}")).to_owned();
-    assert!(!sentence.contains('\n'), "more than a sentence: {said}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let sentence = text.trim_end().strip_prefix("scimgate: ").unwrap_or_else(|| panic!("{text}")).to_owned();
+    assert!(!sentence.contains('\n'), "more than one line: {text}");
     sentence
 }
 
 impl Running {
-    /// Starts a command and waits for nothing.
+    /// Starts a command without waiting for it.
     #[must_use]
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -77,7 +77,7 @@ impl Running {
         Self { child, lines, log }
     }
 
-    /// Starts `scimgate dev` and gives its line.
+    /// Starts `scimgate dev` and returns the JSON that it prints.
     pub async fn dev(arguments: &[&str]) -> (Self, Value) {
         let mut running = Self::start(dev(arguments));
         let line = running.line().await;
@@ -87,29 +87,29 @@ impl Running {
 
     /// The next line on standard output.
     pub async fn line(&mut self) -> String {
-        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await.unwrap().unwrap();
+        let line = tokio::time::timeout(PROCESS_TIMEOUT, self.lines.next_line()).await.unwrap().unwrap();
         if let Some(line) = line {
             return line;
         }
-        let said = rest(self.log.as_mut().unwrap()).await;
-        panic!("it ended without a word on standard output:\n{said}");
+        let log = rest(self.log.as_mut().unwrap()).await;
+        panic!("it ended without a line on standard output:\n{log}");
     }
 
-    /// The next line of the log with these words.
-    pub async fn logged(&mut self, words: &str) -> String {
+    /// The next line of the log that contains a text.
+    pub async fn logged(&mut self, text: &str) -> String {
         let wait = async {
             let log = self.log.as_mut().unwrap();
             while let Some(line) = log.next_line().await.unwrap() {
-                if line.contains(words) {
+                if line.contains(text) {
                     return line;
                 }
             }
-            panic!("it ended without having logged \"{words}\"");
+            panic!("it ended without having logged \"{text}\"");
         };
-        tokio::time::timeout(PATIENCE, wait).await.unwrap()
+        tokio::time::timeout(PROCESS_TIMEOUT, wait).await.unwrap()
     }
 
-    /// Passes the rest of the log on to this process's own: who writes into a full pipe waits for a reader.
+    /// Forwards the rest of the log to this process's standard error: the binary would block on a full pipe.
     pub fn pass_log(&mut self) {
         let mut log = self.log.take().unwrap();
         tokio::spawn(async move {
@@ -119,15 +119,15 @@ impl Running {
         });
     }
 
-    /// Ends it as an init system does, and gives the rest of standard output.
+    /// Ends it by SIGTERM, and returns the rest of standard output.
     pub async fn terminate(mut self) -> (ExitStatus, String) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        let status = tokio::time::timeout(PROCESS_TIMEOUT, self.child.wait()).await.unwrap().unwrap();
         (status, rest(&mut self.lines).await)
     }
 
-    /// Ends it as a power cut does.
+    /// Kills it.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! A client of one address with one secret, polite or raw.
+//! An HTTP client of one base address with one secret. It can also send requests that are malformed.
 
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -12,14 +12,14 @@ pub struct Client {
     http: reqwest::Client,
     /// The base address, put in front of every path as it is.
     pub base: String,
-    /// The Authorization header; none to come as nobody.
+    /// The Authorization header, if any.
     pub authorization: Option<HeaderValue>,
 }
 
-/// A request, as wrong as a test wants it.
+/// A request, which may be malformed.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The method's word.
+    /// The method, which need not exist.
     pub method: String,
     /// The path with its query.
     pub path: String,
@@ -58,18 +58,18 @@ impl Request {
 }
 
 impl Client {
-    /// A client that comes as nobody.
+    /// A client without credentials.
     #[must_use]
     pub fn new(base: String) -> Self {
-        // The client wants to know a provider even where it never speaks TLS; only a second installation fails.
+        // The client needs a crypto provider even without TLS; only a second installation fails.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
         Self { http, base, authorization: None }
     }
 
-    /// The same client with a connection for each request, for a door where an unused one takes another's place.
+    /// The same client with a new connection for each request, for a listener that limits connections.
     #[must_use]
-    pub fn keeping_nothing(&self) -> Self {
+    pub fn without_pooling(&self) -> Self {
         let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().pool_max_idle_per_host(0).build().unwrap();
         Self { http, ..self.clone() }
     }
@@ -97,10 +97,10 @@ impl Client {
         self.try_send(request).await.unwrap()
     }
 
-    /// Sends a request to a server that may not be there.
+    /// Sends a request to a server that may be down.
     ///
     /// # Errors
-    /// No whole answer came.
+    /// No complete reply arrived.
     pub async fn try_send(&self, request: Request) -> Result<Answer, reqwest::Error> {
         let asked = format!("{} {}{}", request.method, self.base, request.path);
         let method = Method::from_bytes(request.method.as_bytes()).unwrap();

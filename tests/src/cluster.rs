@@ -27,7 +27,7 @@ impl Cluster {
             &["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
         );
         let mut lines = format!("port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n");
-        // A killed process loses nothing by it, a power cut would; these servers meet none.
+        // A killed process loses no data without it; only a power cut would.
         lines.push_str("fsync = off\n");
         for setting in settings {
             lines.push_str(setting);
@@ -56,7 +56,7 @@ impl Cluster {
         self.directory.path().join("data")
     }
 
-    /// Writes a file of its directory, for its eyes only.
+    /// Writes a file of its directory that only the server may read.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.data().join(name);
         std::fs::write(&path, text).unwrap();
@@ -64,7 +64,7 @@ impl Cluster {
         assert!(Command::new("chmod").arg("600").arg(&path).status().unwrap().success());
     }
 
-    /// Ends it as a crash does: no connection is told, nothing is tidied up.
+    /// Ends it like a crash: connections are not closed, nothing is cleaned up.
     pub fn crash(&self) {
         self.control(&["-m", "immediate", "stop"]);
     }
@@ -75,18 +75,18 @@ impl Cluster {
         self.control(&["-l", log.to_str().unwrap(), "start"]);
     }
 
-    /// Restarts it as an administrator does, in the middle of whatever goes on.
+    /// Restarts it like an administrator, under load.
     pub fn restart(&self) {
         let log = self.directory.path().join("data/log");
         self.control(&["-m", "fast", "-l", log.to_str().unwrap(), "restart"]);
     }
 
-    /// Stops every process of it in its tracks: connections stay open and nobody answers.
+    /// Stops all of its processes: connections stay open and get no answer.
     pub fn freeze(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets it go on.
+    /// Continues after `freeze`.
     pub fn thaw(&self) {
         self.signal("-CONT");
     }
@@ -99,7 +99,7 @@ impl Cluster {
     fn signal(&self, signal: &str) {
         let Ok(file) = std::fs::read_to_string(self.data().join("postmaster.pid")) else { return };
         let postmaster = file.lines().next().unwrap().to_owned();
-        // The parent first, so that it makes no more children.
+        // The parent first, so that it starts no more children.
         let _ = Command::new("kill").args([signal, &postmaster]).status();
         let children = Command::new("pgrep").args(["-P", &postmaster]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
@@ -116,7 +116,7 @@ impl Drop for Cluster {
     }
 }
 
-/// PostgreSQL refuses to run as root; it then runs as the user that the distribution's package makes.
+/// PostgreSQL refuses to run as root; the server then runs as the user that the distribution's package creates.
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
@@ -128,7 +128,7 @@ pub fn own(path: &Path) {
     }
 }
 
-/// The newest server's programs, as the distribution's packages lay them.
+/// The newest server's programs, where the distribution's packages install them.
 fn programs() -> PathBuf {
     let mut found: Vec<_> = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().collect();
     found.sort_by_key(|entry| entry.file_name().to_string_lossy().parse::<u32>().unwrap_or_default());

@@ -1,5 +1,5 @@
-//! Writers of a provisioning cycle, each with a record of what was acknowledged to it. After a fault each holds its
-//! record against what is there: it differs by the one request that was under way, wholly or not at all.
+//! Writers of a provisioning cycle, each with a record of its acknowledged writes. After a fault each record is compared
+//! with the stored state: they differ at most by the one request in progress, which is applied completely or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::tenant::{group, patch, user};
-use crate::{Request, Tenant, feed, poll};
+use crate::{Request, Tenant, event_feed, poll};
 
 /// The group in which every writer has members.
 const SHARED: &str = "shared";
@@ -44,9 +44,9 @@ struct State {
     groups: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The state as it is read, with the ids.
+/// The stored state, with the ids.
 #[derive(Clone, Debug)]
-struct Found {
+struct Stored {
     state: State,
     ids: BTreeMap<String, String>,
 }
@@ -54,22 +54,22 @@ struct Found {
 /// One write.
 #[derive(Clone, Debug)]
 enum Write {
-    Hire(String, String),
-    Retitle(String, String),
-    Fire(String),
-    Found(String, BTreeSet<String>),
-    Join(String, BTreeSet<String>),
-    Leave(String, BTreeSet<String>),
+    CreateUser(String, String),
+    SetTitle(String, String),
+    DeleteUser(String),
+    CreateGroup(String, BTreeSet<String>),
+    AddMembers(String, BTreeSet<String>),
+    RemoveMembers(String, BTreeSet<String>),
     /// Another externalId and another member in one PATCH.
-    Both(String, String),
-    Dissolve(String),
+    ChangeGroup(String, String),
+    DeleteGroup(String),
 }
 
-/// How far the writers are.
+/// The progress of all writers.
 #[derive(Debug, Default)]
 struct Progress {
     acknowledged: AtomicUsize,
-    enough: AtomicBool,
+    stop: AtomicBool,
 }
 
 /// The writers of one tenant, from fault to fault.
@@ -82,14 +82,14 @@ pub struct Cycle {
 struct Writer {
     name: String,
     random: Random,
-    made: usize,
+    created: usize,
     acknowledged: State,
     ids: BTreeMap<String, String>,
-    under_way: Option<Write>,
+    in_progress: Option<Write>,
 }
 
 impl Cycle {
-    /// Begins with what is there of others.
+    /// Starts on a tenant that may have other resources.
     pub async fn begin(tenant: &Tenant) -> Self {
         let _ = tenant.group(SHARED).await;
         let writers = (0..WRITERS).map(|number| Writer::new(number, SEED)).collect();
@@ -98,65 +98,64 @@ impl Cycle {
         cycle
     }
 
-    /// Lets the writers write and brings about a fault after a number of acknowledged writes that the seed tells, at a
-    /// moment that it tells, too. The writers end at their first request without an answer, at the latest when the fault
-    /// has passed.
-    pub async fn cut(&mut self, tenant: &Tenant, fault: impl AsyncFnOnce()) {
+    /// Runs the writers and causes a fault after a number of acknowledged writes and a delay, both by the seed. A writer
+    /// stops at its first request without an answer, at the latest after the fault.
+    pub async fn interrupt(&mut self, tenant: &Tenant, fault: impl AsyncFnOnce()) {
         let progress = Arc::new(Progress::default());
         let writers = self.writers.drain(..).map(|writer| {
             let (tenant, progress) = (tenant.clone(), progress.clone());
             tokio::spawn(async move { writer.write(tenant, &progress).await })
         });
         let writers: Vec<_> = writers.collect();
-        let many = 5 + self.random.below(40);
+        let number = 5 + self.random.below(40);
         let acknowledged = || progress.acknowledged.load(Ordering::Relaxed);
-        poll("enough is acknowledged", async || (acknowledged() >= many).then_some(())).await;
-        let moment = u64::try_from(self.random.below(5_000)).unwrap();
-        tokio::time::sleep(Duration::from_micros(moment)).await;
+        poll("enough writes are acknowledged", async || (acknowledged() >= number).then_some(())).await;
+        let delay = u64::try_from(self.random.below(5_000)).unwrap();
+        tokio::time::sleep(Duration::from_micros(delay)).await;
         fault().await;
-        progress.enough.store(true, Ordering::Relaxed);
+        progress.stop.store(true, Ordering::Relaxed);
         self.writers = join_all(writers).await.into_iter().map(Result::unwrap).collect();
     }
 
-    /// Holds what was acknowledged, what is there and what the feed tells against each other.
+    /// Compares the acknowledged writes, the stored state and the feed.
     pub async fn check(&mut self, tenant: &Tenant) {
-        let found = Found::read(tenant).await;
+        let stored = Stored::read(tenant).await;
         for writer in &mut self.writers {
-            writer.settle(&found);
+            writer.check(&stored);
         }
-        let _ = feed::check(tenant).await;
+        let _ = event_feed::check(tenant).await;
     }
 }
 
-/// A whole cycle from whatever is left, and once more: the second one finds everything right and changes nothing.
+/// A complete cycle from any state, then a second one, which must change nothing.
 pub async fn whole_cycles(tenant: &Tenant) {
     provision(tenant, 12).await;
-    let first = feed::check(tenant).await;
+    let first = event_feed::check(tenant).await;
     provision(tenant, 12).await;
-    assert_eq!(feed::check(tenant).await, first, "a cycle that finds everything right changes nothing");
+    assert_eq!(event_feed::check(tenant).await, first, "a second cycle changes nothing");
 }
 
 impl State {
     fn apply(&mut self, write: &Write) {
         match write {
-            Write::Hire(name, title) | Write::Retitle(name, title) => {
+            Write::CreateUser(name, title) | Write::SetTitle(name, title) => {
                 self.users.insert(name.clone(), title.clone());
             }
-            Write::Fire(name) => {
+            Write::DeleteUser(name) => {
                 self.users.remove(name);
                 for members in self.groups.values_mut() {
                     members.remove(name);
                 }
             }
-            Write::Found(group, members) => {
+            Write::CreateGroup(group, members) => {
                 self.groups.insert(group.clone(), members.clone());
             }
-            Write::Join(group, members) => self.members(group).extend(members.iter().cloned()),
-            Write::Leave(group, members) => self.members(group).retain(|member| !members.contains(member)),
-            Write::Both(group, member) => {
+            Write::AddMembers(group, members) => self.members(group).extend(members.iter().cloned()),
+            Write::RemoveMembers(group, members) => self.members(group).retain(|member| !members.contains(member)),
+            Write::ChangeGroup(group, member) => {
                 self.members(group).insert(member.clone());
             }
-            Write::Dissolve(group) => {
+            Write::DeleteGroup(group) => {
                 self.groups.remove(group);
             }
         }
@@ -166,7 +165,7 @@ impl State {
         self.groups.entry(group.to_owned()).or_default()
     }
 
-    /// What one writer made.
+    /// The part that one writer created.
     fn of(&self, writer: &str) -> Self {
         let own = |name: &String| name.starts_with(writer);
         let mut part = self.clone();
@@ -177,29 +176,29 @@ impl State {
     }
 }
 
-impl Found {
-    /// Reads what is there.
+impl Stored {
+    /// Reads it.
     async fn read(tenant: &Tenant) -> Self {
-        let mut found = Self { state: State::default(), ids: BTreeMap::new() };
+        let mut stored = Self { state: State::default(), ids: BTreeMap::new() };
         let mut names = BTreeMap::new();
         for user in list(tenant, "/Users").await {
             let name = user["userName"].as_str().unwrap().trim_end_matches("@corp.test").to_owned();
             let title = user["title"].as_str().unwrap().to_owned();
-            // Of one write all is there or nothing.
+            // A write is stored completely or not at all.
             assert_eq!(user["emails"][0]["value"], format!("{title}@corp.test"), "{user}");
             names.insert(id(&user), name.clone());
-            assert_eq!(found.ids.insert(name.clone(), id(&user)), None, "{name} is there twice");
-            found.state.users.insert(name, title);
+            assert_eq!(stored.ids.insert(name.clone(), id(&user)), None, "{name} exists twice");
+            stored.state.users.insert(name, title);
         }
         for group in list(tenant, "/Groups").await {
             let name = group["displayName"].as_str().unwrap().to_owned();
             let members = group["members"].as_array().into_iter().flatten();
             let members: BTreeSet<String> =
                 members.map(|member| names[member["value"].as_str().unwrap()].clone()).collect();
-            assert_eq!(found.ids.insert(name.clone(), id(&group)), None, "{name} is there twice");
-            found.state.groups.insert(name, members);
+            assert_eq!(stored.ids.insert(name.clone(), id(&group)), None, "{name} exists twice");
+            stored.state.groups.insert(name, members);
         }
-        found
+        stored
     }
 }
 
@@ -215,34 +214,34 @@ impl Writer {
     fn new(number: usize, seed: u64) -> Self {
         let random = Random(seed ^ (u64::try_from(number).unwrap() << 32));
         let acknowledged = State { groups: BTreeMap::from([(SHARED.to_owned(), BTreeSet::new())]), ..State::default() };
-        Self { name: format!("w{number}-"), random, made: 0, acknowledged, ids: BTreeMap::new(), under_way: None }
+        Self { name: format!("w{number}-"), random, created: 0, acknowledged, ids: BTreeMap::new(), in_progress: None }
     }
 
-    /// Writes until no answer comes, or none but "try again", or it is enough.
+    /// Writes until a request fails or gets 503, or until `stop`.
     async fn write(mut self, tenant: Tenant, progress: &Progress) -> Self {
-        while !progress.enough.load(Ordering::Relaxed) {
+        while !progress.stop.load(Ordering::Relaxed) {
             let write = self.next();
             let request = self.request(&write);
-            self.under_way = Some(write.clone());
+            self.in_progress = Some(write.clone());
             let Ok(answer) = tenant.scim.try_send(request).await else { return self };
             if answer.status == 503 {
                 return self;
             }
             assert!(matches!(answer.status, 200 | 201 | 204), "{write:?}: {}", answer.text);
-            if let (Write::Hire(name, _) | Write::Found(name, _), 201) = (&write, answer.status) {
+            if let (Write::CreateUser(name, _) | Write::CreateGroup(name, _), 201) = (&write, answer.status) {
                 self.ids.insert(name.clone(), answer.id());
             }
             self.acknowledged.apply(&write);
-            self.under_way = None;
+            self.in_progress = None;
             progress.acknowledged.fetch_add(1, Ordering::Relaxed);
         }
         self
     }
 
-    /// Holds the record against what is there, and takes over what became of the write that was under way.
-    fn settle(&mut self, found: &Found) {
-        let there = found.state.of(&self.name);
-        if let Some(write) = self.under_way.take() {
+    /// Compares the record with the stored state, which decides whether the write in progress counts.
+    fn check(&mut self, stored: &Stored) {
+        let there = stored.state.of(&self.name);
+        if let Some(write) = self.in_progress.take() {
             let before = self.acknowledged.clone();
             self.acknowledged.apply(&write);
             if there == before {
@@ -250,31 +249,31 @@ impl Writer {
             } else {
                 assert_eq!(
                     there, self.acknowledged,
-                    "{write:?} is there by half, or something acknowledged is not; before it was {before:?}"
+                    "{write:?} is stored in part, or an acknowledged write is missing; before: {before:?}"
                 );
             }
         }
-        assert_eq!(there, self.acknowledged, "what was acknowledged to {}", self.name);
-        self.ids.clone_from(&found.ids);
+        assert_eq!(there, self.acknowledged, "the acknowledged writes of {}", self.name);
+        self.ids.clone_from(&stored.ids);
     }
 
     fn next(&mut self) -> Write {
         let users: Vec<String> = self.acknowledged.users.keys().cloned().collect();
         let groups: Vec<String> = self.acknowledged.groups.keys().cloned().collect();
         let own: Vec<String> = groups.iter().filter(|name| *name != SHARED).cloned().collect();
-        self.made += 1;
-        let new = format!("{}{}", self.name, self.made);
+        self.created += 1;
+        let new = format!("{}{}", self.name, self.created);
         let some: BTreeSet<String> = (0..3).filter_map(|_| self.random.pick(&users)).collect();
         let (one, group) = (self.random.pick(&users), self.random.pick(&groups).unwrap());
         match (self.random.below(16), one, self.random.pick(&own)) {
-            (4..=6, Some(user), _) => Write::Retitle(user, format!("{new}-again")),
-            (7, Some(user), _) if users.len() > 5 => Write::Fire(user),
-            (8, ..) => Write::Found(new, some),
-            (9..=11, Some(_), _) => Write::Join(group, some),
-            (12 | 13, Some(_), _) => Write::Leave(group, some),
-            (14, Some(user), Some(group)) => Write::Both(group, user),
-            (15, _, Some(group)) if own.len() > 2 => Write::Dissolve(group),
-            _ => Write::Hire(new.clone(), format!("{new}-new")),
+            (4..=6, Some(user), _) => Write::SetTitle(user, format!("{new}-again")),
+            (7, Some(user), _) if users.len() > 5 => Write::DeleteUser(user),
+            (8, ..) => Write::CreateGroup(new, some),
+            (9..=11, Some(_), _) => Write::AddMembers(group, some),
+            (12 | 13, Some(_), _) => Write::RemoveMembers(group, some),
+            (14, Some(user), Some(group)) => Write::ChangeGroup(group, user),
+            (15, _, Some(group)) if own.len() > 2 => Write::DeleteGroup(group),
+            _ => Write::CreateUser(new.clone(), format!("{new}-new")),
         }
     }
 
@@ -286,31 +285,31 @@ impl Writer {
         let change =
             |group: &String, operations: Value| Request::new("PATCH", &path("Groups", group)).json(&patch(operations));
         match write {
-            Write::Hire(name, title) => Request::new("POST", "/Users").json(&titled(name, title)),
-            Write::Retitle(name, title) => Request::new("PATCH", &path("Users", name)).json(&patch(json!([
+            Write::CreateUser(name, title) => Request::new("POST", "/Users").json(&titled(name, title)),
+            Write::SetTitle(name, title) => Request::new("PATCH", &path("Users", name)).json(&patch(json!([
                 { "op": "replace", "path": "title", "value": title },
                 { "op": "replace", "path": "emails[type eq \"work\"].value", "value": format!("{title}@corp.test") },
             ]))),
-            Write::Fire(name) => Request::new("DELETE", &path("Users", name)),
-            Write::Found(name, first) => {
+            Write::DeleteUser(name) => Request::new("DELETE", &path("Users", name)),
+            Write::CreateGroup(name, first) => {
                 let mut body = group(name);
                 body["members"] = members(first);
                 Request::new("POST", "/Groups").json(&body)
             }
-            Write::Join(group, names) => {
+            Write::AddMembers(group, names) => {
                 change(group, json!([{ "op": "add", "path": "members", "value": members(names) }]))
             }
-            Write::Leave(group, names) => {
+            Write::RemoveMembers(group, names) => {
                 change(group, json!([{ "op": "remove", "path": "members", "value": members(names) }]))
             }
-            Write::Both(group, name) => change(
+            Write::ChangeGroup(group, name) => change(
                 group,
                 json!([
-                    { "op": "replace", "path": "externalId", "value": format!("with {name}, {}", self.made) },
+                    { "op": "replace", "path": "externalId", "value": format!("with {name}, {}", self.created) },
                     { "op": "add", "path": "members", "value": [{ "value": self.ids[name] }] },
                 ]),
             ),
-            Write::Dissolve(group) => Request::new("DELETE", &path("Groups", group)),
+            Write::DeleteGroup(group) => Request::new("DELETE", &path("Groups", group)),
         }
     }
 }
@@ -322,8 +321,8 @@ fn titled(name: &str, title: &str) -> Value {
     body
 }
 
-/// A whole cycle as a provider runs it, from whatever is there: looks for everybody by name, makes who is missing, puts
-/// right who is wrong, and sets the members.
+/// A complete cycle like a provider's, from any state: looks up each user by name, creates the missing ones, corrects the
+/// others, and sets the members.
 async fn provision(tenant: &Tenant, number: usize) {
     let mut ids = Vec::new();
     for nth in 0..number {

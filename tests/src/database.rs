@@ -18,13 +18,13 @@ pub enum Database {
     Embedded,
 }
 
-/// What all migrations do, one after the other; the text names the template.
+/// The SQL of all migrations; its hash names the template.
 #[must_use]
 pub fn migrations() -> String {
     MIGRATIONS.iter().map(|(_, _, sql)| *sql).collect()
 }
 
-/// Held while a database is made: tests are processes of their own.
+/// Held while a database is created: each test is a process of its own.
 const LOCK: &str = "SELECT pg_advisory_lock(7643)";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(7643)";
 
@@ -58,12 +58,12 @@ impl Fresh {
         Self { url: url_of(&name), name }
     }
 
-    /// A connection as the owner, who is bound by no policy.
+    /// A connection as the owner, for whom no row-level security applies.
     pub async fn owner(&self) -> tokio_postgres::Client {
         owner(&self.url).await
     }
 
-    /// Removes it, whoever is connected.
+    /// Removes it with its open connections.
     pub async fn drop(&self) {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         owner(&server_url()).await.batch_execute(&sql).await.unwrap();
@@ -85,7 +85,7 @@ fn url_of(database: &str) -> String {
     url.to_string()
 }
 
-/// A connection of its own.
+/// A connection under the login role of a URL.
 pub async fn owner(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     // It ends with the client, or with the database.
@@ -99,7 +99,7 @@ pub fn connect(url: &str, size: usize) -> Store {
     store::connect(url, size).unwrap()
 }
 
-/// The migrated database that others are copies of. It gets its name only when it is whole.
+/// The migrated database that others are copies of. It gets its name only when it is complete.
 async fn template(server: &tokio_postgres::Client) -> String {
     let mut hasher = DefaultHasher::new();
     migrations().hash(&mut hasher);

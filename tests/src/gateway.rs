@@ -1,4 +1,4 @@
-//! The gateway under test: in this process, on free ports, with a clock that the test moves.
+//! The gateway under test: in this process, on free ports, with a clock that the test advances.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
@@ -21,13 +21,13 @@ use crate::proxy::Proxy;
 use crate::{Client, Tenant};
 
 /// Connections of a pool on the server: more than one, fewer than the writers of a race.
-const POOL: usize = 8;
-/// Where the clock stands at first: 2026-05-01T09:00:00Z.
+const POOL_SIZE: usize = 8;
+/// The clock's first time: 2026-05-01T09:00:00Z.
 const START: Duration = Duration::from_hours(493_785);
 
 /// A running gateway. End it with [`TestGateway::end`].
 pub struct TestGateway {
-    /// Moves only by hand.
+    /// Advances only when the test says so.
     pub clock: Clock,
     /// Where the SCIM endpoint listens.
     pub public: SocketAddr,
@@ -46,7 +46,7 @@ pub struct TestGateway {
 
 enum Base {
     Fresh(Fresh),
-    /// Another gateway's, which drops it.
+    /// Belongs to another gateway, which drops it.
     Shared(Fresh),
     Embedded(Box<Embedded>),
 }
@@ -57,10 +57,10 @@ impl TestGateway {
         match database {
             Database::Postgres => {
                 let fresh = Fresh::migrated().await;
-                Self::serve(connect(&fresh.url, POOL), Base::Fresh(fresh), None).await
+                Self::serve(connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
             }
             Database::Embedded => {
-                // Before anything that makes a plugin engine.
+                // Before anything that creates a plugin engine.
                 let embedded = embedded::start(None).await.unwrap();
                 embedded.store.migrate().await.unwrap();
                 Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded)), None).await
@@ -69,49 +69,44 @@ impl TestGateway {
     }
 
     /// Starts one on the server with other limits for its clients, and with this many connections to its database.
-    pub async fn limited(limits: Limits, pool: usize) -> Self {
+    pub async fn with_limits(limits: Limits, pool: usize) -> Self {
         let fresh = Fresh::migrated().await;
-        Self::serve_within((limits, None, &[]), connect(&fresh.url, pool), Base::Fresh(fresh), None).await
+        Self::serve_with((limits, None, &[]), connect(&fresh.url, pool), Base::Fresh(fresh), None).await
     }
 
-    /// Starts one on the server that believes these proxies.
-    pub async fn trusting(networks: &[&str]) -> Self {
+    /// Starts one on the server that trusts these proxies.
+    pub async fn with_trusted_proxies(networks: &[&str]) -> Self {
         let fresh = Fresh::migrated().await;
-        let terms = (Limits::default(), None, networks);
-        Self::serve_within(terms, connect(&fresh.url, POOL), Base::Fresh(fresh), None).await
+        let settings = (Limits::default(), None, networks);
+        Self::serve_with(settings, connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
     }
 
     /// Starts one on the server, with a proxy between it and the database.
     pub async fn behind_proxy() -> (Self, Proxy) {
         let fresh = Fresh::migrated().await;
         let proxy = Proxy::start(&fresh.url).await;
-        (Self::serve(connect(&proxy.url, POOL), Base::Fresh(fresh), None).await, proxy)
-    }
-
-    /// Starts one on a database that is there.
-    pub async fn on(fresh: Fresh) -> Self {
-        Self::serve(connect(&fresh.url, POOL), Base::Fresh(fresh), None).await
+        (Self::serve(connect(&proxy.url, POOL_SIZE), Base::Fresh(fresh), None).await, proxy)
     }
 
     /// Another gateway on the same database, with the same clock and keys. End it before this one.
     pub async fn replica(&self) -> Self {
         let fresh = self.fresh().clone();
-        Self::serve(connect(&fresh.url, POOL), Base::Shared(fresh), Some(self)).await
+        Self::serve(connect(&fresh.url, POOL_SIZE), Base::Shared(fresh), Some(self)).await
     }
 
     /// The same, with root keys of its own.
     pub async fn replica_with(&self, keys: Keys) -> Self {
         let fresh = self.fresh().clone();
-        let store = connect(&fresh.url, POOL);
-        Self::serve_within((Limits::default(), Some(keys), &[]), store, Base::Shared(fresh), Some(self)).await
+        let store = connect(&fresh.url, POOL_SIZE);
+        Self::serve_with((Limits::default(), Some(keys), &[]), store, Base::Shared(fresh), Some(self)).await
     }
 
     async fn serve(store: Store, base: Base, first: Option<&Self>) -> Self {
-        Self::serve_within((Limits::default(), None, &[]), store, base, first).await
+        Self::serve_with((Limits::default(), None, &[]), store, base, first).await
     }
 
-    /// With keys of its own, or those that the database keeps.
-    async fn serve_within(
+    /// With its own keys, or with those that the database keeps.
+    async fn serve_with(
         (limits, keys, trusted): (Limits, Option<Keys>, &[&str]),
         store: Store,
         base: Base,
@@ -148,7 +143,7 @@ impl TestGateway {
         Self { clock, public, internal, probes, operator, gateway, base, stop, serving }
     }
 
-    /// Which kind of database it is on.
+    /// Which kind of database it uses.
     #[must_use]
     pub fn database(&self) -> Database {
         if matches!(self.base, Base::Embedded(_)) { Database::Embedded } else { Database::Postgres }
@@ -168,7 +163,7 @@ impl TestGateway {
         self.fresh().owner().await
     }
 
-    /// The rows of every table, to tell whether anything was stored; none on the embedded database.
+    /// The number of rows of every table, to check that nothing was stored; none on the embedded database.
     pub async fn row_counts(&self) -> Option<Vec<(String, i64)>> {
         if self.database() == Database::Embedded {
             return None;
@@ -178,7 +173,7 @@ impl TestGateway {
         let mut counts = Vec::new();
         for table in owner.query(tables, &[]).await.unwrap() {
             let name: String = table.get(0);
-            // The background work's own, whatever a test does.
+            // Background jobs write these at any time.
             if !matches!(name.as_str(), "lease" | "event_head" | "leniency_use") {
                 let row = owner.query_one(&format!("SELECT count(*) FROM {name}"), &[]).await.unwrap();
                 counts.push((name, row.get(0)));
@@ -187,26 +182,26 @@ impl TestGateway {
         Some(counts)
     }
 
-    /// The SCIM endpoint for nobody.
+    /// The SCIM endpoint without credentials.
     #[must_use]
-    pub fn nobody(&self) -> Client {
+    pub fn anonymous(&self) -> Client {
         Client::new(format!("http://{}/scim/v2", self.public))
     }
 
     /// A tenant like the demo's: the pack `ws1b`, the product's own schema, and the tutorial's mapping.
     pub async fn tenant(&self, name: &str) -> Tenant {
-        let (public, internal) = self.doors();
+        let (public, internal) = self.addresses();
         Tenant::demo(&self.operator, name, (&public, &internal)).await
     }
 
-    /// A tenant with nothing but its tokens.
+    /// A tenant with tokens and nothing else.
     pub async fn plain_tenant(&self, name: &str) -> Tenant {
-        let (public, internal) = self.doors();
+        let (public, internal) = self.addresses();
         Tenant::plain(&self.operator, name, (&public, &internal)).await
     }
 
-    /// The addresses for clients and for the inside.
-    fn doors(&self) -> (String, String) {
+    /// The addresses of the public and the internal listener.
+    fn addresses(&self) -> (String, String) {
         (format!("http://{}", self.public), format!("http://{}", self.internal))
     }
 
@@ -216,17 +211,17 @@ impl TestGateway {
         Client::new(format!("http://{}/directory/v1", self.internal)).with(key)
     }
 
-    /// Issues a token: its id and its secret.
+    /// Issues a token; returns its id and its secret.
     pub async fn token(&self, tenant: &str, scope: &str) -> (String, String) {
         crate::tenant::token(&self.operator, tenant, scope).await
     }
 
-    /// Uploads a plugin, or what is none.
+    /// Uploads bytes as a plugin.
     pub async fn upload(&self, wasm: Vec<u8>) -> crate::Answer {
         self.operator.send(crate::Request::new("POST", "/plugins").body("application/wasm", wasm)).await
     }
 
-    /// Uploads a plugin and makes it a tenant's whole mapping; gives the revision.
+    /// Uploads a plugin and makes it a tenant's only step; returns the revision.
     pub async fn map(&self, tenant: &str, plugin: &str, config: &Value, on_failure: &str) -> i64 {
         crate::tenant::map(&self.operator, tenant, plugin, (config, on_failure)).await
     }

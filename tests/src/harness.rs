@@ -1,4 +1,4 @@
-//! Runs a test's body on a gateway, on one kind of database or on both, and cleans up whatever came of it.
+//! Runs a test's body on a gateway, on one kind of database or on both, and cleans up afterwards.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::Command;
@@ -8,13 +8,13 @@ use futures_util::FutureExt as _;
 
 use crate::{Database, TestGateway};
 
-/// Longest wait for something that is to happen soon.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(20);
-/// Set for a test that has a process to itself.
-const ALONE: &str = "SCIMGATE_TEST_ALONE";
+/// Longest wait for an expected event.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Set for a test that runs in a process of its own.
+const OWN_PROCESS: &str = "SCIMGATE_TEST_ALONE";
 
-/// Makes each named body, an `async fn(&TestGateway)`, two tests: `name::postgres` and `name::embedded`.
+/// Makes two tests of each body, an `async fn(&TestGateway)`: `name::postgres` and `name::embedded`.
 #[macro_export]
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => { $(
@@ -32,7 +32,7 @@ macro_rules! on_both {
     )+ };
 }
 
-/// Makes each named body a test on the server alone.
+/// Makes a test of each body on the server alone.
 #[macro_export]
 macro_rules! on_postgres {
     ($($name:ident),+ $(,)?) => { $(
@@ -47,8 +47,8 @@ macro_rules! on_postgres {
 
 /// Runs a body on a fresh gateway.
 pub fn run(database: Database, body: impl AsyncFnOnce(&TestGateway)) {
-    if database == Database::Embedded && !is_alone() {
-        return run_alone();
+    if database == Database::Embedded && !is_own_process() {
+        return run_in_own_process();
     }
     block_on(async move {
         let gateway = TestGateway::start(database).await;
@@ -58,9 +58,9 @@ pub fn run(database: Database, body: impl AsyncFnOnce(&TestGateway)) {
     });
 }
 
-/// Runs a body that starts an embedded database of its own in a process that has no plugin engine yet.
-pub fn alone(body: impl FnOnce()) {
-    if is_alone() { body() } else { run_alone() }
+/// Runs a body that starts an embedded database, in a process without a plugin engine.
+pub fn in_own_process(body: impl FnOnce()) {
+    if is_own_process() { body() } else { run_in_own_process() }
 }
 
 /// Runs a future on a runtime like the binary's.
@@ -71,7 +71,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Asks again until there is an answer.
+/// Calls `ask` until it returns a value.
 #[track_caller]
 pub fn poll<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> impl Future<Output = T> {
     let caller = std::panic::Location::caller();
@@ -81,25 +81,25 @@ pub fn poll<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> impl Futu
             if let Some(answer) = ask().await {
                 return answer;
             }
-            assert!(begun.elapsed() < PATIENCE, "{caller}: waited {PATIENCE:?} until {what}");
-            tokio::time::sleep(PAUSE).await;
+            assert!(begun.elapsed() < WAIT_TIMEOUT, "{caller}: waited {WAIT_TIMEOUT:?} until {what}");
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-/// The embedded database must be in a process before the first plugin engine: with nextest every test has a process
-/// of its own; elsewhere another test may have made an engine already.
-#[expect(clippy::disallowed_methods, reason = "the runner tells by the environment")]
-fn is_alone() -> bool {
-    std::env::var("NEXTEST").is_ok() || std::env::var(ALONE).is_ok()
+/// The embedded database must start before the process's first plugin engine. With nextest every test has a process of
+/// its own; with another runner another test may have created an engine already.
+#[expect(clippy::disallowed_methods, reason = "the runner sets an environment variable")]
+fn is_own_process() -> bool {
+    std::env::var("NEXTEST").is_ok() || std::env::var(OWN_PROCESS).is_ok()
 }
 
-/// Runs the test of this thread again, as the only one of a process.
-fn run_alone() {
+/// Runs the test of this thread again in a new process.
+fn run_in_own_process() {
     let thread = std::thread::current();
     let name = thread.name().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let output = command.args(["--exact", name, "--nocapture"]).env(ALONE, "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{name} failed in its own process:\n{said}");
+    let output = command.args(["--exact", name, "--nocapture"]).env(OWN_PROCESS, "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{name} failed in its own process:\n{text}");
 }

@@ -1,21 +1,21 @@
-//! What the integration tests share: a gateway in this process on a database of its own, clients that speak to it over
-//! HTTP, recorded exchanges, and the built binary.
+//! What the integration tests share: a gateway in this process on a database of its own, HTTP clients, recorded exchanges,
+//! and the built binary.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 
 pub mod answer;
 pub mod binary;
-pub mod broken;
 pub mod client;
 pub mod cluster;
 pub mod conformance;
-pub mod crowd;
 pub mod cycle;
 pub mod database;
-pub mod feed;
+pub mod event_feed;
+pub mod faulty_server;
 pub mod gateway;
 pub mod harness;
 pub mod log;
+pub mod many_users;
 pub mod matching;
 pub mod proxy;
 pub mod raw;

@@ -1,4 +1,4 @@
-//! What the gateway in this process logs, as one who runs it sees it.
+//! What the gateway in this process logs.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, Once, PoisonError};
@@ -20,7 +20,7 @@ impl Write for Lines {
     }
 }
 
-/// Keeps what is logged from here on, at the level that the gateway logs at unless told otherwise.
+/// Records what is logged from here on, at the gateway's default level.
 pub fn keep() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -36,7 +36,7 @@ pub fn text() -> String {
     String::from_utf8(LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
 }
 
-/// The fields of the lines about a tenant, in order. Tests in one process tell theirs apart by the name.
+/// The fields of the lines about a tenant, in order. Tests in one process use different names.
 #[must_use]
 pub fn about(tenant: &str) -> Vec<Value> {
     let lines = text();

@@ -1,9 +1,9 @@
-//! Whether a document holds what is expected of it, told with the place where it does not.
+//! Compares a document with what it must hold, and names the place where it differs.
 
 use serde_json::Value;
 
-/// What differs between a document and what it must hold; none where it holds all. An expected null means that nothing
-/// is there, `"$any"` that something is; arrays are as long as expected, objects may hold more.
+/// The first difference between a document and what it must hold, if any. An expected null means no value, `"$any"` any
+/// value; arrays must have the expected length, objects may have more members.
 #[must_use]
 pub fn difference(expected: &Value, found: &Value) -> Option<String> {
     at("", expected, found)

@@ -1,4 +1,4 @@
-//! A TCP proxy between the gateway and its database, which can be cut or made to stall, and remembers what was sent.
+//! A TCP proxy between the gateway and its database. It can cut or stall connections, and records what was sent.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,14 +7,14 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// How the proxy behaves.
+/// What the proxy does with connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Line {
+enum Mode {
     Open,
     Stalled,
     Cut,
-    /// Connections that are there lead nowhere any more; new ones do.
-    Stranded,
+    /// Existing connections stall; new ones work.
+    ExistingStalled,
 }
 
 type Sent = Arc<Mutex<Vec<u8>>>;
@@ -23,7 +23,7 @@ type Sent = Arc<Mutex<Vec<u8>>>;
 pub struct Proxy {
     /// The database's address through it.
     pub url: String,
-    line: watch::Sender<Line>,
+    mode: watch::Sender<Mode>,
     connections: Arc<Mutex<Vec<Sent>>>,
 }
 
@@ -35,34 +35,33 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
-        let (line, watched) = watch::channel(Line::Open);
+        let (mode, watched) = watch::channel(Mode::Open);
         let connections = Arc::new(Mutex::new(Vec::new()));
         tokio::spawn(accept(listener, target, watched, connections.clone()));
-        Self { url: url.to_string(), line, connections }
+        Self { url: url.to_string(), mode, connections }
     }
 
-    /// Breaks every connection and refuses new ones.
+    /// Closes every connection and refuses new ones.
     pub fn cut(&self) {
-        self.line.send_replace(Line::Cut);
+        self.mode.send_replace(Mode::Cut);
     }
 
-    /// Lets nothing through any more, and says so to nobody.
+    /// Forwards nothing any more, with connections open.
     pub fn stall(&self) {
-        self.line.send_replace(Line::Stalled);
+        self.mode.send_replace(Mode::Stalled);
     }
 
-    /// Lets nothing through on the connections that are there, and says so to nobody; new ones are as good as any. So it
-    /// is after the database moved and a firewall forgot the old connections.
-    pub fn strand(&self) {
-        self.line.send_replace(Line::Stranded);
+    /// Stalls the existing connections, as if a firewall had dropped their state; new ones work.
+    pub fn stall_existing(&self) {
+        self.mode.send_replace(Mode::ExistingStalled);
     }
 
-    /// Lets everything through again.
-    pub fn mend(&self) {
-        self.line.send_replace(Line::Open);
+    /// Forwards everything again.
+    pub fn restore(&self) {
+        self.mode.send_replace(Mode::Open);
     }
 
-    /// How often these bytes were sent to the database.
+    /// How many times these bytes were sent to the database.
     #[must_use]
     pub fn times_sent(&self, bytes: &[u8]) -> usize {
         let connections = self.connections.lock().unwrap();
@@ -74,11 +73,11 @@ impl Proxy {
 async fn accept(
     listener: TcpListener,
     target: String,
-    line: watch::Receiver<Line>,
+    mode: watch::Receiver<Mode>,
     connections: Arc<Mutex<Vec<Sent>>>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
-        if *line.borrow() == Line::Cut {
+        if *mode.borrow() == Mode::Cut {
             continue;
         }
         let Ok(server) = TcpStream::connect(&target).await else { continue };
@@ -86,27 +85,27 @@ async fn accept(
         connections.lock().unwrap().push(sent.clone());
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        // Whoever comes after the stranding is not stranded by it.
-        let line = line.clone();
-        let new = *line.borrow() == Line::Stranded;
-        tokio::spawn(pass(from_client, to_server, (line.clone(), new), sent));
-        tokio::spawn(pass(from_server, to_client, (line, new), Sent::default()));
+        let mode = mode.clone();
+        let is_new = *mode.borrow() == Mode::ExistingStalled;
+        tokio::spawn(forward(from_client, to_server, (mode.clone(), is_new), sent));
+        tokio::spawn(forward(from_server, to_client, (mode, is_new), Sent::default()));
     }
 }
 
-/// Passes bytes on until either side ends, or the line is cut.
-async fn pass(
+/// Forwards bytes until either side ends, or the proxy is cut. A connection that was opened after the others stalled
+/// works.
+async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    (mut line, spared): (watch::Receiver<Line>, bool),
+    (mut mode, is_new): (watch::Receiver<Mode>, bool),
     sent: Sent,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let state = *line.borrow_and_update();
-        let open = state == Line::Open || spared && state == Line::Stranded;
+        let now = *mode.borrow_and_update();
+        let open = now == Mode::Open || is_new && now == Mode::ExistingStalled;
         tokio::select! {
-            changed = line.changed() => if changed.is_err() { return },
+            changed = mode.changed() => if changed.is_err() { return },
             read = from.read(&mut buffer), if open => {
                 let Ok(length @ 1..) = read else { return };
                 sent.lock().unwrap().extend_from_slice(&buffer[..length]);
@@ -115,7 +114,7 @@ async fn pass(
                 }
             }
         }
-        if *line.borrow() == Line::Cut {
+        if *mode.borrow() == Mode::Cut {
             return;
         }
     }

@@ -1,4 +1,4 @@
-//! A client that speaks HTTP/1.1 byte by byte, and stops, stalls or goes away where a test wants it to.
+//! An HTTP/1.1 client that sends bytes as a test wants: slowly, in part, or with a reset at the end.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::harness::PATIENCE;
+use crate::harness::WAIT_TIMEOUT;
 
 /// A connection.
 pub struct Raw(TcpStream);
 
-/// The bytes of a request with a JSON body: its header and its body.
+/// The text of a request with a JSON body: its header and its body.
 #[must_use]
 pub fn request(method: &str, path: &str, token: &str, body: &Value) -> (String, String) {
     let body = body.to_string();
@@ -31,19 +31,19 @@ impl Raw {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    /// Connects with hardly any room for what comes back.
-    pub async fn narrow(address: SocketAddr) -> Self {
+    /// Connects with a small receive buffer.
+    pub async fn with_small_buffer(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         Self(socket.connect(address).await.unwrap())
     }
 
-    /// Sends bytes; whether the server still takes them.
+    /// Sends bytes; false if the server has closed the connection.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).await.is_ok()
     }
 
-    /// Sends bytes one by one with a pause after each, until they end or the server takes no more.
+    /// Sends bytes one by one with a pause after each, until the server closes the connection.
     pub async fn trickle(&mut self, bytes: &str, pause: Duration) {
         for byte in bytes.bytes() {
             if !self.send([byte]).await {
@@ -53,12 +53,12 @@ impl Raw {
         }
     }
 
-    /// One whole reply.
+    /// One complete reply.
     pub async fn reply(&mut self) -> String {
         let mut text = Vec::new();
         let mut length = None;
         while length != Some(text.len()) {
-            let byte = timeout(PATIENCE, self.0.read_u8()).await.expect("nothing more came");
+            let byte = timeout(WAIT_TIMEOUT, self.0.read_u8()).await.expect("nothing more came");
             text.push(byte.unwrap_or_else(|why| panic!("{why} after {}", String::from_utf8_lossy(&text))));
             if length.is_none() && text.ends_with(b"\r\n\r\n") {
                 let header = String::from_utf8_lossy(&text).to_lowercase();
@@ -69,27 +69,27 @@ impl Raw {
         String::from_utf8(text).unwrap()
     }
 
-    /// What comes until the server ends the connection.
-    pub async fn rest(self) -> String {
-        String::from_utf8(self.rest_bytes().await).unwrap()
+    /// Everything until the server closes the connection.
+    pub async fn read_to_end(self) -> String {
+        String::from_utf8(self.read_bytes_to_end().await).unwrap()
     }
 
-    /// The same, of whatever protocol.
-    pub async fn rest_bytes(mut self) -> Vec<u8> {
+    /// The same as bytes, for other protocols.
+    pub async fn read_bytes_to_end(mut self) -> Vec<u8> {
         let mut text = Vec::new();
         let read = async {
             let mut buffer = [0; 4096];
-            // A reset is an end, too.
+            // A reset ends the connection, too.
             while let Ok(length @ 1..) = self.0.read(&mut buffer).await {
                 text.extend_from_slice(&buffer[..length]);
             }
         };
-        timeout(PATIENCE, read).await.expect("the server does not end the connection");
+        timeout(WAIT_TIMEOUT, read).await.expect("the server does not close the connection");
         text
     }
 
-    /// Goes away without a word: what is on its way is thrown away.
-    pub fn vanish(self) {
+    /// Closes the connection by a reset, which discards what is in flight.
+    pub fn reset(self) {
         self.0.set_zero_linger().unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! Plays a recorded exchange: each request in turn, its reply held against what is expected, and at the end the
-//! documents and events that came of it.
+//! Plays a recorded exchange: sends each request, compares its reply with the expected one, and at the end compares the
+//! documents and events.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::{Request, Tenant};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recording {
-    /// Where the provider got this from, and what it shows.
+    /// The source of the recording, and what it shows.
     pub about: String,
-    /// What the administrator typed behind the host; the endpoint's own address where nothing is said.
+    /// The path that the administrator entered; the endpoint's own where there is none.
     #[serde(default)]
     pub base: Option<String>,
     /// The requests, in order.
     pub exchanges: Vec<Exchange>,
-    /// What must be there afterwards.
+    /// The expected state afterwards.
     #[serde(default)]
     pub end: End,
 }
@@ -29,13 +29,13 @@ pub struct Recording {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
-    request: Asked,
+    request: RecordedRequest,
     expect: Expected,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct RecordedRequest {
     method: String,
     path: String,
     #[serde(default)]
@@ -52,19 +52,19 @@ struct Expected {
     body: Option<Value>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// Under which name to remember what stands at a JSON pointer; `{name}` stands for it from then on.
+    /// Name → JSON pointer of a value in the reply; `{name}` stands for the value from then on.
     #[serde(default)]
     save: BTreeMap<String, String>,
 }
 
-/// The state at the end.
+/// The expected state at the end.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct End {
-    /// Path at the SCIM endpoint → what must be read there; null where nothing may be.
+    /// Path at the SCIM endpoint → the expected document; null for 404.
     #[serde(default)]
     source: BTreeMap<String, Value>,
-    /// Path at the directory → what must be read there; null where nothing may be.
+    /// Path at the directory → the expected document; null for 404.
     #[serde(default)]
     mapped: BTreeMap<String, Value>,
     /// Every event: its type, its resource, and for a membership its member.
@@ -72,7 +72,7 @@ pub struct End {
     events: Option<Vec<String>>,
 }
 
-/// What was remembered: text → name.
+/// The saved values: value → name.
 pub type Names = BTreeMap<String, String>;
 
 impl Recording {
@@ -84,7 +84,7 @@ impl Recording {
         serde_json::from_str(&text).unwrap_or_else(|why| panic!("{name}: {why}"))
     }
 
-    /// Plays it as a tenant's provider and checks everything. Gives the names of what was made.
+    /// Plays it as a tenant's provider and checks everything; returns the saved values.
     pub async fn play(&self, tenant: &Tenant) -> Names {
         let provider = self.provider(tenant);
         let mut names = Names::new();
@@ -96,9 +96,9 @@ impl Recording {
     }
 
     fn provider(&self, tenant: &Tenant) -> Tenant {
-        let Some(typed) = &self.base else { return tenant.clone() };
+        let Some(base) = &self.base else { return tenant.clone() };
         let host = tenant.scim.base.strip_suffix("/scim/v2").unwrap();
-        Tenant { scim: tenant.scim.at(format!("{host}{}", typed.replace("{tenant}", &tenant.name))), ..tenant.clone() }
+        Tenant { scim: tenant.scim.at(format!("{host}{}", base.replace("{tenant}", &tenant.name))), ..tenant.clone() }
     }
 }
 
@@ -132,19 +132,19 @@ impl End {
     async fn check(&self, tenant: &Tenant, names: &Names) {
         for (path, expected) in &self.source {
             let answer = tenant.get(&fill(path, names)).await;
-            check(&format!("in the end {path}"), &fill_value(expected, names), answer.status, &answer.body);
+            check(&format!("at the end {path}"), &fill_value(expected, names), answer.status, &answer.body);
         }
         for (path, expected) in &self.mapped {
             let answer = tenant.directory(&fill(path, names)).await;
             check(
-                &format!("in the end the directory's {path}"),
+                &format!("at the end the directory's {path}"),
                 &fill_value(expected, names),
                 answer.status,
                 &answer.body,
             );
         }
         if let Some(expected) = &self.events {
-            assert_eq!(&told(&tenant.events().await, names), expected, "the events");
+            assert_eq!(&event_lines(&tenant.events().await, names), expected, "the events");
         }
     }
 }
@@ -159,47 +159,47 @@ fn check(what: &str, expected: &Value, status: u16, body: &Value) {
     }
 }
 
-/// Events as a recording writes them. The member changes of one request come in no order, so they are sorted.
-fn told(events: &[Value], names: &Names) -> Vec<String> {
+/// Events as a recording writes them. The member changes of one request have no fixed order, so they are sorted.
+fn event_lines(events: &[Value], names: &Names) -> Vec<String> {
     let label =
         |id: &Value| id.as_str().map(|id| names.get(id).map_or_else(|| id.to_owned(), |known| format!("{{{known}}}")));
-    let tell = |event: &Value| {
-        let words = [event["type"].as_str().map(str::to_owned), label(&event["resourceId"]), label(&event["memberId"])];
-        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let line = |event: &Value| {
+        let parts = [event["type"].as_str().map(str::to_owned), label(&event["resourceId"]), label(&event["memberId"])];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
-    let together = |a: &Value, b: &Value| {
+    let of_one_request = |a: &Value, b: &Value| {
         let member = |event: &Value| event["memberId"].is_string();
         member(a) && member(b) && a["requestId"] == b["requestId"]
     };
-    let runs = events.chunk_by(together);
+    let runs = events.chunk_by(of_one_request);
     runs.flat_map(|run| {
-        let mut lines: Vec<String> = run.iter().map(tell).collect();
+        let mut lines: Vec<String> = run.iter().map(line).collect();
         lines.sort();
         lines
     })
     .collect()
 }
 
-/// The state of a tenant in the recording's own names, to compare one tenant's with another's.
+/// The state of a tenant with the recording's names in place of ids, to compare tenants.
 pub async fn state(tenant: &Tenant, names: &Names) -> Vec<Value> {
     let mut found = Vec::new();
     for text in tenant.everything().await {
-        let told = names.iter().fold(text, |text, (id, name)| text.replace(id, name));
-        let mut value: Value = serde_json::from_str(&told.replace(&tenant.name, "the-tenant")).unwrap();
-        forget_versions(&mut value);
+        let text = names.iter().fold(text, |text, (id, name)| text.replace(id, name));
+        let mut value: Value = serde_json::from_str(&text.replace(&tenant.name, "the-tenant")).unwrap();
+        remove_meta(&mut value);
         found.push(value);
     }
     found
 }
 
-/// How many requests led to a state, and when, is no part of it.
-fn forget_versions(value: &mut Value) {
+/// Versions and times depend on the number of requests.
+fn remove_meta(value: &mut Value) {
     match value {
         Value::Object(object) => {
             object.remove("meta");
-            object.values_mut().for_each(forget_versions);
+            object.values_mut().for_each(remove_meta);
         }
-        Value::Array(elements) => elements.iter_mut().for_each(forget_versions),
+        Value::Array(elements) => elements.iter_mut().for_each(remove_meta),
         _ => {}
     }
 }

@@ -1,68 +1,68 @@
-//! What must hold of a database's rows at rest, whoever wrote what, and whoever was killed meanwhile.
+//! Invariants of a database's rows when no write is in progress, also after a killed writer.
 
-/// A sentence for what is wrong, and a query that finds it.
+/// Each violation, and a query that finds it.
 const WRONG: &[(&str, &str)] = &[
     (
-        "a unique key without a living resource",
+        "a unique key of a missing or deleted resource",
         "SELECT 1 FROM unique_key k LEFT JOIN resource r USING (tenant_id, id) WHERE r.id IS NULL OR r.deleted_at IS NOT NULL",
     ),
     (
-        "a user whose name is not its unique key",
+        "a user whose name differs from its unique key",
         "SELECT 1 FROM resource r WHERE resource_type = 'User' AND deleted_at IS NULL AND
          (SELECT array_agg(k.key) FROM unique_key k WHERE k.tenant_id = r.tenant_id AND k.id = r.id) IS DISTINCT FROM ARRAY[r.name_key]",
     ),
     (
-        "a user whose name is not its document's",
+        "a user whose name differs from its document's",
         "SELECT 1 FROM resource WHERE resource_type = 'User' AND name_key IS DISTINCT FROM lower(source::json ->> 'userName')",
     ),
     (
-        "a column that is not its document's",
+        "a column that differs from its document",
         "SELECT 1 FROM resource WHERE external_id IS DISTINCT FROM source::json ->> 'externalId'
          OR active IS DISTINCT FROM (source::json ->> 'active')::boolean",
     ),
     (
-        "a key without a living resource",
+        "a key of a missing or deleted resource",
         "SELECT 1 FROM resource_key k LEFT JOIN resource r USING (tenant_id, id) WHERE r.id IS NULL OR r.deleted_at IS NOT NULL",
     ),
     (
-        "a mail address without a key, or a key without one",
+        "a mail address without a key, or a key without a mail address",
         "SELECT 1 FROM resource r WHERE deleted_at IS NULL AND
          (SELECT count(DISTINCT lower(e ->> 'value')) FROM json_array_elements(r.source::json -> 'emails') e) <>
          (SELECT count(*) FROM resource_key k WHERE k.tenant_id = r.tenant_id AND k.id = r.id AND k.attribute = 'emails.value')",
     ),
     (
-        "a mapping state that is not its documents'",
+        "a mapping state that does not fit the documents",
         "SELECT 1 FROM resource WHERE (mapped IS NULL) <> (mapping_state IN ('same', 'excluded', 'never'))",
     ),
     (
-        "a counter that is not the number of the living",
+        "a counter that is not the number of resources",
         "SELECT 1 FROM (SELECT tenant_id, resource_type, sum(n) AS n FROM resource_count GROUP BY 1, 2) c FULL JOIN
          (SELECT tenant_id, resource_type, count(*) FILTER (WHERE deleted_at IS NULL) AS n FROM resource GROUP BY 1, 2) r
          USING (tenant_id, resource_type) WHERE c.n IS DISTINCT FROM r.n",
     ),
     (
-        "a membership of the dead",
+        "a membership of a missing or deleted resource",
         "SELECT 1 FROM membership m WHERE CASE WHEN m.group_id = m.member_id THEN 1 ELSE 2 END <> (SELECT count(*) FROM resource r
          WHERE r.tenant_id = m.tenant_id AND r.id IN (m.group_id, m.member_id) AND r.deleted_at IS NULL)",
     ),
     (
-        "something that finds the living among the deleted",
+        "a tombstone key of a resource that is not deleted",
         "SELECT 1 FROM tombstone_key k JOIN resource r USING (tenant_id, id) WHERE r.deleted_at IS NULL",
     ),
     ("an event without a number", "SELECT 1 FROM event WHERE seq IS NULL"),
     ("a gap in the numbers", "SELECT 1 FROM event GROUP BY tenant_id HAVING max(seq) <> count(*) OR min(seq) <> 1"),
     (
-        "a head that is not the last number",
+        "a head that is not the last event's number",
         "SELECT 1 FROM event_head h WHERE last_seq <> (SELECT max(seq) FROM event e WHERE e.tenant_id = h.tenant_id)",
     ),
     (
-        "a version that no event tells of",
+        "a version without an event",
         "SELECT 1 FROM resource r WHERE version <>
          (SELECT max(version) FROM event e WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id)",
     ),
 ];
 
-/// Holds every row against every other. All events must have got their number.
+/// Checks every invariant. All events must have their number already.
 pub async fn check(owner: &tokio_postgres::Client) {
     for (what, sql) in WRONG {
         assert_eq!(owner.query(*sql, &[]).await.unwrap().len(), 0, "{what}");

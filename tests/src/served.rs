@@ -1,4 +1,4 @@
-//! `scimgate serve` as a process of its own, on a database at any address.
+//! `scimgate serve` as a process, on a database at any address.
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -6,20 +6,20 @@ use tokio::process::Command;
 use crate::binary::{Running, command, finish};
 use crate::{Client, Tenant};
 
-/// A database that `migrate` and `bootstrap` have furnished.
+/// A database after `migrate` and `bootstrap`.
 #[derive(Clone, Debug)]
-pub struct Furnished {
+pub struct Prepared {
     /// Its address.
     pub url: String,
     key: String,
     settings: Vec<(&'static str, String)>,
 }
 
-/// A running server and its doors.
+/// A running server and its listeners.
 pub struct Served {
     /// The process.
     pub running: Running,
-    /// The address for identity providers.
+    /// The address of the SCIM endpoint.
     pub public: String,
     /// The address of the admin API and the directory.
     pub internal: String,
@@ -29,13 +29,13 @@ pub struct Served {
     pub operator: Client,
 }
 
-impl Furnished {
-    /// Furnishes an empty database.
+impl Prepared {
+    /// Prepares an empty database.
     pub async fn new(url: &str, settings: &[(&'static str, String)]) -> Self {
-        let furnished = Self { url: url.to_owned(), key: String::new(), settings: settings.to_vec() };
-        let _ = said(furnished.command(&["migrate"])).await;
-        let printed = said(furnished.command(&["bootstrap"])).await;
-        Self { key: printed.rsplit(' ').next().unwrap().to_owned(), ..furnished }
+        let prepared = Self { url: url.to_owned(), key: String::new(), settings: settings.to_vec() };
+        let _ = stdout_of(prepared.command(&["migrate"])).await;
+        let printed = stdout_of(prepared.command(&["bootstrap"])).await;
+        Self { key: printed.rsplit(' ').next().unwrap().to_owned(), ..prepared }
     }
 
     /// The same database at another address.
@@ -56,28 +56,28 @@ impl Furnished {
     pub async fn serve(&self, arguments: &[&str]) -> Served {
         let ports = ["--port", "0", "--internal-port", "0", "--probe-port", "0", "--bind", "127.0.0.1"];
         let mut command = self.command(&["serve", "--log-format", "json"]);
-        // Without a line for every request.
-        command.args(ports).args(arguments).env("SCIMGATE_LOG", "warn,scimgate::cli=info");
+        // Without a line for each request.
+        command.args(ports).args(arguments).env("SCIMGATE_LOG", "warn,scimgate::serve=info");
         let mut running = Running::start(command);
         let line: Value = serde_json::from_str(&running.logged("\"serving\"").await).unwrap();
         running.pass_log();
-        let door = |name: &str| format!("http://{}", line["fields"][name].as_str().unwrap());
-        let (public, internal, probes) = (door("scim"), door("internal"), door("probes"));
+        let address = |name: &str| format!("http://{}", line["fields"][name].as_str().unwrap());
+        let (public, internal, probes) = (address("scim"), address("internal"), address("probes"));
         let operator = Client::new(format!("{internal}/admin/v1")).with(&self.key);
         Served { running, public, internal, probes, operator }
     }
 }
 
 impl Served {
-    /// The addresses for clients and for the inside.
+    /// The addresses of the public and the internal listener.
     #[must_use]
-    pub fn doors(&self) -> (&str, &str) {
+    pub fn addresses(&self) -> (&str, &str) {
         (&self.public, &self.internal)
     }
 
-    /// Makes a tenant like the demo's.
+    /// Creates a tenant like the demo's.
     pub async fn tenant(&self, name: &str) -> Tenant {
-        Tenant::demo(&self.operator, name, self.doors()).await
+        Tenant::demo(&self.operator, name, self.addresses()).await
     }
 
     /// The status of a probe.
@@ -85,15 +85,15 @@ impl Served {
         Client::new(self.probes.clone()).get(path).await.status
     }
 
-    /// Host and port for identity providers.
+    /// Host and port of the SCIM endpoint.
     #[must_use]
     pub fn address(&self) -> &str {
         self.public.trim_start_matches("http://")
     }
 }
 
-/// What a command that succeeds prints.
-async fn said(command: Command) -> String {
+/// What a command that must succeed prints.
+async fn stdout_of(command: Command) -> String {
     let output = finish(command).await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()

@@ -10,13 +10,13 @@ use crate::{Client, Request};
 
 /// The tutorial's extension.
 pub const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
-/// What only the product knows.
+/// The product's own extension, which the SCIM client cannot write.
 pub const PRODUCT: &str = "urn:example:product:2.0:User";
 /// The enterprise extension.
 pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 /// A PATCH's schema.
 pub const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-/// Name of the groups that mark a place in the event feed.
+/// Name of the groups that mark a position in the event feed.
 const MARK: &str = "mark in the event feed";
 
 /// A tenant.
@@ -28,7 +28,7 @@ pub struct Tenant {
     pub scim: Client,
     /// The directory with its key.
     pub directory: Client,
-    /// The groups that mark places in the event feed.
+    /// The groups that mark positions in the event feed.
     pub(crate) marks: Arc<Mutex<Vec<String>>>,
 }
 
@@ -81,7 +81,7 @@ pub fn device() -> Value {
 
 /// A PATCH's body.
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
+#[expect(clippy::needless_pass_by_value, reason = "callers write it in place")]
 pub fn patch(operations: Value) -> Value {
     json!({ "schemas": [PATCH], "Operations": operations })
 }
@@ -107,7 +107,7 @@ pub fn tutorial_config() -> Value {
     })
 }
 
-/// Uploads a plugin and makes it a tenant's whole mapping; gives the revision.
+/// Uploads a plugin and makes it a tenant's only step; returns the revision.
 pub async fn map(operator: &Client, tenant: &str, plugin: &str, mapping: (&Value, &str)) -> i64 {
     let upload = Request::new("POST", "/plugins").body("application/wasm", crate::plugin(plugin));
     let digest = operator.send(upload).await.body["digest"].clone();
@@ -117,24 +117,24 @@ pub async fn map(operator: &Client, tenant: &str, plugin: &str, mapping: (&Value
     put.body["revision"].as_i64().unwrap()
 }
 
-/// Issues a token: its id and its secret.
+/// Issues a token; returns its id and its secret.
 pub async fn token(operator: &Client, tenant: &str, scope: &str) -> (String, String) {
     let issued = operator.post(&format!("/tenants/{tenant}/tokens"), &json!({ "scope": scope })).await.expect(201);
     (issued.id(), issued.body["secret"].as_str().unwrap().to_owned())
 }
 
 impl Tenant {
-    /// Makes a tenant with nothing but its tokens, at a gateway's doors for clients and for the inside.
+    /// Creates a tenant with tokens and nothing else, at a gateway's public and internal address.
     pub async fn plain(operator: &Client, name: &str, (public, internal): (&str, &str)) -> Self {
         let _ = operator.post("/tenants", &json!({ "name": name })).await.expect(201);
         let (scim, directory) = (token(operator, name, "scim").await.1, token(operator, name, "directory").await.1);
-        let nowhere = Client::new(String::new());
-        Self::new(name, nowhere.with(&scim), nowhere.with(&directory)).at((public, internal))
+        let client = Client::new(String::new());
+        Self::new(name, client.with(&scim), client.with(&directory)).at((public, internal))
     }
 
-    /// Makes a tenant like the demo's: the pack `ws1b`, the product's own schema, and the tutorial's mapping.
-    pub async fn demo(operator: &Client, name: &str, doors: (&str, &str)) -> Self {
-        let tenant = Self::plain(operator, name, doors).await;
+    /// Creates a tenant like the demo's: the pack `ws1b`, the product's own schema, and the tutorial's mapping.
+    pub async fn demo(operator: &Client, name: &str, addresses: (&str, &str)) -> Self {
+        let tenant = Self::plain(operator, name, addresses).await;
         let path = format!("/tenants/{name}/schemas");
         let _ = operator.post(&path, &json!({ "pack": "ws1b" })).await.expect(201);
         let product = json!({ "schema": product_schema(), "directoryOnly": true });
@@ -143,7 +143,7 @@ impl Tenant {
         tenant
     }
 
-    /// The same tenant at a gateway's other doors.
+    /// The same tenant at another gateway's addresses.
     #[must_use]
     pub fn at(&self, (public, internal): (&str, &str)) -> Self {
         let scim = self.scim.at(format!("{public}/scim/v2"));
@@ -181,19 +181,19 @@ impl Tenant {
         self.send(Request::new("DELETE", path)).await
     }
 
-    /// A raw request at the SCIM endpoint. Every reply is checked for what holds of all.
+    /// Sends a request to the SCIM endpoint and checks what every reply must have.
     pub async fn send(&self, request: Request) -> Answer {
         let answer = self.scim.send(request).await;
         answer.check_scim();
         answer
     }
 
-    /// Makes a user and gives its id.
+    /// Creates a user and returns its id.
     pub async fn user(&self, name: &str) -> String {
         self.post("/Users", &user(name)).await.expect(201).id()
     }
 
-    /// Makes a group and gives its id.
+    /// Creates a group and returns its id.
     pub async fn group(&self, name: &str) -> String {
         self.post("/Groups", &group(name)).await.expect(201).id()
     }
@@ -203,7 +203,7 @@ impl Tenant {
         self.directory.get(path).await
     }
 
-    /// Everything that the SCIM client and the product see, as texts.
+    /// Everything that the SCIM client and the product can read, as texts.
     pub async fn everything(&self) -> [String; 4] {
         [
             self.get("/Users?count=1000").await.expect(200).text,
@@ -213,8 +213,8 @@ impl Tenant {
         ]
     }
 
-    /// Every event so far, without gaps in their numbers: a group is made, and what comes before its event is all.
-    /// It needs a mapping that lets groups be.
+    /// Every event so far, without gaps in their numbers: a group is created, and all events before its event are
+    /// complete. The mapping must not exclude groups.
     pub async fn events(&self) -> Vec<Value> {
         let mark = self.group(MARK).await;
         self.marks.lock().unwrap().push(mark.clone());
@@ -228,7 +228,7 @@ impl Tenant {
         })
         .await;
         for (index, event) in events.iter().enumerate() {
-            assert_eq!(event["seq"], index + 1, "the numbers are dense");
+            assert_eq!(event["seq"], index + 1, "the numbers have no gap");
         }
         let marks = self.marks.lock().unwrap();
         events.retain(|event| marks.iter().all(|mark| event["resourceId"] != mark.as_str()));

@@ -55,6 +55,8 @@ names! {
     ScalarForString = "scalar-for-string",
     /// An attribute that no schema defines is kept as written, outside the document.
     UnknownAttributeSetAside = "unknown-attribute-set-aside",
+    /// The oldest kept change of an attribute that no schema defines is dropped, because there are too many.
+    UnknownAttributeDropped = "unknown-attribute-dropped",
     /// A schema URN that the resource type does not have (`OneLogin`'s 1.0 core URN, Entra's ADSCIM group).
     UnknownSchemaUrn = "unknown-schema-urn",
     /// `schemas` is missing or does not list the base schema.
@@ -233,9 +235,12 @@ impl Warnings {
     /// The most warnings of a request. They are logged, and a body can have 100,000 unknown keys.
     const MAX_COUNT: usize = 100;
 
-    /// Adds a warning unless it is present.
+    /// Adds a warning unless it is present. Of too many, one of a loss replaces the last.
     pub fn add(&mut self, leniency: Leniency, attribute: impl Into<String>) {
         let warning = Warning { leniency, attribute: attribute.into() };
+        if leniency == Leniency::UnknownAttributeDropped && self.0.len() >= Self::MAX_COUNT {
+            self.0.pop();
+        }
         if self.0.len() < Self::MAX_COUNT && !self.0.contains(&warning) {
             self.0.push(warning);
         }

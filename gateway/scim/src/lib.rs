@@ -4,7 +4,6 @@
 //! Errors are [`error::ScimError`]s whose detail names the problem.
 
 pub mod access;
-pub mod aside;
 pub mod attribute;
 pub mod bulk;
 mod cost;
@@ -14,7 +13,6 @@ pub mod error;
 pub mod etag;
 pub mod filter;
 pub mod fold;
-pub mod fold_in;
 pub mod instant;
 pub mod json;
 pub mod leniency;
@@ -30,5 +28,6 @@ pub mod resource;
 pub mod schema;
 pub mod search;
 pub mod sort;
+pub mod unknown;
 mod value;
 mod verb;

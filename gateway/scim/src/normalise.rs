@@ -1,16 +1,16 @@
 //! Normalises the body of a POST or PUT to the canonical form in which documents are stored, filtered and patched: names in
 //! the schema's spelling, extension attributes under their URN, and no attributes that a client may not write.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::aside::{Aside, names};
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::member::Member;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::unknown::log::UnknownAttributes;
 use crate::value::is_blank;
 use key::Key;
 use value::Coercion;
@@ -25,8 +25,9 @@ pub struct Normalised {
     /// The canonical document, `schemas` first.
     pub document: Map<String, Value>,
     /// What no schema defines, under the full name and as it was written.
-    pub set_aside: Aside,
-    /// Attributes (full names) and extensions (URNs) that the body names without a value.
+    /// The attributes that no schema defines.
+    pub unknown: UnknownAttributes,
+    /// Attributes (full names, also unknown ones) and extensions (URNs) that the body names without a value.
     pub cleared: Vec<String>,
     /// The elements of the detached attribute, without duplicate ids.
     pub detached: Vec<Member>,
@@ -80,9 +81,7 @@ struct Reader<'a> {
     leniencies: &'a Leniencies,
     schemas: Option<Value>,
     values: Vec<(AttributeRef, Value)>,
-    set_aside: Map<String, Value>,
-    /// The keys of `set_aside` by their lower-case spelling.
-    unknown_names: HashMap<String, String>,
+    unknown: Map<String, Value>,
     cleared: Vec<String>,
     warnings: Warnings,
 }
@@ -94,8 +93,7 @@ impl<'a> Reader<'a> {
             leniencies,
             schemas: None,
             values: Vec::new(),
-            set_aside: Map::new(),
-            unknown_names: HashMap::new(),
+            unknown: Map::new(),
             cleared: Vec::new(),
             warnings: Warnings::default(),
         }
@@ -132,9 +130,7 @@ impl<'a> Reader<'a> {
 
     fn unknown(&mut self, key: &str, value: Value) -> Result<(), ScimError> {
         key::tolerate_unknown(key, self.resource_type, self.leniencies, &mut self.warnings, ScimError::invalid_syntax)?;
-        // RFC 7643 §2.1: "Attribute names are case insensitive". As for known attributes, the last value wins.
-        let name = self.unknown_names.entry(key.to_ascii_lowercase()).or_insert_with(|| key.to_owned());
-        *names::place(&mut self.set_aside, name)? = value;
+        self.unknown.insert(key.to_owned(), value);
         Ok(())
     }
 
@@ -238,7 +234,7 @@ impl<'a> Reader<'a> {
         for (found, value) in self.values {
             let name = found.name();
             let mut coercion =
-                Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, unknown: &mut self.set_aside };
+                Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, unknown: &mut self.unknown };
             let Some(value) = coercion.value(value, &found.attribute, &name)? else {
                 self.cleared.push(name);
                 continue;
@@ -250,8 +246,11 @@ impl<'a> Reader<'a> {
             }
         }
         rebuild_schemas(&mut document, self.resource_type);
-        let Self { set_aside, cleared, warnings, .. } = self;
-        Ok(Normalised { document, set_aside: set_aside.into(), cleared, detached, warnings })
+        let Self { unknown, mut cleared, mut warnings, .. } = self;
+        cleared.extend(unknown.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone()));
+        let mut unknown = UnknownAttributes::from_body(unknown);
+        unknown.enforce_bounds(self.leniencies, &mut warnings)?;
+        Ok(Normalised { document, unknown, cleared, detached, warnings })
     }
 }
 

@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::aside::Aside;
 use crate::error::ScimError;
 use crate::filter::ElementFilter;
 use crate::leniency::{Leniencies, Warnings};
 use crate::member::Member;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::unknown::log::UnknownAttributes;
 use crate::verb::Verb;
 
+pub(crate) use budget::{Budget, MAX_COST};
 pub use members::MemberDelta;
 
 mod add;
 mod apply;
+mod budget;
 mod context;
 mod element;
 mod members;
@@ -101,11 +103,22 @@ impl Patch {
     pub fn apply(
         self,
         document: Map<String, Value>,
-        set_aside: Aside,
+        unknown: UnknownAttributes,
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
-        apply::apply(self, document, set_aside, rt, *leniencies)
+        apply::apply(self, document, unknown, rt, *leniencies, &mut Budget::default())
+    }
+
+    /// As [`Patch::apply`], for a request that shares its budget with others.
+    pub(crate) fn apply_within(
+        self,
+        budget: &mut Budget,
+        document: Map<String, Value>,
+        rt: &ResourceType,
+        leniencies: &Leniencies,
+    ) -> Result<Patched, ScimError> {
+        apply::apply(self, document, UnknownAttributes::default(), rt, *leniencies, budget)
     }
 }
 
@@ -115,10 +128,10 @@ pub struct Patched {
     /// The new canonical document.
     pub document: Map<String, Value>,
     /// The new attributes that no schema defines.
-    pub set_aside: Aside,
+    pub unknown: UnknownAttributes,
     /// The change of the detached values.
     pub members: MemberDelta,
-    /// Whether `document` or `set_aside` has changed. RFC 7644 §3.5.2.1: if nothing has, "the modify timestamp SHALL NOT be
+    /// Whether `document` or `unknown` has changed. RFC 7644 §3.5.2.1: if nothing has, "the modify timestamp SHALL NOT be
     /// changed".
     pub changed: bool,
     /// The leniencies that were used.
@@ -139,8 +152,8 @@ enum Step {
     Attribute { verb: Verb, target: Target, value: Option<Value> },
     /// The removal of all data of an extension.
     ExtensionRemoved(Arc<Schema>),
-    /// A change of an attribute that no schema defines, under the client's name; an unassigned value is `None`.
-    SetAside { verb: Verb, name: String, value: Option<Value> },
+    /// A change of an attribute that no schema defines, under the name as written; an unassigned value is `None`.
+    Unknown { verb: Verb, name: String, value: Option<Value> },
     /// A change of the detached values. A removal uses only their ids.
     Members(Verb, Vec<Member>),
 }

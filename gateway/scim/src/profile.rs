@@ -69,6 +69,7 @@ const TABLE: [(Leniency, Row); Leniency::ALL.len()] = [
     (Leniency::StringNumber,             [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::ScalarForString,          [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::UnknownAttributeSetAside, [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
+    (Leniency::UnknownAttributeDropped,  [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::UnknownSchemaUrn,         [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::BaseSchemaMissing,        [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::ReadOnlyIgnored,          [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),

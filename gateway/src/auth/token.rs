@@ -15,7 +15,7 @@ const ID_DIGITS: usize = 22;
 const SECRET_DIGITS: usize = 43;
 const CHECK_DIGITS: usize = 6;
 
-/// What a secret opens, told by its prefix.
+/// What a secret grants access to, by its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A tenant's SCIM token: `sgt_`.
@@ -45,14 +45,14 @@ pub type TokenDigest = [u8; 32];
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     text: String,
-    /// What it opens.
+    /// What it grants access to.
     pub kind: Kind,
-    /// Whose it is; the nil id for an operator key.
+    /// The tenant it belongs to; the nil id for an operator key.
     pub tenant: TenantId,
 }
 
 impl Token {
-    /// Makes a new secret from the operating system's random generator.
+    /// Generates a secret from the operating system's random generator.
     #[must_use]
     pub fn generate(kind: Kind, tenant: TenantId) -> Self {
         let secret: [u8; 32] = rand::rng().random();
@@ -68,7 +68,7 @@ impl Token {
         Self { text, kind, tenant }
     }
 
-    /// Reads a secret; none where it is no secret of ours or was mistyped.
+    /// Parses a secret; none where it is not one of this format or was mistyped.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let kind = Kind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))?;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_generated_is_read_back() {
+    fn a_generated_secret_parses() {
         for kind in Kind::ALL {
             let token = Token::generate(kind, tenant());
             assert_eq!(token.reveal().len(), 75);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_letter_is_a_typo() {
+    fn any_changed_character_is_refused() {
         let token = Token::generate(Kind::Scim, tenant());
         for place in 0..token.reveal().len() {
             let mut bytes = token.reveal().as_bytes().to_vec();
@@ -169,14 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_no_secret() {
+    fn garbage_is_refused() {
         for text in ["", "sgt_", "Bearer", "sgt_ä", &"sgt_".repeat(40), &format!("sgt_{}", "é".repeat(35))] {
             assert!(Token::parse(text).is_none(), "{text}");
         }
     }
 
     #[test]
-    fn it_never_prints_itself() {
+    fn debug_output_hides_the_secret() {
         let token = Token::generate(Kind::Operator, TenantId(Uuid::nil()));
         assert_eq!(format!("{token:?}"), "Token(Operator)");
     }

@@ -1,10 +1,10 @@
-//! What a client says it takes (RFC 9110 §12.5.1). SCIM is answered in `application/scim+json` always; who accepts JSON accepts
-//! that, too.
+//! The `Accept` header of a SCIM request (RFC 9110 §12.5.1). Every reply is `application/scim+json`; a client that accepts
+//! JSON accepts that, too.
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 
-/// Whether the Accept header leaves room for a SCIM reply; a missing one does.
+/// Whether the Accept header admits a SCIM reply; a missing one does.
 #[must_use]
 pub(super) fn admits_scim(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -24,7 +24,7 @@ pub(super) fn admits_scim(headers: &HeaderMap) -> bool {
     admitted || !names_any
 }
 
-/// `q=0` means: not this one.
+/// `q=0` refuses a media type.
 fn is_zero(parameter: &str) -> bool {
     let Some((name, weight)) = parameter.split_once('=') else { return false };
     name.trim().eq_ignore_ascii_case("q") && weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0)
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_in_any_name_is_room_for_scim() {
+    fn json_under_any_name_admits_scim() {
         for (values, expected) in [
             (vec![], true),
             (vec![""], true),

@@ -1,10 +1,9 @@
-//! Who is calling, as extractors: a handler cannot run without having asked.
+//! Authentication, as extractors: each yields what the handler works on, so that no handler can run without it.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -15,47 +14,47 @@ use scimgate_scim::recognition::{self, Head};
 use tokio::time::Instant;
 
 use super::accept;
-use super::error::{Failure, Surface};
-use super::forwarded;
+use super::connection::{self, Deadline, Peer, RequestId};
+use super::error::{ApiFailure, ScimFailure};
 use crate::auth::{self, Verified, bearer};
-use crate::operation::{Context, Error, Gateway};
+use crate::operation::{Context, Error, Gateway, Operator};
 use crate::store::tenant::credential::Scope;
 
-/// The address under which every tenant is reached; which one, the token tells.
-pub const SCIM_BASE: &str = "/scim/v2";
+/// The SCIM endpoint's address for all tenants: the token decides which one it is.
+pub(super) const SCIM_BASE: &str = "/scim/v2";
 
-/// A SCIM client, let in.
-pub struct ScimAccess(pub Context);
+/// What stands before a tenant's name in the address of its own SCIM endpoint.
+pub(super) const TENANT_PREFIX: &str = "/t/";
 
-/// The product, let in to read one tenant.
-pub struct DirectoryAccess(pub Context);
+/// A request with a SCIM token, for the token's tenant.
+pub(super) struct ScimAccess(pub(super) Context);
 
-/// An operator, let in.
-pub struct OperatorAccess {
-    /// The operator key's id.
-    pub actor: String,
-}
+/// A request with a directory key, for the key's tenant.
+pub(super) struct DirectoryAccess(pub(super) Context);
+
+/// A request with an operator key.
+pub(super) struct OperatorAccess(pub(super) Operator);
 
 impl FromRequestParts<Gateway> for ScimAccess {
-    type Rejection = Failure;
+    type Rejection = ScimFailure;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Failure> {
-        let refused = |error: Error| Failure { error, surface: Surface::Scim };
-        let verified = tenant_credential(parts, gateway, Scope::Scim).await.map_err(refused)?;
-        let named = path_tenant(parts).await;
-        // One answer for a foreign token and a bad one, so that nobody learns which tenants there are.
-        if named.as_ref().is_some_and(|name| *name != verified.tenant_name) {
-            return Err(refused(auth::Error::Unauthorized.into()));
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ScimFailure> {
+        let verified = tenant_credential(parts, gateway, Scope::Scim).await?;
+        let tenant = path_tenant(parts)?;
+        // One answer for a foreign token and a bad one, so that nobody learns which tenants exist.
+        if tenant.as_ref().is_some_and(|name| *name != verified.tenant_name) {
+            return Err(auth::Error::Unauthorized.into());
         }
+        check_path(parts)?;
         let origin = origin(parts, gateway);
-        let base = match named {
-            Some(name) => format!("{origin}/t/{name}{SCIM_BASE}"),
+        let base = match tenant {
+            Some(name) => format!("{origin}{TENANT_PREFIX}{name}{SCIM_BASE}"),
             None => format!("{origin}{SCIM_BASE}"),
         };
-        let ctx = context(parts, gateway, &verified, base).await.map_err(refused)?;
+        let ctx = context(parts, gateway, &verified, base).await?;
         let head = head(parts);
         if head.bare_token && !ctx.settings.leniencies.allows(Leniency::BareToken) {
-            return Err(refused(auth::Error::Unauthorized.into()));
+            return Err(auth::Error::Unauthorized.into());
         }
         if head.bare_token {
             ctx.record_leniency(Leniency::BareToken, "Authorization");
@@ -63,7 +62,7 @@ impl FromRequestParts<Gateway> for ScimAccess {
         if !accept::admits_scim(&parts.headers) {
             if !ctx.settings.leniencies.allows(Leniency::AcceptIgnored) {
                 let detail = "Replies are application/scim+json, which the Accept header does not allow.";
-                return Err(refused(ScimError::new(406, detail).into()));
+                return Err(ScimError::new(406, detail).into());
             }
             ctx.record_leniency(Leniency::AcceptIgnored, "Accept");
         }
@@ -72,47 +71,24 @@ impl FromRequestParts<Gateway> for ScimAccess {
     }
 }
 
-/// The address under which the client came.
-fn origin(parts: &Parts, gateway: &Gateway) -> String {
-    match parts.extensions.get::<Peer>() {
-        Some(Peer(peer)) if !gateway.trusted_proxies.is_empty() => {
-            forwarded::origin(&parts.headers, *peer, &gateway.trusted_proxies, &gateway.public_url)
-        }
-        _ => gateway.public_url.to_string(),
-    }
-}
-
-/// What a request shows of who is calling. Inside the router, the address is the one below the SCIM endpoint.
-fn head(parts: &Parts) -> Head<'_> {
-    let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-    Head {
-        method: parts.method.as_str(),
-        path: parts.uri.path(),
-        query: parts.uri.query().unwrap_or_default(),
-        user_agent: text(USER_AGENT),
-        bare_token: bearer::is_bare(text(AUTHORIZATION)),
-    }
-}
-
 impl FromRequestParts<Gateway> for DirectoryAccess {
-    type Rejection = Failure;
+    type Rejection = ApiFailure;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Failure> {
-        let refused = |error: Error| Failure { error, surface: Surface::Internal };
-        let verified = tenant_credential(parts, gateway, Scope::Directory).await.map_err(refused)?;
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiFailure> {
+        let verified = tenant_credential(parts, gateway, Scope::Directory).await?;
+        check_path(parts)?;
         let base = format!("{}{SCIM_BASE}", gateway.public_url);
-        context(parts, gateway, &verified, base).await.map(Self).map_err(refused)
+        Ok(Self(context(parts, gateway, &verified, base).await?))
     }
 }
 
 impl FromRequestParts<Gateway> for OperatorAccess {
-    type Rejection = Failure;
+    type Rejection = ApiFailure;
 
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Failure> {
-        let refused = |error: Error| Failure { error, surface: Surface::Internal };
-        let secret = secret(&parts.headers).map_err(|error| refused(error.into()))?;
-        let id = gateway.auth.verify_operator(secret).await.map_err(|error| refused(error.into()))?;
-        Ok(Self { actor: id.to_string() })
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiFailure> {
+        let key = gateway.auth.verify_operator(secret(&parts.headers)?).await?;
+        check_path(parts)?;
+        Ok(Self(Operator { gateway: gateway.clone(), actor: key.to_string(), request_id: request_id(parts) }))
     }
 }
 
@@ -127,9 +103,45 @@ fn secret(headers: &HeaderMap) -> Result<&str, auth::Error> {
     Ok(bearer::credentials(header))
 }
 
-async fn path_tenant(parts: &mut Parts) -> Option<String> {
-    let Path(mut named) = Path::<HashMap<String, String>>::from_request_parts(parts, &()).await.ok()?;
-    named.remove("tenant")
+/// The tenant that the address names; none at the address for all tenants. A name that cannot be read is refused like a
+/// foreign tenant's.
+fn path_tenant(parts: &Parts) -> Result<Option<Cow<'_, str>>, auth::Error> {
+    // Inside a nested router the request's own URI lacks the part with the tenant.
+    let OriginalUri(uri) = parts.extensions.get().ok_or(auth::Error::Unauthorized)?;
+    let Some(rest) = uri.path().strip_prefix(TENANT_PREFIX) else { return Ok(None) };
+    let name = rest.split('/').next().unwrap_or_default();
+    let name = percent_encoding::percent_decode_str(name).decode_utf8();
+    name.map(Some).map_err(|_| auth::Error::Unauthorized)
+}
+
+/// Handlers read the path's parts as text; axum would refuse any other in a reply of its own.
+fn check_path(parts: &Parts) -> Result<(), ScimError> {
+    if connection::is_text(&parts.uri) {
+        return Ok(());
+    }
+    Err(ScimError::new(400, "The address is not UTF-8 text."))
+}
+
+/// The address under which the client reached the gateway.
+fn origin(parts: &Parts, gateway: &Gateway) -> String {
+    match parts.extensions.get::<Peer>() {
+        Some(Peer(peer)) if !gateway.trusted_proxies.is_empty() => {
+            connection::origin(&parts.headers, *peer, &gateway.trusted_proxies, &gateway.public_url)
+        }
+        _ => gateway.public_url.to_string(),
+    }
+}
+
+/// What the client is recognised by. Inside the nested router, the path is the one below the SCIM endpoint.
+fn head(parts: &Parts) -> Head<'_> {
+    let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    Head {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        user_agent: text(USER_AGENT),
+        bare_token: bearer::is_bare(text(AUTHORIZATION)),
+    }
 }
 
 async fn context(parts: &Parts, gateway: &Gateway, verified: &Verified, base: String) -> Result<Context, Error> {
@@ -139,19 +151,11 @@ async fn context(parts: &Parts, gateway: &Gateway, verified: &Verified, base: St
         settings: gateway.settings.get(verified.tenant).await?,
         base_url: base.into(),
         actor: verified.credential.to_string(),
-        request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        request_id: request_id(parts),
         deadline: parts.extensions.get::<Deadline>().map_or_else(Instant::now, |deadline| deadline.0),
     })
 }
 
-/// The request's id: in the log, in the events it causes, and in the reply's `X-Request-Id`.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub String);
-
-/// Who is at the other end of the connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
-
-/// When the request is answered at the latest; what has not been begun by then is not begun any more.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Instant);
+fn request_id(parts: &Parts) -> String {
+    parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
+}

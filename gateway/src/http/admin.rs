@@ -1,9 +1,8 @@
-//! `/admin/v1`: what operators do, with an operator key on every request. Bodies are JSON in camelCase, failures are
-//! problem documents (RFC 9457), and every change is logged with the key that made it.
+//! `/admin/v1`: what operators do, with an operator key on every request. Bodies are JSON in camelCase, refusals are problem
+//! documents (RFC 9457). A handler converts between the wire and a use case, which logs what it changes.
 
 mod client;
-mod fold_in;
-mod json;
+mod jobs;
 mod mapping;
 mod packs;
 mod plugins;
@@ -12,39 +11,63 @@ mod schemas;
 mod tenants;
 mod tokens;
 
+use std::sync::LazyLock;
+
 use axum::Router;
-use axum::routing::{delete, get, post};
-
-use super::error::Failure;
-use crate::operation::Gateway;
+use axum::http::{Method, Uri, header};
+use axum::response::IntoResponse;
 use scimgate_scim::error::ScimError;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// The table of the admin API.
-pub fn routes() -> Router<Gateway> {
-    Router::new()
-        .route("/admin/v1/tenants", get(tenants::list).post(tenants::create))
-        .route("/admin/v1/tenants/{tenant}", get(tenants::get).patch(tenants::patch).delete(tenants::delete))
-        .route("/admin/v1/tenants/{tenant}/client", get(client::get).patch(client::patch))
-        .route("/admin/v1/tenants/{tenant}/tokens", get(tokens::list).post(tokens::issue))
-        .route("/admin/v1/tenants/{tenant}/tokens/{token}", delete(tokens::revoke))
-        .route("/admin/v1/tenants/{tenant}/schemas", get(schemas::list).post(schemas::put))
-        .route("/admin/v1/tenants/{tenant}/schemas/{urn}", get(schemas::get).delete(schemas::remove))
-        .route("/admin/v1/tenants/{tenant}/resource-types", get(resource_types::list).post(resource_types::put))
-        .route(
-            "/admin/v1/tenants/{tenant}/resource-types/{name}",
-            get(resource_types::get).delete(resource_types::remove),
-        )
-        .route("/admin/v1/tenants/{tenant}/schema-packs", post(packs::add))
-        .route("/admin/v1/schema-packs", get(packs::list))
-        .route("/admin/v1/tenants/{tenant}/fold-in", get(fold_in::get))
-        .route("/admin/v1/tenants/{tenant}/mapping", get(mapping::get).put(mapping::put).delete(mapping::deactivate))
-        .route("/admin/v1/plugins", get(plugins::list).post(plugins::upload))
-        .method_not_allowed_fallback(method_not_allowed)
+use super::access::OperatorAccess;
+use super::error::ApiFailure;
+use super::openapi::{self, Api};
+use crate::operation::Gateway;
+
+const API: Api = Api {
+    title: "Scimgate admin API",
+    description: "Tenants and what belongs to them: tokens, schemas, resource types, mappings and the SCIM client.",
+    key: ("operatorKey", "An operator key, as `scimgate bootstrap` prints it."),
+    key_has_tenant: false,
+};
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document(&API, table().into_openapi()));
+
+/// The routes of the admin API.
+pub(super) fn routes() -> Router<Gateway> {
+    Router::from(table()).method_not_allowed_fallback(method_not_allowed)
 }
 
-async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> Failure {
-    Failure::internal(ScimError::new(
-        405,
-        format!("{} has no {method}; the Allow header says what it has.", uri.path()),
-    ))
+fn table() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::default()
+        .routes(routes!(openapi_json))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::get, tenants::patch, tenants::delete))
+        .routes(routes!(client::get, client::patch))
+        .routes(routes!(tokens::list, tokens::issue))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(schemas::list, schemas::put))
+        .routes(routes!(schemas::get, schemas::remove))
+        .routes(routes!(resource_types::list, resource_types::put))
+        .routes(routes!(resource_types::get, resource_types::remove))
+        .routes(routes!(packs::add))
+        .routes(routes!(packs::list))
+        .routes(routes!(jobs::get))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
+        .routes(routes!(plugins::list, plugins::upload))
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/admin/v1/openapi.json", operation_id = "getOpenApi", tag = "openapi",
+    responses((status = 200, description = "The OpenAPI document of the admin API.", body = Object))
+)]
+async fn openapi_json(_access: OperatorAccess) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiFailure {
+    ScimError::new(405, format!("{} has no {method}; the Allow header lists the methods it has.", uri.path())).into()
 }

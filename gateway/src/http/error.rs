@@ -4,165 +4,213 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use scimgate_scim::error::ScimError;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth;
 use crate::mapping::MapError;
 use crate::operation::Error;
-use crate::operation::schema_change::conflicts::Contradictions;
+use crate::operation::schema_change::conflict::{Conflicts, Example};
 use crate::store;
 use crate::telemetry;
 
-/// Whose words a failure is told in.
+/// The form of a listener's refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
-    /// A SCIM error (RFC 7644 §3.12).
+    /// SCIM errors (RFC 7644 §3.12).
     Scim,
-    /// A problem document of the admin API and the directory (RFC 9457).
-    Internal,
+    /// Problem documents of the admin API, the directory and the probes (RFC 9457).
+    Api,
 }
 
-/// A failed request.
+/// A failed request to the SCIM endpoint.
 #[derive(Debug)]
-pub struct Failure {
-    /// What failed.
-    pub error: Error,
-    /// In whose words to tell it.
-    pub surface: Surface,
-}
+pub struct ScimFailure(Error);
 
-impl Failure {
-    /// A failure of the SCIM endpoint.
-    pub fn scim(error: impl Into<Error>) -> Self {
-        Self { error: error.into(), surface: Surface::Scim }
-    }
+/// A failed request to the admin API or the directory.
+#[derive(Debug)]
+pub struct ApiFailure(Error);
 
-    /// A failure of the admin API or the directory.
-    pub fn internal(error: impl Into<Error>) -> Self {
-        Self { error: error.into(), surface: Surface::Internal }
+impl<E: Into<Error>> From<E> for ScimFailure {
+    fn from(error: E) -> Self {
+        Self(error.into())
     }
 }
 
-/// Seconds after which a client is asked to come again. Whole seconds: some clients understand nothing else.
-const RETRY_AFTER: u32 = 2;
+impl<E: Into<Error>> From<E> for ApiFailure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
 
-impl IntoResponse for Failure {
+impl IntoResponse for ScimFailure {
     fn into_response(self) -> Response {
-        let told = told(&self.error);
-        let mut response = match &self.error {
-            Error::Contradicted(found) => reply_with(&told, self.surface, &shown(found)),
-            _ => reply(&told, self.surface),
-        };
-        // A step that is not called for a while says for how long.
-        if let Error::Mapping(MapError::Open { seconds, .. }) = &self.error {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
-        }
-        response
+        log_and_render(&self.0, Surface::Scim)
     }
 }
 
-/// What the client is told of a failure, which is logged: of a request, or of one operation of a bulk request.
-pub(super) fn told(error: &Error) -> ScimError {
-    let told = tell(error);
-    // What is not implemented was asked for, and nothing failed.
-    if told.status >= 500 && told.status != 501 {
-        tracing::error!(status = told.status, error = %telemetry::chain(error), "request failed");
-    } else {
-        tracing::debug!(status = told.status, detail = %told.detail, "request refused");
-    }
-    told
-}
-
-/// The parts of a problem document that are its own (RFC 9457 §3.2).
-fn shown(found: &Contradictions) -> Value {
-    let examples = found.examples.iter();
-    let examples =
-        examples.map(|it| json!({ "id": it.id.to_string(), "resourceType": it.resource_type, "reason": it.why }));
-    json!({ "count": found.count, "examples": examples.collect::<Vec<_>>() })
-}
-
-/// A refusal as a reply.
-#[must_use]
-pub fn reply(told: &ScimError, surface: Surface) -> Response {
-    reply_with(told, surface, &Value::Null)
-}
-
-/// The media type and the text of a refusal.
-pub(super) fn reply_parts(told: &ScimError, surface: Surface) -> (&'static str, String) {
-    let (media, body) = form(told, surface);
-    (media, body.to_string())
-}
-
-fn form(told: &ScimError, surface: Surface) -> (&'static str, Value) {
-    let reason = || StatusCode::from_u16(told.status).ok().and_then(|it| it.canonical_reason()).unwrap_or("Error");
-    match surface {
-        Surface::Scim => ("application/scim+json", told.to_json()),
-        Surface::Internal => {
-            ("application/problem+json", json!({ "title": reason(), "status": told.status, "detail": told.detail }))
-        }
+impl IntoResponse for ApiFailure {
+    fn into_response(self) -> Response {
+        log_and_render(&self.0, Surface::Api)
     }
 }
 
-fn reply_with(told: &ScimError, surface: Surface, extra: &Value) -> Response {
-    let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let (media, mut body) = form(told, surface);
-    for (name, value) in extra.as_object().into_iter().flatten() {
-        body[name] = value.clone();
+/// The problem document of a refusal (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// The name of the status.
+    title: &'static str,
+    /// The status of the reply.
+    status: u16,
+    /// What is wrong, in a sentence.
+    detail: String,
+    /// For a change of schemas that is refused: how many stored resources conflict with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    count: Option<u64>,
+    /// For a change of schemas that is refused: some of those resources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    examples: Option<Vec<ConflictingResource>>,
+}
+
+/// A stored resource that conflicts with a change of schemas.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ConflictingResource {
+    /// Its id.
+    id: String,
+    /// Its type.
+    resource_type: String,
+    /// Which rule it would break.
+    reason: String,
+}
+
+impl From<&Example> for ConflictingResource {
+    fn from(example: &Example) -> Self {
+        Self { id: example.id.to_string(), resource_type: example.resource_type.clone(), reason: example.why.clone() }
     }
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    if told.status == 401 {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scimgate\""));
-    }
-    if matches!(told.status, 429 | 503) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+}
+
+/// Seconds after which a client is asked to try again. Whole seconds: some clients understand nothing else.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
+fn log_and_render(error: &Error, surface: Surface) -> Response {
+    let refusal = log_and_convert(error);
+    let conflicts = if let Error::SchemaConflicts(found) = error { Some(found) } else { None };
+    let mut response = render(&refusal, surface, conflicts);
+    // The breaker of a mapping step says when the step is called again.
+    if let Error::Mapping(MapError::Open { seconds, .. }) = error {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
     }
     response
 }
 
-/// What the client is told: all of a refusal, nothing of our insides.
-fn tell(error: &Error) -> ScimError {
-    const DOWN: &str = "The service cannot reach its database now. Please try again.";
+/// Logs a failure, of a request or of one operation of a bulk request, and gives what its client reads.
+pub(super) fn log_and_convert(error: &Error) -> ScimError {
+    let refusal = to_client_error(error);
+    // 501 is the answer to a request for what is not implemented, and no failure.
+    if refusal.status >= 500 && refusal.status != 501 {
+        tracing::error!(status = refusal.status, error = %telemetry::chain(error), "request failed");
+    } else {
+        tracing::debug!(status = refusal.status, detail = %refusal.detail, "request refused");
+    }
+    refusal
+}
+
+/// A refusal as a reply.
+#[must_use]
+pub fn reply(refusal: &ScimError, surface: Surface) -> Response {
+    render(refusal, surface, None)
+}
+
+/// The refusal of a request that reached its time limit.
+pub(super) fn timed_out() -> ScimError {
+    ScimError::new(503, "The request took too long. Please try again.")
+}
+
+/// The media type and the text of a refusal.
+pub(super) fn media_type_and_body(
+    refusal: &ScimError,
+    surface: Surface,
+    conflicts: Option<&Conflicts>,
+) -> (&'static str, String) {
+    match surface {
+        Surface::Scim => ("application/scim+json", refusal.to_json().to_string()),
+        Surface::Api => ("application/problem+json", problem(refusal, conflicts)),
+    }
+}
+
+fn problem(refusal: &ScimError, conflicts: Option<&Conflicts>) -> String {
+    let reason = StatusCode::from_u16(refusal.status).ok().and_then(|status| status.canonical_reason());
+    let problem = Problem {
+        title: reason.unwrap_or("Error"),
+        status: refusal.status,
+        detail: refusal.detail.clone(),
+        count: conflicts.map(|found| found.count),
+        examples: conflicts.map(|found| found.examples.iter().map(ConflictingResource::from).collect()),
+    };
+    serde_json::to_string(&problem).unwrap_or_default()
+}
+
+fn render(refusal: &ScimError, surface: Surface, conflicts: Option<&Conflicts>) -> Response {
+    let (media_type, body) = media_type_and_body(refusal, surface, conflicts);
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if refusal.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scimgate\""));
+    }
+    if matches!(refusal.status, 429 | 503) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+    }
+    response
+}
+
+/// What the client reads of a failure: all of a refusal, no internals.
+fn to_client_error(error: &Error) -> ScimError {
     match error {
         Error::Scim(refusal) => refusal.clone(),
         Error::Auth(auth::Error::Unauthorized) => {
             ScimError::new(401, "The token is missing, or not accepted at this address.")
         }
         Error::Suspended => ScimError::new(403, "This tenant is suspended. Ask the provider of the application."),
-        Error::Store(store::Error::Unavailable { .. }) | Error::Auth(auth::Error::Store(_)) => {
-            ScimError::new(503, DOWN)
+        Error::Store(store::Error::Unavailable { .. })
+        | Error::Auth(auth::Error::Store(store::Error::Unavailable { .. } | store::Error::Conflict { .. })) => {
+            unavailable()
         }
         Error::Store(store::Error::Duplicate { .. }) => {
             ScimError::uniqueness("A resource with the same unique value exists already.")
         }
         Error::Contended | Error::Store(store::Error::Conflict { .. }) => {
-            ScimError::new(503, "Too many writes met on this resource. Please try again.")
+            ScimError::new(503, "There were too many concurrent writes to this resource. Please try again.")
         }
-        Error::Contradicted(found) => ScimError::new(409, found.to_string()),
+        Error::SchemaConflicts(found) => ScimError::new(409, found.to_string()),
         Error::SchemasChanging => {
             ScimError::new(503, "The tenant's schemas are being changed. Please try again in a moment.")
         }
-        Error::Mapping(refusal) => tell_mapping(refusal),
-        Error::Store(_) | Error::Task(_) | Error::Corrupt(_) => {
+        Error::Mapping(failure) => mapping_error(failure),
+        Error::Store(_) | Error::Auth(_) | Error::Task(_) | Error::Corrupt(_) => {
             ScimError::new(500, "The service failed in a way that its log explains.")
         }
     }
 }
 
-fn tell_mapping(error: &MapError) -> ScimError {
+fn mapping_error(error: &MapError) -> ScimError {
     match error {
         MapError::Refused(refusal) => refusal.clone(),
         MapError::Failed { may_pass: true, .. } | MapError::Open { .. } => ScimError::new(503, error.to_string()),
         // The same document fails the same way again, so a retry cannot help: 400, with plugin and reason.
         MapError::Failed { .. } => ScimError::invalid_value(error.to_string()),
-        MapError::Store(source) if matches!(**source, store::Error::Unavailable { .. }) => {
-            ScimError::new(503, "The service cannot reach its database now. Please try again.")
-        }
+        MapError::Store(source) if matches!(**source, store::Error::Unavailable { .. }) => unavailable(),
         MapError::Busy => ScimError::new(503, "Too many mappings run at once. Please try again."),
         MapError::Store(_) | MapError::Missing { .. } => {
             ScimError::new(500, "The tenant's mapping cannot be run; the service's log explains.")
         }
     }
+}
+
+fn unavailable() -> ScimError {
+    ScimError::new(503, "The service cannot reach its database now. Please try again.")
 }

@@ -1,5 +1,5 @@
-//! For whoever watches the process: whether it lives, and whether it can serve. No credentials, and nothing of a
-//! tenant's.
+//! Probes for monitoring: whether the process is alive, and whether it can serve. They need no credentials and show nothing of
+//! a tenant.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use crate::operation::Gateway;
 use crate::store;
 use crate::store::postgres::migrate::KNOWN;
 
-/// Longest wait for the database: whoever asks must get the answer before losing patience.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Longest wait for the database: the reply is to come within the timeout of the caller.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The table of the probes.
-pub fn routes() -> Router<Gateway> {
+/// The routes of the probes.
+pub(super) fn routes() -> Router<Gateway> {
     Router::new().route("/livez", get(live)).route("/readyz", get(ready))
 }
 
-/// The process answers. That is all: a database that is away is no reason to restart it.
+/// The process answers. An unavailable database is no reason to restart it.
 async fn live() -> Response {
     axum::Json(json!({ "status": "ok" })).into_response()
 }
 
 /// The database can be reached and has the schema that this binary needs.
 async fn ready(State(gateway): State<Gateway>) -> Response {
-    let asked = tokio::time::timeout(PATIENCE, gateway.store.schema_version()).await;
-    match missing(asked.ok()) {
+    let version = tokio::time::timeout(DATABASE_TIMEOUT, gateway.store.schema_version()).await;
+    match missing(version.ok()) {
         None => axum::Json(json!({ "status": "ready", "missing": [] })).into_response(),
         Some(sentence) => {
             let body = json!({ "status": "not ready", "missing": [sentence] });
@@ -39,8 +39,8 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
     }
 }
 
-/// What is missing, by the answer of the database; no answer is one that did not come in time. A schema that is newer
-/// than the binary is no hindrance: migrations keep the binary before them working.
+/// What is missing, by the schema version that the database answered within the time limit. A schema newer than the binary
+/// will do: a migration keeps the binary before it working.
 fn missing(version: Option<Result<i32, store::Error>>) -> Option<String> {
     match version {
         Some(Ok(version)) if version >= KNOWN => None,
@@ -48,7 +48,7 @@ fn missing(version: Option<Result<i32, store::Error>>) -> Option<String> {
             "The database's schema is at version {version} and this binary needs {KNOWN}. Run `scimgate migrate`."
         )),
         Some(Err(error)) => Some(format!("The database cannot be used: {error}.")),
-        None => Some(format!("The database did not answer within {} s.", PATIENCE.as_secs())),
+        None => Some(format!("The database did not answer within {} s.", DATABASE_TIMEOUT.as_secs())),
     }
 }
 
@@ -57,12 +57,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn an_older_schema_and_an_unavailable_database_are_named() {
         assert_eq!(missing(Some(Ok(KNOWN))), None);
         assert_eq!(missing(Some(Ok(KNOWN + 1))), None);
         assert!(missing(Some(Ok(KNOWN - 1))).unwrap().contains("scimgate migrate"));
         assert!(missing(None).unwrap().contains("did not answer"));
-        let away = store::Error::Conflict { doing: "asking" };
-        assert!(missing(Some(Err(away))).unwrap().starts_with("The database cannot be used"));
+        let unavailable = store::Error::Conflict { doing: "asking" };
+        assert!(missing(Some(Err(unavailable))).unwrap().starts_with("The database cannot be used"));
     }
 }

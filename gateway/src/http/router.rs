@@ -1,31 +1,32 @@
-//! The three doors.
+//! The routers of the three listeners.
 
 use axum::Router;
+use axum::http::Uri;
+use scimgate_scim::error::ScimError;
 
-use super::error::Failure;
+use super::error::{ApiFailure, ScimFailure};
 use super::{admin, directory, probe, scim};
 use crate::operation::Gateway;
-use scimgate_scim::error::ScimError;
 
 /// For identity providers.
 pub fn public(gateway: Gateway) -> Router {
-    scim::routes().fallback(unknown_to_clients).with_state(gateway)
+    scim::routes().fallback(no_scim_route).with_state(gateway)
 }
 
 /// For operators and the product.
 pub fn internal(gateway: Gateway) -> Router {
-    Router::new().merge(admin::routes()).merge(directory::routes()).fallback(unknown_inside).with_state(gateway)
+    Router::new().merge(admin::routes()).merge(directory::routes()).fallback(no_route).with_state(gateway)
 }
 
-/// For whoever watches the process.
+/// For monitoring.
 pub fn probes(gateway: Gateway) -> Router {
-    probe::routes().fallback(unknown_inside).with_state(gateway)
+    probe::routes().fallback(no_route).with_state(gateway)
 }
 
-async fn unknown_to_clients(uri: axum::http::Uri) -> Failure {
-    Failure::scim(ScimError::new(404, format!("There is nothing at {}. The SCIM endpoint is at /scim/v2.", uri.path())))
+async fn no_scim_route(uri: Uri) -> ScimFailure {
+    ScimError::new(404, format!("There is nothing at {}. The SCIM endpoint is at /scim/v2.", uri.path())).into()
 }
 
-async fn unknown_inside(uri: axum::http::Uri) -> Failure {
-    Failure::internal(ScimError::new(404, format!("There is nothing at {}.", uri.path())))
+async fn no_route(uri: Uri) -> ApiFailure {
+    ScimError::new(404, format!("There is nothing at {}.", uri.path())).into()
 }

@@ -1,5 +1,6 @@
-//! The SCIM endpoint's table of contents.
+//! The routes of the SCIM endpoint.
 
+mod body;
 mod bulk;
 mod create;
 mod delete;
@@ -10,6 +11,7 @@ mod me;
 mod parameters;
 mod patch;
 mod replace;
+mod response;
 mod search;
 
 use axum::Router;
@@ -19,14 +21,13 @@ use scimgate_scim::error::ScimError;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use super::access::{SCIM_BASE, ScimAccess};
-use super::error::Failure;
-use super::server::too_late;
+use super::access::{SCIM_BASE, ScimAccess, TENANT_PREFIX};
+use super::error::{ScimFailure, timed_out};
 use crate::operation::Gateway;
 
 /// Every SCIM address, with the tenant from the token and with the tenant in the path.
-pub fn routes() -> Router<Gateway> {
-    Router::new().nest(SCIM_BASE, endpoints()).nest(&format!("/t/{{tenant}}{SCIM_BASE}"), endpoints())
+pub(super) fn routes() -> Router<Gateway> {
+    Router::new().nest(SCIM_BASE, endpoints()).nest(&format!("{TENANT_PREFIX}{{tenant}}{SCIM_BASE}"), endpoints())
 }
 
 fn endpoints() -> Router<Gateway> {
@@ -43,20 +44,20 @@ fn endpoints() -> Router<Gateway> {
         .route("/{endpoint}/.search", on_post(search::handle))
         .route("/{endpoint}", on_get(list::handle).post(create::handle))
         .route("/{endpoint}/{id}", on_get(get::handle).put(replace::handle).patch(patch::handle).delete(delete::handle))
-        .method_not_allowed_fallback(wrong_method)
-        .fallback(nothing_here)
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
 }
 
-/// Only who is let in learns what there is and what not.
-async fn nothing_here(_access: ScimAccess, OriginalUri(uri): OriginalUri) -> Failure {
-    Failure::scim(ScimError::new(404, format!("There is nothing at {}.", uri.path())))
+/// Only an authenticated client learns which addresses exist.
+async fn not_found(_access: ScimAccess, OriginalUri(uri): OriginalUri) -> ScimFailure {
+    ScimError::new(404, format!("There is nothing at {}.", uri.path())).into()
 }
 
-async fn wrong_method(_access: ScimAccess, OriginalUri(uri): OriginalUri) -> Failure {
-    Failure::scim(ScimError::new(405, format!("{} does not allow this method.", uri.path())))
+async fn method_not_allowed(_access: ScimAccess, OriginalUri(uri): OriginalUri) -> ScimFailure {
+    ScimError::new(405, format!("{} does not allow this method.", uri.path())).into()
 }
 
-/// Which resource a path means. Under a tenant's path there is one part more, so these are read by name.
+/// The resource that a path names. A tenant's own address has one part more, so these are read by name.
 #[derive(serde::Deserialize)]
 struct ResourcePath {
     endpoint: String,
@@ -64,14 +65,12 @@ struct ResourcePath {
     id: String,
 }
 
-/// Runs a use case where a client that goes away cannot cut it in the middle. Past the deadline it is cut all the same:
-/// the client was told to try again, and a write that is made after the repeated one would undo it. Whatever was sent to
-/// the database by then is a whole transaction.
+/// Runs a use case that a client cannot abort by disconnecting. The deadline does abort it: its client is asked to try again,
+/// and a write made after the repeated one would undo it. Whatever was sent to the database by then is a whole transaction.
 async fn run_detached<T: Send + 'static>(
     deadline: Instant,
     work: impl Future<Output = Result<T, crate::operation::Error>> + Send + 'static,
-) -> Result<T, Failure> {
+) -> Result<T, ScimFailure> {
     let task = tokio::spawn(timeout_at(deadline, work).in_current_span());
-    let in_time = task.await.map_err(Failure::scim)?;
-    in_time.map_err(|_| Failure::scim(too_late()))?.map_err(Failure::scim)
+    Ok(task.await?.map_err(|_elapsed| timed_out())??)
 }

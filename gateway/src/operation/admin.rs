@@ -1,5 +1,8 @@
-//! What operators do, one noun a file.
+//! What operators do, one noun a file. Every use case takes the [`Operator`](super::Operator) it runs for, and logs what it
+//! changes.
 
+pub mod client;
+mod definition;
 pub mod demo;
 pub mod mappings;
 pub mod packs;

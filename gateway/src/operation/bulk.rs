@@ -1,5 +1,5 @@
-//! Bulk (RFC 7644 §3.7): many operations, in an order in which each finds what it needs. An operation is atomic by itself,
-//! and those that need each other are together.
+//! Bulk (RFC 7644 §3.7): many operations, ordered so that each comes after those it needs. An operation is atomic by itself;
+//! operations that need each other are one atomic batch.
 
 pub mod admission;
 mod atomic;
@@ -14,50 +14,50 @@ use scimgate_scim::leniency::Leniency;
 use scimgate_scim::projection::Projection;
 use tokio::time::Instant;
 
-use crate::operation::Context;
-use crate::operation::Error;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::create;
 use crate::operation::resource::delete;
 use crate::operation::resource::patch;
 use crate::operation::resource::replace;
 use crate::operation::resource::reply::Reply;
 use crate::store;
-pub use result::{Fate, Outcome};
+pub use result::{OperationResult, Outcome};
 
-/// No operation begins when the request has less time left: one that is under way can take most of it, and a request that
-/// is cut tells nothing of what was done.
-const RESERVE: Duration = Duration::from_secs(10);
+/// No operation begins when the request has less time left: one operation can take most of it, and a request that is cut off
+/// has no reply that says what was done.
+const START_RESERVE: Duration = Duration::from_secs(10);
 
-/// Most POSTs that are tried as one write. Each is atomic by itself, which a write of several does not break: where it cannot
-/// be done as a whole, nothing is, and they are done one by one. Done, it costs one commit in place of so many.
-const MOST_AT_ONCE: usize = 32;
+/// Most POSTs that are tried as one write, which costs one commit. Where the write is refused, nothing of it is stored and
+/// they are done one by one, so each stays atomic by itself.
+const MAX_BATCH_POSTS: usize = 32;
 
-/// Does the operations. An operation has no outcome where `failOnErrors` ended the request before it.
+/// Runs the operations. An operation has no outcome where `failOnErrors` ended the request before it.
 pub async fn run(ctx: Context, request: Request) -> Vec<Option<Outcome>> {
     let Request { fail_on_errors, mut operations, .. } = request;
     let Plan { sets, dependencies: needs } = Plan::new(&mut operations);
     let mut run = Run {
-        fates: operations.iter().map(|_| None).collect(),
+        results: operations.iter().map(|_| None).collect(),
         names: operations.iter().map(|operation| operation.bulk_id.clone().unwrap_or_default()).collect(),
         ids: HashMap::new(),
         needs,
-        stride: MOST_AT_ONCE,
+        batch_size: MAX_BATCH_POSTS,
         operations,
         ctx,
     };
     let mut rest = sets.as_slice();
     let is_over = |run: &Run| fail_on_errors.is_some_and(|most| run.errors() >= most);
     while !rest.is_empty() && !is_over(&run) {
-        let (now, later) = rest.split_at(run.at_once(rest).max(1));
+        let (now, later) = rest.split_at(run.batchable_sets(rest).max(1));
         rest = later;
-        if now.len() > 1 && run.all(now).await {
+        if now.len() > 1 && run.try_as_batch(now).await {
             continue;
         }
         for set in now {
             if is_over(&run) {
                 break;
             }
-            run.set(set).await;
+            run.run_set(set).await;
         }
     }
     run.outcomes()
@@ -70,54 +70,55 @@ struct Run {
     needs: Vec<Vec<usize>>,
     /// Each operation's bulkId.
     names: Vec<String>,
-    /// The ids of what was made, by bulkId.
+    /// The ids of the created resources, by bulkId.
     ids: HashMap<String, String>,
-    fates: Vec<Option<Fate>>,
-    /// How many POSTs are tried as one write, by how that went before.
-    stride: usize,
+    results: Vec<Option<OperationResult>>,
+    /// How many POSTs are tried as one write: fewer after a refusal, more after a success.
+    batch_size: usize,
 }
 
 impl Run {
-    /// How many of the next sets can be tried as one write: POSTs that need nothing but each other and what is there.
-    fn at_once(&self, rest: &[Vec<usize>]) -> usize {
+    /// How many of the next sets can be tried as one write: POSTs that need only each other and what exists.
+    fn batchable_sets(&self, rest: &[Vec<usize>]) -> usize {
         if self.ctx.settings.leniencies.allows(Leniency::RestoreDeleted) {
-            // Each may mean one that was deleted, which is looked for one by one.
+            // Each may mean a deleted resource, which is looked for one by one.
             return 0;
         }
         let mut places = HashSet::new();
         for (count, set) in rest.iter().enumerate() {
             places.extend(set.iter().copied());
-            let is_there =
-                |needed: &usize| places.contains(needed) || matches!(self.fates[*needed], Some(Fate::Done(_)));
+            let is_there = |needed: &usize| {
+                places.contains(needed) || matches!(self.results[*needed], Some(OperationResult::Done(_)))
+            };
             let fits = set.iter().all(|place| {
                 let task = &self.operations[*place].task;
                 matches!(task, Ok(Task { action: Action::Create(_), .. })) && self.needs[*place].iter().all(is_there)
             });
-            if !fits || places.len() > self.stride {
+            if !fits || places.len() > self.batch_size {
                 return count;
             }
         }
         rest.len()
     }
 
-    /// Does all of several sets in one transaction, as they would have been done one after the other; or tells that nothing
-    /// was done, and whoever does them one after the other learns which of them was wrong.
-    async fn all(&mut self, sets: &[Vec<usize>]) -> bool {
+    /// Runs several sets in one transaction. False where nothing was done: run one after the other, they show which is wrong.
+    async fn try_as_batch(&mut self, sets: &[Vec<usize>]) -> bool {
         if self.is_late() {
             return false;
         }
         let posts = sets.concat();
-        let refusal = self.make(&posts).await.err();
-        self.stride = if refusal.is_none() { (self.stride * 2).min(MOST_AT_ONCE) } else { (self.stride / 4).max(1) };
+        let refusal = self.create(&posts, true).await.err();
+        self.batch_size =
+            if refusal.is_none() { (self.batch_size * 2).min(MAX_BATCH_POSTS) } else { (self.batch_size / 4).max(1) };
         match refusal {
             None => true,
-            // Whether the write was kept is not known where the connection broke; done again, it would meet itself.
+            // Where the connection broke, the write may have been committed; done again, it would conflict with itself.
             Some((at, error @ Error::Store(store::Error::Unavailable { .. }))) => {
                 let again = || ScimError::new(503, "The service cannot reach its database now. Please try again.");
                 for place in &posts {
-                    self.fates[*place] = Some(Fate::Failed(again().into()));
+                    self.results[*place] = Some(OperationResult::Failed(again().into()));
                 }
-                self.fates[posts[at]] = Some(Fate::Failed(error));
+                self.results[posts[at]] = Some(OperationResult::Failed(error));
                 true
             }
             Some(_) => false,
@@ -125,96 +126,100 @@ impl Run {
     }
 
     fn errors(&self) -> usize {
-        self.fates.iter().flatten().filter(|fate| fate.is_error()).count()
+        self.results.iter().flatten().filter(|result| result.is_error()).count()
     }
 
     fn is_late(&self) -> bool {
-        Instant::now() + RESERVE > self.ctx.deadline
+        Instant::now() + START_RESERVE > self.ctx.deadline
     }
 
-    /// Operations that need each other, or one that needs nobody else.
-    async fn set(&mut self, set: &[usize]) {
+    /// Runs operations that need each other, or one that needs none.
+    async fn run_set(&mut self, set: &[usize]) {
         if self.is_late() {
-            return set.iter().for_each(|place| self.fates[*place] = Some(Fate::Late));
+            return set.iter().for_each(|place| self.results[*place] = Some(OperationResult::NotStarted));
         }
-        if let Some(first) = set.iter().copied().find(|place| self.stop(*place)) {
-            return self.leave(set, first);
+        if let Some(first) = set.iter().copied().find(|place| self.is_blocked(*place)) {
+            return self.skip_others(set, first);
         }
         match *set {
             [only] if !self.needs[only].contains(&only) => {
-                let fate = self.one(only).await;
-                if matches!(fate, Fate::Done(_)) {
-                    self.stride = (self.stride * 2).min(MOST_AT_ONCE);
+                let result = self.run_one(only).await;
+                if matches!(result, OperationResult::Done(_)) {
+                    self.batch_size = (self.batch_size * 2).min(MAX_BATCH_POSTS);
                 }
-                self.fates[only] = Some(fate);
+                self.results[only] = Some(result);
             }
-            _ => self.together(set).await,
+            _ => self.run_atomic(set).await,
         }
     }
 
-    /// Whether an operation cannot be done, which is written down.
-    fn stop(&mut self, place: usize) -> bool {
+    /// Whether an operation cannot be done; if so, its result is set.
+    fn is_blocked(&mut self, place: usize) -> bool {
         if let Err(why) = &self.operations[place].task {
-            self.fates[place] = Some(Fate::Failed(why.clone().into()));
+            self.results[place] = Some(OperationResult::Failed(why.clone().into()));
             return true;
         }
-        let lacking =
-            self.needs[place].iter().copied().find(|needed| self.fates[*needed].as_ref().is_some_and(Fate::is_error));
+        let lacking = self.needs[place]
+            .iter()
+            .copied()
+            .find(|needed| self.results[*needed].as_ref().is_some_and(OperationResult::is_error));
         let Some(needed) = lacking else { return false };
-        self.fates[place] = Some(self.unmet(needed));
+        self.results[place] = Some(self.dependency_failed(needed));
         true
     }
 
-    /// For want of what `needed` was to make.
-    fn unmet(&self, needed: usize) -> Fate {
-        match &self.fates[needed] {
-            Some(Fate::Late) => Fate::Late,
-            Some(Fate::Unmet { failed, .. }) => Fate::Unmet { needed: self.names[needed].clone(), failed: *failed },
-            _ => Fate::Unmet { needed: self.names[needed].clone(), failed: needed },
+    /// The result of an operation whose dependency failed.
+    fn dependency_failed(&self, needed: usize) -> OperationResult {
+        match &self.results[needed] {
+            Some(OperationResult::NotStarted) => OperationResult::NotStarted,
+            Some(OperationResult::DependencyFailed { failed, .. }) => {
+                OperationResult::DependencyFailed { needed: self.names[needed].clone(), failed: *failed }
+            }
+            _ => OperationResult::DependencyFailed { needed: self.names[needed].clone(), failed: needed },
         }
     }
 
-    /// The others of a set of which `culprit` is not done.
-    fn leave(&mut self, set: &[usize], culprit: usize) {
+    /// Sets the results of the others of a set of which `culprit` failed.
+    fn skip_others(&mut self, set: &[usize], culprit: usize) {
         for place in set.iter().copied().filter(|place| *place != culprit) {
-            self.fates[place] = Some(self.unmet(culprit));
+            self.results[place] = Some(self.dependency_failed(culprit));
         }
     }
 
-    async fn one(&mut self, place: usize) -> Fate {
+    async fn run_one(&mut self, place: usize) -> OperationResult {
         let done = async {
             let mut task = self.operations[place].task.clone()?;
             task.substitute(|name| self.ids.get(name).cloned());
-            Box::pin(act(self.settings().await?, task)).await
+            Box::pin(execute(self.settings().await?, task)).await
         };
         match done.await {
             Ok(reply) => {
                 if let Some(id) = reply.id().filter(|_| self.operations[place].method == "POST") {
                     self.ids.insert(self.names[place].clone(), id.to_owned());
                 }
-                Fate::Done(reply)
+                OperationResult::Done(reply)
             }
-            Err(error) => Fate::Failed(error),
+            Err(error) => OperationResult::Failed(error),
         }
     }
 
-    /// The tenant's settings as they are now: a request may outlast a change of its mapping.
+    /// With the tenant's settings as they are now: they may change during a request.
     async fn settings(&self) -> Result<Context, Error> {
         let settings = self.ctx.gateway.settings.get(self.ctx.store.id()).await?;
         Ok(Context { settings, ..self.ctx.clone() })
     }
 
-    async fn together(&mut self, set: &[usize]) {
-        if let Err((culprit, error)) = self.make(set).await
+    async fn run_atomic(&mut self, set: &[usize]) {
+        if let Err((culprit, error)) = self.create(set, false).await
             && let Some(culprit) = set.get(culprit).copied()
         {
-            self.fates[culprit] = Some(Fate::Failed(error));
-            self.leave(set, culprit);
+            self.results[culprit] = Some(OperationResult::Failed(error));
+            self.skip_others(set, culprit);
         }
     }
 
-    /// Makes what all these POSTs make, or nothing and tells because of which.
-    async fn make(&mut self, posts: &[usize]) -> Result<(), (usize, Error)> {
+    /// Creates what all these POSTs create, or nothing; the error comes with the place of the POST that caused it.
+    async fn create(&mut self, posts: &[usize], is_trial: bool) -> Result<(), (usize, Error)> {
         let mut ids = self.ids.clone();
         let given: Vec<uuid::Uuid> = posts.iter().map(|_| self.ctx.gateway.clock.new_id()).collect();
         ids.extend(posts.iter().zip(&given).map(|(place, id)| (self.names[*place].clone(), id.to_string())));
@@ -225,23 +230,23 @@ impl Run {
             tasks.push((id, task));
         }
         let ctx = self.settings().await.map_err(|error| (0, error))?;
-        let replies = atomic::run(ctx, tasks).await?;
+        let replies = atomic::run(ctx, tasks, is_trial).await?;
         self.ids = ids;
         for (place, reply) in posts.iter().zip(replies) {
-            self.fates[*place] = Some(Fate::Done(reply));
+            self.results[*place] = Some(OperationResult::Done(reply));
         }
         Ok(())
     }
 
     fn outcomes(self) -> Vec<Option<Outcome>> {
-        let Self { ctx, operations, fates, ids, .. } = self;
-        let pairs = operations.into_iter().zip(fates);
-        pairs.map(|(operation, fate)| fate.map(|fate| Outcome::of(&ctx, operation, fate, &ids))).collect()
+        let Self { ctx, operations, results, ids, .. } = self;
+        let pairs = operations.into_iter().zip(results);
+        pairs.map(|(operation, result)| result.map(|result| Outcome::of(&ctx, operation, result, &ids))).collect()
     }
 }
 
-/// The answer tells the version alone, so nothing of the resource is shown: a group's members are not even read.
-async fn act(ctx: Context, task: Task) -> Result<Reply, Error> {
+/// A bulk response has the version alone, so nothing of the resource is shown: a group's members are not even read.
+async fn execute(ctx: Context, task: Task) -> Result<Reply, Error> {
     let Task { resource_type, action, version } = task;
     let shown = Projection::parse(Some("id"), None, &resource_type)?;
     match action {
@@ -255,7 +260,7 @@ async fn act(ctx: Context, task: Task) -> Result<Reply, Error> {
 fn id(target: &Target) -> Result<&str, Error> {
     match target {
         Target::Id(id) => Ok(id),
-        // A plan lets no operation be done before what it needs is there.
+        // By the plan, what an operation needs has been created before it.
         Target::BulkId(name) => Err(ScimError::invalid_value(format!("bulkId:{name} stands for nothing.")).into()),
     }
 }

@@ -2,19 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::{Choice, Leniencies, Leniency};
 use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::{self, Signal, Strength};
 
-use crate::operation::ATTEMPTS;
-use crate::operation::Error;
-use crate::operation::Gateway;
-use crate::operation::admin::tenants;
-use crate::operation::leniency_use;
-use crate::store::tenant::Tenant;
 use crate::store::tenant::client::ClientRow;
-use crate::store::tenant::leniency_use::Use;
 
 /// From when on a certain signal for another client is believed over an earlier one. Where two providers write to one
 /// tenant, that is how often it is written down anew.
@@ -30,11 +22,11 @@ pub enum Switch {
 }
 
 impl Switch {
-    fn find(name: &str) -> Option<Self> {
+    pub(crate) fn find(name: &str) -> Option<Self> {
         Leniency::find(name).map(Self::Leniency).or_else(|| Choice::find(name).map(Self::Choice))
     }
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Leniency(leniency) => leniency.name(),
             Self::Choice(choice) => choice.name(),
@@ -114,85 +106,4 @@ impl Client {
         let is_old = known.is_some_and(|it| now.duration_since(it.at).is_ok_and(|age| age >= OLD));
         recognition::outranks((signal.profile, signal.strength), known.map(|it| (it.profile, it.strength)), is_old)
     }
-}
-
-/// What an operator wants changed.
-#[derive(Clone, Debug, Default)]
-pub struct Change {
-    /// Another profile, or the same anew: who was recognised is forgotten.
-    pub profile: Option<String>,
-    /// Leniencies and choices to allow, whatever the profile says.
-    pub allow: Vec<String>,
-    /// Those to refuse.
-    pub refuse: Vec<String>,
-    /// Those to leave to the profile again.
-    pub reset: Vec<String>,
-}
-
-/// A tenant's SCIM client, and what of the leniencies it used; of other replicas what is older than a second.
-///
-/// # Errors
-/// 404 where there is no such tenant.
-pub async fn show(gateway: &Gateway, name: &str) -> Result<(Client, Vec<Use>), Error> {
-    let tenant = tenants::get(gateway, name).await?;
-    leniency_use::write_of(gateway, tenant.id).await?;
-    let used = gateway.store.tenant(tenant.id).uses().await?;
-    Ok((Client::read(tenant.client), used))
-}
-
-/// Chooses a profile, or decides single leniencies and choices. Two that do so at once lose neither's decision.
-///
-/// # Errors
-/// 400 for a name that is none, 404 where there is no such tenant, 503 where its settings change all the time.
-pub async fn set(gateway: &Gateway, name: &str, change: &Change) -> Result<(Tenant, Client), Error> {
-    for _ in 0..ATTEMPTS {
-        let tenant = tenants::get(gateway, name).await?;
-        let row = change.apply(tenant.client.clone())?;
-        let since = (tenant.config_epoch, gateway.clock.now());
-        if gateway.store.tenant(tenant.id).set_client(&row, change.profile.is_some(), since).await? {
-            tenants::changed(gateway, tenant.id).await;
-            let client = Client::read(row.clone());
-            return Ok((Tenant { client: row, ..tenant }, client));
-        }
-    }
-    Err(Error::Contended)
-}
-
-impl Change {
-    /// What the settings are with it.
-    fn apply(&self, mut row: ClientRow) -> Result<ClientRow, Error> {
-        if let Some(profile) = &self.profile {
-            let known =
-                Profile::find(profile).ok_or_else(|| unknown("profile", profile, &Profile::ALL.map(Profile::name)))?;
-            known.name().clone_into(&mut row.profile);
-            row.recognised = None;
-        }
-        for (names, decision) in [(&self.reset, None), (&self.refuse, Some(false)), (&self.allow, Some(true))] {
-            for name in names {
-                let switch = Switch::find(name).ok_or_else(|| unknown("leniency or choice", name, &switches()))?;
-                decide(&mut row, switch, decision);
-            }
-        }
-        Ok(row)
-    }
-}
-
-fn decide(row: &mut ClientRow, switch: Switch, decision: Option<bool>) {
-    let name = switch.name();
-    row.allowed.retain(|it| it != name);
-    row.refused.retain(|it| it != name);
-    match decision {
-        Some(true) => row.allowed.push(name.to_owned()),
-        Some(false) => row.refused.push(name.to_owned()),
-        None => {}
-    }
-}
-
-fn switches() -> Vec<&'static str> {
-    let leniencies = Leniency::ALL.iter().map(|it| it.name());
-    leniencies.chain(Choice::ALL.iter().map(|it| it.name())).collect()
-}
-
-fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
-    ScimError::new(400, format!("There is no {what} called \"{name}\"; there are {}.", known.join(", "))).into()
 }

@@ -1,4 +1,4 @@
-//! Takes note of who a request shows to be calling.
+//! Recognises the SCIM client of a tenant by what its requests show.
 
 use std::sync::Arc;
 
@@ -6,27 +6,27 @@ use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::Signal;
 
 use crate::operation::client::Client;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::settings::Settings;
-use crate::operation::{Context, Error};
 use crate::store::tenant::client::{ClientRow, RecognisedRow};
 use crate::telemetry;
 
 impl Context {
-    /// Takes note of what a request shows of the client that sent it. Only what changes what is known is written down;
-    /// this request is read by it already.
+    /// Records what a request shows of the client that sent it, where that is news; this very request is read by it already.
     pub async fn record_client_signal(self, signal: Option<&'static Signal>) -> Self {
         match signal {
             Some(signal)
                 if self.settings.client.profile == Profile::Auto
                     && self.settings.client.is_news(signal, self.gateway.clock.now()) =>
             {
-                Box::pin(self.recognising(signal)).await
+                Box::pin(self.recognise(signal)).await
             }
             _ => self,
         }
     }
 
-    async fn recognising(mut self, signal: &'static Signal) -> Self {
+    async fn recognise(mut self, signal: &'static Signal) -> Self {
         let found = RecognisedRow {
             profile: signal.profile.name().to_owned(),
             signal: signal.name.to_owned(),
@@ -36,8 +36,8 @@ impl Context {
         self.settings = match keep(&self, &found).await {
             Ok(settings) => settings,
             Err(error) => {
-                // The next request sees the same, and tries again.
-                tracing::warn!(error = %telemetry::chain(&error), "who is calling was recognised, but not kept");
+                // The next request shows the same, and is recorded then.
+                tracing::warn!(error = %telemetry::chain(&error), "a recognised SCIM client cannot be recorded");
                 let row = ClientRow { recognised: Some(found), ..self.settings.client.row.clone() };
                 let client = Client::read(row);
                 let leniencies = client.leniencies();
@@ -55,7 +55,7 @@ async fn keep(ctx: &Context, found: &RecognisedRow) -> Result<Arc<Settings>, Err
             "SCIM client recognised"
         );
     }
-    // Kept by this request, or by another in the meantime.
+    // Recorded by this request, or by a concurrent one.
     ctx.gateway.settings.forget(ctx.store.id()).await;
     ctx.gateway.settings.get(ctx.store.id()).await
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scimgate_scim::leniency::{Leniency, Warnings};
 use scimgate_scim::schema::ResourceType;
 
 use crate::auth::Auth;
@@ -12,11 +13,13 @@ use crate::operation::bulk::admission::BulkAdmission;
 use crate::operation::error::Error;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
-use crate::operation::list;
+use crate::operation::list::limits::Limits;
+use crate::operation::resource::record::Recorder;
 use crate::operation::settings::{Settings, SettingsCache};
 use crate::root_key::Keys;
 use crate::store::stamp::Stamp;
 use crate::store::{Store, TenantStore};
+use crate::tenant::TenantId;
 
 /// What all use cases share.
 #[derive(Clone)]
@@ -27,38 +30,50 @@ pub struct Gateway {
     pub clock: Clock,
     /// Credentials. Behind one pointer, as the next two: every request clones all of this more than once.
     pub auth: Arc<Auth>,
-    /// Seals what clients hold for us.
+    /// Seals and opens cursors.
     pub keys: Arc<Keys>,
     /// Runs plugins.
     pub mapper: Arc<Mapper>,
     /// Each tenant's schemas and mapping, cached.
     pub settings: Arc<SettingsCache>,
     /// How much work a list may cause.
-    pub lists: list::Limits,
+    pub lists: Limits,
     /// The address that clients reach, without a trailing slash; Locations and references are built from it.
     pub public_url: Arc<str>,
-    /// Proxies that may tell another one, by which the client came.
+    /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Arc<[Network]>,
-    /// Writers of one resource take turns.
+    /// Serialises the writers of one resource.
     pub write_locks: KeyedLock,
-    /// How many bulk requests are at work.
+    /// Takes the record of each write.
+    pub recorder: Arc<dyn Recorder>,
+    /// Limits concurrent bulk requests.
     pub bulks: BulkAdmission,
-    /// Which leniencies were used, until it is written.
+    /// Uses of leniencies that are not written yet.
     pub uses: LeniencyUses,
-    /// Tells the sequencer that there may be events.
+    /// Wakes the sequencer: there may be events.
     pub events_waiting: Arc<tokio::sync::Notify>,
-    /// Tells the background that a tenant's schemas changed.
+    /// A process runs one round of jobs at a time.
+    pub job_rounds: Arc<tokio::sync::Semaphore>,
+    /// Wakes the job runner: a tenant's schemas changed.
     pub schemas_changed: Arc<tokio::sync::Notify>,
 }
 
-/// One request's surroundings: for whom, by whom, with which settings.
+impl Gateway {
+    /// Drops what this process has cached of a tenant. The other replicas learn of a change from the tenant's row.
+    pub async fn forget_tenant(&self, tenant: TenantId) {
+        self.auth.forget(tenant);
+        self.settings.forget(tenant).await;
+    }
+}
+
+/// For whom, by whom and with which settings one request runs.
 #[derive(Clone)]
 pub struct Context {
     /// What all use cases share.
     pub gateway: Gateway,
     /// The tenant's rows.
     pub store: TenantStore,
-    /// The tenant's schemas and mapping as they were when the request came.
+    /// The tenant's schemas and mapping as they were when the request arrived.
     pub settings: Arc<Settings>,
     /// The address of this tenant's endpoint, as this request reached it, without a trailing slash.
     pub base_url: Arc<str>,
@@ -66,20 +81,13 @@ pub struct Context {
     pub actor: String,
     /// The request's id.
     pub request_id: String,
-    /// When the request is answered at the latest.
+    /// The latest time of the reply.
     pub deadline: tokio::time::Instant,
 }
 
 impl Context {
-    /// The surroundings of background work, under a name of its own in place of a credential's id.
-    ///
-    /// # Errors
-    /// The tenant's settings cannot be read.
-    pub(crate) async fn background(
-        gateway: &Gateway,
-        tenant: crate::tenant::TenantId,
-        actor: &str,
-    ) -> Result<Self, Error> {
+    /// The context of background work, with the name of the work in place of a credential's id.
+    pub(crate) async fn background(gateway: &Gateway, tenant: TenantId, actor: &str) -> Result<Self, Error> {
         Ok(Self {
             store: gateway.store.tenant(tenant),
             settings: gateway.settings.get(tenant).await?,
@@ -91,7 +99,7 @@ impl Context {
         })
     }
 
-    /// Who writes, and when: now.
+    /// The actor, the request and the time now.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
         Stamp { at: self.gateway.clock.now(), actor: self.actor.clone(), request_id: self.request_id.clone() }
@@ -113,10 +121,10 @@ impl Context {
         })
     }
 
-    /// The same resource type by the settings as they are now.
+    /// The same resource type by these settings.
     ///
     /// # Errors
-    /// 404 where there is none any more.
+    /// 404 where it is gone.
     pub(crate) fn current(&self, resource_type: &ResourceType) -> Result<Arc<ResourceType>, Error> {
         self.settings
             .registry
@@ -135,5 +143,25 @@ impl Context {
         self.gateway.settings.forget(self.store.id()).await;
         let settings = self.gateway.settings.get(self.store.id()).await?;
         Ok(Self { settings, ..self.clone() })
+    }
+}
+
+impl Context {
+    /// Counts the leniencies that a request used.
+    pub fn record_leniencies(&self, warnings: &Warnings) {
+        if warnings.is_empty() {
+            return;
+        }
+        for warning in warnings {
+            tracing::debug!(tenant.id = %self.store.id(), leniency = %warning.leniency, "leniency used");
+        }
+        self.gateway.uses.add(self.store.id(), warnings, self.gateway.clock.now());
+    }
+
+    /// Counts one use of a leniency.
+    pub fn record_leniency(&self, leniency: Leniency, attribute: &str) {
+        let mut warnings = Warnings::default();
+        warnings.add(leniency, attribute);
+        self.record_leniencies(&warnings);
     }
 }

@@ -1,4 +1,4 @@
-//! What the product reads: mapped documents, the members among them, and events. What a chain excludes is not there.
+//! What the product reads: mapped documents with their members, and events. What a mapping excludes is not visible.
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag;
@@ -6,17 +6,19 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::operation::{Context, Error};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::store::event::Event;
 use crate::store::membership::{Member, MembersByGroup};
 use crate::store::resource::read::ReadOptions;
 use crate::store::resource::read::Stored;
 
-/// Entries of a page where the caller names no number.
-pub const DEFAULT_PAGE: i64 = 100;
+/// Entries of a page where no limit is given.
+pub const DEFAULT_PAGE_SIZE: i64 = 100;
 /// Most entries of a page.
-pub const LONGEST_PAGE: i64 = 1_000;
+pub const MAX_PAGE_SIZE: i64 = 1_000;
 
+/// What the key that seals cursors is derived for.
 const PURPOSE: &str = "cursor of the directory";
 
 /// Where a page ended: an id, sealed for the tenant and the type. It grants nothing and never expires.
@@ -24,7 +26,7 @@ fn cursor(ctx: &Context, resource_type: &str, last: Uuid) -> String {
     ctx.gateway.keys.seal(PURPOSE, &[&ctx.store.id().to_string(), resource_type], last.as_bytes())
 }
 
-/// The id that the page before ended with.
+/// The last id of the page before.
 fn after(ctx: &Context, resource_type: &str, cursor: &str) -> Result<Uuid, ScimError> {
     let opened = ctx.gateway.keys.open(PURPOSE, &[&ctx.store.id().to_string(), resource_type], cursor);
     opened.and_then(|id| Uuid::from_slice(&id).ok()).ok_or_else(|| {
@@ -39,7 +41,7 @@ fn after(ctx: &Context, resource_type: &str, cursor: &str) -> Result<Uuid, ScimE
 pub struct Page {
     /// The documents' texts.
     pub documents: Vec<String>,
-    /// Where the next page starts; none after the last.
+    /// The cursor of the next page; none after the last.
     pub next: Option<String>,
 }
 
@@ -66,8 +68,8 @@ pub fn resource_type(ctx: &Context, endpoint: &str) -> Result<String, Error> {
 pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit: i64) -> Result<Page, Error> {
     // Ids are never nil.
     let after = from.map_or(Ok(Uuid::nil()), |cursor| after(ctx, resource_type, cursor))?;
-    let limit = limit.clamp(1, LONGEST_PAGE);
-    // One more than asked for tells whether there is a next page.
+    let limit = limit.clamp(1, MAX_PAGE_SIZE);
+    // One entry more than the limit shows whether there is a next page.
     let mut page = ctx.store.visible_page(resource_type, after, limit + 1).await?;
     let more = page.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     if more {
@@ -83,7 +85,7 @@ pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit:
 /// The mapped document of one resource.
 ///
 /// # Errors
-/// 404 where the product sees none with this id.
+/// 404 where no resource with this id is visible.
 pub async fn get(ctx: &Context, resource_type: &str, id: &str) -> Result<String, Error> {
     let not_found = || Error::from(ScimError::not_found(resource_type, id));
     let uuid = Uuid::try_parse(id).map_err(|_| not_found())?;
@@ -94,15 +96,12 @@ pub async fn get(ctx: &Context, resource_type: &str, id: &str) -> Result<String,
     document(stored, &members)?.ok_or_else(not_found)
 }
 
-/// Events after a number, in their order.
-///
-/// # Errors
-/// The database is unavailable.
+/// Events after a number, in order.
 pub async fn events(ctx: &Context, after: i64, limit: i64) -> Result<Vec<Event>, Error> {
-    Ok(ctx.store.events(after, limit.clamp(1, LONGEST_PAGE)).await?)
+    Ok(ctx.store.events(after, limit.clamp(1, MAX_PAGE_SIZE)).await?)
 }
 
-/// The visible members of the groups among the resources, all read at once.
+/// The visible members of the groups among the resources, read in one query.
 async fn members(ctx: &Context, page: &[Stored]) -> Result<MembersByGroup, Error> {
     let groups: Vec<Uuid> = page.iter().filter(|stored| is_group(stored)).map(|stored| stored.id).collect();
     if groups.is_empty() {
@@ -115,17 +114,17 @@ fn is_group(stored: &Stored) -> bool {
     stored.resource_type == "Group"
 }
 
-/// The mapped document with what is kept beside it put in; none where the product does not see it.
+/// The mapped document with `members`, `meta` and `mappingState`; none where the resource is not visible.
 fn document(stored: &Stored, members: &MembersByGroup) -> Result<Option<String>, Error> {
     let Some(mapped) = stored.mapped_text() else { return Ok(None) };
-    let mut beside = Vec::new();
+    let mut extra = Vec::new();
     if is_group(stored) {
         let members = members.get(&stored.id).map(Vec::as_slice).unwrap_or_default();
-        beside.push(("members", members.iter().map(member).collect()));
+        extra.push(("members", members.iter().map(member).collect()));
     }
-    beside.push(("meta", meta(stored)));
-    beside.push(("mappingState", stored.mapping_state.word().into()));
-    splice(mapped, stored.id, &beside).map(Some)
+    extra.push(("meta", meta(stored)));
+    extra.push(("mappingState", stored.mapping_state.word().into()));
+    splice(mapped, stored.id, &extra).map(Some)
 }
 
 fn member(member: &Member) -> Value {
@@ -141,8 +140,8 @@ fn meta(stored: &Stored) -> Value {
     })
 }
 
-/// The stored text passes through and no tree is built: a page has a thousand of them.
-fn splice(mapped: &str, id: Uuid, beside: &[(&str, Value)]) -> Result<String, Error> {
+/// Adds to the stored text without parsing it: a page has up to a thousand documents.
+fn splice(mapped: &str, id: Uuid, extra: &[(&str, Value)]) -> Result<String, Error> {
     let inner = mapped.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let inner = inner.ok_or_else(|| Error::Corrupt(format!("the mapped document of {id} is no object")))?.trim();
     let mut text = format!("{{\"id\":\"{id}\"");
@@ -150,7 +149,7 @@ fn splice(mapped: &str, id: Uuid, beside: &[(&str, Value)]) -> Result<String, Er
         text.push(',');
         text.push_str(inner);
     }
-    for (name, value) in beside {
+    for (name, value) in extra {
         text.push_str(",\"");
         text.push_str(name);
         text.push_str("\":");
@@ -204,12 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unchanged_document_is_the_source_and_an_excluded_one_is_not_there() {
-        let nobody = MembersByGroup::new();
-        let same = document(&stored("User", MappingState::Same), &nobody).unwrap().unwrap();
+    fn an_unchanged_document_is_the_source_and_an_excluded_one_is_not_visible() {
+        let no_members = MembersByGroup::new();
+        let same = document(&stored("User", MappingState::Same), &no_members).unwrap().unwrap();
         assert!(same.contains("\"Crew\"") && !same.contains("members"));
-        assert!(document(&stored("User", MappingState::Excluded), &nobody).unwrap().is_none());
-        assert!(document(&stored("User", MappingState::Never), &nobody).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Excluded), &no_members).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Never), &no_members).unwrap().is_none());
     }
 
     #[test]

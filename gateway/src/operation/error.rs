@@ -4,7 +4,7 @@ use scimgate_scim::error::ScimError;
 
 use crate::auth;
 use crate::mapping::MapError;
-use crate::operation::schema_change::conflicts::Contradictions;
+use crate::operation::schema_change::conflict::Conflicts;
 use crate::store;
 
 /// A failed use case.
@@ -25,11 +25,11 @@ pub enum Error {
     /// Another write kept coming first.
     #[error("gave up after losing every race")]
     Contended,
-    /// What is stored contradicts a change of schemas.
-    #[error("stored resources contradict a change of schemas")]
-    Contradicted(Contradictions),
-    /// A change of schemas is being checked, and this write would decide it.
-    #[error("a change of schemas is being checked")]
+    /// Stored resources contradict a schema change.
+    #[error("stored resources contradict a schema change")]
+    SchemaConflicts(Conflicts),
+    /// A schema change is being checked, and this write would conflict with it.
+    #[error("a schema change is being checked")]
     SchemasChanging,
     /// The tenant is suspended by an operator.
     #[error("the tenant is suspended")]

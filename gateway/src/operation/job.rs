@@ -1,3 +1,7 @@
-//! Background jobs over a tenant's stored resources.
+//! Background jobs over a tenant's stored resources: what each does, and the runner that they share.
 
-pub mod reconcile;
+mod progress;
+mod reconcile;
+pub mod runner;
+
+pub use progress::{JobStatus, cancel, status};

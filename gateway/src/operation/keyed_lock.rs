@@ -1,5 +1,4 @@
-//! Writers of one resource in this process take turns. The store's version check decides between replicas; without turns,
-//! sixteen writers on one user would read, map and lose against each other again and again.
+//! A lock by resource, for the writers of one process. Between replicas the store's version check decides.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -9,28 +8,28 @@ use uuid::Uuid;
 
 use crate::tenant::TenantId;
 
-/// Resources that fall on one place wait for each other without need; so many places make that rare.
-const PLACES: u64 = 1024;
+/// Resources that share a mutex wait for each other without need; so many mutexes make that rare.
+const MUTEXES: u64 = 1024;
 
-/// Whose turn it is.
+/// One mutex for each resource, or nearly.
 #[derive(Clone)]
 pub struct KeyedLock {
-    places: Arc<Vec<Mutex<()>>>,
+    mutexes: Arc<Vec<Mutex<()>>>,
     hasher: RandomState,
 }
 
 impl Default for KeyedLock {
     fn default() -> Self {
-        let places = (0..PLACES).map(|_| Mutex::new(())).collect();
-        Self { places: Arc::new(places), hasher: RandomState::new() }
+        let mutexes = (0..MUTEXES).map(|_| Mutex::new(())).collect();
+        Self { mutexes: Arc::new(mutexes), hasher: RandomState::new() }
     }
 }
 
 impl KeyedLock {
-    /// Waits for this resource's turn, in order of arrival; it ends when the guard is dropped.
-    pub async fn take(&self, tenant: TenantId, id: Uuid) -> Option<MutexGuard<'_, ()>> {
-        let place = self.hasher.hash_one((tenant, id)) % PLACES;
-        let mutex = usize::try_from(place).ok().and_then(|place| self.places.get(place))?;
+    /// Locks a resource, in order of arrival, until the guard is dropped.
+    pub async fn lock(&self, tenant: TenantId, id: Uuid) -> Option<MutexGuard<'_, ()>> {
+        let at = self.hasher.hash_one((tenant, id)) % MUTEXES;
+        let mutex = usize::try_from(at).ok().and_then(|at| self.mutexes.get(at))?;
         Some(mutex.lock().await)
     }
 }

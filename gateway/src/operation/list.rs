@@ -1,13 +1,16 @@
 //! Many resources: by page, by a filter, in an order (RFC 7644 §3.4.2).
 
+mod by_database;
 mod cursor;
+mod cursor_position;
 mod examine;
-mod place;
+pub mod limits;
+mod page;
+mod paging_session;
 mod render;
 mod request;
 mod slice;
 mod sorted;
-mod walk;
 
 use std::sync::Arc;
 
@@ -16,27 +19,14 @@ use scimgate_scim::list::list_response;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::search::Search;
 
-use crate::operation::{Context, Error};
-use request::Request;
-use slice::Wanted;
-use walk::Walk;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::list::page::Wanted;
+use crate::operation::list::paging_session::PagingSession;
+use crate::operation::list::request::Request;
 
-pub use place::LIFE as CURSOR_LIFE;
-
-/// How much work one list request may cause.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Most documents that are read to answer one request by what no index knows.
-    pub examined: u64,
-    /// Most members that the groups of one page may have together.
-    pub members: i64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { examined: 50_000, members: 100_000 }
-    }
-}
+pub use cursor_position::CURSOR_TTL;
+pub use limits::Limits;
 
 /// The list response's text, for resources of these types.
 ///
@@ -49,18 +39,18 @@ pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) ->
         return cursor::run(&ctx, &request, &search, cursor).await;
     }
     let paging = request.paging;
-    let walk = Walk::find(&ctx, &request, &search).await?;
-    let mut wanted = Wanted { offset: paging.offset(), count: paging.count, after: None, told: 0 };
-    if let Some(walk) = &walk {
-        walk.narrow(&mut wanted);
+    let session = PagingSession::find(&ctx, &request, &search).await?;
+    let mut wanted = Wanted { offset: paging.offset(), count: paging.count, after: None, reported_total: 0 };
+    if let Some(session) = &session {
+        session.narrow(&mut wanted);
     }
     let slice = slice::read(&ctx, &request, &wanted).await?;
-    let remembered = async {
-        match walk {
-            Some(walk) => walk.go_on(&ctx, &slice).await,
+    let kept = async {
+        match session {
+            Some(session) => session.keep(&ctx, &slice).await,
             None => Ok(()),
         }
     };
-    let (resources, ()) = try_join(render::resources(&ctx, &request, &slice.rows), remembered).await?;
+    let (resources, ()) = try_join(render::resources(&ctx, &request, &slice.rows), kept).await?;
     Ok(list_response(&resources, slice.total, paging.start_index))
 }

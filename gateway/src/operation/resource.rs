@@ -1,5 +1,6 @@
-//! What a SCIM client does with one resource, one verb a file, and what the verbs share.
+//! What a SCIM client does with one resource, one verb a file, and what the verbs share. Every write goes through [`write`].
 
+pub(crate) mod content;
 pub mod create;
 pub mod delete;
 pub(crate) mod document;
@@ -7,6 +8,8 @@ pub mod get;
 pub mod members;
 pub(crate) mod new;
 pub mod patch;
+pub mod record;
 pub mod replace;
 pub mod reply;
-pub mod restore;
+pub(crate) mod restore;
+pub(crate) mod write;

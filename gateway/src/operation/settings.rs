@@ -1,5 +1,7 @@
 //! A tenant's settings as its requests need them: schemas of both documents and the mapping, read once and cached.
 
+pub mod registries;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::mapping::Chain;
 use crate::operation::client::Client;
 use crate::operation::error::Error;
-use crate::operation::schema_change::Registries;
+use crate::operation::settings::registries::Registries;
 use crate::store::resource::key::Keys;
 use crate::store::schema::Definitions;
 use crate::store::{self, Store};
@@ -29,7 +31,7 @@ pub struct Settings {
     /// What a mapped document may hold: the same, and the directory-only extensions.
     pub directory: Registry,
     /// What both would be by a change that is being checked: what is written must fit it, too.
-    pub announced: Option<Registries>,
+    pub pending: Option<Registries>,
     /// By which schemas this is.
     pub schema_revision: i64,
     /// The active mapping.
@@ -44,54 +46,48 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct SettingsCache {
     store: Store,
-    cache: Cache<TenantId, Arc<Settings>>,
-    /// How often anything was forgotten.
-    forgotten: Arc<AtomicU64>,
+    /// By the tenant and the generation in which they were read: a read that began before a change is never joined by a
+    /// request that comes after it.
+    cache: Cache<(TenantId, u64), Arc<Settings>>,
+    generations: Arc<[AtomicU64; GENERATIONS]>,
 }
 
-/// How often settings are read again that changed while they were read.
-const READINGS: u32 = 4;
+/// Tenants that share a counter lose their cached settings together.
+const GENERATIONS: usize = 256;
+const MAX_CACHED_TENANTS: u64 = 10_000;
+/// Changes drop what is cached; this bounds the time where the news of one is lost.
+const CACHE_TTL: Duration = Duration::from_mins(1);
 
 impl SettingsCache {
-    /// An empty cache over the store. Changes are announced by `forget`; the time to live is the net below that.
+    /// An empty cache over the store.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        let cache = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_mins(1)).build();
-        Self { store, cache, forgotten: Arc::default() }
+        let cache = Cache::builder().max_capacity(MAX_CACHED_TENANTS).time_to_live(CACHE_TTL).build();
+        Self { store, cache, generations: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))) }
     }
 
-    /// A tenant's settings; concurrent misses read once.
-    ///
-    /// # Errors
-    /// The database is unavailable, or a definition cannot be read.
+    /// A tenant's settings, read no earlier than the last call of `forget`; concurrent misses read once.
     pub async fn get(&self, tenant: TenantId) -> Result<Arc<Settings>, Error> {
-        if let Some(known) = self.cache.get(&tenant).await {
+        let key = (tenant, self.generation(tenant).load(Ordering::SeqCst));
+        if let Some(known) = self.cache.get(&key).await {
             return Ok(known);
         }
-        for _ in 1..READINGS {
-            let before = self.forgotten.load(Ordering::SeqCst);
-            let read = self.read(tenant).await?;
-            if self.forgotten.load(Ordering::SeqCst) == before {
-                return Ok(read);
-            }
-            // What was forgotten meanwhile may have been this: the cache has then been given settings of before.
-            self.cache.invalidate(&tenant).await;
-        }
-        self.read(tenant).await
-    }
-
-    async fn read(&self, tenant: TenantId) -> Result<Arc<Settings>, Error> {
-        let loaded = self.cache.try_get_with(tenant, load(&self.store, tenant)).await;
-        loaded.map_err(|shared: Arc<Error>| match &*shared {
-            Error::Store(source) => Error::Store(source.summary()),
+        self.cache.try_get_with(key, load(&self.store, tenant)).await.map_err(|shared: Arc<Error>| match &*shared {
+            Error::Store(source) => Error::Store(source.clone()),
+            Error::Corrupt(why) => Error::Corrupt(why.clone()),
             other => Error::Corrupt(other.to_string()),
         })
     }
 
-    /// Drops what is cached of a tenant, and what is being read of it.
+    /// Drops what is cached of a tenant.
     pub async fn forget(&self, tenant: TenantId) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.cache.invalidate(&tenant).await;
+        let before = self.generation(tenant).fetch_add(1, Ordering::SeqCst);
+        self.cache.invalidate(&(tenant, before)).await;
+    }
+
+    fn generation(&self, tenant: TenantId) -> &AtomicU64 {
+        // The last byte of an id is random.
+        &self.generations[usize::from(tenant.0.as_bytes()[15])]
     }
 }
 
@@ -100,9 +96,9 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
     let rows = store.tenant(tenant);
     // After the tenant's row: schemas that are newer than the revision are refused at the first write, older ones not.
-    let (definitions, announced) = rows.definitions_and_announced().await?;
+    let (definitions, pending) = rows.definitions_and_pending().await?;
     let Registries { client: registry, directory } = Registries::of(&definitions)?;
-    let announced = announced.map(|text| announced_registries(&text)).transpose()?;
+    let pending = pending.map(|text| pending_registries(&text)).transpose()?;
     let chain = match row.active_mapping {
         0 => Chain::default(),
         revision => chain(rows.mapping(revision).await?, revision)?,
@@ -110,12 +106,12 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let client = Client::read(row.client);
     let leniencies = client.leniencies();
     let (name, schema_revision, chain) = (row.name, row.schema_revision, Arc::new(chain));
-    Ok(Arc::new(Settings { name, registry, directory, announced, schema_revision, chain, client, leniencies }))
+    Ok(Arc::new(Settings { name, registry, directory, pending, schema_revision, chain, client, leniencies }))
 }
 
-fn announced_registries(text: &str) -> Result<Registries, Error> {
+fn pending_registries(text: &str) -> Result<Registries, Error> {
     let definitions: Definitions =
-        serde_json::from_str(text).map_err(|why| Error::Corrupt(format!("announced definitions: {why}")))?;
+        serde_json::from_str(text).map_err(|why| Error::Corrupt(format!("pending definitions: {why}")))?;
     Registries::of(&definitions)
 }
 
@@ -124,7 +120,7 @@ impl Settings {
     #[must_use]
     pub fn keys(&self, document: &Map<String, Value>, resource_type: &ResourceType) -> Keys {
         let mut keys = Keys::of(document, resource_type);
-        let next = self.announced.as_ref().and_then(|next| next.client.resource_type(&resource_type.name));
+        let next = self.pending.as_ref().and_then(|next| next.client.resource_type(&resource_type.name));
         if let Some(next) = next {
             keys.join(Keys::of(document, next));
         }

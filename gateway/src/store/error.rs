@@ -1,18 +1,20 @@
 //! What can go wrong with the database, sorted by what the caller can do about it.
 
+use std::sync::Arc;
+
 use tokio_postgres::error::SqlState;
 
-/// A store failure.
-#[derive(Debug, thiserror::Error)]
+/// A store failure. Any call may give [`Error::Unavailable`]. Cheap to clone, so that one look-up can answer many callers.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The database cannot be reached, is starting or stopping, or gave no connection in time. Worth a retry.
     #[error("the database is unavailable while {doing}")]
     Unavailable {
         /// What was being done.
         doing: &'static str,
-        /// What the driver or the pool said.
+        /// The driver's or the pool's error.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// Another write came first; read again and retry.
     #[error("another write came first while {doing}")]
@@ -23,17 +25,17 @@ pub enum Error {
     /// A value that must be unique is in use.
     #[error("a unique value is in use ({constraint})")]
     Duplicate {
-        /// The constraint that refused.
+        /// The violated constraint.
         constraint: String,
     },
-    /// The database refused a statement or answered what it never should.
+    /// The database refused a statement, or answered what it never should.
     #[error("the database refused while {doing}")]
     Refused {
         /// What was being done.
         doing: &'static str,
         /// The driver's error.
         #[source]
-        source: tokio_postgres::Error,
+        source: Arc<tokio_postgres::Error>,
     },
     /// A stored row cannot be read.
     #[error("a stored {what} cannot be read: {why}")]
@@ -46,13 +48,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same failure for another waiter of one look-up: what was being done and the words, without the source.
-    #[must_use]
-    pub fn summary(&self) -> Self {
-        Self::Unavailable { doing: "looking up credentials", source: crate::telemetry::chain(self).into() }
-    }
-
-    /// Whether the database gave up because the statement took too long.
+    /// Whether the database cancelled the statement because it took too long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         let Self::Unavailable { source, .. } = self else { return false };
@@ -60,14 +56,21 @@ impl Error {
             == Some(&SqlState::QUERY_CANCELED)
     }
 
+    pub(in crate::store) fn unavailable(
+        doing: &'static str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Unavailable { doing, source: Arc::new(source) }
+    }
+
     /// Sorts a driver error.
-    pub(crate) fn from_driver(doing: &'static str, source: tokio_postgres::Error) -> Self {
+    pub(in crate::store) fn from_driver(doing: &'static str, source: tokio_postgres::Error) -> Self {
         let Some(refusal) = source.as_db_error() else {
             let broken = std::error::Error::source(&source).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
             return if source.is_closed() || broken {
-                Self::Unavailable { doing, source: Box::new(source) }
+                Self::unavailable(doing, source)
             } else {
-                Self::Refused { doing, source }
+                Self::Refused { doing, source: Arc::new(source) }
             };
         };
         let code = refusal.code();
@@ -81,8 +84,8 @@ impl Error {
         if ["08", "53", "57"].contains(&code.code().get(..2).unwrap_or_default())
             || *code == SqlState::READ_ONLY_SQL_TRANSACTION
         {
-            return Self::Unavailable { doing, source: Box::new(source) };
+            return Self::unavailable(doing, source);
         }
-        Self::Refused { doing, source }
+        Self::Refused { doing, source: Arc::new(source) }
     }
 }

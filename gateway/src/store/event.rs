@@ -32,83 +32,73 @@ pub struct Event {
     pub at: SystemTime,
 }
 
-/// What an event says happened to a resource.
+/// What happened to a resource, as the product sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Words {
-    /// The product sees it for the first time.
-    pub created: &'static str,
-    /// It sees another document.
-    pub updated: &'static str,
-    /// What it sees is not active any more.
-    pub deactivated: &'static str,
-    /// It sees it no more.
-    pub deleted: &'static str,
+pub enum EventKind {
+    /// The product sees it for the first time, or again.
+    Created,
+    /// The product sees another document.
+    Updated,
+    /// The document the product sees became inactive.
+    Deactivated,
+    /// The product does not see it any more.
+    Deleted,
 }
 
-/// The words for a resource type. Those of a tenant's own types are the same for all: the event has the type beside it.
-#[must_use]
-pub fn words(resource_type: &str) -> Words {
-    match resource_type {
-        "User" => Words {
-            created: "user.created",
-            updated: "user.updated",
-            deactivated: "user.deactivated",
-            deleted: "user.deleted",
-        },
-        "Group" => Words {
-            created: "group.created",
-            updated: "group.updated",
-            deactivated: "group.updated",
-            deleted: "group.deleted",
-        },
-        _ => Words {
-            created: "resource.created",
-            updated: "resource.updated",
-            deactivated: "resource.deactivated",
-            deleted: "resource.deleted",
-        },
+impl EventKind {
+    /// The event's name in the feed. A tenant's own types share one name: the event also carries the type.
+    #[must_use]
+    pub fn name(self, resource_type: &str) -> String {
+        let subject = match resource_type {
+            "User" => "user",
+            "Group" => "group",
+            _ => "resource",
+        };
+        let verb = match self {
+            Self::Created => "created",
+            // A group has no `active`.
+            Self::Deactivated if resource_type != "Group" => "deactivated",
+            Self::Updated | Self::Deactivated => "updated",
+            Self::Deleted => "deleted",
+        };
+        format!("{subject}.{verb}")
     }
 }
 
-/// Most events that one run numbers, so that a run's time is bounded.
-const RUN: i64 = 1000;
+/// Events that one statement numbers at most, so that its time is bounded.
+const MAX_NUMBERED: i64 = 1000;
 
 const ENSURE_HEAD: &str =
     "INSERT INTO event_head (tenant_id, last_seq) VALUES ($1, 0) ON CONFLICT (tenant_id) DO NOTHING";
 
-/// A statement of its own, before the numbering: under read committed the next statement's snapshot is taken after the
-/// lock is held, so two sequencers never number the same event or leave a gap.
+/// A statement of its own, before the numbering: under read committed the next statement takes its snapshot when the lock
+/// is held, so two sequencers never number the same event or leave a gap.
 const LOCK_HEAD: &str = "SELECT last_seq FROM event_head WHERE tenant_id = $1 FOR UPDATE";
 
 const NUMBER: &str = "
 WITH head AS (SELECT last_seq FROM event_head WHERE tenant_id = $1),
 todo AS (SELECT id, row_number() OVER (ORDER BY id) AS nth
-  FROM (SELECT id FROM event WHERE tenant_id = $1 AND seq IS NULL ORDER BY id LIMIT $2) waiting),
+  FROM (SELECT id FROM event WHERE tenant_id = $1 AND seq IS NULL ORDER BY id LIMIT $2) unnumbered),
 numbered AS (UPDATE event e SET seq = head.last_seq + todo.nth FROM todo, head
   WHERE e.tenant_id = $1 AND e.id = todo.id RETURNING e.seq)
 UPDATE event_head h SET last_seq = h.last_seq + (SELECT count(*) FROM numbered) WHERE h.tenant_id = $1
 RETURNING (SELECT count(*) FROM numbered)";
 
 impl TenantStore {
-    /// Numbers committed events, at most a thousand; tells whether there may be more.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Numbers committed events, at most a thousand; gives whether there may be more.
     pub async fn number_events(&self) -> Result<bool, Error> {
+        let doing = "numbering events";
         let answers = self
             .batch(&[
-                Statement { doing: "numbering events", sql: ENSURE_HEAD, params: &[&self.tenant.0] },
-                Statement { doing: "numbering events", sql: LOCK_HEAD, params: &[&self.tenant.0] },
-                Statement { doing: "numbering events", sql: NUMBER, params: &[&self.tenant.0, &RUN] },
+                Statement::new(doing, ENSURE_HEAD, &[&self.tenant.0]),
+                Statement::new(doing, LOCK_HEAD, &[&self.tenant.0]),
+                Statement::new(doing, NUMBER, &[&self.tenant.0, &MAX_NUMBERED]),
             ])
             .await?;
-        Ok(answers[2].first().is_some_and(|row| row.get::<_, i64>(0) == RUN))
+        Ok(answers[2].first().is_some_and(|row| row.get::<_, i64>(0) == MAX_NUMBERED))
     }
 
     /// Events after a number, in order.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn events(&self, after: i64, count: i64) -> Result<Vec<Event>, Error> {
         let sql = "SELECT seq, type, resource_type, resource_id, member_id, version, actor, request_id, at FROM event \
                    WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
@@ -130,9 +120,6 @@ impl TenantStore {
 
 impl ControlStore {
     /// Tenants with events that have no number yet.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn tenants_with_unnumbered_events(&self) -> Result<Vec<TenantId>, Error> {
         let sql = "SELECT DISTINCT tenant_id FROM event WHERE seq IS NULL LIMIT 1000";
         let rows = self.query("looking for new events", sql, &[]).await?;

@@ -19,7 +19,7 @@ pub struct MappingRow {
     pub created_at: SystemTime,
 }
 
-/// The tenant's row is locked first, in a statement of its own, so that two revisions made at once get two numbers.
+/// The tenant's row is locked first, in a statement of its own, so that two concurrent revisions get two numbers.
 const LOCK: &str = "SELECT 1 FROM tenant WHERE id = $1 FOR NO KEY UPDATE";
 
 const INSERT: &str = "
@@ -29,19 +29,12 @@ t AS (UPDATE tenant SET active_mapping = r.revision, config_epoch = nextval('con
 SELECT revision FROM r";
 
 impl TenantStore {
-    /// Makes a new revision and activates it; gives its number.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Stores a new revision and activates it; gives its number.
     pub async fn put_mapping(&self, on_failure: &str, steps: &str, at: SystemTime) -> Result<i32, Error> {
         let answers = self
             .batch(&[
-                Statement { doing: "locking a tenant", sql: LOCK, params: &[&self.tenant.0] },
-                Statement {
-                    doing: "storing a mapping",
-                    sql: INSERT,
-                    params: &[&self.tenant.0, &on_failure, &steps, &at],
-                },
+                Statement::new("locking a tenant", LOCK, &[&self.tenant.0]),
+                Statement::new("storing a mapping", INSERT, &[&self.tenant.0, &on_failure, &steps, &at]),
             ])
             .await?;
         let row = answers[1].first();
@@ -49,9 +42,6 @@ impl TenantStore {
     }
 
     /// Switches mapping off.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn deactivate_mapping(&self, at: SystemTime) -> Result<(), Error> {
         let sql = "UPDATE tenant SET active_mapping = 0, config_epoch = nextval('config_epoch'), modified_at = $2 WHERE id = $1";
         self.query("switching mapping off", sql, &[&self.tenant.0, &at]).await?;
@@ -59,9 +49,6 @@ impl TenantStore {
     }
 
     /// A revision by number.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn mapping(&self, revision: i32) -> Result<Option<MappingRow>, Error> {
         let sql = "SELECT revision, on_failure, steps, created_at FROM mapping_revision WHERE tenant_id = $1 AND revision = $2";
         let rows = self.query("reading a mapping", sql, &[&self.tenant.0, &revision]).await?;

@@ -1,4 +1,4 @@
-//! Members of groups: a row each, so that one more costs the same in a group of ten and of a hundred thousand.
+//! Members of groups, a row each, so that adding one costs the same in a group of ten and of a hundred thousand.
 
 pub(super) mod change;
 pub(super) mod reference;
@@ -8,26 +8,25 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::membership::change::MemberStatement;
-use crate::store::membership::value::{Values, meaning};
+use crate::store::membership::value::{MemberValues, resolve_sql};
 use crate::store::postgres::pool::Statement;
 use crate::store::stamp::Stamp;
 
 /// A change of a group's members.
 #[derive(Clone, Debug, Default)]
 pub struct Members {
-    /// Whether those not added go.
+    /// Whether all other members are removed.
     pub replace_all: bool,
-    /// Values to add: ids, or what may turn out to be one.
+    /// Values to add: ids, external ids or user names.
     pub add: Vec<String>,
-    /// Values to remove; of no meaning where all others go anyway.
+    /// Values to remove; ignored with `replace_all`.
     pub remove: Vec<String>,
-    /// Whether a value that nobody knows is left out, in place of being kept as a reference.
+    /// Whether unknown values are dropped, rather than kept as pending references.
     pub drop_unknown: bool,
 }
 
@@ -40,10 +39,10 @@ pub struct Member {
     pub resource_type: Option<String>,
 }
 
-/// A value that means nobody.
+/// A member value that names no resource.
 #[derive(Clone, Debug)]
-pub struct Unknown {
-    /// As it was written.
+pub struct UnknownMember {
+    /// The value as written.
     pub value: String,
     /// Whether it is the externalId of several users.
     pub is_ambiguous: bool,
@@ -51,12 +50,12 @@ pub struct Unknown {
 
 /// What a member change did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemberChange {
-    /// Whether the group lives.
+pub struct MemberChangeResult {
+    /// Whether the group exists.
     pub group_found: bool,
-    /// Members that came or went, and references that are pending now.
+    /// Members added or removed, and references added or removed.
     pub changed: i64,
-    /// Values that nobody knows.
+    /// Values that name no resource.
     pub unknown: i64,
 }
 
@@ -65,7 +64,7 @@ SELECT m.group_id, m.member_id::text AS value, m.member_type AS type FROM member
 WHERE m.tenant_id = $1 AND m.group_id = ANY($2)
 UNION ALL SELECT group_id, value, NULL FROM member_ref WHERE tenant_id = $1 AND group_id = ANY($2) ORDER BY 1, 2";
 
-/// Members whom the product sees, in the order of their ids.
+/// Members that the product sees, in the order of their ids.
 const LIST_VISIBLE: &str = "
 SELECT m.group_id, m.member_id::text AS value, m.member_type AS type FROM membership m
 JOIN resource r ON r.tenant_id = m.tenant_id AND r.id = m.member_id AND r.mapping_state NOT IN ('excluded', 'never')
@@ -75,74 +74,65 @@ const COUNT: &str = "
 SELECT count(*) FROM (SELECT 1 FROM (SELECT 1 FROM membership WHERE tenant_id = $1 AND group_id = ANY($2)
   UNION ALL SELECT 1 FROM member_ref WHERE tenant_id = $1 AND group_id = ANY($2)) every LIMIT $3) counted";
 
+/// Locks a row against member changes, which share its lock. In a statement of its own, so that the next one takes its
+/// snapshot when the lock is held.
+pub(in crate::store) const LOCK_RESOURCE: &str =
+    "SELECT 1 FROM resource WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE";
+
 /// The members of several groups.
 pub type MembersByGroup = HashMap<Uuid, Vec<Member>>;
 
 impl TenantStore {
-    /// Changes members and leaves the group's own row alone.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn change_members(&self, group: Uuid, members: &Members, stamp: &Stamp) -> Result<MemberChange, Error> {
+    /// Changes members without writing the group's own row.
+    pub async fn change_members(
+        &self,
+        group: Uuid,
+        members: &Members,
+        stamp: &Stamp,
+    ) -> Result<MemberChangeResult, Error> {
         let change = MemberStatement::new(self.tenant, group, false, members, stamp);
-        let params = change.params();
-        let lock_params: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &group];
-        let lock = Statement {
-            doing: "locking a group",
-            sql: "SELECT 1 FROM resource WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
-            params: &lock_params,
-        };
-        let statement = change.statement(&params);
-        // "These and no others" must see who is there now, so it waits for those who are adding.
-        let batch = if members.replace_all { vec![lock, statement] } else { vec![statement] };
+        let mut batch = Vec::with_capacity(2);
+        if members.replace_all {
+            // It removes all other members, so concurrent additions must be committed before it looks.
+            batch.push(Statement::new("locking a group", LOCK_RESOURCE, &[&self.tenant.0, &group]));
+        }
+        batch.push(change.statement());
         let answers = self.batch(&batch).await?;
         let row = answers.last().and_then(|rows| rows.first());
-        Ok(row.map_or(MemberChange { group_found: false, changed: 0, unknown: 0 }, |row| MemberChange {
+        Ok(row.map_or(MemberChangeResult { group_found: false, changed: 0, unknown: 0 }, |row| MemberChangeResult {
             group_found: row.get(0),
             changed: row.get(1),
             unknown: row.get(2),
         }))
     }
 
-    /// Which of these values mean nobody.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn unknown_members(&self, values: &[String]) -> Result<Vec<Unknown>, Error> {
+    /// Which of these values name no resource.
+    pub async fn unknown_members(&self, values: &[String]) -> Result<Vec<UnknownMember>, Error> {
         static UNKNOWN: LazyLock<String> = LazyLock::new(|| {
-            let sets = meaning("wanted", 2);
+            let sets = resolve_sql("wanted", 2);
             format!(
                 "WITH {sets} SELECT value, value IN (SELECT value FROM wanted_by_external_id) FROM wanted_unknown ORDER BY value"
             )
         });
-        let values = Values::of(values);
+        let values = MemberValues::of(values);
         let [texts, keys, ids] = values.params();
         let rows = self.query("looking for members", &UNKNOWN, &[&self.tenant.0, texts, keys, ids]).await?;
-        Ok(rows.iter().map(|row| Unknown { value: row.get(0), is_ambiguous: row.get(1) }).collect())
+        Ok(rows.iter().map(|row| UnknownMember { value: row.get(0), is_ambiguous: row.get(1) }).collect())
     }
 
-    /// The members of groups, pending references among them.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// The members of groups, including pending references.
     pub async fn members(&self, groups: &[Uuid]) -> Result<MembersByGroup, Error> {
         let rows = self.query("reading members", LIST, &[&self.tenant.0, &groups]).await?;
         Ok(by_group(&rows))
     }
 
-    /// How many members groups have together, counted up to `limit`.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// How many members the groups have in total, counted up to `limit`.
     pub async fn count_members(&self, groups: &[Uuid], limit: i64) -> Result<i64, Error> {
         let rows = self.query("counting members", COUNT, &[&self.tenant.0, &groups, &limit]).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
     /// The members of groups that the product sees.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn visible_members(&self, groups: &[Uuid]) -> Result<MembersByGroup, Error> {
         let rows = self.query("reading members", LIST_VISIBLE, &[&self.tenant.0, &groups]).await?;
         Ok(by_group(&rows))

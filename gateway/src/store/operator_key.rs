@@ -1,4 +1,4 @@
-//! The keys of those who run the gateway.
+//! The operators' keys.
 
 use std::time::SystemTime;
 
@@ -25,10 +25,7 @@ impl ControlStore {
         Ok(())
     }
 
-    /// The living operator key with this digest.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// The id of the unrevoked operator key with this digest.
     pub async fn find_operator_key(&self, digest: &[u8]) -> Result<Option<Uuid>, Error> {
         let sql = "SELECT id FROM operator_key WHERE digest = $1 AND revoked_at IS NULL";
         let rows = self.query("looking up an operator key", sql, &[&digest]).await?;
@@ -36,9 +33,6 @@ impl ControlStore {
     }
 
     /// Revokes every first key, so that a new one can be made.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn revoke_bootstrap_keys(&self, at: SystemTime) -> Result<(), Error> {
         let sql = "UPDATE operator_key SET revoked_at = $1 WHERE bootstrap AND revoked_at IS NULL";
         self.query("revoking operator keys", sql, &[&at]).await?;

@@ -14,7 +14,7 @@ pub struct PluginRow {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// What it says of itself, as JSON text.
+    /// The plugin's manifest, as JSON text.
     pub manifest: String,
     /// When it was uploaded first.
     pub created_at: SystemTime,
@@ -22,9 +22,6 @@ pub struct PluginRow {
 
 impl ControlStore {
     /// Stores a plugin; uploading the same bytes again changes nothing.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn insert_plugin(&self, plugin: &PluginRow, wasm: &[u8]) -> Result<(), Error> {
         let sql = "INSERT INTO plugin (digest, name, version, manifest, wasm, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
                    ON CONFLICT (digest) DO NOTHING";
@@ -35,9 +32,6 @@ impl ControlStore {
     }
 
     /// Every plugin, by name and age.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn plugins(&self) -> Result<Vec<PluginRow>, Error> {
         let sql = "SELECT digest, name, version, manifest, created_at FROM plugin ORDER BY name, created_at";
         let rows = self.query("listing plugins", sql, &[]).await?;
@@ -52,9 +46,6 @@ impl ControlStore {
     }
 
     /// A plugin's code.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn plugin_wasm(&self, digest: &str) -> Result<Option<Vec<u8>>, Error> {
         let rows = self.query("reading a plugin", "SELECT wasm FROM plugin WHERE digest = $1", &[&digest]).await?;
         Ok(rows.first().map(|row| row.get(0)))

@@ -1,6 +1,8 @@
 //! The rows of resources: one write or one read a file, each with its statement.
 
 pub mod batch;
+pub mod content;
+pub mod delete;
 pub mod filter_sql;
 pub mod insert;
 pub mod key;
@@ -8,4 +10,5 @@ pub mod list;
 pub mod page_position;
 pub mod read;
 pub mod restore;
+pub mod unknown;
 pub mod update;

@@ -1,22 +1,18 @@
-//! The root key of an installation that was given none. Beside the operator keys: out of reach for the role that speaks for
-//! a tenant.
+//! The root key of an installation without a configured one. Like the operator keys, no tenant's role can read it.
 
 use std::time::SystemTime;
 
 use crate::store::ControlStore;
 use crate::store::error::Error;
 
-/// Two first starts at once may both bring one: the first that is there stays.
+/// Two first starts at once may both insert one: the first one stays.
 const KEEP: &str = "
 INSERT INTO root_key (sole, key, created_at) VALUES (true, $1, $2) ON CONFLICT DO NOTHING";
 
 const FIND: &str = "SELECT key FROM root_key";
 
 impl ControlStore {
-    /// The bytes of the root key that is kept here; `new` becomes it where there is none.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// The stored root key; where there is none, `new` is stored.
     pub async fn root_key(&self, new: &[u8], now: SystemTime) -> Result<Vec<u8>, Error> {
         let kept = self.find_root_key().await?;
         if let Some(kept) = kept {

@@ -3,23 +3,25 @@
 pub mod change;
 pub mod writers;
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::job::BEGIN_RECONCILE;
 use crate::store::postgres::pool::Statement;
+use crate::store::{Params, TenantStore};
 
 /// One stored extension schema.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaRow {
     /// The URN.
     pub id: String,
-    /// Which resource type it extends.
+    /// The resource type it extends.
     pub resource_type: String,
-    /// Whether only mapped documents have it.
+    /// Whether it is only for mapped documents.
     pub directory_only: bool,
     /// Whether every resource must have it.
     pub required: bool,
@@ -45,19 +47,15 @@ pub struct Definitions {
     pub schemas: Vec<SchemaRow>,
 }
 
-/// Everything hangs on the tenant's row, and on the revision that it was computed from. The run through what is aside begins
-/// anew with it.
-const PUT: &str = "
+/// Everything depends on the tenant's row and on the revision that it was computed from. The reconcile job begins anew with it.
+static PUT: LazyLock<String> = LazyLock::new(|| {
+    format!("
 WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1
   WHERE id = $1 AND schema_revision = $2
     AND (SELECT max(c.holder::text) FROM schema_change c WHERE c.tenant_id = $1) IS NOT DISTINCT FROM $11::uuid::text
   RETURNING id, schema_revision),
 c AS (DELETE FROM schema_change c USING t WHERE c.tenant_id = t.id),
-f AS (INSERT INTO fold_in AS f (tenant_id, schema_revision, after_id, begun_at, moved_at)
-  SELECT t.id, t.schema_revision, '00000000-0000-0000-0000-000000000000', $3, $3 FROM t
-  ON CONFLICT (tenant_id) DO UPDATE SET schema_revision = excluded.schema_revision, finished = false,
-    after_id = excluded.after_id, examined = 0, folded = 0, misfits = 0, examples = '[]',
-    begun_at = excluded.begun_at, moved_at = excluded.moved_at),
+j AS ({BEGIN_RECONCILE}),
 gone_schemas AS (DELETE FROM schema_definition d USING t WHERE d.tenant_id = t.id AND d.id <> ALL($4)),
 gone_types AS (DELETE FROM resource_type_definition d USING t WHERE d.tenant_id = t.id AND d.name <> ALL($9)),
 s AS (INSERT INTO schema_definition AS s (tenant_id, id, resource_type, directory_only, required, definition, created_at)
@@ -69,14 +67,12 @@ s AS (INSERT INTO schema_definition AS s (tenant_id, id, resource_type, director
 r AS (INSERT INTO resource_type_definition AS r (tenant_id, name, definition, created_at)
   SELECT t.id, d.name, d.definition, $3 FROM t, unnest($9::text[], $10::text[]) d (name, definition)
   ON CONFLICT (tenant_id, name) DO UPDATE SET definition = excluded.definition)
-SELECT schema_revision FROM t";
+SELECT schema_revision FROM t")
+});
 
 impl TenantStore {
-    /// Puts these definitions in place of all that there are, if the schemas have still this revision. Gives the new
-    /// revision; none where another change came first, or is announced by another than this holder.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Replaces all definitions, if the schemas have still this revision. Gives the new revision; none where another change
+    /// came first, or a pending change is not this holder's.
     pub async fn put_definitions(
         &self,
         definitions: &Definitions,
@@ -89,52 +85,41 @@ impl TenantStore {
         let flags = |of: fn(&SchemaRow) -> bool| schemas.iter().map(of).collect::<Vec<bool>>();
         let (names, types): (Vec<&str>, Vec<&str>) =
             definitions.types.iter().map(|it| (it.name.as_str(), it.definition.as_str())).unzip();
-        let rows = self
-            .query(
-                "storing schemas",
-                PUT,
-                &[
-                    &self.tenant.0,
-                    &revision,
-                    &at,
-                    &texts(|it| &it.id),
-                    &texts(|it| &it.resource_type),
-                    &flags(|it| it.directory_only),
-                    &flags(|it| it.required),
-                    &texts(|it| &it.definition),
-                    &names,
-                    &types,
-                    &holder,
-                ],
-            )
-            .await?;
+        let params: Params<'_> = &[
+            &self.tenant.0,
+            &revision,
+            &at,
+            &texts(|it| &it.id),
+            &texts(|it| &it.resource_type),
+            &flags(|it| it.directory_only),
+            &flags(|it| it.required),
+            &texts(|it| &it.definition),
+            &names,
+            &types,
+            &holder,
+        ];
+        let rows = self.query("storing schemas", &PUT, params).await?;
         Ok(rows.first().map(|row| row.get(0)))
     }
 
     /// All definitions of the tenant.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn definitions(&self) -> Result<Definitions, Error> {
-        Ok(self.definitions_and_announced().await?.0)
+        Ok(self.definitions_and_pending().await?.0)
     }
 
-    /// All definitions of the tenant, and the text of those that are announced.
-    ///
-    /// # Errors
-    /// The database is unavailable.
-    pub async fn definitions_and_announced(&self) -> Result<(Definitions, Option<String>), Error> {
+    /// All definitions of the tenant, and the text of those of a pending change.
+    pub async fn definitions_and_pending(&self) -> Result<(Definitions, Option<String>), Error> {
         let schemas = "SELECT id, resource_type, directory_only, required, definition FROM schema_definition \
                        WHERE tenant_id = $1 ORDER BY created_at, id";
         let types =
             "SELECT name, definition FROM resource_type_definition WHERE tenant_id = $1 ORDER BY created_at, name";
-        let announced = "SELECT definitions FROM schema_change WHERE tenant_id = $1";
+        let pending = "SELECT definitions FROM schema_change WHERE tenant_id = $1";
         let doing = "reading schemas";
         let answers = self
             .batch(&[
-                Statement { doing, sql: schemas, params: &[&self.tenant.0] },
-                Statement { doing, sql: types, params: &[&self.tenant.0] },
-                Statement { doing, sql: announced, params: &[&self.tenant.0] },
+                Statement::new(doing, schemas, &[&self.tenant.0]),
+                Statement::new(doing, types, &[&self.tenant.0]),
+                Statement::new(doing, pending, &[&self.tenant.0]),
             ])
             .await?;
         let schemas = answers[0].iter().map(|row| SchemaRow {

@@ -1,4 +1,4 @@
-//! Tenants: made, listed, suspended and deleted by operators.
+//! Tenants, which operators create, list, suspend and delete.
 
 pub mod client;
 pub mod credential;
@@ -8,19 +8,19 @@ use std::time::SystemTime;
 
 use tokio_postgres::Row;
 
-use crate::store::ControlStore;
 use crate::store::error::Error;
 use crate::store::tenant::client::ClientRow;
+use crate::store::{ControlStore, Params};
 use crate::tenant::TenantId;
 
-/// Whether a tenant may work.
+/// Whether a tenant's requests are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It works.
+    /// They are.
     Active,
-    /// An operator stopped it: its requests get 403.
+    /// An operator suspended it: 403.
     Suspended,
-    /// It is gone for its clients; its rows await the purge.
+    /// It does not exist for its clients; its rows are kept.
     Deleted,
 }
 
@@ -43,9 +43,9 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name, as in `/t/{tenant}/scim/v2`.
     pub name: String,
-    /// Whether it may work.
+    /// Whether its requests are accepted.
     pub state: State,
-    /// Which dialect its SCIM client speaks.
+    /// Its SCIM client's settings.
     pub client: ClientRow,
     /// The active mapping revision; 0 for none.
     pub active_mapping: i32,
@@ -53,7 +53,7 @@ pub struct Tenant {
     pub config_epoch: i64,
     /// New with every change of its schemas.
     pub schema_revision: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: SystemTime,
 }
 
@@ -63,7 +63,7 @@ fn columns() -> String {
 }
 
 impl ControlStore {
-    /// Makes a tenant.
+    /// Creates a tenant.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when the name is in use.
@@ -80,36 +80,26 @@ impl ControlStore {
     }
 
     /// Every tenant that is not deleted, by name.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
-        let sql = format!("SELECT {} FROM tenant WHERE state <> 'deleted' ORDER BY name", columns());
-        self.query("listing tenants", &sql, &[]).await?.iter().map(tenant).collect()
+        self.select_tenants("listing tenants", "ORDER BY name", &[]).await
     }
 
     /// The tenant of a name, unless it is deleted.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn find_tenant(&self, name: &str) -> Result<Option<Tenant>, Error> {
-        let sql = format!("SELECT {} FROM tenant WHERE name = $1 AND state <> 'deleted'", columns());
-        self.query("looking up a tenant", &sql, &[&name]).await?.first().map(tenant).transpose()
+        Ok(self.select_tenants("looking up a tenant", "AND name = $1", &[&name]).await?.pop())
     }
 
     /// The tenant of an id, unless it is deleted.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn tenant_by_id(&self, id: TenantId) -> Result<Option<Tenant>, Error> {
-        let sql = format!("SELECT {} FROM tenant WHERE id = $1 AND state <> 'deleted'", columns());
-        self.query("looking up a tenant", &sql, &[&id.0]).await?.first().map(tenant).transpose()
+        Ok(self.select_tenants("looking up a tenant", "AND id = $1", &[&id.0]).await?.pop())
     }
 
-    /// Sets a tenant's state. A deleted one gives its name free.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    async fn select_tenants(&self, doing: &'static str, rest: &str, params: Params<'_>) -> Result<Vec<Tenant>, Error> {
+        let sql = format!("SELECT {} FROM tenant WHERE state <> 'deleted' {rest}", columns());
+        self.query(doing, &sql, params).await?.iter().map(tenant).collect()
+    }
+
+    /// Sets a tenant's state; gives whether there is one. A deleted one frees its name.
     pub async fn set_tenant_state(&self, id: TenantId, state: State, at: SystemTime) -> Result<bool, Error> {
         let sql = "UPDATE tenant SET state = $2, modified_at = $3, config_epoch = nextval('config_epoch'), \
                    name = CASE WHEN $2 = 'deleted' THEN 'd' || left(replace(id::text, '-', ''), 32) ELSE name END \
@@ -117,10 +107,7 @@ impl ControlStore {
         Ok(!self.query("setting a tenant's state", sql, &[&id.0, &state.word(), &at]).await?.is_empty())
     }
 
-    /// Tenants whose configuration changed after an epoch. Epochs are taken before commit, so ask with an overlap.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Tenants whose configuration changed after an epoch. Epochs are taken before commit, so query with an overlap.
     pub async fn config_epochs_after(&self, epoch: i64) -> Result<Vec<(TenantId, i64)>, Error> {
         let sql = "SELECT id, config_epoch FROM tenant WHERE config_epoch > $1 ORDER BY config_epoch";
         let rows = self.query("looking for changed settings", sql, &[&epoch]).await?;

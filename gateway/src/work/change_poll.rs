@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 use crate::operation::Gateway;
 use crate::tenant::TenantId;
 
-const REST: Duration = Duration::from_millis(700);
-/// Epochs are taken before commit, so a late one may be smaller than what was seen.
+const POLL_INTERVAL: Duration = Duration::from_millis(700);
+/// Epochs are taken before commit, so one that commits late may be smaller than those already seen.
 const OVERLAP: i64 = 200;
 
-/// Runs until told to stop.
+/// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let mut seen: HashMap<TenantId, i64> = HashMap::new();
     let mut newest = 0;
-    // Forgotten once more at the next look: what was being read when the change was made may have been cached since.
+    // Dropped once more at the next look: a read that began before the change may have been cached since.
     let mut again: Vec<TenantId> = Vec::new();
     loop {
         let control = gateway.store.control();
@@ -28,23 +28,21 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         match answered {
             Ok(changed) => {
                 for tenant in again.drain(..) {
-                    gateway.auth.forget(tenant);
-                    gateway.settings.forget(tenant).await;
+                    gateway.forget_tenant(tenant).await;
                 }
                 for (tenant, epoch) in changed {
                     newest = newest.max(epoch);
                     if seen.insert(tenant, epoch) != Some(epoch) {
-                        gateway.auth.forget(tenant);
-                        gateway.settings.forget(tenant).await;
+                        gateway.forget_tenant(tenant).await;
                         again.push(tenant);
                     }
                 }
             }
-            Err(error) => tracing::warn!(%error, "changed settings cannot be looked for"),
+            Err(error) => tracing::warn!(%error, "changed settings cannot be read"),
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(REST) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
     }
 }

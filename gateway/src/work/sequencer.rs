@@ -1,5 +1,5 @@
-//! Numbers committed events. A number taken before commit would let a reader skip what commits late, so events are
-//! written unnumbered and numbered here, by whoever holds the lease.
+//! Numbers committed events. A number taken before commit would let a reader skip events that commit late, so events are
+//! written without one and numbered here, by the process that holds the lease.
 
 use std::time::Duration;
 
@@ -10,44 +10,41 @@ use crate::operation::Gateway;
 use crate::store::Error;
 
 const LEASE: &str = "sequencer";
-/// Who is killed leaves the lease behind, and events wait so long.
-const TERM: Duration = Duration::from_secs(3);
-/// Longest rest between two looks; a write of this process wakes the sequencer at once.
-const REST: Duration = Duration::from_millis(500);
+/// A killed process leaves its lease behind, and events stay unnumbered that long.
+const LEASE_TTL: Duration = Duration::from_secs(3);
+/// Longest time between two looks; a write of this process wakes the sequencer at once.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Runs until told to stop.
+/// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let holder = Uuid::new_v4();
     loop {
-        // A database that says nothing must not hold the end up; what is cut here is numbered by the next.
+        // A database that does not answer must not delay the shutdown; what is cut short here is numbered by the next run.
         let numbered = tokio::select! {
             () = stop.cancelled() => return,
             numbered = once(&gateway, holder) => numbered,
         };
         if let Err(error) = numbered {
-            tracing::warn!(%error, "events wait to be numbered");
+            tracing::warn!(%error, "events cannot be numbered");
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = gateway.events_waiting.notified() => {}
-            () = tokio::time::sleep(REST) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
     }
 }
 
-/// Numbers what waits now.
-///
-/// # Errors
-/// The database is unavailable; the next run goes on where this one stopped.
+/// Numbers the events that are unnumbered now. After an error the next run goes on where this one stopped.
 pub async fn once(gateway: &Gateway, holder: Uuid) -> Result<(), Error> {
     let control = gateway.store.control();
     let tenants = control.tenants_with_unnumbered_events().await?;
-    if tenants.is_empty() || !control.take_lease(LEASE, holder, gateway.clock.now(), TERM).await? {
+    if tenants.is_empty() || !control.take_lease(LEASE, holder, gateway.clock.now(), LEASE_TTL).await? {
         return Ok(());
     }
     let mut outcome = Ok(());
     for tenant in tenants {
-        // One tenant's trouble is not the others'; the next run goes on where this one left a tenant with many.
+        // An error of one tenant leaves the others alone; the next run goes on with a tenant that has many.
         if let Err(error) = gateway.store.tenant(tenant).number_events().await {
             outcome = Err(error);
         }

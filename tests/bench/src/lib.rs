@@ -1,3 +1,3 @@
-//! What the floor and the driver that measures it share.
+//! The part that the floor and the load generator share.
 
 pub mod statement;

@@ -1,47 +1,45 @@
-//! Runs a workload: every competitor for a slice, in turns, so that what drifts in the machine hits all alike.
+//! Measures a workload. In each round every competitor runs for one slice, so that drift of the machine affects all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::Arguments;
-use crate::admin::Admin;
-use crate::competitor::{Competitor, competitors};
-use crate::failed::Failed;
+use crate::arguments::Arguments;
+use crate::client::Api;
+use crate::competitor::{Competitor, Side, Variant, competitors};
+use crate::database::{fill_groups, wait_for_event_numbers};
+use crate::environment::Environment;
 use crate::load::{self, Slice};
-use crate::pgbench::{self, Run};
-use crate::process::{Server, family_time};
-use crate::request::{Operation, Requests, Side, Workload};
-use crate::seed::{Place, Tenant, settle};
+use crate::pgbench;
+use crate::process::{Server, database_cpu_micros};
+use crate::request::Requests;
 use crate::setting::Setting;
-use crate::statistic::percentile;
+use crate::tenant::Tenant;
+use crate::workload::Workload;
 
-/// One slice.
+/// The figures of a slice. CPU times are per request and include the work after the response.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Measured {
-    /// Requests a second.
+pub(crate) struct Figures {
+    /// Requests per second.
     pub(crate) rate: f64,
-    /// Microseconds of the server's processor time a request, the work that it does afterwards included.
-    pub(crate) server: f64,
-    /// The database's, likewise.
-    pub(crate) database: f64,
-    /// Latency in microseconds.
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
+    pub(crate) server_micros: f64,
+    pub(crate) database_micros: f64,
+    pub(crate) p50_micros: f64,
+    pub(crate) p99_micros: f64,
 }
 
-/// What a competitor reached, turn by turn.
+/// A competitor's figures, round by round.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) competitor: Competitor,
-    pub(crate) slices: Vec<Measured>,
+    pub(crate) slices: Vec<Figures>,
 }
 
-/// A workload's outcomes.
+/// The outcomes of a workload.
 #[derive(Clone, Debug)]
 pub(crate) struct Measurement {
     pub(crate) setting: Setting,
@@ -49,150 +47,145 @@ pub(crate) struct Measurement {
     pub(crate) outcomes: Vec<Outcome>,
 }
 
-/// For the caches, before the turns that count.
-const WARMING: Duration = Duration::from_millis(700);
+/// Duration of the slices before the first round, which fill the caches.
+const WARM_UP: Duration = Duration::from_millis(700);
 
 /// Measures a workload.
-pub(crate) async fn workload(
+pub(crate) async fn run(
     arguments: &Arguments,
-    place: &Place,
+    environment: &Environment,
     setting: Setting,
     workload: Workload,
-) -> Result<Measurement, Failed> {
-    let competitors = competitors(workload, setting);
-    let counters: Vec<Arc<AtomicU64>> = competitors.iter().map(|_| Arc::default()).collect();
-    let outcome = |&competitor: &Competitor| Outcome { competitor, slices: Vec::new() };
-    let mut outcomes: Vec<Outcome> = competitors.iter().map(outcome).collect();
-    for turn in 0..=arguments.turns {
-        let time = if turn == 0 { WARMING } else { Duration::from_secs(arguments.seconds) };
-        let mut order: Vec<usize> = (0..competitors.len()).collect();
-        // There and back again: who comes first in one turn comes last in the next.
-        if turn % 2 == 0 {
+) -> Result<Measurement> {
+    let all = competitors(workload, setting.has_many_tenants());
+    let mut outcomes: Vec<Outcome> =
+        all.into_iter().map(|competitor| Outcome { competitor, slices: Vec::new() }).collect();
+    for round in 0..=arguments.rounds {
+        let duration = if round == 0 { WARM_UP } else { Duration::from_secs(arguments.seconds) };
+        let mut order: Vec<&mut Outcome> = outcomes.iter_mut().collect();
+        // The order alternates: the first of one round is the last of the next.
+        if round % 2 == 0 {
             order.reverse();
         }
-        for index in order {
-            let slot = Slot { arguments, place, workload, competitor: competitors[index], setting, time };
-            let measured = slot.measure(&counters[index]).await?;
-            if turn > 0 {
-                outcomes[index].slices.push(measured);
+        for Outcome { competitor, slices } in order {
+            let run = Run { arguments, environment, setting, workload, competitor: *competitor, duration };
+            let figures = run.measure().await.with_context(|| competitor.name())?;
+            if round > 0 {
+                slices.push(figures);
             }
         }
-        eprint!("{}", if turn == arguments.turns { "\n" } else { "." });
+        eprint!("{}", if round == arguments.rounds { "\n" } else { "." });
     }
     Ok(Measurement { setting, workload, outcomes })
 }
 
-/// A competitor's slice.
-struct Slot<'a> {
+/// One slice of one competitor.
+struct Run<'a> {
     arguments: &'a Arguments,
-    place: &'a Place,
+    environment: &'a Environment,
+    setting: Setting,
     workload: Workload,
     competitor: Competitor,
-    setting: Setting,
-    time: Duration,
+    duration: Duration,
 }
 
-impl Slot<'_> {
-    async fn measure(&self, counter: &Arc<AtomicU64>) -> Result<Measured, Failed> {
-        let (place, competitor) = (self.place, self.competitor);
-        let tenants = self.setting.tenants(place, self.workload, &competitor);
-        let server = match competitor.side {
-            Side::Gateway => Some(&place.gateway),
-            Side::Floor => Some(&place.floor),
+impl Run<'_> {
+    async fn measure(&self) -> Result<Figures> {
+        let environment = self.environment;
+        let server = match self.competitor.side {
+            Side::Gateway => Some(&environment.gateway),
+            Side::Floor => Some(&environment.floor),
             Side::Pgbench => None,
         };
-        let requests = self.requests(tenants, counter).await?;
-        settle(&place.superuser).await?;
-        let time = || (server.map_or(0, Server::processor_time), family_time(place.postmaster));
-        let before = time();
-        let slice = match server {
-            Some(server) => self.load(server, requests, tenants).await?,
-            None => self.pgbench(&tenants[0], counter).await?,
+        let groups = self.groups().await?;
+        wait_for_event_numbers(&environment.gateway_database).await?;
+        let cpu_micros = || -> Result<(u64, u64)> {
+            let of_server = server.map_or(Ok(0), Server::cpu_micros)?;
+            Ok((of_server, database_cpu_micros(environment.postmaster)?))
         };
-        if competitor.side == Side::Gateway {
-            settle(&place.superuser).await?;
+        let before = cpu_micros()?;
+        let slice = match server {
+            Some(server) => self.load(server, groups).await?,
+            None => self.pgbench().await?,
+        };
+        if self.competitor.side == Side::Gateway {
+            wait_for_event_numbers(&environment.gateway_database).await?;
         }
-        let after = time();
-        Ok(measured(&slice, after.0 - before.0, after.1 - before.1))
+        let after = cpu_micros()?;
+        Ok(figures(&slice, after.0 - before.0, after.1 - before.1))
     }
 
-    async fn load(&self, server: &Server, requests: Requests, tenants: &[Tenant]) -> Result<Slice, Failed> {
-        let next = requests.next.clone();
-        let slice = load::run(server.address, self.clients(), self.time, Arc::new(requests)).await?;
-        let pairs = self.competitor.groups as u64 * tenants[0].users;
-        if self.competitor.adds() && next.load(Ordering::Relaxed) > pairs {
-            return Err(Failed::because("there are too few users for so many new members: give more --users"));
+    fn tenants(&self) -> &[Tenant] {
+        let tenants = &self.environment.tenants;
+        match self.competitor.variant {
+            _ if self.setting.has_many_tenants() => &tenants.many,
+            Variant::Mapped => &tenants.mapped,
+            _ if self.workload.adds_members() => &tenants.grouped,
+            _ if self.workload.needs_large_tenant() => &tenants.large,
+            _ => &tenants.plain,
         }
-        Ok(slice)
     }
 
     fn clients(&self) -> usize {
-        self.workload.clients(self.arguments.clients)
+        if self.workload.needs_large_tenant() { 1 } else { self.arguments.clients }
     }
 
-    async fn pgbench(&self, tenant: &Tenant, counter: &Arc<AtomicU64>) -> Result<Slice, Failed> {
-        let base = counter.fetch_add(self.competitor.groups as u64, Ordering::Relaxed);
-        // Both kinds of member changes count from the start.
-        let base = base + 1_000_000 * self.competitor.groups as u64 + u64::from(!self.setting.durable) * 500_000;
-        let (operation, groups) = (self.competitor.operation, self.competitor.groups);
-        let run = Run { operation, tenant, clients: self.clients(), time: self.time, groups, base };
-        pgbench::slice(self.place, &run).await
+    async fn load(&self, server: &Server, groups: Vec<Uuid>) -> Result<Slice> {
+        let tenants = self.tenants().to_vec();
+        let pairs = groups.len() as u64 * tenants[0].users;
+        // New groups get their members from the first user on.
+        let counter = if groups.is_empty() { self.environment.counter.clone() } else { Arc::default() };
+        let Self { workload, competitor, .. } = *self;
+        let requests = Arc::new(Requests { workload, competitor, tenants, groups, counter });
+        let slice = load::run(server.address, self.clients(), self.duration, requests.clone()).await?;
+        let enough = !workload.adds_members() || requests.counter.load(Ordering::Relaxed) <= pairs;
+        ensure!(enough, "there are too few users for so many new members: increase --users");
+        Ok(slice)
     }
 
-    async fn requests(&self, tenants: &[Tenant], counter: &Arc<AtomicU64>) -> Result<Requests, Failed> {
-        let Competitor { side, operation, groups, .. } = self.competitor;
-        let groups = match side {
-            Side::Gateway => new_groups(self.place, &tenants[0], groups).await?,
-            Side::Floor | Side::Pgbench => (0..groups).map(|_| Uuid::now_v7()).collect(),
+    async fn pgbench(&self) -> Result<Slice> {
+        let Self { workload, competitor: Competitor { variant, .. }, duration, .. } = *self;
+        let (tenant, clients) = (&self.tenants()[0], self.clients());
+        let job = pgbench::Job { workload, variant, tenant, clients, duration };
+        pgbench::run(self.environment, &self.arguments.programs, &job).await
+    }
+
+    /// New groups, if the workload adds members. The floor needs no row for a group.
+    async fn groups(&self) -> Result<Vec<Uuid>> {
+        let Variant::Groups { count, members } = self.competitor.variant else { return Ok(Vec::new()) };
+        let tenant = &self.tenants()[0];
+        let (groups, database) = match self.competitor.side {
+            Side::Gateway => (self.create_groups(tenant, count).await?, &self.environment.gateway_database),
+            _ => ((0..count).map(|_| Uuid::now_v7()).collect(), &self.environment.floor_database),
         };
-        let database = if side == Side::Gateway { &self.place.superuser } else { &self.place.floor_database };
-        fill(database, &tenants[0], &groups, self.competitor.size).await?;
-        let label = format!("{}-{}-", self.setting.name, self.competitor.name().replace(", ", "-").replace(' ', "-"));
-        // New groups take the members from the first on.
-        let next = if operation == Operation::Member { Arc::default() } else { counter.clone() };
-        Ok(Requests { side, operation, tenants: tenants.to_vec(), groups, label, next })
+        if members > 0 {
+            fill_groups(database, tenant, &groups, members).await?;
+        }
+        Ok(groups)
     }
-}
 
-/// Members that the groups have before: of no user, since nobody asks who they are.
-async fn fill(database: &Client, tenant: &Tenant, groups: &[Uuid], size: u64) -> Result<(), Failed> {
-    if size == 0 {
-        return Ok(());
+    async fn create_groups(&self, tenant: &Tenant, count: u64) -> Result<Vec<Uuid>> {
+        let mut scim = Api::open(self.environment.gateway.address, &tenant.token).await?;
+        let mut groups = Vec::new();
+        for _ in 0..count {
+            let name = Uuid::now_v7().to_string();
+            let schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"];
+            let body = json!({ "schemas": schemas, "displayName": name, "externalId": name });
+            let group = scim.post("/scim/v2/Groups", &body).await?;
+            groups.push(group["id"].as_str().context("a created group has no id")?.parse()?);
+        }
+        Ok(groups)
     }
-    let statement = format!(
-        "INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at) \
-         SELECT $1, g, ('01830000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'User', now() \
-         FROM unnest($2::uuid[]) g, generate_series(1, {size}) n"
-    );
-    let filled = database.execute(&statement, &[&tenant.id, &groups]).await;
-    filled.map(drop).map_err(Failed::doing("filling groups"))
-}
-
-async fn new_groups(place: &Place, tenant: &Tenant, count: usize) -> Result<Vec<Uuid>, Failed> {
-    let mut groups = Vec::with_capacity(count);
-    if count == 0 {
-        return Ok(groups);
-    }
-    let mut scim = Admin::open(place.gateway.address, &tenant.token).await?;
-    for _ in 0..count {
-        let name = Uuid::now_v7().to_string();
-        let schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"];
-        let body = json!({ "schemas": schemas, "displayName": name, "externalId": name });
-        let group = scim.send("POST", "/scim/v2/Groups", &body).await?;
-        let id = group["id"].as_str().and_then(|id| id.parse().ok());
-        groups.push(id.ok_or_else(|| Failed::because("a group was made without an id"))?);
-    }
-    Ok(groups)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of requests and of microseconds")]
-fn measured(slice: &Slice, server: u64, database: u64) -> Measured {
+fn figures(slice: &Slice, server_micros: u64, database_micros: u64) -> Figures {
     let requests = slice.requests.max(1) as f64;
-    Measured {
+    Figures {
         rate: requests / slice.seconds,
-        server: server as f64 / requests,
-        database: database as f64 / requests,
-        p50: f64::from(percentile(&slice.latencies, 50)),
-        p99: f64::from(percentile(&slice.latencies, 99)),
+        server_micros: server_micros as f64 / requests,
+        database_micros: database_micros as f64 / requests,
+        p50_micros: slice.latencies.value_at_quantile(0.5) as f64,
+        p99_micros: slice.latencies.value_at_quantile(0.99) as f64,
     }
 }

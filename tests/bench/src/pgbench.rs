@@ -1,168 +1,174 @@
-//! pgbench with the floor's statements: what the database gives to whoever asks it directly.
+//! pgbench with the floor's statements: the rates of the database without an HTTP server.
 
+use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use scimgate_bench::statement::{self, script};
+use anyhow::{Context as _, Result, ensure};
+use hdrhistogram::Histogram;
+use scimgate_bench::statement::{self, with_expressions};
 use tokio::process::Command;
 
-use crate::failed::Failed;
-use crate::load::Slice;
-use crate::request::{Operation, SEEDLING, user};
-use crate::seed::{Place, Tenant};
+use crate::competitor::Variant;
+use crate::database::FLOOR;
+use crate::environment::{Environment, SCRATCH};
+use crate::load::{Slice, histogram};
+use crate::tenant::Tenant;
+use crate::user;
+use crate::workload::Workload;
 
 const TENANT: &str = ":tenant";
-const ID: &str = "('01800000-0000-7000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))";
-/// Every tenth latency is written down: the log must not be what is measured.
-const SAMPLED: &str = "0.1";
+const MAIL: &str = "('user' || :n::text || '@corp.test')";
+/// Part of the latencies that are logged: the log must not slow the run down.
+const SAMPLING_RATE: &str = "0.1";
 
-/// What pgbench is to do for a slice.
-pub(crate) struct Run<'a> {
-    pub(crate) operation: Operation,
+/// One slice.
+pub(crate) struct Job<'a> {
+    pub(crate) workload: Workload,
+    pub(crate) variant: Variant,
     pub(crate) tenant: &'a Tenant,
     pub(crate) clients: usize,
-    pub(crate) time: Duration,
-    pub(crate) groups: usize,
-    /// The first of the groups' numbers: no slice meets another's.
-    pub(crate) base: u64,
+    pub(crate) duration: Duration,
 }
 
-/// The script of an operation.
-fn text(operation: Operation, groups: usize) -> String {
-    let number = "\\set n random(1, :users)\n";
-    let anew = "\\set n random(1, 1000000000000000)\n\\set slot random(0, 15)\n";
-    match operation {
-        Operation::Create => {
-            let (name, external) = ("('bench' || :n::text || '@corp.test')", "('bench' || :n::text)");
-            let create = [TENANT, "gen_random_uuid()", name, external, ":body", ":slot"];
-            format!("{anew}{};\n", script(statement::CREATE, &create))
+/// The UUID with a prefix and the number in a variable.
+fn uuid(prefix: &str, variable: &str) -> String {
+    format!("('{prefix}' || lpad(to_hex(:{variable}::bigint), 12, '0'))")
+}
+
+/// A script of variables and a statement.
+fn with_variables(variables: &str, statement: &str, expressions: &[&str]) -> String {
+    format!("{variables}{};\n", with_expressions(statement, expressions))
+}
+
+/// The script of a workload.
+fn script(workload: Workload, variant: Variant) -> String {
+    let id = uuid(user::ID_PREFIX, "n");
+    let random_user = "\\set n random(1, :users)\n";
+    let random_slot = "\\set slot random(0, 15)\n";
+    match workload {
+        Workload::Create if variant == Variant::OneRow => {
+            with_variables("", statement::PLAIN, &["gen_random_uuid()", ":body"])
         }
-        Operation::Plain => format!("{};\n", script(statement::PLAIN, &["gen_random_uuid()", ":body"])),
-        Operation::Get => format!("{number}{};\n", script(statement::GET, &[TENANT, ID])),
-        Operation::Filter => {
-            format!("{number}{};\n", script(statement::FILTER, &[TENANT, "('user' || :n::text || '@corp.test')"]))
+        Workload::Create => {
+            let variables = format!("\\set n random(1, 1000000000000000)\n{random_slot}");
+            let (name, external_id) = ("('bench' || :n::text || '@corp.test')", "('bench' || :n::text)");
+            let expressions = [TENANT, "gen_random_uuid()", name, external_id, ":body", ":slot"];
+            with_variables(&variables, statement::CREATE, &expressions)
         }
-        Operation::ExternalId => {
-            format!("{number}{};\n", script(statement::EXTERNAL_ID, &[TENANT, "('user' || :n::text)"]))
+        Workload::Get => with_variables(random_user, statement::GET, &[TENANT, &id]),
+        Workload::Filter => with_variables(random_user, statement::FILTER, &[TENANT, MAIL]),
+        Workload::ExternalId => with_variables(random_user, statement::EXTERNAL_ID, &[TENANT, "('user' || :n::text)"]),
+        Workload::Mail => with_variables(random_user, statement::MAIL, &[TENANT, MAIL]),
+        Workload::Contains => {
+            with_variables("\\set n random(10000, 99999)\n", statement::CONTAINS, &[TENANT, "('r' || :n::text)"])
         }
-        Operation::Mail => {
-            format!("{number}{};\n", script(statement::MAIL, &[TENANT, "('user' || :n::text || '@corp.test')"]))
+        Workload::List => {
+            with_variables("\\set n 100 * random(0, :users / 100 - 1)\n", statement::LIST, &[TENANT, &id])
         }
-        Operation::Contains => {
-            let piece = "\\set n random(10000, 99999)\n";
-            format!("{piece}{};\n", script(statement::CONTAINS, &[TENANT, "('r' || :n::text)"]))
+        Workload::FirstPage => with_variables("\\set n 0\n", statement::LIST, &[TENANT, &id]),
+        Workload::DeepPage => with_variables("", statement::FROM, &[TENANT, "499900"]),
+        Workload::Patch => {
+            let read = with_expressions(statement::READ, &[TENANT, &id]);
+            let variables = format!("{random_user}{read} \\gset\n");
+            with_variables(&variables, statement::UPDATE, &[TENANT, &id, ":version", ":source"])
         }
-        Operation::FirstPage => {
-            format!("{};\n", script(statement::LIST, &[TENANT, "'01800000-0000-7000-8000-000000000000'"]))
-        }
-        Operation::DeepPage => format!("{};\n", script(statement::FROM, &[TENANT, "499900"])),
-        Operation::List => {
-            let page = "\\set n 100 * random(0, :users / 100 - 1)\n";
-            format!("{page}{};\n", script(statement::LIST, &[TENANT, ID]))
-        }
-        Operation::Patch => {
-            let read = script(statement::READ, &[TENANT, ID]);
-            let update = script(statement::UPDATE, &[TENANT, ID, ":version", ":source"]);
-            format!("{number}{read} \\gset\n{update};\n")
-        }
-        Operation::Member => {
-            let group = "('01810000-0000-7000-8000-' || lpad(to_hex(:g::bigint), 12, '0'))";
-            let member = "('01820000-0000-7000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))";
-            let choose = format!("\\set g :base + random(0, {})\n\\set n random(1, 200000000000000)\n", groups - 1);
-            let slot = "\\set slot random(0, 15)\n";
-            format!("{choose}{slot}{};\n", script(statement::MEMBER, &[TENANT, group, member, ":slot"]))
+        Workload::Members | Workload::GroupSizes => {
+            let random_member = "\\set g :base + random(0, :groups - 1)\n\\set n random(1, 200000000000000)\n";
+            let (group, member) = (uuid("01810000-0000-7000-8000-", "g"), uuid("01820000-0000-7000-8000-", "n"));
+            let variables = format!("{random_member}{random_slot}");
+            with_variables(&variables, statement::MEMBER, &[TENANT, &group, &member, ":slot"])
         }
     }
 }
 
 /// Runs a slice.
-pub(crate) async fn slice(place: &Place, run: &Run<'_>) -> Result<Slice, Failed> {
-    let directory = std::path::absolute(place.scratch.join("pgbench")).map_err(Failed::doing("a directory"))?;
-    // Latencies of the slice before.
-    let _ = std::fs::remove_dir_all(&directory);
-    std::fs::create_dir_all(&directory).map_err(Failed::doing("making a directory"))?;
+pub(crate) async fn run(environment: &Environment, programs: &Path, job: &Job<'_>) -> Result<Slice> {
+    let directory = std::path::absolute(Path::new(SCRATCH).join("pgbench"))?;
+    // The latency logs of the last slice.
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).context("creating pgbench's directory")?;
     let file = directory.join("script.sql");
-    std::fs::write(&file, text(run.operation, run.groups)).map_err(Failed::doing("writing a script"))?;
-    let seconds = run.time.as_secs().max(1).to_string();
-    let clients = run.clients.to_string();
-    let mut command = Command::new(place.programs.join("pgbench"));
-    command.args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", "postgres", "-c", &clients, "-T", &seconds]);
-    command.args(["-p", &place.floor_port.to_string(), "-l", "--sampling-rate", SAMPLED, "-f"]).arg(&file);
+    fs::write(&file, script(job.workload, job.variant)).context("writing pgbench's script")?;
+    let groups = if let Variant::Groups { count, .. } = job.variant { count } else { 0 };
+    // Every slice has groups of its own.
+    let base = environment.counter.fetch_add(groups, Ordering::Relaxed);
+    let mut command = Command::new(programs.join("pgbench"));
+    command.args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-p", &environment.port.to_string(), "-U", "postgres"]);
+    command.args(["-c", &job.clients.to_string(), "-T", &job.duration.as_secs().max(1).to_string()]);
+    command.args(["-l", "--sampling-rate", SAMPLING_RATE, "-f"]).arg(&file);
     for (name, value) in [
-        ("tenant", run.tenant.id.to_string()),
-        ("users", run.tenant.users.to_string()),
-        ("base", run.base.to_string()),
-        ("body", user(SEEDLING)),
+        ("tenant", job.tenant.id.to_string()),
+        ("users", job.tenant.users.to_string()),
+        ("groups", groups.to_string()),
+        ("base", base.to_string()),
+        ("body", user::json(user::TEMPLATE)),
     ] {
         command.arg("-D").arg(format!("{name}={value}"));
     }
-    command.arg(crate::seed::FLOOR).current_dir(&directory).stdin(Stdio::null());
-    let output = command.output().await.map_err(Failed::doing("running pgbench"))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let rate = number_after(&said, "tps = ");
-    let requests = number_after(&said, "transactions actually processed: ");
-    match (output.status.success(), rate, requests) {
-        (true, Some(rate), Some(requests)) => Ok(read(rate, requests, &directory)),
-        _ => Err(Failed::because(format!("pgbench: {said}{}", String::from_utf8_lossy(&output.stderr)))),
-    }
+    command.arg(FLOOR).current_dir(&directory).stdin(Stdio::null());
+    let output = command.output().await.context("running pgbench")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "pgbench: {text}{}", String::from_utf8_lossy(&output.stderr));
+    let number = |label| number_after(&text, label).with_context(|| format!("pgbench did not print \"{label}\""));
+    let requests = number("transactions actually processed: ")?;
+    Ok(slice(requests, number("tps = ")?, read_latencies(&directory)?))
 }
 
-fn number_after(text: &str, words: &str) -> Option<f64> {
-    let rest = text.split_once(words)?.1;
+fn number_after(text: &str, label: &str) -> Option<f64> {
+    let rest = text.split_once(label)?.1;
     rest.split(|letter: char| !letter.is_ascii_digit() && letter != '.').next()?.parse().ok()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
-fn read(rate: f64, requests: f64, directory: &Path) -> Slice {
-    let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("pgbench_log"));
-    let mut latencies: Vec<u32> = logs
-        .filter_map(|log| std::fs::read_to_string(log.path()).ok())
-        .flat_map(|log| log.lines().filter_map(latency).collect::<Vec<_>>())
-        .collect();
-    latencies.sort_unstable();
+fn slice(requests: f64, rate: f64, latencies: Histogram<u64>) -> Slice {
     Slice { requests: requests as u64, seconds: requests / rate, latencies }
 }
 
-/// The third field of a line of the log is the time in microseconds.
-fn latency(line: &str) -> Option<u32> {
+fn read_latencies(directory: &Path) -> Result<Histogram<u64>> {
+    let mut latencies = histogram()?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("pgbench_log") {
+            for micros in fs::read_to_string(entry.path())?.lines().filter_map(latency) {
+                latencies.record(micros)?;
+            }
+        }
+    }
+    Ok(latencies)
+}
+
+/// The third field of a log line is the time in microseconds.
+fn latency(line: &str) -> Option<u64> {
     line.split(' ').nth(2)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
+    use crate::competitor::competitors;
 
     #[test]
     fn every_script_has_its_parameters_filled_in() {
-        let all = [
-            Operation::Create,
-            Operation::Plain,
-            Operation::Get,
-            Operation::Filter,
-            Operation::List,
-            Operation::Patch,
-            Operation::Member,
-            Operation::ExternalId,
-            Operation::Mail,
-            Operation::Contains,
-            Operation::FirstPage,
-            Operation::DeepPage,
-        ];
-        for operation in all {
-            let text = text(operation, 20);
-            assert!(!text.contains('$'), "{text}");
-            assert!(text.ends_with(";\n"), "{text}");
+        for &workload in Workload::value_variants() {
+            for competitor in competitors(workload, false) {
+                let script = script(workload, competitor.variant);
+                assert!(!script.contains('$'), "{script}");
+                assert!(script.ends_with(";\n"), "{script}");
+            }
         }
     }
 
     #[test]
-    fn reads_what_pgbench_says() {
-        let said =
+    fn reads_pgbench_output() {
+        let output =
             "number of transactions actually processed: 4711/5000\ntps = 1234.5 (without initial connection time)";
-        assert_eq!(number_after(said, "tps = "), Some(1234.5));
-        assert_eq!(number_after(said, "transactions actually processed: "), Some(4711.0));
+        assert_eq!(number_after(output, "tps = "), Some(1234.5));
+        assert_eq!(number_after(output, "transactions actually processed: "), Some(4711.0));
         assert_eq!(latency("0 199 2241 0 1175850568 995598"), Some(2241));
     }
 }

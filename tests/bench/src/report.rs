@@ -1,97 +1,93 @@
-//! What came of the measurements: a line for each competitor, and the goals beside what was reached.
+//! The results: a summary of each competitor, and the goals.
 
-use crate::competitor::{Competitor, SIZES, SPREAD};
-use crate::machine::Machine;
-use crate::measure::{Measured, Measurement, Outcome};
-use crate::request::{Operation, Side, Workload};
-use crate::setting::{DURABLE, Setting};
+use crate::competitor::{Competitor, GROUP_SIZES, ONE_GROUP, Side, TWENTY_GROUPS, Variant};
+use crate::measure::{Figures, Measurement, Outcome};
+use crate::setting::Setting;
 use crate::statistic::{median, paired_ratio};
-use crate::step::Step;
+use crate::step::{self, Step};
+use crate::workload::Workload;
 
-/// Everything that is told.
+/// All results.
 pub(crate) struct Report {
-    pub(crate) machine: Machine,
-    /// How it was measured, for whoever repeats it.
-    pub(crate) how: How,
     pub(crate) measurements: Vec<Measurement>,
     pub(crate) steps: Vec<Step>,
 }
 
-/// The arguments that figures depend on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct How {
-    pub(crate) seconds: u64,
-    pub(crate) turns: usize,
-    pub(crate) clients: usize,
-    pub(crate) users: u64,
-    pub(crate) tenants: usize,
-}
-
 /// A competitor's medians.
-pub(crate) struct Line {
+pub(crate) struct Summary {
     pub(crate) competitor: Competitor,
-    pub(crate) middle: Measured,
-    /// Requests a second, of the floor's.
+    pub(crate) median: Figures,
+    /// Requests per second, as a ratio to the floor's.
     pub(crate) rate_to_floor: Option<f64>,
-    /// The server's processor time a request, of the floor's.
+    /// The server's CPU time per request, as a ratio to the floor's.
     pub(crate) server_to_floor: Option<f64>,
-    /// Requests a second, of pgbench's.
+    /// Requests per second, as a ratio to pgbench's.
     pub(crate) rate_to_pgbench: Option<f64>,
 }
 
-/// What was to be reached.
+/// A goal and the measured value.
 pub(crate) struct Goal {
-    pub(crate) what: &'static str,
-    pub(crate) of: &'static str,
-    pub(crate) wanted: f64,
+    pub(crate) name: &'static str,
+    pub(crate) target: f64,
     pub(crate) reached: f64,
-    /// None for the plugin step, which is no workload.
-    pub(crate) workload: Option<Workload>,
-    /// Whether less is better.
-    pub(crate) at_most: bool,
+    pub(crate) lower_is_better: bool,
 }
 
 impl Goal {
-    /// Whether it was.
     pub(crate) fn met(&self) -> bool {
-        if self.at_most { self.reached <= self.wanted } else { self.reached >= self.wanted }
+        if self.lower_is_better { self.reached <= self.target } else { self.reached >= self.target }
     }
 }
 
-/// The lines of one measurement.
-pub(crate) fn lines(measurement: &Measurement) -> Vec<Line> {
-    measurement.outcomes.iter().map(|outcome| line(measurement, outcome)).collect()
-}
-
-fn line(measurement: &Measurement, outcome: &Outcome) -> Line {
-    let middle = |of: fn(&Measured) -> f64| median(&column(outcome, of));
-    let to = |side: Side, of: fn(&Measured) -> f64| {
-        let competitor = outcome.competitor.on(side);
-        let other = find(measurement, competitor).filter(|_| competitor != outcome.competitor)?;
-        Some(paired_ratio(&column(outcome, of), &column(other, of)))
-    };
-    let serves = outcome.competitor.side != Side::Pgbench;
-    Line {
-        competitor: outcome.competitor,
-        middle: Measured {
-            rate: middle(|it| it.rate),
-            server: middle(|it| it.server),
-            database: middle(|it| it.database),
-            p50: middle(|it| it.p50),
-            p99: middle(|it| it.p99),
-        },
-        rate_to_floor: to(Side::Floor, |it| it.rate),
-        server_to_floor: to(Side::Floor, |it| it.server).filter(|_| serves),
-        rate_to_pgbench: to(Side::Pgbench, |it| it.rate),
+impl Outcome {
+    /// One figure of all rounds.
+    fn column(&self, figure: fn(&Figures) -> f64) -> Vec<f64> {
+        self.slices.iter().map(figure).collect()
     }
 }
 
-fn column(outcome: &Outcome, of: fn(&Measured) -> f64) -> Vec<f64> {
-    outcome.slices.iter().map(of).collect()
-}
+impl Measurement {
+    fn outcome(&self, competitor: Competitor) -> Option<&Outcome> {
+        self.outcomes.iter().find(|outcome| outcome.competitor == competitor)
+    }
 
-fn find(measurement: &Measurement, competitor: Competitor) -> Option<&Outcome> {
-    measurement.outcomes.iter().find(|outcome| outcome.competitor == competitor)
+    /// The competitors' summaries.
+    pub(crate) fn summaries(&self) -> impl Iterator<Item = Summary> {
+        self.outcomes.iter().map(|outcome| self.summary(outcome))
+    }
+
+    fn summary(&self, outcome: &Outcome) -> Summary {
+        let competitor = outcome.competitor;
+        let median = |figure| median(&outcome.column(figure));
+        let ratio_to = |side, figure| {
+            let other = competitor.counterpart(side);
+            let other = self.outcome(other).filter(|_| other != competitor)?;
+            Some(paired_ratio(&outcome.column(figure), &other.column(figure)))
+        };
+        let has_server = competitor.side != Side::Pgbench;
+        Summary {
+            competitor,
+            median: Figures {
+                rate: median(|it| it.rate),
+                server_micros: median(|it| it.server_micros),
+                database_micros: median(|it| it.database_micros),
+                p50_micros: median(|it| it.p50_micros),
+                p99_micros: median(|it| it.p99_micros),
+            },
+            rate_to_floor: ratio_to(Side::Floor, |it| it.rate),
+            server_to_floor: ratio_to(Side::Floor, |it| it.server_micros).filter(|_| has_server),
+            rate_to_pgbench: ratio_to(Side::Pgbench, |it| it.rate),
+        }
+    }
+
+    /// The gateway's requests per second with one variant, as a ratio to those with another.
+    fn ratio_of_variants(&self, variant: Variant, to: Variant) -> Option<f64> {
+        let rates = |variant| {
+            let outcome = self.outcome(Competitor { side: Side::Gateway, variant })?;
+            Some(outcome.column(|it| it.rate))
+        };
+        Some(paired_ratio(&rates(variant)?, &rates(to)?))
+    }
 }
 
 impl Report {
@@ -100,70 +96,46 @@ impl Report {
         self.measurements.iter().filter(move |it| it.setting == setting)
     }
 
-    /// The goals, as far as they were measured.
+    /// The goals whose values were measured.
     pub(crate) fn goals(&self) -> Vec<Goal> {
-        let wanted = [
-            (Workload::Create, "create a user", 0.85),
-            (Workload::Get, "get a user", 0.9),
-            (Workload::Filter, "find a user by name", 0.9),
-            (Workload::List, "list 100 users", 1.0),
-            (Workload::Patch, "PATCH a user", 0.9),
-        ];
-        let mut goals: Vec<Goal> = wanted
-            .into_iter()
-            .filter_map(|(workload, what, goal)| {
-                let reached = self.first_ratio(workload)?;
-                Some(Goal { what, of: "of the floor", wanted: goal, reached, workload: Some(workload), at_most: false })
-            })
-            .collect();
-        goals.extend(self.one_group().map(|reached| Goal {
-            what: "add members to one group",
-            of: "of adding to twenty",
-            wanted: 0.8,
-            reached,
-            workload: Some(Workload::Members),
-            at_most: false,
-        }));
-        goals.extend(self.large_group().map(|reached| Goal {
-            what: "add members to a group of 100,000",
-            of: "of adding to one of ten",
-            wanted: 0.8,
-            reached,
-            workload: Some(Workload::Sizes),
-            at_most: false,
-        }));
-        goals.extend(crate::step::whole_mapping(&self.steps).map(|step| Goal {
-            what: "a plugin step, the tutorial's mapping",
-            of: "µs",
-            wanted: 40.0,
-            reached: step.median,
-            workload: None,
-            at_most: true,
+        let mut goals: Vec<Goal> = [
+            (Workload::Create, "create a user, gateway / floor"),
+            (Workload::Get, "get a user, gateway / floor"),
+            (Workload::Filter, "find a user by name, gateway / floor"),
+            (Workload::List, "list 100 users, gateway / floor"),
+            (Workload::Patch, "patch a user, gateway / floor"),
+        ]
+        .into_iter()
+        .filter_map(|(workload, name)| {
+            let reached = self.durable(workload)?.summaries().next()?.rate_to_floor?;
+            Some(Goal { name, target: workload.target()?, reached, lower_is_better: false })
+        })
+        .collect();
+        goals.extend(self.group_goals());
+        goals.extend(step::whole_mapping(&self.steps).map(|step| Goal {
+            name: "the tutorial's mapping, µs per step",
+            target: 40.0,
+            reached: step.median_micros,
+            lower_is_better: true,
         }));
         goals
     }
 
-    fn first_ratio(&self, workload: Workload) -> Option<f64> {
-        let measurement = self.of(DURABLE).find(|it| it.workload == workload)?;
-        lines(measurement).first()?.rate_to_floor
+    /// The goals that compare the gateway with itself.
+    pub(crate) fn group_goals(&self) -> impl Iterator<Item = Goal> {
+        [
+            (Workload::Members, ONE_GROUP, TWENTY_GROUPS, "add members, one group / twenty"),
+            (Workload::GroupSizes, GROUP_SIZES[2], GROUP_SIZES[0], "add members, group of 100,000 / 10"),
+        ]
+        .into_iter()
+        .filter_map(|(workload, variant, to, name)| {
+            let reached = self.durable(workload)?.ratio_of_variants(variant, to)?;
+            Some(Goal { name, target: 0.8, reached, lower_is_better: false })
+        })
     }
 
-    fn large_group(&self) -> Option<f64> {
-        let measurement = self.of(DURABLE).find(|it| it.workload == Workload::Sizes)?;
-        let rates = |size| {
-            let competitor = Competitor::adding_to(Side::Gateway, size);
-            find(measurement, competitor).map(|outcome| column(outcome, |it| it.rate))
-        };
-        Some(paired_ratio(&rates(SIZES[2])?, &rates(SIZES[0])?))
-    }
-
-    fn one_group(&self) -> Option<f64> {
-        let measurement = self.of(DURABLE).find(|it| it.workload == Workload::Members)?;
-        let rates = |groups| {
-            let competitor = Competitor { groups, ..Competitor::new(Side::Gateway, Operation::Member) };
-            find(measurement, competitor).map(|outcome| column(outcome, |it| it.rate))
-        };
-        Some(paired_ratio(&rates(1)?, &rates(SPREAD)?))
+    fn durable(&self, workload: Workload) -> Option<&Measurement> {
+        self.of(Setting::Durable).find(|it| it.workload == workload)
     }
 }
 
@@ -171,18 +143,24 @@ impl Report {
 pub(crate) mod tests {
     use super::*;
 
-    /// Two turns of a workload in which the gateway reaches a given part of the floor.
-    pub(crate) fn measurement(workload: Workload, operation: Operation, part: f64) -> Measurement {
-        let slice = |rate: f64| Measured { rate, server: 1e5 / rate, database: 50.0, p50: 900.0, p99: 2500.0 };
+    /// Two rounds of a workload, with a given ratio of the gateway's rate to the floor's.
+    fn measurement(workload: Workload, ratio: f64) -> Measurement {
+        let slice = |rate: f64| Figures {
+            rate,
+            server_micros: 1e5 / rate,
+            database_micros: 50.0,
+            p50_micros: 900.0,
+            p99_micros: 2500.0,
+        };
         let outcome = |side, rates: [f64; 2]| Outcome {
-            competitor: Competitor::new(side, operation),
+            competitor: Competitor { side, variant: Variant::Plain },
             slices: rates.map(slice).to_vec(),
         };
         Measurement {
-            setting: DURABLE,
+            setting: Setting::Durable,
             workload,
             outcomes: vec![
-                outcome(Side::Gateway, [1000.0 * part, 2000.0 * part]),
+                outcome(Side::Gateway, [1000.0 * ratio, 2000.0 * ratio]),
                 outcome(Side::Floor, [1000.0, 2000.0]),
                 outcome(Side::Pgbench, [2000.0, 4000.0]),
             ],
@@ -192,32 +170,30 @@ pub(crate) mod tests {
     /// A small report.
     pub(crate) fn report() -> Report {
         Report {
-            machine: Machine::default(),
-            how: How { seconds: 2, turns: 2, clients: 16, users: 100, tenants: 3 },
-            measurements: vec![
-                measurement(Workload::Create, Operation::Create, 0.9),
-                measurement(Workload::Get, Operation::Get, 0.5),
-            ],
-            steps: crate::step::read("the tutorial's mapping       1       35.2      47.8     262.3      24910   1.10"),
+            measurements: vec![measurement(Workload::Create, 0.9), measurement(Workload::Get, 0.5)],
+            steps: step::read("the tutorial's mapping       1       35.2      47.8     262.3      24910   1.10"),
         }
     }
 
     #[test]
-    fn a_line_is_compared_with_floor_and_pgbench() {
-        let all = lines(&measurement(Workload::Create, Operation::Create, 0.9));
-        let near = |found: Option<f64>, wanted: f64| assert!((found.unwrap() - wanted).abs() < 1e-9, "{found:?}");
+    fn a_summary_is_compared_with_floor_and_pgbench() {
+        let all: Vec<Summary> = measurement(Workload::Create, 0.9).summaries().collect();
+        let near = |found: Option<f64>, expected: f64| assert!((found.unwrap() - expected).abs() < 1e-9, "{found:?}");
         near(all[0].rate_to_floor, 0.9);
         near(all[0].server_to_floor, 1.0 / 0.9);
         near(all[0].rate_to_pgbench, 0.45);
-        assert_eq!(all[1].rate_to_floor, None, "nobody is compared with himself");
+        assert_eq!(all[1].rate_to_floor, None, "the floor is not compared with itself");
         assert_eq!(all[2].server_to_floor, None, "pgbench has no server");
     }
 
     #[test]
     fn a_goal_is_met_or_missed() {
-        let goals = report().goals();
-        let met: Vec<(&str, bool)> = goals.iter().map(|goal| (goal.what, goal.met())).collect();
-        let wanted = [("create a user", true), ("get a user", false), ("a plugin step, the tutorial's mapping", true)];
-        assert_eq!(met, wanted);
+        let met: Vec<(&str, bool)> = report().goals().iter().map(|goal| (goal.name, goal.met())).collect();
+        let expected = [
+            ("create a user, gateway / floor", true),
+            ("get a user, gateway / floor", false),
+            ("the tutorial's mapping, µs per step", true),
+        ];
+        assert_eq!(met, expected);
     }
 }

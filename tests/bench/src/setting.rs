@@ -1,88 +1,70 @@
-//! Under which conditions is measured: commits that wait for the disk or not, one tenant or many.
+//! The settings: whether a commit is flushed to disk, and whether requests go to one tenant or many.
 
-use crate::competitor::Competitor;
-use crate::failed::Failed;
-use crate::request::Workload;
-use crate::seed::{Place, Tenant};
+use std::time::Duration;
 
-/// A setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Setting {
-    /// On the command line.
-    pub(crate) name: &'static str,
-    /// Above the table.
-    pub(crate) title: &'static str,
-    pub(crate) durable: bool,
-    pub(crate) many: bool,
-    pub(crate) workloads: &'static [Workload],
-}
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use tokio_postgres::Client;
 
-use Workload::{Contains, Create, DeepPage, ExternalId, Filter, FirstPage, Get, List, Mail, Members, Patch, Sizes};
-
-/// The goals are for this one.
-pub(crate) const DURABLE: Setting = Setting {
-    name: "durable",
-    title: "Durable, one tenant",
-    durable: true,
-    many: false,
-    workloads: &[Create, Get, Filter, ExternalId, Mail, List, Patch, Members, Sizes, Contains, FirstPage, DeepPage],
+use crate::workload::Workload::{
+    self, Contains, Create, DeepPage, ExternalId, Filter, FirstPage, Get, GroupSizes, List, Mail, Members, Patch,
 };
 
-/// All of them, in the order of the report. Reads are left out where nothing but the commit differs.
-pub(crate) const SETTINGS: [Setting; 4] = [
-    DURABLE,
-    Setting {
-        name: "relaxed",
-        title: "synchronous_commit=off, one tenant",
-        durable: false,
-        many: false,
-        workloads: &[Create, Patch, Members],
-    },
-    Setting {
-        name: "many",
-        title: "Durable, many tenants",
-        durable: true,
-        many: true,
-        workloads: &[Create, Get, Filter, Patch],
-    },
-    Setting {
-        name: "many-relaxed",
-        title: "synchronous_commit=off, many tenants",
-        durable: false,
-        many: true,
-        workloads: &[Create, Patch],
-    },
-];
+/// A setting. The goals are for [`Setting::Durable`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Setting {
+    /// One tenant.
+    Durable,
+    /// One tenant, `synchronous_commit=off`.
+    Relaxed,
+    /// Many tenants.
+    Many,
+    /// Many tenants, `synchronous_commit=off`.
+    ManyRelaxed,
+}
 
 impl Setting {
-    /// Makes the server commit so.
-    pub(crate) async fn apply(&self, place: &Place) -> Result<(), Failed> {
-        let value = if self.durable { "on" } else { "off" };
-        let doing = "setting synchronous_commit";
-        for statement in
-            [format!("ALTER SYSTEM SET synchronous_commit = {value}"), "SELECT pg_reload_conf()".to_owned()]
-        {
-            place.superuser.batch_execute(&statement).await.map_err(Failed::doing(doing))?;
+    /// The heading on the page.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Durable => "Durable, one tenant",
+            Self::Relaxed => "synchronous_commit=off, one tenant",
+            Self::Many => "Durable, many tenants",
+            Self::ManyRelaxed => "synchronous_commit=off, many tenants",
         }
-        // Sessions read the configuration before their next statement; the reload itself takes a moment.
+    }
+
+    /// The workloads. Reads do not commit, so the relaxed settings have none.
+    pub(crate) fn workloads(self) -> &'static [Workload] {
+        match self {
+            Self::Durable => &[
+                Create, Get, Filter, ExternalId, Mail, List, Patch, Members, GroupSizes, Contains, FirstPage, DeepPage,
+            ],
+            Self::Relaxed => &[Create, Patch, Members],
+            Self::Many => &[Create, Get, Filter, Patch],
+            Self::ManyRelaxed => &[Create, Patch],
+        }
+    }
+
+    /// Whether requests are spread over many tenants.
+    pub(crate) fn has_many_tenants(self) -> bool {
+        matches!(self, Self::Many | Self::ManyRelaxed)
+    }
+
+    /// Configures the database server.
+    pub(crate) async fn apply(self, superuser: &Client) -> Result<()> {
+        let value = if matches!(self, Self::Durable | Self::Many) { "on" } else { "off" };
+        superuser.batch_execute(&format!("ALTER SYSTEM SET synchronous_commit = {value}")).await?;
+        superuser.batch_execute("SELECT pg_reload_conf()").await?;
+        // The reload is asynchronous.
         for _ in 0..100 {
-            let row = place.superuser.query_one("SHOW synchronous_commit", &[]).await.map_err(Failed::doing(doing))?;
+            let row =
+                superuser.query_one("SHOW synchronous_commit", &[]).await.context("reading synchronous_commit")?;
             if row.get::<_, &str>(0) == value {
                 return Ok(());
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Err(Failed::because("the server does not take up synchronous_commit"))
-    }
-
-    /// Whose users the requests are for.
-    pub(crate) fn tenants<'a>(&self, place: &'a Place, workload: Workload, competitor: &Competitor) -> &'a [Tenant] {
-        match (self.many, competitor.mapped, competitor.adds()) {
-            (true, ..) => &place.many,
-            (_, true, _) => &place.mapped,
-            (_, _, true) => &place.crowd,
-            _ if workload.is_of_a_million() => &place.million,
-            _ => &place.plain,
-        }
+        bail!("synchronous_commit is not {value} two seconds after a reload")
     }
 }

@@ -1,7 +1,7 @@
-//! The floor's statements: for each workload the least that leaves the same rows behind, or reads the same row, as the
-//! gateway does. pgbench runs them, too, by [`script`].
+//! The floor's statements: for each workload the minimum that writes or reads the same rows as the gateway. pgbench runs
+//! them too, through [`with_expressions`].
 
-/// A user: the row, its unique key, its search key, the counter and the event, in one statement.
+/// Creates a user: the row, its unique key, its search key, the counter and the event, in one statement.
 pub const CREATE: &str = "
 WITH w AS (
   INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, mapping_state,
@@ -17,50 +17,50 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, a
   SELECT w.tenant_id, 'user.created', 'User', w.id, w.version, 'floor', 'floor', now() FROM w)
 SELECT version FROM w";
 
-/// One row into a table with nothing but a primary key: what a commit costs.
+/// Inserts one row into a table with only a primary key: the cost of a commit.
 pub const PLAIN: &str = "INSERT INTO plain (id, source) VALUES ($1::uuid, $2::text)";
 
 /// The table of [`PLAIN`].
 pub const PLAIN_TABLE: &str = "CREATE TABLE plain (id uuid PRIMARY KEY, source text NOT NULL)";
 
-/// A user's text by its id.
+/// Reads a user's JSON by id.
 pub const GET: &str =
     "SELECT source FROM resource WHERE tenant_id = $1::uuid AND id = $2::uuid AND resource_type = 'User'
   AND deleted_at IS NULL";
 
-/// A user's text by its userName.
+/// Reads a user's JSON by userName.
 pub const FILTER: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
   AND name_key = $2::text AND deleted_at IS NULL";
 
-/// A user's text by its externalId.
+/// Reads a user's JSON by externalId.
 pub const EXTERNAL_ID: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
   AND external_id = $2::text AND deleted_at IS NULL";
 
-/// A user's text by a mail address.
+/// Reads a user's JSON by mail address.
 pub const MAIL: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
   AND deleted_at IS NULL AND id IN (SELECT id FROM resource_key WHERE tenant_id = $1::uuid
   AND attribute = 'emails.value' AND key = $2::text)";
 
-/// The texts of those whose name has a piece in it. Whatever index there is, all names are looked at.
+/// Reads the JSON of users whose name contains a text. No index helps: the statement scans all names.
 pub const CONTAINS: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
   AND deleted_at IS NULL AND position($2::text IN name_key) > 0 ORDER BY id LIMIT 100";
 
-/// A hundred users' texts at a position, the ids first.
+/// Reads the JSON of a hundred users from an offset on, which is applied to the ids.
 pub const FROM: &str =
     "SELECT r.source FROM (SELECT id FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
   AND deleted_at IS NULL ORDER BY id OFFSET $2::bigint LIMIT 100) p
   JOIN resource r ON r.tenant_id = $1::uuid AND r.id = p.id ORDER BY r.id";
 
-/// A hundred users' texts after an id.
+/// Reads the JSON of a hundred users after an id.
 pub const LIST: &str =
     "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User' AND deleted_at IS NULL
   AND id > $2::uuid ORDER BY id LIMIT 100";
 
-/// The first half of a change: what is there now.
+/// The first half of a change: reads the current JSON and version.
 pub const READ: &str = "SELECT source, version FROM resource WHERE tenant_id = $1::uuid AND id = $2::uuid
   AND resource_type = 'User' AND deleted_at IS NULL";
 
-/// The second half: the row, if it still has the version that was read, and the event.
+/// The second half: updates the row if it still has that version, and inserts the event.
 pub const UPDATE: &str = "
 WITH w AS (
   UPDATE resource SET source = $4::text, version = version + 1, modified_at = now()
@@ -70,7 +70,7 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, a
   SELECT w.tenant_id, 'user.updated', 'User', w.id, w.version, 'floor', 'floor', now() FROM w)
 SELECT version FROM w";
 
-/// A member: its row, the group's counter of changes and the event.
+/// Adds a member: its row, the group's change counter and the event.
 pub const MEMBER: &str = "
 WITH m AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
   VALUES ($1::uuid, $2::uuid, $3::uuid, 'User', now()) RETURNING tenant_id, group_id, member_id),
@@ -81,12 +81,12 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
   SELECT m.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, 'floor', 'floor', now() FROM m)
 SELECT 1 FROM m";
 
-/// A statement as a pgbench script has it: each parameter is the expression given for it.
+/// A statement with its parameters replaced by expressions, for a pgbench script.
 #[must_use]
-pub fn script(statement: &str, parameters: &[&str]) -> String {
+pub fn with_expressions(statement: &str, expressions: &[&str]) -> String {
     let mut text = statement.trim().to_owned();
-    // From the last: `$1` is the beginning of `$10`.
-    for (index, expression) in parameters.iter().enumerate().rev() {
+    // Starts with the last: `$1` is also the beginning of `$10`.
+    for (index, expression) in expressions.iter().enumerate().rev() {
         text = text.replace(&format!("${}", index + 1), expression);
     }
     text
@@ -97,10 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_has_an_expression_for_every_parameter() {
-        assert_eq!(script("SELECT $1::uuid, $2, $1", &[":a", "(:b + 1)"]), "SELECT :a::uuid, (:b + 1), :a");
+    fn every_parameter_is_replaced() {
+        assert_eq!(with_expressions("SELECT $1::uuid, $2, $1", &[":a", "(:b + 1)"]), "SELECT :a::uuid, (:b + 1), :a");
         let ten: Vec<String> = (1..=10).map(|n| format!("p{n}")).collect();
         let ten: Vec<&str> = ten.iter().map(String::as_str).collect();
-        assert_eq!(script("$1 $10", &ten), "p1 p10");
+        assert_eq!(with_expressions("$1 $10", &ten), "p1 p10");
     }
 }

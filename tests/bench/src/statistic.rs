@@ -1,7 +1,7 @@
-//! The few statistics there are: medians, because one disturbed slice must not move a figure, and ratios within a turn,
-//! because the machine drifts from turn to turn.
+//! Medians, because one disturbed slice must not move a figure, and ratios within a round, because the machine's speed
+//! drifts from round to round.
 
-/// The middle one, or between the middle two; 0 of none.
+/// The median; 0 for no values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -13,16 +13,11 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// The median of the ratios within each turn.
-pub(crate) fn paired_ratio(of: &[f64], to: &[f64]) -> f64 {
-    let ratios: Vec<f64> = of.iter().zip(to).map(|(of, to)| of / to).collect();
+/// The median of the ratios within each round.
+pub(crate) fn paired_ratio(numerators: &[f64], denominators: &[f64]) -> f64 {
+    let ratios: Vec<f64> =
+        numerators.iter().zip(denominators).map(|(numerator, denominator)| numerator / denominator).collect();
     median(&ratios)
-}
-
-/// A percentile of sorted values.
-pub(crate) fn percentile(sorted: &[u32], percent: usize) -> u32 {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((sorted.len() * percent / 100).min(last)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -30,28 +25,19 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn close(left: f64, right: f64) {
+    fn assert_close(left: f64, right: f64) {
         assert!((left - right).abs() < 1e-9, "{left} is not {right}");
     }
 
     #[test]
-    fn the_median_is_in_the_middle() {
-        close(median(&[]), 0.0);
-        close(median(&[3.0, 1.0, 2.0]), 2.0);
-        close(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    fn the_median_is_the_middle_value() {
+        assert_close(median(&[]), 0.0);
+        assert_close(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_close(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
     }
 
     #[test]
-    fn ratios_are_taken_within_a_turn() {
-        close(paired_ratio(&[50.0, 90.0, 10.0], &[100.0, 100.0, 10.0]), 0.9);
-    }
-
-    #[test]
-    fn a_percentile_is_one_of_the_values() {
-        let values: Vec<u32> = (1..=100).collect();
-        assert_eq!(percentile(&values, 50), 51);
-        assert_eq!(percentile(&values, 99), 100);
-        assert_eq!(percentile(&[7], 99), 7);
-        assert_eq!(percentile(&[], 99), 0);
+    fn ratios_are_taken_within_a_round() {
+        assert_close(paired_ratio(&[50.0, 90.0, 10.0], &[100.0, 100.0, 10.0]), 0.9);
     }
 }

@@ -1,36 +1,41 @@
-//! What the plugin host's own benchmark says of one step.
+//! The output of the plugin host's own benchmark.
 
-/// A line of its table.
+/// A row of its table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Step {
     pub(crate) name: String,
     pub(crate) threads: usize,
-    /// Microseconds.
-    pub(crate) median: f64,
-    pub(crate) p99: f64,
-    pub(crate) calls: f64,
+    pub(crate) median_micros: f64,
+    pub(crate) p99_micros: f64,
+    /// Calls per second.
+    pub(crate) rate: f64,
 }
 
-/// The step whose cost is a goal.
-const WHOLE: &str = "the tutorial's mapping";
+/// The step with a goal.
+const WHOLE_MAPPING: &str = "the tutorial's mapping";
 
-/// Reads the table; lines of another form are passed over.
+/// Reads the table; other lines are skipped.
 pub(crate) fn read(text: &str) -> Vec<Step> {
-    text.lines().filter_map(line).collect()
+    text.lines().filter_map(row).collect()
 }
 
-/// The name, threads, median, p99, p99.9, calls a second and a ratio.
-fn line(line: &str) -> Option<Step> {
+/// A row has the name, threads, median, p99, p99.9, calls per second and a ratio.
+fn row(line: &str) -> Option<Step> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let name = words.get(..words.len().checked_sub(6)?)?.join(" ");
-    let number = |from_end: usize| words[words.len() - from_end].parse::<f64>().ok();
-    let threads = words[words.len() - 6].parse().ok()?;
-    Some(Step { name, threads, median: number(5)?, p99: number(4)?, calls: number(2)? })
+    let (name, numbers) = words.split_at_checked(words.len().checked_sub(6)?)?;
+    let number = |index: usize| numbers[index].parse::<f64>().ok();
+    Some(Step {
+        name: name.join(" "),
+        threads: numbers[0].parse().ok()?,
+        median_micros: number(1)?,
+        p99_micros: number(2)?,
+        rate: number(4)?,
+    })
 }
 
 /// The tutorial's whole mapping on one thread.
 pub(crate) fn whole_mapping(steps: &[Step]) -> Option<&Step> {
-    steps.iter().find(|step| step.name == WHOLE && step.threads == 1)
+    steps.iter().find(|step| step.name == WHOLE_MAPPING && step.threads == 1)
 }
 
 #[cfg(test)]
@@ -45,7 +50,8 @@ mod tests {
             the tutorial's mapping       2       40.1      90.0     300.0      40000   1.20\n";
         let steps = read(text);
         assert_eq!(steps.len(), 2);
-        let wanted = Step { name: WHOLE.to_owned(), threads: 1, median: 35.2, p99: 47.8, calls: 24910.0 };
-        assert_eq!(whole_mapping(&steps), Some(&wanted));
+        let name = WHOLE_MAPPING.to_owned();
+        let expected = Step { name, threads: 1, median_micros: 35.2, p99_micros: 47.8, rate: 24910.0 };
+        assert_eq!(whole_mapping(&steps), Some(&expected));
     }
 }

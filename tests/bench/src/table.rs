@@ -1,78 +1,100 @@
-//! The tables in the terminal.
+//! The tables, as Markdown for the page and the terminal.
 
 use std::fmt::Write as _;
 
+use clap::ValueEnum as _;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::report::{Line, Report, lines};
+use crate::measure::Measurement;
+use crate::report::{Report, Summary};
+use crate::setting::Setting;
+use crate::step::Step;
 
-const HEADINGS: [&str; 8] =
-    ["requests/s", "p50 ms", "p99 ms", "server µs", "database µs", "rate/floor", "server µs/floor", "rate/pgbench"];
-
-/// All measurements and the goals, as text.
-pub(crate) fn text(report: &Report) -> String {
-    // Writing to a String cannot fail.
-    let mut text = String::new();
-    let mut title = "";
-    for measurement in &report.measurements {
-        if measurement.setting.title != title {
-            title = measurement.setting.title;
-            let _ = writeln!(text, "\n{title}");
-        }
-        let mut table = empty(&format!("{:<8}", measurement.workload.name()), &HEADINGS);
-        for line in lines(measurement) {
-            table.add_row(cells(&line));
-        }
-        let _ = writeln!(text, "{table}");
-    }
-    if !report.goals().is_empty() {
-        let _ = writeln!(text, "\nGoals\n{}", goals(report));
-    }
-    text
-}
-
-fn goals(report: &Report) -> Table {
-    let mut table = empty("goal", &["wanted", "reached", ""]);
-    for goal in report.goals() {
-        let sign = if goal.at_most { "≤" } else { "≥" };
-        table.add_row([
-            format!("{}, {}", goal.what, goal.of),
-            format!("{sign} {}", goal.wanted),
-            format!("{:.2}", goal.reached),
-            (if goal.met() { "met" } else { "missed" }).to_owned(),
-        ]);
-    }
-    table
-}
-
-fn empty(first: &str, others: &[&str]) -> Table {
+/// A table with numbers to the right of the first column.
+fn table<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: impl IntoIterator<Item = [String; COLUMNS]>) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    let mut headings = vec![first];
-    headings.extend(others);
-    table.set_header(headings);
+    table.load_style(presets::ASCII_MARKDOWN).set_header(headings).add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table
+    let text = table.to_string();
+    // The second line sets the alignment.
+    let Some((first, rest)) = text.split_once("-|-") else { return text };
+    format!("{first}-|-{}", rest.replace("-|", ":|"))
 }
 
-/// The cells of a line, in the terminal and on the page alike.
-pub(crate) fn cells(line: &Line) -> Vec<String> {
+/// The goals.
+pub(crate) fn goals(report: &Report) -> String {
+    let rows = report.goals().into_iter().map(|goal| {
+        let sign = if goal.lower_is_better { "≤" } else { "≥" };
+        let met = if goal.met() { "met" } else { "**missed**" };
+        [goal.name.to_owned(), format!("{sign} {}", goal.target), format!("{:.2}", goal.reached), met.to_owned()]
+    });
+    table(["goal", "target", "reached", ""], rows)
+}
+
+/// The measurements, a section per setting.
+pub(crate) fn measurements(report: &Report) -> String {
+    let mut text = String::new();
+    for &setting in Setting::value_variants() {
+        let mut measurements = report.of(setting).peekable();
+        if measurements.peek().is_some() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "## {}\n", setting.title());
+        }
+        for measurement in measurements {
+            let (workload, rows) = (measurement.workload, rows(measurement));
+            let _ = writeln!(text, "**{}**: {}\n\n{rows}\n", workload.name(), workload.description());
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn rows(measurement: &Measurement) -> String {
+    let headings = [
+        "",
+        "requests/s",
+        "p50 ms",
+        "p99 ms",
+        "server µs",
+        "database µs",
+        "rate / floor",
+        "server µs / floor",
+        "rate / pgbench",
+    ];
     let ratio = |ratio: Option<f64>| ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-    let middle = &line.middle;
-    let server = if middle.server > 0.0 { format!("{:.0}", middle.server) } else { String::new() };
-    vec![
-        line.competitor.name(),
-        format!("{:.0}", middle.rate),
-        format!("{:.2}", middle.p50 / 1e3),
-        format!("{:.2}", middle.p99 / 1e3),
-        server,
-        format!("{:.0}", middle.database),
-        ratio(line.rate_to_floor),
-        ratio(line.server_to_floor),
-        ratio(line.rate_to_pgbench),
-    ]
+    let rows = measurement.summaries().map(
+        |Summary { competitor, median, rate_to_floor, server_to_floor, rate_to_pgbench }| {
+            let server =
+                if median.server_micros > 0.0 { format!("{:.0}", median.server_micros) } else { String::new() };
+            [
+                competitor.name(),
+                format!("{:.0}", median.rate),
+                format!("{:.2}", median.p50_micros / 1e3),
+                format!("{:.2}", median.p99_micros / 1e3),
+                server,
+                format!("{:.0}", median.database_micros),
+                ratio(rate_to_floor),
+                ratio(server_to_floor),
+                ratio(rate_to_pgbench),
+            ]
+        },
+    );
+    table(headings, rows)
+}
+
+/// The plugin steps.
+pub(crate) fn steps(steps: &[Step]) -> String {
+    let rows = steps.iter().map(|step| {
+        [
+            step.name.clone(),
+            step.threads.to_string(),
+            format!("{:.1}", step.median_micros),
+            format!("{:.1}", step.p99_micros),
+            format!("{:.0}", step.rate),
+        ]
+    });
+    table(["step", "threads", "median µs", "p99 µs", "calls/s"], rows)
 }
 
 #[cfg(test)]
@@ -81,10 +103,22 @@ mod tests {
     use crate::report::tests::report;
 
     #[test]
-    fn the_terminal_shows_every_competitor_and_goal() {
-        let text = text(&report());
-        for words in ["Durable, one tenant", "gateway", "floor", "pgbench", "0.90", "missed", "≤ 40"] {
-            assert!(text.contains(words), "{words} is missing:\n{text}");
+    fn numbers_are_aligned_to_the_right() {
+        let expected = "| step | calls |\n|------|------:|\n| a    |     7 |\n| b    |  1234 |";
+        let rows = [("a", 7), ("b", 1234)].map(|(name, calls)| [name.to_owned(), calls.to_string()]);
+        assert_eq!(table(["step", "calls"], rows), expected);
+    }
+
+    #[test]
+    fn every_competitor_and_goal_has_a_row() {
+        let text = format!("{}\n{}", measurements(&report()), goals(&report()));
+        for part in
+            ["## Durable, one tenant", "**create**: POST /Users", "| gateway ", "| floor ", "| pgbench ", "≤ 40"]
+        {
+            assert!(text.contains(part), "{part} is missing:\n{text}");
         }
+        let goal = text.lines().find(|line| line.starts_with("| get a user")).unwrap();
+        let cells: Vec<&str> = goal.split('|').map(str::trim).collect();
+        assert_eq!(cells, ["", "get a user, gateway / floor", "≥ 0.9", "0.50", "**missed**", ""]);
     }
 }

@@ -55,7 +55,7 @@ pub fn check_canonical(document: &Map<String, Value>, resource_type: &ResourceTy
     let again = normalise(Value::Object(document.clone()), resource_type, &Leniencies::strict());
     let again = again.unwrap_or_else(|error| panic!("{} {document:?}", error.detail));
     assert_eq!(&again.document, document);
-    assert!(again.warnings.is_empty() && again.set_aside.is_empty(), "{again:?}");
+    assert!(again.warnings.is_empty() && again.unknown.is_empty(), "{again:?}");
 }
 
 /// Showing a part of a part is showing it once, nothing is shown that was not there, and what is asked for does not matter for

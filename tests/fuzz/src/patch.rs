@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::leniency::Leniencies;
 use scimgate_scim::patch::{Patch, Patched};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::UnknownAttributes;
 use serde_json::{Map, Value};
 
 use crate::document::{canonical, check_canonical};
@@ -41,8 +41,8 @@ pub fn check(input: &str) {
 }
 
 fn apply(patch: &Patch, before: &Map<String, Value>, resource_type: &ResourceType, how: &Leniencies) {
-    let run = |aside: &Aside| patch.clone().apply(before.clone(), aside.clone(), resource_type, how);
-    let nothing = Aside::default();
+    let run = |unknown: &UnknownAttributes| patch.clone().apply(before.clone(), unknown.clone(), resource_type, how);
+    let nothing = UnknownAttributes::default();
     let (one, other) = (run(&nothing), run(&nothing));
     let patched = match (one, other) {
         (Ok(one), Ok(other)) => {
@@ -55,7 +55,7 @@ fn apply(patch: &Patch, before: &Map<String, Value>, resource_type: &ResourceTyp
         }
         (one, other) => panic!("{one:?} {other:?}"),
     };
-    let differs = patched.document != *before || !patched.set_aside.is_empty();
+    let differs = patched.document != *before || !patched.unknown.is_empty();
     assert_eq!(patched.changed, differs, "{patched:?}");
     if patch.touches_only_members() {
         assert!(!patched.changed, "{patched:?}");
@@ -68,7 +68,7 @@ fn apply(patch: &Patch, before: &Map<String, Value>, resource_type: &ResourceTyp
 
 fn is_same(one: &Patched, other: &Patched) -> bool {
     one.document == other.document
-        && one.set_aside == other.set_aside
+        && one.unknown == other.unknown
         && one.changed == other.changed
         && format!("{:?}", one.members) == format!("{:?}", other.members)
 }

@@ -150,7 +150,7 @@ async fn tokens(shell: &mut Shell, public: &str) -> Client {
     let _ = scim.get("/Users").await.expect(200);
     shell.directory_key = secret(&shell.json(&["token", "issue", "acme", "--scope", "directory"]).await);
     let told = shell.says(&["token", "issue", "acme"]).await;
-    assert!(told.ends_with("The secret is shown this once. Keep it where secrets are kept."), "{told}");
+    assert!(told.ends_with("The secret is shown only once."), "{told}");
     let listed = shell.json(&["token", "list", "acme"]).await;
     assert_eq!(listed["tokens"].as_array().unwrap().len(), 3);
     assert!(!listed.to_string().contains(&shell.directory_key), "a secret is shown once");
@@ -214,7 +214,7 @@ async fn the_end(shell: &Shell, scim: &Client) {
     becomes(401).await;
 
     let unsure = shell.refused(&["tenant", "delete", "acme"]).await;
-    assert!(unsure.contains("say `scimgate tenant delete acme --yes` to do it"), "{unsure}");
+    assert!(unsure.contains("confirm with `scimgate tenant delete acme --yes`"), "{unsure}");
     assert_eq!(shell.says(&["tenant", "delete", "acme", "--yes"]).await, "The tenant acme is deleted.");
     let gone = shell.refused(&["token", "list", "acme"]).await;
     assert!(gone.contains("acme"), "{gone}");
@@ -233,5 +233,5 @@ async fn wrong_keys_and_addresses(shell: &Shell) {
     let said = shell.refused(&["tenant", "list", "--admin-url", "http://127.0.0.1:1"]).await;
     assert!(said.starts_with("cannot connect to http://127.0.0.1:1; is the gateway running"), "{said}");
     let said = shell.refused(&["tenant", "list", "--admin-url", "nowhere"]).await;
-    assert!(said.starts_with("nowhere is no address of a gateway"), "{said}");
+    assert!(said.starts_with("nowhere is not the URL of a gateway"), "{said}");
 }

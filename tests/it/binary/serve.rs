@@ -13,6 +13,10 @@ use tokio::process::Command;
 
 use super::AT_ONCE;
 
+/// `serve` on free ports, so that a server on the default ones does not matter.
+const SERVE_ON_FREE_PORTS: [&str; 9] =
+    ["serve", "--bind", "127.0.0.1", "--port", "0", "--internal-port", "0", "--probe-port", "0"];
+
 /// A database with nothing in it, and the role that owns it.
 pub(super) struct Home {
     fresh: Fresh,
@@ -61,10 +65,9 @@ impl Home {
 
     /// The same with settings of its own.
     async fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
-        let ports = ["--port", "0", "--internal-port", "0", "--probe-port", "0", "--bind", "127.0.0.1"];
-        let mut command = self.command(&["serve", "--log-format", "json"]);
+        let mut command = self.command(&[&SERVE_ON_FREE_PORTS[..], &["--log-format", "json"]].concat());
         command.envs(settings.iter().copied());
-        let mut running = Running::start(std::mem::replace(command.args(ports), Command::new("true")));
+        let mut running = Running::start(command);
         let line: Value = serde_json::from_str(&running.logged("\"serving\"").await).unwrap();
         let door = |name: &str| format!("http://{}", line["fields"][name].as_str().unwrap());
         Served { public: door("scim"), internal: door("internal"), probes: door("probes"), running }
@@ -95,19 +98,18 @@ pub(super) async fn said(command: Command) -> String {
 fn a_server_is_migrated_bootstrapped_and_serves() {
     block_on(async {
         let home = Home::new().await;
-        let serve = ["serve", "--port", "0", "--internal-port", "0", "--probe-port", "0"];
-        let sentence = refusal(home.command(&serve)).await;
+        let sentence = refusal(home.command(&SERVE_ON_FREE_PORTS)).await;
         assert!(sentence.starts_with("the database's schema is at version 0 and this binary needs "), "{sentence}");
         assert!(sentence.ends_with("run `scimgate migrate` first"), "{sentence}");
 
         let all = (1..=KNOWN).map(|version| version.to_string()).collect::<Vec<_>>().join(", ");
         let sentence = format!("Applied {all}. The schema is at version {KNOWN}.");
         assert_eq!(said(home.command(&["migrate"])).await, sentence);
-        assert_eq!(said(home.command(&["migrate"])).await, format!("The schema is at version {KNOWN} already."));
+        assert_eq!(said(home.command(&["migrate"])).await, format!("The schema is already at version {KNOWN}."));
         let key = said(home.command(&["bootstrap"])).await;
-        let key = key.strip_prefix("Operator key (shown this once): ").unwrap();
+        let key = key.strip_prefix("Operator key (shown only once): ").unwrap();
         let sentence = refusal(home.command(&["bootstrap"])).await;
-        assert!(sentence.starts_with("there is a first operator key already"), "{sentence}");
+        assert!(sentence.starts_with("the first operator key exists already"), "{sentence}");
 
         let served = home.serve().await;
         let operator = Client::new(format!("{}/admin/v1", served.internal)).with(key);
@@ -137,7 +139,7 @@ fn two_migrations_at_once_both_succeed() {
         // Each version was applied by one of them; they may have taken turns.
         let mut applied = Vec::new();
         for sentence in [&one, &two] {
-            assert!(sentence.contains(&format!("The schema is at version {KNOWN}")), "{sentence}");
+            assert!(sentence.ends_with(&format!("at version {KNOWN}.")), "{sentence}");
             let listed = sentence.strip_prefix("Applied ").map_or("", |rest| rest.split('.').next().unwrap());
             applied.extend(listed.split(", ").filter_map(|version| version.parse::<i32>().ok()));
         }
@@ -148,7 +150,7 @@ fn two_migrations_at_once_both_succeed() {
 }
 
 #[test]
-fn what_serve_cannot_use_is_one_sentence() {
+fn unusable_settings_of_serve_are_one_sentence() {
     block_on(async {
         let said = refusal(command(&["serve", "--database-url", "mysql://db/scimgate"])).await;
         assert!(said.starts_with("DATABASE_URL is not a PostgreSQL address"), "{said}");
@@ -165,17 +167,20 @@ fn what_serve_cannot_use_is_one_sentence() {
         let _ = home.furnish().await;
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port().to_string();
-        let said = refusal(home.command(&["serve", "--bind", "127.0.0.1", "--port", &port])).await;
-        assert!(said.ends_with("give another one with --port"), "{said}");
+        let ports = ["--port", &port, "--internal-port", "0", "--probe-port", "0"];
+        let said = refusal(home.command(&[&["serve", "--bind", "127.0.0.1"], &ports[..]].concat())).await;
+        assert!(said.ends_with("give another address with --port"), "{said}");
 
+        let refused =
+            async |arguments: &[&str]| refusal(home.command(&[&SERVE_ON_FREE_PORTS[..], arguments].concat())).await;
         let key = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde";
-        let said = refusal(home.command(&["serve", "--root-key", key])).await;
-        assert!(said.starts_with("--root-key is no root key: it must be 32 random bytes"), "{said}");
+        let said = refused(&["--root-key", key]).await;
+        assert!(said.starts_with("--root-key is not a root key: it must be 32 random bytes"), "{said}");
         assert!(!said.contains(key), "{said}");
-        let said = refusal(home.command(&["serve", "--root-key-file", "/nowhere/key"])).await;
+        let said = refused(&["--root-key-file", "/nowhere/key"]).await;
         assert!(said.starts_with("the file of --root-key, /nowhere/key, cannot be read"), "{said}");
-        let said = refusal(home.command(&["serve", "--previous-root-key", &format!("{key}f")])).await;
-        assert!(said.starts_with("--previous-root-key is accepted beside --root-key"), "{said}");
+        let said = refused(&["--previous-root-key", &format!("{key}f")]).await;
+        assert!(said.starts_with("--previous-root-key needs --root-key"), "{said}");
         home.drop().await;
     });
 }

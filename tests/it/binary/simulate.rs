@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use scimgate_tests::binary::{Running, command, finish, refusal};
-use scimgate_tests::broken::{self, Asked, Fault, Reply};
+use scimgate_tests::faulty_server::{self, Fault, Request, Response};
 use scimgate_tests::harness::block_on;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -32,7 +32,7 @@ fn simulate_as(ready: &Value, provider: &str, arguments: &[&str]) -> Command {
 async fn succeeds(command: Command) -> String {
     let output = finish(command).await;
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "no bar where nobody watches");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "no progress bar unless standard error is a terminal");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -41,9 +41,9 @@ fn a_simulation_ends_with_a_table_and_its_exit_status() {
     block_on(async {
         let (running, ready) = Running::dev(&["--ephemeral", "--log", "warn"]).await;
 
-        let said = succeeds(simulate(&ready, &[])).await;
-        assert!(said.starts_with("10 users and 2 groups against http://127.0.0.1:"), "{said}");
-        assert!(said.contains("dialect default, seed 7"), "{said}");
+        let printed = succeeds(simulate(&ready, &[])).await;
+        assert!(printed.starts_with("10 users and 2 groups against http://127.0.0.1:"), "{printed}");
+        assert!(printed.contains("dialect default, seed 7"), "{printed}");
         for words in [
             "STEP",
             "P99 MS",
@@ -54,15 +54,15 @@ fn a_simulation_ends_with_a_table_and_its_exit_status() {
             "\nSCIM ",
             "\ndirectory ",
         ] {
-            assert!(said.contains(words), "{words} is missing in\n{said}");
+            assert!(printed.contains(words), "{words} is missing in\n{printed}");
         }
-        assert!(said.ends_with("Every step went as it should, and the end state equals what was sent.\n"), "{said}");
+        assert!(printed.ends_with("All steps succeeded, and the end state equals what was sent.\n"), "{printed}");
 
         let report: Value =
             serde_json::from_str(&succeeds(simulate(&ready, &["-o", "json", "--rate", "2000"])).await).unwrap();
         assert_eq!((&report["green"], &report["seed"]), (&Value::from(true), &Value::from(7)), "{report}");
         assert_eq!(report["compared"].as_array().unwrap().len(), 2);
-        // The flag in the tenant URL says how a PATCH is written, as it does at Entra.
+        // The flag in the tenant URL determines how a PATCH is written, as in Entra.
         let flagged = format!("{}?aadOptscim062020", ready["tenant_url"].as_str().unwrap());
         let report = succeeds(simulate(&ready, &["-o", "json", "--url", &flagged])).await;
         assert_eq!(serde_json::from_str::<Value>(&report).unwrap()["dialect"], "flag");
@@ -77,65 +77,65 @@ fn a_simulation_ends_with_a_table_and_its_exit_status() {
 
 async fn others(ready: &Value) {
     for (provider, form) in [("okta", ", form wizard, seed 7"), ("jumpcloud", ", seed 7"), ("sailpoint", ", seed 7")] {
-        let said = succeeds(simulate_as(ready, provider, &SIZE)).await;
-        assert!(said.starts_with("10 users and 2 groups against http://") && said.contains(form), "{said}");
-        assert!(!said.contains("dialect") && said.contains("\ndirectory "), "{said}");
+        let printed = succeeds(simulate_as(ready, provider, &SIZE)).await;
+        assert!(printed.starts_with("10 users and 2 groups against http://") && printed.contains(form), "{printed}");
+        assert!(!printed.contains("dialect") && printed.contains("\ndirectory "), "{printed}");
     }
-    let said = succeeds(simulate_as(ready, "limits", &["--sizes", "2,3"])).await;
-    assert!(said.contains("\n2 members at once: accepted\n3 members at once: accepted\n"), "{said}");
-    let said = succeeds(simulate_as(ready, "garbage", &["--concurrency", "1"])).await;
-    assert!(said.ends_with("Every step went as it should.\n"), "{said}");
+    let printed = succeeds(simulate_as(ready, "limits", &["--sizes", "2,3"])).await;
+    assert!(printed.contains("\n2 members at once: accepted\n3 members at once: accepted\n"), "{printed}");
+    let printed = succeeds(simulate_as(ready, "garbage", &["--concurrency", "1"])).await;
+    assert!(printed.ends_with("All steps succeeded.\n"), "{printed}");
 }
 
 async fn secrets(ready: &Value) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{}\n", ready["token"].as_str().unwrap())).unwrap();
     let mut command = simulate(ready, &["--token-file", text(file.path())]);
-    // The file is the nearer one.
+    // The file takes precedence.
     command.env("SCIMGATE_SCIM_TOKEN", "sgt_wrong").env_remove("SCIMGATE_DIRECTORY_KEY");
-    let said = succeeds(command).await;
-    assert!(said.contains("\nSCIM ") && !said.contains("\ndirectory "), "{said}");
+    let printed = succeeds(command).await;
+    assert!(printed.contains("\nSCIM ") && !printed.contains("\ndirectory "), "{printed}");
 
     let mut command = simulate(ready, &[]);
     command.env_remove("SCIMGATE_SCIM_TOKEN");
-    let said = refusal(command).await;
-    assert!(said.contains("SCIMGATE_SCIM_TOKEN") && said.contains("--token-file"), "{said}");
-    let said = refusal(simulate(ready, &["--token", "sgt_wrong"])).await;
-    assert!(said.contains("answered 401") && !said.contains("sgt_wrong"), "{said}");
-    let said = refusal(simulate(ready, &["--url", "scim.example.com"])).await;
-    assert!(said.contains("is no SCIM base address"), "{said}");
+    let printed = refusal(command).await;
+    assert!(printed.contains("SCIMGATE_SCIM_TOKEN") && printed.contains("--token-file"), "{printed}");
+    let printed = refusal(simulate(ready, &["--token", "sgt_wrong"])).await;
+    assert!(printed.contains("answered 401") && !printed.contains("sgt_wrong"), "{printed}");
+    let printed = refusal(simulate(ready, &["--url", "scim.example.com"])).await;
+    assert!(printed.contains("is not a SCIM base URL"), "{printed}");
 }
 
-/// Says yes to every change of members and makes none.
-struct Idle;
+/// Answers every change of members with success and makes none.
+struct IgnoresMembers;
 
-impl Fault for Idle {
-    fn asked(&self, asked: &mut Asked) -> Option<Reply> {
-        (asked.method == "PATCH" && asked.path.contains("/Groups")).then(|| Reply::status(204))
+impl Fault for IgnoresMembers {
+    fn on_request(&self, request: &mut Request) -> Option<Response> {
+        (request.method == "PATCH" && request.path.contains("/Groups")).then(|| Response::status(204))
     }
 }
 
 async fn faults(ready: &Value) {
     let url = ready["tenant_url"].as_str().unwrap();
     let (gateway, path) = url.split_at(url.find("/scim").unwrap());
-    let broken = broken::start(gateway, Idle).await + path;
+    let broken = faulty_server::start(gateway, IgnoresMembers).await + path;
     let output = finish(simulate(ready, &["--url", &broken])).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let [said, failed] = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
-    assert!(said.contains("\nmember-lost, ") && said.contains("Add must keep the members that are there"), "{said}");
-    assert!(!said.contains("Every step went as it should"), "{said}");
-    assert!(failed.starts_with("scimgate: the server did ") && failed.ends_with(" things wrong\n"), "{failed}");
+    let [printed, error] = [output.stdout, output.stderr].map(|printed| String::from_utf8(printed).unwrap());
+    assert!(printed.contains("\nmember-lost, ") && printed.contains("Add must keep the existing members"), "{printed}");
+    assert!(!printed.contains("All steps succeeded"), "{printed}");
+    assert!(error.starts_with("scimgate: the server did ") && error.ends_with(" things wrong\n"), "{error}");
 
-    // The report is printed as far as it came.
-    let closing = broken::start(&internal(ready), Closing::default()).await;
+    // The report is printed as far as the simulation ran.
+    let closing = faulty_server::start(&internal(ready), FailsAfterFirst::default()).await;
     let mut command = simulate(ready, &[]);
     command.env("SCIMGATE_ADMIN_URL", closing);
     let output = finish(command).await;
-    let failed = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{failed}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(
-        failed.contains("check --admin-url and --directory-key") && failed.contains("--seed 7 takes it away"),
-        "{failed}"
+        error.contains("check --admin-url and --directory-key") && error.contains("--seed 7 deletes them"),
+        "{error}"
     );
     let _ = succeeds(simulate(ready, &[])).await;
 }
@@ -144,28 +144,28 @@ fn internal(ready: &Value) -> String {
     ready["admin_url"].as_str().unwrap().trim_end_matches("/admin/v1").to_owned()
 }
 
-/// A directory that answers once.
+/// A directory that answers only the first request.
 #[derive(Default)]
-struct Closing(AtomicU32);
+struct FailsAfterFirst(AtomicU32);
 
-impl Fault for Closing {
-    fn asked(&self, _: &mut Asked) -> Option<Reply> {
-        (self.0.fetch_add(1, Ordering::Relaxed) > 0).then(|| Reply::status(500))
+impl Fault for FailsAfterFirst {
+    fn on_request(&self, _: &mut Request) -> Option<Response> {
+        (self.0.fetch_add(1, Ordering::Relaxed) > 0).then(|| Response::status(500))
     }
 }
 
-/// Does nothing wrong, and counts what it is asked.
+/// Counts the requests.
 #[derive(Clone, Default)]
 struct Counter(Arc<AtomicU32>);
 
 impl Fault for Counter {
-    fn asked(&self, _: &mut Asked) -> Option<Reply> {
+    fn on_request(&self, _: &mut Request) -> Option<Response> {
         self.0.fetch_add(1, Ordering::Relaxed);
         None
     }
 }
 
-/// The environment still has the key of the demo tenant, or its directory is away.
+/// The key in the environment is that of another tenant, or the directory cannot be reached.
 async fn directories(ready: &Value) {
     let operator = client(ready, "admin_url", "operator_key");
     let _ = operator.post("/tenants", &json!({ "name": "other" })).await.expect(201);
@@ -173,36 +173,36 @@ async fn directories(ready: &Value) {
     let token = issued.body["secret"].as_str().unwrap();
     let demo = ready["directory_key"].as_str().unwrap();
     let cases = [
-        ("SCIMGATE_SCIM_TOKEN", token, "of another tenant than the token"),
-        ("SCIMGATE_DIRECTORY_KEY", token, "holds no directory key"),
-        ("SCIMGATE_ADMIN_URL", "http://127.0.0.1:1", "--admin-url (SCIMGATE_ADMIN_URL) must lead to"),
-        ("SCIMGATE_ADMIN_URL", "nowhere", "--admin-url (SCIMGATE_ADMIN_URL) takes an address"),
+        ("SCIMGATE_SCIM_TOKEN", token, "belongs to another tenant than the token"),
+        ("SCIMGATE_DIRECTORY_KEY", token, "is not a directory key"),
+        ("SCIMGATE_ADMIN_URL", "http://127.0.0.1:1", "--admin-url (SCIMGATE_ADMIN_URL) must be the internal listener"),
+        ("SCIMGATE_ADMIN_URL", "nowhere", "--admin-url (SCIMGATE_ADMIN_URL) must be a URL"),
     ];
     for (name, value, words) in cases {
         let mut command = simulate(ready, &[]);
         command.env(name, value);
-        let said = succeeds(command).await;
-        assert!(said.contains("\nThe directory was not compared: ") && said.contains(words), "{name}: {said}");
-        assert!(said.contains("\nSCIM ") && !said.contains("\ndirectory "), "{said}");
+        let printed = succeeds(command).await;
+        assert!(printed.contains("\nThe directory was not compared: ") && printed.contains(words), "{name}: {printed}");
+        assert!(printed.contains("\nSCIM ") && !printed.contains("\ndirectory "), "{printed}");
 
-        // A key that is told is meant, and nothing is begun that cannot be ended.
+        // An explicit key must be accepted, and nothing is sent before.
         let counter = Counter::default();
         let url = ready["tenant_url"].as_str().unwrap();
         let (gateway, path) = url.split_at(url.find("/scim").unwrap());
-        let before = broken::start(gateway, counter.clone()).await + path;
-        let told = if name == "SCIMGATE_DIRECTORY_KEY" { value } else { demo };
-        let mut command = simulate(ready, &["--directory-key", told, "--url", &before]);
+        let before = faulty_server::start(gateway, counter.clone()).await + path;
+        let key = if name == "SCIMGATE_DIRECTORY_KEY" { value } else { demo };
+        let mut command = simulate(ready, &["--directory-key", key, "--url", &before]);
         command.env(name, value);
         let output = finish(command).await;
-        let failed = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{failed}");
-        assert!(failed.starts_with("scimgate: --directory-key: ") && !failed.contains(demo), "{failed}");
-        assert_eq!((counter.0.load(Ordering::Relaxed), output.stdout.len()), (0, 0), "{name}: {failed}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.starts_with("scimgate: --directory-key: ") && !error.contains(demo), "{error}");
+        assert_eq!((counter.0.load(Ordering::Relaxed), output.stdout.len()), (0, 0), "{name}: {error}");
     }
-    // With its own key, the other tenant's directory is compared.
+    // With its own key, the directory of the other tenant is compared.
     let issued = operator.post("/tenants/other/tokens", &json!({ "scope": "directory" })).await.expect(201);
     let mut command = simulate(ready, &["--directory-key", issued.body["secret"].as_str().unwrap()]);
     command.env("SCIMGATE_SCIM_TOKEN", token);
-    let said = succeeds(command).await;
-    assert!(said.contains("\ndirectory ") && !said.contains("not compared"), "{said}");
+    let printed = succeeds(command).await;
+    assert!(printed.contains("\ndirectory ") && !printed.contains("not compared"), "{printed}");
 }

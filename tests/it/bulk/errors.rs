@@ -1,4 +1,4 @@
-//! Operations that fail: each by itself, those that need it by name, and `failOnErrors`.
+//! Failed operations, those that depend on them, and `failOnErrors`.
 
 use scimgate_tests::tenant::user;
 use scimgate_tests::{TestGateway, on_both};
@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use super::{REQUEST, bulk, detail, members, post, post_group, post_user, results, send, sorted, statuses, total};
 
 on_both!(
-    what_cannot_be_done_fails_alone,
-    who_needs_what_failed_is_told_its_name,
-    errors_are_counted_to_the_last,
-    one_that_fails_among_many_fails_alone,
-    another_tenants_resources_are_not_there,
-    what_is_no_bulk_request_is_refused_whole,
+    a_failed_operation_does_not_affect_others,
+    dependents_of_a_failed_operation_name_it,
+    fail_on_errors_counts_every_error,
+    one_failure_in_a_batch_does_not_affect_others,
+    another_tenants_resources_are_not_found,
+    malformed_bulk_requests_are_refused,
 );
 
-async fn what_cannot_be_done_fails_alone(gateway: &TestGateway) {
+async fn a_failed_operation_does_not_affect_others(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
-    let nobody = "01960000-0000-7000-8000-000000000000";
+    let missing = "01960000-0000-7000-8000-000000000000";
     let operations = json!([
         { "method": "POST", "path": "/Users", "data": user("bob") },
         { "method": "GET", "path": format!("/Users/{ada}") },
@@ -27,7 +27,7 @@ async fn what_cannot_be_done_fails_alone(gateway: &TestGateway) {
         { "method": "POST", "path": "/Bulk", "bulkId": "b", "data": { "schemas": [REQUEST], "Operations": [] } },
         { "method": "PATCH", "path": format!("/Users/{ada}") },
         { "method": "PATCH", "path": format!("/Users/{ada}"), "data": [{ "op": "add", "path": "active", "value": "perhaps" }] },
-        { "method": "DELETE", "path": format!("/Users/{nobody}") },
+        { "method": "DELETE", "path": format!("/Users/{missing}") },
         { "method": "DELETE", "path": format!("/Groups/{ada}") },
         { "method": "DELETE", "path": "/Users/bulkId:none" },
         post("/Users", "twin", &user("ADA")),
@@ -39,14 +39,14 @@ async fn what_cannot_be_done_fails_alone(gateway: &TestGateway) {
     assert_eq!(statuses(&results), expected, "{results:#?}");
     assert!(detail(&results[0]).contains("bulkId"), "{}", results[0]);
     assert_eq!(results[1]["method"], "GET");
-    assert_eq!(results[7]["location"], format!("{}/Users/{nobody}", tenant.scim.base));
+    assert_eq!(results[7]["location"], format!("{}/Users/{missing}", tenant.scim.base));
     assert_eq!(results[10]["response"]["scimType"], "uniqueness");
     assert!(detail(&results[11]).contains("bulkId:none"), "{}", results[11]);
     assert_eq!(total(&tenant, "/Users?count=0").await, 2);
     assert_eq!(tenant.get(&format!("/Users/{ada}")).await.expect(200).version(), 1);
 }
 
-async fn who_needs_what_failed_is_told_its_name(gateway: &TestGateway) {
+async fn dependents_of_a_failed_operation_name_it(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let crew = tenant.group("crew").await;
     let mut wrong = user("wrong");
@@ -68,13 +68,13 @@ async fn who_needs_what_failed_is_told_its_name(gateway: &TestGateway) {
     }
     let through = "Not done: it depends on bulkId below, which was not done because bulkId bad failed:";
     assert_eq!(detail(&results[2]), format!("{through} {cause}"));
-    // The address of what was never made is not known.
+    // A resource that was not created has no location.
     assert_eq!((results[3].get("location"), results[4]["location"].is_string()), (None, true));
     assert_eq!((total(&tenant, "/Users?count=0").await, total(&tenant, "/Groups?count=0").await), (1, 1));
     assert_eq!(members(&tenant, &crew).await, Vec::<String>::new());
 }
 
-async fn errors_are_counted_to_the_last(gateway: &TestGateway) {
+async fn fail_on_errors_counts_every_error(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let bad = |name: &str| json!({ "method": "DELETE", "path": "/Users/none", "bulkId": name });
     // Good, bad, good, bad, good, bad, good.
@@ -92,20 +92,20 @@ async fn errors_are_counted_to_the_last(gateway: &TestGateway) {
         let all = ["201", "404", "201", "404", "201", "404", "201"];
         assert_eq!(statuses(&results), all[..expected], "failOnErrors {limit}");
         let made = i64::try_from(expected.div_ceil(2)).unwrap();
-        assert_eq!(total(&tenant, "/Users?count=0").await, before + made, "what is not in the answer is not done");
+        assert_eq!(total(&tenant, "/Users?count=0").await, before + made, "operations without a result are not done");
     }
-    // A set that fails counts with all of its operations, and what comes after it is not begun.
+    // Each operation of a failed circle counts, and no later operation is started.
     let mut wrong = post_user("bob", "bulkId:ada");
     wrong["data"]["active"] = "perhaps".into();
-    let set = [post_user("ada", "bulkId:bob"), wrong, post_user("later", "")];
-    let body = json!({ "schemas": [REQUEST], "failOnErrors": 2, "Operations": set });
+    let circle = [post_user("ada", "bulkId:bob"), wrong, post_user("later", "")];
+    let body = json!({ "schemas": [REQUEST], "failOnErrors": 2, "Operations": circle });
     assert_eq!(statuses(&results(&tenant.post("/Bulk", &body).await.expect(200))), ["409", "400"]);
     let none = tenant.get("/Users?filter=userName eq \"later@corp.test\"").await.expect(200);
     assert_eq!(none.body["totalResults"], 0);
 }
 
-/// Many POSTs are tried as one write; that one of them is refused must not be seen in the others.
-async fn one_that_fails_among_many_fails_alone(gateway: &TestGateway) {
+/// Many POSTs are tried as one batch; a refused one must not affect the others.
+async fn one_failure_in_a_batch_does_not_affect_others(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let operations = |round: &str| -> Vec<Value> {
         let one = |place: usize| {
@@ -135,13 +135,17 @@ async fn one_that_fails_among_many_fails_alone(gateway: &TestGateway) {
     assert_eq!(total(&tenant, "/Users?count=0").await, 37);
     let body = json!({ "schemas": [REQUEST], "failOnErrors": 1, "Operations": operations("b") });
     let results = super::results(&tenant.post("/Bulk", &body).await.expect(200));
-    assert_eq!((results.len(), statuses(&results)[21]), (22, "409"), "nothing is done after the error");
+    assert_eq!((results.len(), statuses(&results)[21]), (22, "409"), "no operation after the error");
     assert_eq!(total(&tenant, "/Users?count=0").await, 37 + 21);
     let kinds: Vec<Value> = tenant.events().await.into_iter().map(|event| event["type"].clone()).collect();
-    assert_eq!(kinds.iter().filter(|kind| *kind == "user.created").count(), 37 + 21, "what was taken back is not told");
+    assert_eq!(
+        kinds.iter().filter(|kind| *kind == "user.created").count(),
+        37 + 21,
+        "a rolled back batch has no events"
+    );
 }
 
-async fn another_tenants_resources_are_not_there(gateway: &TestGateway) {
+async fn another_tenants_resources_are_not_found(gateway: &TestGateway) {
     let (acme, globex) = (gateway.tenant("acme").await, gateway.tenant("globex").await);
     let (ada, crew) = (acme.user("ada").await, acme.group("crew").await);
     let before = acme.everything().await;
@@ -157,14 +161,14 @@ async fn another_tenants_resources_are_not_there(gateway: &TestGateway) {
     let results = bulk(&globex, &operations).await;
     assert_eq!(statuses(&results), ["404", "404", "404", "404", "404", "201", "201"], "{results:#?}");
     assert_eq!(acme.everything().await, before);
-    // The other tenant's id is the text of a reference to nobody.
+    // The other tenant's id is a reference to no resource.
     let group = globex.get(&format!("/Groups/{}", super::id(&results[5]))).await.expect(200);
     let stranger = group.body["members"].as_array().unwrap().iter().find(|member| member["value"] == ada.as_str());
     assert_eq!(stranger, Some(&json!({ "value": ada })));
     assert_eq!(acme.events().await.len(), 2);
 }
 
-async fn what_is_no_bulk_request_is_refused_whole(gateway: &TestGateway) {
+async fn malformed_bulk_requests_are_refused(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let twice =
         json!([post_user("ada", ""), post_user("bob", ""), post("/Groups", "ada", &json!({ "displayName": "g" }))]);
@@ -175,6 +179,6 @@ async fn what_is_no_bulk_request_is_refused_whole(gateway: &TestGateway) {
     }
     let zero = json!({ "schemas": [REQUEST], "failOnErrors": 0, "Operations": [post_user("ada", "")] });
     assert!(tenant.post("/Bulk", &zero).await.expect(400).text.contains("failOnErrors"));
-    assert_eq!(total(&tenant, "/Users?count=0").await, 0, "nothing was begun");
+    assert_eq!(total(&tenant, "/Users?count=0").await, 0, "no operation was started");
     assert_eq!(bulk(&tenant, &json!([])).await, Vec::<Value>::new());
 }

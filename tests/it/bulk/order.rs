@@ -1,4 +1,4 @@
-//! In which order operations are done: as they were written, but for those that must wait.
+//! The order of operations: as written, but after those that they depend on.
 
 use scimgate_tests::tenant::{device, user};
 use scimgate_tests::{TestGateway, on_both};
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use super::{bulk, id, members, post, post_group, post_user, statuses};
 
 on_both!(
-    a_name_that_was_given_free_can_be_taken,
+    a_freed_name_can_be_reused,
     operations_on_one_resource_keep_their_order,
-    references_reach_into_paths_and_patches,
-    the_product_hears_of_it_in_order,
-    references_of_an_extension_are_found_by_its_schema,
-    references_of_a_type_of_the_tenants_own_are_found_by_its_schema,
-    who_is_restored_is_named_by_its_own_id,
+    references_in_paths_and_patches_are_resolved,
+    events_are_in_the_order_of_operations,
+    references_in_an_extension_are_found_by_its_schema,
+    references_in_a_custom_resource_type_are_found_by_its_schema,
+    a_bulk_id_of_a_restored_user_resolves_to_its_id,
 );
 
-async fn a_name_that_was_given_free_can_be_taken(gateway: &TestGateway) {
+async fn a_freed_name_can_be_reused(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let (ada, bob) = (tenant.user("ada").await, tenant.user("bob").await);
     let rename = |name: &str| json!([{ "op": "replace", "path": "userName", "value": name }]);
@@ -40,7 +40,7 @@ async fn operations_on_one_resource_keep_their_order(gateway: &TestGateway) {
     let (ada, crew) = (tenant.user("ada").await, tenant.group("crew").await);
     let title = |text: &str| json!([{ "op": "add", "path": "title", "value": text }]);
     let path = format!("/Users/{ada}");
-    // The first waits for the boss, who comes last; so do the others of the same user.
+    // The first depends on the last, so the others of the same user come after both.
     let boss = json!([{ "op": "add", "path": "manager", "value": "bulkId:boss" }, { "op": "add", "path": "title", "value": "first" }]);
     let operations = json!([
         { "method": "PATCH", "path": path, "data": boss },
@@ -54,11 +54,11 @@ async fn operations_on_one_resource_keep_their_order(gateway: &TestGateway) {
     assert_eq!(statuses(&results), ["200", "200", "200", "204", "404", "201"], "{results:#?}");
     let versions: Vec<&Value> = results[..2].iter().map(|result| &result["version"]).collect();
     assert_eq!(versions, ["W/\"2\"", "W/\"3\""]);
-    // Who is deleted after being added leaves no reference behind.
+    // A member that is deleted later leaves no reference.
     assert_eq!(members(&tenant, &crew).await, [id(&results[5])]);
 }
 
-async fn references_reach_into_paths_and_patches(gateway: &TestGateway) {
+async fn references_in_paths_and_patches_are_resolved(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let crew = tenant.group("crew").await;
     let path = format!("/Groups/{crew}");
@@ -85,7 +85,7 @@ async fn references_reach_into_paths_and_patches(gateway: &TestGateway) {
     assert_eq!(tenant.get(&format!("/Users/{b}")).await.expect(200).body["userName"], "bea@corp.test");
 }
 
-async fn the_product_hears_of_it_in_order(gateway: &TestGateway) {
+async fn events_are_in_the_order_of_operations(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
     let operations = json!([
@@ -96,7 +96,7 @@ async fn the_product_hears_of_it_in_order(gateway: &TestGateway) {
     ]);
     let results = bulk(&tenant, &operations).await;
     assert_eq!(statuses(&results), ["201", "201", "200", "204"], "{results:#?}");
-    let told: Vec<(Value, Value)> =
+    let events: Vec<(Value, Value)> =
         tenant.events().await.into_iter().map(|event| (event["type"].clone(), event["resourceId"].clone())).collect();
     let [g, b] = [0, 1].map(|place| id(&results[place]));
     let expected = [
@@ -108,10 +108,10 @@ async fn the_product_hears_of_it_in_order(gateway: &TestGateway) {
         ("user.deactivated", &ada),
         ("user.deleted", &b),
     ];
-    assert_eq!(told, expected.map(|(kind, id)| (json!(kind), json!(id))));
+    assert_eq!(events, expected.map(|(kind, id)| (json!(kind), json!(id))));
 }
 
-async fn references_of_an_extension_are_found_by_its_schema(gateway: &TestGateway) {
+async fn references_in_an_extension_are_found_by_its_schema(gateway: &TestGateway) {
     const OWNED: &str = "urn:acme:owned";
     let tenant = gateway.plain_tenant("acme").await;
     let reference = json!({ "name": "$ref", "type": "reference", "referenceTypes": ["User"] });
@@ -148,9 +148,9 @@ async fn references_of_an_extension_are_found_by_its_schema(gateway: &TestGatewa
     }
 }
 
-/// A POST may mean somebody who is there, by the client's profile. Whoever names it by its bulkId gets the id that is there,
-/// and others beside it are made all the same.
-async fn who_is_restored_is_named_by_its_own_id(gateway: &TestGateway) {
+/// By the client's profile a POST may restore a user. Its bulkId then resolves to the existing id, and the other operations
+/// are done.
+async fn a_bulk_id_of_a_restored_user_resolves_to_its_id(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let _ = gateway.operator.patch("/tenants/acme/client", &json!({ "profile": "okta" })).await.expect(200);
     let ada = tenant.user("ada").await;
@@ -173,8 +173,8 @@ async fn who_is_restored_is_named_by_its_own_id(gateway: &TestGateway) {
     assert_eq!(below.body[scimgate_tests::tenant::ENTERPRISE]["manager"]["value"], ada.as_str());
 }
 
-/// Resource types of the tenant's own are as good as the standard ones, in circles and as members.
-async fn references_of_a_type_of_the_tenants_own_are_found_by_its_schema(gateway: &TestGateway) {
+/// Custom resource types work like the standard ones, in circles and as members.
+async fn references_in_a_custom_resource_type_are_found_by_its_schema(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = gateway.operator.post("/tenants/acme/resource-types", &device()).await.expect(201);
     let printer = |name: &str, owner: Value| {

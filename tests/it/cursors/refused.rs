@@ -1,4 +1,4 @@
-//! A cursor is good for one query of one tenant for an hour, under a key of this installation, and opens no door.
+//! A cursor is valid for one query of one tenant for an hour, under a key of this installation, and is no credential.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use scimgate_tests::tenant::group;
 use scimgate_tests::{Answer, TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 
-use super::{NEXT, PREVIOUS, ask, by, cursor, ids, people};
+use super::{NEXT, PREVIOUS, cursor, fetch, ids, with_count, with_users};
 
 on_both!(
-    a_cursor_is_good_for_its_own_query_alone,
-    a_cursor_lasts_an_hour,
-    a_count_beside_a_cursor_is_right_or_refused,
-    the_directory_takes_its_own_cursors_alone,
-    a_walk_goes_on_where_no_more_may_be_looked_at,
+    a_cursor_is_valid_for_its_own_query_only,
+    a_cursor_expires_after_an_hour,
+    a_count_with_a_cursor_must_match,
+    the_directory_accepts_only_its_own_cursors,
+    cursor_paging_continues_past_the_examination_limit,
 );
-on_postgres!(a_key_is_changed_without_a_gap);
+on_postgres!(root_keys_rotate_without_an_outage);
 
 #[track_caller]
 fn refused(answer: Answer, scim_type: &str) -> String {
@@ -25,17 +25,17 @@ fn refused(answer: Answer, scim_type: &str) -> String {
     answer.body["detail"].as_str().unwrap().to_owned()
 }
 
-async fn a_cursor_is_good_for_its_own_query_alone(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn a_cursor_is_valid_for_its_own_query_only(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     let query = json!({ "filter": "title pr", "sortBy": "userName", "attributes": ["userName"], "count": 5 });
-    let first = ask(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
+    let first = fetch(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
     let next = cursor(&first, NEXT).unwrap().to_owned();
     let with = |name: &str, value: Value| {
         let mut other = query.clone();
         other[name] = value;
         other
     };
-    let told = refused(ask(&tenant.scim, "/Users/.search", &query, "forged").await, "invalidCursor");
+    let detail = refused(fetch(&tenant.scim, "/Users/.search", &query, "forged").await, "invalidCursor");
     for (path, other) in [
         ("/Users/.search", with("filter", json!("title pr and active pr"))),
         ("/Users/.search", with("filter", json!(null))),
@@ -46,32 +46,32 @@ async fn a_cursor_is_good_for_its_own_query_alone(gateway: &TestGateway) {
         ("/Users/.search", with("excludedAttributes", json!(["emails"]))),
         ("/.search", query.clone()),
     ] {
-        let answer = ask(&tenant.scim, path, &other, &next).await;
+        let answer = fetch(&tenant.scim, path, &other, &next).await;
         if other.get("excludedAttributes").is_some() {
-            // Refused for itself: both at once are too much.
+            // The two attribute lists exclude each other.
             let _ = answer.expect(400);
         } else {
-            assert_eq!(refused(answer, "invalidCursor"), told, "one answer for all: {other}");
+            assert_eq!(refused(answer, "invalidCursor"), detail, "one message for all: {other}");
         }
     }
     let mut changed = next.clone().into_bytes();
-    for place in 0..changed.len() {
-        let letter = changed[place];
-        changed[place] = if letter == b'A' { b'B' } else { b'A' };
+    for index in 0..changed.len() {
+        let letter = changed[index];
+        changed[index] = if letter == b'A' { b'B' } else { b'A' };
         let forged = std::str::from_utf8(&changed).unwrap();
-        assert_eq!(refused(ask(&tenant.scim, "/Users/.search", &query, forged).await, "invalidCursor"), told);
-        changed[place] = letter;
+        assert_eq!(refused(fetch(&tenant.scim, "/Users/.search", &query, forged).await, "invalidCursor"), detail);
+        changed[index] = letter;
     }
-    // Another tenant's, though the query is the same; another token's of the tenant, and its other address, are as good.
+    // Another tenant's cursor is refused; another token and the tenant's other address accept it.
     let globex = gateway.plain_tenant("globex").await;
-    assert_eq!(refused(ask(&globex.scim, "/Users/.search", &query, &next).await, "invalidCursor"), told);
+    assert_eq!(refused(fetch(&globex.scim, "/Users/.search", &query, &next).await, "invalidCursor"), detail);
     let another = tenant.scim.with(&gateway.token("acme", "scim").await.1);
     let named = another.at(format!("http://{}/t/acme/scim/v2", gateway.public));
     for client in [&another, &named, &tenant.scim] {
-        assert_eq!(ids(&ask(client, "/Users/.search", &query, &next).await.expect(200)).len(), 5);
+        assert_eq!(ids(&fetch(client, "/Users/.search", &query, &next).await.expect(200)).len(), 5);
     }
-    for stranger in [gateway.nobody(), tenant.directory.at(tenant.scim.base.clone())] {
-        let _ = ask(&stranger, "/Users/.search", &query, &next).await.expect(401);
+    for stranger in [gateway.anonymous(), tenant.directory.at(tenant.scim.base.clone())] {
+        let _ = fetch(&stranger, "/Users/.search", &query, &next).await.expect(401);
     }
     let both = tenant.get(&format!("/Users?startIndex=1&cursor={next}")).await;
     let _ = refused(both, "invalidValue");
@@ -79,83 +79,87 @@ async fn a_cursor_is_good_for_its_own_query_alone(gateway: &TestGateway) {
     let _ = refused(groups, "invalidCursor");
 }
 
-async fn a_cursor_lasts_an_hour(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn a_cursor_expires_after_an_hour(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     let query = json!({ "count": 5 });
     let next = |answer: &Answer| cursor(answer, NEXT).unwrap().to_owned();
-    let first = ask(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
+    let first = fetch(&tenant.scim, "/Users/.search", &query, "").await.expect(200);
     gateway.clock.advance(Duration::from_hours(1));
-    let second = ask(&tenant.scim, "/Users/.search", &query, &next(&first)).await.expect(200);
+    let second = fetch(&tenant.scim, "/Users/.search", &query, &next(&first)).await.expect(200);
     gateway.clock.advance(Duration::from_millis(1));
-    let told = refused(ask(&tenant.scim, "/Users/.search", &query, &next(&first)).await, "expiredCursor");
-    assert!(told.contains("older than 3600 seconds"), "{told}");
-    // Each page's cursors begin a new hour.
-    let third = ask(&tenant.scim, "/Users/.search", &query, &next(&second)).await.expect(200);
-    let back = ask(&tenant.scim, "/Users/.search", &query, cursor(&third, PREVIOUS).unwrap()).await.expect(200);
+    let detail = refused(fetch(&tenant.scim, "/Users/.search", &query, &next(&first)).await, "expiredCursor");
+    assert!(detail.contains("older than 3600 seconds"), "{detail}");
+    // The cursors of each page are valid for another hour.
+    let third = fetch(&tenant.scim, "/Users/.search", &query, &next(&second)).await.expect(200);
+    let back = fetch(&tenant.scim, "/Users/.search", &query, cursor(&third, PREVIOUS).unwrap()).await.expect(200);
     assert_eq!(ids(&back), ids(&second));
 }
 
-async fn a_count_beside_a_cursor_is_right_or_refused(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn a_count_with_a_cursor_must_match(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     for count in ["ten", "1.5", "1001", "", "99999999999999999999999"] {
         let _ = refused(tenant.get(&format!("/Users?cursor=&count={count}")).await, "invalidCount");
     }
     let none = tenant.get("/Users?cursor=&count=-1").await.expect(200);
-    assert_eq!((ids(&none).len(), &none.body["totalResults"]), (0, &json!(super::PEOPLE)));
+    assert_eq!((ids(&none).len(), &none.body["totalResults"]), (0, &json!(super::USERS)));
     let first = tenant.get("/Users?cursor=&count=5").await.expect(200);
     let next = cursor(&first, NEXT).unwrap();
     for count in ["4", "6", "0"] {
-        let told = refused(tenant.get(&format!("/Users?cursor={next}&count={count}")).await, "invalidCount");
-        assert!(told.contains("a count of 5"), "{told}");
+        let detail = refused(tenant.get(&format!("/Users?cursor={next}&count={count}")).await, "invalidCount");
+        assert!(detail.contains("a count of 5"), "{detail}");
     }
-    let told = refused(tenant.get(&format!("/Users?cursor={next}")).await, "invalidCount");
-    assert!(told.contains("a count of 5"), "{told}");
+    let detail = refused(tenant.get(&format!("/Users?cursor={next}")).await, "invalidCount");
+    assert!(detail.contains("a count of 5"), "{detail}");
     let _ = tenant.get(&format!("/Users?cursor={next}&count=5")).await.expect(200);
 }
 
-async fn a_key_is_changed_without_a_gap(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn root_keys_rotate_without_an_outage(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     let (old, new) = (RootKey::generate(), RootKey::generate());
     let keys =
         |current: &RootKey, previous: Option<&RootKey>| Keys { current: current.clone(), previous: previous.cloned() };
-    let at_first = gateway.replica_with(keys(&old, None)).await;
-    let knows_both = gateway.replica_with(keys(&old, Some(&new))).await;
-    let changed = gateway.replica_with(keys(&new, Some(&old))).await;
-    let at_last = gateway.replica_with(keys(&new, None)).await;
+    let old_only = gateway.replica_with(keys(&old, None)).await;
+    let accepts_new = gateway.replica_with(keys(&old, Some(&new))).await;
+    let rotated = gateway.replica_with(keys(&new, Some(&old))).await;
+    let new_only = gateway.replica_with(keys(&new, None)).await;
     let at = |replica: &TestGateway| tenant.scim.at(format!("http://{}/scim/v2", replica.public));
-    let query = by(&json!({}), 5);
-    let mut page = ask(&at(&at_first), "/Users/.search", &query, "").await.expect(200);
-    let mut met = ids(&page);
-    // Each hands on to the next, and the two in the middle serve at once.
-    for replica in [&knows_both, &changed, &knows_both, &changed] {
-        page = ask(&at(replica), "/Users/.search", &query, cursor(&page, NEXT).unwrap()).await.expect(200);
-        met.extend(ids(&page));
+    let query = with_count(&json!({}), 5);
+    let mut current = fetch(&at(&old_only), "/Users/.search", &query, "").await.expect(200);
+    let mut returned = ids(&current);
+    // The two in the middle serve at the same time during a rotation.
+    for replica in [&accepts_new, &rotated, &accepts_new, &rotated] {
+        current = fetch(&at(replica), "/Users/.search", &query, cursor(&current, NEXT).unwrap()).await.expect(200);
+        returned.extend(ids(&current));
     }
-    assert_eq!(met.len(), super::PEOPLE);
-    let last = cursor(&page, PREVIOUS).unwrap();
-    let _ = ask(&at(&at_last), "/Users/.search", &query, last).await.expect(200);
-    let _ = refused(ask(&at(&at_first), "/Users/.search", &query, last).await, "invalidCursor");
-    for replica in [at_first, knows_both, changed, at_last] {
+    assert_eq!(returned.len(), super::USERS);
+    let last = cursor(&current, PREVIOUS).unwrap();
+    let _ = fetch(&at(&new_only), "/Users/.search", &query, last).await.expect(200);
+    let _ = refused(fetch(&at(&old_only), "/Users/.search", &query, last).await, "invalidCursor");
+    for replica in [old_only, accepts_new, rotated, new_only] {
         replica.end().await;
     }
 }
 
-async fn the_directory_takes_its_own_cursors_alone(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+async fn the_directory_accepts_only_its_own_cursors(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     let globex = gateway.plain_tenant("globex").await;
     let _ = tenant.post("/Groups", &group("Crew")).await.expect(201);
     let first = tenant.directory("/users?limit=5").await.expect(200);
     let next = first.body["nextCursor"].as_str().unwrap().to_owned();
-    let met: Vec<_> = first.body["resources"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
+    let on_first: Vec<_> = first.body["resources"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
     let second = tenant.directory(&format!("/users?limit=20&cursor={next}")).await.expect(200);
-    let others: Vec<_> = second.body["resources"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
-    assert_eq!((met.len() + others.len(), &second.body["nextCursor"]), (super::PEOPLE, &json!(null)));
-    assert!(met.iter().all(|id| !others.contains(id)));
-    let scim = ask(&tenant.scim, "/Users/.search", &json!({ "count": 5 }), "").await.expect(200);
-    let id = uuid::Uuid::parse_str(met[4].as_str().unwrap()).unwrap().simple().to_string();
+    let on_second: Vec<_> = second.body["resources"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
+    assert_eq!((on_first.len() + on_second.len(), &second.body["nextCursor"]), (super::USERS, &json!(null)));
+    assert!(on_first.iter().all(|id| !on_second.contains(id)));
+    let scim = fetch(&tenant.scim, "/Users/.search", &json!({ "count": 5 }), "").await.expect(200);
+    let id = uuid::Uuid::parse_str(on_first[4].as_str().unwrap()).unwrap().simple().to_string();
     for forged in ["", "next", &id, cursor(&scim, NEXT).unwrap(), &next[1..], &format!("{next}A")] {
-        let told = tenant.directory(&format!("/users?cursor={forged}")).await.expect(400);
-        assert!(told.body["detail"].as_str().unwrap().starts_with("This is no cursor for this list."), "{}", told.text);
+        let refused = tenant.directory(&format!("/users?cursor={forged}")).await.expect(400);
+        assert!(
+            refused.body["detail"].as_str().unwrap().starts_with("This is no cursor for this list."),
+            "{}",
+            refused.text
+        );
     }
     let _ = tenant.directory(&format!("/groups?cursor={next}")).await.expect(400);
     let _ = globex.directory(&format!("/users?cursor={next}")).await.expect(400);
@@ -163,21 +167,21 @@ async fn the_directory_takes_its_own_cursors_alone(gateway: &TestGateway) {
     let _ = tenant.directory(&format!("/users?cursor={next}")).await.expect(200);
 }
 
-/// Where `startIndex` is refused a cursor goes on: its pages are short then, some of them empty.
-async fn a_walk_goes_on_where_no_more_may_be_looked_at(gateway: &TestGateway) {
-    let tenant = people(gateway).await;
+/// Where paging by `startIndex` is refused, paging by cursor continues: pages may be short or empty.
+async fn cursor_paging_continues_past_the_examination_limit(gateway: &TestGateway) {
+    let tenant = with_users(gateway).await;
     let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let list = async |cursor: Option<String>| {
-        let mut few = gateway.gateway.clone();
-        few.lists.examined = 4;
+        let mut limited = gateway.gateway.clone();
+        limited.lists.examined = 4;
         let ctx = scimgate::operation::Context {
-            store: few.store.tenant(row.id),
-            settings: few.settings.get(row.id).await.unwrap(),
+            store: limited.store.tenant(row.id),
+            settings: limited.settings.get(row.id).await.unwrap(),
             base_url: "http://a.test".into(),
             actor: String::new(),
             request_id: String::new(),
             deadline: tokio::time::Instant::now(),
-            gateway: few,
+            gateway: limited,
         };
         let types = vec![ctx.settings.registry.resource_type("User").unwrap().clone()];
         let search = scimgate_scim::search::Search {
@@ -192,20 +196,20 @@ async fn a_walk_goes_on_where_no_more_may_be_looked_at(gateway: &TestGateway) {
     let ids = |page: &Value| -> Vec<String> {
         page["Resources"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect()
     };
-    let go = async |way: &str, from: Value| {
+    let pages_from = async |direction: &str, from: Value| {
         let mut pages = vec![from];
-        while let Some(cursor) = pages.last().unwrap().get(way) {
+        while let Some(cursor) = pages.last().unwrap().get(direction) {
             let page = list(Some(cursor.as_str().unwrap().to_owned())).await.unwrap();
             pages.push(serde_json::from_str(&page).unwrap());
             assert!(ids(pages.last().unwrap()).len() <= 3 && pages.len() < 30);
         }
         pages
     };
-    let all = super::everybody(&tenant.scim, &json!({ "filter": "name.familyName eq \"byron\"" })).await;
+    let all = super::all_ids(&tenant.scim, &json!({ "filter": "name.familyName eq \"byron\"" })).await;
     let first = serde_json::from_str(&list(Some(String::new())).await.unwrap()).unwrap();
-    let mut pages = go(NEXT, first).await;
+    let mut pages = pages_from(NEXT, first).await;
     assert_eq!(pages.iter().flat_map(ids).collect::<Vec<_>>(), all, "forward");
-    let mut back = go(PREVIOUS, pages.pop().unwrap()).await;
+    let mut back = pages_from(PREVIOUS, pages.pop().unwrap()).await;
     back.reverse();
     assert_eq!(back.iter().flat_map(ids).collect::<Vec<_>>(), all, "backward");
 }

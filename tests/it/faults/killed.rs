@@ -1,38 +1,37 @@
-//! The gateway is killed in the middle of a provisioning cycle, as by a power cut or the kernel's want of memory. Nothing
-//! acknowledged is lost, and nothing is there by half.
+//! The gateway is killed during a provisioning cycle. No acknowledged write is lost, and no write is stored in part.
 
 use scimgate_tests::binary::Running;
 use scimgate_tests::cycle::{Cycle, whole_cycles};
 use scimgate_tests::database::Fresh;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::served::Furnished;
+use scimgate_tests::served::Prepared;
 use scimgate_tests::{Client, Tenant, poll, rows};
 
-/// Who was killed may have sent a transaction that the server still carries out.
-async fn all_gone(owner: &tokio_postgres::Client) {
+/// The server may still execute a transaction of the killed gateway.
+async fn wait_for_sessions_to_end(owner: &tokio_postgres::Client) {
     let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     poll("the killed gateway's sessions end", async || owner.query(sql, &[]).await.unwrap().is_empty().then_some(()))
         .await;
 }
 
 #[test]
-fn twenty_kills_on_postgres_lose_nothing_and_leave_nothing_by_half() {
+fn twenty_kills_on_postgres_lose_no_acknowledged_write() {
     block_on(async {
         let fresh = Fresh::empty().await;
-        let furnished = Furnished::new(&fresh.url, &[]).await;
+        let prepared = Prepared::new(&fresh.url, &[]).await;
         let owner = fresh.owner().await;
-        let mut served = furnished.serve(&[]).await;
+        let mut served = prepared.serve(&[]).await;
         let mut tenant = served.tenant("acme").await;
         let mut cycle = Cycle::begin(&tenant).await;
         for kill in 0..20 {
-            cycle.cut(&tenant, async || served.running.kill().await).await;
-            all_gone(&owner).await;
-            // The killed one's lease on numbering events runs out by itself. That takes seconds: not every time.
+            cycle.interrupt(&tenant, async || served.running.kill().await).await;
+            wait_for_sessions_to_end(&owner).await;
+            // The killed gateway's lease on numbering events expires by itself, but that takes seconds.
             if kill % 5 != 0 {
                 let _ = owner.execute("DELETE FROM lease", &[]).await.unwrap();
             }
-            served = furnished.serve(&[]).await;
-            tenant = tenant.at(served.doors());
+            served = prepared.serve(&[]).await;
+            tenant = tenant.at(served.addresses());
             cycle.check(&tenant).await;
             rows::check(&owner).await;
         }
@@ -45,7 +44,7 @@ fn twenty_kills_on_postgres_lose_nothing_and_leave_nothing_by_half() {
 }
 
 #[test]
-fn twenty_kills_on_the_embedded_database_lose_nothing_and_leave_nothing_by_half() {
+fn twenty_kills_on_the_embedded_database_lose_no_acknowledged_write() {
     block_on(async {
         let data = tempfile::tempdir().unwrap();
         let start = async || Running::dev(&["--data-dir", data.path().to_str().unwrap(), "--log", "warn"]).await;
@@ -56,11 +55,11 @@ fn twenty_kills_on_the_embedded_database_lose_nothing_and_leave_nothing_by_half(
         let mut tenant = Tenant::new("demo", scim, directory);
         let mut cycle = Cycle::begin(&tenant).await;
         for _ in 0..20 {
-            cycle.cut(&tenant, async || running.kill().await).await;
+            cycle.interrupt(&tenant, async || running.kill().await).await;
             let (again, ready) = start().await;
             running = again;
-            let door = |name: &str, path: &str| ready[name].as_str().unwrap().split(path).next().unwrap().to_owned();
-            tenant = tenant.at((&door("tenant_url", "/scim"), &door("directory_url", "/directory")));
+            let address = |name: &str, path: &str| ready[name].as_str().unwrap().split(path).next().unwrap().to_owned();
+            tenant = tenant.at((&address("tenant_url", "/scim"), &address("directory_url", "/directory")));
             cycle.check(&tenant).await;
         }
         whole_cycles(&tenant).await;

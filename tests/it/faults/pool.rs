@@ -1,5 +1,5 @@
-//! Every connection of the pool is taken by statements that wait. Others are told to come again, nobody hangs, and
-//! afterwards everything is as before.
+//! Statements that wait for a lock take every connection of the pool. Other requests get 503, none hangs, and afterwards
+//! everything works.
 
 use std::time::{Duration, Instant};
 
@@ -13,23 +13,23 @@ use serde_json::json;
 
 use super::check_outage;
 
-/// Waits until this many statements of the gateway wait for a lock.
-pub(super) async fn waiting(owner: &tokio_postgres::Client, number: usize) {
+/// Polls until this many statements wait for a lock.
+pub(super) async fn statements_wait(owner: &tokio_postgres::Client, number: usize) {
     let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     poll("statements wait", async || (owner.query(sql, &[]).await.unwrap().len() >= number).then_some(())).await;
 }
 
-/// Waits until no statement of the gateway is under way.
-async fn at_rest(owner: &tokio_postgres::Client) {
+/// Polls until every session is idle.
+async fn sessions_are_idle(owner: &tokio_postgres::Client) {
     let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
-    poll("every session is at rest", async || owner.query(sql, &[]).await.unwrap().is_empty().then_some(())).await;
+    poll("every session is idle", async || owner.query(sql, &[]).await.unwrap().is_empty().then_some(())).await;
 }
 
 #[test]
-fn an_exhausted_pool_is_an_outage_and_leaves_no_trace() {
+fn an_exhausted_pool_is_a_temporary_outage() {
     block_on(async {
         for pool in [1, 2] {
-            let gateway = TestGateway::limited(Limits::default(), pool).await;
+            let gateway = TestGateway::with_limits(Limits::default(), pool).await;
             let acme = gateway.tenant("acme").await;
             let globex = gateway.tenant("globex").await;
             let _ = acme.user("ada").await;
@@ -45,7 +45,7 @@ fn an_exhausted_pool_is_an_outage_and_leaves_no_trace() {
             assert_eq!(globex.get("/Users").await.expect(200).body["totalResults"], 0);
             let _ = globex.user("ada").await;
             assert_eq!((acme.events().await.len(), globex.events().await.len()), (1, 1));
-            at_rest(&holder).await;
+            sessions_are_idle(&holder).await;
             rows::check(&holder).await;
             gateway.end().await;
         }
@@ -53,9 +53,9 @@ fn an_exhausted_pool_is_an_outage_and_leaves_no_trace() {
 }
 
 #[test]
-fn a_write_under_way_is_finished_though_its_client_has_gone() {
+fn a_write_in_progress_finishes_after_its_client_disconnects() {
     block_on(async {
-        let gateway = TestGateway::limited(Limits::default(), 4).await;
+        let gateway = TestGateway::with_limits(Limits::default(), 4).await;
         let acme = gateway.tenant("acme").await;
         let secret = gateway.token("acme", "scim").await.1;
         let mut holder = gateway.store().await;
@@ -65,8 +65,8 @@ fn a_write_under_way_is_finished_though_its_client_has_gone() {
         let mut client = Raw::connect(gateway.public).await;
         assert!(client.send(header + &body).await);
         let watcher = gateway.store().await;
-        waiting(&watcher, 1).await;
-        client.vanish();
+        statements_wait(&watcher, 1).await;
+        client.reset();
         lock.rollback().await.unwrap();
         poll("the write is there", async || {
             (acme.get("/Users").await.expect(200).body["totalResults"] == 1).then_some(())
@@ -78,17 +78,17 @@ fn a_write_under_way_is_finished_though_its_client_has_gone() {
 }
 
 #[test]
-fn writes_that_were_given_up_are_not_begun_afterwards() {
+fn timed_out_writes_do_not_start_later() {
     block_on(async {
-        // Less than a statement may last, and long enough for what is set up first.
+        // Shorter than the limit of a statement, and long enough for the setup.
         let limits = Limits { handler: Duration::from_secs(4), ..Limits::default() };
-        let gateway = TestGateway::limited(limits, 4).await;
+        let gateway = TestGateway::with_limits(limits, 4).await;
         let acme = gateway.tenant("acme").await;
         let ada = acme.user("ada").await;
         let mut holder = gateway.store().await;
         let lock = holder.transaction().await.unwrap();
         lock.batch_execute("LOCK TABLE resource IN SHARE MODE").await.unwrap();
-        // They take turns: the first one waits at the database, the others for it.
+        // Keyed lock: the first one waits at the database, the others for the first.
         let answers = join_all((0..6).map(|nth| {
             let title = patch(json!([{ "op": "replace", "path": "title", "value": format!("title {nth}") }]));
             let (scim, path) = (acme.scim.clone(), format!("/Users/{ada}"));
@@ -97,9 +97,9 @@ fn writes_that_were_given_up_are_not_begun_afterwards() {
         .await;
         answers.iter().for_each(check_outage);
         lock.rollback().await.unwrap();
-        at_rest(&gateway.store().await).await;
+        sessions_are_idle(&gateway.store().await).await;
         let version = acme.get(&format!("/Users/{ada}")).await.expect(200).version();
-        assert!(version <= 2, "only what was sent before it was given up is there, not {version}");
+        assert!(version <= 2, "only the write that reached the database may be stored, not {version}");
         let _ = acme.events().await;
         rows::check(&gateway.store().await).await;
         gateway.end().await;

@@ -1,35 +1,34 @@
-//! Clients that stop in the middle. There is one place for a connection here: who is let go makes room for the next,
-//! who is not keeps it waiting.
+//! Clients that stall. The listener takes one connection here: only if it closes a stalled one, the next is served.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use scimgate::config::Limits;
-use scimgate_tests::harness::{PATIENCE, block_on};
+use scimgate_tests::harness::{WAIT_TIMEOUT, block_on};
 use scimgate_tests::raw::{Raw, request, status};
 use scimgate_tests::tenant::user;
 use scimgate_tests::{Tenant, TestGateway};
 use tokio::time::timeout;
 
-/// The one timer that a test is about.
+/// The timer under test.
 const SHORT: Duration = Duration::from_millis(300);
-/// The others, none of which may decide.
+/// The other timers, which must not fire.
 const LONG: Duration = Duration::from_hours(1);
 
-fn patient() -> Limits {
+fn long_limits() -> Limits {
     Limits { header: LONG, idle: LONG, body: LONG, reply: LONG, handler: LONG, grace: SHORT, ..Limits::default() }
 }
 
-struct Door {
+struct Listener {
     gateway: TestGateway,
     acme: Tenant,
     secret: String,
 }
 
-impl Door {
+impl Listener {
     async fn open(limits: Limits) -> Self {
-        let mut gateway = TestGateway::limited(limits, 4).await;
-        gateway.operator = gateway.operator.keeping_nothing();
+        let mut gateway = TestGateway::with_limits(limits, 4).await;
+        gateway.operator = gateway.operator.without_pooling();
         let acme = gateway.plain_tenant("acme").await;
         let secret = gateway.token("acme", "scim").await.1;
         Self { gateway, acme, secret }
@@ -43,148 +42,147 @@ impl Door {
         format!("GET {path} HTTP/1.1\r\nHost: scim\r\nAuthorization: Bearer {}\r\n\r\n", self.secret)
     }
 
-    /// Somebody else is served, and nothing was stored meanwhile.
-    async fn serves_the_next(self) {
-        let next = Raw::connect(self.address());
-        let mut next = next.await;
+    /// Checks that another client is served, and that nothing was stored.
+    async fn serves_another_client(self) {
+        let mut next = Raw::connect(self.address()).await;
         assert!(next.send(self.get("/scim/v2/Users").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).await);
-        let reply = next.rest().await;
+        let reply = next.read_to_end().await;
         assert_eq!(status(&reply), 200, "{reply}");
         assert!(reply.contains("\"totalResults\":0"), "{reply}");
         drop(self.acme);
-        timeout(PATIENCE, self.gateway.end()).await.unwrap();
+        timeout(WAIT_TIMEOUT, self.gateway.end()).await.unwrap();
     }
 }
 
 #[test]
-fn half_a_header_is_let_go() {
+fn an_incomplete_header_is_disconnected() {
     block_on(async {
         for sent in ["", "POST /scim/v2/Us", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
-            let door = Door::open(Limits { header: SHORT, connections: 1, ..patient() }).await;
-            let mut stalled = Raw::connect(door.address()).await;
+            let listener = Listener::open(Limits { header: SHORT, connections: 1, ..long_limits() }).await;
+            let mut stalled = Raw::connect(listener.address()).await;
             assert!(stalled.send(sent).await);
-            let said = stalled.rest_bytes().await;
-            assert!(!String::from_utf8_lossy(&said).contains("200"), "{sent:?}");
-            door.serves_the_next().await;
+            let reply = stalled.read_bytes_to_end().await;
+            assert!(!String::from_utf8_lossy(&reply).contains("200"), "{sent:?}");
+            listener.serves_another_client().await;
         }
     });
 }
 
 #[test]
-fn a_rest_between_two_requests_has_a_longer_timer_of_its_own() {
+fn idle_connections_have_their_own_timer() {
     block_on(async {
-        let door = Door::open(Limits { header: SHORT, ..patient() }).await;
-        let mut resting = Raw::connect(door.address()).await;
-        assert!(resting.send(door.get("/scim/v2/Users/none")).await);
-        assert_eq!(status(&resting.reply().await), 404);
-        // Whoever comes later and sends half a header is gone before the one who rests.
-        let mut later = Raw::connect(door.address()).await;
+        let listener = Listener::open(Limits { header: SHORT, ..long_limits() }).await;
+        let mut idle = Raw::connect(listener.address()).await;
+        assert!(idle.send(listener.get("/scim/v2/Users/none")).await);
+        assert_eq!(status(&idle.reply().await), 404);
+        // A later connection with half a header is closed before the idle one.
+        let mut later = Raw::connect(listener.address()).await;
         assert!(later.send("GET /scim").await);
-        let _ = later.rest().await;
-        assert!(resting.send(door.get("/scim/v2/Users/none")).await);
-        assert_eq!(status(&resting.reply().await), 404);
-        drop(resting);
-        door.serves_the_next().await;
+        let _ = later.read_to_end().await;
+        assert!(idle.send(listener.get("/scim/v2/Users/none")).await);
+        assert_eq!(status(&idle.reply().await), 404);
+        drop(idle);
+        listener.serves_another_client().await;
 
-        let door = Door::open(Limits { idle: SHORT, connections: 1, ..patient() }).await;
-        let mut resting = Raw::connect(door.address()).await;
-        assert!(resting.send(door.get("/scim/v2/Users/none")).await);
-        let _ = resting.rest().await;
-        door.serves_the_next().await;
+        let listener = Listener::open(Limits { idle: SHORT, connections: 1, ..long_limits() }).await;
+        let mut idle = Raw::connect(listener.address()).await;
+        assert!(idle.send(listener.get("/scim/v2/Users/none")).await);
+        let _ = idle.read_to_end().await;
+        listener.serves_another_client().await;
     });
 }
 
 #[test]
-fn a_stalled_upload_is_408_at_every_door() {
+fn a_stalled_body_is_408_on_every_listener() {
     block_on(async {
-        let door = Door::open(Limits { body: SHORT, ..patient() }).await;
-        let (header, body) = request("POST", "/scim/v2/Users", &door.secret, &user("ada"));
-        let mut stalled = Raw::connect(door.address()).await;
+        let listener = Listener::open(Limits { body: SHORT, ..long_limits() }).await;
+        let (header, body) = request("POST", "/scim/v2/Users", &listener.secret, &user("ada"));
+        let mut stalled = Raw::connect(listener.address()).await;
         assert!(stalled.send(header + &body[..10]).await);
-        let reply = stalled.rest().await;
+        let reply = stalled.read_to_end().await;
         assert_eq!(status(&reply), 408, "{reply}");
         assert!(reply.contains("urn:ietf:params:scim:api:messages:2.0:Error"), "{reply}");
 
-        let operator = door.gateway.operator.authorization.clone().unwrap();
+        let operator = listener.gateway.operator.authorization.clone().unwrap();
         let operator = operator.to_str().unwrap().trim_start_matches("Bearer ").to_owned();
         let (header, body) = request("POST", "/admin/v1/tenants", &operator, &serde_json::json!({ "name": "globex" }));
-        let mut stalled = Raw::connect(door.gateway.internal).await;
+        let mut stalled = Raw::connect(listener.gateway.internal).await;
         assert!(stalled.send(header + &body[..5]).await);
-        let reply = stalled.rest().await;
+        let reply = stalled.read_to_end().await;
         assert_eq!(status(&reply), 408, "{reply}");
-        door.serves_the_next().await;
+        listener.serves_another_client().await;
     });
 }
 
 #[test]
-fn an_upload_that_trickles_ends_with_the_request() {
+fn a_slow_body_ends_at_the_request_deadline() {
     block_on(async {
-        let door = Door::open(Limits { handler: SHORT, ..patient() }).await;
-        let (header, body) = request("POST", "/scim/v2/Users", &door.secret, &user("ada"));
-        let mut slow = Raw::connect(door.address()).await;
+        let listener = Listener::open(Limits { handler: SHORT, ..long_limits() }).await;
+        let (header, body) = request("POST", "/scim/v2/Users", &listener.secret, &user("ada"));
+        let mut slow = Raw::connect(listener.address()).await;
         assert!(slow.send(header).await);
-        // Longer than the limit by far.
+        // Takes much longer than the limit.
         slow.trickle(&body[..body.len() / 4], SHORT / 8).await;
-        let reply = slow.rest().await;
+        let reply = slow.read_to_end().await;
         assert!(reply.is_empty() || status(&reply) == 503 && reply.contains("retry-after"), "{reply}");
-        door.serves_the_next().await;
+        listener.serves_another_client().await;
     });
 }
 
 #[test]
-fn a_client_that_does_not_read_is_let_go() {
+fn a_client_that_does_not_read_is_disconnected() {
     block_on(async {
-        let door = Door::open(Limits { reply: SHORT, connections: 1, ..patient() }).await;
-        let mut deaf = Raw::narrow(door.address()).await;
-        // As many as it takes to fill every buffer on the way.
-        let many = door.get("/scim/v2/Schemas").repeat(2_000);
+        let listener = Listener::open(Limits { reply: SHORT, connections: 1, ..long_limits() }).await;
+        let mut not_reading = Raw::with_small_buffer(listener.address()).await;
+        // Enough to fill every buffer.
+        let many = listener.get("/scim/v2/Schemas").repeat(2_000);
         tokio::spawn(async move {
-            let _ = deaf.send(many).await;
+            let _ = not_reading.send(many).await;
             std::future::pending::<()>().await;
         });
-        door.serves_the_next().await;
+        listener.serves_another_client().await;
     });
 }
 
 #[test]
-fn one_connection_too_many_waits_for_a_place() {
+fn a_connection_over_the_limit_waits() {
     block_on(async {
-        let door = Door::open(Limits { connections: 1, ..patient() }).await;
-        let mut first = Raw::connect(door.address()).await;
-        assert!(first.send(door.get("/scim/v2/Users/none")).await);
+        let listener = Listener::open(Limits { connections: 1, ..long_limits() }).await;
+        let mut first = Raw::connect(listener.address()).await;
+        assert!(first.send(listener.get("/scim/v2/Users/none")).await);
         let _ = first.reply().await;
-        let mut second = Raw::connect(door.address()).await;
-        assert!(second.send(door.get("/scim/v2/Users/none")).await);
-        // The place is the first one's: it is served though it asks later.
-        assert!(first.send(door.get("/scim/v2/Users/none")).await);
+        let mut second = Raw::connect(listener.address()).await;
+        assert!(second.send(listener.get("/scim/v2/Users/none")).await);
+        // The first connection has the place: its later request is served.
+        assert!(first.send(listener.get("/scim/v2/Users/none")).await);
         let _ = first.reply().await;
         drop(first);
         let _ = second.reply().await;
         drop(second);
-        door.serves_the_next().await;
+        listener.serves_another_client().await;
     });
 }
 
 #[test]
-fn the_end_waits_for_no_half_request() {
+fn shutdown_does_not_wait_for_incomplete_requests() {
     block_on(async {
-        let door = Door::open(Limits { drain: LONG, ..patient() }).await;
-        let mut half_header = Raw::connect(door.address()).await;
+        let listener = Listener::open(Limits { drain: LONG, ..long_limits() }).await;
+        let mut half_header = Raw::connect(listener.address()).await;
         assert!(half_header.send("POST /scim/v2/Users HTTP/1.1\r\n").await);
-        let (header, body) = request("POST", "/scim/v2/Users", &door.secret, &user("ada"));
-        let mut half_body = Raw::connect(door.address()).await;
+        let (header, body) = request("POST", "/scim/v2/Users", &listener.secret, &user("ada"));
+        let mut half_body = Raw::connect(listener.address()).await;
         assert!(half_body.send(header + &body[..10]).await);
-        let mut deaf = Raw::narrow(door.address()).await;
-        let many = door.get("/scim/v2/Schemas").repeat(2_000);
+        let mut not_reading = Raw::with_small_buffer(listener.address()).await;
+        let many = listener.get("/scim/v2/Schemas").repeat(2_000);
         tokio::spawn(async move {
-            let _ = deaf.send(many).await;
+            let _ = not_reading.send(many).await;
             std::future::pending::<()>().await;
         });
-        // Whoever connects afterwards is served after what was sent before has arrived.
-        let _ = door.acme.get("/Users").await.expect(200);
-        timeout(PATIENCE, door.gateway.end()).await.expect("the end waits for clients that stopped");
-        assert_eq!(half_header.rest().await, "");
-        let reply = half_body.rest().await;
+        // After a later request is served, the earlier bytes have arrived.
+        let _ = listener.acme.get("/Users").await.expect(200);
+        timeout(WAIT_TIMEOUT, listener.gateway.end()).await.expect("shutdown waits for stalled clients");
+        assert_eq!(half_header.read_to_end().await, "");
+        let reply = half_body.read_to_end().await;
         assert!(status(&reply) == 503 && reply.contains("retry-after"), "{reply}");
     });
 }

@@ -1,4 +1,4 @@
-//! TLS to the database, on a real server with a certificate of a test's own authority.
+//! TLS to the database, on a real server with certificates of the test's own authorities.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,9 +7,9 @@ use scimgate_tests::binary::{command, refusal};
 use scimgate_tests::cluster::Cluster;
 use scimgate_tests::database::owner;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::served::Furnished;
+use scimgate_tests::served::Prepared;
 
-/// An authority, and a server's certificate by it for 127.0.0.1 alone.
+/// Creates an authority, and a server certificate by it for 127.0.0.1 alone.
 fn certificates(folder: &Path, name: &str) {
     let openssl = |arguments: &str| {
         let output = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
@@ -25,7 +25,7 @@ fn certificates(folder: &Path, name: &str) {
 }
 
 #[test]
-fn the_database_is_reached_over_tls_and_a_wrong_certificate_is_one_sentence() {
+fn the_database_connection_uses_tls_and_rejects_wrong_certificates() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
         certificates(folder.path(), "right");
@@ -45,9 +45,9 @@ fn the_database_is_reached_over_tls_and_a_wrong_certificate_is_one_sentence() {
             format!("postgres://gate:secret@{host}:{}/postgres?sslmode={mode}", cluster.port())
         };
         let trusting = |name: &str| [("SSL_CERT_FILE", folder.path().join(name).to_str().unwrap().to_owned())];
-        let furnished = Furnished::new(&url("127.0.0.1", "require"), &trusting("right-ca.pem")).await;
+        let prepared = Prepared::new(&url("127.0.0.1", "require"), &trusting("right-ca.pem")).await;
         for mode in ["require", "verify-full", "prefer"] {
-            let served = furnished.at(&url("127.0.0.1", mode)).serve(&[]).await;
+            let served = prepared.at(&url("127.0.0.1", mode)).serve(&[]).await;
             assert_eq!(served.probe("/readyz").await, 200, "{mode}");
             let sql = "SELECT bool_and(s.ssl) FROM pg_stat_activity JOIN pg_stat_ssl s USING (pid) WHERE application_name = 'scimgate'";
             let row = owner(&cluster.url("postgres")).await.query_one(sql, &[]).await.unwrap();
@@ -55,20 +55,20 @@ fn the_database_is_reached_over_tls_and_a_wrong_certificate_is_one_sentence() {
             assert!(served.running.terminate().await.0.success());
         }
 
-        let said = async |host: &str, mode: &str, authority: &str| {
+        let error = async |host: &str, mode: &str, authority: &str| {
             let mut serve = command(&["serve", "--database-url", &url(host, mode)]);
             serve.envs(trusting(authority));
-            let said = refusal(serve).await;
-            assert!(!said.contains("secret"), "{said}");
-            said
+            let error = refusal(serve).await;
+            assert!(!error.contains("secret"), "{error}");
+            error
         };
         for mode in ["require", "verify-full", "prefer"] {
-            let unknown = said("127.0.0.1", mode, "wrong-ca.pem").await;
+            let unknown = error("127.0.0.1", mode, "wrong-ca.pem").await;
             assert!(unknown.contains("invalid peer certificate: UnknownIssuer"), "{unknown}");
-            let misnamed = said("localhost", mode, "right-ca.pem").await;
+            let misnamed = error("localhost", mode, "right-ca.pem").await;
             assert!(misnamed.contains("not valid for name \"localhost\""), "{misnamed}");
         }
-        let plain = said("127.0.0.1", "disable", "right-ca.pem").await;
+        let plain = error("127.0.0.1", "disable", "right-ca.pem").await;
         assert!(plain.contains("no encryption"), "{plain}");
     });
 }

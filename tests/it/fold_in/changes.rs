@@ -100,7 +100,11 @@ async fn changes_lead_to_what_they_would_have_led_to(gateway: &TestGateway) {
     }
     define(gateway, &tenant, &seat(&ALL)).await;
     let progress = finished(gateway, &tenant).await;
-    assert_eq!((&progress["misfits"]["count"], &progress["setAside"]), (&json!(0), &json!(0)), "{progress}");
+    assert_eq!(
+        (&progress["rejected"]["count"], &progress["withUnknownAttributes"]),
+        (&json!(0), &json!(0)),
+        "{progress}"
+    );
     for (path, expected) in made {
         assert_eq!(seat_of(&tenant, &path).await, expected);
     }
@@ -123,7 +127,7 @@ async fn what_was_aside_is_older_than_what_is_written_since(gateway: &TestGatewa
     let tenant = gateway.plain_tenant("acme").await;
     let tags = json!({ "tags": ["a"] });
     let (ada, bob) = (make(&tenant, "ada", &[(S, tags.clone())]).await, make(&tenant, "bob", &[(S, tags)]).await);
-    hold(gateway).await;
+    let _held = hold(gateway).await;
     define(gateway, &tenant, &seat(&ALL)).await;
     // A PATCH folds in first; a PUT says what there is.
     let added = json!([{ "op": "add", "path": at("tags"), "value": ["b"] }]);
@@ -162,10 +166,10 @@ async fn okta_activates_a_user_with_what_was_aside(gateway: &TestGateway) {
     let mut body = user("ada");
     body[S] = json!({ "b": "3" });
     assert_eq!(format!("/Users/{}", tenant.post("/Users", &body).await.expect(201).id()), ada);
-    assert_eq!(gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body["setAside"], 1);
+    assert_eq!(gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body["withUnknownAttributes"], 1);
     define(gateway, &tenant, &seat(&ALL)).await;
     let progress = finished(gateway, &tenant).await;
-    assert_eq!(progress["setAside"], 1, "what the body does not mention is still there");
+    assert_eq!(progress["withUnknownAttributes"], 1, "what the body does not mention is still there");
     assert_eq!(seat_of(&tenant, &ada).await, json!({ "b": "3" }), "what it mentions is as it says");
 }
 
@@ -174,7 +178,7 @@ async fn a_change_that_was_read_by_older_schemas_comes_to_what_was_aside(gateway
     let resource_type = context(gateway, "acme").await.settings.registry.resource_type("User").unwrap().clone();
     let ada = make(&tenant, "ada", &[(S, json!({ "a": "1", "tags": ["x"] }))]).await;
     let id = ada.rsplit('/').next().unwrap();
-    hold(gateway).await;
+    let _held = hold(gateway).await;
     define(gateway, &tenant, &seat(&ALL)).await;
     let operations = patch(json!([
         { "op": "add", "path": at("tags"), "value": ["y"] },
@@ -183,7 +187,7 @@ async fn a_change_that_was_read_by_older_schemas_comes_to_what_was_aside(gateway
     let ctx = context(gateway, "acme").await;
     let _ = operation::run(ctx, resource_type, id, operations, None, None).await.unwrap();
     assert_eq!(seat_of(&tenant, &ada).await, json!({ "a": "2", "tags": ["x", "y"] }));
-    assert_eq!(gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body["setAside"], 0);
+    assert_eq!(gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body["withUnknownAttributes"], 0);
 }
 
 async fn a_bulk_id_in_what_no_schema_knows_is_an_id(gateway: &TestGateway) {

@@ -1,4 +1,4 @@
-//! What a member's value means: the same one, or nobody, on every way in and out and whoever was there first.
+//! How a member's value is resolved: to the same member, or to none, in every request and whatever exists first.
 
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Database, Tenant, TestGateway, on_both, rows};
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::members;
 
 on_both!(
-    a_value_means_one_member_by_a_fixed_order,
-    a_value_that_several_have_means_nobody,
-    it_does_not_matter_who_is_there_first,
-    a_user_who_gets_an_awaited_name_becomes_a_member,
-    a_reference_that_means_another_or_several_waits,
-    an_id_is_awaited_in_whatever_letters_it_was_written,
+    a_member_value_is_resolved_in_a_fixed_order,
+    an_ambiguous_member_value_is_not_resolved,
+    resolution_does_not_depend_on_creation_order,
+    a_user_renamed_to_a_pending_value_becomes_a_member,
+    an_ambiguous_reference_stays_pending,
+    a_pending_id_matches_in_any_notation,
 );
 
 /// A user with these names.
@@ -44,8 +44,8 @@ async fn set(tenant: &Tenant, user: &str, attribute: &str, value: &str) -> Answe
     tenant.patch(&format!("/Users/{user}"), &body).await.expect(200)
 }
 
-/// Who came and went, and that the rows fit each other.
-async fn told(gateway: &TestGateway, tenant: &Tenant) -> Vec<(Value, Value)> {
+/// The membership events; also checks the rows.
+async fn membership_events(gateway: &TestGateway, tenant: &Tenant) -> Vec<(Value, Value)> {
     let events = tenant.events().await;
     if gateway.database() == Database::Postgres {
         rows::check(&gateway.store().await).await;
@@ -54,7 +54,7 @@ async fn told(gateway: &TestGateway, tenant: &Tenant) -> Vec<(Value, Value)> {
     of_members.map(|event| (event["type"].clone(), event["memberId"].clone())).collect()
 }
 
-async fn a_value_means_one_member_by_a_fixed_order(gateway: &TestGateway) {
+async fn a_member_value_is_resolved_in_a_fixed_order(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let by_name = named(&tenant, "amb", "a").await;
     let by_external_id = named(&tenant, "b", "amb").await;
@@ -65,7 +65,7 @@ async fn a_value_means_one_member_by_a_fixed_order(gateway: &TestGateway) {
     let _ = tenant.put(&path, &put).await.expect(200);
     assert_eq!(members(&tenant, &id).await, [&*by_external_id], "PUT");
     remove(&tenant, &id, "AMB").await;
-    assert_eq!(members(&tenant, &id).await, [&*by_external_id], "in other letters it is the userName, of another");
+    assert_eq!(members(&tenant, &id).await, [&*by_external_id], "in another case it is another user's userName");
     add(&tenant, &id, "AMB").await;
     assert_eq!(members(&tenant, &id).await, [&*by_name, &by_external_id]);
     remove(&tenant, &id, "AMB").await;
@@ -74,7 +74,7 @@ async fn a_value_means_one_member_by_a_fixed_order(gateway: &TestGateway) {
     remove(&tenant, &id, "amb").await;
     assert_eq!(members(&tenant, &id).await, [&*by_name]);
 
-    // An id is an id, though somebody's names are the same.
+    // An id comes first, also if it is another user's name.
     let by_both = named(&tenant, "c", &by_name).await;
     remove(&tenant, &id, &by_name).await;
     add(&tenant, &id, &by_both).await;
@@ -82,10 +82,10 @@ async fn a_value_means_one_member_by_a_fixed_order(gateway: &TestGateway) {
     assert_eq!(members(&tenant, &id).await, [&*by_both]);
     let _ = tenant.put(&path, &json!({ "displayName": "crew", "members": [{ "value": by_name }] })).await.expect(200);
     assert_eq!(members(&tenant, &id).await, [&*by_name]);
-    assert_eq!(told(gateway, &tenant).await.len(), 9, "added three times by name, and so on: each once");
+    assert_eq!(membership_events(gateway, &tenant).await.len(), 9, "one event for each change");
 }
 
-async fn a_value_that_several_have_means_nobody(gateway: &TestGateway) {
+async fn an_ambiguous_member_value_is_not_resolved(gateway: &TestGateway) {
     for (profile, kept) in [("okta", Some(true)), ("ping", Some(false)), ("strict", None)] {
         let tenant = gateway.plain_tenant(profile).await;
         let client = format!("/tenants/{profile}/client");
@@ -100,29 +100,29 @@ async fn a_value_that_several_have_means_nobody(gateway: &TestGateway) {
             continue;
         };
         let id = answer.expect(201).id();
-        let shown = if kept { vec![&*one, "twin"] } else { vec![&*one] };
-        assert_eq!(members(&tenant, &id).await, shown, "{profile}");
+        let expected = if kept { vec![&*one, "twin"] } else { vec![&*one] };
+        assert_eq!(members(&tenant, &id).await, expected, "{profile}");
         let body = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": "twin" }] }]));
         assert!(tenant.patch(&format!("/Groups/{id}"), &body).await.status < 300);
-        assert_eq!(members(&tenant, &id).await, shown, "{profile}");
+        assert_eq!(members(&tenant, &id).await, expected, "{profile}");
         let body = patch(json!([{ "op": "remove", "path": "members[value eq \"twin\"]" }]));
         assert!(tenant.patch(&format!("/Groups/{id}"), &body).await.status < 300);
-        assert_eq!(members(&tenant, &id).await, [&*one], "{profile}: whom it might mean stays");
-        // Once it means one, it does: and no reference stays beside the member.
+        assert_eq!(members(&tenant, &id).await, [&*one], "{profile}: the possible member stays");
+        // Once it is unambiguous it is resolved, and no reference remains.
         for _ in 0..2 {
             let body = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": "twin" }] }]));
             assert!(tenant.patch(&format!("/Groups/{id}"), &body).await.status < 300);
             let _ = tenant.delete(&format!("/Users/{one}")).await;
         }
         assert_eq!(members(&tenant, &id).await, [&*other], "{profile}");
-        let _ = told(gateway, &tenant).await;
+        let _ = membership_events(gateway, &tenant).await;
     }
 }
 
-async fn it_does_not_matter_who_is_there_first(gateway: &TestGateway) {
+async fn resolution_does_not_depend_on_creation_order(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let guid = "6f1c9a52-8a4e-4b0e-9d0e-000000000001";
-    for (number, (value, user_name, external_id, is_meant)) in [
+    for (number, (value, user_name, external_id, matches)) in [
         ("case123", "a", "CASE123", false),
         ("CASE7", "b", "case7", false),
         ("Case9", "c", "Case9", true),
@@ -136,45 +136,45 @@ async fn it_does_not_matter_who_is_there_first(gateway: &TestGateway) {
     .into_iter()
     .enumerate()
     {
-        let expected = |user: &str| [if is_meant { user } else { value }.to_owned()];
-        let waits = crew(&tenant, &[value]).await.expect(201).id();
-        assert_eq!(members(&tenant, &waits).await, [value], "what was written is read");
+        let expected = |user: &str| [if matches { user } else { value }.to_owned()];
+        let group_first = crew(&tenant, &[value]).await.expect(201).id();
+        assert_eq!(members(&tenant, &group_first).await, [value], "the written value is returned");
         let user = named(&tenant, user_name, external_id).await;
-        let comes_after = crew(&tenant, &[value]).await.expect(201).id();
-        assert_eq!(members(&tenant, &waits).await, expected(&user), "{number}: the group was first");
-        assert_eq!(members(&tenant, &comes_after).await, expected(&user), "{number}: the user was first");
-        for group in [waits, comes_after] {
+        let user_first = crew(&tenant, &[value]).await.expect(201).id();
+        assert_eq!(members(&tenant, &group_first).await, expected(&user), "{number}: the group was first");
+        assert_eq!(members(&tenant, &user_first).await, expected(&user), "{number}: the user was first");
+        for group in [group_first, user_first] {
             remove(&tenant, &group, value).await;
             assert_eq!(members(&tenant, &group).await, Vec::<String>::new(), "{number}");
         }
     }
-    let _ = told(gateway, &tenant).await;
+    let _ = membership_events(gateway, &tenant).await;
 }
 
-async fn a_user_who_gets_an_awaited_name_becomes_a_member(gateway: &TestGateway) {
+async fn a_user_renamed_to_a_pending_value_becomes_a_member(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let ada = named(&tenant, "ada", "a").await;
     let path = format!("/Users/{ada}");
     let groups = |answer: &Answer| answer.body["groups"].as_array().map_or(0, Vec::len);
     let mut expected = 0;
-    for (way, value) in [("PATCH", "Ext-1"), ("PATCH", "Name-1"), ("PUT", "Ext-2"), ("PUT", "Name-2")] {
+    for (method, value) in [("PATCH", "Ext-1"), ("PATCH", "Name-1"), ("PUT", "Ext-2"), ("PUT", "Name-2")] {
         let id = crew(&tenant, &[value]).await.expect(201).id();
         let before = tenant.get(&format!("/Groups/{id}")).await.expect(200).version();
         let attribute = if value.starts_with("Ext") { "externalId" } else { "userName" };
-        // In other letters it is another externalId, and the same userName.
-        let in_other_letters = set(&tenant, &ada, attribute, &value.to_uppercase()).await;
+        // In another case it is another externalId, but the same userName.
+        let in_other_case = set(&tenant, &ada, attribute, &value.to_uppercase()).await;
         if attribute == "externalId" {
-            assert_eq!(groups(&in_other_letters), expected, "{way} {value}");
+            assert_eq!(groups(&in_other_case), expected, "{method} {value}");
             assert_eq!(members(&tenant, &id).await, [value]);
-            let answer = if way == "PUT" {
+            let answer = if method == "PUT" {
                 let mut body = tenant.get(&path).await.expect(200).body;
                 body[attribute] = value.into();
                 tenant.put(&path, &body).await.expect(200)
             } else {
                 set(&tenant, &ada, attribute, value).await
             };
-            assert_eq!(groups(&answer), expected + 1, "{way} {value}: {}", answer.text);
-        } else if way == "PUT" {
+            assert_eq!(groups(&answer), expected + 1, "{method} {value}: {}", answer.text);
+        } else if method == "PUT" {
             let mut body = tenant.get(&path).await.expect(200).body;
             body["userName"] = "somebody".into();
             let again = crew(&tenant, &["SOMEBODY"]).await.expect(201).id();
@@ -184,43 +184,43 @@ async fn a_user_who_gets_an_awaited_name_becomes_a_member(gateway: &TestGateway)
             expected += 1;
         }
         expected += 1;
-        assert_eq!(members(&tenant, &id).await, [&*ada], "{way} {value}");
+        assert_eq!(members(&tenant, &id).await, [&*ada], "{method} {value}");
         let after = tenant.get(&format!("/Groups/{id}")).await.expect(200).version();
-        assert_eq!(after, before + 1, "{way} {value}: the group has changed");
+        assert_eq!(after, before + 1, "{method} {value}: the group has changed");
     }
-    assert_eq!(told(gateway, &tenant).await, vec![(json!("membership.added"), json!(ada)); expected]);
+    assert_eq!(membership_events(gateway, &tenant).await, vec![(json!("membership.added"), json!(ada)); expected]);
 
-    // Who is a member already is not added again; the reference goes all the same.
+    // An existing member is not added again, but the reference is removed.
     let id = crew(&tenant, &["later", &ada]).await.expect(201).id();
     let before = tenant.get(&format!("/Groups/{id}")).await.expect(200).version();
     let _ = set(&tenant, &ada, "externalId", "later").await;
     assert_eq!(members(&tenant, &id).await, [&*ada]);
     assert_eq!(tenant.get(&format!("/Groups/{id}")).await.expect(200).version(), before + 1);
-    // What changes no name changes no group.
+    // Other changes of the user change no group.
     let _ = set(&tenant, &ada, "title", "Countess").await;
     assert_eq!(tenant.get(&format!("/Groups/{id}")).await.expect(200).version(), before + 1);
-    assert_eq!(told(gateway, &tenant).await.len(), expected + 1);
+    assert_eq!(membership_events(gateway, &tenant).await.len(), expected + 1);
 }
 
-async fn a_reference_that_means_another_or_several_waits(gateway: &TestGateway) {
+async fn an_ambiguous_reference_stays_pending(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let twins = [named(&tenant, "one", "x").await, named(&tenant, "two", "x").await];
     let id = crew(&tenant, &["x"]).await.expect(201).id();
     let by_name = named(&tenant, "x", "d").await;
-    assert_eq!(members(&tenant, &id).await, ["x"], "the externalId of others comes before this one's userName");
+    assert_eq!(members(&tenant, &id).await, ["x"], "two externalIds come before a userName");
     let triplet = named(&tenant, "three", "x").await;
-    assert_eq!(members(&tenant, &id).await, ["x"], "three as well as two");
+    assert_eq!(members(&tenant, &id).await, ["x"], "three externalIds");
     for twin in twins.iter().chain([&triplet]) {
         let _ = set(&tenant, twin, "externalId", "y").await;
     }
     let _ = set(&tenant, &by_name, "title", "Countess").await;
-    assert_eq!(members(&tenant, &id).await, ["x"], "a reference looks for nobody by itself");
+    assert_eq!(members(&tenant, &id).await, ["x"], "a pending reference is not resolved by unrelated changes");
     let _ = set(&tenant, &triplet, "externalId", "x").await;
-    assert_eq!(members(&tenant, &id).await, [&*triplet], "the one who has it now");
-    assert_eq!(told(gateway, &tenant).await, [(json!("membership.added"), json!(triplet))]);
+    assert_eq!(members(&tenant, &id).await, [&*triplet], "the only user with that externalId now");
+    assert_eq!(membership_events(gateway, &tenant).await, [(json!("membership.added"), json!(triplet))]);
 }
 
-async fn an_id_is_awaited_in_whatever_letters_it_was_written(gateway: &TestGateway) {
+async fn a_pending_id_matches_in_any_notation(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let allow = json!({ "allow": ["restore-deleted"] });
     let _ = gateway.operator.patch("/tenants/acme/client", &allow).await.expect(200);
@@ -233,13 +233,13 @@ async fn an_id_is_awaited_in_whatever_letters_it_was_written(gateway: &TestGatew
         assert_eq!(members(&tenant, &id).await, Vec::<String>::new(), "{value}");
     }
     let _ = tenant.delete(&format!("/Users/{ada}")).await.expect(204);
-    let mut waiting = Vec::new();
+    let mut pending = Vec::new();
     for value in &written {
-        waiting.push(crew(&tenant, &[value]).await.expect(201).id());
+        pending.push(crew(&tenant, &[value]).await.expect(201).id());
     }
     assert_eq!(tenant.user("ada").await, ada);
-    for id in waiting {
+    for id in pending {
         assert_eq!(members(&tenant, &id).await, [&*ada]);
     }
-    let _ = told(gateway, &tenant).await;
+    let _ = membership_events(gateway, &tenant).await;
 }

@@ -1,4 +1,4 @@
-//! Members that nobody knows: kept, dropped or refused, on every way in.
+//! Unknown members: kept, dropped or refused, in every request.
 
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
@@ -8,11 +8,11 @@ use super::set;
 
 on_both!(
     unknown_members_are_kept_dropped_or_refused,
-    what_is_refused_leaves_everything_as_it_was,
-    put_clears_or_keeps_what_it_omits
+    a_refused_write_changes_nothing,
+    put_clears_or_keeps_omitted_attributes
 );
 
-const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
+const UNKNOWN: &str = "00000000-0000-7000-8000-000000000000";
 
 fn with_members(name: &str, values: &[&str]) -> Value {
     let mut body = group(name);
@@ -27,10 +27,10 @@ fn members(answer: &Answer) -> Vec<String> {
     values
 }
 
-/// Each way to name members, with the group's id.
-async fn ways(tenant: &Tenant, ada: &str, nobody: &str) -> Vec<(Answer, String)> {
+/// Every request that can add members, with the group's id.
+async fn add_members(tenant: &Tenant, ada: &str, unknown: &str) -> Vec<(Answer, String)> {
     let mut all = Vec::new();
-    let made = tenant.post("/Groups", &with_members("made", &[ada, nobody])).await;
+    let made = tenant.post("/Groups", &with_members("made", &[ada, unknown])).await;
     let id = made.body["id"].as_str().unwrap_or_default().to_owned();
     all.push((made, id));
     for (method, name) in [
@@ -42,10 +42,10 @@ async fn ways(tenant: &Tenant, ada: &str, nobody: &str) -> Vec<(Answer, String)>
     ] {
         let id = tenant.group(name).await;
         let path = format!("/Groups/{id}");
-        let values = json!([{ "value": ada }, { "value": nobody }]);
+        let values = json!([{ "value": ada }, { "value": unknown }]);
         let answer = match method {
-            "PUT" => tenant.put(&path, &with_members(name, &[ada, nobody])).await,
-            "PUT, renamed" => tenant.put(&path, &with_members("renamed", &[ada, nobody])).await,
+            "PUT" => tenant.put(&path, &with_members(name, &[ada, unknown])).await,
+            "PUT, renamed" => tenant.put(&path, &with_members("renamed", &[ada, unknown])).await,
             "PATCH" => tenant.patch(&path, &patch(json!([{ "op": "add", "path": "members", "value": values }]))).await,
             "PATCH, all" => {
                 tenant.patch(&path, &patch(json!([{ "op": "replace", "path": "members", "value": values }]))).await
@@ -68,25 +68,25 @@ async fn unknown_members_are_kept_dropped_or_refused(gateway: &TestGateway) {
         let tenant = gateway.plain_tenant(profile).await;
         let _ = set(gateway, profile, &json!({ "profile": profile })).await.expect(200);
         let ada = tenant.user("ada").await;
-        for (answer, id) in ways(&tenant, &ada, NOBODY).await {
+        for (answer, id) in add_members(&tenant, &ada, UNKNOWN).await {
             let Some(kept) = kept else {
                 let refused = answer.expect(400);
                 assert_eq!(refused.body["scimType"], "invalidValue");
-                assert!(refused.body["detail"].as_str().unwrap().contains(NOBODY), "{}", refused.text);
+                assert!(refused.body["detail"].as_str().unwrap().contains(UNKNOWN), "{}", refused.text);
                 continue;
             };
             assert!(answer.status < 300, "{}", answer.text);
             let read = tenant.get(&format!("/Groups/{id}")).await.expect(200);
-            let expected = if kept { vec![NOBODY.to_owned(), ada.clone()] } else { vec![ada.clone()] };
+            let expected = if kept { vec![UNKNOWN.to_owned(), ada.clone()] } else { vec![ada.clone()] };
             assert_eq!(members(&read), expected, "{profile}: {}", read.asked);
         }
-        // Whoever is known by a name is known.
+        // A userName or an externalId is known, too.
         let named = with_members("named", &["ADA@corp.test", "ada"]);
         assert_eq!(members(&tenant.post("/Groups", &named).await.expect(201)), [ada]);
     }
 }
 
-async fn what_is_refused_leaves_everything_as_it_was(gateway: &TestGateway) {
+async fn a_refused_write_changes_nothing(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "refuse": ["unknown-member-pending"] })).await.expect(200);
     let ada = tenant.user("ada").await;
@@ -94,7 +94,7 @@ async fn what_is_refused_leaves_everything_as_it_was(gateway: &TestGateway) {
     let made = tenant.post("/Groups", &with_members("made", &[&ada, "x", "y", "z", "zz"])).await.expect(400);
     assert_eq!(made.body["detail"], "There is no member x, y, z and 1 more; make it before it is added.");
     assert_eq!((tenant.everything().await, gateway.row_counts().await), before);
-    for (answer, id) in ways(&tenant, &ada, NOBODY).await {
+    for (answer, id) in add_members(&tenant, &ada, UNKNOWN).await {
         let _ = answer.expect(400);
         if !id.is_empty() {
             let read = tenant.get(&format!("/Groups/{id}")).await.expect(200);
@@ -102,16 +102,16 @@ async fn what_is_refused_leaves_everything_as_it_was(gateway: &TestGateway) {
             assert_ne!(read.body["displayName"], "renamed");
         }
     }
-    // Only what is added must be known.
+    // Only added members must be known.
     let id = tenant.post("/Groups", &with_members("crew", &[&ada])).await.expect(201).id();
-    let remove = patch(json!([{ "op": "remove", "path": format!("members[value eq \"{NOBODY}\"]") }]));
+    let remove = patch(json!([{ "op": "remove", "path": format!("members[value eq \"{UNKNOWN}\"]") }]));
     let _ = tenant.patch(&format!("/Groups/{id}"), &remove).await.expect(200);
     let bulk = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
         "Operations": [
             { "method": "POST", "path": "/Groups", "bulkId": "g", "data": with_members("bulk", &["bulkId:u"]) },
             { "method": "POST", "path": "/Users", "bulkId": "u", "data": user("bob") },
-            { "method": "POST", "path": "/Groups", "bulkId": "h", "data": with_members("none", &[NOBODY]) },
+            { "method": "POST", "path": "/Groups", "bulkId": "h", "data": with_members("none", &[UNKNOWN]) },
         ],
     });
     let done = tenant.post("/Bulk", &bulk).await.expect(200);
@@ -120,7 +120,7 @@ async fn what_is_refused_leaves_everything_as_it_was(gateway: &TestGateway) {
     assert_eq!(statuses, ["201", "201", "400"], "{}", done.text);
 }
 
-async fn put_clears_or_keeps_what_it_omits(gateway: &TestGateway) {
+async fn put_clears_or_keeps_omitted_attributes(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let mut body = user("ada");
     body["title"] = "Countess".into();
@@ -131,22 +131,22 @@ async fn put_clears_or_keeps_what_it_omits(gateway: &TestGateway) {
     let partial = json!({ "schemas": body["schemas"], "displayName": "Ada", "nickName": null });
     let kept = tenant.put(&ada, &partial).await.expect(200);
     for answer in [&kept, &tenant.get(&ada).await.expect(200)] {
-        let shown = |name: &str| answer.body[name].clone();
+        let value = |name: &str| answer.body[name].clone();
         assert_eq!(
-            (shown("title"), shown("displayName"), shown("nickName")),
+            (value("title"), value("displayName"), value("nickName")),
             (json!("Countess"), json!("Ada"), Value::Null)
         );
-        assert_eq!((shown("userName"), shown("emails")), (body["userName"].clone(), body["emails"].clone()));
+        assert_eq!((value("userName"), value("emails")), (body["userName"].clone(), body["emails"].clone()));
     }
     assert_eq!(
         tenant.put(&ada, &partial).await.expect(200).version(),
         kept.version(),
-        "the same again changes nothing"
+        "the same PUT again changes nothing"
     );
     assert_eq!(tenant.get("/Users?filter=userName eq \"ada@corp.test\"").await.expect(200).body["totalResults"], 1);
     let _ = set(gateway, "acme", &json!({ "reset": ["put-keeps-omitted"] })).await.expect(200);
     let refused = tenant.put(&ada, &partial).await.expect(400);
-    assert_eq!(refused.body["scimType"], "invalidValue", "userName must be there: {}", refused.text);
+    assert_eq!(refused.body["scimType"], "invalidValue", "userName is required: {}", refused.text);
     let whole = json!({ "schemas": body["schemas"], "userName": body["userName"] });
     let cleared = tenant.put(&ada, &whole).await.expect(200);
     assert_eq!((&cleared.body["title"], &cleared.body["emails"]), (&Value::Null, &Value::Null));

@@ -1,4 +1,4 @@
-//! The page that administrators read says what the code does.
+//! docs/leniencies.md says what the code does.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn rows(page: &str, cells: usize) -> Vec<Vec<&str>> {
 }
 
 #[test]
-fn the_page_has_the_table_of_the_code() {
+fn the_page_has_the_tables_of_the_code() {
     let page = page();
     let marks =
         |allows: &dyn Fn(Profile) -> bool| Profile::ALL.map(|profile| if allows(profile) { "x" } else { "" }).to_vec();
@@ -34,7 +34,7 @@ fn the_page_has_the_table_of_the_code() {
 }
 
 #[test]
-fn the_page_has_every_signal() {
+fn the_page_lists_every_signal() {
     let page = page();
     let written: Vec<[&str; 3]> = rows(&page, 4).iter().map(|row| [row[0], row[1], row[2]]).collect();
     let code: Vec<[&str; 3]> = SIGNALS.iter().map(|it| [it.name, it.profile.name(), it.strength.word()]).collect();

@@ -1,4 +1,4 @@
-//! POST of what is there: restored, the same again, or refused, by the client's profile.
+//! POST of an existing or deleted user: restored, repeated, or refused, by the client's profile.
 
 use futures_util::future::join_all;
 use scimgate_tests::tenant::{ENTERPRISE, patch, user};
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{set, shown};
+use super::{client, set};
 
 on_both!(
     okta_activates_a_deactivated_user_by_post,
-    who_is_not_known_to_mean_it_gets_a_conflict,
-    many_posts_restore_one_user_once,
-    the_same_post_again_is_the_same_user,
-    another_post_of_the_same_name_is_a_conflict,
-    what_was_deleted_comes_back_with_its_id,
-    another_one_of_the_same_name_is_made_anew,
-    many_posts_bring_one_user_back_once,
+    without_the_leniency_a_post_of_a_deactivated_user_conflicts,
+    concurrent_posts_activate_a_deactivated_user_once,
+    a_repeated_post_returns_the_same_user,
+    a_different_post_of_the_same_name_conflicts,
+    a_deleted_user_is_restored_with_its_id,
+    a_different_user_of_the_same_name_is_created_anew,
+    concurrent_posts_restore_a_deleted_user_once,
 );
 
 async fn deactivated(tenant: &Tenant, name: &str) -> String {
@@ -43,19 +43,19 @@ async fn okta_activates_a_deactivated_user_by_post(gateway: &TestGateway) {
     body["externalId"] = "00u2".into();
     body["title"] = "Countess".into();
     body.as_object_mut().unwrap().remove("active");
-    // Of another externalId: the name alone went over to somebody else.
+    // Another externalId: another person with the same name.
     check_conflict(&tenant.post("/Users", &body).await);
     body["externalId"] = "ada".into();
     let restored = tenant.post("/Users", &body).await.expect(201);
-    assert_eq!(restored.id(), id, "the same user, whatever the letters of the name");
+    assert_eq!(restored.id(), id, "the same user, in any case of the name");
     assert_eq!(restored.header("location"), format!("{}/Users/{id}", tenant.scim.base));
     let read = tenant.get(&format!("/Users/{id}")).await.expect(200);
     assert_eq!(read.version(), restored.version());
     for (name, value) in [("active", json!(true)), ("title", json!("Countess")), ("externalId", json!("ada"))] {
         assert_eq!((&read.body[name], &restored.body[name]), (&value, &value), "{name}");
     }
-    assert_eq!(read.body["userName"], "ADA@corp.test", "verbatim, as it was sent now");
-    assert_eq!(read.body["groups"][0]["value"], crew.as_str(), "who was deactivated stayed a member");
+    assert_eq!(read.body["userName"], "ADA@corp.test", "as it was sent last");
+    assert_eq!(read.body["groups"][0]["value"], crew.as_str(), "a deactivated user stays a member");
     let found = tenant.get("/Users?filter=externalId eq \"ada\"").await.expect(200);
     assert_eq!((&found.body["totalResults"], &found.body["Resources"][0]["id"]), (&json!(1), &json!(id)));
     let kinds: Vec<Value> = tenant
@@ -67,11 +67,11 @@ async fn okta_activates_a_deactivated_user_by_post(gateway: &TestGateway) {
         .collect();
     assert_eq!(kinds, ["user.created", "user.deactivated", "user.updated"]);
     assert_eq!(tenant.directory(&format!("/users/{id}")).await.expect(200).body["active"], true);
-    // Active now: the next one is a conflict.
+    // It is active now, so the next POST is a conflict.
     check_conflict(&tenant.post("/Users", &body).await);
 }
 
-async fn who_is_not_known_to_mean_it_gets_a_conflict(gateway: &TestGateway) {
+async fn without_the_leniency_a_post_of_a_deactivated_user_conflicts(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let id = deactivated(&tenant, "ada").await;
     for profile in ["auto", "entra", "strict"] {
@@ -84,14 +84,14 @@ async fn who_is_not_known_to_mean_it_gets_a_conflict(gateway: &TestGateway) {
     let mut off = user("ada");
     off["active"] = false.into();
     check_conflict(&tenant.post("/Users", &off).await);
-    // Another unique value is in use than the name: nobody is meant by it.
+    // The userName is in use by an active user, who is not restored.
     let _ = tenant.user("bob").await;
     assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200).body["active"], false);
     check_conflict(&tenant.post("/Users", &user("bob")).await);
     assert_eq!(tenant.post("/Users", &user("ada")).await.expect(201).id(), id);
 }
 
-async fn many_posts_restore_one_user_once(gateway: &TestGateway) {
+async fn concurrent_posts_activate_a_deactivated_user_once(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "profile": "okta" })).await.expect(200);
     for round in 0..4 {
@@ -114,53 +114,57 @@ async fn many_posts_restore_one_user_once(gateway: &TestGateway) {
     assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 4);
 }
 
-/// A user with something that no schema knows.
-fn odd(name: &str) -> Value {
+/// A user with an unknown attribute.
+fn with_unknown_attribute(name: &str) -> Value {
     let mut body = user(name);
     body["shoeSize"] = 37.into();
     body[ENTERPRISE] = json!({ "department": "Engines" });
     body
 }
 
-async fn the_same_post_again_is_the_same_user(gateway: &TestGateway) {
+async fn a_repeated_post_returns_the_same_user(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "profile": "rippling" })).await.expect(200);
     let answers = join_all((0..8).map(|_| {
         let tenant = tenant.clone();
-        async move { tenant.post("/Users", &odd("ada")).await.expect(201) }
+        async move { tenant.post("/Users", &with_unknown_attribute("ada")).await.expect(201) }
     }))
     .await;
     let ids: BTreeSet<String> = answers.iter().map(Answer::id).collect();
-    assert_eq!(ids.len(), 1, "one user in spite of all");
+    assert_eq!(ids.len(), 1, "one user for all requests");
     let first = &answers[0];
     gateway.clock.advance(Duration::from_secs(9 * 60 + 59));
-    let again = tenant.post("/Users", &odd("ada")).await.expect(201);
+    let again = tenant.post("/Users", &with_unknown_attribute("ada")).await.expect(201);
     assert_eq!((again.version(), &again.body), (1, &first.body), "nothing was written");
     assert_eq!(again.header("location"), first.header("location"));
     assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 1);
     gateway.clock.advance(Duration::from_secs(1));
-    check_conflict(&tenant.post("/Users", &odd("ada")).await);
+    check_conflict(&tenant.post("/Users", &with_unknown_attribute("ada")).await);
 }
 
-async fn another_post_of_the_same_name_is_a_conflict(gateway: &TestGateway) {
+async fn a_different_post_of_the_same_name_conflicts(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "profile": "rippling" })).await.expect(200);
-    let id = tenant.post("/Users", &odd("ada")).await.expect(201).id();
+    let id = tenant.post("/Users", &with_unknown_attribute("ada")).await.expect(201).id();
     for (name, value) in [("externalId", json!("other")), ("shoeSize", json!(38)), ("title", json!("Countess"))] {
-        let mut other = odd("ada");
+        let mut other = with_unknown_attribute("ada");
         other[name] = value;
         check_conflict(&tenant.post("/Users", &other).await);
     }
     let _ = set(gateway, "acme", &json!({ "profile": "auto" })).await.expect(200);
-    assert_eq!(shown(gateway, "acme").await["recognised"], Value::Null);
-    check_conflict(&tenant.post("/Users", &odd("ada")).await);
+    assert_eq!(client(gateway, "acme").await["recognised"], Value::Null);
+    check_conflict(&tenant.post("/Users", &with_unknown_attribute("ada")).await);
     let _ = set(gateway, "acme", &json!({ "profile": "rippling" })).await.expect(200);
-    assert_eq!(tenant.post("/Users", &odd("ada")).await.expect(201).id(), id);
+    assert_eq!(tenant.post("/Users", &with_unknown_attribute("ada")).await.expect(201).id(), id);
     let _ = tenant.delete(&format!("/Users/{id}")).await.expect(204);
-    assert_ne!(tenant.post("/Users", &odd("ada")).await.expect(201).id(), id, "what is deleted is not repeated");
+    assert_ne!(
+        tenant.post("/Users", &with_unknown_attribute("ada")).await.expect(201).id(),
+        id,
+        "a POST after a deletion is a new user"
+    );
 }
 
-/// A tenant whose client brings back what it deleted.
+/// A tenant whose profile restores deleted users.
 async fn restoring(gateway: &TestGateway) -> Tenant {
     let tenant = gateway.tenant("acme").await;
     let _ = set(gateway, "acme", &json!({ "profile": "onelogin" })).await.expect(200);
@@ -178,23 +182,23 @@ async fn check_rows(gateway: &TestGateway, tenant: &Tenant) {
     }
 }
 
-async fn what_was_deleted_comes_back_with_its_id(gateway: &TestGateway) {
+async fn a_deleted_user_is_restored_with_its_id(gateway: &TestGateway) {
     let tenant = restoring(gateway).await;
     let made = tenant.post("/Users", &user("ada")).await.expect(201);
     let id = made.id();
     let crew = tenant.group("crew").await;
     delete(&tenant, &id).await;
-    // A group waits for the id.
+    // A group has the id as a pending member.
     let add = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": id }] }]));
     let _ = tenant.patch(&format!("/Groups/{crew}"), &add).await.expect(200);
     let mut body = user("ada");
     body["userName"] = "countess@corp.test".into();
-    let back = tenant.post("/Users", &body).await.expect(201);
-    assert_eq!(back.id(), id, "by externalId, whatever the name is now");
-    assert_eq!(back.body["groups"][0]["value"], crew.as_str());
+    let restored = tenant.post("/Users", &body).await.expect(201);
+    assert_eq!(restored.id(), id, "by externalId, with another name");
+    assert_eq!(restored.body["groups"][0]["value"], crew.as_str());
     let read = tenant.get(&format!("/Users/{id}")).await.expect(200);
-    assert_eq!((&read.body, read.version()), (&back.body, back.version()));
-    assert!(read.version() > made.version(), "no tag of before is good again");
+    assert_eq!((&read.body, read.version()), (&restored.body, restored.version()));
+    assert!(read.version() > made.version(), "no earlier ETag is valid again");
     assert_eq!(read.body["meta"]["created"], made.body["meta"]["created"]);
     for (filter, found) in [
         ("userName eq \"countess@corp.test\"", 1),
@@ -213,7 +217,7 @@ async fn what_was_deleted_comes_back_with_its_id(gateway: &TestGateway) {
     let kinds: Vec<&str> = events.iter().filter(own).map(|it| it["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["user.created", "user.deleted", "user.created", "membership.added"]);
     assert_eq!(tenant.directory(&format!("/users/{id}")).await.expect(200).body["active"], true);
-    // Without an externalId the name says who it is.
+    // Without an externalId the name identifies the user.
     let mut plain = user("bob");
     plain.as_object_mut().unwrap().remove("externalId");
     let bob = tenant.post("/Users", &plain).await.expect(201).id();
@@ -225,7 +229,7 @@ async fn what_was_deleted_comes_back_with_its_id(gateway: &TestGateway) {
     check_rows(gateway, &tenant).await;
 }
 
-async fn another_one_of_the_same_name_is_made_anew(gateway: &TestGateway) {
+async fn a_different_user_of_the_same_name_is_created_anew(gateway: &TestGateway) {
     let tenant = restoring(gateway).await;
     let first = tenant.user("ada").await;
     delete(&tenant, &first).await;
@@ -240,18 +244,18 @@ async fn another_one_of_the_same_name_is_made_anew(gateway: &TestGateway) {
     let mut nameless = user("ada");
     nameless.as_object_mut().unwrap().remove("externalId");
     let third = tenant.post("/Users", &nameless).await.expect(201).id();
-    assert!(third != first && third != second, "who had an externalId is not meant by a name alone");
+    assert!(third != first && third != second, "a user with an externalId is not restored by the name alone");
     delete(&tenant, &third).await;
     gateway.clock.advance(Duration::from_hours(30 * 24));
     let fourth = tenant.post("/Users", &user("ada")).await.expect(201).id();
-    assert_ne!(fourth, first, "after thirty days nobody comes back");
+    assert_ne!(fourth, first, "after thirty days no user is restored");
     let _ = set(gateway, "acme", &json!({ "profile": "auto" })).await.expect(200);
     delete(&tenant, &fourth).await;
-    assert_ne!(tenant.post("/Users", &user("ada")).await.expect(201).id(), fourth, "not by every profile");
+    assert_ne!(tenant.post("/Users", &user("ada")).await.expect(201).id(), fourth, "only by some profiles");
     check_rows(gateway, &tenant).await;
 }
 
-async fn many_posts_bring_one_user_back_once(gateway: &TestGateway) {
+async fn concurrent_posts_restore_a_deleted_user_once(gateway: &TestGateway) {
     let tenant = restoring(gateway).await;
     let id = tenant.user("ada").await;
     for round in 0..4 {
@@ -263,10 +267,10 @@ async fn many_posts_bring_one_user_back_once(gateway: &TestGateway) {
             async move { tenant.post("/Users", &body).await }
         }))
         .await;
-        let (back, refused): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|it| it.status == 201);
-        assert_eq!((back.len(), back[0].id()), (1, id.clone()));
+        let (restored, refused): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|it| it.status == 201);
+        assert_eq!((restored.len(), restored[0].id()), (1, id.clone()));
         refused.iter().for_each(check_conflict);
-        assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200).body["title"], back[0].body["title"]);
+        assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200).body["title"], restored[0].body["title"]);
     }
     assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 1);
     check_rows(gateway, &tenant).await;

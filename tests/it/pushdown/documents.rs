@@ -1,4 +1,4 @@
-//! Schemas with attributes of every kind, and documents that have and have not values of them.
+//! Random schemas with attributes of every kind, and random documents with some of them.
 
 use scimgate_scim::attribute::{Attribute, Type};
 use scimgate_scim::schema::ResourceType;
@@ -8,7 +8,8 @@ use super::random::Random;
 
 const KINDS: [&str; 7] = ["string", "boolean", "decimal", "integer", "dateTime", "reference", "binary"];
 
-/// Texts that meet: in other cases, as each other's parts, at the edges of what an index keeps and of what is a character.
+/// Texts that overlap: in other cases, as parts of each other, at the length limits of an index, and at the limits of
+/// Unicode.
 pub(super) fn texts() -> Vec<String> {
     let long = |head: &str, length: usize, tail: &str| {
         let mut text = head.repeat(length / head.len());
@@ -98,8 +99,8 @@ pub(super) fn scalar(kind: Type, random: &mut Random) -> Value {
     }
 }
 
-/// An extension with an attribute of each kind, single and multi-valued, by case and without; its names differ from one
-/// set to the next, and so does what else is said of them.
+/// An extension with an attribute of each kind, single and multi-valued, case-exact and not. Names and other
+/// characteristics differ from set to set.
 pub(super) fn extension(urn: &str, random: &mut Random) -> Value {
     let salt = random.below(1000);
     let mut attributes = Vec::new();
@@ -134,7 +135,7 @@ pub(super) fn extension(urn: &str, random: &mut Random) -> Value {
     json!({ "id": urn, "name": "Generated", "attributes": attributes })
 }
 
-/// What a value is made unique by.
+/// A counter that makes values unique.
 pub(super) type Serial<'a> = &'a mut u64;
 
 fn value(attribute: &Attribute, unique: bool, serial: Serial<'_>, random: &mut Random) -> Option<Value> {

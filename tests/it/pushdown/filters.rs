@@ -1,4 +1,4 @@
-//! Filters on every attribute with every operator that it can be compared by.
+//! Random filters on every attribute with every operator that applies to it.
 
 use scimgate_scim::attribute::{Attribute, Mutability, Returned, Type};
 use scimgate_scim::fold::is_case_exact;
@@ -10,14 +10,14 @@ use super::random::Random;
 
 pub(super) const OPERATORS: [&str; 10] = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr"];
 
-/// What is compared: a name, and what it stands for.
+/// An attribute by name, with its definition.
 #[derive(Clone)]
 pub(super) struct Subject {
     pub(super) name: String,
     pub(super) found: AttributeRef,
 }
 
-/// What a condition is on, to be counted: operator, type, whether of many values, by case, and with what.
+/// A kind of condition, for coverage: operator, type, multi-valued, case-exact, and compared with null.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Kind {
     pub(super) operator: &'static str,
@@ -45,7 +45,7 @@ impl Subject {
     }
 }
 
-/// Everything of a type that can be filtered by.
+/// Every attribute of a resource type that can be filtered by.
 pub(super) fn subjects(resource_type: &ResourceType) -> Vec<Subject> {
     let mut subjects = Vec::new();
     let mut add = |name: String| {
@@ -67,7 +67,7 @@ pub(super) fn subjects(resource_type: &ResourceType) -> Vec<Subject> {
     subjects
 }
 
-/// Whether a type can be compared so.
+/// Whether an operator applies to an attribute.
 pub(super) fn applies(operator: &str, subject: &Subject) -> bool {
     let leaf = subject.found.leaf();
     let kind = match (leaf.kind, subject.found.attribute.sub_attribute("value")) {
@@ -107,8 +107,8 @@ fn literal(subject: &Subject, operator: &str, documents: &[Map<String, Value>], 
         (leaf, Some(value)) if leaf.is_complex() => value,
         (leaf, _) => leaf,
     };
-    let taken = random.pick(documents);
-    let value = subject.found.value(taken).and_then(|value| scalars(value, &leaf.name, subject).into_iter().next());
+    let document = random.pick(documents);
+    let value = subject.found.value(document).and_then(|value| scalars(value, &leaf.name, subject).into_iter().next());
     let mut value = match value {
         Some(value) if !random.once_in(3) => value,
         _ => scalar(leaf.kind, random),
@@ -137,7 +137,7 @@ fn literal(subject: &Subject, operator: &str, documents: &[Map<String, Value>], 
     value
 }
 
-/// The values of the wanted part in an attribute's value.
+/// The values of a sub-attribute in an attribute's value.
 fn scalars(value: &Value, part: &str, subject: &Subject) -> Vec<Value> {
     let elements = match value {
         Value::Array(elements) => elements.clone(),
@@ -149,7 +149,7 @@ fn scalars(value: &Value, part: &str, subject: &Subject) -> Vec<Value> {
     elements.into_iter().filter_map(of_part).filter(|it| !it.is_null() && !it.is_object() && !it.is_array()).collect()
 }
 
-/// Brackets on a complex attribute, with a condition or several on its parts.
+/// A value path on a complex attribute, with conditions on its sub-attributes.
 fn value_path(
     subject: &Subject,
     subjects: &[Subject],

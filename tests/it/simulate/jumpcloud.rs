@@ -1,26 +1,26 @@
-//! JumpCloud before servers whose activation leaves something behind, or whose removals take too much.
+//! JumpCloud against servers on which the activation leaves something behind, or that remove too many members.
 
-use scimgate_tests::broken::{Asked, Fault, Reply};
+use scimgate_tests::faulty_server::{Fault, Request, Response};
 use scimgate_tests::{TestGateway, on_postgres};
 
-use super::Player;
-use super::stage::{Asking, Stage, assert_named, is, operations};
+use super::Provider;
+use super::test_bed::{OnRequest, TestBed, assert_finds, is, operations};
 
-on_postgres!(what_the_activation_leaves_behind_is_named, a_removal_by_value_that_wipes_is_named);
+on_postgres!(resources_left_by_the_activation_are_reported, a_removal_by_value_that_wipes_is_reported);
 
-/// Says that it deleted, of one type, and did not.
+/// Answers DELETE with success and does nothing, for one type.
 struct Keeps(&'static str);
 
 impl Fault for Keeps {
-    fn asked(&self, asked: &mut Asked) -> Option<Reply> {
-        is(asked, "DELETE", self.0).then(|| Reply::status(204))
+    fn on_request(&self, request: &mut Request) -> Option<Response> {
+        is(request, "DELETE", self.0).then(|| Response::status(204))
     }
 }
 
-async fn what_the_activation_leaves_behind_is_named(gateway: &TestGateway) {
-    let stage = Stage::new(gateway).await;
+async fn resources_left_by_the_activation_are_reported(gateway: &TestGateway) {
+    let bed = TestBed::new(gateway).await;
     for (of, label) in [("/Groups", "group SCIM test group"), ("/Users", "user scim-test@")] {
-        let report = stage.of(Player::JumpCloud, Keeps(of)).await;
+        let report = bed.run(Provider::JumpCloud, Keeps(of)).await;
         let in_activation = |step: &str| step == "activation";
         let left = report.findings.iter().filter(|finding| in_activation(finding.step.name()));
         assert!(left.clone().count() > 0, "{:#?}", report.findings);
@@ -31,16 +31,16 @@ async fn what_the_activation_leaves_behind_is_named(gateway: &TestGateway) {
     }
 }
 
-async fn a_removal_by_value_that_wipes_is_named(gateway: &TestGateway) {
-    // RFC 7644 §3.5.2.2, by the letter: with a path and no filter, "the attribute and all values are removed".
-    let wipes = |asked: &mut Asked| {
-        if is(asked, "PATCH", "/Groups") {
-            for operation in operations(asked) {
+async fn a_removal_by_value_that_wipes_is_reported(gateway: &TestGateway) {
+    // RFC 7644 §3.5.2.2 taken literally: with a path and no filter, "the attribute and all values are removed".
+    let wipes = |request: &mut Request| {
+        if is(request, "PATCH", "/Groups") {
+            for operation in operations(request) {
                 if operation["op"] == "remove" {
                     operation.as_object_mut().unwrap().remove("value");
                 }
             }
         }
     };
-    assert_named(&Stage::new(gateway).await.of(Player::JumpCloud, Asking(wipes)).await, &["group-wiped"]);
+    assert_finds(&TestBed::new(gateway).await.run(Provider::JumpCloud, OnRequest(wipes)).await, &["group-wiped"]);
 }

@@ -1,33 +1,33 @@
-//! PingFederate before servers whose PUT is not whole, and whose list of groups is not.
+//! PingFederate against servers whose PUT merges, or whose list of groups is incomplete.
 
-use scimgate_tests::broken::{Asked, Reply};
+use scimgate_tests::faulty_server::{Request, Response};
 use scimgate_tests::{TestGateway, on_postgres};
 use serde_json::{Value, json};
 
-use super::Player;
-use super::stage::{Answering, Asking, Stage, assert_named, is};
+use super::Provider;
+use super::test_bed::{OnRequest, OnResponse, TestBed, assert_finds, is};
 
-on_postgres!(a_put_that_merges_is_named, a_list_that_leaves_out_a_group_is_named);
+on_postgres!(a_put_that_merges_is_reported, a_group_missing_from_the_list_is_reported);
 
-async fn a_put_that_merges_is_named(gateway: &TestGateway) {
-    let merges = |asked: &mut Asked| {
-        if is(asked, "PUT", "/Users") {
-            let mut value = asked.body.take();
+async fn a_put_that_merges_is_reported(gateway: &TestGateway) {
+    let merges = |request: &mut Request| {
+        if is(request, "PUT", "/Users") {
+            let mut value = request.body.take();
             value.as_object_mut().unwrap().retain(|name, _| !["id", "schemas"].contains(&name.as_str()));
-            asked.method = "PATCH".parse().unwrap();
+            request.method = "PATCH".parse().unwrap();
             let patch = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-            asked.body = json!({ "schemas": [patch], "Operations": [{ "op": "replace", "value": value }] });
+            request.body = json!({ "schemas": [patch], "Operations": [{ "op": "replace", "value": value }] });
         }
     };
-    let report = Stage::new(gateway).await.of(Player::Ping, Asking(merges)).await;
-    assert_named(&report, &["put-not-whole"]);
+    let report = TestBed::new(gateway).await.run(Provider::Ping, OnRequest(merges)).await;
+    assert_finds(&report, &["put-not-whole"]);
     assert!(report.findings.iter().all(|finding| finding.attribute == "title"), "{:#?}", report.findings);
 }
 
-async fn a_list_that_leaves_out_a_group_is_named(gateway: &TestGateway) {
-    let leaves_out = |asked: &Asked, reply: &mut Reply| {
-        if is(asked, "GET", "/Groups?") {
-            reply.edit(|body| {
+async fn a_group_missing_from_the_list_is_reported(gateway: &TestGateway) {
+    let leaves_out = |request: &Request, response: &mut Response| {
+        if is(request, "GET", "/Groups?") {
+            response.edit(|body| {
                 let groups = body["Resources"].as_array_mut().map_or(0, |groups| {
                     groups.pop();
                     groups.len()
@@ -36,5 +36,8 @@ async fn a_list_that_leaves_out_a_group_is_named(gateway: &TestGateway) {
             });
         }
     };
-    assert_named(&Stage::new(gateway).await.of(Player::Ping, Answering(leaves_out)).await, &["missing-from-list"]);
+    assert_finds(
+        &TestBed::new(gateway).await.run(Provider::Ping, OnResponse(leaves_out)).await,
+        &["missing-from-list"],
+    );
 }

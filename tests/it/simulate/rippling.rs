@@ -1,36 +1,37 @@
-//! Rippling before servers that take a repeated POST for a new one, or do not find by externalId; and what it does not send.
+//! Rippling against servers that take a repeated POST for a new one, or do not find users by externalId; and which
+//! attributes it sends.
 
 use std::sync::{Arc, Mutex};
 
-use scimgate_tests::broken::{Asked, Fault, Reply};
+use scimgate_tests::faulty_server::{Fault, Request, Response};
 use scimgate_tests::{TestGateway, on_postgres};
 use serde_json::json;
 
-use super::Player;
-use super::stage::{Answering, Doubles, Stage, assert_named, error, is};
+use super::Provider;
+use super::test_bed::{CreatesDuplicates, OnResponse, TestBed, assert_finds, error, is};
 
 on_postgres!(
-    a_retry_that_makes_a_second_user_is_named,
-    a_retry_that_is_refused_is_named,
-    a_filter_that_finds_no_external_id_is_named,
-    what_the_schemas_do_not_let_write_is_not_sent,
+    a_repeated_post_that_creates_a_second_user_is_reported,
+    a_refused_repeated_post_is_reported,
+    a_filter_that_ignores_external_id_is_reported,
+    attributes_that_cannot_be_written_are_not_sent,
 );
 
-async fn a_retry_that_makes_a_second_user_is_named(gateway: &TestGateway) {
-    let report = Stage::new(gateway).await.of(Player::Rippling, Doubles::default()).await;
-    assert_named(&report, &["duplicate-created"]);
-    assert_eq!(report.counts["duplicate-created"], 4, "every third of twelve is sent twice");
+async fn a_repeated_post_that_creates_a_second_user_is_reported(gateway: &TestGateway) {
+    let report = TestBed::new(gateway).await.run(Provider::Rippling, CreatesDuplicates::default()).await;
+    assert_finds(&report, &["duplicate-created"]);
+    assert_eq!(report.counts["duplicate-created"], 4, "every third of twelve users is sent twice");
 }
 
-/// Answers as if the repeated request were another one.
+/// Refuses a repeated request.
 #[derive(Default)]
 struct Refuses(Mutex<Vec<String>>);
 
 impl Fault for Refuses {
-    fn asked(&self, asked: &mut Asked) -> Option<Reply> {
+    fn on_request(&self, request: &mut Request) -> Option<Response> {
         let mut seen = self.0.lock().unwrap();
-        let body = asked.body.to_string();
-        if !is(asked, "POST", "/Users") {
+        let body = request.body.to_string();
+        if !is(request, "POST", "/Users") {
             return None;
         }
         if seen.contains(&body) {
@@ -41,36 +42,36 @@ impl Fault for Refuses {
     }
 }
 
-async fn a_retry_that_is_refused_is_named(gateway: &TestGateway) {
-    let report = Stage::new(gateway).await.of(Player::Rippling, Refuses::default()).await;
-    assert_named(&report, &["retry-refused"]);
+async fn a_refused_repeated_post_is_reported(gateway: &TestGateway) {
+    let report = TestBed::new(gateway).await.run(Provider::Rippling, Refuses::default()).await;
+    assert_finds(&report, &["retry-refused"]);
 }
 
-async fn a_filter_that_finds_no_external_id_is_named(gateway: &TestGateway) {
-    let finds_nothing = |asked: &Asked, reply: &mut Reply| {
-        if is(asked, "GET", "/Users?filter=externalId") {
-            reply.edit(|body| (body["totalResults"], body["Resources"]) = (json!(0), json!([])));
+async fn a_filter_that_ignores_external_id_is_reported(gateway: &TestGateway) {
+    let finds_nothing = |request: &Request, response: &mut Response| {
+        if is(request, "GET", "/Users?filter=externalId") {
+            response.edit(|body| (body["totalResults"], body["Resources"]) = (json!(0), json!([])));
         }
     };
-    let report = Stage::new(gateway).await.of(Player::Rippling, Answering(finds_nothing)).await;
+    let report = TestBed::new(gateway).await.run(Provider::Rippling, OnResponse(finds_nothing)).await;
     assert!(report.counts.contains_key("filter-missed"), "{:#?}", report.counts);
 }
 
-/// Says that titles are readOnly and that nobody has a nickName, and hears what is sent.
+/// Declares title as readOnly and has no nickName, and records what is sent.
 #[derive(Clone, Default)]
-struct Narrow(Arc<Mutex<String>>);
+struct NarrowSchemas(Arc<Mutex<String>>);
 
-impl Fault for Narrow {
-    fn asked(&self, asked: &mut Asked) -> Option<Reply> {
-        if asked.path.contains("/Users") {
-            self.0.lock().unwrap().push_str(&asked.body.to_string());
+impl Fault for NarrowSchemas {
+    fn on_request(&self, request: &mut Request) -> Option<Response> {
+        if request.path.contains("/Users") {
+            self.0.lock().unwrap().push_str(&request.body.to_string());
         }
         None
     }
 
-    fn answered(&self, asked: &Asked, reply: &mut Reply) {
-        if is(asked, "GET", "/Schemas") {
-            reply.edit(|body| {
+    fn on_response(&self, request: &Request, response: &mut Response) {
+        if is(request, "GET", "/Schemas") {
+            response.edit(|body| {
                 for schema in body["Resources"].as_array_mut().unwrap() {
                     let attributes = schema["attributes"].as_array_mut().unwrap();
                     attributes.retain(|attribute| attribute["name"] != "nickName");
@@ -83,9 +84,9 @@ impl Fault for Narrow {
     }
 }
 
-async fn what_the_schemas_do_not_let_write_is_not_sent(gateway: &TestGateway) {
-    let narrow = Narrow::default();
-    let report = Stage::new(gateway).await.of(Player::Rippling, narrow.clone()).await;
+async fn attributes_that_cannot_be_written_are_not_sent(gateway: &TestGateway) {
+    let narrow = NarrowSchemas::default();
+    let report = TestBed::new(gateway).await.run(Provider::Rippling, narrow.clone()).await;
     assert!(!report.counts.contains_key("value-lost"), "{:#?}", report.findings);
     let sent = narrow.0.lock().unwrap();
     assert!(sent.contains("displayName") && sent.contains("department"));

@@ -66,7 +66,7 @@ proptest! {
             let second = normalise(Value::Object(first.document.clone()), resource_type, &Leniencies::strict());
             let second = second.map_err(|error| TestCaseError::fail(error.detail))?;
             prop_assert_eq!(&second.document, &first.document);
-            prop_assert!(second.warnings.is_empty() && second.set_aside.is_empty());
+            prop_assert!(second.warnings.is_empty() && second.unknown.is_empty());
             // The coerced types are valid; only required attributes can be missing.
             if let Err(error) = validate(&first.document, resource_type) {
                 prop_assert!(error.detail.ends_with("is required."), "{}", error.detail);

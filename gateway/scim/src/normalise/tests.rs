@@ -38,7 +38,7 @@ fn a_user_from_entra_id_needs_no_leniency() {
             "name": { "givenName": "Ada", "familyName": "Byron" }
         });
         assert_eq!(Value::Object(found.document.clone()), expected);
-        assert!(found.warnings.is_empty() && found.set_aside.is_empty());
+        assert!(found.warnings.is_empty() && found.unknown.is_empty());
         assert_eq!(found.document.keys().next().unwrap(), "schemas");
     }
 }
@@ -111,7 +111,7 @@ fn attributes_that_clients_may_not_write_are_ignored() {
     for leniencies in [Leniencies::all(), Leniencies::strict()] {
         let found = run("User", body.clone(), leniencies).unwrap();
         assert_eq!(Value::Object(found.document), json!({ "schemas": [USER], "userName": "ada" }));
-        assert!(found.set_aside.is_empty() && found.warnings.is_empty());
+        assert!(found.unknown.is_empty() && found.warnings.is_empty());
     }
 }
 
@@ -128,7 +128,7 @@ fn unknown_attributes_are_kept_as_written() {
         "shoeSize": { "EU": 38 }, "name.pet": "Ady", "emails.value": "a", "emails.verified": [true, false],
         "urn:acme:badge": { "colour": "blue" }, format!("{ENTERPRISE_USER}:desk"): 7
     });
-    assert_eq!(found.set_aside.to_json(), expected);
+    assert_eq!(found.unknown.to_json(), expected);
     assert_eq!(
         Value::Object(found.document.clone()),
         json!({ "schemas": [USER], "emails": [{ "value": "a" }, { "value": "b" }] })

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
 
-use crate::aside::names;
 use crate::attribute::{Attribute, Mutability, Returned, Type};
 use crate::decimal::Decimal;
 use crate::error::ScimError;
@@ -270,11 +269,10 @@ impl Coercion<'_> {
         self.leniencies.tolerate(Leniency::UnknownAttributeSetAside, &full, self.warnings, || {
             ScimError::invalid_syntax(format!("{full} is no attribute of this resource type."))
         })?;
-        let kept = names::place(self.unknown, &full)?;
-        match kept {
+        match self.unknown.entry(full).or_insert(Value::Null) {
             Value::Array(values) if attribute.multi_valued => values.push(value),
-            _ if attribute.multi_valued => *kept = Value::Array(vec![value]),
-            _ => *kept = value,
+            kept if attribute.multi_valued => *kept = Value::Array(vec![value]),
+            kept => *kept = value,
         }
         Ok(())
     }

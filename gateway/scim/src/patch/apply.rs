@@ -4,84 +4,72 @@
 
 use serde_json::{Map, Value};
 
+use super::budget::Budget;
 use super::context::Context;
 use super::members::DeltaBuilder;
 use super::{Patch, Patched, Step, Target, Verb, add, element, remove, replace, write};
-use crate::aside::Aside;
 use crate::attribute::Mutability;
-use crate::cost;
 use crate::error::ScimError;
 use crate::leniency::{Choice, Leniencies};
 use crate::normalise::rebuild_schemas;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::unknown::log::{MAX_ENTRIES, UnknownAttributes, tolerate_drop};
 use crate::value::{is_blank, is_unassigned};
-
-/// The limit on the [cost](cost::of_value) of all steps, in bytes: a quarter of a second if every text must be normalised,
-/// and some milliseconds otherwise. A hundred changes of five hundred mail addresses are within it.
-const MAX_COST: usize = 16 << 20;
-
-/// The cost of the steps so far.
-#[derive(Default)]
-struct Cost(usize);
-
-impl Cost {
-    /// A step reads the whole value, and once more for each term of its filter.
-    fn add(&mut self, target: &Target, value: Option<&Value>) -> Result<(), ScimError> {
-        let filter = target.element.as_ref().map_or(0, |filter| cost::of_filter(filter, value));
-        self.0 = self.0.saturating_add(filter).saturating_add(value.map_or(0, cost::of_value));
-        if self.0 <= MAX_COST {
-            return Ok(());
-        }
-        let name = target.reference.attribute_name();
-        let detail = format!(
-            "The operations, the conditions in their paths and the values of {name} are too many together: more than \
-             {MAX_COST} bytes would have to be examined. Send them in several requests, or replace {name} as a whole."
-        );
-        Err(ScimError::new(413, detail))
-    }
-}
 
 pub(super) fn apply(
     patch: Patch,
     mut document: Map<String, Value>,
-    mut set_aside: Aside,
+    mut unknown: UnknownAttributes,
     rt: &ResourceType,
     leniencies: Leniencies,
+    budget: &mut Budget,
 ) -> Result<Patched, ScimError> {
     let members_only = patch.touches_only_members();
-    let before = if members_only { None } else { Some((document.clone(), set_aside.clone())) };
+    let before = if members_only { None } else { Some((document.clone(), unknown.clone())) };
     let mut warnings = patch.warnings;
     let mut members = DeltaBuilder::default();
-    let mut cost = Cost::default();
+    // Recording an unknown part reads the whole log, so their number is limited.
+    let mut room = MAX_ENTRIES;
     for step in patch.steps {
         match step {
             Step::Attribute { verb, target, value } => {
-                cost.add(&target, target.reference.value(&document))?;
-                let mut unknown = Map::new();
+                budget.charge_step(&target, target.reference.value(&document))?;
+                let mut parts = Map::new();
                 let replaces_all = replaces_all(verb, &target, value.as_ref());
-                let mut context =
-                    Context { target: &target, leniencies, warnings: &mut warnings, unknown: &mut unknown };
+                let mut context = Context { target: &target, leniencies, warnings: &mut warnings, unknown: &mut parts };
                 change(&mut document, verb, value, &mut context)?;
                 if replaces_all {
-                    forget(&mut set_aside, &target.reference, rt);
+                    forget(&mut unknown, &target.reference, rt);
                 }
-                keep_unknown(&mut set_aside, verb, &target, unknown)?;
+                let Some(verb) = verb_of_parts(verb, &target) else { continue };
+                for (name, value) in parts {
+                    if room == 0 {
+                        tolerate_drop(&name, &leniencies, &mut warnings)?;
+                        continue;
+                    }
+                    room -= 1;
+                    unknown.record(verb, name, Some(value));
+                }
             }
             Step::ExtensionRemoved(schema) => {
                 remove_extension(&mut document, &schema)?;
-                set_aside.forget(&schema.id);
+                unknown.forget(&schema.id);
             }
-            Step::SetAside { verb, name, value } => set_aside.change(verb, name, value)?,
+            Step::Unknown { verb, name, value } => unknown.record(verb, name, value),
             Step::Members(Verb::Add, listed) => members.add(listed),
             Step::Members(Verb::Replace, listed) => members.replace(listed),
             Step::Members(Verb::Remove, listed) => members.remove(listed),
         }
     }
-    let changed = before.is_some_and(|(before, aside_before)| {
+    let mut changed = false;
+    if let Some((document_before, unknown_before)) = before {
         rebuild_schemas(&mut document, rt);
-        before != document || aside_before != set_aside
-    });
-    Ok(Patched { document, set_aside, members: members.finish(), changed, warnings })
+        if unknown != unknown_before {
+            unknown.enforce_bounds(&leniencies, &mut warnings)?;
+        }
+        changed = document != document_before || unknown != unknown_before;
+    }
+    Ok(Patched { document, unknown, members: members.finish(), changed, warnings })
 }
 
 fn change(
@@ -153,29 +141,23 @@ fn replaces_all(verb: Verb, target: &Target, value: Option<&Value>) -> bool {
 }
 
 /// Drops the unknown parts of an attribute, kept under its full name or under its plain name if that resolves to it.
-fn forget(set_aside: &mut Aside, reference: &AttributeRef, rt: &ResourceType) {
-    set_aside.forget(&reference.name());
+fn forget(unknown: &mut UnknownAttributes, reference: &AttributeRef, rt: &ResourceType) {
+    unknown.forget(&reference.name());
     let plain = AttributeRef { extension: None, ..reference.clone() }.name();
     if reference.extension.is_some() && rt.resolve(&plain).as_ref() == Some(reference) {
-        set_aside.forget(&plain);
+        unknown.forget(&plain);
     }
 }
 
-/// Unknown parts of elements are added to earlier ones, because they do not say which element they belong to. For a single
-/// value the last one replaces the earlier ones.
-fn keep_unknown(
-    set_aside: &mut Aside,
-    verb: Verb,
-    target: &Target,
-    unknown: Map<String, Value>,
-) -> Result<(), ScimError> {
-    let verb = match verb {
+/// The verb that records the unknown parts of a value. Those of elements are added to earlier ones, because they do not say
+/// which element they belong to. For a single value the last one replaces the earlier ones.
+fn verb_of_parts(verb: Verb, target: &Target) -> Option<Verb> {
+    match verb {
         // The elements of a removal only identify what is removed.
-        Verb::Remove => return Ok(()),
-        Verb::Add if target.reference.attribute.multi_valued => Verb::Add,
-        Verb::Add | Verb::Replace => Verb::Replace,
-    };
-    unknown.into_iter().try_for_each(|(name, value)| set_aside.change(verb, name, Some(value)))
+        Verb::Remove => None,
+        Verb::Add if target.reference.attribute.multi_valued => Some(Verb::Add),
+        Verb::Add | Verb::Replace => Some(Verb::Replace),
+    }
 }
 
 /// Removes all attributes of an extension but the readOnly ones.

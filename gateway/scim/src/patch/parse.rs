@@ -33,7 +33,7 @@ pub(super) fn reinterpret(patch: Patch, rt: &ResourceType, leniencies: Leniencie
     let mut reader = Reader { rt, leniencies, warnings: patch.warnings, steps: Vec::new() };
     for step in patch.steps {
         match step {
-            Step::SetAside { verb, name, value } => {
+            Step::Unknown { verb, name, value } => {
                 // A readOnly attribute is ignored as in a body, because the client could not know of it.
                 let name = Name { text: &name, in_path: false };
                 let value = if verb == Verb::Remove { value } else { Some(value.unwrap_or_default()) };
@@ -234,7 +234,7 @@ impl Reader<'_> {
             Verb::Remove => self.unknown_value_list(name, value)?,
             Verb::Add | Verb::Replace => value.filter(|value| !self.clears(value, Leniency::EmptyStringClears)),
         };
-        self.steps.push(Step::SetAside { verb, name: name.text.to_owned(), value });
+        self.steps.push(Step::Unknown { verb, name: name.text.to_owned(), value });
         Ok(())
     }
 

@@ -33,8 +33,8 @@ fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-fn kept(aside: &Value) -> Aside {
-    Aside::from_json(if aside.is_null() { json!({}) } else { aside.clone() }).unwrap()
+fn kept(unknown: &Value) -> UnknownAttributes {
+    UnknownAttributes::from_json(if unknown.is_null() { json!({}) } else { unknown.clone() }).unwrap()
 }
 
 /// A document; a missing `schemas` is added.
@@ -50,8 +50,14 @@ fn body(patch: &Value) -> Value {
     if patch.is_array() { json!({ "schemas": [PATCH_SCHEMA], "Operations": patch }) } else { patch.clone() }
 }
 
-fn run(patch: &Value, before: &Value, aside: &Value, rt: &ResourceType, how: Leniencies) -> Result<Patched, ScimError> {
-    Patch::parse(body(patch), rt, &how)?.apply(document(before, rt), kept(aside), rt, &how)
+fn run(
+    patch: &Value,
+    before: &Value,
+    unknown: &Value,
+    rt: &ResourceType,
+    how: Leniencies,
+) -> Result<Patched, ScimError> {
+    Patch::parse(body(patch), rt, &how)?.apply(document(before, rt), kept(unknown), rt, &how)
 }
 
 /// `"strict"`, or all leniencies but the named ones.
@@ -70,7 +76,7 @@ fn delta(members: &MemberDelta) -> Value {
 
 fn check(case: &Value, registry: &Registry) {
     let rt = registry.resource_type(case["type"].as_str().unwrap_or("User")).unwrap();
-    let found = run(&case["patch"], &case["before"], &case["aside"], rt, leniencies(case));
+    let found = run(&case["patch"], &case["before"], &case["unknown"], rt, leniencies(case));
     if case["error"].is_string() {
         let error = found.map(|patched| patched.document).unwrap_err();
         assert_eq!(error.status, 400, "{error}");
@@ -81,9 +87,9 @@ fn check(case: &Value, registry: &Registry) {
     let before = document(&case["before"], rt);
     let after = if case["after"].is_object() { document(&case["after"], rt) } else { before.clone() };
     assert_eq!(Value::Object(patched.document.clone()), Value::Object(after.clone()));
-    let aside = if case["asideAfter"].is_object() { &case["asideAfter"] } else { &case["aside"] };
-    assert_eq!(patched.set_aside.to_json(), kept(aside).to_json());
-    assert_eq!(patched.changed, before != after || object(&case["aside"]) != object(aside), "changed");
+    let unknown = if case["unknownAfter"].is_object() { &case["unknownAfter"] } else { &case["unknown"] };
+    assert_eq!(patched.unknown.to_json(), kept(unknown).to_json());
+    assert_eq!(patched.changed, before != after || object(&case["unknown"]) != object(unknown), "changed");
     let members = if case["members"].is_object() { case["members"].clone() } else { delta(&MemberDelta::default()) };
     assert_eq!(delta(&patched.members), members);
     if let Some(expected) = case["warnings"].as_array() {
@@ -94,7 +100,7 @@ fn check(case: &Value, registry: &Registry) {
     if operations.iter().all(|operation| operation["op"].as_str().is_some_and(|op| op.eq_ignore_ascii_case("replace")))
     {
         let again = Patch::parse(body(&case["patch"]), rt, &leniencies(case)).unwrap();
-        let again = again.apply(patched.document.clone(), patched.set_aside.clone(), rt, &leniencies(case)).unwrap();
+        let again = again.apply(patched.document.clone(), patched.unknown.clone(), rt, &leniencies(case)).unwrap();
         assert_eq!(again.document, patched.document, "replacing twice");
         assert!(!again.changed, "replacing twice");
     }
@@ -263,7 +269,7 @@ proptest! {
             let rt = registry.resource_type(name).unwrap();
             for how in [Leniencies::all(), Leniencies::strict()] {
                 if let Ok(patch) = Patch::parse(body.clone(), rt, &how) {
-                    let _ = patch.apply(Map::new(), Aside::default(), rt, &how);
+                    let _ = patch.apply(Map::new(), UnknownAttributes::default(), rt, &how);
                 }
             }
         }
@@ -279,7 +285,7 @@ proptest! {
             let mut rebuilt = patched.document.clone();
             rebuild_schemas(&mut rebuilt, rt);
             prop_assert_eq!(&rebuilt, &patched.document);
-            prop_assert_eq!(patched.changed, patched.document != before || !patched.set_aside.is_empty());
+            prop_assert_eq!(patched.changed, patched.document != before || !patched.unknown.is_empty());
             prop_assert!(patched.document.values().all(|value| !is_unassigned(value)));
             prop_assert!(patched.document.contains_key("userName"));
             for list in ["emails", "roles"] {
@@ -295,18 +301,18 @@ proptest! {
         let registry = registry();
         let rt = registry.resource_type("User").unwrap();
         let how = Leniencies::all();
-        let (mut document, mut aside) = (document(&rich(), rt), Aside::default());
+        let (mut document, mut unknown) = (document(&rich(), rt), UnknownAttributes::default());
         let mut failed = false;
         for operation in patch.as_array().unwrap() {
             let Ok(one) = Patch::parse(body(&json!([operation])), rt, &how)
-                .and_then(|patch| patch.apply(document.clone(), aside.clone(), rt, &how)) else { failed = true; break };
-            (document, aside) = (one.document, one.set_aside);
+                .and_then(|patch| patch.apply(document.clone(), unknown.clone(), rt, &how)) else { failed = true; break };
+            (document, unknown) = (one.document, one.unknown);
         }
         match run(&patch, &rich(), &Value::Null, rt, how) {
             Ok(all) => {
                 prop_assert!(!failed);
                 prop_assert_eq!(all.document, document);
-                prop_assert_eq!(all.set_aside, aside);
+                prop_assert_eq!(all.unknown, unknown);
             }
             Err(_) => prop_assert!(failed),
         }
@@ -318,8 +324,8 @@ proptest! {
         let rt = registry.resource_type("User").unwrap();
         let patch = json!([{ "op": "replace", "path": path, "value": value }]);
         if let Ok(once) = run(&patch, &rich(), &Value::Null, rt, Leniencies::all()) {
-            let aside = once.set_aside.to_json();
-            let twice = run(&patch, &Value::Object(once.document.clone()), &aside, rt, Leniencies::all()).unwrap();
+            let unknown = once.unknown.to_json();
+            let twice = run(&patch, &Value::Object(once.document.clone()), &unknown, rt, Leniencies::all()).unwrap();
             prop_assert_eq!(&twice.document, &once.document);
             prop_assert!(!twice.changed);
         }

@@ -1,98 +1,145 @@
 //! `/admin/v1/tenants`.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::json::{Json, reply};
 use crate::clock::rfc3339;
-use crate::http::access::{OperatorAccess, SCIM_BASE};
-use crate::http::error::Failure;
-use crate::operation::Gateway;
+use crate::http::access::{OperatorAccess, SCIM_BASE, TENANT_PREFIX};
+use crate::http::error::ApiFailure;
+use crate::http::json::Json;
+use crate::operation::Operator;
 use crate::operation::admin::tenants;
-use crate::store::tenant::Tenant;
+use crate::store::tenant::Tenant as TenantRow;
 
-/// The body of a POST.
-#[derive(Debug, Deserialize)]
+/// A new tenant.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct New {
+pub(super) struct NewTenant {
+    /// 1 to 40 lower-case letters (a-z), digits and hyphens, with no hyphen at either end.
+    #[schema(pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
     name: String,
 }
 
-/// The body of a PATCH.
-#[derive(Debug, Deserialize)]
+/// What to change of a tenant.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Change {
-    state: Wanted,
+pub(super) struct TenantChange {
+    state: TenantState,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// Whether the tenant's requests are served.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Wanted {
+enum TenantState {
+    /// They are served.
     Active,
+    /// They get 403.
     Suspended,
 }
 
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Tenant {
+    #[schema(format = "uuid")]
+    id: String,
+    name: String,
+    #[schema(value_type = TenantState)]
+    state: &'static str,
+    /// The profile that was chosen for the SCIM client.
+    client_profile: String,
+    /// The number of the active mapping revision; 0 for none.
+    active_mapping: i32,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// The tenant's own address of the SCIM endpoint.
+    scim_url: String,
+}
+
+/// Every tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TenantList {
+    tenants: Vec<Tenant>,
+}
+
+/// Create a tenant.
+#[utoipa::path(
+    post, path = "/admin/v1/tenants", operation_id = "createTenant", tag = "tenants", request_body = NewTenant,
+    responses(
+        (status = 201, description = "The tenant is created.", body = Tenant),
+        (status = 409, description = "The name is in use."),
+    )
+)]
 pub(super) async fn create(
-    access: OperatorAccess,
-    State(gateway): State<Gateway>,
-    Json(body): Json<New>,
-) -> Result<Response, Failure> {
-    let tenant = tenants::create(&gateway, &body.name).await.map_err(Failure::internal)?;
-    tracing::info!(actor = %access.actor, tenant.id = %tenant.id, "tenant created");
-    Ok(reply(StatusCode::CREATED, shown(&gateway, &tenant)))
+    OperatorAccess(operator): OperatorAccess,
+    Json(body): Json<NewTenant>,
+) -> Result<(StatusCode, Json<Tenant>), ApiFailure> {
+    let tenant = tenants::create(&operator, &body.name).await?;
+    Ok((StatusCode::CREATED, Json(wire(&operator, tenant))))
 }
 
-pub(super) async fn list(_: OperatorAccess, State(gateway): State<Gateway>) -> Result<Response, Failure> {
-    let tenants = tenants::list(&gateway).await.map_err(Failure::internal)?;
-    let shown: Vec<Value> = tenants.iter().map(|tenant| shown(&gateway, tenant)).collect();
-    Ok(reply(StatusCode::OK, json!({ "tenants": shown })))
+/// List the tenants.
+#[utoipa::path(
+    get, path = "/admin/v1/tenants", operation_id = "listTenants", tag = "tenants",
+    responses((status = 200, description = "Every tenant, by name.", body = TenantList))
+)]
+pub(super) async fn list(OperatorAccess(operator): OperatorAccess) -> Result<Json<TenantList>, ApiFailure> {
+    let tenants = tenants::list(&operator).await?;
+    Ok(Json(TenantList { tenants: tenants.into_iter().map(|tenant| wire(&operator, tenant)).collect() }))
 }
 
+/// Show a tenant.
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{tenant}", operation_id = "getTenant", tag = "tenants",
+    responses((status = 200, description = "The tenant.", body = Tenant))
+)]
 pub(super) async fn get(
-    _: OperatorAccess,
-    State(gateway): State<Gateway>,
+    OperatorAccess(operator): OperatorAccess,
     Path(name): Path<String>,
-) -> Result<Response, Failure> {
-    let tenant = tenants::get(&gateway, &name).await.map_err(Failure::internal)?;
-    Ok(reply(StatusCode::OK, shown(&gateway, &tenant)))
+) -> Result<Json<Tenant>, ApiFailure> {
+    let tenant = operator.tenant(&name).await?;
+    Ok(Json(wire(&operator, tenant)))
 }
 
+/// Suspend or resume a tenant.
+#[utoipa::path(
+    patch, path = "/admin/v1/tenants/{tenant}", operation_id = "changeTenant", tag = "tenants",
+    request_body = TenantChange,
+    responses((status = 200, description = "The tenant after the change.", body = Tenant))
+)]
 pub(super) async fn patch(
-    access: OperatorAccess,
-    State(gateway): State<Gateway>,
+    OperatorAccess(operator): OperatorAccess,
     Path(name): Path<String>,
-    Json(body): Json<Change>,
-) -> Result<Response, Failure> {
-    let changed = match body.state {
-        Wanted::Active => tenants::resume(&gateway, &name).await,
-        Wanted::Suspended => tenants::suspend(&gateway, &name).await,
-    };
-    let tenant = changed.map_err(Failure::internal)?;
-    tracing::info!(actor = %access.actor, tenant.id = %tenant.id, state = tenant.state.word(), "tenant's state set");
-    Ok(reply(StatusCode::OK, shown(&gateway, &tenant)))
+    Json(body): Json<TenantChange>,
+) -> Result<Json<Tenant>, ApiFailure> {
+    let suspended = matches!(body.state, TenantState::Suspended);
+    let tenant = tenants::set_suspended(&operator, &name, suspended).await?;
+    Ok(Json(wire(&operator, tenant)))
 }
 
+/// Delete a tenant.
+#[utoipa::path(
+    delete, path = "/admin/v1/tenants/{tenant}", operation_id = "deleteTenant", tag = "tenants",
+    responses((status = 204, description = "The tenant is deleted: its tokens stop working and its name is free."))
+)]
 pub(super) async fn delete(
-    access: OperatorAccess,
-    State(gateway): State<Gateway>,
+    OperatorAccess(operator): OperatorAccess,
     Path(name): Path<String>,
-) -> Result<Response, Failure> {
-    let tenant = tenants::delete(&gateway, &name).await.map_err(Failure::internal)?;
-    tracing::info!(actor = %access.actor, tenant.id = %tenant.id, "tenant deleted");
-    Ok(StatusCode::NO_CONTENT.into_response())
+) -> Result<StatusCode, ApiFailure> {
+    tenants::delete(&operator, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn shown(gateway: &Gateway, tenant: &Tenant) -> Value {
-    json!({
-        "id": tenant.id.to_string(),
-        "name": tenant.name,
-        "state": tenant.state.word(),
-        "clientProfile": tenant.client.profile,
-        "activeMapping": tenant.active_mapping,
-        "createdAt": rfc3339(tenant.created_at),
-        "scimUrl": format!("{}/t/{}{SCIM_BASE}", gateway.public_url, tenant.name),
-    })
+fn wire(operator: &Operator, tenant: TenantRow) -> Tenant {
+    Tenant {
+        id: tenant.id.to_string(),
+        state: tenant.state.word(),
+        client_profile: tenant.client.profile,
+        active_mapping: tenant.active_mapping,
+        created_at: rfc3339(tenant.created_at),
+        scim_url: format!("{}{TENANT_PREFIX}{}{SCIM_BASE}", operator.gateway.public_url, tenant.name),
+        name: tenant.name,
+    }
 }

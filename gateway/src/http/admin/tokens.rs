@@ -1,95 +1,168 @@
 //! `/admin/v1/tenants/{tenant}/tokens`.
 
-use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::json::{Json, reply};
 use crate::clock::rfc3339;
 use crate::http::access::OperatorAccess;
-use crate::http::error::Failure;
-use crate::operation::Gateway;
-use crate::operation::admin::tokens;
+use crate::http::error::ApiFailure;
+use crate::http::json::Json;
+use crate::operation::admin::tokens::{self, State};
 use crate::store::tenant::credential::{Credential, Scope};
 
-/// The body of a POST.
-#[derive(Debug, Deserialize)]
+/// A new token.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct New {
-    scope: Word,
+pub(super) struct NewToken {
+    scope: TokenScope,
+    /// What the token is for, in one line.
     #[serde(default)]
+    #[schema(max_length = 200)]
     label: String,
+    /// How long the token is accepted; 365 days where nothing is given.
+    #[schema(minimum = 1, maximum = 3650)]
     expires_in_days: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// What the token gives access to.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Word {
+enum TokenScope {
+    /// The SCIM endpoint, for the identity provider.
     Scim,
+    /// The directory, for the product.
     Directory,
 }
 
-impl From<Word> for Scope {
-    fn from(word: Word) -> Self {
-        match word {
-            Word::Scim => Self::Scim,
-            Word::Directory => Self::Directory,
+/// Whether the token is accepted.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum TokenState {
+    Active,
+    Expired,
+    Revoked,
+}
+
+/// A token without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Token {
+    #[schema(format = "uuid")]
+    id: String,
+    scope: TokenScope,
+    label: String,
+    /// The last four characters of the secret.
+    last_four: String,
+    state: TokenState,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime, required)]
+    expires_at: Option<String>,
+    #[schema(format = DateTime, required)]
+    revoked_at: Option<String>,
+}
+
+/// A token with its secret, which no other reply has.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct IssuedToken {
+    #[serde(flatten)]
+    token: Token,
+    /// What the client sends as its bearer token.
+    secret: String,
+}
+
+/// The tokens of a tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TokenList {
+    tokens: Vec<Token>,
+}
+
+/// Issue a token.
+#[utoipa::path(
+    post, path = "/admin/v1/tenants/{tenant}/tokens", operation_id = "issueToken", tag = "tokens",
+    request_body = NewToken,
+    responses((status = 201, description = "The token with its secret, which is shown only now.", body = IssuedToken))
+)]
+pub(super) async fn issue(
+    OperatorAccess(operator): OperatorAccess,
+    Path(tenant): Path<String>,
+    Json(body): Json<NewToken>,
+) -> Result<impl IntoResponse, ApiFailure> {
+    let NewToken { scope, label, expires_in_days } = body;
+    let issued =
+        tokens::issue(&operator, &tenant, tokens::Wanted { scope: scope.into(), label, expires_in_days }).await?;
+    let secret = issued.secret.reveal().to_owned();
+    let token = wire(issued.credential, State::Active);
+    // The only reply with a secret: no cache may keep it.
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(IssuedToken { token, secret })))
+}
+
+/// List a tenant's tokens.
+#[utoipa::path(
+    get, path = "/admin/v1/tenants/{tenant}/tokens", operation_id = "listTokens", tag = "tokens",
+    responses((status = 200, description = "Every token, the oldest first.", body = TokenList))
+)]
+pub(super) async fn list(
+    OperatorAccess(operator): OperatorAccess,
+    Path(tenant): Path<String>,
+) -> Result<Json<TokenList>, ApiFailure> {
+    let tokens = tokens::list(&operator, &tenant).await?;
+    Ok(Json(TokenList { tokens: tokens.into_iter().map(|(credential, state)| wire(credential, state)).collect() }))
+}
+
+/// Revoke a token.
+#[utoipa::path(
+    delete, path = "/admin/v1/tenants/{tenant}/tokens/{token}", operation_id = "revokeToken", tag = "tokens",
+    responses((status = 204, description = "The token is revoked, or was so before."))
+)]
+pub(super) async fn revoke(
+    OperatorAccess(operator): OperatorAccess,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<StatusCode, ApiFailure> {
+    tokens::revoke(&operator, &tenant, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn wire(credential: Credential, state: State) -> Token {
+    Token {
+        id: credential.id.to_string(),
+        scope: credential.scope.into(),
+        label: credential.label,
+        last_four: credential.last_four,
+        state: state.into(),
+        created_at: rfc3339(credential.created_at),
+        expires_at: credential.expires_at.map(rfc3339),
+        revoked_at: credential.revoked_at.map(rfc3339),
+    }
+}
+
+impl From<TokenScope> for Scope {
+    fn from(scope: TokenScope) -> Self {
+        match scope {
+            TokenScope::Scim => Self::Scim,
+            TokenScope::Directory => Self::Directory,
         }
     }
 }
 
-pub(super) async fn issue(
-    access: OperatorAccess,
-    State(gateway): State<Gateway>,
-    Path(tenant): Path<String>,
-    Json(body): Json<New>,
-) -> Result<Response, Failure> {
-    let wanted = tokens::Wanted { scope: body.scope.into(), label: body.label, expires_in_days: body.expires_in_days };
-    let issued = tokens::issue(&gateway, &tenant, wanted).await.map_err(Failure::internal)?;
-    let credential = &issued.credential;
-    tracing::info!(
-        actor = %access.actor, tenant.id = %issued.secret.tenant, token.id = %credential.id,
-        scope = credential.scope.word(), "token issued"
-    );
-    let mut body = shown(credential, tokens::State::Active);
-    body["secret"] = issued.secret.reveal().into();
-    let mut response = reply(StatusCode::CREATED, body);
-    // The only reply that holds a secret: it must not stay in anyone's cache.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+impl From<Scope> for TokenScope {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Scim => Self::Scim,
+            Scope::Directory => Self::Directory,
+        }
+    }
 }
 
-pub(super) async fn list(
-    _: OperatorAccess,
-    State(gateway): State<Gateway>,
-    Path(tenant): Path<String>,
-) -> Result<Response, Failure> {
-    let tokens = tokens::list(&gateway, &tenant).await.map_err(Failure::internal)?;
-    let shown: Vec<Value> = tokens.iter().map(|(credential, state)| shown(credential, *state)).collect();
-    Ok(reply(StatusCode::OK, json!({ "tokens": shown })))
-}
-
-pub(super) async fn revoke(
-    access: OperatorAccess,
-    State(gateway): State<Gateway>,
-    Path((tenant, id)): Path<(String, String)>,
-) -> Result<Response, Failure> {
-    tokens::revoke(&gateway, &tenant, &id).await.map_err(Failure::internal)?;
-    tracing::info!(actor = %access.actor, tenant.name = %tenant, token.id = %id, "token revoked");
-    Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-fn shown(credential: &Credential, state: tokens::State) -> Value {
-    json!({
-        "id": credential.id.to_string(),
-        "scope": credential.scope.word(),
-        "label": credential.label,
-        "lastFour": credential.last_four,
-        "state": state.word(),
-        "createdAt": rfc3339(credential.created_at),
-        "expiresAt": credential.expires_at.map(rfc3339),
-        "revokedAt": credential.revoked_at.map(rfc3339),
-    })
+impl From<State> for TokenState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Active => Self::Active,
+            State::Expired => Self::Expired,
+            State::Revoked => Self::Revoked,
+        }
+    }
 }

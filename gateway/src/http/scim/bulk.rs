@@ -10,23 +10,21 @@ use scimgate_scim::error::ScimError;
 use scimgate_scim::json;
 use scimgate_scim::recognition::{self, Signal};
 
-use super::run_detached;
+use super::response::scim_json;
+use super::{body, run_detached};
 use crate::http::access::ScimAccess;
-use crate::http::body;
-use crate::http::error::{Failure, told};
-use crate::http::response::scim_json;
-use crate::operation::bulk::{self, Fate, Outcome};
+use crate::http::error::{ScimFailure, log_and_convert};
+use crate::operation::bulk::{self, OperationResult, Outcome};
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
     headers: HeaderMap,
     content: Body,
-) -> Result<Response, Failure> {
-    let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_BYTES, "the maxPayloadSize").await;
-    let bytes = bytes.map_err(Failure::scim)?;
+) -> Result<Response, ScimFailure> {
+    let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_BYTES, "the maxPayloadSize").await?;
     let outcomes = run_detached(ctx.deadline, async move {
-        let _place = ctx.gateway.bulks.take(ctx.store.id()).await;
-        // It may take as long as some mappings do, which have threads of their own, too.
+        let _admission = ctx.gateway.bulks.admit(ctx.store.id()).await;
+        // Parsing 8 MiB takes too long for a thread that serves other requests.
         let body = tokio::task::spawn_blocking(move || json::parse_within(body::text(&bytes)?, MAX_VALUES)).await??;
         let settings = &ctx.settings;
         let request = Request::parse(body, &settings.registry, &settings.leniencies, &ctx.base_url)?;
@@ -34,10 +32,10 @@ pub(super) async fn handle(
         let ctx = ctx.record_client_signal(signal(&request)).await;
         Ok(bulk::run(ctx, request).await)
     });
-    Ok(scim_json(answer(&outcomes.await?)))
+    Ok(scim_json(render(&outcomes.await?)))
 }
 
-/// What the operations show of who sent them, as they would one by one.
+/// The strongest signal that the operations' bodies give about the client.
 fn signal(request: &Request) -> Option<&'static Signal> {
     let shown = request.operations.iter().filter_map(|operation| match &operation.task.as_ref().ok()?.action {
         Action::Create(body) => recognition::in_body("POST", body),
@@ -47,17 +45,17 @@ fn signal(request: &Request) -> Option<&'static Signal> {
     shown.reduce(|best, next| if next.strength > best.strength { next } else { best })
 }
 
-fn answer(outcomes: &[Option<Outcome>]) -> String {
-    // What failed by itself is told, and logged, once; those that needed it are told the same again.
+fn render(outcomes: &[Option<Outcome>]) -> String {
+    // A failure is logged once, and repeated in the operations that needed the failed one.
     let causes: Vec<Option<ScimError>> = outcomes.iter().map(|it| it.as_ref().and_then(cause)).collect();
-    let name = |place: usize| outcomes.get(place).and_then(Option::as_ref).and_then(|failed| failed.bulk_id.as_deref());
-    let cause = |place: usize| causes.get(place).cloned().flatten().unwrap_or_else(late);
-    let all = outcomes.iter().enumerate().filter_map(|(place, outcome)| {
-        let Outcome { method, bulk_id, location, fate } = outcome.as_ref()?;
-        let (version, result) = match fate {
-            Fate::Done(reply) => (reply.version, Ok(reply.status)),
-            Fate::Failed(_) | Fate::Late => (None, Err(cause(place))),
-            Fate::Unmet { needed, failed } => {
+    let name = |index: usize| outcomes.get(index).and_then(Option::as_ref).and_then(|failed| failed.bulk_id.as_deref());
+    let cause = |index: usize| causes.get(index).cloned().flatten().unwrap_or_else(late);
+    let all = outcomes.iter().enumerate().filter_map(|(index, outcome)| {
+        let Outcome { method, bulk_id, location, result: operation } = outcome.as_ref()?;
+        let (version, result) = match operation {
+            OperationResult::Done(reply) => (reply.version, Ok(reply.status)),
+            OperationResult::Failed(_) | OperationResult::NotStarted => (None, Err(cause(index))),
+            OperationResult::DependencyFailed { needed, failed } => {
                 (None, Err(failed_dependency(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
             }
         };
@@ -68,9 +66,9 @@ fn answer(outcomes: &[Option<Outcome>]) -> String {
 }
 
 fn cause(outcome: &Outcome) -> Option<ScimError> {
-    match &outcome.fate {
-        Fate::Failed(error) => Some(told(error)),
-        Fate::Done(_) | Fate::Unmet { .. } | Fate::Late => None,
+    match &outcome.result {
+        OperationResult::Failed(error) => Some(log_and_convert(error)),
+        OperationResult::Done(_) | OperationResult::DependencyFailed { .. } | OperationResult::NotStarted => None,
     }
 }
 

@@ -6,10 +6,9 @@ use axum::http::HeaderMap;
 use scimgate_scim::recognition;
 
 use super::parameters::Parameters;
-use super::{ResourcePath, run_detached};
+use super::{ResourcePath, body, run_detached};
 use crate::http::access::ScimAccess;
-use crate::http::body;
-use crate::http::error::Failure;
+use crate::http::error::ScimFailure;
 use crate::operation::resource::create;
 use crate::operation::resource::reply::Reply;
 
@@ -19,10 +18,10 @@ pub(super) async fn handle(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     content: Body,
-) -> Result<Reply, Failure> {
-    let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
-    let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
-    let content = body::read(&headers, content).await.map_err(Failure::scim)?;
+) -> Result<Reply, ScimFailure> {
+    let resource_type = ctx.resource_type(&path.endpoint)?;
+    let projection = Parameters::read(query.as_deref()).projection(&resource_type)?;
+    let content = body::read(&headers, content).await?;
     let ctx = ctx.record_client_signal(recognition::in_body("POST", &content)).await;
     run_detached(ctx.deadline, create::run(ctx, resource_type, content, projection)).await
 }

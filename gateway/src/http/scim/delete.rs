@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use super::parameters::condition;
 use super::{ResourcePath, run_detached};
 use crate::http::access::ScimAccess;
-use crate::http::error::Failure;
+use crate::http::error::ScimFailure;
 use crate::operation::resource::delete;
 use crate::operation::resource::reply::Reply;
 
@@ -14,8 +14,8 @@ pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
     Path(path): Path<ResourcePath>,
     headers: HeaderMap,
-) -> Result<Reply, Failure> {
-    let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
-    let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
+) -> Result<Reply, ScimFailure> {
+    let resource_type = ctx.resource_type(&path.endpoint)?;
+    let condition = condition(&ctx, &headers)?;
     run_detached(ctx.deadline, async move { delete::run(ctx, resource_type, &path.id, condition).await }).await
 }

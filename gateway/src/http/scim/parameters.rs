@@ -11,7 +11,7 @@ use scimgate_scim::search::Search;
 
 use crate::operation::Context;
 
-/// Parameters that are lists of names, parted by commas.
+/// Parameters that are comma-separated lists of names.
 const LISTS: [&str; 2] = ["attributes", "excludedAttributes"];
 
 /// The parameters of a request.
@@ -28,7 +28,7 @@ impl Parameters {
         parameters
     }
 
-    /// A list may be sent in several pieces; of anything else the first one counts.
+    /// A list may be given several times; of any other parameter the first value counts.
     fn add(&mut self, name: String, value: String) {
         let is_list = LISTS.iter().any(|list| list.eq_ignore_ascii_case(&name));
         match self.0.iter_mut().find(|(known, _)| is_list && known.eq_ignore_ascii_case(&name)) {
@@ -41,7 +41,7 @@ impl Parameters {
         self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// What a list is asked for.
+    /// The query of a list.
     pub(super) fn search(&self) -> Search {
         Search::from_query(|name| self.get(name))
     }
@@ -56,7 +56,7 @@ fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
-/// What the request asks of the version that is there (RFC 7644 §3.14).
+/// The request's condition on the resource's version (RFC 7644 §3.14).
 pub(super) fn condition(ctx: &Context, headers: &HeaderMap) -> Result<Option<Condition>, ScimError> {
     if ctx.settings.leniencies.chooses(Choice::NoEtags) {
         return Ok(None);

@@ -5,10 +5,9 @@ use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
 
 use super::parameters::{Parameters, condition};
-use super::{ResourcePath, run_detached};
+use super::{ResourcePath, body, run_detached};
 use crate::http::access::ScimAccess;
-use crate::http::body;
-use crate::http::error::Failure;
+use crate::http::error::ScimFailure;
 use crate::operation::resource::replace;
 use crate::operation::resource::reply::Reply;
 
@@ -18,11 +17,11 @@ pub(super) async fn handle(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     content: Body,
-) -> Result<Reply, Failure> {
-    let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
-    let projection = Parameters::read(query.as_deref()).projection(&resource_type).map_err(Failure::scim)?;
-    let content = body::read(&headers, content).await.map_err(Failure::scim)?;
-    let condition = condition(&ctx, &headers).map_err(Failure::scim)?;
+) -> Result<Reply, ScimFailure> {
+    let resource_type = ctx.resource_type(&path.endpoint)?;
+    let projection = Parameters::read(query.as_deref()).projection(&resource_type)?;
+    let content = body::read(&headers, content).await?;
+    let condition = condition(&ctx, &headers)?;
     run_detached(ctx.deadline, async move {
         replace::run(ctx, resource_type, &path.id, content, condition, projection).await
     })

@@ -7,12 +7,11 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use scimgate_scim::search::Search;
 
-use super::ResourcePath;
 use super::parameters::Parameters;
+use super::response::scim_json;
+use super::{ResourcePath, body};
 use crate::http::access::ScimAccess;
-use crate::http::body;
-use crate::http::error::Failure;
-use crate::http::response::scim_json;
+use crate::http::error::ScimFailure;
 use crate::operation::{Context, list};
 
 pub(super) async fn handle(
@@ -20,31 +19,31 @@ pub(super) async fn handle(
     Path(path): Path<ResourcePath>,
     headers: HeaderMap,
     content: Body,
-) -> Result<Response, Failure> {
-    let resource_type = ctx.resource_type(&path.endpoint).map_err(Failure::scim)?;
+) -> Result<Response, ScimFailure> {
+    let resource_type = ctx.resource_type(&path.endpoint)?;
     let search = read(&headers, content).await?;
-    list::run(ctx, vec![resource_type], search).await.map(scim_json).map_err(Failure::scim)
+    Ok(scim_json(list::run(ctx, vec![resource_type], search).await?))
 }
 
 pub(super) async fn everywhere(
     ScimAccess(ctx): ScimAccess,
     headers: HeaderMap,
     content: Body,
-) -> Result<Response, Failure> {
+) -> Result<Response, ScimFailure> {
     let search = read(&headers, content).await?;
     of_all_types(ctx, search).await
 }
 
-pub(super) async fn root(ScimAccess(ctx): ScimAccess, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+pub(super) async fn root(ScimAccess(ctx): ScimAccess, RawQuery(query): RawQuery) -> Result<Response, ScimFailure> {
     of_all_types(ctx, Parameters::read(query.as_deref()).search()).await
 }
 
-async fn of_all_types(ctx: Context, search: Search) -> Result<Response, Failure> {
+async fn of_all_types(ctx: Context, search: Search) -> Result<Response, ScimFailure> {
     let types = ctx.settings.registry.resource_types().to_vec();
-    list::run(ctx, types, search).await.map(scim_json).map_err(Failure::scim)
+    Ok(scim_json(list::run(ctx, types, search).await?))
 }
 
-async fn read(headers: &HeaderMap, content: Body) -> Result<Search, Failure> {
-    let content = body::read(headers, content).await.map_err(Failure::scim)?;
-    Search::from_json(&content).map_err(Failure::scim)
+async fn read(headers: &HeaderMap, content: Body) -> Result<Search, ScimFailure> {
+    let content = body::read(headers, content).await?;
+    Ok(Search::from_json(&content)?)
 }

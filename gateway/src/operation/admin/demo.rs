@@ -1,16 +1,12 @@
-//! The demo tenant of `scimgate dev`: the tutorial's schema and mapping, made once and kept.
+//! The demo tenant of `scimgate dev`: the tutorial's schema and mapping, created once and kept.
 
 use serde_json::{Value, json};
 
 use crate::auth::token::Token;
 use crate::mapping::{OnFailure, Step};
-use crate::operation::Error;
-use crate::operation::Gateway;
-use crate::operation::admin::mappings;
-use crate::operation::admin::plugins;
-use crate::operation::admin::schemas;
-use crate::operation::admin::tenants;
-use crate::operation::admin::tokens;
+use crate::operation::admin::{mappings, plugins, schemas, tenants, tokens};
+use crate::operation::error::Error;
+use crate::operation::operator::Operator;
 use crate::store::tenant::credential::Scope;
 
 /// The demo tenant's name.
@@ -18,7 +14,7 @@ pub const NAME: &str = "demo";
 const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
 const PRODUCT: &str = "urn:example:product:2.0:User";
 
-/// The way into the demo tenant.
+/// The credentials of the demo tenant.
 pub struct Demo {
     /// For the identity provider.
     pub token: Token,
@@ -26,32 +22,29 @@ pub struct Demo {
     pub directory_key: Token,
 }
 
-/// Makes the demo tenant where it is missing, and a token and a directory key for this start.
-///
-/// # Errors
-/// The database is unavailable, or the bytes are not the tutorial's plugin.
-pub async fn run(gateway: &Gateway, plugin: Vec<u8>) -> Result<Demo, Error> {
-    if gateway.store.control().find_tenant(NAME).await?.is_none() {
-        tenants::create(gateway, NAME).await?;
-        schemas::put(gateway, NAME, extension(schemas::Source::Pack("ws1b".to_owned()), false)).await?;
-        schemas::put(gateway, NAME, extension(schemas::Source::Definition(product_schema()), true)).await?;
-        let digest = plugins::upload(gateway, plugin).await?.plugin.digest;
+/// Creates the demo tenant where it is missing, and a token and a directory key for this start.
+pub async fn run(operator: &Operator, plugin: Vec<u8>) -> Result<Demo, Error> {
+    if operator.gateway.store.control().find_tenant(NAME).await?.is_none() {
+        tenants::create(operator, NAME).await?;
+        schemas::put(operator, NAME, extension(schemas::Source::Pack("ws1b".to_owned()), false)).await?;
+        schemas::put(operator, NAME, extension(schemas::Source::Definition(product_schema()), true)).await?;
+        let digest = plugins::upload(operator, plugin).await?.plugin.digest;
         let step = Step { plugin: digest, config: config(), resource_types: Vec::new() };
-        mappings::put(gateway, NAME, OnFailure::Refuse, vec![step]).await?;
+        mappings::put(operator, NAME, OnFailure::Refuse, vec![step]).await?;
     }
-    Ok(Demo { token: issue(gateway, Scope::Scim).await?, directory_key: issue(gateway, Scope::Directory).await? })
+    Ok(Demo { token: issue(operator, Scope::Scim).await?, directory_key: issue(operator, Scope::Directory).await? })
 }
 
-async fn issue(gateway: &Gateway, scope: Scope) -> Result<Token, Error> {
+async fn issue(operator: &Operator, scope: Scope) -> Result<Token, Error> {
     let wanted = tokens::Wanted { scope, label: "made by scimgate dev".to_owned(), expires_in_days: Some(90) };
-    Ok(tokens::issue(gateway, NAME, wanted).await?.secret)
+    Ok(tokens::issue(operator, NAME, wanted).await?.secret)
 }
 
 fn extension(source: schemas::Source, directory_only: bool) -> schemas::Wanted {
     schemas::Wanted { source, resource_type: "User".to_owned(), directory_only, required: false }
 }
 
-/// What the product of the demo wants to read: names of its own for the tutorial's numbered attributes.
+/// The product's own names for the tutorial's numbered attributes.
 fn product_schema() -> Value {
     let attribute =
         |name: &str, description: &str| json!({ "name": name, "type": "string", "description": description });

@@ -1,6 +1,6 @@
-//! A tenant's mapping: put as a new revision that is active at once, shown, and switched off.
+//! A tenant's mapping: put as a new revision that is active at once, shown, and deactivated.
 //!
-//! A revision that is stored can be run: every plugin is known and every configuration fits its plugin's schema.
+//! A stored revision can be run: every plugin exists and every configuration fits its plugin's schema.
 
 use std::time::SystemTime;
 
@@ -9,17 +9,17 @@ use scimgate_scim::schema::registry::Registry;
 use serde_json::Value;
 
 use crate::mapping::{OnFailure, Step};
-use crate::operation::Error;
-use crate::operation::Gateway;
 use crate::operation::admin::plugins::{self, Plugin};
-use crate::operation::admin::tenants;
+use crate::operation::error::Error;
+use crate::operation::operator::Operator;
+use crate::operation::operator::log_change;
 
-/// Most steps of a chain: each costs every write.
-pub const MOST_STEPS: usize = 32;
-/// Problems of one configuration that are told at once.
-const TOLD: usize = 3;
+/// Most steps of a mapping: every write runs them all.
+pub const MAX_STEPS: usize = 32;
+/// Most problems of one configuration that a refusal lists.
+const MAX_PROBLEMS: usize = 3;
 /// Longest text of one problem: the validator quotes the value, which can be of any size.
-const LONGEST_PROBLEM: usize = 300;
+const MAX_PROBLEM_CHARS: usize = 300;
 
 /// The active mapping. Revision 0, without steps, where none is active.
 #[derive(Clone, Debug, Default)]
@@ -49,17 +49,17 @@ pub struct ActiveStep {
 /// name that only one plugin has; the revision keeps the digest.
 ///
 /// # Errors
-/// 404 for an unknown tenant, 400 that names the step and what is wrong with it.
-pub async fn put(gateway: &Gateway, tenant: &str, on_failure: OnFailure, steps: Vec<Step>) -> Result<Active, Error> {
+/// 404 for an unknown tenant, 400 for a wrong step, with its number and what is wrong with it.
+pub async fn put(operator: &Operator, tenant: &str, on_failure: OnFailure, steps: Vec<Step>) -> Result<Active, Error> {
     check_count(steps.len())?;
-    let tenant = tenants::get(gateway, tenant).await?;
+    let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let settings = gateway.settings.get(tenant.id).await?;
-    let plugins = plugins::list(gateway).await?;
+    let plugins = plugins::list(operator).await?;
     let checked =
         steps.into_iter().enumerate().map(|(index, step)| check(index + 1, step, &plugins, &settings.registry));
     let steps = checked.collect::<Result<Vec<_>, _>>()?;
     for active in &steps {
-        // A plugin that cannot be loaded is told to the operator now, not to the first user that changes.
+        // A plugin that cannot be loaded fails here rather than at the next write.
         gateway.mapper.component(&active.step.plugin).await?;
     }
     let stored: Vec<&Step> = steps.iter().map(|active| &active.step).collect();
@@ -67,7 +67,8 @@ pub async fn put(gateway: &Gateway, tenant: &str, on_failure: OnFailure, steps: 
         serde_json::to_string(&stored).map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
     let now = gateway.clock.now();
     let revision = gateway.store.tenant(tenant.id).put_mapping(on_failure.word(), &text, now).await?;
-    tenants::changed(gateway, tenant.id).await;
+    gateway.forget_tenant(tenant.id).await;
+    log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision activated");
     Ok(Active { revision, on_failure, steps, created_at: Some(now) })
 }
 
@@ -75,18 +76,18 @@ pub async fn put(gateway: &Gateway, tenant: &str, on_failure: OnFailure, steps: 
 ///
 /// # Errors
 /// 404 for an unknown tenant.
-pub async fn get(gateway: &Gateway, tenant: &str) -> Result<Active, Error> {
-    let tenant = tenants::get(gateway, tenant).await?;
+pub async fn get(operator: &Operator, tenant: &str) -> Result<Active, Error> {
+    let tenant = operator.tenant(tenant).await?;
     let revision = tenant.active_mapping;
     if revision == 0 {
         return Ok(Active::default());
     }
     let corrupt = |why: String| Error::Corrupt(format!("mapping revision {revision}: {why}"));
-    let row = gateway.store.tenant(tenant.id).mapping(revision).await?;
+    let row = operator.gateway.store.tenant(tenant.id).mapping(revision).await?;
     let row = row.ok_or_else(|| corrupt("it is gone".to_owned()))?;
     let on_failure = serde_json::from_value(row.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
     let steps: Vec<Step> = serde_json::from_str(&row.steps).map_err(|why| corrupt(why.to_string()))?;
-    let plugins = plugins::list(gateway).await?;
+    let plugins = plugins::list(operator).await?;
     let named = steps.into_iter().map(|step| {
         let plugin = plugins.iter().find(|known| known.digest == step.plugin);
         plugin
@@ -96,23 +97,24 @@ pub async fn get(gateway: &Gateway, tenant: &str) -> Result<Active, Error> {
     Ok(Active { revision, on_failure, steps: named.collect::<Result<_, _>>()?, created_at: Some(row.created_at) })
 }
 
-/// Switches mapping off: what is written from now on is mapped by nothing, and its source document is what the product
-/// reads. What is stored keeps its mapped document until it next changes.
+/// Deactivates the mapping: the product reads the source document of what is written from now on. A stored resource keeps
+/// its mapped document until its next change.
 ///
 /// # Errors
 /// 404 for an unknown tenant.
-pub async fn deactivate(gateway: &Gateway, tenant: &str) -> Result<(), Error> {
-    let tenant = tenants::get(gateway, tenant).await?;
+pub async fn deactivate(operator: &Operator, tenant: &str) -> Result<(), Error> {
+    let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     gateway.store.tenant(tenant.id).deactivate_mapping(gateway.clock.now()).await?;
-    tenants::changed(gateway, tenant.id).await;
+    gateway.forget_tenant(tenant.id).await;
+    log_change!(operator, tenant.id = %tenant.id, "mapping switched off");
     Ok(())
 }
 
 fn check_count(steps: usize) -> Result<(), ScimError> {
     match steps {
         0 => Err(ScimError::new(400, "A mapping has at least one step. To switch mapping off, delete it.")),
-        1..=MOST_STEPS => Ok(()),
-        _ => Err(ScimError::new(400, format!("A mapping has at most {MOST_STEPS} steps; this one has {steps}."))),
+        1..=MAX_STEPS => Ok(()),
+        _ => Err(ScimError::new(400, format!("A mapping has at most {MAX_STEPS} steps; this one has {steps}."))),
     }
 }
 
@@ -149,7 +151,7 @@ fn find<'p>(wanted: &str, plugins: &'p [Plugin]) -> Result<&'p Plugin, String> {
     }
 }
 
-/// The resource types as they spell themselves.
+/// The resource types in their own spelling.
 fn resource_types(wanted: &[String], plugin: &Plugin, registry: &Registry) -> Result<Vec<String>, String> {
     let of_plugin = &plugin.manifest.resource_types;
     let known = |name: &String| {
@@ -176,19 +178,19 @@ fn check_config(config: &Value, plugin: &Plugin) -> Result<(), String> {
         .map_err(|why| format!("its configuration schema is no JSON Schema: {why}. Upload a corrected plugin."))?;
     let problems: Vec<String> = validator
         .iter_errors(config)
-        .take(TOLD)
+        .take(MAX_PROBLEMS)
         .map(|problem| {
             let path = problem.instance_path().to_string();
-            let place =
+            let part =
                 if path.is_empty() { "the configuration".to_owned() } else { format!("the configuration at {path}") };
-            format!("{place}: {}", shortened(&problem.to_string()))
+            format!("{part}: {}", shortened(&problem.to_string()))
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(format!("{}.", problems.join("; "))) }
 }
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_PROBLEM) {
+    match text.char_indices().nth(MAX_PROBLEM_CHARS) {
         Some((end, _)) => format!("{} …", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

@@ -3,11 +3,10 @@
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::packs::{self, Pack};
 
-use crate::operation::Error;
-use crate::operation::Gateway;
-use crate::operation::admin::resource_types;
-use crate::operation::admin::schemas;
-use crate::operation::admin::tenants;
+use crate::operation::admin::definition::{put_extension, put_type, unknown_pack};
+use crate::operation::error::Error;
+use crate::operation::operator::Operator;
+use crate::operation::operator::log_change;
 use crate::operation::schema_change;
 use crate::store::schema::SchemaRow;
 
@@ -20,16 +19,16 @@ pub fn list() -> &'static [Pack] {
 /// Adds all of a pack to a tenant, at once or not at all. What the tenant has of it already is brought to the pack's state.
 ///
 /// # Errors
-/// 404 for an unknown tenant or pack, 400 where its names are taken, 409 where what is stored contradicts it.
-pub async fn add(gateway: &Gateway, tenant: &str, name: &str) -> Result<&'static Pack, Error> {
-    let tenant = tenants::get(gateway, tenant).await?;
-    let pack = packs::pack(name).ok_or_else(|| ScimError::new(404, unknown(name)))?;
+/// 404 for an unknown tenant or pack, 400 where its names are taken, 409 where stored resources conflict with it.
+pub async fn add(operator: &Operator, tenant: &str, name: &str) -> Result<&'static Pack, Error> {
+    let tenant = operator.tenant(tenant).await?;
+    let pack = packs::pack(name).ok_or_else(|| ScimError::new(404, unknown_pack(name)))?;
     if pack.built_in {
         return Err(ScimError::new(409, format!("Every tenant has the pack {}.", pack.name)).into());
     }
-    schema_change::change(gateway, tenant.id, |mut after| {
+    schema_change::change(&operator.gateway, tenant.id, |mut definitions| {
         for definition in &pack.resource_types {
-            after = resource_types::with(after, definition)?.0;
+            definitions = put_type(definitions, definition)?.0;
         }
         for (resource_type, schema) in &pack.extensions {
             let row = SchemaRow {
@@ -39,16 +38,11 @@ pub async fn add(gateway: &Gateway, tenant: &str, name: &str) -> Result<&'static
                 required: false,
                 definition: schema.to_json().to_string(),
             };
-            after = schemas::with(after, &row).0;
+            definitions = put_extension(definitions, &row).0;
         }
-        Ok((after, ()))
+        Ok((definitions, ()))
     })
     .await?;
+    log_change!(operator, tenant.id = %tenant.id, pack = %pack.name, "schema pack added");
     Ok(pack)
-}
-
-/// The sentence for a pack that is none.
-pub(crate) fn unknown(name: &str) -> String {
-    let known = packs::names().collect::<Vec<_>>().join(", ");
-    format!("There is no schema pack called {name}. There are: {known}.")
 }

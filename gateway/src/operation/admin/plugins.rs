@@ -1,4 +1,4 @@
-//! Plugins: uploaded once, known by the digest of their bytes, never changed and never taken away.
+//! Plugins: uploaded once, identified by the digest of their bytes, never changed and never removed.
 
 use std::time::SystemTime;
 
@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::mapping::MapError;
-use crate::operation::{Error, Gateway};
+use crate::operation::error::Error;
+use crate::operation::operator::Operator;
+use crate::operation::operator::log_change;
 use crate::store::plugin::PluginRow;
 
-/// What a plugin says of itself.
+/// A plugin's manifest, as the plugin states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
@@ -29,7 +31,7 @@ pub struct Manifest {
 pub struct Plugin {
     /// SHA-256 of the uploaded bytes, in hexadecimal.
     pub digest: String,
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: Manifest,
     /// When it was uploaded first.
     pub created_at: SystemTime,
@@ -48,48 +50,52 @@ impl Plugin {
 pub struct Uploaded {
     /// The plugin.
     pub plugin: Plugin,
-    /// Whether it was unknown before.
-    pub new: bool,
+    /// Whether it was added; otherwise it had been uploaded before.
+    pub added: bool,
 }
 
 /// Checks a plugin's WebAssembly, reads its manifest and stores it. Uploading the same bytes again changes nothing.
 ///
 /// # Errors
 /// 400 that says why the bytes are no plugin.
-pub async fn upload(gateway: &Gateway, wasm: Vec<u8>) -> Result<Uploaded, Error> {
+pub async fn upload(operator: &Operator, wasm: Vec<u8>) -> Result<Uploaded, Error> {
+    let uploaded = store(operator, wasm).await?;
+    log_change!(operator, plugin.id = %uploaded.plugin.digest, added = uploaded.added, "plugin uploaded");
+    Ok(uploaded)
+}
+
+async fn store(operator: &Operator, wasm: Vec<u8>) -> Result<Uploaded, Error> {
+    let gateway = &operator.gateway;
     if !wasm.starts_with(b"\0asm") {
         let detail = "A plugin is uploaded as the bytes of its WebAssembly file (.wasm); these are none.";
         return Err(ScimError::new(400, detail).into());
     }
     let component = gateway.mapper.prepare(wasm.clone()).await.map_err(refused)?;
     let digest = component.digest();
-    if let Some(plugin) = list(gateway).await?.into_iter().find(|known| known.digest == digest) {
-        return Ok(Uploaded { plugin, new: false });
+    if let Some(plugin) = list(operator).await?.into_iter().find(|known| known.digest == digest) {
+        return Ok(Uploaded { plugin, added: false });
     }
-    let said = component.manifest();
+    let stated = component.manifest();
     let manifest = Manifest {
-        name: said.name.clone(),
-        version: said.version.clone(),
-        resource_types: said.resource_types.clone(),
-        config_schema: said.config_schema.clone(),
+        name: stated.name.clone(),
+        version: stated.version.clone(),
+        resource_types: stated.resource_types.clone(),
+        config_schema: stated.config_schema.clone(),
     };
     let row = PluginRow {
         digest,
-        name: said.name.clone(),
-        version: said.version.clone(),
+        name: stated.name.clone(),
+        version: stated.version.clone(),
         manifest: serde_json::to_string(&manifest).map_err(|why| Error::Corrupt(format!("a manifest: {why}")))?,
         created_at: gateway.clock.now(),
     };
     gateway.store.control().insert_plugin(&row, &wasm).await?;
-    Ok(Uploaded { plugin: Plugin { digest: row.digest, manifest, created_at: row.created_at }, new: true })
+    Ok(Uploaded { plugin: Plugin { digest: row.digest, manifest, created_at: row.created_at }, added: true })
 }
 
 /// Every plugin, by name and age.
-///
-/// # Errors
-/// The database is unavailable, or a manifest cannot be read.
-pub async fn list(gateway: &Gateway) -> Result<Vec<Plugin>, Error> {
-    gateway.store.control().plugins().await?.into_iter().map(read).collect()
+pub async fn list(operator: &Operator) -> Result<Vec<Plugin>, Error> {
+    operator.gateway.store.control().plugins().await?.into_iter().map(read).collect()
 }
 
 fn read(row: PluginRow) -> Result<Plugin, Error> {
@@ -98,7 +104,7 @@ fn read(row: PluginRow) -> Result<Plugin, Error> {
     Ok(Plugin { digest: row.digest, manifest, created_at: row.created_at })
 }
 
-/// Bytes that were just sent and cannot be prepared are the sender's mistake, where a stored plugin's are ours.
+/// A plugin that cannot be prepared: on upload the client's mistake, where for a stored plugin it is an internal error.
 fn refused(error: MapError) -> Error {
     match error {
         MapError::Missing { why, .. } => {
@@ -116,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_is_stored_in_the_words_of_the_admin_api() {
+    fn a_manifest_is_stored_in_camel_case() {
         let manifest = Manifest {
             name: "trim".into(),
             version: "1.0.0".into(),

@@ -1,5 +1,5 @@
 //! A tenant's credentials: SCIM tokens for the identity provider, directory keys for the product. A secret is shown
-//! once, when it is issued; afterwards only its digest is known.
+//! once, when it is issued; only its digest is stored.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,25 +7,26 @@ use scimgate_scim::error::ScimError;
 use uuid::Uuid;
 
 use crate::auth::token::{Kind, Token};
-use crate::operation::Error;
-use crate::operation::Gateway;
-use crate::operation::admin::tenants;
+use crate::operation::error::Error;
+use crate::operation::operator::Operator;
+use crate::operation::operator::log_change;
 use crate::store::tenant::Tenant;
 use crate::store::tenant::credential::{Credential, Scope};
 
-/// Life of a token whose issuer names none: an identity provider that is set up once must not fail within weeks.
-const DEFAULT_DAYS: u32 = 365;
-/// Longest life: a secret that is good for ever is one that nobody remembers.
-const LONGEST_DAYS: u32 = 3_650;
-const LONGEST_LABEL: usize = 200;
+/// Life of a token where none is given: an identity provider that is set up once must not fail within weeks.
+const DEFAULT_LIFETIME_DAYS: u32 = 365;
+/// Longest life: a secret that never expires is one that nobody remembers.
+const MAX_LIFETIME_DAYS: u32 = 3_650;
+/// Longest label, in characters.
+const MAX_LABEL_CHARS: usize = 200;
 const DAY: Duration = Duration::from_hours(24);
 
-/// What an operator asks for.
+/// The token to issue.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// What the token shall open.
+    /// What the token gives access to.
     pub scope: Scope,
-    /// The operator's words for it.
+    /// The operator's description of it.
     pub label: String,
     /// Its life in days; one year where none is given.
     pub expires_in_days: Option<u32>,
@@ -40,12 +41,12 @@ pub struct Issued {
     pub secret: Token,
 }
 
-/// Whether a token is good.
+/// Whether a token is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It is.
+    /// It is accepted.
     Active,
-    /// Its time is over.
+    /// Its life has ended.
     Expired,
     /// An operator revoked it.
     Revoked,
@@ -63,26 +64,16 @@ impl State {
             Self::Active
         }
     }
-
-    /// The word in the admin API.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
 }
 
 /// Issues a token.
 ///
 /// # Errors
 /// 404 for an unknown tenant, 400 for a label or a life out of bounds.
-pub async fn issue(gateway: &Gateway, tenant: &str, wanted: Wanted) -> Result<Issued, Error> {
+pub async fn issue(operator: &Operator, tenant: &str, wanted: Wanted) -> Result<Issued, Error> {
     let lifetime = lifetime(wanted.expires_in_days)?;
     check_label(&wanted.label)?;
-    let tenant = tenants::get(gateway, tenant).await?;
+    let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let kind = match wanted.scope {
         Scope::Scim => Kind::Scim,
         Scope::Directory => Kind::Directory,
@@ -99,7 +90,10 @@ pub async fn issue(gateway: &Gateway, tenant: &str, wanted: Wanted) -> Result<Is
         revoked_at: None,
     };
     gateway.store.tenant(tenant.id).insert_credential(&credential, &secret.digest()).await?;
-    tenants::changed(gateway, tenant.id).await;
+    gateway.forget_tenant(tenant.id).await;
+    log_change!(
+        operator, tenant.id = %tenant.id, token.id = %credential.id, scope = credential.scope.word(), "token issued"
+    );
     Ok(Issued { credential, secret })
 }
 
@@ -107,8 +101,8 @@ pub async fn issue(gateway: &Gateway, tenant: &str, wanted: Wanted) -> Result<Is
 ///
 /// # Errors
 /// 404 for an unknown tenant.
-pub async fn list(gateway: &Gateway, tenant: &str) -> Result<Vec<(Credential, State)>, Error> {
-    let tenant = tenants::get(gateway, tenant).await?;
+pub async fn list(operator: &Operator, tenant: &str) -> Result<Vec<(Credential, State)>, Error> {
+    let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let now = gateway.clock.now();
     let credentials = gateway.store.tenant(tenant.id).credentials().await?;
     let with_state = |credential: Credential| {
@@ -122,12 +116,16 @@ pub async fn list(gateway: &Gateway, tenant: &str) -> Result<Vec<(Credential, St
 ///
 /// # Errors
 /// 404 for an unknown tenant or token.
-pub async fn revoke(gateway: &Gateway, tenant: &str, id: &str) -> Result<(), Error> {
-    let tenant = tenants::get(gateway, tenant).await?;
+pub async fn revoke(operator: &Operator, tenant: &str, id: &str) -> Result<(), Error> {
+    let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let token: Uuid = id.parse().map_err(|_| not_found(&tenant, id))?;
     let found = gateway.store.tenant(tenant.id).revoke_credential(token, gateway.clock.now()).await?;
-    tenants::changed(gateway, tenant.id).await;
-    if found { Ok(()) } else { Err(not_found(&tenant, id).into()) }
+    gateway.forget_tenant(tenant.id).await;
+    if !found {
+        return Err(not_found(&tenant, id).into());
+    }
+    log_change!(operator, tenant.id = %tenant.id, token.id = %token, "token revoked");
+    Ok(())
 }
 
 fn not_found(tenant: &Tenant, id: &str) -> ScimError {
@@ -135,15 +133,16 @@ fn not_found(tenant: &Tenant, id: &str) -> ScimError {
 }
 
 fn lifetime(days: Option<u32>) -> Result<Duration, ScimError> {
-    match days.unwrap_or(DEFAULT_DAYS) {
-        days @ 1..=LONGEST_DAYS => Ok(DAY * days),
-        _ => Err(ScimError::new(400, format!("expiresInDays must be between 1 and {LONGEST_DAYS}."))),
+    match days.unwrap_or(DEFAULT_LIFETIME_DAYS) {
+        days @ 1..=MAX_LIFETIME_DAYS => Ok(DAY * days),
+        _ => Err(ScimError::new(400, format!("expiresInDays must be between 1 and {MAX_LIFETIME_DAYS}."))),
     }
 }
 
 fn check_label(label: &str) -> Result<(), ScimError> {
-    if label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
-        let rule = format!("A label has at most {LONGEST_LABEL} characters, and no line breaks or control characters.");
+    if label.chars().count() > MAX_LABEL_CHARS || label.chars().any(char::is_control) {
+        let rule =
+            format!("A label has at most {MAX_LABEL_CHARS} characters, and no line breaks or control characters.");
         return Err(ScimError::new(400, rule));
     }
     Ok(())
@@ -183,10 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_one_year_unless_said_and_bounded() {
+    fn a_life_is_one_year_by_default_and_bounded() {
         assert_eq!(lifetime(None), Ok(DAY * 365));
         assert_eq!(lifetime(Some(1)), Ok(DAY));
-        for days in [0, LONGEST_DAYS + 1, u32::MAX] {
+        for days in [0, MAX_LIFETIME_DAYS + 1, u32::MAX] {
             assert_eq!(lifetime(Some(days)).unwrap_err().status, 400, "{days}");
         }
     }

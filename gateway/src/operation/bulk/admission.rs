@@ -1,5 +1,5 @@
-//! How many bulk requests are at work at once. Each is a tree many times as large as its text, and a thousand writes; who
-//! comes when all places are taken waits as text, for as long as the request has.
+//! The admission limit of bulk requests. Parsed, each is a tree many times as large as its text, and a thousand writes; beyond
+//! the limit a request is kept as text until a permit is free or its deadline has come.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::tenant::TenantId;
 
-/// Of all tenants.
-const OF_ALL: usize = 8;
-/// Of one tenant, so that none takes all.
-const OF_TENANT: usize = 2;
-/// Tenants that fall on one queue wait for each other without need; so many queues make that rare.
+/// Bulk requests at work at once.
+const MAX_CONCURRENT: usize = 8;
+/// Those of one tenant.
+const MAX_CONCURRENT_PER_TENANT: usize = 2;
+/// Tenants that share a queue wait for each other without need; so many queues make that rare.
 const QUEUES: u64 = 1024;
 
-/// The places there are.
+/// Hands out permits for bulk requests.
 #[derive(Clone)]
 pub struct BulkAdmission {
     all: Arc<Semaphore>,
@@ -23,36 +23,36 @@ pub struct BulkAdmission {
     hasher: RandomState,
 }
 
-/// A place, until it is dropped.
-pub struct Place {
+/// A permit, until it is dropped.
+pub struct BulkPermit {
     _of_tenant: Option<OwnedSemaphorePermit>,
     _of_all: Option<OwnedSemaphorePermit>,
 }
 
 impl Default for BulkAdmission {
     fn default() -> Self {
-        Self::new(OF_ALL, OF_TENANT)
+        Self::new(MAX_CONCURRENT, MAX_CONCURRENT_PER_TENANT)
     }
 }
 
 impl BulkAdmission {
-    /// So many of all tenants, and of one.
+    /// With so many permits in all, and for one tenant.
     #[must_use]
     pub fn new(of_all: usize, of_tenant: usize) -> Self {
         let queues = (0..QUEUES).map(|_| Arc::new(Semaphore::new(of_tenant))).collect();
         Self { all: Arc::new(Semaphore::new(of_all)), queues: Arc::new(queues), hasher: RandomState::new() }
     }
 
-    /// Waits for a place, in order of arrival.
-    pub async fn take(&self, tenant: TenantId) -> Place {
+    /// Waits for a permit, in order of arrival.
+    pub async fn admit(&self, tenant: TenantId) -> BulkPermit {
         let queue = usize::try_from(self.hasher.hash_one(tenant) % QUEUES).ok().and_then(|at| self.queues.get(at));
-        // The tenant's own first: who waits for that must not keep a place from others. Neither is ever closed.
+        // The tenant's own first: a request that waits for it must not hold one of all. No semaphore is ever closed.
         let of_tenant = match queue {
             Some(queue) => queue.clone().acquire_owned().await.ok(),
             None => None,
         };
         let of_all = self.all.clone().acquire_owned().await.ok();
-        Place { _of_tenant: of_tenant, _of_all: of_all }
+        BulkPermit { _of_tenant: of_tenant, _of_all: of_all }
     }
 }
 
@@ -64,17 +64,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_tenant_takes_more_than_its_places_and_all_together_no_more_than_there_are() {
-        let places = BulkAdmission::new(3, 2);
-        let take = |tenant: u128| places.take(TenantId(Uuid::from_u128(tenant))).now_or_never();
-        let (first, _second) = (take(1), take(1));
-        assert!(first.is_some() && take(1).is_none(), "two of one tenant");
-        // Another tenant is let in, unless chance has put it on the same queue.
-        let other = (2..100).find_map(take);
-        assert!(other.is_some() && (100..200).all(|tenant| take(tenant).is_none()), "three of all");
+    fn permits_are_limited_per_tenant_and_in_all() {
+        let admission = BulkAdmission::new(3, 2);
+        let admit = |tenant: u128| admission.admit(TenantId(Uuid::from_u128(tenant))).now_or_never();
+        let (first, _second) = (admit(1), admit(1));
+        assert!(first.is_some() && admit(1).is_none(), "two of one tenant");
+        // Another tenant is admitted, unless chance has put it on the same queue.
+        let other = (2..100).find_map(admit);
+        assert!(other.is_some() && (100..200).all(|tenant| admit(tenant).is_none()), "three of all");
         drop(first);
-        assert!(take(1).is_some(), "a place is given back");
+        assert!(admit(1).is_some(), "a permit is given back");
         drop(other);
-        assert!((2..100).any(|tenant| take(tenant).is_some()));
+        assert!((2..100).any(|tenant| admit(tenant).is_some()));
     }
 }

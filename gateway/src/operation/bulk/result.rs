@@ -1,13 +1,14 @@
-//! What became of the operations of a bulk request.
+//! The results of a bulk request's operations.
 
 use std::collections::HashMap;
 
 use scimgate_scim::bulk::{Operation, Target, Task};
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::reply::Reply;
-use crate::operation::{Context, Error};
 
-/// What became of one operation, with what the answer tells of it again.
+/// One operation's result, with what the response repeats of the operation.
 #[derive(Debug)]
 pub struct Outcome {
     /// The method.
@@ -17,28 +18,28 @@ pub struct Outcome {
     /// The resource's address; none of a POST that failed.
     pub location: Option<String>,
     /// How it ended.
-    pub fate: Fate,
+    pub result: OperationResult,
 }
 
 /// How an operation ended.
 #[derive(Debug)]
-pub enum Fate {
+pub enum OperationResult {
     /// Done.
     Done(Reply),
     /// Refused, or failed.
     Failed(Error),
-    /// Not begun, because another one failed.
-    Unmet {
+    /// Not started, because an operation that it needs failed.
+    DependencyFailed {
         /// The bulkId that it needs.
         needed: String,
-        /// The place in the request of the operation that failed, because of which there is none.
+        /// The place in the request of the operation that failed.
         failed: usize,
     },
-    /// Not begun in time.
-    Late,
+    /// Not started in time.
+    NotStarted,
 }
 
-impl Fate {
+impl OperationResult {
     /// Whether it counts for `failOnErrors`.
     pub(crate) fn is_error(&self) -> bool {
         !matches!(self, Self::Done(_))
@@ -46,12 +47,17 @@ impl Fate {
 }
 
 impl Outcome {
-    pub(crate) fn of(ctx: &Context, operation: Operation, fate: Fate, ids: &HashMap<String, String>) -> Self {
-        let location = match &fate {
-            Fate::Done(Reply { location: Some(location), .. }) => Some(location.clone()),
+    pub(crate) fn of(
+        ctx: &Context,
+        operation: Operation,
+        result: OperationResult,
+        ids: &HashMap<String, String>,
+    ) -> Self {
+        let location = match &result {
+            OperationResult::Done(Reply { location: Some(location), .. }) => Some(location.clone()),
             _ => address(ctx, &operation, ids),
         };
-        Self { method: operation.method, bulk_id: operation.bulk_id, location, fate }
+        Self { method: operation.method, bulk_id: operation.bulk_id, location, result }
     }
 }
 
@@ -62,7 +68,7 @@ fn address(ctx: &Context, operation: &Operation, ids: &HashMap<String, String>) 
         Some(Target::Id(id)) => id,
         Some(Target::BulkId(name)) => ids.get(name)?,
         None if operation.method == "POST" || operation.path.is_empty() => return None,
-        // As it was written, where it could not be understood.
+        // As written, where it could not be understood.
         None => return Some(format!("{}/{}", ctx.base_url, operation.path)),
     };
     let endpoint = task.ok().map(|task| task.resource_type.endpoint.as_str()).unwrap_or_default();

@@ -1,245 +1,188 @@
-//! Folds what no schema knew into the documents, once a schema does.
+//! Moves unknown attributes into the documents, once a schema defines them.
 //!
 //! A resource that gains attributes so is changed as by its client: version, `lastModified` and ETag move, or a client that
-//! keeps what it read would never see them; it is mapped, and the product is told where its view changed.
+//! keeps what it read would never see them; it is mapped, and an event says where the product's view changed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::attribute::Uniqueness;
-use scimgate_scim::fold_in::{Misfit, TakenIn, take_in};
+use scimgate_scim::leniency::Warnings;
 use scimgate_scim::schema::{AttributeRef, ResourceType};
-use serde_json::{Map, Value, json};
+use scimgate_scim::unknown::{self, Reconciled, RejectedValue, UnknownAttributes};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::mapping::MapError;
-use crate::operation::ATTEMPTS;
-use crate::operation::Context;
-use crate::operation::Error;
-use crate::operation::Gateway;
-use crate::operation::admin::tenants;
-use crate::operation::resource::document::{Draft, content, parse, parse_set_aside};
-use crate::operation::schema_change;
-use crate::store::fold_in::FoldIn;
-use crate::store::postgres::lease::Lease;
-use crate::store::resource::read::ReadOptions;
-use crate::store::resource::read::Stored;
-use crate::store::resource::update::Update;
-use crate::store::resource::update::Written;
-use crate::store::{self, TenantStore};
+use crate::operation::context::{Context, Gateway};
+use crate::operation::error::Error;
+use crate::operation::job::runner::Batch;
+use crate::operation::resource::document::{parse, parse_unknown};
+use crate::operation::resource::record::Action;
+use crate::operation::resource::write::{self, Base, Change, Outcome, Prepared, Refusal, Write};
+use crate::operation::schema_change::{in_flight, stale_keys};
+use crate::store;
+use crate::store::job::JobExample;
+use crate::store::resource::read::{ReadOptions, Stored};
 use crate::telemetry;
 use crate::tenant::TenantId;
 
 /// Resources of one batch: a document may have a megabyte, and the embedded database has one connection for all.
-const BATCH: i64 = 20;
-/// Misfits that are told of.
-const EXAMPLES: usize = 5;
-/// What a misfit names where it is no attribute.
+const BATCH_SIZE: i64 = 20;
+/// Resources with rejected values that are named.
+const MAX_EXAMPLES: usize = 5;
+/// What is named where it is no attribute that was rejected.
 const MAPPING: &str = "the mapping";
 const RESOURCE: &str = "the resource";
-/// Who writes, in events.
-const ACTOR: &str = "fold-in";
-/// Longest wait for writers that began before the schemas changed.
-const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(20);
+/// The actor of the events.
+const ACTOR: &str = "reconcile";
 
-/// How far a tenant's run has come, and what is aside at all.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    /// The latest run; none where the schemas never changed.
-    pub run: Option<FoldIn>,
-    /// Resources of which something is set aside.
-    pub set_aside: i64,
-}
-
-/// How far a tenant's run has come.
-///
-/// # Errors
-/// 404 for an unknown tenant.
-pub async fn progress(gateway: &Gateway, tenant: &str) -> Result<Progress, Error> {
-    let tenant = tenants::get(gateway, tenant).await?;
-    let store = gateway.store.tenant(tenant.id);
-    Ok(Progress { run: store.fold_in().await?, set_aside: store.count_set_aside().await? })
-}
-
-/// Does the next batch of a tenant's run, as long as the lease holds; tells whether there is more to do.
-///
-/// # Errors
-/// The database or the plugins are unavailable. What was done until then is done; the rest is for another batch.
-pub async fn batch(gateway: &Gateway, tenant: TenantId, lease: &Lease) -> Result<bool, Error> {
-    let store = gateway.store.tenant(tenant);
-    let Some(from) = store.fold_in().await?.filter(|run| !run.finished) else { return Ok(false) };
-    if from.after.is_nil() {
-        // What is being written by the older schemas would be set aside behind our back.
-        settle(&store).await?;
+/// Does the next batch; tells whether it was the last. What is done until an error is done.
+pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch) -> Result<bool, Error> {
+    let (store, is_first) = (gateway.store.tenant(tenant), batch.job.progress.after.is_nil());
+    if is_first {
+        // A write that began under the older schemas may still add unknown attributes.
+        in_flight::wait(&store).await?;
     }
     let mut ctx = Context::background(gateway, tenant, ACTOR).await?;
-    if ctx.settings.schema_revision < from.schema_revision {
+    if ctx.settings.schema_revision < batch.job.revision {
         ctx = ctx.refreshed().await?;
     }
-    if from.after.is_nil() {
-        schema_change::drop_stale_keys(&ctx).await?;
+    if is_first {
+        stale_keys::drop(&ctx).await?;
     }
-    let waiting = store.set_aside_after(from.after, BATCH).await?;
-    let mut to = FoldIn { finished: waiting.is_empty(), moved_at: gateway.clock.now(), ..from.clone() };
-    let ended = each(&mut ctx, waiting, &mut to, lease).await;
-    if to.finished || to.examined > from.examined {
-        // Where the run was begun anew meanwhile, it is not moved: there is more to do then, too.
-        let moved = store.move_fold_in(&from, &to).await;
-        ended?;
-        return Ok(!moved? || !to.finished);
-    }
-    ended.map(|()| true)
-}
-
-/// Looks at one resource after the other. Up to where it ends, for whatever reason, the run has come.
-async fn each(ctx: &mut Context, waiting: Vec<Stored>, to: &mut FoldIn, lease: &Lease) -> Result<(), Error> {
-    let mut examples: Vec<Value> = serde_json::from_str(&to.examples).unwrap_or_default();
-    for stored in waiting {
-        if !lease.hold(ctx.gateway.clock.now()).await? {
-            return Ok(());
+    let resources = store.with_unknown_after(batch.job.progress.after, BATCH_SIZE).await?;
+    let is_last = resources.is_empty();
+    for stored in resources {
+        if !batch.may_continue().await? {
+            return Ok(false);
         }
         let (id, resource_type) = (stored.id, stored.resource_type.clone());
-        let done = match one(ctx, stored).await {
+        let done = match reconcile(&mut ctx, stored).await {
             Ok(done) => done,
-            Err(error) => Done { folded: false, misfits: vec![misfit(&resource_type, id, error)?] },
+            Err(error) => Done { changed: false, rejected: vec![lasting(&resource_type, id, error)?] },
         };
-        to.after = id;
-        to.examined += 1;
-        to.folded += i64::from(done.folded);
-        to.misfits += i64::from(!done.misfits.is_empty());
-        let room = EXAMPLES.saturating_sub(examples.len());
-        examples.extend(done.misfits.into_iter().take(1).take(room).map(|misfit| {
-            json!({ "id": id.to_string(), "resourceType": resource_type, "attribute": misfit.name, "reason": misfit.why })
-        }));
-        to.examples = json!(examples).to_string();
+        let progress = &mut batch.job.progress;
+        progress.after = id;
+        progress.examined += 1;
+        progress.changed += i64::from(done.changed);
+        progress.rejected += i64::from(!done.rejected.is_empty());
+        if let Some(RejectedValue { name, why }) =
+            done.rejected.into_iter().next().filter(|_| progress.examples.len() < MAX_EXAMPLES)
+        {
+            progress.examples.push(JobExample { id, resource_type, attribute: name, reason: why });
+        }
     }
-    Ok(())
+    Ok(is_last)
 }
 
-/// What is wrong with one resource, so that it fails in the same way however often it is tried: the run goes past it.
+/// An error that every later try would meet again: the job passes the resource.
 ///
 /// # Errors
-/// The same error, where it is one of the moment.
-fn misfit(resource_type: &str, id: Uuid, error: Error) -> Result<Misfit, Error> {
+/// The same error, where it may pass.
+fn lasting(resource_type: &str, id: Uuid, error: Error) -> Result<RejectedValue, Error> {
     let (name, why) = match error {
         Error::Mapping(MapError::Refused(refusal)) => (MAPPING, refusal.detail),
         Error::Mapping(lasting @ (MapError::Failed { may_pass: false, .. } | MapError::Missing { .. })) => {
             (MAPPING, lasting.to_string())
         }
         Error::Scim(refusal) if refusal.status < 500 => (RESOURCE, refusal.detail),
-        // By a value that its new schema says is unique.
-        Error::Store(store::Error::Duplicate { .. }) => {
-            (RESOURCE, format!("Another {resource_type} has one of its unique values already."))
-        }
         Error::Corrupt(_) | Error::Store(store::Error::Corrupt { .. }) => {
-            tracing::error!(resource.id = %id, error = telemetry::chain(&error), "a resource cannot be read");
+            tracing::error!(resource.type = resource_type, resource.id = %id, error = telemetry::chain(&error), "a resource cannot be read");
             (RESOURCE, "What is stored of it cannot be understood; the log has more.".to_owned())
         }
         passing => return Err(passing),
     };
-    Ok(Misfit { name: name.to_owned(), why })
+    Ok(RejectedValue { name: name.to_owned(), why })
 }
 
-/// Waits until the writers of this moment are done.
-///
-/// # Errors
-/// 503 where one of them is still at it after ten seconds.
-pub(crate) async fn settle(store: &TenantStore) -> Result<(), Error> {
-    let mut open = store.writers().await?;
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !open.is_empty() {
-        if tokio::time::Instant::now() > deadline {
-            return Err(Error::Contended);
-        }
-        tokio::time::sleep(PAUSE).await;
-        let now = store.writers().await?;
-        open.retain(|writer| now.contains(writer));
-    }
-    Ok(())
-}
-
-#[derive(Default)]
 struct Done {
-    folded: bool,
-    misfits: Vec<Misfit>,
+    changed: bool,
+    rejected: Vec<RejectedValue>,
 }
 
-/// Folds in what fits of one resource, on what is stored of it now, again after each lost race.
-async fn one(ctx: &mut Context, stored: Stored) -> Result<Done, Error> {
-    let write_locks = ctx.gateway.write_locks.clone();
-    let _guard = write_locks.take(ctx.store.id(), stored.id).await;
-    let (name, id) = (stored.resource_type.clone(), stored.id);
-    let mut unique_too = true;
-    let mut before = stored;
-    for _ in 0..ATTEMPTS {
-        let Some(resource_type) = ctx.settings.registry.resource_type(&name).cloned() else {
-            return Ok(Done::default());
+async fn reconcile(ctx: &mut Context, stored: Stored) -> Result<Done, Error> {
+    let Some(resource_type) = ctx.settings.registry.resource_type(&stored.resource_type).cloned() else {
+        return Ok(Done { changed: false, rejected: Vec::new() });
+    };
+    let mut change =
+        Reconcile { id: stored.id, resource_type, read: Some(stored), skips_unique: false, rejected: Vec::new() };
+    let outcome = write::run(ctx, &mut change).await?;
+    Ok(Done { changed: matches!(outcome, Outcome::Saved(_)), rejected: change.rejected })
+}
+
+struct Reconcile {
+    id: Uuid,
+    resource_type: Arc<ResourceType>,
+    /// The resource as the batch read it, for the first attempt.
+    read: Option<Stored>,
+    /// One of its unique values is in use; which one, the index does not tell.
+    skips_unique: bool,
+    rejected: Vec<RejectedValue>,
+}
+
+impl Change for Reconcile {
+    fn action(&self) -> Action {
+        Action::Reconcile
+    }
+
+    fn subject(&self) -> (&ResourceType, Option<Uuid>) {
+        (&self.resource_type, Some(self.id))
+    }
+
+    fn locks(&self) -> Option<Uuid> {
+        Some(self.id)
+    }
+
+    async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
+        self.resource_type = ctx.current(&self.resource_type)?;
+        let before = match self.read.take() {
+            Some(read) => read,
+            None => match ctx.store.get(&self.resource_type.name, self.id, ReadOptions::default()).await? {
+                Some(now) => now,
+                None => return Ok(Prepared::Gone),
+            },
         };
         let old = parse("source", &before.source)?;
-        let taken = fitting(ctx, &resource_type, &old, parse_set_aside(&before)?, unique_too);
-        if !taken.changed {
-            return Ok(Done { folded: false, misfits: taken.misfits });
+        let reconciled = self.fitting(ctx, &old, parse_unknown(&before)?);
+        self.rejected = reconciled.rejected;
+        if !reconciled.changed {
+            return Ok(Prepared::Unchanged(before));
         }
-        match write(ctx, &resource_type, &before, &old, &taken).await {
-            Ok(Written::Done(_)) => {
-                ctx.gateway.events_waiting.notify_one();
-                return Ok(Done { folded: true, misfits: taken.misfits });
-            }
-            Ok(Written::Lost) => *ctx = ctx.refreshed().await?,
-            // Which of them is in use, nobody tells.
-            Err(Error::Store(store::Error::Duplicate { .. })) if unique_too => unique_too = false,
-            Err(error) => return Err(error),
-        }
-        let Some(now) = ctx.store.get(&name, id, ReadOptions::default()).await? else { return Ok(Done::default()) };
-        before = now;
+        Ok(Prepared::Write(vec![Write {
+            resource_type: Arc::clone(&self.resource_type),
+            id: self.id,
+            document: reconciled.document,
+            unknown: reconciled.unknown,
+            validated_by: None,
+            members: None,
+            base: Base::Living { before, document: old, guards_members: false },
+        }]))
     }
-    Err(Error::Contended)
-}
 
-/// The document with all that fits.
-fn fitting(
-    ctx: &Context,
-    resource_type: &ResourceType,
-    old: &Map<String, Value>,
-    set_aside: Aside,
-    unique_too: bool,
-) -> TakenIn {
-    let allowed = |found: &AttributeRef| {
-        if unique_too || found.leaf().uniqueness == Uniqueness::None {
-            return Ok(());
+    fn recover(&mut self, _place: usize, refusal: Refusal) -> Result<(), Error> {
+        match refusal {
+            Refusal::Taken(_) if !self.skips_unique => {
+                self.skips_unique = true;
+                Ok(())
+            }
+            refusal => Err(refusal.into()),
         }
-        Err(format!("Another {} has this {} already.", resource_type.name, found.name()))
-    };
-    take_in(old.clone(), set_aside, resource_type, &ctx.settings.leniencies, &allowed)
+    }
+
+    fn warnings(&self, _place: usize) -> Warnings {
+        Warnings::default()
+    }
 }
 
-async fn write(
-    ctx: &Context,
-    resource_type: &Arc<ResourceType>,
-    before: &Stored,
-    old: &Map<String, Value>,
-    taken: &TakenIn,
-) -> Result<Written, Error> {
-    let stamp = ctx.stamp();
-    let draft = Draft {
-        resource_type,
-        id: before.id,
-        document: taken.document.clone(),
-        set_aside: taken.set_aside.clone(),
-        before: Some(before),
-    };
-    let content = content(ctx, draft, &stamp).await?;
-    let update = Update {
-        resource_type: &resource_type.name,
-        id: before.id,
-        version: before.own_version,
-        member_changes: None,
-        before: &ctx.settings.keys(old, resource_type),
-        content: &content,
-        members: None,
-    };
-    let (written, _) = crate::operation::lost_on_conflict(ctx.store.update(&update, &stamp).await, (Written::Lost, 0))?;
-    Ok(written)
+impl Reconcile {
+    /// The document with all that fits.
+    fn fitting(&self, ctx: &Context, old: &Map<String, Value>, kept: UnknownAttributes) -> Reconciled {
+        let allowed = |found: &AttributeRef| {
+            if !self.skips_unique || found.leaf().uniqueness == Uniqueness::None {
+                return Ok(());
+            }
+            Err(format!("Another {} has this {} already.", self.resource_type.name, found.name()))
+        };
+        unknown::reconcile(old.clone(), kept, &self.resource_type, &ctx.settings.leniencies, &allowed)
+    }
 }

@@ -1,16 +1,18 @@
-//! A page by cursor (RFC 9865): read from a place, not by a number, so that nobody who is there throughout is passed over or
-//! met twice, whoever comes and goes meanwhile.
+//! A page by cursor (RFC 9865): read from a position and not by a number, so that a resource that exists throughout is neither
+//! skipped nor shown twice, whatever is created and deleted meanwhile.
 
 use futures_util::future::try_join;
 use scimgate_scim::list::{Cursors, cursor_response};
 use scimgate_scim::search::Search;
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::list::by_database::refuse_slow;
+use crate::operation::list::cursor_position::{Boundary, CursorPosition, CursorSeal, Direction};
 use crate::operation::list::examine::{Batch, Examination};
-use crate::operation::list::place::{Gap, Place, Query, Way};
+use crate::operation::list::page::{CursorPage, Wanted, to_i64};
 use crate::operation::list::request::Request;
-use crate::operation::list::slice::{self, Wanted, slow, to_i64};
-use crate::operation::list::{render, sorted};
-use crate::operation::{Context, Error};
+use crate::operation::list::{render, slice, sorted};
 use crate::store::resource::list::Found;
 use crate::store::resource::list::Order;
 use crate::store::resource::list::Position;
@@ -18,125 +20,122 @@ use crate::store::resource::list::Window;
 use crate::store::resource::read::Stored;
 
 /// Most resources that are counted for a page's `totalResults`. Where there are more it is left out.
-const COUNTED: i64 = 10_000;
-
-/// A page and where its neighbours are.
-pub(super) struct Page {
-    pub(super) rows: Vec<Stored>,
-    /// How many there are on all pages, where that is known.
-    pub(super) total: Option<u64>,
-    /// Where the previous page ends.
-    pub(super) previous: Option<Gap>,
-    /// Where the next page begins.
-    pub(super) next: Option<Gap>,
-}
+const MAX_COUNTED: i64 = 10_000;
 
 /// The list response's text.
 pub(super) async fn run(ctx: &Context, request: &Request, search: &Search, cursor: &str) -> Result<String, Error> {
-    let query = Query::new(ctx, request, search);
-    let place = query.open(cursor)?;
+    let seal = CursorSeal::new(ctx, request, search);
+    let position = seal.open(cursor)?;
     if request.paging.count == 0 {
         // RFC 9865 §2: "no resource results are to be returned except for totalResults".
-        let nothing = Wanted { offset: 0, count: 0, after: None, told: 0 };
+        let nothing = Wanted { offset: 0, count: 0, after: None, reported_total: 0 };
         let total = slice::read(ctx, request, &nothing).await?.total;
         return Ok(cursor_response::<String>(&[], Some(total), &Cursors::default()));
     }
     let page = match request.order {
-        Some(order) => by_key(ctx, request, order, place.as_ref()).await?,
-        None => sorted::page(ctx, request, place.as_ref()).await?,
+        Some(order) => by_key(ctx, request, order, position.as_ref()).await?,
+        None => sorted::page(ctx, request, position.as_ref()).await?,
     };
     let resources = render::resources(ctx, request, &page.rows).await?;
     let cursors = Cursors {
-        previous: page.previous.map(|gap| query.cursor(gap, Way::Backward)),
-        next: page.next.map(|gap| query.cursor(gap, Way::Forward)),
+        previous: page.previous.map(|boundary| seal.cursor(boundary, Direction::Backward)),
+        next: page.next.map(|boundary| seal.cursor(boundary, Direction::Forward)),
     };
     Ok(cursor_response(&resources, page.total, &cursors))
 }
 
 /// A page in an order that the database reads in.
-async fn by_key(ctx: &Context, request: &Request, order: Order, place: Option<&Place>) -> Result<Page, Error> {
-    let way = place.map_or(Way::Forward, |place| place.way);
-    let gap = place.map(|place| &place.gap);
-    let behind = async {
-        match gap {
-            Some(gap) => Ok(stretch(ctx, request, order, (Some(gap), way.back()), 0).await?.beyond.is_some()),
-            None => Ok(false),
-        }
-    };
-    let (mut stretch, behind) =
-        try_join(stretch(ctx, request, order, (gap, way), request.paging.count), behind).await?;
-    let behind = gap.filter(|_| behind).cloned();
-    let (previous, next) = match way {
-        Way::Forward => (behind, stretch.beyond),
-        Way::Backward => (stretch.beyond, behind),
-    };
-    let whole = previous.is_none() && next.is_none();
-    let total = match stretch.total {
-        _ if whole => Some(stretch.rows.len() as u64),
-        None => total(ctx, request).await?,
-        known => known,
-    };
-    if way == Way::Backward {
-        stretch.rows.reverse();
-    }
-    Ok(Page { rows: stretch.rows, total, previous, next })
-}
-
-/// What is read from a place one way, in the order of reading.
-#[derive(Default)]
-struct Stretch {
-    rows: Vec<Stored>,
-    /// How many there are in the whole list, where a counter tells.
-    total: Option<u64>,
-    /// Where reading goes on; none at the end of the list. For the examined it may lead to nobody.
-    beyond: Option<Gap>,
-}
-
-/// So many from a place one way. With a count of 0 it only tells whether there is anybody.
-async fn stretch(
+async fn by_key(
     ctx: &Context,
     request: &Request,
     order: Order,
-    (from, way): (Option<&Gap>, Way),
+    position: Option<&CursorPosition>,
+) -> Result<CursorPage, Error> {
+    let direction = position.map_or(Direction::Forward, |position| position.direction);
+    let boundary = position.map(|position| &position.boundary);
+    let behind = async {
+        match boundary {
+            Some(from) => {
+                Ok(read_run(ctx, request, order, (Some(from), direction.reversed()), 0).await?.beyond.is_some())
+            }
+            None => Ok(false),
+        }
+    };
+    let (mut run, behind) =
+        try_join(read_run(ctx, request, order, (boundary, direction), request.paging.count), behind).await?;
+    let behind = boundary.filter(|_| behind).cloned();
+    let (previous, next) = match direction {
+        Direction::Forward => (behind, run.beyond),
+        Direction::Backward => (run.beyond, behind),
+    };
+    let is_whole = previous.is_none() && next.is_none();
+    let total = match run.total {
+        _ if is_whole => Some(run.rows.len() as u64),
+        None => total(ctx, request).await?,
+        known => known,
+    };
+    if direction == Direction::Backward {
+        run.rows.reverse();
+    }
+    Ok(CursorPage { rows: run.rows, total, previous, next })
+}
+
+/// Rows read from a boundary in one direction, in the order of reading.
+#[derive(Default)]
+struct Run {
+    rows: Vec<Stored>,
+    /// How many resources the whole list has, where a counter tells.
+    total: Option<u64>,
+    /// Where reading goes on; none at the end of the list. Where documents are examined, no match may follow.
+    beyond: Option<Boundary>,
+}
+
+/// Reads rows from a boundary in one direction. With a count of 0 it only tells whether there are any.
+async fn read_run(
+    ctx: &Context,
+    request: &Request,
+    order: Order,
+    (from, direction): (Option<&Boundary>, Direction),
     count: u64,
-) -> Result<Stretch, Error> {
+) -> Result<Run, Error> {
+    let is_forward = direction == Direction::Forward;
     let window = Window {
         order,
-        descending: request.descending() != (way == Way::Backward),
-        after: from.map(|gap| gap.beside.clone()),
-        // From just before it forwards, and from just after it backwards, the resource itself comes first.
-        inclusive: from.is_some_and(|gap| gap.before == (way == Way::Forward)),
+        descending: request.descending() == is_forward,
+        after: from.map(|boundary| boundary.beside.clone()),
+        // Forward from just before a resource, and backward from just after it, the resource itself comes first.
+        inclusive: from.is_some_and(|boundary| boundary.before == is_forward),
         offset: 0,
-        // One more tells whether there is more.
+        // One more tells whether more follow.
         limit: to_i64(count.saturating_add(1)),
     };
-    let options = if count == 0 { request.along_unseen() } else { request.read_options() };
+    let options = if count == 0 { request.options_unshown() } else { request.read_options() };
     let mut found = Vec::new();
-    let mut stretch = Stretch::default();
+    let mut run = Run::default();
     if request.plan.is_exact() {
         let page = ctx.store.window(&request.plan, &window, options).await;
-        let page = page.map_err(|error| slow(ctx, request, error))?;
-        stretch.total = page.total.and_then(|total| u64::try_from(total).ok());
+        let page = page.map_err(|error| refuse_slow(ctx, request, error))?;
+        run.total = page.total.and_then(|total| u64::try_from(total).ok());
         found = page.found;
     } else {
         let examination = Examination::over(ctx, request, window, options);
-        stretch.beyond = examine(examination, count, &mut found).await?.map(|last| beyond(last, way));
+        run.beyond = examine(examination, count, &mut found).await?.map(|last| past(last, direction));
     }
     if found.len() as u64 > count {
         found.truncate(usize::try_from(count).unwrap_or(usize::MAX));
-        stretch.beyond = found.last().map(|last| beyond(last.position.clone(), way)).or_else(|| from.cloned());
+        run.beyond = found.last().map(|last| past(last.position.clone(), direction)).or_else(|| from.cloned());
     }
-    stretch.rows = found.into_iter().map(|found| found.stored).collect();
-    Ok(stretch)
+    run.rows = found.into_iter().map(|found| found.stored).collect();
+    Ok(run)
 }
 
-/// Just past one, as it is read.
-fn beyond(last: Position, way: Way) -> Gap {
-    Gap { beside: last, before: way == Way::Backward }
+/// The boundary just past a resource, in the direction of reading.
+fn past(last: Position, direction: Direction) -> Boundary {
+    Boundary { beside: last, before: direction == Direction::Backward }
 }
 
-/// Gathers one more than `count` that match. Gives the place of the last document that was looked at where no more of them
-/// may be, and the page is short for it: RFC 9865 §2 lets it be, and the next one goes on there.
+/// Gathers one match more than `count`. Where no more documents may be examined, the page ends short and the position of the
+/// last one examined is returned: RFC 9865 §2 allows short pages, and the next one goes on there.
 async fn examine(
     mut examination: Examination<'_>,
     count: u64,
@@ -161,7 +160,7 @@ async fn examine(
     }
 }
 
-/// How many there are on all pages: what a counter knows, or what is soon counted.
+/// How many resources all pages have: what a counter knows, or what is counted quickly.
 async fn total(ctx: &Context, request: &Request) -> Result<Option<u64>, Error> {
     if request.plan.is_everything() {
         return Ok(u64::try_from(ctx.store.count(request.plan.types()).await?).ok());
@@ -169,7 +168,7 @@ async fn total(ctx: &Context, request: &Request) -> Result<Option<u64>, Error> {
     if !request.plan.is_exact() {
         return Ok(None);
     }
-    let counted = ctx.store.count_matching(&request.plan, Some(COUNTED + 1)).await;
-    let counted = counted.map_err(|error| slow(ctx, request, error))?;
-    Ok(u64::try_from(counted).ok().filter(|_| counted <= COUNTED))
+    let counted = ctx.store.count_matching(&request.plan, Some(MAX_COUNTED + 1)).await;
+    let counted = counted.map_err(|error| refuse_slow(ctx, request, error))?;
+    Ok(u64::try_from(counted).ok().filter(|_| counted <= MAX_COUNTED))
 }

@@ -1,25 +1,25 @@
-//! Looks at documents one by one, in bounded batches: what passes the database's condition is decided by the protocol's
-//! evaluator.
+//! Examines documents one by one, in bounded batches: the database's condition narrows, the filter's evaluator decides.
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::list::page::{Slice, Wanted, to_i64};
 use crate::operation::list::request::Request;
-use crate::operation::list::slice::{Slice, Wanted, to_i64};
 use crate::operation::resource::reply::tree;
-use crate::operation::{Context, Error};
 use crate::store::resource::list::Found;
 use crate::store::resource::list::Order;
 use crate::store::resource::list::Window;
 use crate::store::resource::read::ReadOptions;
 
-/// Documents that are read at once.
-const BATCH: u64 = 256;
+/// Documents that are read together.
+const BATCH_SIZE: u64 = 256;
 
-/// What reading on came to.
+/// The result of reading on.
 pub(super) enum Batch {
     /// The next documents.
     Documents(Vec<Found>),
     /// There are no more.
     End,
-    /// There are more, and no more may be looked at.
+    /// There are more, and no more may be examined.
     Exhausted,
 }
 
@@ -34,30 +34,30 @@ pub(super) struct Examination<'a> {
 }
 
 impl<'a> Examination<'a> {
-    /// In the order that is asked for, to be shown.
+    /// In the requested order, with what the reply shows.
     pub(super) fn new(ctx: &'a Context, request: &'a Request, order: Order) -> Self {
         let window =
             Window { order, descending: request.descending(), after: None, inclusive: false, offset: 0, limit: 0 };
         Self::over(ctx, request, window, request.read_options())
     }
 
-    /// From a place on, with what is read along. The window's limit is that of the first batch, where others are larger.
+    /// From a position, with these read options. The window's limit is that of the first batch, where others are larger.
     pub(super) fn over(ctx: &'a Context, request: &'a Request, window: Window, options: ReadOptions) -> Self {
         Self { ctx, request, window, options, examined: 0, finished: false }
     }
 
-    /// In the order of the ids, not to be shown.
-    pub(super) fn unseen(ctx: &'a Context, request: &'a Request) -> Self {
+    /// In the order of ids, without what only a reply needs.
+    pub(super) fn unshown(ctx: &'a Context, request: &'a Request) -> Self {
         let mut examination = Self::new(ctx, request, Order::Id);
         examination.window.descending = false;
-        examination.options = request.along_unseen();
+        examination.options = request.options_unshown();
         examination
     }
 
-    /// Reads on; none at the end.
+    /// The next documents; none at the end.
     ///
     /// # Errors
-    /// 400 `tooMany` where more documents would have to be looked at than may be.
+    /// 400 `tooMany` where more documents would have to be examined than may be.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Found>>, Error> {
         match self.batch().await? {
             Batch::Documents(found) => Ok(Some(found)),
@@ -66,15 +66,12 @@ impl<'a> Examination<'a> {
         }
     }
 
-    /// The refusal where no more documents may be looked at.
+    /// The refusal where no more documents may be examined.
     pub(super) fn too_many(&self) -> Error {
         self.request.too_many(self.ctx.gateway.lists.examined)
     }
 
-    /// Reads on.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// The next documents.
     pub(super) async fn batch(&mut self) -> Result<Batch, Error> {
         if self.finished {
             return Ok(Batch::End);
@@ -82,7 +79,7 @@ impl<'a> Examination<'a> {
         let left = self.ctx.gateway.lists.examined.saturating_sub(self.examined);
         let first = u64::try_from(self.window.limit).ok().filter(|limit| self.examined == 0 && *limit > 0);
         // One beyond the limit tells whether there is more.
-        let size = if left == 0 { 1 } else { first.unwrap_or(BATCH).min(BATCH).min(left) };
+        let size = if left == 0 { 1 } else { first.unwrap_or(BATCH_SIZE).min(BATCH_SIZE).min(left) };
         self.window.limit = to_i64(size);
         let found = self.ctx.store.window(&self.request.plan, &self.window, self.options).await?.found;
         let read = found.len() as u64;
@@ -98,18 +95,18 @@ impl<'a> Examination<'a> {
         Ok(Batch::Documents(found))
     }
 
-    /// Whether a document meets the filter. Where the database decides alone, the evaluator is not asked.
+    /// Whether a document matches the filter. Where the database decides alone, the evaluator is not called.
     pub(super) fn matches(&self, found: &Found) -> Result<bool, Error> {
         let Some(filter) = self.request.filter.as_ref().filter(|_| !self.request.plan.is_exact()) else {
             return Ok(true);
         };
         let (resource_type, _) = self.request.of_type(&found.stored.resource_type)?;
         let document = tree(self.ctx, resource_type, &found.stored)?;
-        Ok(filter.matches_with(&document, &|term| self.request.plan.answer(term, &found.said)))
+        Ok(filter.matches_with(&document, &|term| self.request.plan.predicate_result(term, &found.predicate_results)))
     }
 }
 
-/// The wanted part of what meets the filter, and how much that is.
+/// The wanted part of what matches the filter, and how many match.
 pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted, order: Order) -> Result<Slice, Error> {
     let mut examination = Examination::new(ctx, request, order);
     examination.window.after = wanted.position();

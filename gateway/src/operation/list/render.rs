@@ -1,23 +1,23 @@
-//! The resources of a page as texts. Groups are shown with all of their members or not at all.
+//! The resources of a page as texts. A group is shown with all of its members.
 
 use scimgate_scim::error::{ScimError, ScimType};
 use uuid::Uuid;
 
-use crate::operation::Context;
-use crate::operation::Error;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::list::request::Request;
 use crate::operation::resource::members;
 use crate::operation::resource::reply;
 use crate::store::membership::MembersByGroup;
 use crate::store::resource::read::Stored;
 
-/// Groups whose members are in memory at once.
-const BATCH: usize = 50;
+/// Groups whose members are read together.
+const BATCH_SIZE: usize = 50;
 
 pub(super) async fn resources(ctx: &Context, request: &Request, rows: &[Stored]) -> Result<Vec<String>, Error> {
     check_members(ctx, request, rows).await?;
     let mut texts = Vec::with_capacity(rows.len());
-    for batch in rows.chunks(BATCH) {
+    for batch in rows.chunks(BATCH_SIZE) {
         let groups = with_members(request, batch)?;
         let listed = if groups.is_empty() { MembersByGroup::new() } else { ctx.store.members(&groups).await? };
         for row in batch {

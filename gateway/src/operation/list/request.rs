@@ -1,4 +1,4 @@
-//! A list request, understood: which resources, in which order, how much of each.
+//! A list request as understood: which resources, in which order, and how much of each.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use scimgate_scim::schema::ResourceType;
 use scimgate_scim::search::Search;
 use scimgate_scim::sort::Sort;
 
-use crate::operation::Context;
-use crate::operation::Error;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::members;
 use crate::store::resource::filter_sql::Plan;
 use crate::store::resource::key::indexed_names;
@@ -20,7 +20,7 @@ use crate::store::resource::key::name_attribute;
 use crate::store::resource::list::Order;
 use crate::store::resource::read::ReadOptions;
 
-/// What is asked for.
+/// A list request.
 pub(super) struct Request {
     pub(super) types: Vec<Arc<ResourceType>>,
     pub(super) filter: Option<Filter>,
@@ -28,7 +28,7 @@ pub(super) struct Request {
     pub(super) sort: Option<Sort>,
     /// The order that the database can read in; none where documents must be sorted here.
     pub(super) order: Option<Order>,
-    /// Of each type, which attributes are shown.
+    /// Which attributes are shown, by type.
     projections: Vec<Option<Projection>>,
     pub(super) paging: Paging,
 }
@@ -70,7 +70,7 @@ impl Request {
         self.plan.is_lookup() || self.plan.is_everything() && self.order == Some(Order::Id)
     }
 
-    /// The type called so, and what is shown of it.
+    /// The type of a name, and what is shown of it.
     pub(super) fn of_type(&self, name: &str) -> Result<(&Arc<ResourceType>, Option<&Projection>), Error> {
         let mut each = self.types.iter().zip(&self.projections);
         let found = each.find(|(known, _)| known.name == name);
@@ -78,20 +78,20 @@ impl Request {
         Ok((known, projection.as_ref()))
     }
 
-    /// What is read along with each row: for the reply, and for the evaluator.
+    /// What is read with each row for the reply and for the evaluator.
     pub(super) fn read_options(&self) -> ReadOptions {
         let mut each = self.types.iter().zip(&self.projections);
         let shown = each.any(|(known, projection)| members::read_options(known, projection.as_ref()).groups);
-        ReadOptions { groups: shown || self.plan.needs_groups(), ..self.along_unseen() }
+        ReadOptions { groups: shown || self.plan.needs_groups(), ..self.options_unshown() }
     }
 
-    /// What is read along where the reply shows nothing of it.
-    pub(super) fn along_unseen(&self) -> ReadOptions {
+    /// What is read with each row where only the evaluator needs it.
+    pub(super) fn options_unshown(&self) -> ReadOptions {
         let changes = self.types.iter().any(|known| known.detached.is_some());
         ReadOptions { groups: self.plan.needs_groups(), changes, mapped: false }
     }
 
-    /// The refusal of a request that leaves more documents to look at than may be.
+    /// The refusal of a request that would have more documents examined than may be.
     pub(super) fn too_many(&self, limit: u64) -> Error {
         let names: Vec<String> = self.types.iter().flat_map(|known| indexed_names(known)).collect();
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();

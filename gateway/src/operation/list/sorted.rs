@@ -1,22 +1,22 @@
-//! Sorts by what the database has no order for: the values of all resources that match are gathered and sorted here,
-//! within the limit of documents that may be looked at, and only those of the page are read again.
+//! Sorts by attributes that the database has no order for: the values of all matching resources are gathered and sorted
+//! here, within the limit of documents that may be examined, and only those of the page are read again.
 
 use std::cmp::Ordering;
 
 use scimgate_scim::sort::{Sort, SortKey};
 use uuid::Uuid;
 
-use crate::operation::list::cursor::Page;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::list::cursor_position::{self, Boundary, CursorPosition, Direction};
 use crate::operation::list::examine::Examination;
-use crate::operation::list::place::{self, Gap, Place, Way};
+use crate::operation::list::page::{CursorPage, Slice, Wanted};
 use crate::operation::list::request::Request;
-use crate::operation::list::slice::{Slice, Wanted};
 use crate::operation::resource::reply::tree;
-use crate::operation::{Context, Error};
 use crate::store::resource::list::Position;
 use crate::store::resource::read::Stored;
 
-/// A resource in the making of the order.
+/// A resource and the value that it is sorted by.
 struct Entry {
     key: Option<SortKey>,
     id: Uuid,
@@ -42,25 +42,29 @@ pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted) -> R
     Ok(Slice { rows: rows(ctx, request, page).await?, total, more: false })
 }
 
-/// The page from a place one way.
-pub(super) async fn page(ctx: &Context, request: &Request, place: Option<&Place>) -> Result<Page, Error> {
+/// The page from a position, in its direction.
+pub(super) async fn page(
+    ctx: &Context,
+    request: &Request,
+    position: Option<&CursorPosition>,
+) -> Result<CursorPage, Error> {
     let entries = entries(ctx, request).await?;
     let (total, count) = (entries.len(), usize::try_from(request.paging.count).unwrap_or(usize::MAX));
-    let at = match place {
-        Some(place) => passed(&entries, request, &place.gap)?,
+    let at = match position {
+        Some(position) => count_before(&entries, request, &position.boundary)?,
         None => 0,
     };
-    let (start, end) = match place.map(|place| place.way) {
-        Some(Way::Backward) => (at.saturating_sub(count), at),
+    let (start, end) = match position.map(|position| position.direction) {
+        Some(Direction::Backward) => (at.saturating_sub(count), at),
         _ => (at, at.saturating_add(count).min(total)),
     };
-    let beside = |entry: &Entry, before| Gap { beside: entry.position(), before };
-    // Each neighbour begins at the page itself, or who comes in between would be on neither.
+    let beside = |entry: &Entry, before| Boundary { beside: entry.position(), before };
+    // Each neighbour begins at the page itself, or a resource inserted in between would be on neither.
     let (first, last) = (entries.get(start), end.checked_sub(1).and_then(|last| entries.get(last)));
     let previous = first.map(|first| beside(first, true)).or_else(|| last.map(|last| beside(last, false)));
     let next = last.map(|last| beside(last, false)).or_else(|| first.map(|first| beside(first, true)));
     let page = entries.get(start..end).unwrap_or_default();
-    Ok(Page {
+    Ok(CursorPage {
         rows: rows(ctx, request, page.iter()).await?,
         total: Some(total as u64),
         previous: previous.filter(|_| start > 0),
@@ -68,17 +72,22 @@ pub(super) async fn page(ctx: &Context, request: &Request, place: Option<&Place>
     })
 }
 
-/// How many of the list stand before a place.
-fn passed(entries: &[Entry], request: &Request, gap: &Gap) -> Result<usize, Error> {
-    let key = gap.beside.key.as_deref().map(|text| SortKey::from_text(text).ok_or_else(place::invalid)).transpose()?;
-    let beside = Entry { key, id: gap.beside.id };
+/// How many entries come before a boundary.
+fn count_before(entries: &[Entry], request: &Request, boundary: &Boundary) -> Result<usize, Error> {
+    let key = boundary
+        .beside
+        .key
+        .as_deref()
+        .map(|text| SortKey::from_text(text).ok_or_else(cursor_position::invalid))
+        .transpose()?;
+    let beside = Entry { key, id: boundary.beside.id };
     Ok(entries.partition_point(|entry| match entry.compare(&beside, request.descending()) {
-        Ordering::Equal => !gap.before,
+        Ordering::Equal => !boundary.before,
         order => order == Ordering::Less,
     }))
 }
 
-/// All that match, in order.
+/// All matching resources, in order.
 async fn entries(ctx: &Context, request: &Request) -> Result<Vec<Entry>, Error> {
     let Some(sort) = &request.sort else { return Ok(Vec::new()) };
     let limit = ctx.gateway.lists.examined;
@@ -95,14 +104,14 @@ async fn entries(ctx: &Context, request: &Request) -> Result<Vec<Entry>, Error> 
 async fn rows(ctx: &Context, request: &Request, page: impl Iterator<Item = &Entry>) -> Result<Vec<Stored>, Error> {
     let ids: Vec<Uuid> = page.map(|entry| entry.id).collect();
     let mut stored = ctx.store.by_ids(request.plan.types(), &ids, request.read_options()).await?;
-    // Whoever is deleted meanwhile is missing, and nobody else.
+    // Only a resource that is deleted meanwhile is missing.
     let place = |id: &Uuid| ids.iter().position(|other| other == id);
     stored.sort_by_key(|stored| place(&stored.id));
     Ok(stored)
 }
 
 async fn gather(ctx: &Context, request: &Request, sort: &Sort) -> Result<Vec<Entry>, Error> {
-    let mut examination = Examination::unseen(ctx, request);
+    let mut examination = Examination::unshown(ctx, request);
     let mut entries = Vec::new();
     while let Some(batch) = examination.next().await? {
         for found in batch {

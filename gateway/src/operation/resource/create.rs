@@ -1,28 +1,24 @@
-//! POST: makes a resource (RFC 7644 §3.3).
+//! POST: creates a resource (RFC 7644 §3.3).
 
 use std::sync::Arc;
 
-use scimgate_scim::normalise::{Normalised, normalise};
+use scimgate_scim::leniency::Warnings;
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
-use scimgate_scim::schema::validate::validate;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::operation::ATTEMPTS;
-use crate::operation::Context;
-use crate::operation::Error;
-use crate::operation::resource::document::{Draft, content};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::members;
 use crate::operation::resource::new::New;
+use crate::operation::resource::record::Action;
 use crate::operation::resource::reply::{Reply, show};
 use crate::operation::resource::restore::{self, CreateConflict};
-use crate::store::resource::insert::Insert;
-use crate::store::resource::read::MappingState;
-use crate::store::resource::read::Stored;
-use crate::store::resource::update::Written;
+use crate::operation::resource::write::{self, Change, Prepared, Refusal};
+use crate::store::resource::read::ReadOptions;
 
-/// Makes a resource of the body and shows it; or restores the one that it means, where the client's profile says so.
+/// Creates a resource of the body and shows it; or restores the one that it means, where the client's profile says so.
 ///
 /// # Errors
 /// 400 for a body that is not valid, 409 `uniqueness` for a name in use, and what the mapping refuses.
@@ -32,92 +28,105 @@ pub async fn run(
     body: Value,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
-    // The settings may be newer than the address was read by, and the write is checked against theirs.
-    let resource_type = ctx.current(&resource_type)?;
-    let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
-    ctx.record_leniencies(&normalised.warnings);
-    let Normalised { document, set_aside, cleared, detached, .. } = normalised;
-    validate(&document, &resource_type)?;
-    let members = resource_type.detached.map(|_| members::replace_with(&detached)).transpose()?;
-    let members = members::resolve_unknown(&ctx, members.filter(|members| !members.add.is_empty())).await?;
-    let id = ctx.gateway.clock.new_id();
     let projection = projection.map(|it| it.after_write(Specified::Everything));
-    let mut new = New { resource_type, document, set_aside, cleared, members, projection };
-    for _ in 0..ATTEMPTS {
-        match restore::deleted(&ctx, &new).await? {
-            CreateConflict::Answered(reply) => return Ok(reply),
-            CreateConflict::Other => {}
-            CreateConflict::Changed => {
-                new.refresh(&mut ctx).await?;
-                continue;
-            }
-        }
-        match insert(&ctx, &new, id).await? {
-            InsertOutcome::Made(reply) => return Ok(reply),
-            InsertOutcome::Again => {}
-            InsertOutcome::Lost => new.refresh(&mut ctx).await?,
-            // The unique index has decided. Who has the name, and whether this is meant by it, is looked at only now.
-            InsertOutcome::Taken(refusal) => match restore::meet(&ctx, &new).await? {
-                CreateConflict::Answered(reply) => return Ok(reply),
-                CreateConflict::Other => return Err(refusal),
-                CreateConflict::Changed => new.refresh(&mut ctx).await?,
-            },
-        }
-    }
-    Err(Error::Contended)
-}
-
-/// What came of one attempt.
-enum InsertOutcome {
-    Made(Reply),
-    /// The mapping or the schemas are others now.
-    Lost,
-    /// A deadlock was resolved against this one.
-    Again,
-    /// A unique value is in use.
-    Taken(Error),
-}
-
-async fn insert(ctx: &Context, new: &New, id: Uuid) -> Result<InsertOutcome, Error> {
-    let New { resource_type, document, set_aside, members: first_members, projection, .. } = new;
-    let stamp = ctx.stamp();
-    let draft = Draft { resource_type, id, document: document.clone(), set_aside: set_aside.clone(), before: None };
-    let content = content(ctx, draft, &stamp).await?;
-    let row = Insert { resource_type: &resource_type.name, id, content: &content, members: first_members.as_ref() };
-    let (version, groups) = match ctx.store.insert(&row, &stamp).await {
-        Ok((Written::Done(version), groups)) => (version, groups),
-        Ok((Written::Lost, _)) => return Ok(InsertOutcome::Lost),
-        Err(crate::store::Error::Conflict { .. }) => return Ok(InsertOutcome::Again),
-        Err(error @ crate::store::Error::Duplicate { .. }) => {
-            return Ok(InsertOutcome::Taken(crate::operation::duplicate(ctx, error, resource_type)));
-        }
-        Err(error) => return Err(error.into()),
+    let mut create = Create {
+        id: ctx.gateway.clock.new_id(),
+        options: members::read_options(&resource_type, projection.as_ref()),
+        resource_type,
+        body,
+        new: None,
+        resolved: false,
+        refusal: None,
+        meant: None,
+        warnings: Warnings::default(),
     };
-    ctx.gateway.events_waiting.notify_one();
-    let mut stored = content.stored(nothing(resource_type, id, stamp.at), version, stamp.at);
-    let mut listed = Vec::new();
-    if groups > 0 || first_members.is_some() {
-        // Groups that waited for this one, or members: the database knows which of them there are.
-        let options = members::read_options(resource_type, projection.as_ref());
-        stored = ctx.store.get(&resource_type.name, id, options).await?.unwrap_or(stored);
-        listed = members::shown(ctx, resource_type, id, projection.as_ref()).await?;
+    let (stored, joined) = write::run(&mut ctx, &mut create).await?.into_stored();
+    let stored = stored.ok_or(Error::Contended)?;
+    let resource_type = &create.resource_type;
+    let has_members = create.meant.is_none() && create.new.is_some_and(|new| new.members.is_some());
+    if joined == 0 && !has_members {
+        return show(&ctx, 201, resource_type, &stored, &[], projection.as_ref());
     }
-    show(ctx, 201, resource_type, &stored, &listed, projection.as_ref()).map(InsertOutcome::Made)
+    // Groups that had a pending reference to this one, or first members: only the database knows which of them there are.
+    let stored = ctx.store.get(&resource_type.name, stored.id, create.options).await?.unwrap_or(stored);
+    let listed = members::shown(&ctx, resource_type, stored.id, projection.as_ref()).await?;
+    show(&ctx, 201, resource_type, &stored, &listed, projection.as_ref())
 }
 
-/// A resource of which nothing is stored yet.
-fn nothing(resource_type: &ResourceType, id: Uuid, at: std::time::SystemTime) -> Stored {
-    Stored {
-        id,
-        resource_type: resource_type.name.clone(),
-        source: String::new(),
-        set_aside: None,
-        mapped: None,
-        mapping_state: MappingState::Never,
-        own_version: 0,
-        member_changes: 0,
-        created_at: at,
-        modified_at: at,
-        groups: Vec::new(),
+struct Create {
+    id: Uuid,
+    resource_type: Arc<ResourceType>,
+    body: Value,
+    options: ReadOptions,
+    new: Option<New>,
+    /// Whether members that name no resource have been looked for.
+    resolved: bool,
+    /// The unique index has refused it.
+    refusal: Option<Error>,
+    /// The leniencies by which the request means a resource that exists or existed.
+    meant: Option<Warnings>,
+    warnings: Warnings,
+}
+
+impl Change for Create {
+    fn action(&self) -> Action {
+        Action::Create
+    }
+
+    fn subject(&self) -> (&ResourceType, Option<Uuid>) {
+        (&self.resource_type, None)
+    }
+
+    fn read(&mut self, ctx: &Context) -> Result<(), Error> {
+        let new = New::read(ctx, &self.resource_type, self.body.take(), &mut self.warnings)?;
+        self.resource_type = Arc::clone(&new.resource_type);
+        self.new = Some(new);
+        Ok(())
+    }
+
+    async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
+        let Some(new) = &mut self.new else { return Err(Error::Contended) };
+        if !self.resolved {
+            new.members = members::resolve_unknown(ctx, new.members.take(), &mut self.warnings).await?;
+            self.resolved = true;
+        }
+        new.fit(ctx)?;
+        self.resource_type = Arc::clone(&new.resource_type);
+        self.meant = None;
+        // Whose the name is, and whether this request means that resource, matters only after the unique index has refused.
+        if let Some(refusal) = self.refusal.take() {
+            return match restore::resolve_conflict(ctx, new, self.options).await? {
+                CreateConflict::Repeated(stored, used) => {
+                    self.meant = Some(used);
+                    Ok(Prepared::Unchanged(stored))
+                }
+                CreateConflict::Deactivated(write, used) => {
+                    self.meant = Some(used);
+                    Ok(Prepared::Write(vec![write]))
+                }
+                CreateConflict::Unrelated => Err(refusal),
+            };
+        }
+        if let Some((write, used)) = restore::deleted(ctx, new).await? {
+            self.meant = Some(used);
+            return Ok(Prepared::Write(vec![write]));
+        }
+        Ok(Prepared::Write(vec![new.insert(self.id)]))
+    }
+
+    fn recover(&mut self, _place: usize, refusal: Refusal) -> Result<(), Error> {
+        match refusal {
+            Refusal::Taken(error) if self.meant.is_none() => {
+                self.refusal = Some(error);
+                Ok(())
+            }
+            refusal => Err(refusal.into()),
+        }
+    }
+
+    fn warnings(&self, _place: usize) -> Warnings {
+        let mut warnings = self.warnings.clone();
+        warnings.extend(self.meant.clone().unwrap_or_default());
+        warnings
     }
 }

@@ -4,46 +4,66 @@ use std::sync::Arc;
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
+use scimgate_scim::leniency::Warnings;
 use scimgate_scim::schema::ResourceType;
+use uuid::Uuid;
 
-use crate::operation::resource::reply::Reply;
-use crate::operation::{ATTEMPTS, Context, Error};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::resource::get::parse_id;
+use crate::operation::resource::record::Action;
+use crate::operation::resource::reply::{Reply, check_match};
+use crate::operation::resource::write::{self, Change, Prepared};
 use crate::store::resource::read::ReadOptions;
-use crate::store::resource::update::Written;
 
 /// Deletes a resource: from now on it is found nowhere and its names are free.
 ///
 /// # Errors
 /// 404 where there is none (any more), 412 where `If-Match` does not hold.
 pub async fn run(
-    ctx: Context,
+    mut ctx: Context,
     resource_type: Arc<ResourceType>,
     id: &str,
     if_match: Option<Condition>,
 ) -> Result<Reply, Error> {
-    let key = crate::operation::resource::get::parse_id(&resource_type, id)?;
-    let absent = || ScimError::not_found(&resource_type.name, id);
-    for _ in 0..ATTEMPTS {
-        let mut expected = None;
-        if if_match.is_some() {
-            let before = ctx.store.get(&resource_type.name, key, ReadOptions::default()).await?.ok_or_else(absent)?;
-            crate::operation::check_match(if_match.as_ref(), &before)?;
-            expected = Some((before.own_version, before.member_changes));
-        }
-        let written = ctx.store.delete(&resource_type.name, key, expected, &ctx.stamp()).await;
-        match crate::operation::lost_on_conflict(written, Written::Lost)? {
-            Written::Done(_) => {
-                ctx.gateway.events_waiting.notify_one();
-                return Ok(Reply::no_content());
-            }
-            Written::Lost if expected.is_none() => {
-                // Without a condition only its absence, or a deadlock that was resolved against us, keeps it from going.
-                if ctx.store.get(&resource_type.name, key, ReadOptions::default()).await?.is_none() {
-                    return Err(absent().into());
-                }
-            }
-            Written::Lost => {}
-        }
+    let mut delete = Delete { id: parse_id(id), written_id: id, resource_type, if_match, was_lost: false };
+    write::run(&mut ctx, &mut delete).await?;
+    Ok(Reply::no_content())
+}
+
+struct Delete<'a> {
+    resource_type: Arc<ResourceType>,
+    id: Option<Uuid>,
+    written_id: &'a str,
+    if_match: Option<Condition>,
+    was_lost: bool,
+}
+
+impl Change for Delete<'_> {
+    fn action(&self) -> Action {
+        Action::Delete
     }
-    Err(Error::Contended)
+
+    fn subject(&self) -> (&ResourceType, Option<Uuid>) {
+        (&self.resource_type, self.id)
+    }
+
+    async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
+        let absent = || ScimError::not_found(&self.resource_type.name, self.written_id);
+        let id = self.id.ok_or_else(absent)?;
+        let is_first = !std::mem::replace(&mut self.was_lost, true);
+        if self.if_match.is_none() && is_first {
+            return Ok(Prepared::Delete { id, expected: None });
+        }
+        // Without a condition only its absence keeps a resource from being deleted, or a deadlock that was resolved
+        // against this request.
+        let before = ctx.store.get(&self.resource_type.name, id, ReadOptions::default()).await?.ok_or_else(absent)?;
+        check_match(self.if_match.as_ref(), &before)?;
+        let expected = self.if_match.as_ref().map(|_| (before.own_version, before.member_changes));
+        Ok(Prepared::Delete { id, expected })
+    }
+
+    fn warnings(&self, _place: usize) -> Warnings {
+        Warnings::default()
+    }
 }

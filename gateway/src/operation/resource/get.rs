@@ -7,10 +7,11 @@ use scimgate_scim::projection::Projection;
 use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
 
-use crate::operation::Context;
-use crate::operation::Error;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::members;
 use crate::operation::resource::reply::{Reply, show};
+use crate::store::resource::read::{ReadOptions, Stored};
 
 /// Shows a resource.
 ///
@@ -22,18 +23,28 @@ pub async fn run(
     id: &str,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
-    let key = parse_id(&resource_type, id)?;
+    let key = parse_id(id).ok_or_else(|| ScimError::not_found(&resource_type.name, id))?;
     let options = members::read_options(&resource_type, projection.as_ref());
-    let stored = ctx.store.get(&resource_type.name, key, options).await?;
-    let stored = stored.ok_or_else(|| ScimError::not_found(&resource_type.name, id))?;
+    let stored = find(&ctx, &resource_type, key, options).await?;
     let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
     show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
 }
 
-/// Ids are ours, and told apart by the case of their letters (RFC 7643 §3.1): a text that is no UUID as we write it names
-/// nothing.
-pub(crate) fn parse_id(resource_type: &ResourceType, id: &str) -> Result<Uuid, Error> {
-    let known =
-        id.parse().ok().filter(|known: &Uuid| *id == *known.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-    known.ok_or_else(|| Error::Scim(ScimError::not_found(&resource_type.name, id)))
+/// Reads a living resource.
+///
+/// # Errors
+/// 404 where the tenant has none with this id.
+pub(crate) async fn find(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    id: Uuid,
+    options: ReadOptions,
+) -> Result<Stored, Error> {
+    let found = ctx.store.get(&resource_type.name, id, options).await?;
+    found.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()).into())
+}
+
+/// Ids are case-exact (RFC 7643 §3.1): a text that is no UUID as we write it names nothing.
+pub(crate) fn parse_id(id: &str) -> Option<Uuid> {
+    id.parse().ok().filter(|known: &Uuid| *id == *known.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }

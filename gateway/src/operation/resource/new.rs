@@ -1,39 +1,74 @@
-//! A resource that is to be made, by the settings that hold now.
+//! A resource that is to be created, as its request describes it.
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
-use scimgate_scim::projection::Projection;
+use scimgate_scim::leniency::Warnings;
+use scimgate_scim::normalise::{Normalised, normalise};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::UnknownAttributes;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::document::refit;
-use crate::operation::{Context, Error};
+use crate::operation::resource::members;
+use crate::operation::resource::write::{Base, Write};
 use crate::store::membership::Members;
 
-/// What is to be made.
+/// A resource that is to be created.
 pub(crate) struct New {
     pub(crate) resource_type: Arc<ResourceType>,
     pub(crate) document: Map<String, Value>,
-    pub(crate) set_aside: Aside,
+    pub(crate) unknown: UnknownAttributes,
     /// What the body names without a value.
     pub(crate) cleared: Vec<String>,
     pub(crate) members: Option<Members>,
-    pub(crate) projection: Option<Projection>,
+    validated_by: Arc<ResourceType>,
 }
 
 impl New {
-    /// After a lost race: the same by the settings that hold now.
-    pub(crate) async fn refresh(&mut self, ctx: &mut Context) -> Result<(), Error> {
-        *ctx = ctx.refreshed().await?;
-        self.fit(ctx)
+    /// Reads a body, and the leniencies it used.
+    pub(crate) fn read(
+        ctx: &Context,
+        resource_type: &ResourceType,
+        body: Value,
+        warnings: &mut Warnings,
+    ) -> Result<Self, Error> {
+        // The settings may be newer than those by which the address was read, and the write is checked against them.
+        let resource_type = ctx.current(resource_type)?;
+        let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
+        let Normalised { document, unknown, cleared, detached, warnings: used } = normalised;
+        warnings.extend(used);
+        validate(&document, &resource_type)?;
+        let members = resource_type.detached.map(|_| members::replace_with(&detached)).transpose()?;
+        let members = members.filter(|members| !members.add.is_empty());
+        Ok(Self { validated_by: Arc::clone(&resource_type), resource_type, document, unknown, cleared, members })
     }
 
-    /// By the schemas as they are now.
+    /// Brings it to the schemas that hold now.
     pub(crate) fn fit(&mut self, ctx: &Context) -> Result<(), Error> {
-        let (document, set_aside) = (std::mem::take(&mut self.document), std::mem::take(&mut self.set_aside));
-        (self.document, self.set_aside) = refit(ctx, &mut self.resource_type, document, set_aside)?;
-        Ok(validate(&self.document, &self.resource_type)?)
+        let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
+        (self.document, self.unknown) = refit(ctx, &mut self.resource_type, document, unknown)?;
+        Ok(())
+    }
+
+    /// The write that stores the document on a row.
+    pub(crate) fn write(&self, id: Uuid, base: Base, unknown: UnknownAttributes) -> Write {
+        Write {
+            resource_type: Arc::clone(&self.resource_type),
+            id,
+            document: self.document.clone(),
+            unknown,
+            validated_by: Some(Arc::clone(&self.validated_by)),
+            members: if matches!(base, Base::New) { self.members.clone() } else { None },
+            base,
+        }
+    }
+
+    /// The write that stores it as a new resource.
+    pub(crate) fn insert(&self, id: Uuid) -> Write {
+        self.write(id, Base::New, self.unknown.clone())
     }
 }

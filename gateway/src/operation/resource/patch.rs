@@ -2,27 +2,25 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
-use scimgate_scim::fold_in::{TakenIn, take_in};
-use scimgate_scim::patch::{Patch, Patched};
+use scimgate_scim::leniency::Warnings;
+use scimgate_scim::patch::{self, Patched};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
-use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::{Reconciled, UnknownAttributes, reconcile};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use crate::operation::ATTEMPTS;
-use crate::operation::Context;
-use crate::operation::Error;
-use crate::operation::Target;
-use crate::operation::resource::document::{Draft, content, parse, parse_set_aside, refit};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::resource::document::{parse, parse_unknown, refit};
+use crate::operation::resource::get::{find, parse_id};
 use crate::operation::resource::members;
-use crate::operation::resource::reply::{Reply, location, show};
-use crate::store::resource::read::ReadOptions;
-use crate::store::resource::read::Stored;
-use crate::store::resource::update::Update;
-use crate::store::resource::update::Written;
+use crate::operation::resource::record::Action;
+use crate::operation::resource::reply::{Reply, check_match, location, show};
+use crate::operation::resource::write::{self, Base, Change, MembersWrite, Prepared, Refusal, Write};
+use crate::store::resource::read::{ReadOptions, Stored};
 
 /// Applies the operations, all or none. A user is shown afterwards; a group only where attributes are asked for, or where
 /// it has few members and its client wants it, because showing it loads its members.
@@ -30,154 +28,180 @@ use crate::store::resource::update::Written;
 /// # Errors
 /// 404 where there is none, 412 where `If-Match` does not hold, and what the operations or the mapping refuse.
 pub async fn run(
-    ctx: Context,
+    mut ctx: Context,
     resource_type: Arc<ResourceType>,
     id: &str,
     body: Value,
     if_match: Option<Condition>,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
-    let key = crate::operation::resource::get::parse_id(&resource_type, id)?;
-    let patch = Patch::parse(body, &resource_type, &ctx.settings.leniencies)?;
-    let projection = projection.map(|it| it.after_write(Specified::Attributes(patch.specified())));
     let options = members::read_options(&resource_type, projection.as_ref());
-    let target = Target { resource_type: &resource_type, id: key, options };
-    let stored = if patch.touches_only_members() && if_match.is_none() {
-        let Patched { members, warnings, .. } =
-            patch.apply(Map::new(), Aside::default(), &resource_type, &ctx.settings.leniencies)?;
-        ctx.record_leniencies(&warnings);
-        let change = members::resolve_unknown_in_change(&ctx, members::from_delta(&members)?).await?;
-        if members::change(&ctx, &resource_type, key, &change).await? {
-            ctx.record_leniency(members::unknown_member_policy(&change), "members");
-        }
-        None
-    } else {
-        Some(store(ctx.clone(), &target, &patch, if_match.as_ref()).await?)
+    let mut patch = Patch {
+        id: parse_id(id),
+        written_id: id,
+        resource_type,
+        body,
+        if_match,
+        projection,
+        options,
+        patch: None,
+        reconciles: true,
+        has_reconciled: false,
+        warnings: Warnings::default(),
     };
-    let done = || Reply { location: Some(location(&ctx, &resource_type, &key)), ..Reply::no_content() };
-    let asked = projection.as_ref().is_some_and(Projection::is_requested);
-    if resource_type.detached.is_some() && !asked && !members::may_be_shown(&ctx, key).await? {
+    let (stored, joined) = write::run(&mut ctx, &mut patch).await?.into_stored();
+    reply(&ctx, patch, stored, joined).await
+}
+
+async fn reply(ctx: &Context, patch: Patch<'_>, stored: Option<Stored>, joined: i64) -> Result<Reply, Error> {
+    let Patch { id, resource_type, projection, options, .. } = patch;
+    let id = id.ok_or(Error::Contended)?;
+    let done = || Reply { location: Some(location(ctx, &resource_type, &id)), ..Reply::no_content() };
+    let is_requested = projection.as_ref().is_some_and(Projection::is_requested);
+    if resource_type.detached.is_some() && !is_requested && !members::may_be_shown(ctx, id).await? {
         return Ok(done());
     }
-    let stored = match stored {
-        Some(stored) if resource_type.detached.is_none() => stored,
+    let stored = match stored.filter(|_| resource_type.detached.is_none() && joined == 0) {
+        Some(stored) => stored,
         // Others change members meanwhile; how many changes there were, only the database knows.
-        _ => match ctx.store.get(&resource_type.name, key, options).await? {
+        None => match ctx.store.get(&resource_type.name, id, options).await? {
             Some(stored) => stored,
             // Deleted by another request after this one was done.
             None => return Ok(done()),
         },
     };
-    let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
-    show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
+    let listed = members::shown(ctx, &resource_type, id, projection.as_ref()).await?;
+    show(ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
 }
 
-/// Writes the change on what is there now, again after each lost race; gives what is stored then.
-async fn store(
-    mut ctx: Context,
-    target: &Target<'_>,
-    patch: &Patch,
-    if_match: Option<&Condition>,
-) -> Result<Stored, Error> {
-    let Target { resource_type, id, options } = *target;
-    // What was aside comes in first, unless the document is refused with it: that is nothing the client can mend.
-    let mut folds = true;
-    let write_locks = ctx.gateway.write_locks.clone();
-    let _guard = write_locks.take(ctx.store.id(), id).await;
-    for _ in 0..ATTEMPTS {
-        let before = ctx.store.get(&resource_type.name, id, ReadOptions { mapped: true, ..options }).await?;
-        let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
-        crate::operation::check_match(if_match, &before)?;
+struct Patch<'a> {
+    id: Option<Uuid>,
+    written_id: &'a str,
+    resource_type: Arc<ResourceType>,
+    body: Value,
+    if_match: Option<Condition>,
+    projection: Option<Projection>,
+    options: ReadOptions,
+    patch: Option<patch::Patch>,
+    /// Whether unknown attributes that a schema defines by now come into the document first. Not where the document would be
+    /// refused with them: the client cannot mend that.
+    reconciles: bool,
+    has_reconciled: bool,
+    warnings: Warnings,
+}
+
+impl Change for Patch<'_> {
+    fn action(&self) -> Action {
+        Action::Patch
+    }
+
+    fn subject(&self) -> (&ResourceType, Option<Uuid>) {
+        (&self.resource_type, self.id)
+    }
+
+    fn read(&mut self, ctx: &Context) -> Result<(), Error> {
+        self.id.ok_or_else(|| ScimError::not_found(&self.resource_type.name, self.written_id))?;
+        let patch = patch::Patch::parse(self.body.take(), &self.resource_type, &ctx.settings.leniencies)?;
+        self.projection = self.projection.take().map(|it| it.after_write(Specified::Attributes(patch.specified())));
+        self.options = members::read_options(&self.resource_type, self.projection.as_ref());
+        self.patch = Some(patch);
+        Ok(())
+    }
+
+    fn locks(&self) -> Option<Uuid> {
+        self.id.filter(|_| !self.changes_members_alone())
+    }
+
+    async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
+        let (Some(id), Some(patch)) = (self.id, self.patch.clone()) else { return Err(Error::Contended) };
+        if self.changes_members_alone() {
+            return self.members_alone(ctx, id, patch).await;
+        }
+        let resource_type = &self.resource_type;
+        let before = find(ctx, resource_type, id, ReadOptions { mapped: true, ..self.options }).await?;
+        check_match(self.if_match.as_ref(), &before)?;
         let old = parse("source", &before.source)?;
-        let taken = with_aside(&ctx, resource_type, &before, &old, folds)?;
-        let mut patched = read_now(&ctx, resource_type, patch)?.apply(
-            taken.document,
-            taken.set_aside,
-            resource_type,
-            &ctx.settings.leniencies,
-        )?;
-        if !patched.changed && !taken.changed && patched.members.is_empty() && before.mapping_state.is_settled() {
-            // Nothing changes, so nothing is written and version and lastModified stay (RFC 7644 §3.5.2.1).
-            ctx.record_leniencies(&patched.warnings);
-            return Ok(before);
+        let reconciled = reconciled(ctx, resource_type, &before, &old, self.reconciles)?;
+        self.has_reconciled = reconciled.changed;
+        let patch = by_current_schemas(ctx, resource_type, patch)?;
+        let leniencies = &ctx.settings.leniencies;
+        let patched = patch.apply(reconciled.document, reconciled.unknown, resource_type, leniencies)?;
+        let Patched { document, unknown, members, warnings, changed, .. } = patched;
+        self.warnings = warnings;
+        if !changed && !reconciled.changed && members.is_empty() && before.mapping_state.is_mapped() {
+            return Ok(Prepared::Unchanged(before));
         }
         let mut now = Arc::clone(resource_type);
-        (patched.document, patched.set_aside) = refit(&ctx, &mut now, patched.document, patched.set_aside)?;
-        validate(&patched.document, &now)?;
-        let warnings = patched.warnings.clone();
-        match write(&ctx, &now, before, &old, patched, if_match.is_some()).await {
-            Ok(None) => ctx = ctx.refreshed().await?,
-            Ok(Some((stored, joined))) => {
-                ctx.record_leniencies(&warnings);
-                ctx.gateway.events_waiting.notify_one();
-                return members::reload_if_joined(&ctx, options, stored, joined).await;
-            }
-            Err(Error::Scim(_) | Error::Mapping(_)) if taken.changed => folds = false,
-            Err(error) => return Err(error),
-        }
+        let (document, unknown) = refit(ctx, &mut now, document, unknown)?;
+        let members = (!members.is_empty()).then(|| members::from_delta(&members)).transpose()?;
+        let members = members::resolve_unknown(ctx, members, &mut self.warnings).await?;
+        Ok(Prepared::Write(vec![Write {
+            resource_type: now,
+            id,
+            document,
+            unknown,
+            validated_by: None,
+            members,
+            base: Base::Living { before, document: old, guards_members: self.if_match.is_some() },
+        }]))
     }
-    Err(Error::Contended)
+
+    fn recover(&mut self, _place: usize, refusal: Refusal) -> Result<(), Error> {
+        let error = refusal.into();
+        if self.has_reconciled && matches!(error, Error::Scim(_) | Error::Mapping(_)) {
+            self.reconciles = false;
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    fn warnings(&self, _place: usize) -> Warnings {
+        self.warnings.clone()
+    }
 }
 
-/// The request by the schemas that hold now: what they know is no longer set aside, since what was aside of it is not either.
-fn read_now(ctx: &Context, resource_type: &Arc<ResourceType>, patch: &Patch) -> Result<Patch, Error> {
+impl Patch<'_> {
+    /// Such a change costs the same in a group of ten and of a hundred thousand.
+    fn changes_members_alone(&self) -> bool {
+        self.if_match.is_none() && self.patch.as_ref().is_some_and(patch::Patch::touches_only_members)
+    }
+
+    async fn members_alone(&mut self, ctx: &Context, id: Uuid, patch: patch::Patch) -> Result<Prepared, Error> {
+        let patched =
+            patch.apply(Map::new(), UnknownAttributes::default(), &self.resource_type, &ctx.settings.leniencies)?;
+        self.warnings = patched.warnings;
+        let members = members::from_delta(&patched.members)?;
+        let members = members::resolve_unknown_in_change(ctx, members, &mut self.warnings).await?;
+        let unknown = Some(members::unknown_member_policy(&members));
+        Ok(Prepared::Members(MembersWrite { id, members, group: None, unknown }))
+    }
+}
+
+/// The request by the schemas that hold now: they may know what was unknown when it was read.
+fn by_current_schemas(
+    ctx: &Context,
+    resource_type: &Arc<ResourceType>,
+    patch: patch::Patch,
+) -> Result<patch::Patch, Error> {
     let now = ctx.current(resource_type)?;
-    let patch = patch.clone();
     if Arc::ptr_eq(&now, resource_type) {
         return Ok(patch);
     }
     Ok(patch.reinterpret(&now, &ctx.settings.leniencies)?)
 }
 
-/// What is stored, with what was set aside of it and has a schema by now.
-fn with_aside(
+/// What is stored, with the unknown attributes that a schema defines by now.
+fn reconciled(
     ctx: &Context,
     resource_type: &ResourceType,
     before: &Stored,
     old: &Map<String, Value>,
-    folds: bool,
-) -> Result<TakenIn, Error> {
-    let (document, set_aside) = (old.clone(), parse_set_aside(before)?);
-    if set_aside.is_empty() || !folds {
-        return Ok(TakenIn { document, set_aside, misfits: Vec::new(), changed: false });
+    reconciles: bool,
+) -> Result<Reconciled, Error> {
+    let (document, unknown) = (old.clone(), parse_unknown(before)?);
+    if unknown.is_empty() || !reconciles {
+        return Ok(Reconciled { document, unknown, rejected: Vec::new(), changed: false });
     }
     let now = ctx.current(resource_type)?;
-    Ok(take_in(document, set_aside, &now, &ctx.settings.leniencies, &|_| Ok(())))
-}
-
-/// What is stored, and how many groups have it as a member since. None where the race was lost.
-async fn write(
-    ctx: &Context,
-    resource_type: &ResourceType,
-    before: Stored,
-    old: &Map<String, Value>,
-    patched: Patched,
-    guarded: bool,
-) -> Result<Option<(Stored, i64)>, Error> {
-    let stamp = ctx.stamp();
-    let members = (!patched.members.is_empty()).then(|| members::from_delta(&patched.members)).transpose()?;
-    let members = members::resolve_unknown(ctx, members).await?;
-    let draft = Draft {
-        resource_type,
-        id: before.id,
-        document: patched.document,
-        set_aside: patched.set_aside,
-        before: Some(&before),
-    };
-    let content = content(ctx, draft, &stamp).await?;
-    let update = Update {
-        resource_type: &resource_type.name,
-        id: before.id,
-        version: before.own_version,
-        member_changes: guarded.then_some(before.member_changes),
-        before: &ctx.settings.keys(old, resource_type),
-        content: &content,
-        members: members.as_ref(),
-    };
-    let written = ctx.store.update(&update, &stamp).await;
-    let written = crate::operation::lost_on_conflict(written, (Written::Lost, 0));
-    Ok(match written.map_err(|error| crate::operation::duplicate(ctx, error, resource_type))? {
-        (Written::Lost, _) => None,
-        (Written::Done(version), joined) => Some((content.stored(before, version, stamp.at), joined)),
-    })
+    Ok(reconcile(document, unknown, &now, &ctx.settings.leniencies, &|_| Ok(())))
 }

@@ -2,89 +2,189 @@
 
 use std::sync::Arc;
 
-use scimgate_scim::aside::Aside;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag::Condition;
-use scimgate_scim::fold_in::keep_omitted;
-use scimgate_scim::leniency::Choice;
+use scimgate_scim::leniency::{Choice, Warnings};
 use scimgate_scim::normalise::{Normalised, normalise, omitted};
 use scimgate_scim::projection::{Projection, Specified};
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::validate::{check_immutable, validate};
+use scimgate_scim::unknown::{UnknownAttributes, keep_omitted};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use crate::operation::ATTEMPTS;
-use crate::operation::Context;
-use crate::operation::Error;
-use crate::operation::Target;
-use crate::operation::resource::document::{Draft, Fitted, content, parse, parse_set_aside, refit};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::resource::document::{parse, parse_unknown, refit};
+use crate::operation::resource::get::{find, parse_id};
 use crate::operation::resource::members;
-use crate::operation::resource::reply::{Reply, show};
+use crate::operation::resource::record::Action;
+use crate::operation::resource::reply::{Reply, check_match, show};
+use crate::operation::resource::write::{self, Base, Change, MembersWrite, Prepared, Write};
 use crate::store::membership::Members;
 use crate::store::resource::read::ReadOptions;
-use crate::store::resource::read::Stored;
-use crate::store::resource::update::Update;
-use crate::store::resource::update::Written;
 
 /// Replaces a resource by the body and shows it.
 ///
 /// # Errors
 /// 404 where there is none, 412 where `If-Match` does not hold, else as for POST.
 pub async fn run(
-    ctx: Context,
+    mut ctx: Context,
     resource_type: Arc<ResourceType>,
     id: &str,
     body: Value,
     if_match: Option<Condition>,
     projection: Option<Projection>,
 ) -> Result<Reply, Error> {
-    // As in `create`.
-    let resource_type = ctx.current(&resource_type)?;
     let projection = projection.map(|it| it.after_write(Specified::Everything));
-    let key = crate::operation::resource::get::parse_id(&resource_type, id)?;
-    // A group's members are left alone by a body that does not mention them: who sends a name means the name.
-    let mentions_members = resource_type.detached.is_some_and(|name| mentions(&body, name));
-    let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
-    ctx.record_leniencies(&normalised.warnings);
-    let Normalised { document, set_aside, cleared, detached, .. } = normalised;
-    let keeps = ctx.settings.leniencies.chooses(Choice::PutKeepsOmitted);
-    if !keeps {
-        validate(&document, &resource_type)?;
-    }
-    let members = mentions_members.then(|| members::replace_with(&detached)).transpose()?;
-    let members = members::resolve_unknown(&ctx, members).await?;
-    let change = Change { document, set_aside, members, cleared, keeps };
     let options = members::read_options(&resource_type, projection.as_ref());
-    let target = Target { resource_type: &resource_type, id: key, options };
-    let mut stored = store(ctx.clone(), &target, change, if_match.as_ref()).await?;
-    if resource_type.detached.is_some() {
-        // Others change members meanwhile; how many changes there were, only the database knows.
-        stored = ctx.store.get(&resource_type.name, key, options).await?.unwrap_or(stored);
-    }
-    let listed = members::shown(&ctx, &resource_type, key, projection.as_ref()).await?;
-    show(&ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
+    let mut replace = Replace {
+        id: parse_id(id),
+        written_id: id,
+        resource_type,
+        body,
+        if_match,
+        options,
+        understood: None,
+        warnings: Warnings::default(),
+        dropped: Warnings::default(),
+    };
+    let (stored, joined) = write::run(&mut ctx, &mut replace).await?.into_stored();
+    let stored = stored.ok_or(Error::Contended)?;
+    let resource_type = &replace.resource_type;
+    // Others change members meanwhile; how many changes there were, only the database knows.
+    let is_read = joined > 0 || resource_type.detached.is_some();
+    let read = if is_read { ctx.store.get(&resource_type.name, stored.id, options).await? } else { None };
+    let stored = read.unwrap_or(stored);
+    let listed = members::shown(&ctx, resource_type, stored.id, projection.as_ref()).await?;
+    show(&ctx, 200, resource_type, &stored, &listed, projection.as_ref())
 }
 
-struct Change {
+struct Replace<'a> {
+    id: Option<Uuid>,
+    written_id: &'a str,
+    resource_type: Arc<ResourceType>,
+    body: Value,
+    if_match: Option<Condition>,
+    options: ReadOptions,
+    understood: Option<Understood>,
+    warnings: Warnings,
+    /// Unknown attributes that the bound drops, by the last attempt.
+    dropped: Warnings,
+}
+
+/// What the body says.
+struct Understood {
     document: Map<String, Value>,
-    set_aside: Aside,
+    unknown: UnknownAttributes,
     members: Option<Members>,
+    /// Whether members that name no resource have been looked for.
+    resolved: bool,
     /// What the body names without a value.
     cleared: Vec<String>,
-    /// Whether what the body leaves out stays in the document; what is aside of it always does, since GET does not show it.
-    keeps: bool,
+    /// The type by which the document was validated; none where what the body omits stays.
+    validated_by: Option<Arc<ResourceType>>,
 }
 
-impl Change {
-    /// The document and what is set aside, given what is stored now.
-    fn onto(&self, old: &Map<String, Value>, aside: &Aside, resource_type: &ResourceType) -> Result<Fitted, ScimError> {
-        let (mut document, mut set_aside) = (self.document.clone(), self.set_aside.clone());
-        keep_omitted(&mut set_aside, aside, &document, &self.cleared, resource_type)?;
-        if self.keeps {
+impl Change for Replace<'_> {
+    fn action(&self) -> Action {
+        Action::Replace
+    }
+
+    fn subject(&self) -> (&ResourceType, Option<Uuid>) {
+        (&self.resource_type, self.id)
+    }
+
+    fn read(&mut self, ctx: &Context) -> Result<(), Error> {
+        self.id.ok_or_else(|| ScimError::not_found(&self.resource_type.name, self.written_id))?;
+        self.resource_type = ctx.current(&self.resource_type)?;
+        let resource_type = &self.resource_type;
+        // A body that does not mention a group's members leaves them alone: a client that sends a name means the name.
+        let mentions_members = resource_type.detached.is_some_and(|name| mentions(&self.body, name));
+        let normalised = normalise(self.body.take(), resource_type, &ctx.settings.leniencies)?;
+        let Normalised { document, unknown, cleared, detached, warnings } = normalised;
+        self.warnings = warnings;
+        let keeps = ctx.settings.leniencies.chooses(Choice::PutKeepsOmitted);
+        if !keeps {
+            validate(&document, resource_type)?;
+        }
+        let validated_by = (!keeps).then(|| Arc::clone(resource_type));
+        let members = mentions_members.then(|| members::replace_with(&detached)).transpose()?;
+        self.understood = Some(Understood { document, unknown, members, resolved: false, cleared, validated_by });
+        Ok(())
+    }
+
+    fn locks(&self) -> Option<Uuid> {
+        self.id
+    }
+
+    async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
+        let (Some(id), Some(body)) = (self.id, &mut self.understood) else { return Err(Error::Contended) };
+        if !body.resolved {
+            body.members = members::resolve_unknown(ctx, body.members.take(), &mut self.warnings).await?;
+            body.resolved = true;
+        }
+        body.fit(ctx, &mut self.resource_type)?;
+        let resource_type = &self.resource_type;
+        let before = find(ctx, resource_type, id, ReadOptions { mapped: true, ..self.options }).await?;
+        check_match(self.if_match.as_ref(), &before)?;
+        let old = parse("source", &before.source)?;
+        let kept = parse_unknown(&before)?;
+        let (document, unknown, dropped) = body.onto(ctx, &old, &kept, resource_type)?;
+        self.dropped = dropped;
+        check_immutable(&old, &document, resource_type)?;
+        let is_same = old == document && kept == unknown;
+        if is_same && self.if_match.is_none() && before.mapping_state.is_mapped() {
+            return Ok(match &body.members {
+                None => Prepared::Unchanged(before),
+                Some(members) => {
+                    Prepared::Members(MembersWrite { id, members: members.clone(), group: Some(before), unknown: None })
+                }
+            });
+        }
+        Ok(Prepared::Write(vec![Write {
+            resource_type: Arc::clone(resource_type),
+            id,
+            document,
+            unknown,
+            validated_by: body.validated_by.clone(),
+            members: body.members.clone(),
+            base: Base::Living { before, document: old, guards_members: self.if_match.is_some() },
+        }]))
+    }
+
+    fn warnings(&self, _place: usize) -> Warnings {
+        let mut warnings = self.warnings.clone();
+        warnings.extend(self.dropped.clone());
+        warnings
+    }
+}
+
+impl Understood {
+    /// Brings the body to the schemas that hold now.
+    fn fit(&mut self, ctx: &Context, resource_type: &mut Arc<ResourceType>) -> Result<(), Error> {
+        let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
+        (self.document, self.unknown) = refit(ctx, resource_type, document, unknown)?;
+        Ok(())
+    }
+
+    /// The document and the unknown attributes, given what is stored now. Unknown attributes that the body omits stay in any
+    /// case, since GET does not show them.
+    fn onto(
+        &self,
+        ctx: &Context,
+        old: &Map<String, Value>,
+        kept: &UnknownAttributes,
+        resource_type: &ResourceType,
+    ) -> Result<(Map<String, Value>, UnknownAttributes, Warnings), ScimError> {
+        let (mut document, mut unknown) = (self.document.clone(), self.unknown.clone());
+        let leniencies = &ctx.settings.leniencies;
+        let dropped = keep_omitted(&mut unknown, kept, &document, &self.cleared, resource_type, leniencies)?;
+        if self.validated_by.is_none() {
             omitted::keep(old, &mut document, &self.cleared, resource_type);
             validate(&document, resource_type)?;
         }
-        Ok((document, set_aside))
+        Ok((document, unknown, dropped))
     }
 }
 
@@ -94,65 +194,4 @@ fn mentions(body: &Value, name: &str) -> bool {
     // As it is, with the schema's URN in front, or in an object under that.
     let nested = |value: &Value| value.as_object().is_some_and(names);
     body.as_object().is_some_and(|object| names(object) || object.values().any(nested))
-}
-
-/// Writes the change on what is there now, again after each lost race; gives what is stored then.
-async fn store(
-    mut ctx: Context,
-    target: &Target<'_>,
-    mut change: Change,
-    if_match: Option<&Condition>,
-) -> Result<Stored, Error> {
-    let Target { id, options, .. } = *target;
-    let mut resource_type = Arc::clone(target.resource_type);
-    let write_locks = ctx.gateway.write_locks.clone();
-    let _guard = write_locks.take(ctx.store.id(), id).await;
-    for _ in 0..ATTEMPTS {
-        let before = ctx.store.get(&resource_type.name, id, ReadOptions { mapped: true, ..options }).await?;
-        let before = before.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
-        crate::operation::check_match(if_match, &before)?;
-        let old = parse("source", &before.source)?;
-        let aside = parse_set_aside(&before)?;
-        let (document, set_aside) = change.onto(&old, &aside, &resource_type)?;
-        check_immutable(&old, &document, &resource_type)?;
-        let same = old == document && aside == set_aside;
-        let stamp = ctx.stamp();
-        if same && if_match.is_none() && before.mapping_state.is_settled() {
-            // Nothing of the document changes, so nothing is written and the version stays.
-            if let Some(members) = &change.members {
-                let _ = members::change(&ctx, &resource_type, id, members).await?;
-            }
-            return Ok(before);
-        }
-        let draft = Draft { resource_type: &resource_type, id, document, set_aside, before: Some(&before) };
-        let content = content(&ctx, draft, &stamp).await?;
-        let update = Update {
-            resource_type: &resource_type.name,
-            id,
-            version: before.own_version,
-            member_changes: if_match.map(|_| before.member_changes),
-            before: &ctx.settings.keys(&old, &resource_type),
-            content: &content,
-            members: change.members.as_ref(),
-        };
-        let written = ctx.store.update(&update, &stamp).await;
-        match crate::operation::lost_on_conflict(written, (Written::Lost, 0))
-            .map_err(|error| crate::operation::duplicate(&ctx, error, &resource_type))?
-        {
-            (Written::Lost, _) => {
-                ctx = ctx.refreshed().await?;
-                (change.document, change.set_aside) =
-                    refit(&ctx, &mut resource_type, change.document, change.set_aside)?;
-                if !change.keeps {
-                    validate(&change.document, &resource_type)?;
-                }
-            }
-            (Written::Done(version), joined) => {
-                ctx.gateway.events_waiting.notify_one();
-                let stored = content.stored(before, version, stamp.at);
-                return members::reload_if_joined(&ctx, options, stored, joined).await;
-            }
-        }
-    }
-    Err(Error::Contended)
 }

@@ -1,5 +1,7 @@
-//! What a client reads back: the stored text with id, meta and what is kept beside the document put in.
+//! What a client reads back: the stored text with id, meta, groups and members spliced in.
 
+use scimgate_scim::error::ScimError;
+use scimgate_scim::etag::{self, Condition};
 use scimgate_scim::leniency::Choice;
 use scimgate_scim::projection::Projection;
 use scimgate_scim::resource::{self, Meta};
@@ -7,8 +9,9 @@ use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value, json};
 
 use crate::clock::rfc3339;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
 use crate::operation::resource::document::parse;
-use crate::operation::{Context, Error};
 use crate::store::membership::Member;
 use crate::store::resource::read::GroupRef;
 use crate::store::resource::read::Stored;
@@ -38,6 +41,14 @@ impl Reply {
     pub fn id(&self) -> Option<&str> {
         self.location.as_deref().and_then(|location| location.rsplit('/').next())
     }
+}
+
+/// RFC 7644 §3.14: a write whose `If-Match` does not hold is refused.
+pub(crate) fn check_match(if_match: Option<&Condition>, stored: &Stored) -> Result<(), ScimError> {
+    if if_match.is_none_or(|tags| tags.holds(Some(stored.version()))) {
+        return Ok(());
+    }
+    Err(ScimError::new(412, format!("The resource has version {} now.", etag::weak(stored.version()))))
 }
 
 /// Address of a resource.
@@ -97,7 +108,7 @@ pub(crate) fn render(
     Ok(Value::Object(projection.apply(tree)).to_string())
 }
 
-/// The document that a filter sees: id and meta included, and the groups where they were read; never the members.
+/// The document that a filter is evaluated on: with id and meta, and the groups where they were read; never the members.
 pub(crate) fn tree(ctx: &Context, resource_type: &ResourceType, stored: &Stored) -> Result<Map<String, Value>, Error> {
     let meta = MetaText::of(ctx, resource_type, stored);
     let document = parse("source", &stored.source)?;
@@ -144,7 +155,7 @@ fn group_json(ctx: &Context, group: &GroupRef) -> Value {
     })
 }
 
-/// A pending reference has no type and no address yet: nobody knows what it will be.
+/// A pending reference has no type and no address yet.
 fn member_json(ctx: &Context, member: &Member) -> Value {
     let known = member.resource_type.as_ref().and_then(|name| ctx.settings.registry.resource_type(name));
     match known {

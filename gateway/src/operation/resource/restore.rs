@@ -1,74 +1,69 @@
-//! POST of what is there already, or was: by the client's profile it activates a deactivated user again, brings back what was
-//! deleted, or is the repetition of a request whose reply was lost.
+//! POST of a resource that exists or existed: by the client's profile it activates a deactivated user again, brings a
+//! deleted resource back, or is the repetition of a request whose reply was lost.
 
 use std::time::{Duration, SystemTime};
 
-use scimgate_scim::aside::Aside;
-use scimgate_scim::fold_in::keep_omitted;
-use scimgate_scim::leniency::Leniency;
+use scimgate_scim::leniency::{Leniency, Warnings};
 use scimgate_scim::schema::validate::check_immutable;
+use scimgate_scim::unknown::keep_omitted;
 use serde_json::{Map, Value};
 
-use crate::operation::Context;
-use crate::operation::Error;
-use crate::operation::resource::document::{Draft, content, parse, parse_set_aside};
-use crate::operation::resource::members;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::resource::document::{parse, parse_unknown};
 use crate::operation::resource::new::New;
-use crate::operation::resource::reply::{Reply, show};
-use crate::store::resource::key::Key;
-use crate::store::resource::key::Keys;
-use crate::store::resource::key::name_attribute;
-use crate::store::resource::read::ReadOptions;
-use crate::store::resource::read::Stored;
-use crate::store::resource::restore::Restore;
-use crate::store::resource::update::Update;
-use crate::store::resource::update::Written;
+use crate::operation::resource::write::{Base, Write};
+use crate::store::resource::key::{Key, Keys, name_attribute};
+use crate::store::resource::read::{ReadOptions, Stored};
 
 /// How long the same POST may be the same request once more.
 const REPEATED_WITHIN: Duration = Duration::from_mins(10);
 
-/// How long what was deleted can be brought back.
-const RETAINED: Duration = Duration::from_hours(30 * 24);
+/// How long a deleted resource can be brought back.
+const RESTORABLE_WITHIN: Duration = Duration::from_hours(30 * 24);
 
-/// What came of a POST that may mean something else than a new resource.
+/// What a POST means whose unique value is in use, and the leniencies by which it does.
 pub(crate) enum CreateConflict {
-    /// It meant the resource that has the name, which is shown.
-    Answered(Reply),
-    /// It meant another one.
-    Other,
-    /// The resource changed meanwhile: look again from the beginning.
-    Changed,
+    /// The same request once more.
+    Repeated(Stored, Warnings),
+    /// The deactivated resource that has the value.
+    Deactivated(Write, Warnings),
+    /// A new resource.
+    Unrelated,
 }
 
-/// Looks at the resource that has the name of the new one, and does what the client's profile has for it.
-pub(crate) async fn meet(ctx: &Context, new: &New) -> Result<CreateConflict, Error> {
+/// Looks at the resource that has the name of the new one.
+pub(crate) async fn resolve_conflict(ctx: &Context, new: &New, options: ReadOptions) -> Result<CreateConflict, Error> {
     let allows = |leniency| ctx.settings.leniencies.allows(leniency);
     let keys = Keys::of(&new.document, &new.resource_type);
     let Some(name) =
         name_of(&keys, new).filter(|_| allows(Leniency::RestoreDeactivated) || allows(Leniency::IdempotentCreate))
     else {
-        return Ok(CreateConflict::Other);
+        return Ok(CreateConflict::Unrelated);
     };
-    let options = ReadOptions { mapped: true, ..members::read_options(&new.resource_type, new.projection.as_ref()) };
+    let options = ReadOptions { mapped: true, ..options };
     let Some(owner) = ctx.store.owner(&new.resource_type.name, name, options).await? else {
-        // Another of its values is in use; or the owner is gone, but had it when this one was refused.
-        return Ok(CreateConflict::Other);
+        // Another of its values is in use; or the owner is gone by now.
+        return Ok(CreateConflict::Unrelated);
     };
     let old = parse("source", &owner.source)?;
     if allows(Leniency::IdempotentCreate) && repeats(new, &owner, &old, ctx.gateway.clock.now())? {
-        ctx.record_leniency(Leniency::IdempotentCreate, &name.attribute);
-        return answer(ctx, new, &owner).map(CreateConflict::Answered);
+        let mut used = Warnings::default();
+        used.add(Leniency::IdempotentCreate, name.attribute.clone());
+        return Ok(CreateConflict::Repeated(owner, used));
     }
     let says_active = new.document.get("active").and_then(Value::as_bool);
     let is_restored = old.get("active") == Some(&Value::Bool(false)) && says_active != Some(false);
-    if allows(Leniency::RestoreDeactivated) && is_restored && !is_another(&old, new) {
-        return activate(ctx, new, owner, &old).await;
+    if allows(Leniency::RestoreDeactivated) && is_restored && !has_other_external_id(&old, new) {
+        let (write, mut used) = activate(ctx, new, owner, old)?;
+        used.add(Leniency::RestoreDeactivated, name_attribute(&new.resource_type));
+        return Ok(CreateConflict::Deactivated(write, used));
     }
-    Ok(CreateConflict::Other)
+    Ok(CreateConflict::Unrelated)
 }
 
-/// Whether both have an externalId, and not the same: then the name alone went over to somebody else.
-fn is_another(old: &Map<String, Value>, new: &New) -> bool {
+/// Whether the name alone has passed to somebody else.
+fn has_other_external_id(old: &Map<String, Value>, new: &New) -> bool {
     matches!((old.get("externalId"), new.document.get("externalId")), (Some(old), Some(new)) if old != new)
 }
 
@@ -80,92 +75,44 @@ fn name_of<'a>(keys: &'a Keys, new: &New) -> Option<&'a Key> {
 /// Whether a POST says what was stored a moment ago.
 fn repeats(new: &New, owner: &Stored, old: &Map<String, Value>, now: SystemTime) -> Result<bool, Error> {
     let age = now.duration_since(owner.modified_at).unwrap_or_default();
-    Ok(age < REPEATED_WITHIN && *old == new.document && parse_set_aside(owner)? == new.set_aside)
-}
-
-/// What is set aside of the body, and what of the resource was that the body does not mention: its client cannot see it.
-fn set_aside(new: &New, before: &Stored) -> Result<Aside, Error> {
-    let mut set_aside = new.set_aside.clone();
-    keep_omitted(&mut set_aside, &parse_set_aside(before)?, &new.document, &new.cleared, &new.resource_type)?;
-    Ok(set_aside)
+    Ok(age < REPEATED_WITHIN && *old == new.document && parse_unknown(owner)? == new.unknown)
 }
 
 /// The deactivated resource becomes what the body says, and is active.
-async fn activate(ctx: &Context, new: &New, owner: Stored, old: &Map<String, Value>) -> Result<CreateConflict, Error> {
-    let resource_type = &new.resource_type;
-    let mut document = new.document.clone();
-    document.insert("active".to_owned(), Value::Bool(true));
-    check_immutable(old, &document, resource_type)?;
-    let stamp = ctx.stamp();
-    let set_aside = set_aside(new, &owner)?;
-    let draft = Draft { resource_type, id: owner.id, document, set_aside, before: Some(&owner) };
-    let content = content(ctx, draft, &stamp).await?;
-    let update = Update {
-        resource_type: &resource_type.name,
-        id: owner.id,
-        version: owner.own_version,
-        member_changes: None,
-        before: &ctx.settings.keys(old, resource_type),
-        content: &content,
-        members: None,
-    };
-    let written = ctx.store.update(&update, &stamp).await;
-    match crate::operation::lost_on_conflict(written, (Written::Lost, 0))
-        .map_err(|error| crate::operation::duplicate(ctx, error, resource_type))?
-    {
-        (Written::Lost, _) => Ok(CreateConflict::Changed),
-        (Written::Done(version), joined) => {
-            ctx.gateway.events_waiting.notify_one();
-            ctx.record_leniency(Leniency::RestoreDeactivated, name_attribute(resource_type));
-            let options = members::read_options(resource_type, new.projection.as_ref());
-            let stored =
-                members::reload_if_joined(ctx, options, content.stored(owner, version, stamp.at), joined).await?;
-            answer(ctx, new, &stored).map(CreateConflict::Answered)
-        }
+fn activate(ctx: &Context, new: &New, owner: Stored, old: Map<String, Value>) -> Result<(Write, Warnings), Error> {
+    // Unknown attributes that the body does not mention stay: its client cannot see them.
+    let (mut unknown, kept, leniencies) = (new.unknown.clone(), parse_unknown(&owner)?, &ctx.settings.leniencies);
+    let dropped = keep_omitted(&mut unknown, &kept, &new.document, &new.cleared, &new.resource_type, leniencies)?;
+    let id = owner.id;
+    let mut write = new.write(id, Base::Living { before: owner, document: old, guards_members: false }, unknown);
+    write.document.insert("active".to_owned(), Value::Bool(true));
+    if let Base::Living { document, .. } = &write.base {
+        check_immutable(document, &write.document, &new.resource_type)?;
     }
+    Ok((write, dropped))
 }
 
-/// Looks for what was deleted and is meant by the new one, and brings it back. Members are in no document and gone with
-/// their group, so groups are made anew.
-pub(crate) async fn deleted(ctx: &Context, new: &New) -> Result<CreateConflict, Error> {
+/// The deleted resource that the new one means, to be brought back, and the leniency. Members are in no document and gone with
+/// their group, so groups are created anew; unknown attributes are gone, too.
+pub(crate) async fn deleted(ctx: &Context, new: &New) -> Result<Option<(Write, Warnings)>, Error> {
     let resource_type = &new.resource_type;
     if resource_type.detached.is_some() || !ctx.settings.leniencies.allows(Leniency::RestoreDeleted) {
-        return Ok(CreateConflict::Other);
+        return Ok(None);
     }
     let keys = Keys::of(&new.document, resource_type);
-    let retained = ctx.gateway.clock.now() - RETAINED;
-    let Some(tombstone) = ctx.store.tombstone(&resource_type.name, &keys, retained).await? else {
-        return Ok(CreateConflict::Other);
+    let since = ctx.gateway.clock.now() - RESTORABLE_WITHIN;
+    let Some(tombstone) = ctx.store.tombstone(&resource_type.name, &keys, since).await? else {
+        return Ok(None);
     };
     let old = parse("source", &tombstone.source)?;
     if check_immutable(&old, &new.document, resource_type).is_err() {
-        // What cannot have changed has: it is another one.
-        return Ok(CreateConflict::Other);
+        // An immutable attribute differs, so it is another resource.
+        return Ok(None);
     }
-    let stamp = ctx.stamp();
-    let (document, set_aside) = (new.document.clone(), set_aside(new, &tombstone)?);
-    let draft = Draft { resource_type, id: tombstone.id, document, set_aside, before: None };
-    let content = content(ctx, draft, &stamp).await?;
-    let restore = Restore {
-        resource_type: &resource_type.name,
-        id: tombstone.id,
-        version: tombstone.own_version,
-        content: &content,
-    };
-    let (version, groups) = match ctx.store.restore(&restore, &stamp).await {
-        Ok((Written::Done(version), groups)) => (version, groups),
-        Ok((Written::Lost, _)) | Err(crate::store::Error::Conflict { .. }) => return Ok(CreateConflict::Changed),
-        Err(error) => return Err(crate::operation::duplicate(ctx, error, resource_type)),
-    };
-    ctx.gateway.events_waiting.notify_one();
-    let by = if keys.external_id.is_some() { "externalId" } else { name_attribute(resource_type) };
-    ctx.record_leniency(Leniency::RestoreDeleted, by);
-    let options = members::read_options(resource_type, new.projection.as_ref());
-    let stored = members::reload_if_joined(ctx, options, content.stored(tombstone, version, stamp.at), groups).await?;
-    answer(ctx, new, &stored).map(CreateConflict::Answered)
-}
-
-/// As if it had been made: clients of POST wait for nothing else.
-fn answer(ctx: &Context, new: &New, stored: &Stored) -> Result<Reply, Error> {
-    show(ctx, 201, &new.resource_type, stored, &[], new.projection.as_ref())
+    let mut used = Warnings::default();
+    used.add(
+        Leniency::RestoreDeleted,
+        if keys.external_id.is_some() { "externalId" } else { name_attribute(resource_type) },
+    );
+    Ok(Some((new.write(tombstone.id, Base::Deleted(tombstone), new.unknown.clone()), used)))
 }

@@ -1,21 +1,21 @@
-//! What a member's value means: one rule, for what a request adds or removes and for what it is refused for.
+//! Which resource a member value names: one rule for the values a request adds or removes and for those it is refused for.
 //!
-//! It is the id of a living resource; else the externalId of a user, to the letter (RFC 7643 §3.1: "caseExact"); else a
-//! user's userName, as names are compared. So it means one resource at most: by whatever else it might be read, it is not
-//! another one's. Where several users have the externalId nobody can tell who is meant, and it means nobody.
+//! It is the id of a living resource; else the externalId of a user, case-sensitively (RFC 7643 §3.1: "caseExact"); else a
+//! user's userName, as names are compared. So it names at most one resource. A value that is the externalId of several users
+//! names none.
 
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-/// Values in the forms in which they are looked for.
-pub(in crate::store) struct Values<'a> {
+/// Values in the forms in which they are looked up.
+pub(in crate::store) struct MemberValues<'a> {
     texts: &'a [String],
     keys: Vec<String>,
     /// None where the text cannot be an id.
     ids: Vec<Option<Uuid>>,
 }
 
-impl<'a> Values<'a> {
+impl<'a> MemberValues<'a> {
     pub(in crate::store) fn of(texts: &'a [String]) -> Self {
         Self {
             texts,
@@ -24,19 +24,19 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The parameters of [`meaning`].
+    /// The parameters of [`resolve_sql`].
     pub(in crate::store) fn params(&self) -> [&(dyn ToSql + Sync); 3] {
         [&self.texts, &self.keys, &self.ids]
     }
 }
 
-/// What the values in the parameter `first` and the two after it mean, as named sets of a statement: `{set}` has the ids of
-/// those meant, `{set}_unknown` the values that mean nobody, and `{set}_other` all that are no ids.
+/// Resolves the values in the parameter `first` and the two after it, as named sets of a statement: `{set}` has the ids of
+/// the resources, `{set}_unknown` the values that name none, and `{set}_other` all values that are no ids.
 ///
-/// Only what is no id is looked for by its names. Each is looked up by itself (`LATERAL`), by an index that the server takes
-/// even where it has no statistics; of users who have one externalId two are as good as all. No set is held against another
-/// but through one that the database makes once: eight thousand values against as many would outlast the statement's time.
-pub(in crate::store) fn meaning(set: &str, first: usize) -> String {
+/// Only what is no id is looked up by names. Each is looked up by itself (`LATERAL`), by an index that the server takes even
+/// without statistics; of users with one externalId it needs two at most. Sets are only compared through `IN`, which the
+/// server hashes: comparing eight thousand values pairwise would exceed the statement's time limit.
+pub(in crate::store) fn resolve_sql(set: &str, first: usize) -> String {
     let (texts, keys, ids) = (first, first + 1, first + 2);
     format!(
         "

@@ -12,13 +12,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::store::Store;
 use crate::store::postgres::pool::Pool;
 
-/// Longest time for one batch of statements, waiting for a connection included.
-pub(in crate::store) const TIMEOUT: Duration = Duration::from_secs(8);
+/// The limit for one batch of statements, including the wait for a connection.
+pub(in crate::store) const BATCH_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Why no pool could be made.
+/// Why the pool could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL is none.
+    /// The URL cannot be read.
     #[error("DATABASE_URL is not a PostgreSQL address (postgres://user:password@host:port/database)")]
     Url(#[source] tokio_postgres::Error),
     /// The machine's certificates cannot be read.
@@ -32,24 +32,21 @@ pub enum ConnectError {
     Pool(#[source] deadpool::managed::BuildError),
 }
 
-/// Makes the pool; connections are opened when they are first needed.
-///
-/// # Errors
-/// The URL is malformed, or TLS was asked for and cannot be set up.
+/// Builds the pool; connections are opened when they are first needed.
 pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
-    // Whoever asks for TLS has certificate and name checked: the strictest mode of other clients is the only one here.
+    // With TLS, certificate and host name are always checked: the strictest mode of other clients is the only one here.
     let url = url.replace("sslmode=verify-full", "sslmode=require");
     let mut config = tokio_postgres::Config::from_str(&url).map_err(ConnectError::Url)?;
-    config.application_name("scimgate").connect_timeout(TIMEOUT).keepalives_idle(Duration::from_secs(30));
-    // Without it the kernel repeats what nobody acknowledges for a quarter of an hour, and a write that was given up
-    // long ago could still arrive.
-    config.tcp_user_timeout(TIMEOUT);
+    config.application_name("scimgate").connect_timeout(BATCH_TIMEOUT).keepalives_idle(Duration::from_secs(30));
+    // Without it the kernel resends unacknowledged bytes for a quarter of an hour, and a write that was given up long ago
+    // could still arrive.
+    config.tcp_user_timeout(BATCH_TIMEOUT);
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match config.get_ssl_mode() {
         SslMode::Disable => Manager::from_config(config, tokio_postgres::NoTls, settings),
         _ => Manager::from_config(config, MakeRustlsConnect::new(tls()?), settings),
     };
-    let pool = Pool::build(manager, size, TIMEOUT).map_err(ConnectError::Pool)?;
+    let pool = Pool::build(manager, size, BATCH_TIMEOUT).map_err(ConnectError::Pool)?;
     Ok(Store { pool })
 }
 

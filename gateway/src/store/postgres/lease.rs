@@ -1,4 +1,5 @@
-//! Leases: who does a background job. Rows instead of advisory locks, which distributed relatives of Postgres lack.
+//! Leases: which process runs a background job. Rows instead of advisory locks, which distributed relatives of PostgreSQL
+//! lack.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,17 +14,14 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.unti
 RETURNING holder";
 
 impl ControlStore {
-    /// Takes or renews a lease; tells whether this holder has it now.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Takes or renews a lease; gives whether this holder has it now.
     pub async fn take_lease(&self, name: &str, holder: Uuid, now: SystemTime, term: Duration) -> Result<bool, Error> {
         let rows = self.query("taking a lease", TAKE, &[&name, &holder, &now, &(now + term)]).await?;
         Ok(!rows.is_empty())
     }
 }
 
-/// A lease as one holder knows it.
+/// A lease for one holder.
 pub struct Lease {
     store: ControlStore,
     name: &'static str,
@@ -32,16 +30,13 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// What `holder` may take for so long at a time.
+    /// A lease that `holder` takes for `term` at a time.
     #[must_use]
     pub fn new(store: ControlStore, name: &'static str, holder: Uuid, term: Duration) -> Self {
         Self { store, name, holder, term }
     }
 
-    /// Takes or renews it; tells whether it is held.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Takes or renews it; gives whether it is held.
     pub async fn hold(&self, now: SystemTime) -> Result<bool, Error> {
         self.store.take_lease(self.name, self.holder, now, self.term).await
     }

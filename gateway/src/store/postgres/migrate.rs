@@ -20,30 +20,28 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (9, "resource_types", include_str!("../../../migrations/V9__resource_types.sql")),
     (10, "schema_change", include_str!("../../../migrations/V10__schema_change.sql")),
     (11, "alike", include_str!("../../../migrations/V11__alike.sql")),
+    (12, "job", include_str!("../../../migrations/V12__job.sql")),
 ];
 
 /// The newest version this binary knows.
 pub const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-/// Attempts at a migration whose lock another statement holds.
-const ATTEMPTS: u32 = 10;
+/// Attempts at one migration while another statement holds its lock.
+const MAX_ATTEMPTS: u32 = 10;
 
-/// A lock that is held, and a role that another database's migration made in the same moment.
-const RETRIED: [SqlState; 3] = [SqlState::LOCK_NOT_AVAILABLE, SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
+/// A lock that is held, or a role that another database's migration made at the same moment.
+const RETRYABLE: [SqlState; 3] = [SqlState::LOCK_NOT_AVAILABLE, SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (
   version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
 
 impl Store {
-    /// Applies what is missing and gives the versions applied now.
-    ///
-    /// # Errors
-    /// The database is unavailable or refuses a statement. A migration is applied whole or not at all.
+    /// Applies the missing migrations, each whole or not at all, and gives their versions.
     pub async fn migrate(&self) -> Result<Vec<i32>, Error> {
         let doing = "migrating";
         let login = self.pool.login(doing).await?;
         let client = &login.client;
-        // Two first runs at once may both try to make the table; the loser's error is the winner's success.
+        // Two first runs at once may both create the table; the second one's error is no failure.
         if let Err(refused) = client.batch_execute(HISTORY).await
             && refused.as_db_error().is_none()
         {
@@ -59,9 +57,6 @@ impl Store {
     }
 
     /// The newest migration the database has; 0 where it has none.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn schema_version(&self) -> Result<i32, Error> {
         let doing = "reading the schema's version";
         let login = self.pool.login(doing).await?;
@@ -83,10 +78,10 @@ async fn apply(client: &deadpool_postgres::ClientWrapper, version: i32, name: &s
         match try_apply(client, version, name, sql).await {
             Ok(applied) => return Ok(applied),
             Err(source) => {
-                // A failed batch leaves its transaction open; the connection goes back to the pool.
+                // A failed batch leaves its transaction open, and the connection goes back to the pool.
                 client.batch_execute("ROLLBACK").await.map_err(|lost| Error::from_driver(doing, lost))?;
-                let worth_it = source.code().is_some_and(|code| RETRIED.contains(code));
-                if !worth_it || attempt >= ATTEMPTS {
+                let retryable = source.code().is_some_and(|code| RETRYABLE.contains(code));
+                if !retryable || attempt >= MAX_ATTEMPTS {
                     return Err(Error::from_driver(doing, source));
                 }
                 tokio::time::sleep(Duration::from_millis(200) * attempt).await;
@@ -96,7 +91,7 @@ async fn apply(client: &deadpool_postgres::ClientWrapper, version: i32, name: &s
     Ok(false)
 }
 
-/// The lock on the history table makes a second runner wait, and then find the version applied.
+/// A second runner blocks on the history table's lock, and then finds the version applied.
 async fn try_apply(
     client: &deadpool_postgres::ClientWrapper,
     version: i32,

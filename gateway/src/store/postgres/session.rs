@@ -1,5 +1,5 @@
-//! A pooled connection, and as whom it speaks. It stays that way from one batch to the next, so that a tenant at work does
-//! not say who it is before every statement; whoever takes the connection compares, and says it anew where it differs.
+//! A pooled connection and its session role. The role stays from one batch to the next, so that a busy tenant does not set
+//! it before every statement; each batch compares, and sets it where it differs.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use deadpool_postgres::ClientWrapper;
 
 use crate::tenant::TenantId;
 
-/// As whom a batch runs.
+/// The session role a batch runs under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// One tenant's rows, by row-level security.
@@ -20,62 +20,62 @@ pub(crate) enum Role {
 /// A connection of the pool.
 pub(crate) struct Session {
     pub(in crate::store) client: ClientWrapper,
-    /// None at first, and after anything that may have left it undecided.
-    speaks_as: Option<Role>,
+    /// None at first, and after anything that may have left it uncertain.
+    role: Option<Role>,
 }
 
 impl Session {
-    /// What must be said so that statements run as `role`; nothing where the connection speaks so already. Until
-    /// [`Session::settle`] nobody relies on it: a caller may be dropped before the answer is there.
-    pub(in crate::store) fn turn_to(&mut self, role: Role) -> Option<String> {
-        match (self.speaks_as.take(), role) {
-            (Some(now), _) if now == role => None,
-            (Some(Role::Tenant(_)), Role::Tenant(tenant)) => Some(tenant_setting(tenant)),
-            (_, Role::Tenant(tenant)) => Some(format!("SET ROLE scimgate_tenant; {}", tenant_setting(tenant))),
+    /// The SQL that sets the role; none where the connection has it already. The role counts as unknown until
+    /// [`Session::confirm_role`], because the caller may be dropped before the database has answered.
+    pub(in crate::store) fn assume_role(&mut self, role: Role) -> Option<String> {
+        match (self.role.take(), role) {
+            (Some(current), _) if current == role => None,
+            (Some(Role::Tenant(_)), Role::Tenant(tenant)) => Some(set_tenant(tenant)),
+            (_, Role::Tenant(tenant)) => Some(format!("SET ROLE scimgate_tenant; {}", set_tenant(tenant))),
             (_, Role::Control) => Some("SET ROLE scimgate_control; RESET scimgate.tenant_id".to_owned()),
         }
     }
 
-    /// The database has confirmed as whom the connection speaks.
-    pub(in crate::store) fn settle(&mut self, role: Role) {
-        self.speaks_as = Some(role);
+    /// Records that the database has confirmed the role.
+    pub(in crate::store) fn confirm_role(&mut self, role: Role) {
+        self.role = Some(role);
     }
 
-    /// Makes the connection speak as who logged in, for migrations.
-    pub(in crate::store) async fn turn_back(&mut self) -> Result<(), tokio_postgres::Error> {
-        self.speaks_as = None;
+    /// Returns the connection to its login role, for migrations.
+    pub(in crate::store) async fn reset_role(&mut self) -> Result<(), tokio_postgres::Error> {
+        self.role = None;
         self.client.batch_execute("RESET ROLE").await
     }
 }
 
 /// A tenant id is a UUID and prints as hexadecimal digits and hyphens: nothing to escape.
-fn tenant_setting(tenant: TenantId) -> String {
+fn set_tenant(tenant: TenantId) -> String {
     format!("SET scimgate.tenant_id = '{tenant}'")
 }
 
-/// Longest time of one statement at the server. Shorter than a batch's in the pool: who is no longer waited for must not go
-/// on holding a connection and its locks.
-pub(in crate::store) const STATEMENT: Duration = Duration::from_secs(7);
+/// The server's limit for one statement. Shorter than a batch's limit in the pool, so that an abandoned statement does not
+/// go on holding a connection and its locks.
+pub(in crate::store) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// Every statement is keyed and finds few rows whatever its parameters, so one plan serves them all; left to itself the
-/// server plans a write anew each time, which costs more than the write. Such a plan must reckon with many rows, and what
-/// looks dear the server would compile first: 90 ms for a statement of less than one.
+/// Every statement is keyed and finds few rows whatever its parameters, so one plan serves them all. Left to itself the
+/// server plans a write each time, which costs more than the write. A generic plan is estimated for many rows, and the
+/// server would compile an expensive-looking one first: 90 ms for a statement of less than one, so JIT is off.
 fn settings() -> String {
-    let limit = STATEMENT.as_millis();
+    let limit = STATEMENT_TIMEOUT.as_millis();
     format!("SET statement_timeout = {limit}; SET plan_cache_mode = force_generic_plan; SET jit = off")
 }
 
 /// Opens and checks connections.
-pub(crate) struct Sessions(pub(in crate::store) deadpool_postgres::Manager);
+pub(crate) struct SessionManager(pub(in crate::store) deadpool_postgres::Manager);
 
-impl Manager for Sessions {
+impl Manager for SessionManager {
     type Type = Session;
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Session, tokio_postgres::Error> {
         let client = self.0.create().await?;
         client.batch_execute(&settings()).await?;
-        Ok(Session { client, speaks_as: None })
+        Ok(Session { client, role: None })
     }
 
     async fn recycle(&self, session: &mut Session, metrics: &Metrics) -> RecycleResult<tokio_postgres::Error> {

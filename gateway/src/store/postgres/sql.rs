@@ -1,10 +1,25 @@
-//! Puts a statement together piece by piece: every value is a parameter with its type, never a part of the text.
+//! Builds a statement piece by piece: every value is a parameter with its type, never a part of the text.
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
+
+/// The texts of a statement whose parts depend on three flags, each built when it is first used.
+pub(in crate::store) struct Variants([OnceLock<String>; 8]);
+
+impl Variants {
+    pub(in crate::store) const fn new() -> Self {
+        Self([const { OnceLock::new() }; 8])
+    }
+
+    pub(in crate::store) fn get(&self, flags: [bool; 3], text: impl FnOnce() -> String) -> &str {
+        let index = flags.iter().fold(0, |index, flag| index * 2 + usize::from(*flag));
+        self.0[index].get_or_init(text)
+    }
+}
 
 /// A parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +27,7 @@ pub(in crate::store) enum Param {
     Id(Uuid),
     Text(String),
     Texts(Vec<String>),
-    Moment(SystemTime),
+    Time(SystemTime),
     Flag(bool),
     Number(i64),
 }
@@ -23,14 +38,14 @@ impl Param {
             Self::Id(id) => (id, Type::UUID),
             Self::Text(text) => (text, Type::TEXT),
             Self::Texts(texts) => (texts, Type::TEXT_ARRAY),
-            Self::Moment(at) => (at, Type::TIMESTAMPTZ),
+            Self::Time(at) => (at, Type::TIMESTAMPTZ),
             Self::Flag(flag) => (flag, Type::BOOL),
             Self::Number(number) => (number, Type::INT8),
         }
     }
 }
 
-/// A statement in the making.
+/// A statement being built.
 #[derive(Clone, Debug, Default)]
 pub(in crate::store) struct Sql {
     pub(in crate::store) text: String,
@@ -38,7 +53,7 @@ pub(in crate::store) struct Sql {
 }
 
 impl Sql {
-    /// A statement whose `$1` is the tenant, as every statement of a tenant has it.
+    /// A statement whose `$1` is the tenant, as in every statement of a tenant.
     pub(in crate::store) fn of(tenant: Uuid) -> Self {
         Self { text: String::new(), params: vec![Param::Id(tenant)] }
     }
@@ -47,7 +62,7 @@ impl Sql {
         self.text.push_str(text);
     }
 
-    /// Writes the number of a new parameter. The type is written, too: what is compared must not be guessed.
+    /// Adds a parameter and writes its number with its type, which the server must not guess.
     pub(in crate::store) fn bind(&mut self, param: Param) {
         let (_, kind) = param.value();
         // Writing to a String cannot fail.
@@ -56,6 +71,18 @@ impl Sql {
             kind => write!(self.text, "${}::{}", self.params.len() + 1, kind.name()),
         };
         self.params.push(param);
+    }
+
+    /// Writes terms in parentheses, with `separator` between them.
+    pub(in crate::store) fn list<T>(&mut self, terms: &[T], separator: &str, mut write: impl FnMut(&T, &mut Self)) {
+        self.push("(");
+        for (index, term) in terms.iter().enumerate() {
+            if index > 0 {
+                self.push(separator);
+            }
+            write(term, self);
+        }
+        self.push(")");
     }
 
     pub(in crate::store) fn params(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {

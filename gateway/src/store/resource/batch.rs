@@ -1,80 +1,65 @@
-//! Making several resources that need each other: one transaction, so that none is there without the others.
+//! Inserting several resources that refer to one another: one transaction, so that either all are stored or none.
 
-use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::membership::change::MemberStatement;
-use crate::store::membership::reference::resolve;
-use crate::store::postgres::pool::{Broken, Role, Statement};
-use crate::store::resource::insert::DOING;
-use crate::store::resource::insert::INSERT;
-use crate::store::resource::insert::Insert;
-use crate::store::resource::insert::InsertColumns;
+use crate::store::postgres::pool::{Failure, Role, Statement};
+use crate::store::resource::insert::{Insert, InsertStatements};
 use crate::store::stamp::{Stamp, slot};
 
-/// A write that lost its race is no error to the database, and the transaction would keep the others: so this makes an
-/// error of it, by dividing by zero where not every row was written here.
+/// A write that lost its race is no error for the database, which would commit the others: so this statement fails, by
+/// dividing by zero, unless this transaction wrote every row.
 const ALL_OR_NONE: &str = "
 SELECT 1 / (CASE WHEN (SELECT count(*) FROM resource r WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.xmin = pg_current_xact_id()::xid)
   = cardinality($2) THEN 1 ELSE 0 END)";
 
-/// What became of several writes.
+/// The result of several writes.
 #[derive(Debug)]
 pub enum BatchOutcome {
-    /// All are done.
+    /// All are stored.
     Done,
-    /// The mapping changed, or another writer was in the way: nothing is done, and all may be tried again.
+    /// None is stored, because mapping or schemas changed or another write came first: all may be tried again.
     Lost,
-    /// Nothing is done, because of the one at this place.
+    /// None is stored, because of the one at this index.
     Refused(usize, Error),
 }
 
 impl TenantStore {
-    /// Inserts resources, groups among them with their first members, who may be one another.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Inserts resources, among them groups with their first members, which may be one another.
     pub async fn insert_batch(&self, new: &[Insert<'_>], stamp: &Stamp) -> Result<BatchOutcome, Error> {
-        // One counter for all: two such transactions that took several in different orders would wait for each other.
+        // One counter row for all: two such transactions that took several in different orders would deadlock.
         let slot = slot();
-        let columns: Vec<InsertColumns<'_>> = new.iter().map(|new| InsertColumns::resolving(new, slot)).collect();
-        let pairs = || columns.iter().zip(new);
-        let inserts: Vec<_> = pairs().map(|(columns, new)| columns.params(self, new, stamp)).collect();
-        let resolves: Vec<_> = pairs().map(|(columns, new)| columns.resolve_params(self, new, stamp)).collect();
-        // Members come when all are there, so that none is kept as unknown for a moment.
-        let members: Vec<(usize, MemberStatement<'_>)> = new
+        let inserts: Vec<_> = new.iter().map(|new| InsertStatements::new(self, new, (slot, stamp))).collect();
+        // Members are added when all resources are there, so that none becomes a pending reference.
+        let members: Vec<(usize, MemberStatement<'_>)> = inserts
             .iter()
             .enumerate()
-            .filter_map(|(place, new)| {
-                Some((place, MemberStatement::new(self.tenant, new.id, true, new.members?, stamp)))
-            })
+            .filter_map(|(index, insert)| insert.members().map(|members| (index, members)))
             .collect();
-        let member_params: Vec<_> = members.iter().map(|(_, members)| members.params()).collect();
-        let ids: Vec<uuid::Uuid> = new.iter().map(|new| new.id).collect();
-        let check: [&(dyn ToSql + Sync); 2] = [&self.tenant.0, &ids];
+        let ids: Vec<Uuid> = new.iter().map(|new| new.id).collect();
 
         let mut batch = Vec::with_capacity(new.len() * 3 + 1);
-        batch.extend(inserts.iter().map(|params| Statement { doing: DOING, sql: INSERT, params }));
-        batch.extend(resolves.iter().map(resolve));
-        batch.extend(members.iter().zip(&member_params).map(|((_, members), params)| members.statement(params)));
-        batch.push(Statement { doing: "checking that all was written", sql: ALL_OR_NONE, params: &check });
-        let Err(broken) = self.pool.transaction(Role::Tenant(self.tenant), &batch).await? else {
+        batch.extend(inserts.iter().map(InsertStatements::insert));
+        batch.extend(inserts.iter().map(InsertStatements::resolve));
+        batch.extend(members.iter().map(|(_, members)| members.statement()));
+        batch.push(Statement::new("checking that all was written", ALL_OR_NONE, &[&self.tenant.0, &ids]));
+        let Err(Failure { statement, error }) = self.pool.transaction(Role::Tenant(self.tenant), &batch).await else {
             return Ok(BatchOutcome::Done);
         };
-        let place = match broken.at {
-            at if at < new.len() * 2 => at % new.len(),
-            at => members.get(at - new.len() * 2).map_or(0, |(place, _)| *place),
-        };
-        Ok(refused(broken, batch.len() - 1, place))
-    }
-}
-
-fn refused(broken: Broken, check: usize, place: usize) -> BatchOutcome {
-    match broken.error {
-        Error::Conflict { .. } => BatchOutcome::Lost,
-        // Another error than the division's, such as a statement that took too long, is its own.
-        Error::Refused { .. } if broken.at == check => BatchOutcome::Lost,
-        error => BatchOutcome::Refused(place, error),
+        let Some(statement) = statement else { return Err(error) };
+        Ok(match error {
+            Error::Conflict { .. } => BatchOutcome::Lost,
+            // Any other error than the division's, such as a timeout, is not a lost race.
+            Error::Refused { .. } if statement == batch.len() - 1 => BatchOutcome::Lost,
+            error => {
+                let index = match statement {
+                    at if at < new.len() * 2 => at % new.len(),
+                    at => members.get(at - new.len() * 2).map_or(0, |(index, _)| *index),
+                };
+                BatchOutcome::Refused(index, error)
+            }
+        })
     }
 }

@@ -1,8 +1,8 @@
-//! What of a filter the database decides by its keys and columns, as one parameterised condition.
+//! The part of a filter that the database decides by its keys and columns, as one parameterised condition.
 //!
-//! The condition never loses a match. Where it decides the whole filter it is exact, and no document is read; where not,
-//! the protocol's evaluator, the one truth, decides on the documents that pass. What is not in the documents at all, the
-//! members of groups, only the database can decide: for each such part of a filter it says of each row whether it holds.
+//! The condition never loses a match. Where it decides the whole filter it is exact, and no document is read; otherwise the
+//! protocol's evaluator decides on the documents of the rows that pass. Members of groups are in no document, so only the
+//! database can decide on them: for each such predicate of a filter it gives a result with each row.
 
 use std::sync::Arc;
 
@@ -14,27 +14,30 @@ use serde_json::json;
 
 pub(in crate::store) mod condition;
 mod element;
+mod members;
 mod text;
+mod value;
+
+use condition::{Column, Condition, Key};
+use value::Test;
 
 use crate::store::postgres::sql::Param;
-use crate::store::resource::key;
-use crate::store::resource::key::key_of;
-pub(in crate::store) use condition::{Column, Condition, Key, Test};
+use crate::store::resource::key::{self, key_of};
 
 /// How a query is answered.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The resource types that are asked for.
+    /// The requested resource types.
     pub(in crate::store) types: Vec<String>,
-    /// What every row must meet.
+    /// The condition that every row must meet.
     pub(in crate::store) condition: Condition,
     /// Whether the condition decides the whole filter.
     exact: bool,
-    /// The parts of the filter that the database decides for each row, with their conditions.
-    decided: Vec<(Filter, Condition)>,
+    /// The predicates of the filter that the database decides for each row, with their conditions.
+    row_predicates: Vec<(Filter, Condition)>,
     /// Whether the evaluator needs a user's groups.
     groups: bool,
-    /// Whether nothing narrows the resources of the types.
+    /// Whether it matches all resources of the types.
     everything: bool,
 }
 
@@ -46,35 +49,35 @@ impl Plan {
             types: types.iter().map(|known| known.name.clone()).collect(),
             condition: Condition::Always(true),
             exact: true,
-            decided: Vec::new(),
+            row_predicates: Vec::new(),
             groups: false,
             everything: true,
         }
     }
 
-    /// What the database decides of a filter on resources of these types, whose addresses begin with `base_url`.
+    /// The plan for a filter on resources of these types, whose addresses begin with `base_url`.
     #[must_use]
     pub fn of(filter: &Filter, types: &[Arc<ResourceType>], all: &[Arc<ResourceType>], base_url: &str) -> Self {
         let addresses: Vec<(String, String)> =
             all.iter().map(|known| (known.name.clone(), format!("{base_url}{}/", known.endpoint))).collect();
-        let sides: Vec<Side<'_>> =
-            types.iter().map(|resource_type| Side { resource_type, addresses: &addresses }).collect();
-        let one_type = sides.len() == 1;
+        let views: Vec<TypeView<'_>> =
+            types.iter().map(|resource_type| TypeView { resource_type, addresses: &addresses }).collect();
+        let one_type = views.len() == 1;
         let joined = |filter: &Filter| {
             let mut exact = true;
-            let each = sides.iter().map(|side| {
-                let (condition, whole) = side.decide(filter).unwrap_or((Condition::Always(true), false));
+            let each = views.iter().map(|view| {
+                let (condition, whole) = view.decide(filter).unwrap_or((Condition::Always(true), false));
                 exact &= whole;
-                if one_type { condition } else { Condition::all(vec![side.is_it(), condition]) }
+                if one_type { condition } else { Condition::all(vec![view.is_of_type(), condition]) }
             });
             (Condition::any(each.collect()), exact)
         };
         let (condition, exact) = joined(filter);
         let mut plan = Self { condition, exact, everything: false, ..Self::all(types) };
         if !exact {
-            let mut beside = Vec::new();
-            collect(filter, &|attribute| is_member_attribute(attribute, types), &mut beside);
-            plan.decided = beside.into_iter().map(|term| (term.clone(), joined(&term).0)).collect();
+            let mut predicates = Vec::new();
+            collect(filter, &|attribute| is_member_attribute(attribute, types), &mut predicates);
+            plan.row_predicates = predicates.into_iter().map(|term| (term.clone(), joined(&term).0)).collect();
             let mut groups = Vec::new();
             collect(filter, &is_groups, &mut groups);
             plan.groups = !groups.is_empty();
@@ -88,25 +91,25 @@ impl Plan {
         self.exact
     }
 
-    /// Whether the database leaves any resource out.
+    /// Whether the database excludes any resource.
     #[must_use]
     pub fn narrows(&self) -> bool {
         self.condition != Condition::Always(true)
     }
 
-    /// Whether it names what it looks for by a whole key.
+    /// Whether a whole key leads to the matching resources.
     #[must_use]
     pub fn is_lookup(&self) -> bool {
         self.condition.is_lookup()
     }
 
-    /// Whether every living resource of the types is meant.
+    /// Whether it matches every living resource of the types.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.everything
     }
 
-    /// Whether the documents must be read with the groups of each user.
+    /// Whether the evaluator needs the groups of each user.
     #[must_use]
     pub fn needs_groups(&self) -> bool {
         self.groups
@@ -118,20 +121,20 @@ impl Plan {
         &self.types
     }
 
-    /// The conditions to be decided for each row.
-    pub(in crate::store) fn decided(&self) -> impl Iterator<Item = &Condition> {
-        self.decided.iter().map(|(_, condition)| condition)
+    /// The conditions whose results are read with each row.
+    pub(in crate::store) fn row_predicates(&self) -> impl Iterator<Item = &Condition> {
+        self.row_predicates.iter().map(|(_, condition)| condition)
     }
 
-    /// What the database said of a part of the filter.
+    /// The database's result for a predicate, out of a row's results.
     #[must_use]
-    pub fn answer(&self, term: &Filter, said: &[bool]) -> Option<bool> {
-        let place = self.decided.iter().position(|(known, _)| known == term)?;
-        said.get(place).copied()
+    pub fn predicate_result(&self, term: &Filter, results: &[bool]) -> Option<bool> {
+        let index = self.row_predicates.iter().position(|(known, _)| known == term)?;
+        results.get(index).copied()
     }
 }
 
-/// The parts of a filter, down to single conditions, that are on certain attributes.
+/// The predicates of a filter on certain attributes.
 fn collect(filter: &Filter, wanted: &dyn Fn(&AttributeRef) -> bool, found: &mut Vec<Filter>) {
     let attribute = match filter {
         Filter::And(terms) | Filter::Or(terms) => return terms.iter().for_each(|term| collect(term, wanted, found)),
@@ -154,36 +157,31 @@ fn is_groups(attribute: &AttributeRef) -> bool {
     attribute.extension.is_none() && attribute.attribute.name == "groups"
 }
 
-/// A condition and whether it is exact; else it lets through too many, and never too few.
+/// A condition and whether it is exact; otherwise it passes too many rows, never too few.
 type Decision = (Condition, bool);
 
-/// One resource type's view of a filter.
-struct Side<'a> {
+/// What a filter means for one resource type.
+struct TypeView<'a> {
     resource_type: &'a ResourceType,
-    addresses: &'a element::Addresses,
+    addresses: &'a members::Addresses,
 }
 
-impl Side<'_> {
-    fn is_it(&self) -> Condition {
+impl TypeView<'_> {
+    fn is_of_type(&self) -> Condition {
         Condition::OfType(self.resource_type.name.clone())
     }
 
-    /// None where nothing is known.
+    /// None where the database cannot decide anything.
     fn decide(&self, filter: &Filter) -> Option<Decision> {
         match filter {
             Filter::And(terms) => {
-                let known: Vec<Decision> = terms.iter().filter_map(|term| self.decide(term)).collect();
-                let exact = known.len() == terms.len() && known.iter().all(|(_, exact)| *exact);
-                let conditions: Vec<Condition> = known.into_iter().map(|(condition, _)| condition).collect();
-                (!conditions.is_empty()).then(|| (Condition::all(conditions), exact))
+                let (conditions, exact): (Vec<Condition>, Vec<bool>) =
+                    terms.iter().filter_map(|term| self.decide(term)).unzip();
+                let is_exact = exact.len() == terms.len() && exact.iter().all(|exact| *exact);
+                (!conditions.is_empty()).then(|| (Condition::all(conditions), is_exact))
             }
-            // What may hold by an unknown part may hold for any row.
-            Filter::Or(terms) => {
-                let known = terms.iter().map(|term| self.decide(term)).collect::<Option<Vec<Decision>>>()?;
-                let exact = known.iter().all(|(_, exact)| *exact);
-                Some((Condition::any(known.into_iter().map(|(condition, _)| condition).collect()), exact))
-            }
-            // The opposite of too many would be too few.
+            Filter::Or(terms) => any(terms.iter().map(|term| self.decide(term))),
+            // The negation of too many would be too few.
             Filter::Not(inner) => match self.decide(inner)? {
                 (condition, true) => Some((condition.not(), true)),
                 (_, false) => None,
@@ -197,11 +195,11 @@ impl Side<'_> {
     fn leaf(&self, filter: &Filter, attribute: &AttributeRef) -> Option<Decision> {
         let own = self.resource_type.resolve_in(attribute.extension.as_ref(), &attribute.attribute.name);
         let Some(own) = own.filter(|_| self.has(attribute)) else {
-            // No resource of this type has the attribute, so what holds of an empty document holds of all.
+            // No resource of this type has the attribute, so the result for an empty document is the result for all.
             return Some((Condition::Always(filter.matches(&serde_json::Map::new())), true));
         };
         if self.resource_type.detached == Some(own.attribute.name.as_str()) && own.extension.is_none() {
-            return element::condition(filter, self.addresses).map(|condition| (condition, true));
+            return exact(members::condition(filter, self.addresses));
         }
         if is_groups(attribute) {
             return in_groups(filter);
@@ -222,15 +220,15 @@ impl Side<'_> {
         let Comparison { attribute, operator, value } = comparison;
         let name = attribute.name();
         match (name.as_str(), value) {
-            ("id", Literal::String(text)) => by_id(*operator, text).map(|condition| (condition, true)),
+            ("id", Literal::String(text)) => exact(by_id(*operator, text)),
             ("active", Literal::Boolean(flag)) => {
                 let equal = Condition::Column(Column::Active, Test::Equal(Param::Flag(*flag)));
                 Some((if *operator == Operator::NotEqual { equal.not() } else { equal }, true))
             }
-            ("meta.created", value) => exactly(text::moment(Column::Created, *operator, value)),
+            ("meta.created", value) => exact(text::time_condition(Column::Created, *operator, value)),
             ("meta.lastModified", value) => {
                 let members = self.resource_type.detached.is_some();
-                exactly(text::moment(Column::Modified { members }, *operator, value))
+                exact(text::time_condition(Column::Modified { members }, *operator, value))
             }
             ("meta.resourceType", _) => {
                 let document = json!({ "meta": { "resourceType": self.resource_type.name } });
@@ -239,15 +237,15 @@ impl Side<'_> {
             }
             (_, Literal::String(text)) => {
                 let key = comparison_key(text, attribute.leaf());
-                let place = |test| self.place(attribute, test);
+                let indexed = |test| self.indexed(attribute, test);
                 if *operator != Operator::NotEqual {
                     let (found, exact) = text::key_test(*operator, &key)?;
-                    return Some((place(found)?, exact));
+                    return Some((indexed(found)?, exact));
                 }
                 let (_, exact) = text::key_test(Operator::Equal, &key)?;
-                // Some value differs, or there is none. A cut key may differ where the value does not.
+                // Some value differs, or there is none. A truncated key may differ where the value does not.
                 let differs = Test::Differs(Param::Text(key.into_owned()));
-                exact.then(|| Some((Condition::any(vec![place(differs)?, place(Test::Any)?.not()]), true)))?
+                exact.then(|| Some((Condition::any(vec![indexed(differs)?, indexed(Test::Any)?.not()]), true)))?
             }
             _ => None,
         }
@@ -258,23 +256,20 @@ impl Side<'_> {
             "id" | "meta" | "meta.created" | "meta.lastModified" | "meta.resourceType" | "meta.location"
             | "meta.version" => Some((Condition::Always(true), true)),
             "active" => Some((Condition::Column(Column::Active, Test::Any), true)),
-            _ => Some((self.place(attribute, Test::Filled)?, true)),
+            _ => Some((self.indexed(attribute, Test::Filled)?, true)),
         }
     }
 
-    /// One element that meets a filter; only what holds by a value that it has, since keys know of no element's others.
+    /// One element that meets a filter. Only predicates that need a value can be decided: keys do not tell which values belong
+    /// to one element.
     fn some_element(&self, filter: &Filter) -> Option<Decision> {
         match filter {
             Filter::And(terms) => {
-                let known: Vec<Condition> =
-                    terms.iter().filter_map(|term| self.some_element(term)).map(|(condition, _)| condition).collect();
+                let (known, _): (Vec<Condition>, Vec<bool>) =
+                    terms.iter().filter_map(|term| self.some_element(term)).unzip();
                 (!known.is_empty()).then(|| (Condition::all(known), false))
             }
-            Filter::Or(terms) => {
-                let known = terms.iter().map(|term| self.some_element(term)).collect::<Option<Vec<Decision>>>()?;
-                let exact = known.iter().all(|(_, exact)| *exact);
-                Some((Condition::any(known.into_iter().map(|(condition, _)| condition).collect()), exact))
-            }
+            Filter::Or(terms) => any(terms.iter().map(|term| self.some_element(term))),
             Filter::Compare(Comparison { operator: Operator::NotEqual, .. })
             | Filter::Not(_)
             | Filter::ValuePath(_)
@@ -284,8 +279,8 @@ impl Side<'_> {
         }
     }
 
-    /// A test of an attribute's values where they are in a column or a table of keys.
-    fn place(&self, attribute: &AttributeRef, test: Test) -> Option<Condition> {
+    /// A test of an attribute's values, where they are in a column or a table of keys.
+    fn indexed(&self, attribute: &AttributeRef, test: Test) -> Option<Condition> {
         if let Some(column) = self.column(attribute) {
             return Some(Condition::Column(column, test));
         }
@@ -305,11 +300,18 @@ impl Side<'_> {
     }
 }
 
-fn exactly(condition: Option<Condition>) -> Option<Decision> {
+/// None where a term is undecided, which may hold for any row.
+fn any(terms: impl Iterator<Item = Option<Decision>>) -> Option<Decision> {
+    let (conditions, exact): (Vec<Condition>, Vec<bool>) =
+        terms.collect::<Option<Vec<Decision>>>()?.into_iter().unzip();
+    Some((Condition::any(conditions), exact.iter().all(|exact| *exact)))
+}
+
+fn exact(condition: Option<Condition>) -> Option<Decision> {
     condition.map(|condition| (condition, true))
 }
 
-/// Ids are compared as the text that clients see. Their order as text is their order.
+/// Ids are compared as the text that clients see, which has the same order.
 fn by_id(operator: Operator, text: &str) -> Option<Condition> {
     let id = element::canonical(text);
     let column = |test| Condition::Column(Column::Id, test);
@@ -326,7 +328,7 @@ fn by_id(operator: Operator, text: &str) -> Option<Condition> {
     }
 }
 
-/// Membership of a group by its id, or by its name: the one is exact, the other narrows.
+/// Membership of a group: by its id it is exact, by its name it narrows.
 fn in_groups(filter: &Filter) -> Option<Decision> {
     match filter {
         Filter::Compare(Comparison { attribute, operator: Operator::Equal, value: Literal::String(text) }) => {

@@ -1,4 +1,4 @@
-//! The index keys of a document: what is unique, what is searchable, and the columns taken out of it.
+//! The index keys of a document: its unique values, its searchable values, and those in columns of their own.
 //!
 //! Keys are folded in Rust by the protocol's one function, never by the database, whose folding changes with its build.
 
@@ -11,16 +11,16 @@ use scimgate_scim::schema::{AttributeRef, ResourceType};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// Longest key in bytes; a longer value keeps its beginning and gains a digest, so that equality still holds.
-const LONGEST: usize = 512;
+/// A longer value keeps its beginning and gets a digest, so that equality still holds.
+const MAX_KEY_BYTES: usize = 512;
 
-/// A key of this many bytes or fewer is no cut one, and none that is cut can be equal to it.
-pub(in crate::store) const WHOLE: usize = 508;
+/// A key of this many bytes or fewer is not truncated, and no truncated key is equal to it.
+pub(in crate::store) const MAX_WHOLE_BYTES: usize = 508;
 
-/// So many bytes of a value are in its key as they are, cut or not.
-pub(in crate::store) const KEPT: usize = 440;
+/// A key begins with at least this many bytes of its value, truncated or not.
+pub(in crate::store) const PREFIX_BYTES: usize = 440;
 
-/// Attributes that are indexed for look-up besides the columns, by canonical name.
+/// Attributes that are indexed besides the columns, by canonical name.
 const SEARCHABLE: [&str; 3] = [
     "emails.value",
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
@@ -36,23 +36,23 @@ pub struct Key {
     pub key: String,
 }
 
-/// All that is indexed of one document.
+/// All index keys of one document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
-    /// What the type is named by, folded.
+    /// The attribute that names the type's resources, folded.
     pub name_key: Option<String>,
     /// Verbatim: externalId is case-exact (RFC 7643 §3.1).
     pub external_id: Option<String>,
-    /// What the document says of `active`; it may say nothing.
+    /// `active`, where the document has it.
     pub active: Option<bool>,
-    /// What must be unique among the living of the type, sorted.
+    /// Values that must be unique among the type's living resources, sorted.
     pub unique: Vec<Key>,
-    /// What can be looked up, sorted.
+    /// Values that can be looked up, sorted.
     pub searchable: Vec<Key>,
 }
 
 impl Keys {
-    /// Adds the keys that another reading of the same document gives.
+    /// Adds the keys of the same document under other schemas.
     pub fn join(&mut self, other: Self) {
         for (own, more) in [(&mut self.unique, other.unique), (&mut self.searchable, other.searchable)] {
             own.extend(more);
@@ -67,8 +67,8 @@ impl Keys {
         let text = |name: &str| document.get(name).and_then(Value::as_str);
         let unique_names = unique_attributes(resource_type);
         Self {
-            name_key: text(name_attribute(resource_type)).map(|name| cut(fold(name))),
-            external_id: text("externalId").map(|id| cut(id.to_owned())),
+            name_key: text(name_attribute(resource_type)).map(|name| truncate(fold(name))),
+            external_id: text("externalId").map(|id| truncate(id.to_owned())),
             active: document.get("active").and_then(Value::as_bool),
             unique: entries(document, unique_names.iter()),
             searchable: entries(
@@ -94,9 +94,9 @@ pub(in crate::store) enum KeyTable {
     Searchable,
 }
 
-/// The table that has a key for every value of this attribute; none where there is none.
+/// The table that has a key for every value of this attribute, if one has.
 pub(in crate::store) fn key_table(attribute: &AttributeRef, resource_type: &ResourceType) -> Option<KeyTable> {
-    // Other types are compared by their value, of which a text may have many.
+    // Values of other types are compared as values, and one value may be written in many ways.
     if !matches!(attribute.leaf().kind, Type::String | Type::Reference | Type::Binary) {
         return None;
     }
@@ -106,7 +106,7 @@ pub(in crate::store) fn key_table(attribute: &AttributeRef, resource_type: &Reso
     unique_attributes(resource_type).contains(attribute).then_some(KeyTable::Unique)
 }
 
-/// The names of the attributes that a filter on this type is answered by without looking at many documents.
+/// The attributes by which a filter on this type is answered from indexes.
 #[must_use]
 pub fn indexed_names(resource_type: &ResourceType) -> Vec<String> {
     let mut names = vec!["id".to_owned(), "externalId".to_owned(), name_attribute(resource_type).to_owned()];
@@ -119,12 +119,12 @@ pub fn indexed_names(resource_type: &ResourceType) -> Vec<String> {
     names
 }
 
-/// The key a value is indexed under.
+/// The key under which a value is indexed.
 pub(in crate::store) fn key_of(attribute: &Attribute, value: &str) -> String {
-    cut(comparison_key(value, attribute).into_owned())
+    truncate(comparison_key(value, attribute).into_owned())
 }
 
-/// The attributes that must be unique among the living of a type.
+/// The attributes that must be unique among a type's living resources.
 #[must_use]
 pub fn unique_names(resource_type: &ResourceType) -> Vec<String> {
     unique_attributes(resource_type).iter().map(AttributeRef::name).collect()
@@ -156,7 +156,7 @@ fn entries<'a>(document: &Map<String, Value>, attributes: impl Iterator<Item = &
             let key = match leaf {
                 Some(Value::String(text)) => key_of(attribute.leaf(), text),
                 // 7 and 7.0 are one number.
-                Some(Value::Number(number)) => cut(Decimal::new(number).key()),
+                Some(Value::Number(number)) => truncate(Decimal::new(number).key()),
                 _ => continue,
             };
             found.push(Key { attribute: attribute.name(), key });
@@ -167,12 +167,12 @@ fn entries<'a>(document: &Map<String, Value>, attributes: impl Iterator<Item = &
     found
 }
 
-pub(in crate::store) fn cut(mut key: String) -> String {
-    if key.len() <= LONGEST {
+pub(in crate::store) fn truncate(mut key: String) -> String {
+    if key.len() <= MAX_KEY_BYTES {
         return key;
     }
     let digest = Sha256::digest(key.as_bytes());
-    let mut end = LONGEST - 65;
+    let mut end = MAX_KEY_BYTES - 65;
     while !key.is_char_boundary(end) {
         end -= 1;
     }
@@ -190,16 +190,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_key_keeps_its_beginning_and_is_told_from_every_short_one() {
+    fn a_truncated_key_keeps_its_prefix_and_differs_from_every_short_one() {
         for filler in ["x", "é", "€", "😀"] {
             let long = filler.repeat(600 / filler.len());
-            let key = cut(long.clone());
-            assert!(key.len() > WHOLE && key.len() <= LONGEST, "{filler}: {}", key.len());
+            let key = truncate(long.clone());
+            assert!(key.len() > MAX_WHOLE_BYTES && key.len() <= MAX_KEY_BYTES, "{filler}: {}", key.len());
             let kept = key.bytes().zip(long.bytes()).take_while(|(one, other)| one == other).count();
-            assert!(kept >= KEPT, "{filler}: {kept}");
-            assert_ne!(key, cut(long + "y"));
+            assert!(kept >= PREFIX_BYTES, "{filler}: {kept}");
+            assert_ne!(key, truncate(long + "y"));
         }
-        let short = "x".repeat(LONGEST);
-        assert_eq!(cut(short.clone()), short);
+        let short = "x".repeat(MAX_KEY_BYTES);
+        assert_eq!(truncate(short.clone()), short);
     }
 }

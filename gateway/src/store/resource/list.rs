@@ -1,38 +1,34 @@
-//! Lists of resources: pages in the order of their ids, which is the order they were made in, or of a column.
+//! Lists of resources: pages in the order of their ids, which is the order of creation, or of a column.
 
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::postgres::sql::{Param, Sql};
 use crate::store::resource::filter_sql::Plan;
-use crate::store::resource::read::ReadOptions;
-use crate::store::resource::read::Stored;
-use crate::store::resource::read::columns;
-use crate::store::resource::read::joins;
+use crate::store::resource::read::{ReadOptions, Stored, columns, joins, select};
+use crate::store::{Params, TenantStore};
 
-/// What resources are ordered by; where that leaves two equal, by their ids.
+/// What resources are ordered by, and then by their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Their ids alone.
     Id,
     /// userName, or else displayName, folded. Those without one are last.
     Name,
-    /// When they were made, in milliseconds.
+    /// When they were created, in milliseconds.
     Created,
-    /// When they last changed, in milliseconds; with `members`, a change of members counts.
+    /// When they last changed, in milliseconds.
     Modified {
-        /// Whether members are kept beside these resources.
+        /// Whether changes of members count.
         members: bool,
     },
 }
 
-/// A place between two resources of a list: just after this one, whether it still is there or not.
+/// A position in a list: just after this resource, whether it still exists or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// What it was ordered by; none where it had no value, or is ordered by its id alone.
+    /// The value it was ordered by; none where it had no value, or for [`Order::Id`].
     pub key: Option<String>,
     /// Its id.
     pub id: Uuid,
@@ -43,15 +39,15 @@ pub struct Position {
 pub struct Window {
     /// The order.
     pub order: Order,
-    /// Whether it is turned round, ids and missing values included.
+    /// Whether it is reversed, ids and missing values included.
     pub descending: bool,
-    /// Where to begin.
+    /// The position to begin after.
     pub after: Option<Position>,
-    /// Whether the resource at that place is read, too.
+    /// Whether to begin with the resource at that position.
     pub inclusive: bool,
-    /// How many to pass over first.
+    /// Rows to skip.
     pub offset: i64,
-    /// How many at most.
+    /// Rows to read at most.
     pub limit: i64,
 }
 
@@ -60,7 +56,7 @@ pub struct Window {
 pub struct Page {
     /// The rows.
     pub found: Vec<Found>,
-    /// How many there are in the whole list, where that is known beside and a row could tell.
+    /// The number of rows of the whole list, if it comes from a counter and the page has a row.
     pub total: Option<i64>,
 }
 
@@ -69,29 +65,22 @@ pub struct Page {
 pub struct Found {
     /// The resource.
     pub stored: Stored,
-    /// What the database says of the parts of the filter that it alone decides.
-    pub said: Vec<bool>,
-    /// The place just after it.
+    /// The results of the plan's row predicates.
+    pub predicate_results: Vec<bool>,
+    /// The position just after it.
     pub position: Position,
 }
 
 impl TenantStore {
-    /// How many living resources of these types there are, without counting them.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// The number of living resources of these types, from counters.
     pub async fn count(&self, types: &[String]) -> Result<i64, Error> {
         let mut sql = Sql::of(self.tenant.0);
         write_total(types, &mut sql);
-        let params: Vec<&(dyn ToSql + Sync)> = sql.params().into_iter().map(|(value, _)| value).collect();
-        let rows = self.query("counting resources", &sql.text, &params).await?;
+        let rows = self.query_prepared("counting resources", &sql).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
-    /// How many resources meet the plan's condition; counting ends at a limit where there is one.
-    ///
-    /// # Errors
-    /// The database is unavailable, or takes too long.
+    /// The number of resources that meet the plan's condition, counted up to a limit if there is one.
     pub async fn count_matching(&self, plan: &Plan, limit: Option<i64>) -> Result<i64, Error> {
         let mut sql = Sql::of(self.tenant.0);
         sql.push("SELECT count(*) FROM (SELECT 1 FROM resource r WHERE ");
@@ -106,19 +95,16 @@ impl TenantStore {
     }
 
     /// Reads a window of the resources that meet the plan's condition.
-    ///
-    /// # Errors
-    /// The database is unavailable or a row cannot be read.
     pub async fn window(&self, plan: &Plan, window: &Window, options: ReadOptions) -> Result<Page, Error> {
-        // Who is looked up comes with the groups; the groups of a page are read together.
-        let together = options.groups && !plan.condition.is_lookup();
-        let options = ReadOptions { groups: options.groups && !together, ..options };
+        // A look-up by key also returns the users' groups; the groups of a page are read in a second query.
+        let groups_apart = options.groups && !plan.condition.is_lookup();
+        let options = ReadOptions { groups: options.groups && !groups_apart, ..options };
         let mut sql = Sql::of(self.tenant.0);
         sql.push(&format!("SELECT {}, {} AS sort_key", columns(options), window.sort_key(plan)));
-        for (place, condition) in plan.decided().enumerate() {
+        for (index, condition) in plan.row_predicates().enumerate() {
             sql.push(", coalesce((");
             condition.write(&mut sql);
-            sql.push(&format!("), false) AS said_{place}"));
+            sql.push(&format!("), false) AS predicate_{index}"));
         }
         if plan.is_everything() {
             sql.push(", (");
@@ -128,57 +114,47 @@ impl TenantStore {
         write_rows(plan, window, joins(options), &mut sql);
         let rows = self.select("reading a list", plan, &sql).await?;
         let total = rows.first().filter(|_| plan.is_everything()).map(|row| row.get("total"));
-        let decided = plan.decided().count();
-        let found = rows.iter().map(|row| found(row, window.order, decided)).collect::<Result<_, _>>()?;
+        let predicates = plan.row_predicates().count();
+        let found = rows.iter().map(|row| found(row, window.order, predicates)).collect::<Result<_, _>>()?;
         let mut page = Page { found, total };
-        if together {
+        if groups_apart {
             self.add_groups(page.found.iter_mut().map(|found| &mut found.stored)).await?;
         }
         Ok(page)
     }
 
     /// The living resources with these ids, in no order.
-    ///
-    /// # Errors
-    /// The database is unavailable or a row cannot be read.
     pub async fn by_ids(&self, types: &[String], ids: &[Uuid], options: ReadOptions) -> Result<Vec<Stored>, Error> {
-        let sql = format!(
-            "SELECT {} FROM resource r {} WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.resource_type = ANY($3) \
-             AND r.deleted_at IS NULL",
-            columns(options),
-            joins(options)
-        );
-        let params: [&(dyn ToSql + Sync); 3] = [&self.tenant.0, &ids, &types];
-        self.query("reading resources", &sql, &params).await?.iter().map(Stored::from_row).collect()
+        let living = "WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.resource_type = ANY($3) AND r.deleted_at IS NULL";
+        let sql = select("resource r", options, living);
+        let rows = self.query("reading resources", &sql, &[&self.tenant.0, &ids, &types]).await?;
+        rows.iter().map(Stored::from_row).collect()
     }
 
-    /// One page of what the product sees, after an id.
-    ///
-    /// # Errors
-    /// The database is unavailable or a row cannot be read.
+    /// The resources that the product sees, after an id and in the order of ids.
     pub async fn visible_page(&self, resource_type: &str, after: Uuid, count: i64) -> Result<Vec<Stored>, Error> {
-        let options = ReadOptions::default();
-        let sql = format!(
-            "SELECT {} FROM resource r {} WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.deleted_at IS NULL \
-             AND r.mapping_state NOT IN ('excluded', 'never') AND r.id > $3 ORDER BY r.id LIMIT $4",
-            columns(options),
-            joins(options)
-        );
-        let params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &resource_type, &after, &count];
-        self.query("reading a directory page", &sql, &params).await?.iter().map(Stored::from_row).collect()
+        let visible = "WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.deleted_at IS NULL \
+                       AND r.mapping_state NOT IN ('excluded', 'never') AND r.id > $3 ORDER BY r.id LIMIT $4";
+        let sql = select("resource r", ReadOptions::default(), visible);
+        let params: Params<'_> = &[&self.tenant.0, &resource_type, &after, &count];
+        self.query("reading a directory page", &sql, params).await?.iter().map(Stored::from_row).collect()
     }
 
-    /// A plain list and what providers ask for all day are kept prepared; there is no end of other filters.
+    /// Plain lists and common look-ups are kept prepared; other filters come in any number of shapes.
     async fn select(&self, doing: &'static str, plan: &Plan, sql: &Sql) -> Result<Vec<Row>, Error> {
-        if plan.is_everything() || plan.decided().next().is_none() && plan.condition.is_common() {
-            let params: Vec<&(dyn ToSql + Sync)> = sql.params().into_iter().map(|(value, _)| value).collect();
-            return self.query(doing, &sql.text, &params).await;
+        if plan.is_everything() || plan.row_predicates().next().is_none() && plan.condition.is_common() {
+            return self.query_prepared(doing, sql).await;
         }
         self.query_once(doing, sql).await
     }
+
+    async fn query_prepared(&self, doing: &'static str, sql: &Sql) -> Result<Vec<Row>, Error> {
+        let params: Vec<_> = sql.params().into_iter().map(|(value, _)| value).collect();
+        self.query(doing, &sql.text, &params).await
+    }
 }
 
-/// How many living resources there are, from counters.
+/// The number of living resources, from counters.
 fn write_total(types: &[String], sql: &mut Sql) {
     sql.push("SELECT coalesce(sum(n), 0)::bigint FROM resource_count WHERE tenant_id = $1 AND resource_type = ANY(");
     sql.bind(Param::Texts(types.to_vec()));
@@ -198,44 +174,44 @@ fn write_rows(plan: &Plan, window: &Window, joins: &str, sql: &mut Sql) {
     sql.push(&format!(" FROM (SELECT r.id, {} AS sort_key FROM ", window.order.expression().unwrap_or("NULL::text")));
     write_source(plan, window, sql);
     write_slice(window, "r", sql);
-    // Row by row, whatever number of them the server reckons with: joined as a whole, it may read every document.
+    // Row by row, whatever number the server estimates: joined as a whole, it may read every document.
     sql.push(&format!(
         ") p CROSS JOIN LATERAL (SELECT * FROM resource WHERE tenant_id = $1 AND id = p.id LIMIT 1) r {joins} ORDER BY {}",
         window.order.clause("p", window.descending)
     ));
 }
 
-/// All rows that a window is cut from.
+/// The rows that a window selects from.
 fn write_source(plan: &Plan, window: &Window, sql: &mut Sql) {
-    // OFFSET keeps the server from mixing the look-up with the order.
+    // OFFSET keeps the planner from merging the look-up with the order.
     let fence = plan.condition.is_lookup();
     let all = |sql: &mut Sql| {
         sql.push("SELECT r.* FROM resource r WHERE ");
         write_where(plan, sql);
     };
-    let rest = window.rest();
+    let others = window.other_rows();
     sql.push("(");
-    if let Some(rest) = rest.filter(|_| !fence) {
-        // Joined by OR the two would be read from the beginning of the index; each alone begins at its place in it.
+    if let Some(others) = others.filter(|_| !fence) {
+        // With OR the server would scan the index from its beginning; each branch alone begins at its position.
         sql.push("(");
         all(sql);
         write_after(window, None, sql);
-        write_part(window, sql);
+        write_branch_limit(window, sql);
         sql.push(") UNION ALL (");
         all(sql);
         sql.push(" AND ");
-        sql.push(rest);
-        write_part(window, sql);
+        sql.push(others);
+        write_branch_limit(window, sql);
         sql.push(")");
     } else {
         all(sql);
-        write_after(window, rest, sql);
+        write_after(window, others, sql);
     }
     sql.push(if fence { " OFFSET 0) r" } else { ") r" });
 }
 
-/// As much of a part as the window may need.
-fn write_part(window: &Window, sql: &mut Sql) {
+/// As many rows of a branch as the window may need.
+fn write_branch_limit(window: &Window, sql: &mut Sql) {
     sql.push(&format!(" ORDER BY {} LIMIT ", window.order.clause("r", window.descending)));
     sql.bind(Param::Number(window.offset.saturating_add(window.limit)));
 }
@@ -248,14 +224,14 @@ fn write_slice(window: &Window, table: &str, sql: &mut Sql) {
 }
 
 impl Window {
-    /// Whether the rows can be read as they come: nothing is passed over, and they are few or an index has their order.
+    /// Whether the rows can be read directly: none is skipped, and they are few or an index has their order.
     fn is_direct(&self, plan: &Plan) -> bool {
         self.offset == 0 && (plan.condition.is_lookup() || plan.is_everything() && self.order == Order::Id)
     }
 
-    /// Besides those beyond the window's place that have a value as it has, or none as it has none: those without one come
-    /// after those with one, or before them where the order is turned round. Times are never missing.
-    fn rest(&self) -> Option<&'static str> {
+    /// The rows after the window's position that have a value where it has none, or none where it has one: rows without a
+    /// value follow the others, or precede them in descending order. Times are never missing.
+    fn other_rows(&self) -> Option<&'static str> {
         let after = self.after.as_ref().filter(|_| self.order == Order::Name)?;
         match (&after.key, self.descending) {
             (None, true) => Some("r.name_key IS NOT NULL"),
@@ -264,7 +240,7 @@ impl Window {
         }
     }
 
-    /// What a row of [`write_rows`] is ordered by.
+    /// The expression that a row of [`write_rows`] is ordered by.
     fn sort_key(&self, plan: &Plan) -> &'static str {
         let own = self.order.expression().unwrap_or("NULL::text");
         if self.is_direct(plan) { own } else { "p.sort_key" }
@@ -291,7 +267,7 @@ fn write_where(plan: &Plan, sql: &mut Sql) {
 }
 
 impl Order {
-    /// What rows are ordered by besides their ids.
+    /// The expression that rows are ordered by before their ids.
     fn expression(self) -> Option<&'static str> {
         match self {
             Self::Id => None,
@@ -305,14 +281,14 @@ impl Order {
         }
     }
 
-    /// RFC 7644 §3.4.2.3: resources without a value "SHALL be sorted last" if ascending, "first" if descending; so it is
-    /// with nulls here.
+    /// RFC 7644 §3.4.2.3: resources without a value "SHALL be sorted last" if ascending, "first" if descending; nulls sort
+    /// that way by default.
     fn clause(self, table: &str, descending: bool) -> String {
-        let way = if descending { "DESC" } else { "ASC" };
+        let direction = if descending { "DESC" } else { "ASC" };
         match (self, table) {
-            (Self::Id, table) => format!("{table}.id {way}"),
-            (_, "p") => format!("p.sort_key {way}, p.id {way}"),
-            (_, table) => format!("{} {way}, {table}.id {way}", self.expression().unwrap_or_default()),
+            (Self::Id, table) => format!("{table}.id {direction}"),
+            (_, "p") => format!("p.sort_key {direction}, p.id {direction}"),
+            (_, table) => format!("{} {direction}, {table}.id {direction}", self.expression().unwrap_or_default()),
         }
     }
 
@@ -324,8 +300,8 @@ impl Order {
     }
 }
 
-/// The condition of what is beyond the window's place, or `rest`.
-fn write_after(window: &Window, rest: Option<&str>, sql: &mut Sql) {
+/// The condition for rows after the window's position, or in `others`.
+fn write_after(window: &Window, others: Option<&str>, sql: &mut Sql) {
     let Some(after) = &window.after else { return };
     let sign = match (window.descending, window.inclusive) {
         (false, false) => ">",
@@ -334,8 +310,8 @@ fn write_after(window: &Window, rest: Option<&str>, sql: &mut Sql) {
         (true, true) => "<=",
     };
     sql.push(" AND (");
-    if let Some(rest) = rest {
-        sql.push(rest);
+    if let Some(others) = others {
+        sql.push(others);
         sql.push(" OR ");
     }
     match (window.order.expression(), &after.key) {
@@ -356,7 +332,7 @@ fn write_after(window: &Window, rest: Option<&str>, sql: &mut Sql) {
     sql.push(")");
 }
 
-fn found(row: &Row, order: Order, decided: usize) -> Result<Found, Error> {
+fn found(row: &Row, order: Order, predicates: usize) -> Result<Found, Error> {
     let key = match order {
         Order::Id => None,
         Order::Name => row.get("sort_key"),
@@ -364,7 +340,7 @@ fn found(row: &Row, order: Order, decided: usize) -> Result<Found, Error> {
             row.get::<_, Option<i64>>("sort_key").map(|millisecond| millisecond.to_string())
         }
     };
-    let said = (0..decided).map(|place| row.get(format!("said_{place}").as_str())).collect();
+    let predicate_results = (0..predicates).map(|index| row.get(format!("predicate_{index}").as_str())).collect();
     let stored = Stored::from_row(row)?;
-    Ok(Found { position: Position { key, id: stored.id }, stored, said })
+    Ok(Found { position: Position { key, id: stored.id }, stored, predicate_results })
 }

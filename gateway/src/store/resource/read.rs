@@ -1,34 +1,33 @@
 //! One stored resource: its row, and reading it by id.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::postgres::sql::Variants;
 use crate::store::resource::key::Key;
 
-/// How the mapped document stands to the source document.
+/// The mapped document's relation to the source document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MappingState {
-    /// No step changed it: the source is what the product reads, and is not stored twice.
+    /// The two are equal: the product reads the source, which is not stored twice.
     Same,
-    /// The chain made the mapped document.
+    /// The mapping made the mapped document.
     Mapped,
-    /// The chain keeps it from the product.
+    /// The mapping excluded the resource from the product.
     Excluded,
-    /// A chain failed and the mapped document is an older one.
+    /// The mapping failed and the mapped document is an older one.
     Stale,
-    /// A chain failed and there never was a mapped document.
+    /// The mapping failed and there never was a mapped document.
     Never,
 }
 
 impl MappingState {
-    /// The word in the database and in the directory.
+    /// The word in the database and the directory.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -47,9 +46,9 @@ impl MappingState {
             .ok_or_else(|| Error::Corrupt { what: "mapping state", why: format!("\"{word}\" is none") })
     }
 
-    /// Whether the chain had its say; where it failed, the next write tries it again, though nothing else changes.
+    /// Whether the mapping succeeded. Where it failed, the next write runs it again, though nothing else changes.
     #[must_use]
-    pub fn is_settled(self) -> bool {
+    pub fn is_mapped(self) -> bool {
         !matches!(self, Self::Stale | Self::Never)
     }
 
@@ -69,19 +68,19 @@ pub struct Stored {
     pub resource_type: String,
     /// The source document's text, without id and meta.
     pub source: String,
-    /// What no schema knows yet, as text.
+    /// The unknown attributes that are kept, as text.
     pub set_aside: Option<String>,
     /// The mapped document's text, where it differs from the source.
     pub mapped: Option<String>,
-    /// How the two stand to one another.
+    /// The relation of the two.
     pub mapping_state: MappingState,
     /// The row's own version.
     pub own_version: i64,
-    /// Member changes since the group was made; 0 for other types.
+    /// Member changes since the group was created; 0 for other types.
     pub member_changes: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: SystemTime,
-    /// When it, or its membership, changed last.
+    /// When it, or a group's members, last changed.
     pub modified_at: SystemTime,
     /// A user's groups.
     pub groups: Vec<GroupRef>,
@@ -97,13 +96,13 @@ pub struct GroupRef {
 }
 
 impl Stored {
-    /// The version that the ETag shows: a group's own plus its member changes.
+    /// The version in the ETag: the row's own plus a group's member changes.
     #[must_use]
     pub fn version(&self) -> i64 {
         self.own_version + self.member_changes
     }
 
-    /// The text the product reads; none where it is not to see the resource.
+    /// The text the product reads; none where it does not see the resource.
     #[must_use]
     pub fn mapped_text(&self) -> Option<&str> {
         match self.mapping_state {
@@ -142,19 +141,19 @@ fn groups(text: &str) -> Result<Vec<GroupRef>, Error> {
     names.into_iter().map(group).collect()
 }
 
-/// What a read takes along besides the row and its source document.
+/// What a read includes besides the row and its source document.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadOptions {
     /// The groups that the resource is a member of.
     pub groups: bool,
     /// A group's member changes, which its version and lastModified include.
     pub changes: bool,
-    /// The mapped document and what is set aside: who only shows the source does without.
+    /// The mapped document and the unknown attributes, which showing the source does not need.
     pub mapped: bool,
 }
 
 impl Default for ReadOptions {
-    /// All that a write or the product needs.
+    /// What a write or the product needs.
     fn default() -> Self {
         Self { groups: false, changes: true, mapped: true }
     }
@@ -168,10 +167,9 @@ pub(in crate::store) fn columns(options: ReadOptions) -> String {
     } else {
         "0::bigint, r.modified_at"
     };
-    // A group's display is read from its document: groups are few beside users, and a copy of the name would have to
-    // be kept right in two places. Who has none costs a look at one index; by EXISTS the server may read the memberships of
-    // the whole tenant first. The names are behind a function, since the server sets up a sub-select whether it is
-    // needed or not.
+    // A group's display is read from its document: groups are few beside users, and a copy of the name would have to be kept
+    // consistent. A user without groups costs one index look-up; with EXISTS the server may read the memberships of the whole
+    // tenant first. The names are behind a function, because the server sets up a sub-select whether it is needed or not.
     let groups = if options.groups {
         "CASE WHEN r.resource_type <> 'Group' \
           AND (SELECT true FROM membership m WHERE m.tenant_id = $1 AND m.member_id = r.id LIMIT 1) \
@@ -192,67 +190,43 @@ pub(in crate::store) fn joins(options: ReadOptions) -> &'static str {
     }
 }
 
-/// The statement that reads one resource, written once: it is sent more often than all others.
-fn by_id(options: ReadOptions) -> &'static str {
-    static TEXTS: LazyLock<Vec<String>> =
-        LazyLock::new(|| (0..8).map(ReadOptions::from_bits).map(by_id_text).collect());
-    &TEXTS[options.bits()]
-}
-
-fn by_id_text(options: ReadOptions) -> String {
-    format!(
-        "SELECT {} FROM resource r {} WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL",
-        columns(options),
-        joins(options)
-    )
-}
-
-impl ReadOptions {
-    fn bits(self) -> usize {
-        usize::from(self.groups) | usize::from(self.changes) << 1 | usize::from(self.mapped) << 2
-    }
-
-    fn from_bits(bits: usize) -> Self {
-        Self { groups: bits & 1 != 0, changes: bits & 2 != 0, mapped: bits & 4 != 0 }
-    }
+/// Selects [`Stored`] rows from tables of which one is `r`.
+pub(in crate::store) fn select(tables: &str, options: ReadOptions, rest: &str) -> String {
+    format!("SELECT {} FROM {tables} {} {rest}", columns(options), joins(options))
 }
 
 impl TenantStore {
     /// Reads a living resource of a type.
-    ///
-    /// # Errors
-    /// The database is unavailable or a row cannot be read.
     pub async fn get(&self, resource_type: &str, id: Uuid, options: ReadOptions) -> Result<Option<Stored>, Error> {
-        let rows = self.query("reading a resource", by_id(options), &[&self.tenant.0, &id, &resource_type]).await?;
+        const LIVING: &str = "WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL";
+        // Sent more often than all other statements, so its text is built once.
+        static TEXTS: Variants = Variants::new();
+        let text = || select("resource r", options, LIVING);
+        let sql = TEXTS.get([options.groups, options.changes, options.mapped], text);
+        let rows = self.query("reading a resource", sql, &[&self.tenant.0, &id, &resource_type]).await?;
         rows.first().map(Stored::from_row).transpose()
     }
 
     /// Reads the living resource that has a unique value.
-    ///
-    /// # Errors
-    /// The database is unavailable or a row cannot be read.
     pub async fn owner(
         &self,
         resource_type: &str,
         unique: &Key,
         options: ReadOptions,
     ) -> Result<Option<Stored>, Error> {
-        let sql = format!(
-            "SELECT {} FROM unique_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NULL {} \
-             WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4",
-            columns(options),
-            joins(options)
+        let sql = select(
+            "unique_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NULL",
+            options,
+            "WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4",
         );
-        let params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &resource_type, &unique.attribute, &unique.key];
-        let rows = self.query("reading who has a name", &sql, &params).await?;
+        let Key { attribute, key } = unique;
+        let doing = "reading the owner of a unique value";
+        let rows = self.query(doing, &sql, &[&self.tenant.0, &resource_type, attribute, key]).await?;
         rows.first().map(Stored::from_row).transpose()
     }
 
-    /// Puts their groups to these resources. For a page this is a second round trip and still a fraction of the work
-    /// of asking for each resource by itself, as [`columns`] does.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Adds their groups to these resources. For a page this is a second round trip and still a fraction of the work of
+    /// reading them for each resource by itself, as [`columns`] does.
     pub(in crate::store) async fn add_groups<'a>(
         &self,
         page: impl Iterator<Item = &'a mut Stored>,
@@ -263,7 +237,7 @@ impl TenantStore {
             return Ok(());
         }
         let ids: Vec<Uuid> = members.keys().copied().collect();
-        // Group by group, whatever number the server reckons with: joined as a whole, it may read all of them.
+        // Group by group, whatever number the server estimates: joined as a whole, it may read all of them.
         let sql = "SELECT m.member_id, m.group_id, g.display FROM membership m CROSS JOIN LATERAL \
                    (SELECT r.source::json ->> 'displayName' AS display FROM resource r \
                    WHERE r.tenant_id = $1 AND r.id = m.group_id AND r.deleted_at IS NULL LIMIT 1) g \

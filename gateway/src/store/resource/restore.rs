@@ -1,44 +1,33 @@
-//! Bringing a deleted resource back, with its id: found by what it was called, and written over in one statement that hangs
+//! Restoring a deleted resource under its id: found by its externalId or name, and overwritten in one statement that depends
 //! on the version of the tombstone.
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
-use crate::store::membership::reference::{self, Awaited};
+use crate::store::membership::reference::PendingReferences;
 use crate::store::postgres::pool::Statement;
+use crate::store::resource::content::{
+    Content, IF_UNCHANGED, INCREMENT_COUNT, INSERT_EVENT, INSERT_KEYS, RowWrite, SET_CONTENT, Written,
+};
 use crate::store::resource::key::Keys;
-use crate::store::resource::read::ReadOptions;
-use crate::store::resource::read::Stored;
-use crate::store::resource::read::columns;
-use crate::store::resource::read::joins;
-use crate::store::resource::update;
-use crate::store::resource::update::Content;
-use crate::store::resource::update::Written;
-use crate::store::stamp::{Stamp, slot};
+use crate::store::resource::read::{ReadOptions, Stored, select};
+use crate::store::stamp::{Stamp, Target, slot};
 
-const RESTORE: &str = "
-WITH w AS (
-  UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
-    mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12, deleted_at = NULL
-  WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $13 AND r.deleted_at IS NOT NULL
-    AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $22)
+static RESTORE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
+WITH w AS ({SET_CONTENT}, deleted_at = NULL{IF_UNCHANGED} AND r.deleted_at IS NOT NULL
   RETURNING r.tenant_id, r.id, r.version),
-t AS (DELETE FROM tombstone_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id),
-u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
-  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($14::text[], $15::text[]) k (attribute, key)),
-s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
-  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($16::text[], $17::text[]) k (attribute, key)),
-c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $18, 1 FROM w
-  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + 1),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
-  SELECT w.tenant_id, $19, $3, w.id, w.version, $20, $21, $12 FROM w WHERE $19::text IS NOT NULL)
-SELECT version FROM w";
+t AS (DELETE FROM tombstone_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id){INSERT_KEYS}{INCREMENT_COUNT}{INSERT_EVENT}
+SELECT version FROM w"
+    )
+});
 
-/// A tombstone and what is to become of it.
+/// A tombstone to be restored.
 pub struct Restore<'a> {
     /// The resource's type.
     pub resource_type: &'a str,
@@ -51,11 +40,8 @@ pub struct Restore<'a> {
 }
 
 impl TenantStore {
-    /// What was deleted last of those that these keys mean: of the same externalId, or of the same name where neither has
-    /// an externalId.
-    ///
-    /// # Errors
-    /// The database is unavailable or a row cannot be read.
+    /// The latest tombstone with these keys: with the same externalId, or with the same name where neither has an
+    /// externalId.
     pub async fn tombstone(
         &self,
         resource_type: &str,
@@ -67,59 +53,34 @@ impl TenantStore {
             (None, Some(name)) => ("name", name),
             (None, None) => return Ok(None),
         };
-        let options = ReadOptions::default();
-        let sql = format!(
-            "SELECT {} FROM tombstone_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NOT NULL {} \
-             WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4 AND k.deleted_at > $5 \
+        let sql = select(
+            "tombstone_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NOT NULL",
+            ReadOptions::default(),
+            "WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4 AND k.deleted_at > $5 \
              ORDER BY k.deleted_at DESC, k.id DESC LIMIT 1",
-            columns(options),
-            joins(options)
         );
-        let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &resource_type, &attribute, key, &deleted_after];
-        let rows = self.query("looking for what was deleted", &sql, &params).await?;
+        let rows = self
+            .query("looking for a tombstone", &sql, &[&self.tenant.0, &resource_type, &attribute, key, &deleted_after])
+            .await?;
         rows.first().map(Stored::from_row).transpose()
     }
 
-    /// Makes a tombstone live again. Gives the number of groups that waited for it, too.
+    /// Restores a tombstone. Gives the number of groups that had pending references to it, too, and have it as a member now.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use by now.
     pub async fn restore(&self, restore: &Restore<'_>, stamp: &Stamp) -> Result<(Written, i64), Error> {
-        let (content, keys) = (restore.content, &restore.content.keys);
-        let (unique, searchable) = (update::columns(&keys.unique), update::columns(&keys.searchable));
-        let (state, slot) = (content.mapping_state.word(), slot());
-        let params: [&(dyn ToSql + Sync); 22] = [
-            &self.tenant.0,
-            &restore.id,
-            &restore.resource_type,
-            &keys.name_key,
-            &keys.external_id,
-            &keys.active,
-            &content.source,
-            &content.set_aside,
-            &content.mapped,
-            &state,
-            &content.mapping_revision,
-            &stamp.at,
-            &restore.version,
-            &unique.0,
-            &unique.1,
-            &searchable.0,
-            &searchable.1,
-            &slot,
-            &content.event,
-            &stamp.actor,
-            &stamp.request_id,
-            &content.schema_revision,
-        ];
-        let awaited = Awaited::restored(restore.resource_type, restore.id, keys);
-        let resolve_params = awaited.params(self, &restore.id, &slot, stamp);
+        let Restore { resource_type, id, version, content } = restore;
+        let target = Target { tenant: self.tenant, resource_type, id: *id, slot: slot(), stamp };
+        let write = RowWrite::new(target, content);
+        let params = write.params([&write.target.slot, version]);
+        let pending = PendingReferences::restored(resource_type, *id, &content.keys);
         let answers = self
             .batch(&[
-                Statement { doing: "restoring a resource", sql: RESTORE, params: &params },
-                reference::resolve(&resolve_params),
+                Statement { doing: "restoring a resource", sql: &RESTORE, params },
+                pending.resolve(&write.target),
             ])
             .await?;
-        Ok((update::written(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))
+        Ok((Written::from_rows(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept of a tenant's SCIM client: the profile that was chosen, what was decided beside it, and who was recognised.
+//! A tenant's SCIM client: its profile, its leniencies, and the client that was recognised.
 
 use std::time::SystemTime;
 
@@ -7,20 +7,20 @@ use tokio_postgres::Row;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 
-/// A tenant's settings for its SCIM client, in the words of the database.
+/// A tenant's settings for its SCIM client, as stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientRow {
     /// The profile's name.
     pub profile: String,
-    /// Leniencies and choices that hold whatever the profile says.
+    /// Leniencies and choices that are on whatever the profile says.
     pub allowed: Vec<String>,
-    /// Those that do not.
+    /// Those that are off.
     pub refused: Vec<String>,
-    /// Who was found out to be calling.
+    /// The client that was recognised.
     pub recognised: Option<RecognisedRow>,
 }
 
-/// Who was found out to be calling.
+/// A client that was recognised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecognisedRow {
     /// The client's profile.
@@ -51,26 +51,20 @@ impl ClientRow {
 }
 
 impl TenantStore {
-    /// Keeps who was recognised, unless somebody else was since `before` was read; tells whether it was kept.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Stores the recognised client, unless another was since `before` was read; gives whether it was stored.
     pub async fn recognise(&self, found: &RecognisedRow, before: Option<&RecognisedRow>) -> Result<bool, Error> {
         let sql = "UPDATE tenant SET recognised = $2, recognised_by = $3, recognised_strength = $4, recognised_at = $5, \
                    config_epoch = nextval('config_epoch') \
                    WHERE id = $1 AND recognised IS NOT DISTINCT FROM $6 AND recognised_by IS NOT DISTINCT FROM $7 RETURNING 1";
         let (profile, signal) = (before.map(|it| &it.profile), before.map(|it| &it.signal));
         let RecognisedRow { profile: new, signal: by, strength, at } = found;
-        let doing = "keeping who is calling";
+        let doing = "storing a recognised client";
         let rows = self.query(doing, sql, &[&self.tenant.0, new, by, strength, at, &profile, &signal]).await?;
         Ok(!rows.is_empty())
     }
 
-    /// Sets the profile and what is decided beside it, unless the tenant's settings changed since `epoch`; tells whether it
-    /// did. With `forget`, who was recognised is found out anew.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Sets the profile and the leniencies, unless the tenant's settings changed since `epoch`; gives whether it did. With
+    /// `forget`, the client is to be recognised again.
     pub async fn set_client(
         &self,
         client: &ClientRow,

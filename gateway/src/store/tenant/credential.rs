@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::store::error::Error;
-use crate::store::{ControlStore, TenantStore};
+use crate::store::{ControlStore, Params, TenantStore};
 use crate::tenant::TenantId;
 
 /// What a credential opens.
@@ -42,13 +42,13 @@ pub struct Credential {
     pub id: Uuid,
     /// What it opens.
     pub scope: Scope,
-    /// The operator's words for it.
+    /// The operator's label for it.
     pub label: String,
-    /// The end of the secret, to tell one from another.
+    /// The end of the secret, to distinguish it from others.
     pub last_four: String,
     /// When it was issued.
     pub created_at: SystemTime,
-    /// From when on it is refused.
+    /// When it expires.
     pub expires_at: Option<SystemTime>,
     /// When it was revoked.
     pub revoked_at: Option<SystemTime>,
@@ -61,7 +61,7 @@ pub struct Found {
     pub credential: Credential,
     /// Its tenant's name.
     pub tenant_name: String,
-    /// Whether the tenant may work.
+    /// Whether the tenant is active.
     pub tenant_active: bool,
 }
 
@@ -69,46 +69,25 @@ const COLUMNS: &str = "c.id, c.scope, c.label, c.last_four, c.created_at, c.expi
 
 impl TenantStore {
     /// Stores a new credential.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn insert_credential(&self, credential: &Credential, digest: &[u8]) -> Result<(), Error> {
         let sql = "WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1) \
                    INSERT INTO credential (tenant_id, id, scope, label, digest, last_four, created_at, expires_at) \
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let it = credential;
-        self.query(
-            "storing a credential",
-            sql,
-            &[
-                &self.tenant.0,
-                &it.id,
-                &it.scope.word(),
-                &it.label,
-                &digest,
-                &it.last_four,
-                &it.created_at,
-                &it.expires_at,
-            ],
-        )
-        .await?;
+        let Credential { id, scope, label, last_four, created_at, expires_at, .. } = credential;
+        let scope = scope.word();
+        let params: Params<'_> = &[&self.tenant.0, id, &scope, label, &digest, last_four, created_at, expires_at];
+        self.query("storing a credential", sql, params).await?;
         Ok(())
     }
 
     /// Every credential, revoked ones too, oldest first.
-    ///
-    /// # Errors
-    /// The database is unavailable.
     pub async fn credentials(&self) -> Result<Vec<Credential>, Error> {
         let sql = format!("SELECT {COLUMNS} FROM credential c WHERE c.tenant_id = $1 ORDER BY c.id");
         let rows = self.query("listing credentials", &sql, &[&self.tenant.0]).await?;
         rows.iter().map(credential).collect()
     }
 
-    /// Revokes a credential; tells whether there is one. Revoking twice keeps the first time.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Revokes a credential; gives whether there is one. Revoking twice keeps the first time.
     pub async fn revoke_credential(&self, id: Uuid, at: SystemTime) -> Result<bool, Error> {
         let sql = "WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1) \
                    UPDATE credential SET revoked_at = coalesce(revoked_at, $3) WHERE tenant_id = $1 AND id = $2 RETURNING 1";
@@ -117,10 +96,7 @@ impl TenantStore {
 }
 
 impl ControlStore {
-    /// Finds a credential by its digest, before it is known whether it is good.
-    ///
-    /// # Errors
-    /// The database is unavailable.
+    /// Finds a credential by its digest, revoked and expired ones too.
     pub async fn find_credential(&self, tenant: TenantId, digest: &[u8]) -> Result<Option<Found>, Error> {
         let sql = format!(
             "SELECT {COLUMNS}, t.name, t.state FROM credential c JOIN tenant t ON t.id = c.tenant_id \

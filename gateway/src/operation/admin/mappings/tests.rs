@@ -47,7 +47,7 @@ fn fields() -> Value {
 }
 
 #[test]
-fn a_plugin_is_named_by_digest_or_name_and_version_or_a_name_of_its_own() {
+fn a_plugin_is_named_by_digest_or_name_and_version_or_a_unique_name() {
     let cases =
         [(&*"a".repeat(64), 'a'), (&*"B".repeat(64), 'b'), ("trim@1.1.0", 'b'), ("case", 'c'), ("case@1.0.0", 'c')];
     for (wanted, digit) in cases {
@@ -57,7 +57,7 @@ fn a_plugin_is_named_by_digest_or_name_and_version_or_a_name_of_its_own() {
 }
 
 #[test]
-fn a_name_of_several_or_none_is_refused_with_the_choices() {
+fn an_ambiguous_or_unknown_name_is_refused_with_the_choices() {
     for wanted in ["trim", "twin@1.0.0"] {
         let refusal = run(step(wanted, fields(), &[])).unwrap_err();
         assert!(refusal.starts_with(&format!("Step 2 ({wanted}): several plugins are called so.")), "{refusal}");
@@ -68,19 +68,19 @@ fn a_name_of_several_or_none_is_refused_with_the_choices() {
 }
 
 #[test]
-fn a_configuration_is_refused_with_step_path_and_problem() {
+fn a_wrong_configuration_is_refused_with_step_path_and_problem() {
     let wrong = run(step("case", json!({ "fields": ["a", true] }), &[])).unwrap_err();
     assert_eq!(wrong, "Step 2 (case@1.0.0): the configuration at /fields/1: true is not of type \"string\".");
     let missing = run(step("case", json!({}), &[])).unwrap_err();
     assert_eq!(missing, "Step 2 (case@1.0.0): the configuration: \"fields\" is a required property.");
     let many = run(step("case", json!({ "fields": [1, 2, 3, 4, 5] }), &[])).unwrap_err();
-    assert_eq!(many.matches("is not of type").count(), TOLD);
+    assert_eq!(many.matches("is not of type").count(), MAX_PROBLEMS);
     let long = run(step("case", json!({ "fields": "x".repeat(100_000) }), &[])).unwrap_err();
     assert!(long.len() < 500, "{}", long.len());
 }
 
 #[test]
-fn resource_types_are_known_spelled_right_and_the_plugins() {
+fn resource_types_are_existing_ones_that_the_plugin_is_for() {
     assert_eq!(run(step("case", fields(), &["user"])).unwrap().step.resource_types, ["User"]);
     let group = run(step("case", fields(), &["Group"])).unwrap_err();
     assert_eq!(group, "Step 2 (case@1.0.0): the plugin is not for Group, but for: User.");
@@ -91,6 +91,6 @@ fn resource_types_are_known_spelled_right_and_the_plugins() {
 #[test]
 fn a_mapping_has_a_bounded_number_of_steps() {
     assert!(check_count(0).unwrap_err().detail.contains("delete it"));
-    assert!(check_count(1).is_ok() && check_count(MOST_STEPS).is_ok());
-    assert!(check_count(MOST_STEPS + 1).is_err());
+    assert!(check_count(1).is_ok() && check_count(MAX_STEPS).is_ok());
+    assert!(check_count(MAX_STEPS + 1).is_err());
 }

@@ -1,18 +1,17 @@
-//! Statements that may never be sent again, such as those of filters: sent with the types of their parameters and
-//! without a name, so that a connection does not keep each of them prepared for ever.
+//! Statements that may never be sent again, such as those of filters: sent with the types of their parameters and without a
+//! name, so that a connection does not keep each of them prepared.
 
-use futures_util::future::join3;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::store::error::Error;
-use crate::store::postgres::pool::{Pool, Role};
+use crate::store::postgres::pool::{Pool, Role, pipeline};
 use crate::store::postgres::session::Session;
 
 /// A parameter and its type.
 pub(crate) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A statement that is planned anew each time gains by a plan for its very parameters.
+/// A statement that is planned each time gains by a plan for its own parameters.
 const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = auto";
 
 impl Pool {
@@ -24,7 +23,7 @@ impl Pool {
         sql: &str,
         params: &[Typed<'_>],
     ) -> Result<Vec<Row>, Error> {
-        self.within(doing, async |session| once(session, role, doing, (sql, params)).await).await
+        self.with_session(doing, async |session| once(session, role, doing, (sql, params)).await).await
     }
 }
 
@@ -34,14 +33,13 @@ async fn once(
     doing: &'static str,
     (sql, params): (&str, &[Typed<'_>]),
 ) -> Result<Vec<Row>, Error> {
-    let begin = session.turn_to(role).map_or_else(|| BEGIN.to_owned(), |turn| format!("{BEGIN}; {turn}"));
+    let begin = session.assume_role(role).map_or_else(|| BEGIN.to_owned(), |set_role| format!("{BEGIN}; {set_role}"));
     let client = &session.client;
-    let (opened, rows, committed) =
-        join3(client.batch_execute(&begin), client.query_typed(sql, params), client.batch_execute("COMMIT")).await;
-    let refused = |source| Error::from_driver(doing, source);
-    opened.map_err(refused)?;
-    let rows = rows.map_err(refused)?;
-    committed.map_err(refused)?;
-    session.settle(role);
-    Ok(rows)
+    let (opened, rows, ended) = pipeline::transaction(client, &begin, vec![client.query_typed(sql, params)]).await;
+    let failed = |source| Error::from_driver(doing, source);
+    opened.map_err(failed)?;
+    let rows = rows.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    ended.map_err(failed)?;
+    session.confirm_role(role);
+    Ok(rows.into_iter().flatten().collect())
 }

@@ -1,15 +1,15 @@
 //! A condition on a row of `resource`, and how it is written as SQL.
 //!
-//! It is true or not true: what SQL calls unknown, a comparison with a column that is null, counts as not true.
+//! A comparison with a column that is null, which is unknown in SQL, counts as false.
 
 use uuid::Uuid;
 
 use crate::store::postgres::sql::{Param, Sql};
 use crate::store::resource::filter_sql::element::Element;
+use crate::store::resource::filter_sql::value::Test;
 use crate::store::resource::key::KeyTable;
-use crate::store::resource::key::WHOLE;
 
-/// What a row must be like.
+/// What is required of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::store) enum Condition {
     Always(bool),
@@ -19,7 +19,7 @@ pub(in crate::store) enum Condition {
     /// The row is of this resource type.
     OfType(String),
     Column(Column, Test),
-    /// The resource has a key of this attribute that passes.
+    /// A key of this attribute passes the test.
     Keyed(Key, Test),
     /// The group has a member that passes.
     Member(Element),
@@ -29,7 +29,7 @@ pub(in crate::store) enum Condition {
     InGroupNamed(String),
 }
 
-/// Which keys.
+/// The keys of one attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Key {
     pub(in crate::store) table: KeyTable,
@@ -44,31 +44,10 @@ pub(in crate::store) enum Column {
     ExternalId,
     Active,
     Created,
-    /// Of a type whose members are kept beside the document, they count as well.
     Modified {
+        /// Whether changes of members count.
         members: bool,
     },
-}
-
-/// What one value must be like.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::store) enum Test {
-    /// There is one.
-    Any,
-    /// There is one, and it is not empty.
-    Filled,
-    Equal(Param),
-    Differs(Param),
-    /// It begins so: a range, since only a range finds its way in an index behind row-level security.
-    Starts(String),
-    /// It holds this, or it was cut and may.
-    MayContain(String),
-    /// It ends so, or it was cut and may.
-    MayEnd(String),
-    /// Nothing is ever cut here.
-    Contains(String),
-    Ends(String),
-    Order(&'static str, Param),
 }
 
 impl Condition {
@@ -81,30 +60,26 @@ impl Condition {
     }
 
     pub(in crate::store) fn all(terms: Vec<Self>) -> Self {
-        if terms.contains(&Self::Always(false)) {
-            return Self::Always(false);
-        }
-        let mut terms: Vec<Self> = terms.into_iter().filter(|term| *term != Self::Always(true)).collect();
-        match terms.len() {
-            0 => Self::Always(true),
-            1 => terms.swap_remove(0),
-            _ => Self::All(terms),
-        }
+        Self::join(terms, true, Self::All)
     }
 
     pub(in crate::store) fn any(terms: Vec<Self>) -> Self {
-        if terms.contains(&Self::Always(true)) {
-            return Self::Always(true);
+        Self::join(terms, false, Self::Any)
+    }
+
+    fn join(mut terms: Vec<Self>, neutral: bool, several: fn(Vec<Self>) -> Self) -> Self {
+        if terms.contains(&Self::Always(!neutral)) {
+            return Self::Always(!neutral);
         }
-        let mut terms: Vec<Self> = terms.into_iter().filter(|term| *term != Self::Always(false)).collect();
+        terms.retain(|term| *term != Self::Always(neutral));
         match terms.len() {
-            0 => Self::Always(false),
+            0 => Self::Always(neutral),
             1 => terms.swap_remove(0),
-            _ => Self::Any(terms),
+            _ => several(terms),
         }
     }
 
-    /// Whether it is one of the few that providers ask all day: those are worth being kept prepared.
+    /// Whether it is one of the few that providers send all day, which are worth keeping prepared.
     pub(in crate::store) fn is_common(&self) -> bool {
         let single = |term: &Self| match term {
             Self::Column(Column::Active, Test::Equal(_)) | Self::Member(Element::Value(Test::Equal(_))) => true,
@@ -114,9 +89,8 @@ impl Condition {
         self.is_lookup() && !matches!(self, Self::Any(_)) && !matches!(self, Self::All(terms) if !of_two(terms))
     }
 
-    /// Whether it names what it looks for by a whole key, of which there are few: then they are all read before they are
-    /// put in order. Otherwise the server, which must guess how many there are, may as well walk the whole tenant in that
-    /// order and hope to meet them soon.
+    /// Whether a whole key leads to the few matching rows: then all are read before they are sorted. Left to its estimate,
+    /// the server may scan the whole tenant in that order until it meets them.
     pub(in crate::store) fn is_lookup(&self) -> bool {
         match self {
             Self::Column(Column::Id | Column::Name | Column::ExternalId, Test::Equal(_))
@@ -133,8 +107,8 @@ impl Condition {
         match self {
             Self::Always(true) => sql.push("true"),
             Self::Always(false) => sql.push("false"),
-            Self::All(terms) => write_terms(terms, " AND ", sql),
-            Self::Any(terms) => write_terms(terms, " OR ", sql),
+            Self::All(terms) => sql.list(terms, " AND ", Self::write),
+            Self::Any(terms) => sql.list(terms, " OR ", Self::write),
             Self::Not(inner) => {
                 sql.push("(");
                 inner.write(sql);
@@ -164,7 +138,7 @@ impl Condition {
 }
 
 impl Key {
-    /// The few with one key are looked up once, before any row: asked of each row, the server may take the rows first.
+    /// The few ids with one key are looked up once: with a test for each row, the server may scan the rows first.
     fn write(&self, test: &Test, sql: &mut Sql) {
         let looked_up = matches!(test, Test::Equal(_));
         sql.push(if looked_up { "r.id = ANY(ARRAY(SELECT k.id FROM " } else { "EXISTS (SELECT 1 FROM " });
@@ -186,21 +160,6 @@ impl Key {
 const GROUPS: &str = "r.id IN (SELECT m.member_id FROM membership m \
     JOIN resource g ON g.tenant_id = $1 AND g.id = m.group_id AND g.deleted_at IS NULL WHERE m.tenant_id = $1";
 
-pub(in crate::store) fn write_list<T>(terms: &[T], between: &str, sql: &mut Sql, mut write: impl FnMut(&T, &mut Sql)) {
-    sql.push("(");
-    for (index, term) in terms.iter().enumerate() {
-        if index > 0 {
-            sql.push(between);
-        }
-        write(term, sql);
-    }
-    sql.push(")");
-}
-
-fn write_terms(terms: &[Condition], between: &str, sql: &mut Sql) {
-    write_list(terms, between, sql, Condition::write);
-}
-
 impl Column {
     fn expression(self) -> &'static str {
         match self {
@@ -217,86 +176,12 @@ impl Column {
     }
 }
 
-impl Test {
-    /// Writes it for a value that is the SQL expression.
-    pub(in crate::store) fn write(&self, value: &str, sql: &mut Sql) {
-        let mut comparison = |operator: &str, param: Param| {
-            sql.push(value);
-            sql.push(operator);
-            sql.bind(param);
-        };
-        match self {
-            Self::Any => sql.push(&format!("{value} IS NOT NULL")),
-            Self::Filled => sql.push(&format!("{value} <> ''")),
-            Self::Equal(param) => comparison(" = ", param.clone()),
-            Self::Differs(param) => comparison(" <> ", param.clone()),
-            Self::Order(operator, param) => comparison(operator, param.clone()),
-            Self::Starts(prefix) => {
-                comparison(" >= ", Param::Text(prefix.clone()));
-                if let Some(end) = after_prefix(prefix) {
-                    sql.push(&format!(" AND {value} < "));
-                    sql.bind(Param::Text(end));
-                }
-            }
-            Self::MayContain(part) => {
-                sql.push(&format!("(octet_length({value}) > {WHOLE} OR "));
-                Self::Contains(part.clone()).write(value, sql);
-                sql.push(")");
-            }
-            Self::MayEnd(part) => {
-                sql.push(&format!("(octet_length({value}) > {WHOLE} OR "));
-                Self::Ends(part.clone()).write(value, sql);
-                sql.push(")");
-            }
-            Self::Contains(part) => {
-                sql.push(&format!("strpos({value}, "));
-                sql.bind(Param::Text(part.clone()));
-                sql.push(") > 0");
-            }
-            Self::Ends(part) => {
-                let length = i64::try_from(part.chars().count()).unwrap_or(i64::MAX);
-                sql.push(&format!("right({value}, {length}) = "));
-                sql.bind(Param::Text(part.clone()));
-            }
-        }
-    }
-}
-
-/// The least text that is greater than every text with this beginning: the order is that of code points. None where
-/// there is no greater one.
-fn after_prefix(prefix: &str) -> Option<String> {
-    let mut rest: Vec<char> = prefix.chars().collect();
-    while let Some(last) = rest.pop() {
-        // Past the surrogates, which are no characters.
-        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(last) + 1) };
-        if let Some(next) = next {
-            rest.push(next);
-            return Some(rest.into_iter().collect());
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_after_a_prefix_comes_after_all_that_begin_with_it() {
-        for (prefix, after) in [
-            ("ada", Some("adb")),
-            ("a\u{d7ff}", Some("a\u{e000}")),
-            ("a\u{10ffff}", Some("b")),
-            ("é", Some("ê")),
-            ("", None),
-            ("\u{10ffff}", None),
-        ] {
-            assert_eq!(after_prefix(prefix).as_deref(), after, "{prefix:?}");
-        }
-    }
-
-    #[test]
-    fn constants_vanish_and_two_negations_are_none() {
+    fn constants_are_simplified_away_and_double_negation_cancels() {
         let id = || Condition::InGroup(Uuid::nil());
         assert_eq!(Condition::all(vec![Condition::Always(true), id()]), id());
         assert_eq!(Condition::all(vec![Condition::Always(false), id()]), Condition::Always(false));

@@ -1,20 +1,11 @@
-//! Conditions on the members of a group, which are rows and not in its document: all of them are decided here.
+//! A condition on one member of a group, and how it is written as SQL.
 
-use scimgate_scim::filter::{Comparison, Filter, Literal, Operator};
-use scimgate_scim::schema::AttributeRef;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::store::postgres::sql::{Param, Sql};
-use crate::store::resource::filter_sql::condition::Condition;
-use crate::store::resource::filter_sql::condition::Test;
-use crate::store::resource::filter_sql::condition::write_list;
-use crate::store::resource::filter_sql::text;
+use crate::store::resource::filter_sql::value::Test;
 
-/// The resource types a member can be of, with the address under which each is found.
-pub(in crate::store) type Addresses = [(String, String)];
-
-/// What one member must be like. Nothing here is unknown: a member without a type, a pending reference, has none.
+/// What is required of one member. A pending reference has no type.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::store) enum Element {
     Always(bool),
@@ -24,96 +15,12 @@ pub(in crate::store) enum Element {
     Value(Test),
     /// Its type is one of these.
     OfType(Vec<String>),
-    /// Its address is like this.
+    /// Its address passes the test.
     Address(Vec<(String, String)>, Test),
 }
 
-/// What a filter asks of members, as a condition on the group.
-pub(in crate::store) fn condition(term: &Filter, addresses: &Addresses) -> Option<Condition> {
-    match term {
-        Filter::Present(attribute) if attribute.sub.is_none() => {
-            let filled = Element::Any(vec![Element::Value(Test::Filled), known(addresses)]);
-            Some(Condition::Member(filled))
-        }
-        Filter::Compare(comparison) if comparison.operator == Operator::NotEqual => {
-            // Some value differs, or there is none at all.
-            let there = present(&comparison.attribute, addresses);
-            let equal = Filter::Compare(Comparison { operator: Operator::Equal, ..comparison.clone() });
-            let differs = Element::All(vec![there.clone(), not(element(&equal, addresses)?)]);
-            Some(Condition::any(vec![Condition::Member(differs), Condition::Member(there).not()]))
-        }
-        Filter::Present(_) | Filter::Compare(_) => element(term, addresses).map(Condition::Member),
-        Filter::ValuePath(path) => element(path.filter.filter(), addresses).map(Condition::Member),
-        Filter::And(_) | Filter::Or(_) | Filter::Not(_) => None,
-    }
-}
-
-fn element(filter: &Filter, addresses: &Addresses) -> Option<Element> {
-    let each = |terms: &[Filter]| terms.iter().map(|term| element(term, addresses)).collect::<Option<Vec<_>>>();
-    Some(match filter {
-        Filter::And(terms) => Element::All(each(terms)?),
-        Filter::Or(terms) => Element::Any(each(terms)?),
-        Filter::Not(inner) => not(element(inner, addresses)?),
-        Filter::Present(attribute) => match part(attribute) {
-            "value" => Element::Value(Test::Filled),
-            _ => present(attribute, addresses),
-        },
-        Filter::Compare(comparison) => match comparison.operator {
-            Operator::NotEqual => not(element(
-                &Filter::Compare(Comparison { operator: Operator::Equal, ..comparison.clone() }),
-                addresses,
-            )?),
-            _ => compare(comparison, addresses),
-        },
-        Filter::ValuePath(_) => return None,
-    })
-}
-
-fn part(attribute: &AttributeRef) -> &str {
-    attribute.sub.as_ref().map_or("value", |sub| sub.name.as_str())
-}
-
-/// Whether a member has this part at all.
-fn present(attribute: &AttributeRef, addresses: &Addresses) -> Element {
-    match part(attribute) {
-        "value" => Element::Always(true),
-        "type" | "$ref" => known(addresses),
-        _ => Element::Always(false),
-    }
-}
-
-fn known(addresses: &Addresses) -> Element {
-    Element::OfType(addresses.iter().map(|(name, _)| name.clone()).collect())
-}
-
-fn compare(comparison: &Comparison, addresses: &Addresses) -> Element {
-    let Literal::String(literal) = &comparison.value else { return Element::Always(false) };
-    let key = scimgate_scim::fold::comparison_key(literal, comparison.attribute.leaf());
-    match part(&comparison.attribute) {
-        "value" => Element::Value(text::whole_test(comparison.operator, &key)),
-        "$ref" => Element::Address(addresses.to_vec(), text::whole_test(comparison.operator, &key)),
-        "type" => {
-            // There are few types, so the evaluator itself says which of them pass.
-            let term = Filter::Compare(comparison.clone());
-            let passes = |name: &str| {
-                let document = json!({ &comparison.attribute.attribute.name: [{ "type": name }] });
-                document.as_object().is_some_and(|document| term.matches(document))
-            };
-            Element::OfType(addresses.iter().map(|(name, _)| name.clone()).filter(|name| passes(name)).collect())
-        }
-        _ => Element::Always(false),
-    }
-}
-
-fn not(element: Element) -> Element {
-    match element {
-        Element::Always(flag) => Element::Always(!flag),
-        other => Element::Not(Box::new(other)),
-    }
-}
-
 impl Element {
-    /// The value that a member must have to pass: then an index leads from it to its groups.
+    /// The one value that a member must have to pass: an index leads from it to its groups.
     fn wanted(&self) -> Option<&str> {
         match self {
             Self::Value(Test::Equal(Param::Text(value))) => Some(value),
@@ -160,8 +67,8 @@ impl Element {
     fn write(&self, sql: &mut Sql) {
         match self {
             Self::Always(flag) => sql.push(if *flag { "true" } else { "false" }),
-            Self::All(terms) => write_list(terms, " AND ", sql, Self::write),
-            Self::Any(terms) => write_list(terms, " OR ", sql, Self::write),
+            Self::All(terms) => sql.list(terms, " AND ", Self::write),
+            Self::Any(terms) => sql.list(terms, " OR ", Self::write),
             Self::Not(inner) => {
                 sql.push("(");
                 inner.write(sql);
@@ -173,11 +80,11 @@ impl Element {
                 sql.bind(Param::Texts(names.clone()));
                 sql.push(")");
             }
-            Self::Address(addresses, test) => write_list(addresses, " OR ", sql, |(name, base), sql| {
+            Self::Address(addresses, test) => sql.list(addresses, " OR ", |(name, base), sql| {
                 sql.push("m.type = ");
                 sql.bind(Param::Text(name.clone()));
                 sql.push(" AND ");
-                // The address is put together in a subquery, since a test may name its value twice.
+                // The address is built in a subquery, since a test may use its value twice.
                 sql.push("(SELECT ");
                 test.write("a.value", sql);
                 sql.push(" FROM (SELECT (");
@@ -188,7 +95,7 @@ impl Element {
     }
 }
 
-/// The id, if this is just the text that it is shown as.
+/// The id whose canonical form this is.
 pub(in crate::store) fn canonical(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
 }

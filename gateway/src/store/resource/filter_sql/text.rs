@@ -1,4 +1,4 @@
-//! Which test on a key decides a comparison of texts or times, and whether it decides it wholly.
+//! The tests on keys that decide comparisons of texts and times, and whether they are exact.
 
 use std::time::SystemTime;
 
@@ -6,23 +6,20 @@ use scimgate_scim::filter::{Literal, Operator};
 use scimgate_scim::instant;
 
 use crate::store::postgres::sql::Param;
-use crate::store::resource::filter_sql::condition::Column;
-use crate::store::resource::filter_sql::condition::Condition;
-use crate::store::resource::filter_sql::condition::Test;
-use crate::store::resource::key::KEPT;
-use crate::store::resource::key::WHOLE;
-use crate::store::resource::key::cut;
+use crate::store::resource::filter_sql::condition::{Column, Condition};
+use crate::store::resource::filter_sql::value::Test;
+use crate::store::resource::key::{MAX_WHOLE_BYTES, PREFIX_BYTES, truncate};
 
-/// The test on a key for any operator but `ne`, and whether it is exact. None where the key tells nothing.
+/// The test on a key for any operator but `ne`, and whether it is exact. None where the key cannot decide.
 pub(in crate::store) fn key_test(operator: Operator, key: &str) -> Option<(Test, bool)> {
-    let order = |sign| (key.len() <= KEPT).then(|| (Test::Order(sign, Param::Text(key.to_owned())), true));
+    let order = |sign| (key.len() <= PREFIX_BYTES).then(|| (Test::Order(sign, Param::Text(key.to_owned())), true));
     match operator {
-        Operator::Equal => Some((Test::Equal(Param::Text(cut(key.to_owned()))), key.len() <= WHOLE)),
+        Operator::Equal => Some((Test::Equal(Param::Text(truncate(key.to_owned()))), key.len() <= MAX_WHOLE_BYTES)),
         Operator::StartsWith => {
-            let kept = beginning(key);
-            Some((Test::Starts(kept.to_owned()), kept.len() == key.len()))
+            let prefix = prefix(key);
+            Some((Test::Starts(prefix.to_owned()), prefix.len() == key.len()))
         }
-        // Of a key that was cut nobody knows: such a resource passes, and its document decides.
+        // A truncated key passes, and the document decides.
         Operator::Contains => Some((Test::MayContain(key.to_owned()), false)),
         Operator::EndsWith => Some((Test::MayEnd(key.to_owned()), false)),
         Operator::Greater => order(" > "),
@@ -33,7 +30,7 @@ pub(in crate::store) fn key_test(operator: Operator, key: &str) -> Option<(Test,
     }
 }
 
-/// The test on a text that is there whole, for any operator but `ne`, which callers negate.
+/// The test on a text that is never truncated, for any operator but `ne`, which callers negate.
 pub(in crate::store) fn whole_test(operator: Operator, key: &str) -> Test {
     let param = Param::Text(key.to_owned());
     match operator {
@@ -49,23 +46,23 @@ pub(in crate::store) fn whole_test(operator: Operator, key: &str) -> Test {
     }
 }
 
-/// As much of a key as is kept of every value.
-fn beginning(key: &str) -> &str {
-    let mut end = key.len().min(KEPT);
+/// As much of a key as every stored key keeps.
+fn prefix(key: &str) -> &str {
+    let mut end = key.len().min(PREFIX_BYTES);
     while !key.is_char_boundary(end) {
         end -= 1;
     }
     &key[..end]
 }
 
-/// The condition on a time that the database keeps in microseconds and clients are shown in milliseconds, rounded down.
-/// What is shown is what is compared.
-pub(in crate::store) fn moment(column: Column, operator: Operator, value: &Literal) -> Option<Condition> {
+/// The condition on a time, which the database keeps in microseconds and clients see in milliseconds, rounded down. What
+/// they see is compared.
+pub(in crate::store) fn time_condition(column: Column, operator: Operator, value: &Literal) -> Option<Condition> {
     let Literal::String(text) = value else { return None };
     let wanted = instant::parse(text)?;
     let floor = wanted.as_millisecond() - i64::from(wanted.subsec_nanosecond() % 1_000_000 < 0);
     let whole = wanted.subsec_nanosecond() % 1_000_000 == 0;
-    let from = |millisecond: i64| Condition::Column(column, Test::Order(" >= ", Param::Moment(time(millisecond))));
+    let from = |millisecond: i64| Condition::Column(column, Test::Order(" >= ", Param::Time(time(millisecond))));
     let reached = || from(if whole { floor } else { floor + 1 });
     let passed = || from(floor + 1);
     match operator {
@@ -81,7 +78,7 @@ pub(in crate::store) fn moment(column: Column, operator: Operator, value: &Liter
     }
 }
 
-/// Within what the database can hold. No resource is older than 1970 or younger than 9999, so nothing changes.
+/// Clamped to what the database can hold. No resource is older than 1970 or younger than 9999, so results stay the same.
 fn time(millisecond: i64) -> SystemTime {
     const LAST: i64 = 253_402_207_200_000;
     let millisecond = millisecond.clamp(0, LAST);

@@ -1,6 +1,5 @@
-//! The floor: a bare server that does one statement a request, and nothing that a gateway is for. No authentication, no
-//! roles, no row-level security, no transaction but the statement's own, and a body is bytes. HTTP stack, runtime and
-//! pool are the gateway's.
+//! The floor: a bare server that runs one statement per request. It has no authentication, roles, row-level security or
+//! explicit transactions, and parses no body. HTTP stack, runtime and pool are the gateway's.
 
 mod handler;
 
@@ -15,16 +14,16 @@ use clap::Parser;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio_postgres::NoTls;
 
-/// Where to listen and which database.
+/// Serves the floor on 127.0.0.1.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The port on this machine.
+    /// The port to listen on.
     #[arg(long)]
     port: u16,
-    /// The database, as its superuser.
+    /// URL of the database, as superuser.
     #[arg(long)]
     database_url: String,
-    /// Connections to the database.
+    /// Number of database connections.
     #[arg(long, default_value_t = 16)]
     pool_size: usize,
 }
@@ -35,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = tokio_postgres::Config::from_str(&arguments.database_url)?;
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(config, NoTls, settings);
-    // As the gateway does: a page is else compiled anew whenever the server reckons with many rows.
+    // The gateway's session settings. Without them PostgreSQL compiles a list anew whenever it expects many rows.
     let settings = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move {
             let settings = "SET plan_cache_mode = force_generic_plan; SET jit = off";
@@ -45,18 +44,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pool = Pool::builder(manager).max_size(arguments.pool_size).post_create(settings).build()?;
     let router = Router::new()
         .route("/{tenant}/users/{key}", get(handler::get).post(handler::create).patch(handler::patch))
-        .route("/{tenant}/names/{name}", get(handler::filter))
-        .route("/{tenant}/external/{external_id}", get(handler::external_id))
-        .route("/{tenant}/mails/{mail}", get(handler::mail))
-        .route("/{tenant}/containing/{piece}", get(handler::contains))
+        .route("/{tenant}/userName/{name}", get(handler::filter))
+        .route("/{tenant}/externalId/{external_id}", get(handler::external_id))
+        .route("/{tenant}/emails.value/{mail}", get(handler::mail))
+        .route("/{tenant}/containing/{part}", get(handler::contains))
         .route("/{tenant}/after/{id}", get(handler::list))
-        .route("/{tenant}/from/{position}", get(handler::from))
+        .route("/{tenant}/from/{offset}", get(handler::from))
         .route("/{tenant}/groups/{group}/members/{member}", patch(handler::member))
         .route("/plain", post(handler::plain))
         .with_state(pool);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let listener = tokio::net::TcpListener::bind(address).await?.tap_io(|stream| {
-        // As the gateway does; an error here costs only latency.
+        // As in the gateway; an error costs latency only.
         let _ = stream.set_nodelay(true);
     });
     axum::serve(listener, router).await?;

@@ -1,0 +1,191 @@
+//! `scimgate dev`: serves on an embedded database with a demo tenant.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+use crate::output::print;
+use crate::root_key;
+use scimgate::app::{self, Bound};
+use scimgate::auth::token::{Kind, Token};
+use scimgate::clock::Clock;
+use scimgate::config::{Doors, RootKeys};
+use scimgate::operation::admin::demo;
+use scimgate::operation::{Gateway, Operator};
+use scimgate::store::postgres::embedded::{self, Embedded};
+use scimgate::tenant::TenantId;
+
+/// How long to wait for the embedded database to stop.
+const DATABASE_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The listeners and the data directory.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    doors: Doors,
+    #[command(flatten)]
+    root_keys: RootKeys,
+    /// Directory of the embedded database; created if it is missing, kept between starts.
+    #[arg(long, env = "SCIMGATE_DATA_DIR", default_value = "data")]
+    data_dir: PathBuf,
+    /// Use a temporary database instead.
+    #[arg(long)]
+    ephemeral: bool,
+    /// Directory with the plugins that `make plugins` builds.
+    #[arg(long, env = "SCIMGATE_PLUGINS", default_value = "target/wasm32-unknown-unknown/plugin")]
+    plugins: PathBuf,
+    /// Print one line of JSON when ready, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let plugin = read_plugin(&arguments.plugins)?;
+    // A demo with a token on the screen must not be open to the whole network.
+    let localhost = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    let doors = Doors { bind: arguments.doors.bind.or(Some(localhost)), ..arguments.doors.clone() };
+    let bound = app::bind(&doors).await?;
+    let database = start_database(&arguments).await?;
+    database.store.migrate().await?;
+    let local = format!("http://127.0.0.1:{}", bound.public_address.port());
+    let public_url = arguments.doors.public_url.clone().unwrap_or(local);
+    let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
+    let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, keys)?;
+    gateway.trusted_proxies = doors.trusted_proxies.into();
+    let ready = Ready {
+        operator_key: operator_key(&gateway).await?,
+        demo: demo::run(&Operator::command(&gateway, "dev"), plugin).await?,
+        admin_url: format!("http://127.0.0.1:{}", bound.internal_address.port()),
+        tenant_url: format!("{}/scim/v2/", gateway.public_url),
+    };
+    serve(bound, gateway, database, || ready.announce(&arguments)).await;
+    Ok(())
+}
+
+/// The plugin is needed only for a new demo tenant, but its absence should be an error before a database is created.
+fn read_plugin(directory: &Path) -> Result<Vec<u8>, Failure> {
+    let path = directory.join("tutorial.wasm");
+    std::fs::read(&path).map_err(|error| {
+        Failure::new(format!(
+            "the demo's plugin {} cannot be read ({error}); build it with `make plugins`",
+            path.display()
+        ))
+    })
+}
+
+async fn start_database(arguments: &Arguments) -> Result<Embedded, Failure> {
+    let directory = (!arguments.ephemeral).then(|| arguments.data_dir.clone());
+    if let Some(path) = &directory {
+        std::fs::create_dir_all(path).map_err(|error| {
+            Failure::new(format!(
+                "the data directory {} cannot be created ({error}); give another --data-dir",
+                path.display()
+            ))
+        })?;
+    }
+    Ok(embedded::start(directory.as_deref()).await?)
+}
+
+/// A key for this start. Those of earlier starts stay valid, so that scripts can use them.
+async fn operator_key(gateway: &Gateway) -> Result<Token, Failure> {
+    let key = Token::generate(Kind::Operator, TenantId(uuid::Uuid::nil()));
+    let (id, now) = (gateway.clock.new_id(), gateway.clock.now());
+    gateway.store.control().insert_operator_key(id, &key.digest(), key.last_four(), false, now).await?;
+    Ok(key)
+}
+
+async fn serve(bound: Bound, gateway: Gateway, database: Embedded, announce: impl FnOnce()) {
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let stop_signal = app::stop_signal();
+    tokio::spawn(async move {
+        stop_signal.await;
+        stopping.cancel();
+    });
+    announce();
+    app::serve(bound, gateway.clone(), stop).await;
+    // The database stops after its only client has disconnected, and blocks its thread until then.
+    drop(gateway);
+    let stopped = tokio::task::spawn_blocking(move || drop(database));
+    let _ = tokio::time::timeout(DATABASE_STOP_TIMEOUT, stopped).await;
+}
+
+/// What a new user needs to continue.
+struct Ready {
+    tenant_url: String,
+    admin_url: String,
+    operator_key: Token,
+    demo: demo::Demo,
+}
+
+impl Ready {
+    fn announce(&self, arguments: &Arguments) {
+        if arguments.json {
+            print(&self.json().to_string());
+        } else {
+            print(&self.text(arguments));
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "tenant_url": self.tenant_url,
+            "token": self.demo.token.reveal(),
+            "admin_url": format!("{}/admin/v1", self.admin_url),
+            "operator_key": self.operator_key.reveal(),
+            "directory_url": format!("{}/directory/v1", self.admin_url),
+            "directory_key": self.demo.directory_key.reveal(),
+        })
+    }
+
+    fn text(&self, arguments: &Arguments) -> String {
+        let (url, token) = (&self.tenant_url, self.demo.token.reveal());
+        let place = if arguments.ephemeral {
+            "a temporary database".to_owned()
+        } else {
+            format!("the database in {}", arguments.data_dir.display())
+        };
+        let later =
+            if arguments.ephemeral { "" } else { "; a later start prints another one, and this one stays valid" };
+        format!(
+            r#"
+Scimgate serves the demo tenant on {place}.
+
+  Tenant URL    {url}
+  Secret token  {token}
+                (shown only once{later})
+
+Set both in your shell and act as the identity provider:
+
+  export TENANT_URL={url} TOKEN={token}
+
+  1. Test Connection: no user has this name yet
+     curl -s -G "$TENANT_URL"Users --data-urlencode 'filter=userName eq "ada@corp.test"' -H "Authorization: Bearer $TOKEN"
+
+  2. Create a user as Entra does
+     curl -s "$TENANT_URL"Users -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/scim+json' -d '{{
+       "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User"],
+       "userName": "ada@corp.test", "externalId": "ada", "active": "True",
+       "name": {{"givenName": "Ada", "familyName": "Byron"}},
+       "emails": [{{"type": "work", "primary": true, "value": "Ada.Byron@Corp.Test"}}],
+       "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": {{"customAttribute1": "B-1815"}}}}'
+
+  3. See what the product reads: mail in lower case, a displayName, a badge number
+     curl -s {admin}/directory/v1/users -H "Authorization: Bearer {directory_key}"
+
+The admin API is at {admin}/admin/v1, with this operator key:
+
+  export SCIMGATE_ADMIN_URL={admin} SCIMGATE_OPERATOR_KEY={operator_key}
+  export SCIMGATE_DIRECTORY_KEY={directory_key}
+  target/debug/scimgate directory events
+
+Stop with Ctrl-C."#,
+            admin = self.admin_url,
+            directory_key = self.demo.directory_key.reveal(),
+            operator_key = self.operator_key.reveal(),
+        )
+    }
+}

@@ -1,0 +1,120 @@
+//! The `scimgate` binary: servers, the first operator key, clients of the admin API, and simulations.
+
+mod bootstrap;
+mod client;
+#[cfg(feature = "embedded")]
+mod dev;
+mod directory;
+mod failure;
+mod job;
+mod mapping;
+mod migrate;
+mod output;
+mod plugin;
+mod resource_type;
+mod root_key;
+mod schema;
+mod scim_client;
+mod serve;
+mod simulate;
+mod tenant;
+mod token;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use scimgate::telemetry::{self, LogFormat};
+
+use failure::Failure;
+
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The SCIM 2.0 endpoint in front of your product.
+#[derive(Debug, Parser)]
+#[command(name = "scimgate", version, about, max_term_width = 100)]
+struct Arguments {
+    /// What to log, e.g. `info` or `info,scimgate=debug`.
+    #[arg(long, env = "SCIMGATE_LOG", default_value = "warn,scimgate=info", global = true)]
+    log: String,
+    /// The format of log lines.
+    #[arg(long, env = "SCIMGATE_LOG_FORMAT", default_value = "text", global = true)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve on an embedded database with a demo tenant and a token: nothing else to install.
+    #[cfg(feature = "embedded")]
+    Dev(dev::Arguments),
+    /// Serve on a PostgreSQL server.
+    Serve(serve::Arguments),
+    /// Migrate the database to the schema version that this binary needs.
+    Migrate(migrate::Arguments),
+    /// Create the first operator key and print it once.
+    Bootstrap(bootstrap::Arguments),
+    /// Create, list, suspend and delete tenants.
+    Tenant(tenant::Arguments),
+    /// Issue, list and revoke a tenant's tokens.
+    Token(token::Arguments),
+    /// Define a tenant's extension schemas, and add schema packs.
+    Schema(schema::Arguments),
+    /// Define a tenant's own resource types.
+    ResourceType(resource_type::Arguments),
+    /// Show and set a tenant's SCIM client profile and leniencies.
+    Client(scim_client::Arguments),
+    /// Follow and cancel a tenant's background jobs.
+    Job(job::Arguments),
+    /// Upload and list mapping plugins.
+    Plugin(plugin::Arguments),
+    /// Set a tenant's chain of mapping plugins.
+    Mapping(mapping::Arguments),
+    /// Read what the product reads: mapped users and groups, and events.
+    Directory(directory::Arguments),
+    /// Simulate an identity provider against any SCIM URL and report what the server did wrong.
+    Simulate(simulate::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    telemetry::start(&arguments.log, arguments.log_format);
+    // This fails only if a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::from(error)),
+    };
+    let outcome = runtime.block_on(run(arguments.command));
+    // The process must end even if a plugin still blocks a thread.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    outcome.map_or_else(|failure| fail(&failure), |()| ExitCode::SUCCESS)
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        #[cfg(feature = "embedded")]
+        Command::Dev(arguments) => dev::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Migrate(arguments) => migrate::run(arguments).await,
+        Command::Bootstrap(arguments) => bootstrap::run(arguments).await,
+        Command::Tenant(arguments) => tenant::run(arguments).await,
+        Command::Token(arguments) => token::run(arguments).await,
+        Command::Schema(arguments) => schema::run(arguments).await,
+        Command::ResourceType(arguments) => resource_type::run(arguments).await,
+        Command::Client(arguments) => scim_client::run(arguments).await,
+        Command::Job(arguments) => job::run(arguments).await,
+        Command::Plugin(arguments) => plugin::run(arguments).await,
+        Command::Mapping(arguments) => mapping::run(arguments).await,
+        Command::Directory(arguments) => directory::run(arguments).await,
+        Command::Simulate(arguments) => simulate::run(arguments).await,
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    use std::io::Write as _;
+    // If standard error is closed, the exit status is all that is left.
+    let _ = writeln!(std::io::stderr(), "scimgate: {}", failure.message);
+    ExitCode::from(failure.status)
+}

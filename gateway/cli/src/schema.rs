@@ -1,0 +1,136 @@
+//! `scimgate schema`: define and list a tenant's extension schemas.
+
+use std::path::PathBuf;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::client::{AdminClient, OperatorOptions};
+use crate::failure::Failure;
+use crate::output::{Column, Output, read_json};
+
+const COLUMNS: [Column; 5] = [
+    ("id", "/id"),
+    ("name", "/schema/name"),
+    ("resource type", "/resourceType"),
+    ("directory only", "/directoryOnly"),
+    ("required", "/required"),
+];
+
+const PACKS: [Column; 4] =
+    [("name", "/name"), ("schemas", "/schemas"), ("endpoints", "/endpoints"), ("description", "/description")];
+
+/// What to do with schemas.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    operator: OperatorOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Add an extension schema, or replace the one with its URN, unless stored resources conflict with it.
+    #[command(visible_alias = "put")]
+    Add(Add),
+    /// Show one of a tenant's extension schemas in the form that `add` accepts.
+    Show(One),
+    /// Remove an extension schema, if no resource has data of it.
+    Remove(One),
+    /// List the gateway's schema packs.
+    Packs,
+    /// Add a schema pack to a tenant: its extensions and its resource types.
+    AddPack(AddPack),
+    /// List a tenant's extension schemas.
+    List(List),
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// The tenant's name.
+    tenant: String,
+    /// The definition in the form of /Schemas: a JSON file, or - for standard input.
+    #[arg(required_unless_present = "pack", conflicts_with = "pack")]
+    file: Option<PathBuf>,
+    /// Add one of the gateway's schema packs instead, e.g. ws1b.
+    #[arg(long)]
+    pack: Option<String>,
+    /// The resource type that it extends.
+    #[arg(long, default_value = "User")]
+    resource_type: String,
+    /// Only mapped documents may have it; the identity provider does not see it.
+    #[arg(long, conflicts_with = "required")]
+    directory_only: bool,
+    /// Every resource must have it.
+    #[arg(long)]
+    required: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct One {
+    /// The tenant's name.
+    tenant: String,
+    /// The schema's URN.
+    urn: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct AddPack {
+    /// The tenant's name.
+    tenant: String,
+    /// The pack's name, e.g. okta; `scimgate schema packs` lists them.
+    pack: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// The tenant's name.
+    tenant: String,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let (client, output) = arguments.operator.open()?;
+    match arguments.command {
+        Command::Add(it) => add(&client, output, &it).await,
+        Command::List(it) => {
+            let schemas = client.get(&client.path(&["tenants", &it.tenant, "schemas"])?).await?;
+            Ok(output.list(&schemas, "schemas", &COLUMNS)?)
+        }
+        Command::Show(it) => {
+            let shown = client.get(&client.path(&["tenants", &it.tenant, "schemas", &it.urn])?).await?;
+            let definition = shown.get("schema").cloned().unwrap_or_default();
+            Ok(output.json(if output == Output::Json { &shown } else { &definition })?)
+        }
+        Command::Remove(it) => {
+            client.delete(&client.path(&["tenants", &it.tenant, "schemas", &it.urn])?).await?;
+            Ok(output.say(&format!("The schema {} is removed.", it.urn))?)
+        }
+        Command::Packs => {
+            let packs = client.get(&client.path(&["schema-packs"])?).await?;
+            Ok(output.list(&packs, "packs", &PACKS)?)
+        }
+        Command::AddPack(it) => {
+            let path = client.path(&["tenants", &it.tenant, "schema-packs"])?;
+            let pack = client.put(Method::POST, &path, &json!({ "pack": it.pack })).await?;
+            Ok(output.record(&pack, &PACKS)?)
+        }
+    }
+}
+
+async fn add(client: &AdminClient, output: Output, it: &Add) -> Result<(), Failure> {
+    let path = client.path(&["tenants", &it.tenant, "schemas"])?;
+    let mut wanted = json!({
+        "resourceType": it.resource_type,
+        "directoryOnly": it.directory_only,
+        "required": it.required,
+    });
+    if let Some(file) = &it.file {
+        wanted["schema"] = read_json(file)?;
+    }
+    if let Some(pack) = &it.pack {
+        wanted["pack"] = pack.as_str().into();
+    }
+    let schema = client.put(Method::POST, &path, &wanted).await?;
+    Ok(output.record(&schema, &COLUMNS)?)
+}

@@ -1,0 +1,67 @@
+//! `scimgate serve`: serves on PostgreSQL.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+use crate::migrate::Database;
+use crate::root_key;
+use scimgate::app;
+use scimgate::clock::Clock;
+use scimgate::config::{Doors, RootKeys};
+use scimgate::store;
+use scimgate::store::postgres::migrate::KNOWN;
+
+/// The listeners and the database.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    doors: Doors,
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    root_keys: RootKeys,
+    /// The maximum number of connections to the database.
+    #[arg(long, env = "SCIMGATE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pool_size: u16,
+    /// The maximum number of documents that one list request may examine if no index applies.
+    #[arg(long, env = "SCIMGATE_EXAMINED_DOCUMENTS", default_value_t = 50_000)]
+    examined_documents: u32,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let store = store::connect(&arguments.database.database_url, usize::from(arguments.pool_size))?;
+    let version = store.schema_version().await?;
+    if version < KNOWN {
+        return Err(Failure::new(format!(
+            "the database's schema is at version {version} and this binary needs {KNOWN}; run `scimgate migrate` first"
+        )));
+    }
+    let bound = app::bind(&arguments.doors).await?;
+    let public_url = arguments.doors.public_url.clone().unwrap_or_else(|| reachable(bound.public_address));
+    if arguments.doors.public_url.is_none() {
+        tracing::warn!(%public_url, "public_url is not set: Locations and references point to this machine");
+    }
+    let clock = Clock::system();
+    let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
+    let mut gateway = app::gateway(store, clock, &public_url, keys)?;
+    gateway.lists.examined = u64::from(arguments.examined_documents);
+    gateway.trusted_proxies = arguments.doors.trusted_proxies.into();
+    let stop_signal = app::stop_signal();
+    tracing::info!(
+        scim = %bound.public_address, internal = %bound.internal_address, probes = %bound.probe_address, "serving"
+    );
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        stop_signal.await;
+        tracing::info!("stopping after the current requests");
+        stopping.cancel();
+    });
+    app::serve(bound, gateway, stop).await;
+    Ok(())
+}
+
+/// The URL on this machine; clients cannot connect to the unspecified address.
+fn reachable(bound: std::net::SocketAddr) -> String {
+    if bound.ip().is_unspecified() { format!("http://127.0.0.1:{}", bound.port()) } else { format!("http://{bound}") }
+}

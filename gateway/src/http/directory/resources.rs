@@ -1,0 +1,116 @@
+//! `/directory/v1/{endpoint}`: the mapped resources of a type. The endpoint is that of SCIM, in any case.
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::query::{Parameters, limit};
+use crate::http::access::DirectoryAccess;
+use crate::http::error::ApiFailure;
+use crate::operation::directory;
+
+/// Which page to read.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// `nextCursor` of the page before; none for the first page.
+    cursor: Option<String>,
+    /// Most resources of the page.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<String>,
+}
+
+/// A mapped resource: its attributes as the mapping left them, with `id`, `meta` and `mappingState`, and of a group the
+/// `members` that the product sees.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = Object)]
+pub(super) struct Resource(String);
+
+/// One page of resources, in the order of their ids.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct ResourcePage {
+    resources: Vec<Resource>,
+    /// The cursor of the next page; null after the last.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// List the resources of a type.
+#[utoipa::path(
+    get, path = "/directory/v1/{endpoint}", operation_id = "listResources", tag = "resources", params(PageQuery),
+    responses(
+        (status = 200, description = "One page.", body = ResourcePage),
+        (status = 400, description = "The limit is out of bounds, or the cursor is not of this list."),
+    )
+)]
+pub(super) async fn list(
+    DirectoryAccess(ctx): DirectoryAccess,
+    Path(endpoint): Path<String>,
+    Parameters(query): Parameters<PageQuery>,
+) -> Result<ResourcePage, ApiFailure> {
+    let resource_type = directory::resource_type(&ctx, &endpoint)?;
+    let limit = limit(query.limit.as_deref())?;
+    let page = directory::list(&ctx, &resource_type, query.cursor.as_deref(), limit).await?;
+    Ok(ResourcePage { resources: page.documents.into_iter().map(Resource).collect(), next_cursor: page.next })
+}
+
+/// Show a resource.
+#[utoipa::path(
+    get, path = "/directory/v1/{endpoint}/{id}", operation_id = "getResource", tag = "resources",
+    responses((status = 200, description = "The resource.", body = Resource))
+)]
+pub(super) async fn get(
+    DirectoryAccess(ctx): DirectoryAccess,
+    Path((endpoint, id)): Path<(String, String)>,
+) -> Result<Resource, ApiFailure> {
+    let resource_type = directory::resource_type(&ctx, &endpoint)?;
+    Ok(Resource(directory::get(&ctx, &resource_type, &id).await?))
+}
+
+impl IntoResponse for Resource {
+    fn into_response(self) -> Response {
+        json(self.0)
+    }
+}
+
+impl IntoResponse for ResourcePage {
+    fn into_response(self) -> Response {
+        json(self.to_text())
+    }
+}
+
+impl ResourcePage {
+    /// The page as JSON. The resources are texts already, and a page has up to a thousand, so none is parsed.
+    fn to_text(&self) -> String {
+        let resources: Vec<&str> = self.resources.iter().map(|resource| resource.0.as_str()).collect();
+        let cursor = Value::from(self.next_cursor.as_deref());
+        format!("{{\"resources\":[{}],\"nextCursor\":{cursor}}}", resources.join(","))
+    }
+}
+
+fn json(text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_json_with_and_without_a_next_one() {
+        let page = |next_cursor| ResourcePage {
+            resources: vec![Resource("{\"id\":\"1\"}".into()), Resource("{\"id\":\"2\"}".into())],
+            next_cursor,
+        };
+        assert_eq!(page(None).to_text(), r#"{"resources":[{"id":"1"},{"id":"2"}],"nextCursor":null}"#);
+        let first = page(Some("here".into())).to_text();
+        assert!(first.ends_with(r#""nextCursor":"here"}"#), "{first}");
+    }
+}

@@ -1,7 +1,0 @@
-//! The `scimgate` binary.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    scimgate::cli::main()
-}

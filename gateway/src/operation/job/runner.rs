@@ -1,0 +1,110 @@
+//! Runs jobs: leased, in batches, resumable, cancellable.
+//!
+//! A batch is bounded by the number of its resources. After each one its job rests for as long as it took, so that a
+//! tenant's jobs take at most half of one worker and one connection, and the jobs of other tenants have their turn. A
+//! process does one batch at a time.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use crate::operation::context::Gateway;
+use crate::operation::error::Error;
+use crate::operation::job::reconcile;
+use crate::store::TenantStore;
+use crate::store::job::{Job, JobKind, JobLease};
+use crate::telemetry::chain;
+use crate::tenant::TenantId;
+
+/// A process that ends in the middle of a batch leaves its lease behind, and its job waits that long.
+const LEASE_TTL: Duration = Duration::from_secs(30);
+/// A lease is renewed, and a cancelled job noticed, that often.
+const RENEW_INTERVAL: Duration = Duration::from_secs(2);
+/// Rest after a batch that failed.
+const RETRY_REST: Duration = Duration::from_secs(2);
+/// Longest rest after a batch.
+const MAX_REST: Duration = Duration::from_secs(5);
+/// Longest time between two looks for jobs.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Jobs that one look finds.
+const MAX_DUE_JOBS: i64 = 100;
+
+/// One process's runner.
+pub struct Runner {
+    holder: Uuid,
+    ttl: Duration,
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Self { holder: Uuid::new_v4(), ttl: LEASE_TTL }
+    }
+}
+
+impl Runner {
+    /// Does a batch of every job that is due; tells how long to rest until the next look. An error in one tenant's job is
+    /// logged and leaves the others alone.
+    ///
+    /// # Errors
+    /// The jobs cannot be looked for.
+    pub async fn run_due(&self, gateway: &Gateway) -> Result<Duration, Error> {
+        let control = gateway.store.control();
+        for tenant in control.tenants_to_adopt().await? {
+            gateway.store.tenant(tenant).adopt_job().await?;
+        }
+        let mut rest = POLL_INTERVAL;
+        for (tenant, kind) in control.due_jobs(MAX_DUE_JOBS).await? {
+            match self.run(gateway, tenant, kind).await {
+                Ok(Some(wanted)) => rest = rest.min(wanted),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(tenant.id = %tenant, job = kind.name(), error = chain(&error), "a job cannot be run");
+                }
+            }
+        }
+        Ok(rest)
+    }
+
+    /// Does a batch of one job; tells the rest until its next batch. None where it is done, or another process has it.
+    async fn run(&self, gateway: &Gateway, tenant: TenantId, kind: JobKind) -> Result<Option<Duration>, Error> {
+        let store = gateway.store.tenant(tenant);
+        let Some(job) = store.claim_job(kind, self.holder, self.ttl).await? else { return Ok(None) };
+        let begun = Instant::now();
+        let lease = JobLease { kind, id: job.id, holder: self.holder, ttl: self.ttl };
+        let mut batch = Batch { store: store.clone(), lease, renewed: begun, job };
+        let done = match kind {
+            JobKind::Reconcile => reconcile::batch(gateway, tenant, &mut batch).await,
+        };
+        let rest = if done.is_ok() { begun.elapsed().min(MAX_REST) } else { RETRY_REST };
+        let finished = matches!(done, Ok(true));
+        let now = gateway.clock.now();
+        store.save_job(&batch.lease, &batch.job.progress, finished, (rest, now)).await?;
+        match done {
+            Ok(finished) => Ok((!finished).then_some(rest)),
+            Err(error) => {
+                tracing::warn!(tenant.id = %tenant, job = kind.name(), error = chain(&error), "a job's batch failed and is tried again");
+                Ok(Some(rest))
+            }
+        }
+    }
+}
+
+/// A batch at work.
+pub(super) struct Batch {
+    store: TenantStore,
+    lease: JobLease,
+    renewed: Instant,
+    /// The job; its progress is kept when the batch ends, for whatever reason.
+    pub(super) job: Job,
+}
+
+impl Batch {
+    /// Whether the batch may do one resource more: asked before each.
+    pub(super) async fn may_continue(&mut self) -> Result<bool, Error> {
+        if self.renewed.elapsed() < RENEW_INTERVAL {
+            return Ok(true);
+        }
+        self.renewed = Instant::now();
+        Ok(self.store.renew_job(&self.lease).await?)
+    }
+}

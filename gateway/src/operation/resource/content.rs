@@ -1,0 +1,153 @@
+//! What is stored of a document: its texts, its index keys, the mapped document, and the event for the product.
+
+use scimgate_scim::error::ScimError;
+use scimgate_scim::schema::ResourceType;
+use scimgate_scim::schema::compatibility::conflict;
+use scimgate_scim::schema::validate::validate;
+use scimgate_scim::unknown::UnknownAttributes;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::clock::rfc3339;
+use crate::mapping::call::Call;
+use crate::mapping::{LONGEST, MapError, OnFailure, Outcome};
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::store::event::EventKind;
+use crate::store::resource::content::Content;
+use crate::store::resource::read::{MappingState, Stored};
+use crate::store::stamp::Stamp;
+
+/// A validated document about to be stored.
+pub(crate) struct Draft<'a> {
+    pub(crate) resource_type: &'a ResourceType,
+    pub(crate) id: Uuid,
+    /// The canonical source document.
+    pub(crate) document: &'a Map<String, Value>,
+    pub(crate) unknown: &'a UnknownAttributes,
+    /// The living resource that it replaces.
+    pub(crate) before: Option<&'a Stored>,
+}
+
+/// Runs the tenant's chain and puts together what is to be stored.
+pub(crate) async fn content(ctx: &Context, draft: Draft<'_>, stamp: &Stamp) -> Result<Content, Error> {
+    check_pending_schemas(ctx, &draft)?;
+    let keys = ctx.settings.keys(draft.document, draft.resource_type);
+    let source = print(draft.document)?;
+    let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
+    check_size(&source, set_aside.as_deref())?;
+    let (mapping_state, mapped) = match map(ctx, &draft, stamp, source.len()).await? {
+        Some(Outcome::Mapped(document)) if document == *draft.document => (MappingState::Same, None),
+        Some(Outcome::Mapped(document)) => {
+            check_pending_directory(ctx, draft.resource_type, &document)?;
+            (MappingState::Mapped, Some(print(&document)?))
+        }
+        Some(Outcome::Excluded(_)) => (MappingState::Excluded, None),
+        None => kept(draft.before),
+    };
+    let mut content = Content {
+        source,
+        set_aside,
+        mapped,
+        mapping_state,
+        mapping_revision: ctx.settings.chain.revision,
+        schema_revision: ctx.settings.schema_revision,
+        keys,
+        event: None,
+    };
+    content.event = event(draft.before, &content)?;
+    Ok(content)
+}
+
+fn print(document: &Map<String, Value>) -> Result<String, Error> {
+    serde_json::to_string(document).map_err(|why| Error::Corrupt(format!("a document that cannot be printed: {why}")))
+}
+
+/// While a schema change is checked, nothing is stored that the new schemas forbid: the client is asked to try again.
+fn check_pending_schemas(ctx: &Context, draft: &Draft<'_>) -> Result<(), Error> {
+    let Some(next) = &ctx.settings.pending else { return Ok(()) };
+    let next = next.client.resource_type(&draft.resource_type.name).map(AsRef::as_ref);
+    conflict(draft.document, draft.resource_type, next).map_or(Ok(()), |_| Err(Error::SchemasChanging))
+}
+
+fn check_pending_directory(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    mapped: &Map<String, Value>,
+) -> Result<(), Error> {
+    let next = ctx.settings.pending.as_ref().and_then(|next| next.directory.resource_type(&resource_type.name));
+    next.map_or(Ok(()), |next| validate(mapped, next).map_err(|_| Error::SchemasChanging))
+}
+
+/// A document that grows with each PATCH must end somewhere.
+fn check_size(source: &str, set_aside: Option<&str>) -> Result<(), ScimError> {
+    if source.len() + set_aside.map_or(0, str::len) <= LONGEST {
+        return Ok(());
+    }
+    Err(ScimError::new(413, format!("The resource would be longer than {LONGEST} bytes, the longest accepted.")))
+}
+
+/// The chain's outcome; none where it failed and the tenant keeps what it had.
+async fn map(ctx: &Context, draft: &Draft<'_>, stamp: &Stamp, size: usize) -> Result<Option<Outcome>, Error> {
+    let chain = &ctx.settings.chain;
+    let name = &draft.resource_type.name;
+    let Some(directory_type) = ctx.settings.directory.resource_type(name) else {
+        return Err(Error::Corrupt(format!("the directory has no resource type {name}")));
+    };
+    let call = Call {
+        tenant: &ctx.settings.name,
+        resource_type: directory_type,
+        id: draft.id,
+        last_modified: rfc3339(stamp.at),
+        size,
+    };
+    match ctx.gateway.mapper.run(chain, call, draft.document.clone()).await {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(MapError::Failed { step, .. } | MapError::Open { step, .. }) if chain.on_failure == OnFailure::Keep => {
+            tracing::warn!(
+                tenant.name = %ctx.settings.name, resource.type = %name, resource.id = %draft.id, step,
+                "mapping failed; the source is kept and the mapped document is stale"
+            );
+            Ok(None)
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// What the product goes on reading while a chain fails: the older mapped document, where there is one.
+fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
+    match before.and_then(Stored::mapped_text) {
+        Some(older) => (MappingState::Stale, Some(older.to_owned())),
+        None => (MappingState::Never, None),
+    }
+}
+
+/// What happened as the product sees it: a resource that it may not see does not exist for it.
+fn event(before: Option<&Stored>, after: &Content) -> Result<Option<EventKind>, Error> {
+    let old = before.and_then(Stored::mapped_text);
+    let new = match after.mapping_state {
+        MappingState::Same => Some(after.source.as_str()),
+        MappingState::Mapped | MappingState::Stale => after.mapped.as_deref(),
+        MappingState::Excluded | MappingState::Never => None,
+    };
+    Ok(match (old, new) {
+        (None, None) => None,
+        (None, Some(_)) => Some(EventKind::Created),
+        (Some(_), None) => Some(EventKind::Deleted),
+        (Some(old), Some(new)) if old == new => None,
+        (Some(old), Some(new)) if is_active(old)? && !is_active(new)? => Some(EventKind::Deactivated),
+        (Some(_), Some(_)) => Some(EventKind::Updated),
+    })
+}
+
+/// Skips everything else: two documents are asked with every change.
+fn is_active(text: &str) -> Result<bool, Error> {
+    #[derive(serde::Deserialize)]
+    struct Activity {
+        #[serde(default)]
+        active: Value,
+    }
+    let document: Activity =
+        serde_json::from_str(text).map_err(|why| Error::Corrupt(format!("a mapped document: {why}")))?;
+    Ok(document.active.as_bool().unwrap_or(true))
+}

@@ -1,0 +1,102 @@
+//! The record of a write: who, what, before and after, and how it ended.
+
+use std::time::Duration;
+
+use scimgate_scim::leniency::Warnings;
+use uuid::Uuid;
+
+use crate::operation::error::Error;
+use crate::store::resource::read::Stored;
+use crate::telemetry;
+use crate::tenant::TenantId;
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// POST.
+    Create,
+    /// PUT.
+    Replace,
+    /// PATCH.
+    Patch,
+    /// DELETE.
+    Delete,
+    /// Attributes that a schema defines by now.
+    Reconcile,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A new resource was stored.
+    Created,
+    /// A living resource was stored anew.
+    Updated,
+    /// A deleted resource lives again.
+    Restored,
+    /// Nothing: the resource was already as the request wants it.
+    Unchanged,
+    /// A group's members changed, its document did not.
+    MembersChanged,
+    /// The resource was deleted.
+    Deleted,
+}
+
+/// One write, whatever its outcome.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// Whose resource.
+    pub tenant: TenantId,
+    /// The credential's id, or the name of a background job.
+    pub actor: &'a str,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// What was asked for.
+    pub action: Action,
+    /// The resource's type.
+    pub resource_type: &'a str,
+    /// Its id; none of a resource that was not created.
+    pub id: Option<Uuid>,
+    /// The leniencies that the request used.
+    pub warnings: &'a Warnings,
+    /// What was stored before, where it was read.
+    pub before: Option<&'a Stored>,
+    /// What is stored now.
+    pub after: Option<&'a Stored>,
+    /// The mapping revision of the last attempt; 0 for none.
+    pub mapping_revision: i32,
+    /// What was done, or why nothing was.
+    pub result: Result<Effect, &'a Error>,
+    /// How often the write was tried.
+    pub attempts: u32,
+    /// From the request's reading to its end.
+    pub duration: Duration,
+}
+
+/// Takes the record of each write. It runs on the request's path: what takes time belongs elsewhere.
+pub trait Recorder: Send + Sync {
+    /// Takes one record.
+    fn record(&self, record: &Record<'_>);
+}
+
+/// Writes a line to the log, without documents.
+#[derive(Debug)]
+pub struct LogLine;
+
+impl Recorder for LogLine {
+    fn record(&self, record: &Record<'_>) {
+        let id = record.id.map(tracing::field::display);
+        let micros = u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX);
+        let Record { tenant, actor, action, resource_type, mapping_revision, attempts, .. } = record;
+        match record.result {
+            Ok(effect) => tracing::debug!(
+                tenant.id = %tenant, %actor, ?action, ?effect, resource.type = resource_type, resource.id = id,
+                mapping.revision = mapping_revision, attempts, duration_us = micros, "resource written"
+            ),
+            Err(error) => tracing::debug!(
+                tenant.id = %tenant, %actor, ?action, error = telemetry::chain(error), resource.type = resource_type,
+                resource.id = id, mapping.revision = mapping_revision, attempts, duration_us = micros, "resource not written"
+            ),
+        }
+    }
+}

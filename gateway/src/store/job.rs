@@ -1,0 +1,271 @@
+//! Background jobs: how far each has come, and which process does its next batch.
+//!
+//! Leases go by the database's clock, which all replicas share.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::store::error::Error;
+use crate::store::{ControlStore, TenantStore};
+use crate::tenant::TenantId;
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobKind {
+    /// Moves unknown attributes into the documents, once a schema defines them.
+    Reconcile,
+}
+
+impl JobKind {
+    /// Every kind.
+    pub const ALL: [Self; 1] = [Self::Reconcile];
+
+    /// Its name in the database and the admin API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reconcile => "reconcile",
+        }
+    }
+
+    /// The kind of a name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Whether a job has more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// It has.
+    Running,
+    /// It came to its end.
+    Finished,
+    /// An operator ended it.
+    Cancelled,
+}
+
+impl JobState {
+    /// Its name in the database and the admin API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One resource that a job could not change, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobExample {
+    /// Its id.
+    pub id: Uuid,
+    /// Its type.
+    pub resource_type: String,
+    /// The attribute, or what else is meant.
+    pub attribute: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// How far a job has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobProgress {
+    /// Resources up to this id are done.
+    pub after: Uuid,
+    /// Resources that were looked at.
+    pub examined: i64,
+    /// Resources that changed.
+    pub changed: i64,
+    /// Resources of which something could not be applied.
+    pub rejected: i64,
+    /// Some of those.
+    pub examples: Vec<JobExample>,
+}
+
+/// The latest run of a tenant's job of one kind.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What it does.
+    pub kind: JobKind,
+    /// New with every run.
+    pub id: Uuid,
+    /// Whether it has more to do.
+    pub state: JobState,
+    /// What it applies: the schema revision.
+    pub revision: i64,
+    /// How far it has come.
+    pub progress: JobProgress,
+    /// When the run began.
+    pub begun_at: SystemTime,
+    /// When its last batch ended.
+    pub moved_at: SystemTime,
+}
+
+const COLUMNS: &str = "kind, id, state, revision, after_id, examined, changed, rejected, examples, begun_at, moved_at";
+
+const DUE: &str = "
+SELECT j.tenant_id, j.kind FROM job j JOIN tenant t ON t.id = j.tenant_id
+WHERE j.state = 'running' AND j.resume_at <= now() AND (j.leased_until IS NULL OR j.leased_until < now())
+  AND t.state <> 'deleted' ORDER BY j.resume_at LIMIT $1";
+
+const CLAIM: &str = "
+UPDATE job SET holder = $3, leased_until = now() + $4 * interval '1 second'
+WHERE tenant_id = $1 AND kind = $2 AND state = 'running' AND resume_at <= now()
+  AND (leased_until IS NULL OR leased_until < now())
+RETURNING ";
+
+const RENEW: &str = "
+UPDATE job SET leased_until = now() + $5 * interval '1 second'
+WHERE tenant_id = $1 AND kind = $2 AND id = $3 AND holder = $4 AND state = 'running' RETURNING 1";
+
+const SAVE: &str = "
+UPDATE job SET after_id = $5, examined = $6, changed = $7, rejected = $8, examples = $9, moved_at = $10,
+  state = CASE WHEN $11 AND state = 'running' THEN 'finished' ELSE state END,
+  resume_at = now() + $12 * interval '1 second', holder = NULL, leased_until = NULL
+WHERE tenant_id = $1 AND kind = $2 AND id = $3 AND holder = $4";
+
+const CANCEL: &str = "
+UPDATE job SET state = 'cancelled', moved_at = $3 WHERE tenant_id = $1 AND kind = $2 AND state = 'running' RETURNING 1";
+
+/// Begins the reconcile job anew for the tenants in `t (id, schema_revision)`, with the time in `$3`: a part of the
+/// statements that change schemas.
+pub(in crate::store) const BEGIN_RECONCILE: &str = "
+INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
+  SELECT t.id, 'reconcile', gen_random_uuid(), 'running', t.schema_revision, '00000000-0000-0000-0000-000000000000', $3, $3 FROM t
+  ON CONFLICT (tenant_id, kind) DO UPDATE SET id = excluded.id, state = 'running', revision = excluded.revision,
+    after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', begun_at = excluded.begun_at,
+    moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL";
+
+/// An older replica begins its runs in `fold_in`; what it left unfinished goes on here.
+const ADOPT: &str = "
+WITH t AS (UPDATE fold_in SET finished = true WHERE tenant_id = $1 AND NOT finished RETURNING tenant_id AS id, schema_revision)
+INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
+  SELECT t.id, 'reconcile', gen_random_uuid(), 'running', t.schema_revision, '00000000-0000-0000-0000-000000000000', now(), now() FROM t
+  ON CONFLICT (tenant_id, kind) DO UPDATE SET id = excluded.id, state = 'running', revision = excluded.revision,
+    after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', begun_at = excluded.begun_at,
+    moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL
+  WHERE j.revision < excluded.revision";
+
+/// A process's hold on a job while it does a batch.
+#[derive(Clone, Debug)]
+pub struct JobLease {
+    /// Which job.
+    pub kind: JobKind,
+    /// Which run of it.
+    pub id: Uuid,
+    /// The process.
+    pub holder: Uuid,
+    /// How long it lasts without being renewed.
+    pub ttl: Duration,
+}
+
+impl TenantStore {
+    /// The latest run of a kind; none where there never was one.
+    pub async fn job(&self, kind: JobKind) -> Result<Option<Job>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM job WHERE tenant_id = $1 AND kind = $2");
+        let rows = self.query("reading a job", &sql, &[&self.tenant.0, &kind.name()]).await?;
+        rows.first().map(job).transpose()
+    }
+
+    /// Leases a job that is due; none where another process has it, or nothing is to be done.
+    pub async fn claim_job(&self, kind: JobKind, holder: Uuid, ttl: Duration) -> Result<Option<Job>, Error> {
+        let sql = format!("{CLAIM}{COLUMNS}");
+        let params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &kind.name(), &holder, &ttl.as_secs_f64()];
+        self.query("leasing a job", &sql, &params).await?.first().map(job).transpose()
+    }
+
+    /// Renews a lease. False where it is lost, the job was cancelled, or the run was begun anew.
+    pub async fn renew_job(&self, lease: &JobLease) -> Result<bool, Error> {
+        let JobLease { kind, id, holder, ttl } = lease;
+        let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &kind.name(), id, holder, &ttl.as_secs_f64()];
+        Ok(!self.query("renewing a job's lease", RENEW, &params).await?.is_empty())
+    }
+
+    /// Keeps a job's progress and gives the lease back; the next batch begins after `rest`.
+    pub async fn save_job(
+        &self,
+        lease: &JobLease,
+        progress: &JobProgress,
+        finished: bool,
+        (rest, now): (Duration, SystemTime),
+    ) -> Result<(), Error> {
+        let JobProgress { after, examined, changed, rejected, examples } = progress;
+        let examples = serde_json::to_string(examples).unwrap_or_else(|_| "[]".to_owned());
+        let params: [&(dyn ToSql + Sync); 12] = [
+            &self.tenant.0,
+            &lease.kind.name(),
+            &lease.id,
+            &lease.holder,
+            after,
+            examined,
+            changed,
+            rejected,
+            &examples,
+            &now,
+            &finished,
+            &rest.as_secs_f64(),
+        ];
+        self.query("keeping a job's progress", SAVE, &params).await?;
+        Ok(())
+    }
+
+    /// Ends a running job after the resource it is at; tells whether it was running.
+    pub async fn cancel_job(&self, kind: JobKind, now: SystemTime) -> Result<bool, Error> {
+        Ok(!self.query("cancelling a job", CANCEL, &[&self.tenant.0, &kind.name(), &now]).await?.is_empty())
+    }
+
+    /// Takes over what an older replica left unfinished.
+    pub async fn adopt_job(&self) -> Result<(), Error> {
+        self.query("taking over a job", ADOPT, &[&self.tenant.0]).await?;
+        Ok(())
+    }
+}
+
+impl ControlStore {
+    /// Jobs that are due and leased by no process, the one that is due for longest first.
+    pub async fn due_jobs(&self, count: i64) -> Result<Vec<(TenantId, JobKind)>, Error> {
+        let rows = self.query("looking for jobs", DUE, &[&count]).await?;
+        // A kind of a newer version is left to the newer replicas.
+        Ok(rows.iter().filter_map(|row| Some((TenantId(row.get(0)), JobKind::find(row.get(1))?))).collect())
+    }
+
+    /// Tenants with a run that an older replica left unfinished.
+    pub async fn tenants_to_adopt(&self) -> Result<Vec<TenantId>, Error> {
+        let sql = "SELECT tenant_id FROM fold_in WHERE NOT finished LIMIT 100";
+        let rows = self.query("looking for jobs of older replicas", sql, &[]).await?;
+        Ok(rows.iter().map(|row| TenantId(row.get(0))).collect())
+    }
+}
+
+fn job(row: &Row) -> Result<Job, Error> {
+    let corrupt = |why: String| Error::Corrupt { what: "job", why };
+    let (kind, state): (&str, &str) = (row.get(0), row.get(2));
+    let states = [JobState::Running, JobState::Finished, JobState::Cancelled];
+    Ok(Job {
+        kind: JobKind::find(kind).ok_or_else(|| corrupt(format!("its kind is \"{kind}\"")))?,
+        id: row.get(1),
+        state: states
+            .into_iter()
+            .find(|known| known.name() == state)
+            .ok_or_else(|| corrupt(format!("its state is \"{state}\"")))?,
+        revision: row.get(3),
+        progress: JobProgress {
+            after: row.get(4),
+            examined: row.get(5),
+            changed: row.get(6),
+            rejected: row.get(7),
+            examples: serde_json::from_str(row.get(8)).map_err(|why| corrupt(why.to_string()))?,
+        },
+        begun_at: row.get(9),
+        moved_at: row.get(10),
+    })
+}

@@ -1,0 +1,66 @@
+//! The seed determines every request.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use scimgate_simulate::{BaseUrl, Dialect, Options, Pace};
+use scimgate_tests::faulty_server::{self, Fault, Request, Response};
+use scimgate_tests::{TestGateway, on_postgres};
+
+use super::{Provider, options};
+
+on_postgres!(the_same_seed_sends_the_same_requests);
+
+/// Records the requests, with numbers instead of the ids that the server chose.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Recorded>>);
+
+#[derive(Default)]
+struct Recorded {
+    requests: Vec<String>,
+    ids: BTreeMap<String, usize>,
+}
+
+impl Fault for Recorder {
+    fn on_request(&self, request: &mut Request) -> Option<Response> {
+        let mut recorded = self.0.lock().unwrap();
+        let mut request = format!("{} {} {}", request.method, request.path, request.body);
+        for (id, number) in &recorded.ids {
+            request = request.replace(id, &format!("id-{number}"));
+        }
+        recorded.requests.push(request);
+        None
+    }
+
+    fn on_response(&self, _: &Request, response: &mut Response) {
+        if response.status == 201 {
+            let created: serde_json::Value = serde_json::from_str(&response.text).unwrap();
+            let mut recorded = self.0.lock().unwrap();
+            let number = recorded.ids.len();
+            recorded.ids.insert(created["id"].as_str().unwrap().to_owned(), number);
+        }
+    }
+}
+
+async fn the_same_seed_sends_the_same_requests(gateway: &TestGateway) {
+    let mut number = 0;
+    let mut requests = async |provider: Provider, seed, dialect| {
+        number += 1;
+        let tenant = gateway.plain_tenant(&format!("run-{number}")).await;
+        let recorder = Recorder::default();
+        let address = faulty_server::start(&format!("http://{}", gateway.public), recorder.clone()).await;
+        let base_url = BaseUrl::parse(&format!("{address}/scim/v2")).unwrap();
+        // One request at a time, so that their order is the same.
+        let pace = Pace { rate: None, concurrency: 1 };
+        let report = provider.simulate(&Options { base_url, seed, dialect, pace, ..options(&tenant) }).await;
+        assert!(report.stopped.is_none(), "{:?}", report.stopped);
+        std::mem::take(&mut recorder.0.lock().unwrap().requests)
+    };
+    let mixed = (Provider::Entra, Dialect::Mixed);
+    for (provider, dialect) in Provider::ALL.into_iter().map(|provider| (provider, Dialect::Default)).chain([mixed]) {
+        let first = requests(provider, 7, dialect).await;
+        assert!(first.len() > 100, "{} requests", first.len());
+        assert_eq!(first, requests(provider, 7, dialect).await, "{provider:?}");
+        assert_ne!(first, requests(provider, 8, dialect).await, "{provider:?}");
+    }
+}
