@@ -1,44 +1,48 @@
-//! Reading and writing a canonical document by path, for plugins. Paths are read as liberally as those of PATCH; values
-//! are not: a plugin is written once, by somebody who can read an error, so nothing is coerced or overlooked.
+//! Reads and writes a canonical document by path, for plugins. Paths have all the forms of PATCH paths. Values are not
+//! coerced, because a plugin's author can fix an error.
 
 use serde_json::{Map, Value};
 
-use crate::attribute::{Attribute, Mutability, Returned, Type};
+use crate::attribute::{Attribute, Mutability, Type};
+use crate::cost;
 use crate::filter::ElementFilter;
 use crate::instant;
 use crate::leniency::{Leniencies, Leniency, Warnings};
-use crate::normalise::value::{coerce, coerce_element};
+use crate::normalise::rebuild_schemas;
+use crate::normalise::value::Coercion;
 use crate::path::{Path, Target};
+use crate::schema::validate::is_base64;
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::value::elements;
 
-mod effort;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-/// Why a document was not read or written.
+/// The most terms of a filter times bytes of the attribute. The work takes some milliseconds: a thousand mail addresses can
+/// be searched for sixty terms.
+const MAX_FILTER_COST: usize = 4 << 20;
+
+/// The reason why a document was not read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
-    /// The text is no path.
+    /// The path is malformed, or its filter costs too much.
     #[error("{0}")]
     Malformed(String),
-    /// The path names an attribute that the schema does not have.
+    /// The path names an attribute that the schema does not define.
     #[error("{0}")]
     Unknown(String),
-    /// The attribute belongs to the server.
+    /// Only the server writes the attribute.
     #[error("{0} is read-only here.")]
     ReadOnly(String),
-    /// The value is not what the schema wants there.
+    /// The schema does not allow the value.
     #[error("{0}")]
     WrongValue(String),
 }
 
-/// Every value the path leads to; empty where there is none. A bare multi-valued attribute (`emails`) is one value, the
-/// whole array; `emails.value` and `emails[…]` lead into its elements.
-///
-/// # Errors
-/// [`AccessError::Malformed`] or [`AccessError::Unknown`].
+/// The values at a path. A bare multi-valued attribute (`emails`) is a single value, the whole array; `emails.value` and
+/// `emails[…]` select from its elements.
 pub fn get<'d>(
     document: &'d Map<String, Value>,
     resource_type: &ResourceType,
@@ -52,20 +56,17 @@ pub fn get<'d>(
     if attribute.sub.is_none() && path.element.is_none() {
         return Ok(attribute.value(document).into_iter().collect());
     }
-    effort::check(document, &path)?;
-    let elements = each(attribute.value(document));
-    let chosen = elements.filter(|element| path.element.as_ref().is_none_or(|filter| filter.matches_element(element)));
+    check_cost(document, &path)?;
+    let all = elements(attribute.value(document)).iter();
+    let selected = all.filter(|element| path.element.as_ref().is_none_or(|filter| filter.matches_element(element)));
     Ok(match &attribute.sub {
-        None => chosen.collect(),
-        Some(sub) => chosen.flat_map(|element| each(element.get(&sub.name))).collect(),
+        None => selected.collect(),
+        Some(sub) => selected.flat_map(|element| elements(element.get(&sub.name))).collect(),
     })
 }
 
-/// Writes `value` wherever the path leads, and says to how many places. A path of `eq` terms that matches no element
-/// makes the element it describes; null removes.
-///
-/// # Errors
-/// Any [`AccessError`]; the document is then as it was.
+/// Sets every value at a path and returns their number. A path of `eq` terms without a match creates the element that it
+/// describes. Null removes. An error leaves the document unchanged.
 pub fn set(
     document: &mut Map<String, Value>,
     resource_type: &ResourceType,
@@ -73,22 +74,20 @@ pub fn set(
     value: Value,
 ) -> Result<u32, AccessError> {
     let path = writable(path, resource_type)?;
-    effort::check(document, &path)?;
+    check_cost(document, &path)?;
     let count = match &path.target {
         Target::Extension(schema) => write::set_extension(document, schema, value)?,
-        Target::Attribute(attribute) => match fitting(value, attribute, path.element.as_ref())? {
+        Target::Attribute(attribute) => match checked(value, attribute, path.element.as_ref())? {
             None => write::remove(document, &path),
             Some(value) => write::set(document, attribute, path.element.as_ref(), value)?,
         },
     };
-    write::settle(document, resource_type, &path.target);
+    update_schemas(document, resource_type, &path);
     Ok(count)
 }
 
-/// Adds one value, or each of an array of values, to a multi-valued attribute, and says how many were new to it.
-///
-/// # Errors
-/// Any [`AccessError`]; the document is then as it was.
+/// Adds a value, or each value of an array, to a multi-valued attribute and returns the number of new ones. An error
+/// leaves the document unchanged.
 pub fn append(
     document: &mut Map<String, Value>,
     resource_type: &ResourceType,
@@ -105,29 +104,26 @@ pub fn append(
         _ => return Err(AccessError::WrongValue(format!("{path} is not multi-valued; set it instead."))),
     };
     let value = if value.is_array() || value.is_null() { value } else { Value::Array(vec![value]) };
-    let count = match fitting(value, attribute, None)? {
+    let count = match checked(value, attribute, None)? {
         Some(Value::Array(elements)) => write::append(document, attribute, elements)?,
         _ => 0,
     };
-    write::settle(document, resource_type, &parsed.target);
+    update_schemas(document, resource_type, &parsed);
     Ok(count)
 }
 
-/// Removes what the path leads to, and says how many values went. Removing nothing is no error.
-///
-/// # Errors
-/// [`AccessError::Malformed`], [`AccessError::Unknown`] or [`AccessError::ReadOnly`].
+/// Removes the values at a path and returns their number. Removing nothing is not an error.
 pub fn remove(document: &mut Map<String, Value>, resource_type: &ResourceType, path: &str) -> Result<u32, AccessError> {
     let path = writable(path, resource_type)?;
-    effort::check(document, &path)?;
+    check_cost(document, &path)?;
     let count = write::remove(document, &path);
-    write::settle(document, resource_type, &path.target);
+    update_schemas(document, resource_type, &path);
     Ok(count)
 }
 
 fn parse(text: &str, resource_type: &ResourceType) -> Result<Path, AccessError> {
     Path::parse(text, resource_type).map_err(|error| {
-        if names_nothing(text, resource_type) {
+        if names_unknown(text, resource_type) {
             AccessError::Unknown(error.detail)
         } else {
             AccessError::Malformed(error.detail)
@@ -135,8 +131,8 @@ fn parse(text: &str, resource_type: &ResourceType) -> Result<Path, AccessError> 
     })
 }
 
-/// Whether a refused path is well-formed and only names what is not there.
-fn names_nothing(text: &str, resource_type: &ResourceType) -> bool {
+/// Whether a refused path is well-formed but names an unknown attribute.
+fn names_unknown(text: &str, resource_type: &ResourceType) -> bool {
     let is_name = |name: &str| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || "()[]\"".contains(c));
     match text.trim().rsplit_once(']') {
         None => is_name(text.trim()),
@@ -152,47 +148,62 @@ fn names_nothing(text: &str, resource_type: &ResourceType) -> bool {
 fn writable(text: &str, resource_type: &ResourceType) -> Result<Path, AccessError> {
     let path = parse(text, resource_type)?;
     match path.attribute() {
-        Some(attribute) if is_read_only(attribute) || is_detached(attribute, resource_type) => {
+        Some(attribute) if is_read_only(attribute) || resource_type.is_detached(attribute) => {
             Err(AccessError::ReadOnly(attribute.name()))
         }
         _ => Ok(path),
     }
 }
 
-/// What is kept beside the document is not written through it.
-fn is_detached(attribute: &AttributeRef, resource_type: &ResourceType) -> bool {
-    attribute.extension.is_none() && resource_type.detached == Some(attribute.attribute.name.as_str())
+/// Refuses a path whose filter would take too long on this document.
+fn check_cost(document: &Map<String, Value>, path: &Path) -> Result<(), AccessError> {
+    let (Target::Attribute(attribute), Some(filter)) = (&path.target, &path.element) else { return Ok(()) };
+    let terms = filter.filter().term_count();
+    let bytes = attribute.value(document).map_or(0, cost::of_value);
+    if terms.saturating_mul(bytes) <= MAX_FILTER_COST {
+        return Ok(());
+    }
+    let name = &attribute.attribute.name;
+    Err(AccessError::Malformed(format!(
+        "{terms} terms are too many for the {bytes} bytes of {name}; ask for less at once."
+    )))
 }
 
-/// What the server keeps by itself: `schemas` follows from the data, a password is never in a document.
+/// RFC 7643 §3: `schemas` lists the extensions with data, so it changes with the first and last attribute of one.
+fn update_schemas(document: &mut Map<String, Value>, resource_type: &ResourceType, path: &Path) {
+    if path.attribute().is_none_or(|attribute| attribute.extension.is_some()) {
+        rebuild_schemas(document, resource_type);
+    }
+}
+
+/// Whether only the server writes the attribute: `schemas` follows from the data, a password is never in a document.
 fn is_read_only(attribute: &AttributeRef) -> bool {
-    let own = attribute.extension.is_none() && ["id", "meta", "schemas"].contains(&attribute.attribute.name.as_str());
-    let closed = |a: &Attribute| {
-        matches!(a.mutability, Mutability::ReadOnly | Mutability::WriteOnly) || a.returned == Returned::Never
-    };
-    own || closed(&attribute.attribute) || closed(attribute.leaf())
+    let is_meta =
+        attribute.extension.is_none() && ["id", "meta", "schemas"].contains(&attribute.attribute.name.as_str());
+    let is_closed = |it: &Attribute| it.mutability == Mutability::ReadOnly || it.is_secret();
+    is_meta || is_closed(&attribute.attribute) || is_closed(attribute.leaf())
 }
 
-/// The value as the schema wants it at the end of the path; `None` if it leaves the place empty.
-fn fitting(
+/// Checks a value against the schema and returns its canonical form; `None` leaves the target unassigned.
+fn checked(
     value: Value,
     attribute: &AttributeRef,
     filter: Option<&ElementFilter>,
 ) -> Result<Option<Value>, AccessError> {
     let leaf = attribute.leaf();
-    let mut warnings = Warnings::default();
-    let one_element = filter.is_some() && attribute.sub.is_none();
-    let checked = if one_element {
-        coerce_element(value, leaf, &strict(), &mut warnings)
-    } else {
-        coerce(value, leaf, &strict(), &mut warnings)
-    };
-    let checked = checked.map_err(|error| AccessError::WrongValue(error.detail))?;
-    checked.iter().try_for_each(|value| check_texts(value, leaf))?;
-    Ok(checked)
+    // Several primary elements and nulls in an array have one obvious meaning.
+    let leniencies = &Leniencies::strict().with(Leniency::ExtraPrimary).with(Leniency::NullAttribute);
+    let (warnings, unknown) = (&mut Warnings::default(), &mut Map::new());
+    let mut coercion = Coercion { leniencies, warnings, unknown };
+    let is_element = filter.is_some() && attribute.sub.is_none();
+    let coerced =
+        if is_element { coercion.element(value, leaf, &leaf.name) } else { coercion.value(value, leaf, &leaf.name) };
+    let coerced = coerced.map_err(|error| AccessError::WrongValue(error.detail))?;
+    coerced.iter().try_for_each(|value| check_texts(value, leaf))?;
+    Ok(coerced)
 }
 
-/// The kinds of text that have a form. A schema nests no deeper than sub-attributes, which bounds the recursion.
+/// Checks texts with a defined format. A schema nests no deeper than sub-attributes, which bounds the recursion.
 fn check_texts(value: &Value, attribute: &Attribute) -> Result<(), AccessError> {
     match value {
         Value::Array(elements) => elements.iter().try_for_each(|element| check_texts(element, attribute)),
@@ -212,29 +223,7 @@ fn check_texts(value: &Value, attribute: &Attribute) -> Result<(), AccessError> 
     }
 }
 
-/// RFC 7643 §2.3.6: base64 by RFC 4648, Section 4 or, URL-safe, Section 5; padded or not.
-fn is_base64(text: &str) -> bool {
-    let digits = text.trim_end_matches('=');
-    let padding = text.len() - digits.len();
-    let of_alphabet = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
-    digits.bytes().all(of_alphabet) && digits.len() % 4 != 1 && (padding == 0 || text.len().is_multiple_of(4))
-}
-
-/// No leniency but two: several primaries, and nulls in an array, have one obvious meaning.
-fn strict() -> Leniencies {
-    Leniencies::strict().with(Leniency::ExtraPrimary).with(Leniency::NullAttribute)
-}
-
-/// The elements of an array, or the single value.
-fn each(value: Option<&Value>) -> std::slice::Iter<'_, Value> {
-    match value {
-        Some(Value::Array(elements)) => elements.iter(),
-        Some(single) => std::slice::from_ref(single).iter(),
-        None => [].iter(),
-    }
-}
-
-/// Each attribute of an extension, checked like a path of its own.
+/// Checks each attribute of an extension.
 fn extension_data(schema: &Schema, value: Value) -> Result<Map<String, Value>, AccessError> {
     let members = match value {
         Value::Object(members) => members,
@@ -250,7 +239,7 @@ fn extension_data(schema: &Schema, value: Value) -> Result<Map<String, Value>, A
         if is_read_only(&attribute) {
             return Err(AccessError::ReadOnly(attribute.name()));
         }
-        if let Some(value) = fitting(value, &attribute, None)? {
+        if let Some(value) = checked(value, &attribute, None)? {
             data.insert(attribute.attribute.name.clone(), value);
         }
     }

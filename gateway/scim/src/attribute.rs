@@ -27,40 +27,40 @@ pub enum Type {
     Complex,
 }
 
-/// Who may write (RFC 7643 §7 `mutability`).
+/// RFC 7643 §7 `mutability`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutability {
-    /// Only the server.
+    /// Only the server writes it.
     ReadOnly,
-    /// Anyone, any time.
+    /// Clients may write it at any time.
     ReadWrite,
-    /// Once.
+    /// Clients may write it once.
     Immutable,
-    /// Anyone, but nobody reads it back.
+    /// Clients may write it but not read it.
     WriteOnly,
 }
 
-/// When a value is in a reply (RFC 7643 §7 `returned`).
+/// RFC 7643 §7 `returned`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Returned {
-    /// Always, whatever is asked for.
+    /// Always returned.
     Always,
-    /// Never, nor may it be filtered by.
+    /// Never returned, and not accepted in a filter.
     Never,
-    /// Unless left out on request.
+    /// Returned unless excluded.
     Default,
-    /// Only when named.
+    /// Returned only if requested by name.
     Request,
 }
 
 /// RFC 7643 §7 `uniqueness`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Uniqueness {
-    /// Twins are allowed.
+    /// Duplicates are allowed.
     None,
     /// Unique among the tenant's resources of the type.
     Server,
-    /// Unique in the world; enforced as `Server`.
+    /// Globally unique; enforced as `Server`.
     Global,
 }
 
@@ -73,7 +73,7 @@ pub struct Attribute {
     pub kind: Type,
     /// Whether the value is an array.
     pub multi_valued: bool,
-    /// A sentence for people.
+    /// The description.
     pub description: String,
     /// Whether a resource must have it.
     pub required: bool,
@@ -81,23 +81,34 @@ pub struct Attribute {
     pub canonical_values: Vec<String>,
     /// Whether text is compared by case.
     pub case_exact: bool,
-    /// Who may write.
+    /// Who may write it.
     pub mutability: Mutability,
     /// When it is returned.
     pub returned: Returned,
-    /// Whether twins are allowed.
+    /// Whether duplicates are allowed.
     pub uniqueness: Uniqueness,
-    /// What a reference may point at.
+    /// The targets of a reference: resource types, `external` or `uri`.
     pub reference_types: Vec<String>,
-    /// The parts of a complex attribute; empty otherwise.
+    /// The sub-attributes of a complex attribute; empty otherwise.
     pub sub_attributes: Vec<Arc<Attribute>>,
 }
 
 impl Attribute {
-    /// Whether `name` means this attribute (RFC 7643 §2.1: names are case-insensitive).
+    /// Whether `name` is this attribute's name (RFC 7643 §2.1: names are case-insensitive).
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// Whether a client's value of it is stored. readOnly values are the server's; what is never returned is not kept,
+    /// because the gateway is no place for passwords.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.mutability != Mutability::ReadOnly && self.returned != Returned::Never
+    }
+
+    /// Whether a client must not learn the value, be it by a filter or a sort order.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.returned == Returned::Never || self.mutability == Mutability::WriteOnly
     }
 
     /// The sub-attribute called `name`, in any case.
@@ -106,17 +117,14 @@ impl Attribute {
         self.sub_attributes.iter().find(|sub| sub.is_named(name))
     }
 
-    /// Whether the value is a set of sub-attributes.
+    /// Whether the value consists of sub-attributes.
     #[must_use]
     pub fn is_complex(&self) -> bool {
         self.kind == Type::Complex
     }
 
-    /// Reads a definition as it stands in a schema document. Characteristics that are left out take the
-    /// defaults of RFC 7643 §2.2.
-    ///
-    /// # Errors
-    /// 400 `invalidValue` that names the attribute and the characteristic that is wrong.
+    /// Reads a definition from a schema document. Missing characteristics take the defaults of RFC 7643 §2.2. An error is
+    /// 400 `invalidValue`.
     pub fn from_json(value: &Value) -> Result<Self, ScimError> {
         let object = value
             .as_object()
@@ -141,19 +149,19 @@ impl Attribute {
         })
     }
 
-    /// The definition with every characteristic spelled out, as `/Schemas` shows it.
+    /// The definition with every characteristic, as in `/Schemas`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut out = json!({
             "name": self.name,
-            "type": word(self.kind, &TYPES),
+            "type": keyword_of(self.kind, &TYPES),
             "multiValued": self.multi_valued,
             "description": self.description,
             "required": self.required,
             "caseExact": self.case_exact,
-            "mutability": word(self.mutability, &MUTABILITIES),
-            "returned": word(self.returned, &RETURNS),
-            "uniqueness": word(self.uniqueness, &UNIQUENESSES),
+            "mutability": keyword_of(self.mutability, &MUTABILITIES),
+            "returned": keyword_of(self.returned, &RETURNS),
+            "uniqueness": keyword_of(self.uniqueness, &UNIQUENESSES),
         });
         if !self.canonical_values.is_empty() {
             out["canonicalValues"] = json!(self.canonical_values);
@@ -199,9 +207,9 @@ const UNIQUENESSES: [(&str, Uniqueness); 3] =
 /// RFC 7643 §2.1: ATTRNAME = ALPHA *(nameChar), nameChar = "$" / "-" / "_" / DIGIT / ALPHA; `$ref` is the one
 /// defined name that starts otherwise.
 fn check_name(name: &str) -> Result<(), ScimError> {
-    let mut letters = name.chars();
-    let first = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '$');
-    if first && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '$' | '-' | '_')) {
+    let mut chars = name.chars();
+    let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '$');
+    if first && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '$' | '-' | '_')) {
         return Ok(());
     }
     Err(ScimError::invalid_value(format!(
@@ -256,14 +264,14 @@ fn keyword<T: Copy>(
     key: &str,
     table: &[(&str, T)],
 ) -> Result<Option<T>, ScimError> {
-    let Some(written) = text(object, key) else { return Ok(None) };
-    let found = table.iter().find(|(word, _)| word.eq_ignore_ascii_case(written));
+    let Some(text) = text(object, key) else { return Ok(None) };
+    let found = table.iter().find(|(keyword, _)| keyword.eq_ignore_ascii_case(text));
     found.map(|(_, value)| Some(*value)).ok_or_else(|| {
-        let words: Vec<&str> = table.iter().map(|(word, _)| *word).collect();
-        ScimError::invalid_value(format!("{name}: {key} is \"{written}\"; it must be one of {}.", words.join(", ")))
+        let keywords: Vec<&str> = table.iter().map(|(keyword, _)| *keyword).collect();
+        ScimError::invalid_value(format!("{name}: {key} is \"{text}\"; it must be one of {}.", keywords.join(", ")))
     })
 }
 
-fn word<T: PartialEq + Copy>(value: T, table: &[(&'static str, T)]) -> &'static str {
-    table.iter().find(|(_, listed)| *listed == value).map_or("", |(word, _)| word)
+fn keyword_of<T: PartialEq + Copy>(value: T, table: &[(&'static str, T)]) -> &'static str {
+    table.iter().find(|(_, listed)| *listed == value).map_or("", |(keyword, _)| keyword)
 }

@@ -1,6 +1,6 @@
-//! Bulk (RFC 7644 §3.7): many operations in one request, which may name resources that it makes itself by a `bulkId`.
-//! Here a request is read, its references are found and replaced, and the order is decided in which its operations can be
-//! done. Doing them is for the caller.
+//! Bulk (RFC 7644 §3.7): many operations in a request, which may refer to resources that it creates by a `bulkId`. This
+//! module parses a request, finds and replaces its references, and plans the order of its operations. The caller executes
+//! them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::leniency::Warnings;
 use crate::schema::ResourceType;
 
 pub use plan::Plan;
-pub use response::{Outcome, response, unmet};
+pub use response::{OperationResponse, failed_dependency, response};
 
 mod order;
 mod plan;
@@ -20,58 +20,58 @@ mod reference;
 mod request;
 mod response;
 
-/// The URN that a bulk request names in its `schemas`.
+/// The URN of a bulk request.
 pub const BULK_REQUEST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
-/// The URN of the answer.
+/// The URN of a bulk response.
 pub const BULK_RESPONSE_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
-/// Most operations of one request.
+/// The most operations of a request.
 pub const MAX_OPERATIONS: usize = 1_000;
 
-/// Longest body of a request in bytes.
-pub const MAX_PAYLOAD_SIZE: usize = 8 * 1024 * 1024;
+/// The longest body of a request.
+pub const MAX_PAYLOAD_BYTES: usize = 8 * 1024 * 1024;
 
-/// Most values in the body of a request. A tree of them takes many times the room of their text; what a request can usefully
-/// hold, a thousand groups with hundreds of members each, is below.
+/// The most values in the body of a request, since a parsed value needs many times the memory of its text. A thousand groups
+/// with hundreds of members each are within it.
 pub const MAX_VALUES: usize = 500_000;
 
-/// A bulk request, understood but not yet done.
+/// A parsed bulk request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// How many errors end it; none where it goes on whatever fails.
+    /// The number of errors that ends the request, if it has a limit.
     pub fail_on_errors: Option<usize>,
-    /// The operations in the order in which they were written.
+    /// The operations in the order of the request.
     pub operations: Vec<Operation>,
-    /// What had to be tolerated of the request itself.
+    /// The leniencies that the request itself used.
     pub warnings: Warnings,
 }
 
-/// One operation, with what of it is told again in the answer.
+/// An operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
-    /// The method: in capitals if it is one of the four, else as it was written.
+    /// The method as written.
     pub method: String,
     /// The client's name for the operation.
     pub bulk_id: Option<String>,
-    /// The path below the endpoint's base, without a slash in front.
+    /// The path below the base URL, without a leading slash.
     pub path: String,
-    /// What is to be done; an error where that cannot be understood, which fails this operation alone.
+    /// The parsed task. An error fails this operation only.
     pub task: Result<Task, ScimError>,
 }
 
-/// What an operation is to do.
+/// The task of an operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     /// The type of its resource.
     pub resource_type: Arc<ResourceType>,
-    /// What becomes of the resource.
+    /// The change of the resource.
     pub action: Action,
-    /// RFC 7644 §3.7: the version that the resource must have, as `If-Match` says it outside of a bulk request.
+    /// RFC 7644 §3.7: the version that the resource must have, like `If-Match`.
     pub version: Option<Condition>,
 }
 
-/// The four methods with what each needs.
+/// The methods with their inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// POST of this body.
@@ -84,17 +84,17 @@ pub enum Action {
     Delete(Target),
 }
 
-/// Which resource a path means.
+/// The resource of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// One that is there: its id.
+    /// The id of an existing resource.
     Id(String),
-    /// One that this request makes: its `bulkId`.
+    /// The `bulkId` of a resource that this request creates.
     BulkId(String),
 }
 
 impl Task {
-    /// The resource that is changed; none for a POST.
+    /// The resource to change; `None` for a POST.
     #[must_use]
     pub fn target(&self) -> Option<&Target> {
         match &self.action {
@@ -103,8 +103,8 @@ impl Task {
         }
     }
 
-    /// Replaces every `bulkId:` reference, in the body and in the path, by the id that it stands for. One that is not
-    /// known stays; a [`Plan`] lets no such operation be done, unless it is in an attribute that no schema knows.
+    /// Replaces the `bulkId:` references in the body and the path by ids. Unknown ones stay: a [`Plan`] fails such an
+    /// operation, unless the reference is in an attribute that no schema defines.
     pub fn substitute(&mut self, id_of: impl Fn(&str) -> Option<String>) {
         if let Action::Replace(target, _) | Action::Patch(target, _) | Action::Delete(target) = &mut self.action
             && let Target::BulkId(name) = target
@@ -112,6 +112,6 @@ impl Task {
         {
             *target = Target::Id(id);
         }
-        reference::visit(self, &mut |text, spot| reference::substitute(text, spot, &id_of));
+        reference::visit(self, &mut |text, kind| reference::substitute(text, kind, &id_of));
     }
 }

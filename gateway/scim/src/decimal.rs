@@ -1,10 +1,10 @@
-//! Comparison of JSON numbers by their value, exactly: a float would make twins of two ids of twenty digits.
+//! Exact comparison of JSON numbers by value. As floats, two different ids of twenty digits would be equal.
 
 use std::cmp::Ordering;
 
 use serde_json::Number;
 
-/// A number as its significant digits: `0.d₁d₂d₃… × 10^exponent`, without zeros at either end.
+/// A number as its significant digits: `0.d₁d₂d₃… × 10^exponent`, without leading and trailing zeros.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decimal {
     negative: bool,
@@ -13,7 +13,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// The value of a JSON number. An exponent beyond 64 bits counts as the largest there is.
+    /// The value of a JSON number. An exponent beyond 64 bits is taken as the largest one.
     #[must_use]
     pub fn new(number: &Number) -> Self {
         let text = number.to_string();
@@ -37,30 +37,33 @@ impl Decimal {
         Self { negative, exponent: exponent.saturating_add(point), digits }
     }
 
-    /// Whether there is nothing behind the point: `1.0` and `1e3` are whole.
+    /// Whether the number has no fraction: `1.0` and `1e3` have none.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         i64::try_from(self.digits.len()).is_ok_and(|length| length <= self.exponent) || self.digits.is_empty()
     }
 
-    /// A whole number without point and exponent, where it has at most so many digits.
+    /// A whole number without point and exponent, if it has at most `max_digits` digits.
     #[must_use]
-    pub fn plain(&self, most: usize) -> Option<String> {
-        let length = usize::try_from(self.exponent).ok().filter(|length| *length <= most && self.is_whole())?;
-        let sign = if self.negative { "-" } else { "" };
-        let digits: String = self.digits.iter().copied().map(char::from).collect();
-        Some(if digits.is_empty() { "0".to_owned() } else { format!("{sign}{digits:0<length$}") })
+    pub fn plain(&self, max_digits: usize) -> Option<String> {
+        let length = usize::try_from(self.exponent).ok().filter(|length| *length <= max_digits && self.is_whole())?;
+        let digits = self.signed_digits();
+        let length = length + usize::from(self.negative);
+        Some(if digits.is_empty() { "0".to_owned() } else { format!("{digits:0<length$}") })
     }
 
-    /// A text that equal numbers share, and no others.
+    /// A text that is the same for equal numbers only.
     #[must_use]
     pub fn key(&self) -> String {
-        let sign = if self.negative { "-" } else { "" };
-        let digits: String = self.digits.iter().copied().map(char::from).collect();
-        format!("{sign}{digits}e{}", self.exponent)
+        format!("{}e{}", self.signed_digits(), self.exponent)
     }
 
-    /// The number with so many significant digits at most; the others are cut off.
+    fn signed_digits(&self) -> String {
+        let digits: String = self.digits.iter().copied().map(char::from).collect();
+        if self.negative { format!("-{digits}") } else { digits }
+    }
+
+    /// The number cut to `digits` significant digits.
     #[must_use]
     pub fn shortened(mut self, digits: usize) -> Self {
         self.digits.truncate(digits);
@@ -70,7 +73,7 @@ impl Decimal {
         self
     }
 
-    /// The number whose [`Decimal::key`] this is.
+    /// The reverse of [`Decimal::key`].
     #[must_use]
     pub fn from_key(key: &str) -> Option<Self> {
         let (negative, rest) = key.strip_prefix('-').map_or((false, key), |rest| (true, rest));
@@ -97,7 +100,7 @@ fn parse_exponent(text: &str) -> i64 {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
-        // With the zeros gone, digits after the point compare as text does.
+        // Without leading zeros, the digits compare like text.
         let magnitude = || self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits));
         self.sign().cmp(&other.sign()).then_with(|| if self.negative { magnitude().reverse() } else { magnitude() })
     }
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_back_from_its_key_and_nothing_else_is() {
+    fn keys_survive_a_round_trip_and_malformed_ones_are_refused() {
         for text in ["0", "-1e999999999999999999999", "12.5", "-0.001", "18446744073709551616"] {
             assert_eq!(Decimal::from_key(&decimal(text).key()), Some(decimal(text)), "{text}");
         }
@@ -168,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn a_shortened_number_has_no_zeros_at_its_end() {
+    fn a_shortened_number_has_no_trailing_zeros() {
         assert_eq!(decimal("1.2005").shortened(4), decimal("1.2"));
         assert_eq!(decimal("-987").shortened(2), decimal("-980"));
     }
 
     #[test]
-    fn whole_numbers_are_told_from_fractions() {
+    fn is_whole_distinguishes_fractions() {
         for (text, whole) in [
             ("0", true),
             ("1.0", true),

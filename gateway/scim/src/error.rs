@@ -1,44 +1,39 @@
-//! The SCIM error (RFC 7644 §3.12): what a client is told when a request cannot be done.
-//! Status is a plain number, because this crate knows no HTTP library.
+//! The SCIM error (RFC 7644 §3.12). The status is a plain number, because this crate uses no HTTP library.
 
 use serde_json::{Value, json};
 
-/// The URN every SCIM error body names in its `schemas`.
+/// The URN of an error response.
 pub const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 /// The `scimType` keywords of RFC 7644 table 9 and RFC 9865 §2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScimType {
-    /// The filter is malformed, or asks what cannot be answered.
+    /// The filter is malformed or not supported.
     InvalidFilter,
     /// The filter yields more results than the server will examine or return.
     TooMany,
-    /// A value must be unique and is already in use.
+    /// The value of a unique attribute is already in use.
     Uniqueness,
     /// The target attribute cannot be written.
     Mutability,
-    /// The body is not what the message schema wants.
+    /// The body does not follow the message schema.
     InvalidSyntax,
-    /// A PATCH path is malformed or names an attribute that does not exist.
+    /// A PATCH path is malformed or names an unknown attribute.
     InvalidPath,
     /// A PATCH path selects nothing.
     NoTarget,
     /// A value is missing, of the wrong type, or not allowed.
     InvalidValue,
-    /// The SCIM protocol version is not supported.
-    InvalidVers,
-    /// The request holds what must not be in a URI.
-    Sensitive,
-    /// The cursor is none of ours, or another query's (RFC 9865).
+    /// The cursor is malformed or belongs to another query (RFC 9865).
     InvalidCursor,
-    /// The cursor has outlived its time (RFC 9865).
+    /// The cursor has expired (RFC 9865).
     ExpiredCursor,
-    /// With a cursor: the count is no number, too large, or not the first page's (RFC 9865).
+    /// The count beside a cursor is not a number, too large, or not that of the first page (RFC 9865).
     InvalidCount,
 }
 
 impl ScimType {
-    /// The keyword as it stands in the body.
+    /// The keyword in the body.
     #[must_use]
     pub fn keyword(self) -> &'static str {
         match self {
@@ -50,8 +45,6 @@ impl ScimType {
             Self::InvalidPath => "invalidPath",
             Self::NoTarget => "noTarget",
             Self::InvalidValue => "invalidValue",
-            Self::InvalidVers => "invalidVers",
-            Self::Sensitive => "sensitive",
             Self::InvalidCursor => "invalidCursor",
             Self::ExpiredCursor => "expiredCursor",
             Self::InvalidCount => "invalidCount",
@@ -59,25 +52,25 @@ impl ScimType {
     }
 }
 
-/// A refusal in SCIM's own terms. The detail is a sentence for the client's administrator.
+/// An error for a SCIM client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct ScimError {
     /// The HTTP status.
     pub status: u16,
-    /// The keyword, where RFC 7644 defines one for the case.
+    /// The keyword, if RFC 7644 defines one.
     pub scim_type: Option<ScimType>,
-    /// What was wrong and what to do about it.
+    /// The problem and its remedy, for the client's administrator.
     pub detail: String,
 }
 
 impl ScimError {
-    /// An error with a status and a sentence, and no keyword.
+    /// An error without a keyword.
     pub fn new(status: u16, detail: impl Into<String>) -> Self {
         Self { status, scim_type: None, detail: detail.into() }
     }
 
-    /// A 400 with its keyword.
+    /// 400 with a keyword.
     pub fn bad_request(scim_type: ScimType, detail: impl Into<String>) -> Self {
         Self { status: 400, scim_type: Some(scim_type), detail: detail.into() }
     }
@@ -102,7 +95,7 @@ impl ScimError {
         Self { status: 409, scim_type: Some(ScimType::Uniqueness), detail: detail.into() }
     }
 
-    /// 404 for a resource that is not there, or not this tenant's.
+    /// 404 for a resource that does not exist or belongs to another tenant.
     #[must_use]
     pub fn not_found(resource_type: &str, id: &str) -> Self {
         Self::new(404, format!("There is no {resource_type} with id {id}."))

@@ -1,66 +1,59 @@
-//! Entity tags (RFC 7644 §3.14, RFC 9110 §8.8.3) and the conditions clients make of them.
+//! Entity tags (RFC 7644 §3.14, RFC 9110 §8.8.3) and conditional requests.
 
 use crate::error::ScimError;
 
-/// The weak tag of a version: `W/"7"`.
+/// The weak entity tag of a version: `W/"7"`.
 #[must_use]
 pub fn weak(version: i64) -> String {
     format!("W/\"{version}\"")
 }
 
-/// What a request asks of the version that is there: `If-Match`, `If-None-Match`, or both.
+/// The condition of a request: `If-Match`, `If-None-Match`, or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
-    matching: Option<Tags>,
-    not_matching: Option<Tags>,
+    if_match: Option<Tags>,
+    if_none_match: Option<Tags>,
 }
 
-/// The value of one of the headers.
+/// The value of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Tags {
-    /// `*`: any version there is.
+    /// `*`: any version.
     Any,
-    /// One of these opaque tags, without `W/` and quotes.
+    /// Opaque tags, without `W/` and quotes.
     Listed(Vec<String>),
 }
 
 impl Condition {
-    /// Reads an `If-Match` header, or the `version` of a bulk operation, which means the same. A tag without its quotes is
-    /// taken as it is, because some clients send back the bare version.
-    ///
-    /// # Errors
-    /// 400 `invalidSyntax` if a quote is left open or the list is empty.
-    pub fn parse(header: &str) -> Result<Self, ScimError> {
-        Ok(Self { matching: Some(Tags::parse(header)?), not_matching: None })
+    /// Parses an `If-Match` header, or the `version` of a bulk operation, which means the same. Quotes may be missing, because
+    /// some clients send back the bare version. An error is 400 `invalidSyntax`.
+    pub fn parse(if_match: &str) -> Result<Self, ScimError> {
+        Ok(Self { if_match: Some(Tags::parse(if_match)?), if_none_match: None })
     }
 
-    /// Reads both headers; none where neither is there.
-    ///
-    /// # Errors
-    /// As [`Condition::parse`].
+    /// Parses both headers; `None` if neither is present.
     pub fn read(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Option<Self>, ScimError> {
-        let (matching, not_matching) =
-            (if_match.map(Tags::parse).transpose()?, if_none_match.map(Tags::parse).transpose()?);
-        let asks = matching.is_some() || not_matching.is_some();
-        Ok(asks.then_some(Self { matching, not_matching }))
+        let parse = |header: Option<&str>| header.map(Tags::parse).transpose();
+        let condition = Self { if_match: parse(if_match)?, if_none_match: parse(if_none_match)? };
+        Ok((condition != Self::default()).then_some(condition))
     }
 
-    /// Whether a resource of this version may be written; `None` if there is no resource.
+    /// Whether the condition allows a write to this version; `None` means that there is no resource.
     #[must_use]
     pub fn holds(&self, current: Option<i64>) -> bool {
-        self.matches(current) && !self.is_known(current)
+        self.if_match_holds(current) && self.if_none_match_holds(current)
     }
 
-    /// Whether a resource of this version is one that `If-Match` asks for.
+    /// Whether `If-Match` lists this version.
     #[must_use]
-    pub fn matches(&self, current: Option<i64>) -> bool {
-        self.matching.as_ref().is_none_or(|tags| tags.include(current))
+    pub fn if_match_holds(&self, current: Option<i64>) -> bool {
+        self.if_match.as_ref().is_none_or(|tags| tags.include(current))
     }
 
-    /// Whether a resource of this version is one that the client has already, by `If-None-Match`.
+    /// Whether `If-None-Match` does not list this version.
     #[must_use]
-    pub fn is_known(&self, current: Option<i64>) -> bool {
-        self.not_matching.as_ref().is_some_and(|tags| tags.include(current))
+    pub fn if_none_match_holds(&self, current: Option<i64>) -> bool {
+        !self.if_none_match.as_ref().is_some_and(|tags| tags.include(current))
     }
 }
 
@@ -72,14 +65,14 @@ impl Tags {
         }
         let mut tags = Vec::new();
         while !rest.is_empty() {
-            let (tag, after) = one_tag(rest).ok_or_else(|| malformed(header))?;
+            let (tag, after) = split_tag(rest).ok_or_else(|| malformed(header))?;
             tags.push(tag.to_owned());
             rest = after.trim_start_matches([' ', '\t', ',']);
         }
         if tags.is_empty() { Err(malformed(header)) } else { Ok(Self::Listed(tags)) }
     }
 
-    /// The comparison is weak, since every tag here is.
+    /// The weak comparison, since all tags are weak.
     fn include(&self, current: Option<i64>) -> bool {
         match (self, current) {
             (_, None) => false,
@@ -89,7 +82,8 @@ impl Tags {
     }
 }
 
-fn one_tag(text: &str) -> Option<(&str, &str)> {
+/// The first tag and the rest of the list.
+fn split_tag(text: &str) -> Option<(&str, &str)> {
     let quoted = text.strip_prefix("W/").or_else(|| text.strip_prefix("w/")).unwrap_or(text);
     if let Some(opened) = quoted.strip_prefix('"') {
         let (tag, after) = opened.split_once('"')?;
@@ -110,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_condition_holds_for_its_versions_only() {
+    fn a_condition_holds_for_the_listed_versions() {
         for (header, version, expected) in [
             ("*", 7, true),
             (" * ", 7, true),
@@ -128,7 +122,7 @@ mod tests {
         ] {
             assert_eq!(Condition::parse(header).map(|found| found.holds(Some(version))), Ok(expected), "{header}");
         }
-        assert!(!Condition::parse("*").unwrap().holds(None), "there is none");
+        assert!(!Condition::parse("*").unwrap().holds(None), "no resource");
     }
 
     #[test]
@@ -139,20 +133,21 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_are_two_conditions() {
-        for (if_match, if_none_match, matches, known) in [
-            (None, Some("W/\"7\""), true, true),
-            (None, Some("W/\"6\""), true, false),
-            (None, Some("*"), true, true),
-            (Some("*"), Some("\"6\", \"8\""), true, false),
-            (Some("\"6\""), Some("\"7\""), false, true),
+    fn if_match_and_if_none_match_must_both_hold() {
+        for (if_match, if_none_match, expected) in [
+            (None, Some("W/\"7\""), (true, false)),
+            (None, Some("W/\"6\""), (true, true)),
+            (None, Some("*"), (true, false)),
+            (Some("*"), Some("\"6\", \"8\""), (true, true)),
+            (Some("\"6\""), Some("\"7\""), (false, false)),
         ] {
             let condition = Condition::read(if_match, if_none_match).unwrap().unwrap();
-            assert_eq!((condition.matches(Some(7)), condition.is_known(Some(7))), (matches, known), "{condition:?}");
-            assert_eq!(condition.holds(Some(7)), matches && !known, "{condition:?}");
+            let found = (condition.if_match_holds(Some(7)), condition.if_none_match_holds(Some(7)));
+            assert_eq!(found, expected, "{condition:?}");
+            assert_eq!(condition.holds(Some(7)), expected == (true, true), "{condition:?}");
         }
         assert_eq!(Condition::read(None, None), Ok(None));
-        assert!(Condition::read(None, Some("*")).unwrap().unwrap().holds(None), "what is not there is not known");
+        assert!(Condition::read(None, Some("*")).unwrap().unwrap().holds(None), "no resource matches *");
         assert!(Condition::read(Some("*"), Some("\"7")).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Filters (RFC 7644 §3.4.2.2): the parse tree, with every name resolved and every literal checked against the schema.
+//! Filters (RFC 7644 §3.4.2.2): the parse tree, with names resolved and literals checked against the schema.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,58 +22,57 @@ mod laws;
 #[cfg(test)]
 mod tests;
 
-/// The longest filter that is read, in bytes.
+/// The longest filter that is accepted.
 pub const MAX_BYTES: usize = 4_000;
-/// How deep parentheses and brackets may be nested.
+/// The deepest nesting of parentheses and brackets.
 pub const MAX_DEPTH: usize = 32;
-/// How many comparisons and negations a filter may have.
+/// The most comparisons in a filter.
 pub const MAX_TERMS: usize = 200;
 
 /// A condition on a resource, or on one element of a multi-valued attribute (see [`ElementFilter`]).
 ///
-/// Made by parsing, it is in a normal form: no `And` directly in an `And`, no `Or` directly in an `Or`; comparisons
-/// with `null` have become [`Filter::Present`] and its negation; a comparison on a complex attribute has become one
-/// on its `value`; and `emails[…].value eq "x"` has become `emails[… and value eq "x"]`, since both parts must hold for
-/// the same element.
+/// The parser returns a normal form: no `And` directly in an `And`, no `Or` directly in an `Or`; comparisons with `null`
+/// become [`Filter::Present`] or its negation; a comparison on a complex attribute becomes one on its `value`; and
+/// `emails[…].value eq "x"` becomes `emails[… and value eq "x"]`, since both parts must match the same element.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
-    /// All of them hold.
+    /// Every term matches.
     And(Vec<Filter>),
-    /// At least one of them holds.
+    /// At least one term matches.
     Or(Vec<Filter>),
-    /// It does not hold.
+    /// The term does not match.
     Not(Box<Filter>),
     /// An attribute compared with a literal.
     Compare(Comparison),
-    /// `pr`: the attribute has a value that is not empty.
+    /// `pr`: the attribute has a non-empty value.
     Present(AttributeRef),
-    /// One element of the attribute meets all of a condition.
+    /// A single element of the attribute matches the whole condition.
     ValuePath(ValuePath),
 }
 
 /// `userName eq "ada"`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// What is compared; never complex.
+    /// The attribute, never complex.
     pub attribute: AttributeRef,
-    /// How.
+    /// The operator.
     pub operator: Operator,
-    /// With what; of the type the attribute wants.
+    /// The literal, of the attribute's type.
     pub value: Literal,
 }
 
 /// `emails[type eq "work"]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValuePath {
-    /// The attribute whose elements are looked at, without a sub-attribute.
+    /// The attribute, without a sub-attribute.
     pub attribute: AttributeRef,
-    /// What one of them must meet.
+    /// The condition that one element must match.
     pub filter: ElementFilter,
 }
 
-/// A condition on one element of an attribute: the inside of the brackets of a value path. The names in it are
-/// [`AttributeRef`]s with the attribute itself and the sub-attribute; without a sub-attribute, the element as a whole is
-/// meant (`value` of a multi-valued attribute that is not complex).
+/// A condition on one element of an attribute: the inside of the brackets of a value path. Its [`AttributeRef`]s name the
+/// attribute and a sub-attribute; one without a sub-attribute means the element itself (`value` of a multi-valued
+/// attribute that is not complex).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ElementFilter(Box<Filter>);
 
@@ -100,7 +99,7 @@ pub enum Operator {
     LessOrEqual,
 }
 
-/// A value to compare with. There is no null: see [`Filter`].
+/// The value of a comparison. There is no null: see [`Filter`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
     /// For string, reference, binary and dateTime attributes.
@@ -112,19 +111,13 @@ pub enum Literal {
 }
 
 impl Filter {
-    /// Reads a filter on resources of one type, as liberally as identity providers need.
-    ///
-    /// # Errors
-    /// 400 `invalidFilter` that names the position, the attribute or the limit.
+    /// Parses a filter on resources of one type with every leniency. An error is 400 `invalidFilter`.
     pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self, ScimError> {
         Self::parse_with(text, &[resource_type], &Leniencies::all(), &mut Warnings::default())
     }
 
-    /// Reads a filter on resources of several types, as a query at the root has. A name means what it means in the
-    /// first type that has it; in a resource of a type that has no such attribute, it is absent.
-    ///
-    /// # Errors
-    /// As [`Filter::parse`], and for whatever `leniencies` does not allow.
+    /// Parses a filter on resources of several types, for a query at the root. A name resolves in the first type that
+    /// has it; resources of the other types have no value for it.
     pub fn parse_with(
         text: &str,
         resource_types: &[&ResourceType],
@@ -134,20 +127,20 @@ impl Filter {
         parser::parse_filter(text, resource_types, *leniencies, warnings)
     }
 
-    /// Whether a canonical document, with `id` and `meta` in it, meets the filter.
+    /// Whether a canonical document, including `id` and `meta`, matches the filter.
     #[must_use]
     pub fn matches(&self, document: &Map<String, Value>) -> bool {
         evaluate::matches(self, evaluate::Subject::Document(document))
     }
 
-    /// As [`Filter::matches`], where something else knows whether some of the conditions hold, because what they ask
-    /// for is not in the document. `decided` is asked about each comparison, `pr` and value path that counts.
+    /// As [`Filter::matches`], for conditions on values outside the document (members of a group). `external` returns the
+    /// result of such a comparison, `pr` or value path, and `None` for one to evaluate on the document.
     #[must_use]
-    pub fn matches_with(&self, document: &Map<String, Value>, decided: &dyn Fn(&Filter) -> Option<bool>) -> bool {
-        evaluate::matches_with(self, evaluate::Subject::Document(document), decided)
+    pub fn matches_with(&self, document: &Map<String, Value>, external: &dyn Fn(&Filter) -> Option<bool>) -> bool {
+        evaluate::matches_with(self, evaluate::Subject::Document(document), external)
     }
 
-    /// The conditions that must all hold, for a store that can decide some of them by itself.
+    /// The terms that must all match, for a store that can evaluate some of them itself.
     #[must_use]
     pub fn conjuncts(&self) -> Vec<&Filter> {
         match self {
@@ -168,37 +161,36 @@ impl Filter {
         Self::one_or(flat.collect(), Self::Or)
     }
 
-    fn one_or(mut terms: Vec<Filter>, several: impl FnOnce(Vec<Filter>) -> Self) -> Self {
-        match (terms.pop(), terms.is_empty()) {
-            (Some(only), true) => only,
-            (Some(last), false) => {
-                terms.push(last);
-                several(terms)
+    fn one_or(mut terms: Vec<Filter>, join: fn(Vec<Filter>) -> Self) -> Self {
+        match terms.pop() {
+            Some(only) if terms.is_empty() => only,
+            last => {
+                terms.extend(last);
+                join(terms)
             }
-            (None, _) => several(terms),
-        }
-    }
-}
-
-impl Filter {
-    /// How many conditions it has, however they are joined.
-    pub(crate) fn terms(&self) -> usize {
-        match self {
-            Self::And(terms) | Self::Or(terms) => terms.iter().map(Self::terms).sum(),
-            Self::Not(inner) => inner.terms(),
-            Self::Compare(_) | Self::Present(_) => 1,
-            Self::ValuePath(path) => path.filter.0.terms(),
         }
     }
 
-    /// Bytes of the texts in it, which are folded anew for each value.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Self::And(terms) | Self::Or(terms) => terms.iter().map(Self::bytes).sum(),
-            Self::Not(inner) => inner.bytes(),
+    /// The number of comparisons and `pr` terms.
+    pub(crate) fn term_count(&self) -> usize {
+        self.sum(&|_| 1)
+    }
+
+    /// The length of all text literals; each is folded once per evaluation.
+    pub(crate) fn literal_bytes(&self) -> usize {
+        self.sum(&|leaf| match leaf {
             Self::Compare(Comparison { value: Literal::String(text), .. }) => text.len(),
-            Self::Compare(_) | Self::Present(_) => 0,
-            Self::ValuePath(path) => path.filter.0.bytes(),
+            _ => 0,
+        })
+    }
+
+    /// The sum of `weight` over all comparisons and `pr` terms.
+    fn sum(&self, weight: &dyn Fn(&Self) -> usize) -> usize {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().map(|term| term.sum(weight)).sum(),
+            Self::Not(inner) => inner.sum(weight),
+            Self::ValuePath(path) => path.filter.0.sum(weight),
+            leaf => weight(leaf),
         }
     }
 }
@@ -214,14 +206,14 @@ impl ElementFilter {
         &self.0
     }
 
-    /// Whether one element meets it.
+    /// Whether an element matches.
     #[must_use]
     pub fn matches_element(&self, element: &Value) -> bool {
         evaluate::matches(&self.0, evaluate::Subject::Element(element))
     }
 
-    /// The sub-attributes and their values, when the condition is nothing but `eq` terms that must all hold: then it
-    /// describes an element that can be made. The name is `value` where the element is not complex.
+    /// The sub-attributes and their values if the condition is a conjunction of `eq` terms: it then describes an element
+    /// that can be created. The name is `value` if the element is not complex.
     #[must_use]
     pub fn equalities(&self) -> Option<Vec<(String, Value)>> {
         let mut found: Vec<(String, Value)> = Vec::new();
@@ -239,7 +231,7 @@ impl ElementFilter {
     }
 }
 
-/// How an element filter names a part of the element.
+/// The name of a sub-attribute within an element filter.
 fn element_name(attribute: &AttributeRef) -> &str {
     attribute.sub.as_ref().map_or("value", |sub| sub.name.as_str())
 }
@@ -257,19 +249,19 @@ impl Operator {
         ("le", Self::LessOrEqual),
     ];
 
-    /// The operator written `word`, in any case.
+    /// The operator called `name`, in any case.
     #[must_use]
-    pub fn find(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, operator)| *operator)
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, operator)| *operator)
     }
 
-    /// The operator as it is written.
+    /// The operator in a filter's text.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, operator)| *operator == self).map_or("", |(name, _)| name)
     }
 
-    /// Whether it asks which of two values comes first.
+    /// Whether it compares by order.
     #[must_use]
     pub fn is_order(self) -> bool {
         matches!(self, Self::Greater | Self::GreaterOrEqual | Self::Less | Self::LessOrEqual)
@@ -288,7 +280,7 @@ impl Literal {
     }
 }
 
-/// The part of `attribute` called `name` within an element of it.
+/// The sub-attribute of `attribute` called `name`, or the element itself for `value` of a simple attribute.
 pub(crate) fn element_part(attribute: &AttributeRef, name: &str) -> Option<AttributeRef> {
     let sub: Option<Arc<Attribute>> = if attribute.attribute.is_complex() {
         Some(Arc::clone(attribute.attribute.sub_attribute(name)?))
@@ -301,7 +293,7 @@ pub(crate) fn element_part(attribute: &AttributeRef, name: &str) -> Option<Attri
 }
 
 impl fmt::Display for Filter {
-    /// The filter in canonical spelling, with no parenthesis that is not needed; read again, it is the same filter.
+    /// The filter in canonical spelling with the fewest parentheses. It parses to the same filter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_filter(self, &AttributeRef::name, f)
     }
@@ -340,7 +332,7 @@ fn write_terms(
         if index > 0 {
             f.write_str(word)?;
         }
-        // An `or` within an `and` is all that needs them; the others bind at least as tightly as where they stand.
+        // Only an `or` inside an `and` needs parentheses.
         if word == " and " && matches!(term, Filter::Or(_)) {
             f.write_str("(")?;
             write_filter(term, name, f)?;

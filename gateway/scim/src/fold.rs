@@ -1,5 +1,5 @@
-//! The one case folding: for comparisons, and for the keys that a store keeps of them.
-//! Both must agree to the letter, so nothing else may lower-case text that is compared.
+//! Case folding for comparisons and for the keys that a store keeps. Both must agree, so no other code may lower-case text
+//! for a comparison.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::attribute::{Attribute, Type};
 
-/// `text` without its case: each character to lower, upper and lower case again, by Unicode's full mappings and
-/// without regard to what stands around it. So `STRASSE`, `straße` and `STRAẞE` are one, and so are all the sigmas.
+/// Folds the case of `text`: each character is mapped to lower, upper and lower case by Unicode's full mappings, without
+/// context. `STRASSE`, `straße` and `STRAẞE` become equal, and so do all sigmas. No locale applies: a Turkish `İ` differs
+/// from `i`.
 ///
-/// Composed and decomposed accents are one, too: RFC 7644 §5 has userNames prepared before they are compared, and by
-/// RFC 8265 §3.3.2 "Unicode Normalization Form C (NFC) MUST be applied to all strings". Prefixes, suffixes and parts of a
-/// text stay such when folded, save where a text is cut between a letter and its accent. It depends on no locale: a Turkish
-/// `İ` stays apart from `i`.
+/// Composed and decomposed accents become equal, too: RFC 7644 §5 requires that userNames are prepared before comparison,
+/// and by RFC 8265 §3.3.2 "Unicode Normalization Form C (NFC) MUST be applied to all strings". A prefix, suffix or part of
+/// a text folds to one of the folded text, unless an accent is cut from its letter.
 #[must_use]
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
@@ -23,14 +23,14 @@ pub fn fold(text: &str) -> String {
     lower.nfc().collect()
 }
 
-/// What two texts of `attribute` are compared by: themselves, or themselves without their case.
+/// The text by which values of `attribute` are compared: folded unless the attribute is case exact.
 #[must_use]
 pub fn comparison_key<'t>(text: &'t str, attribute: &Attribute) -> Cow<'t, str> {
     if is_case_exact(attribute) { Cow::Borrowed(text) } else { Cow::Owned(fold(text)) }
 }
 
-/// Whether texts of `attribute` are compared by case. RFC 7643 §2.3.6 and §2.3.7: binary and reference values are
-/// case exact, whatever the definition says.
+/// Whether texts of `attribute` are compared by case. RFC 7643 §2.3.6 and §2.3.7: binary and reference values are always
+/// case exact.
 #[must_use]
 pub fn is_case_exact(attribute: &Attribute) -> bool {
     attribute.case_exact || matches!(attribute.kind, Type::Binary | Type::Reference)
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_that_differ_by_case_alone_fold_to_one() {
+    fn texts_that_differ_only_in_case_fold_to_the_same_text() {
         let same = [
             ("Ada@Corp.Test", "aDA@cORP.tEST"),
             ("STRASSE", "straße"),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn folding_twice_is_folding_once_for_every_character() {
+    fn folding_is_idempotent_for_every_character() {
         for c in '\0'..=char::MAX {
             let once = fold(&c.to_string());
             assert_eq!(fold(&once), once, "U+{:04X}", u32::from(c));
@@ -72,20 +72,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_that_unicode_calls_the_same_fold_to_one(text in ".*") {
+        fn canonically_equivalent_texts_fold_to_the_same_text(text in ".*") {
             let [composed, decomposed]: [String; 2] = [text.nfc().collect(), text.nfd().collect()];
             prop_assert_eq!(fold(&composed), fold(&text));
             prop_assert_eq!(fold(&decomposed), fold(&text));
         }
 
         #[test]
-        fn folding_twice_is_folding_once(text in ".*") {
+        fn folding_is_idempotent(text in ".*") {
             let once = fold(&text);
             prop_assert_eq!(fold(&once), once);
         }
 
         #[test]
-        fn a_part_of_a_text_stays_one_where_no_accent_follows_the_cut(a in ".*", b in "[a-zA-Z0-9ßΣσс.@ -].*") {
+        fn a_prefix_folds_to_a_prefix_unless_an_accent_follows(a in ".*", b in "[a-zA-Z0-9ßΣσс.@ -].*") {
             let whole = fold(&(a.clone() + &b));
             prop_assert!(whole.starts_with(&fold(&a)));
         }

@@ -1,17 +1,17 @@
-//! Points in time as SCIM writes them (RFC 7643 §2.3.5), for comparison alone: what is stored stays as written.
+//! Parses SCIM's dateTime values (RFC 7643 §2.3.5) for comparison. Stored values stay as written.
 
 use jiff::Timestamp;
 
-/// RFC 7643 §2.3.5: a dateTime is an `xsd:dateTime` and "MUST include both a date and a time". An offset is optional
-/// there: without one, UTC is meant. Digits past the nanosecond are dropped.
+/// RFC 7643 §2.3.5: a dateTime is an `xsd:dateTime` and "MUST include both a date and a time". The offset is optional; its
+/// default is UTC. Digits past the nanosecond are ignored.
 #[must_use]
 pub fn parse(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
-    // The parser below reads more than xsd:dateTime: bare dates, spaces for the T, zone names in brackets.
+    // jiff accepts more than xsd:dateTime: bare dates, a space for the T, zone names in brackets.
     let date_ends = text.find(['T', 't'])?;
-    let plain =
+    let is_plain =
         bytes.iter().all(|b| b.is_ascii_digit() || matches!(b, b'T' | b't' | b'Z' | b'z' | b':' | b'.' | b'-' | b'+'));
-    if !plain || date_ends < "0000-00-00".len() || !has_seconds(text.get(date_ends + 1..)?) {
+    if !is_plain || date_ends < "0000-00-00".len() || !has_seconds(text.get(date_ends + 1..)?) {
         return None;
     }
     let text = cut_fraction(text)?;
@@ -26,7 +26,7 @@ fn has_seconds(time: &str) -> bool {
     matches!(time.as_bytes(), [_, _, b':', _, _, b':', _, _, ..])
 }
 
-/// `text` with nine digits of a second at most: .NET writes seven, others more than there are nanoseconds.
+/// `text` with at most nine fractional digits. .NET writes seven, other clients more than nine.
 fn cut_fraction(text: &str) -> Option<String> {
     let Some((head, tail)) = text.split_once('.') else { return Some(text.to_owned()) };
     let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_instant_has_many_spellings() {
+    fn spellings_of_one_instant_are_equal() {
         let noon: Timestamp = "2026-03-01T12:00:00.1234567Z".parse().unwrap();
         for text in [
             "2026-03-01T12:00:00.1234567Z",
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_and_time_is_none() {
+    fn malformed_date_times_are_refused() {
         for text in [
             "",
             "T",

@@ -1,49 +1,42 @@
-//! Reads JSON text that came from outside: nested no deeper than what works on trees can take, and without the names by
-//! which the JSON library marks values of its own.
+//! Parses JSON text from outside: with a limit on its depth, and without the names that `serde_json` reserves for itself.
 
 use serde_json::Value;
 
 use crate::error::ScimError;
 
-/// Deepest nesting of objects and arrays.
+/// The deepest nesting of objects and arrays.
 pub const MAX_DEPTH: usize = 32;
-/// Longest name of a member in bytes.
-pub const MAX_NAME: usize = 1024;
-/// The library reads an object with such a name as a number or as unread text, which could hide any depth.
+/// The longest name of a member.
+pub const MAX_NAME_BYTES: usize = 1024;
+/// `serde_json` reads an object with such a name as a number or as raw text, which could hide any depth.
 const RESERVED: &str = "$serde_json::private::";
 
-/// Parses a text.
-///
-/// # Errors
-/// 400 `invalidSyntax` for what is no JSON, nests too deep, or has a name that is too long or reserved.
+/// Parses a text. An error is 400 `invalidSyntax`: malformed, nested too deep, or with a name that is too long or reserved.
 pub fn parse(text: &str) -> Result<Value, ScimError> {
     parse_within(text, usize::MAX)
 }
 
-/// Parses a text of no more than so many values.
-///
-/// # Errors
-/// As [`parse`], and 413 for more values.
-pub fn parse_within(text: &str, most_values: usize) -> Result<Value, ScimError> {
-    check_shape(text, most_values)?;
+/// As [`parse`], with 413 for more than `max_values` values.
+pub fn parse_within(text: &str, max_values: usize) -> Result<Value, ScimError> {
+    check_shape(text, max_values)?;
     let value = serde_json::from_str(text)
         .map_err(|why| ScimError::invalid_syntax(format!("The body is no JSON document: {why}.")))?;
     check_names(&value)?;
     Ok(value)
 }
 
-/// Looked at before parsing, so that no nesting can exhaust a stack.
-fn check_shape(text: &str, most_values: usize) -> Result<(), ScimError> {
+/// Checks the limits before parsing, so that deep nesting cannot overflow the stack.
+fn check_shape(text: &str, max_values: usize) -> Result<(), ScimError> {
     let bytes = text.as_bytes();
-    let (mut depth, mut at) = (0usize, 0usize);
-    // Every value but the outermost comes after one of these: a bracket that opens, or a comma.
+    let (mut depth, mut position) = (0usize, 0usize);
+    // Every value but the outermost follows an opening bracket or a comma.
     let mut values = 1usize;
-    while let Some(byte) = bytes.get(at) {
+    while let Some(byte) = bytes.get(position) {
         match byte {
             b'"' => {
-                let end = string_end(bytes, at + 1);
-                check_reserved(text.get(at..end).unwrap_or_default())?;
-                at = end;
+                let end = string_end(bytes, position + 1);
+                check_reserved(text.get(position..end).unwrap_or_default())?;
+                position = end;
                 continue;
             }
             b',' => values += 1,
@@ -58,30 +51,30 @@ fn check_shape(text: &str, most_values: usize) -> Result<(), ScimError> {
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if values > most_values {
+        if values > max_values {
             return Err(ScimError::new(
                 413,
-                format!("The body has more than {most_values} values, the most accepted. Send it in several requests."),
+                format!("The body has more than {max_values} values, the most accepted. Send it in several requests."),
             ));
         }
-        at += 1;
+        position += 1;
     }
     Ok(())
 }
 
-/// The place behind the closing quote, or the end of the text.
-fn string_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(byte) = bytes.get(at) {
+/// The position after the closing quote, or the end of the text.
+fn string_end(bytes: &[u8], mut position: usize) -> usize {
+    while let Some(byte) = bytes.get(position) {
         match byte {
-            b'\\' => at += 2,
-            b'"' => return at + 1,
-            _ => at += 1,
+            b'\\' => position += 2,
+            b'"' => return position + 1,
+            _ => position += 1,
         }
     }
     bytes.len()
 }
 
-/// A string that may be a reserved name, in whichever spelling.
+/// Refuses a reserved name, escaped or not.
 fn check_reserved(literal: &str) -> Result<(), ScimError> {
     let suspect = literal.starts_with("\"$") || literal.starts_with("\"\\u");
     if suspect && serde_json::from_str::<String>(literal).is_ok_and(|name| name.starts_with(RESERVED)) {
@@ -93,9 +86,9 @@ fn check_reserved(literal: &str) -> Result<(), ScimError> {
 fn check_names(value: &Value) -> Result<(), ScimError> {
     match value {
         Value::Object(object) => object.iter().try_for_each(|(name, inner)| {
-            if name.len() > MAX_NAME {
+            if name.len() > MAX_NAME_BYTES {
                 let detail =
-                    format!("An attribute name is {} bytes long; at most {MAX_NAME} are accepted.", name.len());
+                    format!("An attribute name is {} bytes long; at most {MAX_NAME_BYTES} are accepted.", name.len());
                 return Err(ScimError::invalid_syntax(detail));
             }
             check_names(inner)
@@ -110,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_text_is_read_with_its_numbers_as_they_are() {
+    fn numbers_keep_their_digits() {
         for text in [
             "{\"a\":1.10}",
             "[1,2]",
@@ -124,16 +117,16 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded_from_both_sides() {
+    fn nesting_up_to_the_limit_is_accepted() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(parse(&nested(MAX_DEPTH)).is_ok());
         assert!(parse(&nested(MAX_DEPTH + 1)).is_err());
         assert!(parse(&"[".repeat(10_000)).is_err());
-        assert!(parse(&format!("\"{}\"", "[".repeat(100))).is_ok(), "inside a string it is text");
+        assert!(parse(&format!("\"{}\"", "[".repeat(100))).is_ok(), "brackets within a string do not count");
     }
 
     #[test]
-    fn values_are_bounded_from_both_sides() {
+    fn values_up_to_the_limit_are_accepted() {
         for (text, values) in [("7", 1), ("[]", 2), ("[1,2]", 3), ("{\"a\":1,\"b\":[2]}", 4), ("[\"[,[,\"]", 2)] {
             assert!(parse_within(text, values).is_ok(), "{text}");
             assert_eq!(parse_within(text, values - 1).map_err(|error| error.status), Err(413), "{text}");
@@ -141,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_librarys_own_names_are_refused_in_every_spelling() {
+    fn reserved_names_are_refused_in_every_spelling() {
         for name in
             ["$serde_json::private::RawValue", "$serde_json::private::Number", "\\u0024serde_json::private::RawValue"]
         {
@@ -151,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
+    fn malformed_json_is_refused() {
         for text in ["", "{", "\"\\", "{\"a\"", "nul", "\"\\u12\"", "\\", "{]"] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -1,6 +1,5 @@
-//! What real clients do beside the letter of the RFCs, each with a name: it can be allowed or refused by a
-//! tenant, and its use is reported as a warning in place of being lost in silence. Which client gets which is a table in
-//! [`profile`](crate::profile).
+//! Leniencies: departures of real clients from the RFCs. Each has a name, can be allowed or refused per tenant, and its use
+//! is reported as a warning. [`profile`](crate::profile) lists the leniencies of each client.
 
 use std::fmt;
 
@@ -15,7 +14,7 @@ macro_rules! names {
         }
 
         impl $type {
-            /// Every one, in the order of their definition.
+            /// All, in the order of definition.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// The name in settings, logs and warnings.
@@ -26,10 +25,10 @@ macro_rules! names {
                 }
             }
 
-            /// The one called `name`.
+            /// The variant called `name`.
             #[must_use]
             pub fn find(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.name() == name)
+                Self::ALL.iter().copied().find(|it| it.name() == name)
             }
 
             fn bit(self) -> u64 {
@@ -46,87 +45,87 @@ macro_rules! names {
 }
 
 names! {
-    /// One tolerated departure from RFC 7643 or RFC 7644.
+    /// A tolerated departure from RFC 7643 or RFC 7644.
     Leniency:
-    /// `"True"` or `"false"` as text where the schema says boolean (Entra ID).
+    /// `"True"` or `"false"` as text for a boolean attribute (Entra ID).
     StringBoolean = "string-boolean",
-    /// A number as text where the schema says integer or decimal.
+    /// A number as text for an integer or decimal attribute.
     StringNumber = "string-number",
-    /// A bare number or boolean where the schema says string (`"employeeNumber": 42`).
+    /// A number or boolean for a string attribute (`"employeeNumber": 42`).
     ScalarForString = "scalar-for-string",
-    /// An attribute that no schema defines is kept as it was written.
+    /// An attribute that no schema defines is kept as written, outside the document.
     UnknownAttributeSetAside = "unknown-attribute-set-aside",
-    /// More changes to attributes that no schema defines than are kept: the oldest one is dropped.
+    /// The oldest kept change of an attribute that no schema defines is dropped, because there are too many.
     UnknownAttributeDropped = "unknown-attribute-dropped",
     /// A schema URN that the resource type does not have (`OneLogin`'s 1.0 core URN, Entra's ADSCIM group).
     UnknownSchemaUrn = "unknown-schema-urn",
-    /// `schemas` is missing, or does not name the resource type's own schema.
+    /// `schemas` is missing or does not list the base schema.
     BaseSchemaMissing = "base-schema-missing",
-    /// A path that names a readOnly attribute is left undone.
+    /// A change of a readOnly attribute by path is ignored.
     ReadOnlyIgnored = "read-only-ignored",
-    /// `""` where no text can stand (`"manager": ""`, `"active": ""`) leaves the attribute unassigned.
+    /// `""` leaves an attribute unassigned that is not a text (`"manager": ""`, `"active": ""`).
     EmptyStringAsNull = "empty-string-as-null",
-    /// A value path that matches no element makes the element its `eq` terms describe.
+    /// A value path without a match creates the element that its `eq` terms describe.
     ValuePathCreated = "value-path-created",
     /// Dotted or value-path keys in a body or in the value of a PATCH without a path.
     PathlessDottedKeys = "pathless-dotted-keys",
     /// Data of an extension whose URN `schemas` does not list.
     ExtensionUndeclared = "extension-undeclared",
-    /// An attribute of an extension named without the extension's URN (`manager`).
+    /// An attribute of an extension without the extension's URN (`manager`).
     ExtensionUnprefixed = "extension-unprefixed",
-    /// A bare id where a complex attribute with a `value` is wanted (`"manager": "6f1c"`).
+    /// A bare id for a complex attribute with a `value` (`"manager": "6f1c"`).
     ManagerAsString = "manager-as-string",
-    /// An array of one where a single value is wanted (`"manager": [{ "value": "6f1c" }]`).
+    /// An array of one element for a single-valued attribute (`"manager": [{ "value": "6f1c" }]`).
     ManagerAsArray = "manager-as-array",
-    /// `remove` with a list of values takes only those, and not the whole attribute.
+    /// `remove` with a list of values removes only those instead of the whole attribute.
     MemberRemovalByValue = "member-removal-by-value",
-    /// A URN with the last colon missing (`…:enterprise:2.0User:department`).
+    /// A URN without its last colon (`…:enterprise:2.0User:department`).
     MalformedUrn = "malformed-urn",
-    /// The `value` of an element is itself the JSON text of an element (Entra's app roles).
+    /// The `value` of an element is the JSON text of an element (Entra's app roles).
     JsonTextValue = "json-text-value",
-    /// More than one element is primary; the last one stays so.
+    /// More than one primary element; the last one stays primary.
     ExtraPrimary = "extra-primary",
-    /// A null among the elements of an array is left out.
+    /// A null element of an array is left out.
     NullAttribute = "null-attribute",
-    /// A single value where a multi-valued attribute wants an array.
+    /// A single value for a multi-valued attribute.
     ScalarForArray = "scalar-for-array",
-    /// A filter's comparison value without its quotes (`externalId eq abc`).
+    /// A comparison value without quotes in a filter (`externalId eq abc`).
     UnquotedFilterValue = "unquoted-filter-value",
-    /// `remove` of a target that is not there changes nothing.
+    /// `remove` of an absent target changes nothing.
     RemovalOfNothing = "removal-of-nothing",
     /// The Authorization header is the token alone, without `Bearer` (Okta's header authentication).
     BareToken = "bare-token",
-    /// The Accept header asks for what a SCIM server does not speak, and is answered in SCIM all the same.
+    /// The Accept header excludes SCIM's media type; the reply has it nevertheless.
     AcceptIgnored = "accept-ignored",
-    /// The word of a PATCH operation in other letters than the RFC's (`"Replace"`).
+    /// The `op` of a PATCH operation in another case (`"Replace"`).
     OperationCase = "operation-case",
-    /// A path of a PATCH operation that is empty, or has spaces around it.
+    /// An empty path of a PATCH operation, or one with spaces around it.
     BlankPath = "blank-path",
-    /// `schemas` names a URN twice.
+    /// `schemas` lists a URN twice.
     RepeatedSchemaUrn = "repeated-schema-urn",
-    /// `""` leaves a text unassigned, where the RFC has it as a value.
+    /// `""` leaves a text attribute unassigned, although it is a value by the RFC.
     EmptyStringClears = "empty-string-clears",
-    /// A member that nobody knows is left out.
+    /// An unknown member is ignored.
     UnknownMemberDropped = "unknown-member-dropped",
-    /// A member that nobody knows yet is kept as a reference, and becomes a member when it appears.
+    /// An unknown member is kept as a reference until its resource is created.
     UnknownMemberPending = "unknown-member-pending",
-    /// POST of a deactivated user's userName activates that user again.
+    /// POST with a deactivated user's userName activates that user.
     RestoreDeactivated = "restore-deactivated",
-    /// POST of what was deleted brings it back with its id.
+    /// POST of a deleted resource restores it with its id.
     RestoreDeleted = "restore-deleted",
-    /// POST that repeats what made a resource minutes ago is answered with that resource.
+    /// POST that repeats a recent creation returns the created resource.
     IdempotentCreate = "idempotent-create",
 }
 
 impl Leniency {
-    /// Whether the same request means another thing by it. Such ones are not for everybody: `auto` allows them only
-    /// where the client is known to need them. The others decide whether something can be read at all.
+    /// Whether it changes the meaning of a request that is valid without it. `auto` allows such a leniency only for clients
+    /// that are known to need it. The other leniencies only accept requests that would be refused.
     #[must_use]
     pub fn changes_meaning(self) -> bool {
         self >= Self::EmptyStringClears
     }
 
-    /// Of these two one alone can hold: what is kept cannot be dropped.
+    /// The leniency that contradicts this one.
     fn excludes(self) -> Option<Self> {
         match self {
             Self::UnknownMemberPending => Some(Self::UnknownMemberDropped),
@@ -137,22 +136,21 @@ impl Leniency {
 }
 
 names! {
-    /// A reading that the RFCs leave open, or that a profile of them decides otherwise. Nothing is tolerated by it, so it
-    /// leaves no warning.
+    /// A behaviour that the RFCs leave open or that an RFC profile changes. It tolerates nothing, so it leaves no warning.
     Choice:
-    /// PUT leaves what the body does not mention as it is, in place of clearing it.
+    /// PUT keeps omitted attributes instead of clearing them.
     PutKeepsOmitted = "put-keeps-omitted",
-    /// A PATCH replace of a complex attribute replaces the whole, in place of the sub-attributes it names.
+    /// PATCH replace of a complex attribute replaces all its sub-attributes instead of the named ones.
     ComplexReplacedWhole = "complex-replaced-whole",
     /// A PATCH operation must have a path.
     PathRequired = "path-required",
-    /// A PATCH of a group is answered 204, however few members it has.
-    GroupUnanswered = "group-no-content",
-    /// No ETags are sent, and no conditions looked at.
+    /// The reply to a PATCH of a group is 204, even if the group is small.
+    GroupNoContent = "group-no-content",
+    /// No ETags are sent, and conditions are ignored.
     NoEtags = "no-etags",
 }
 
-/// The leniencies that a tenant allows, and its choices.
+/// The leniencies and choices of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leniencies {
     allowed: u64,
@@ -160,26 +158,26 @@ pub struct Leniencies {
 }
 
 impl Leniencies {
-    /// All leniencies, of those that exclude each other the last one, and no choice.
+    /// All leniencies and no choice. Of contradicting leniencies it has the last one.
     #[must_use]
     pub fn all() -> Self {
         Leniency::ALL.iter().fold(Self::strict(), |set, leniency| set.with(*leniency))
     }
 
-    /// None: the RFCs by the letter.
+    /// No leniency and no choice.
     #[must_use]
     pub fn strict() -> Self {
         Self { allowed: 0, chosen: 0 }
     }
 
-    /// The set with one more; what it excludes goes.
+    /// The set with `leniency`, without the one that contradicts it.
     #[must_use]
     pub fn with(self, leniency: Leniency) -> Self {
         let excluded = leniency.excludes().map_or(0, Leniency::bit);
         Self { allowed: (self.allowed | leniency.bit()) & !excluded, ..self }
     }
 
-    /// The set with one less.
+    /// The set without `leniency`.
     #[must_use]
     pub fn without(self, leniency: Leniency) -> Self {
         Self { allowed: self.allowed & !leniency.bit(), ..self }
@@ -191,7 +189,7 @@ impl Leniencies {
         self.allowed & leniency.bit() != 0
     }
 
-    /// The set with a choice made, or not.
+    /// The set with or without `choice`.
     #[must_use]
     pub fn choosing(self, choice: Choice, chosen: bool) -> Self {
         let others = self.chosen & !choice.bit();
@@ -204,10 +202,7 @@ impl Leniencies {
         self.chosen & choice.bit() != 0
     }
 
-    /// Records a warning if `leniency` is allowed.
-    ///
-    /// # Errors
-    /// What `refusal` makes, if it is not.
+    /// Records a warning if `leniency` is allowed, or returns the `refusal`.
     pub fn tolerate(
         &self,
         leniency: Leniency,
@@ -223,30 +218,30 @@ impl Leniencies {
     }
 }
 
-/// The use of one leniency on one attribute.
+/// The use of a leniency on an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// What was tolerated.
+    /// The leniency.
     pub leniency: Leniency,
-    /// Where: an attribute in its canonical spelling, or a key as the client wrote it.
+    /// An attribute in canonical spelling, or a key as written.
     pub attribute: String,
 }
 
-/// The warnings of one request, each once, in the order they came up.
+/// The warnings of a request in order, without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Warnings(Vec<Warning>);
 
 impl Warnings {
-    /// How many warnings one request can have: a body of 100,000 unknown keys must not make a log line of them.
-    const LIMIT: usize = 100;
+    /// The most warnings of a request. They are logged, and a body can have 100,000 unknown keys.
+    const MAX_COUNT: usize = 100;
 
-    /// Adds a warning, unless it is there already. That something was lost is said however many there are.
+    /// Adds a warning unless it is present. Of too many, one of a loss replaces the last.
     pub fn add(&mut self, leniency: Leniency, attribute: impl Into<String>) {
         let warning = Warning { leniency, attribute: attribute.into() };
-        if leniency == Leniency::UnknownAttributeDropped && self.0.len() >= Self::LIMIT {
+        if leniency == Leniency::UnknownAttributeDropped && self.0.len() >= Self::MAX_COUNT {
             self.0.pop();
         }
-        if self.0.len() < Self::LIMIT && !self.0.contains(&warning) {
+        if self.0.len() < Self::MAX_COUNT && !self.0.contains(&warning) {
             self.0.push(warning);
         }
     }
@@ -258,12 +253,12 @@ impl Warnings {
         }
     }
 
-    /// The warnings in order.
+    /// All warnings in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Warning> {
         self.0.iter()
     }
 
-    /// Whether nothing had to be tolerated.
+    /// Whether no leniency was used.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -294,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_allowed_and_refused_by_itself() {
+    fn each_leniency_is_allowed_independently() {
         for leniency in Leniency::ALL {
             assert!(Leniencies::all().with(*leniency).allows(*leniency));
             assert!(!Leniencies::strict().allows(*leniency));
@@ -310,16 +305,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_member_is_dropped_or_kept_but_not_both() {
+    fn unknown_members_are_either_dropped_or_kept() {
         let (dropped, pending) = (Leniency::UnknownMemberDropped, Leniency::UnknownMemberPending);
         for (last, first) in [(dropped, pending), (pending, dropped)] {
             let set = Leniencies::strict().with(first).with(last);
-            assert!(set.allows(last) && !set.allows(first), "the last word counts");
+            assert!(set.allows(last) && !set.allows(first), "the last one wins");
         }
     }
 
     #[test]
-    fn a_warning_is_kept_once() {
+    fn duplicate_warnings_are_merged() {
         let mut warnings = Warnings::default();
         warnings.add(Leniency::StringBoolean, "active");
         warnings.add(Leniency::StringBoolean, "active");
@@ -328,11 +323,11 @@ mod tests {
         for n in 0..1000 {
             warnings.add(Leniency::UnknownAttributeSetAside, n.to_string());
         }
-        assert_eq!(warnings.iter().count(), Warnings::LIMIT);
+        assert_eq!(warnings.iter().count(), Warnings::MAX_COUNT);
     }
 
     #[test]
-    fn what_is_not_tolerated_is_refused_without_a_warning() {
+    fn a_refusal_records_no_warning() {
         let mut warnings = Warnings::default();
         let refusal = || ScimError::invalid_value("active must be true or false.");
         assert!(Leniencies::strict().tolerate(Leniency::StringBoolean, "active", &mut warnings, refusal).is_err());

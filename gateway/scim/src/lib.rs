@@ -1,14 +1,14 @@
 //! The SCIM 2.0 protocol (RFC 7643, RFC 7644) as pure functions over JSON values.
 //!
-//! Values in, values out: nothing here reads a clock, a socket, a file or the environment, keeps state or logs.
-//! No input makes it panic; every refusal is a [`error::ScimError`] whose sentence names what was wrong.
+//! Nothing in this crate reads a clock, a socket, a file or the environment, keeps state or logs. No input causes a panic.
+//! Errors are [`error::ScimError`]s whose detail names the problem.
 
 pub mod access;
 pub mod attribute;
 pub mod bulk;
+mod cost;
 pub mod decimal;
 pub mod discovery;
-mod effort;
 pub mod error;
 pub mod etag;
 pub mod filter;
@@ -29,4 +29,5 @@ pub mod schema;
 pub mod search;
 pub mod sort;
 pub mod unknown;
+mod value;
 mod verb;

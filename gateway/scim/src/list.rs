@@ -1,4 +1,4 @@
-//! The list response (RFC 7644 §3.4.2, RFC 9865 §2) and the window of it that a client asks for.
+//! The list response (RFC 7644 §3.4.2, RFC 9865 §2) and the paging parameters.
 
 use std::fmt::Write as _;
 
@@ -6,29 +6,29 @@ use serde_json::{Value, json};
 
 use crate::error::{ScimError, ScimType};
 
-/// The URN of the list response message.
+/// The URN of a list response.
 pub const LIST_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 
-/// How many resources a page has if the client does not say.
+/// The resources of a page without `count`.
 pub const DEFAULT_COUNT: u64 = 100;
 
-/// How many resources a page can have.
+/// The most resources of a page.
 pub const MAX_COUNT: u64 = 1000;
 
-/// The window of a list that a client asks for.
+/// The capacity for a list response besides its resources, including cursors.
+const ENVELOPE_BYTES: usize = 1024;
+
+/// The requested part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paging {
-    /// The first result, counted from 1.
+    /// The 1-based index of the first result.
     pub start_index: u64,
-    /// How many results at most; 0 asks for the total alone.
+    /// The most results; 0 requests only the total.
     pub count: u64,
 }
 
 impl Paging {
-    /// Reads `startIndex` and `count` as they stand in the query.
-    ///
-    /// # Errors
-    /// 400 `invalidValue` if one is no whole number.
+    /// Parses `startIndex` and `count`. An error is 400 `invalidValue`.
     pub fn parse(start_index: Option<&str>, count: Option<&str>) -> Result<Self, ScimError> {
         // RFC 7644 §3.4.2.4: "A value less than 1 SHALL be interpreted as 1."
         let start_index = start_index.map_or(Ok(1), |text| whole("startIndex", text))?.max(1);
@@ -37,10 +37,7 @@ impl Paging {
         Ok(Self { start_index, count })
     }
 
-    /// Reads `count` as it stands beside a `cursor`, where it is held to what the first page said.
-    ///
-    /// # Errors
-    /// 400 `invalidCount` if it is no whole number or more than a page can have, `invalidValue` beside a `startIndex`.
+    /// Parses `count` beside a `cursor`. An error is 400 `invalidCount`, or `invalidValue` beside a `startIndex`.
     pub fn with_cursor(start_index: Option<&str>, count: Option<&str>) -> Result<Self, ScimError> {
         if start_index.is_some() {
             return Err(ScimError::invalid_value(
@@ -59,7 +56,7 @@ impl Paging {
         }
     }
 
-    /// How many results come before the window.
+    /// The number of results before the page.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.start_index.saturating_sub(1)
@@ -72,7 +69,7 @@ impl Default for Paging {
     }
 }
 
-/// A whole number; negative is 0, and one too large for any list is the largest, which is past every end.
+/// A whole number; a negative one is 0, and one too large for any list is the largest.
 fn whole(name: &str, text: &str) -> Result<u64, ScimError> {
     let text = text.trim();
     let (negative, digits) = match text.strip_prefix('-') {
@@ -82,21 +79,19 @@ fn whole(name: &str, text: &str) -> Result<u64, ScimError> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ScimError::invalid_value(format!("{name} must be a whole number.")));
     }
-    // A larger one would not fit the signed offsets of a database.
+    // The offsets of a database are signed.
     let largest = i64::MAX.unsigned_abs();
     Ok(if negative { 0 } else { digits.parse().unwrap_or(largest).min(largest) })
 }
 
-/// The body of a list response, from the JSON texts of its resources.
-///
-/// `itemsPerPage` is what the page holds, and not what was asked for; `Resources` is there even if it is empty,
-/// since Entra ID wants it.
+/// The body of a list response, from the JSON texts of its resources. `itemsPerPage` is the actual number of resources.
+/// `Resources` is present even if empty, because Entra ID requires it.
 #[must_use]
 pub fn list_response<R: AsRef<str>>(resources: &[R], total: u64, start_index: u64) -> String {
     response(resources, Some(total)) + &format!(",\"startIndex\":{start_index}}}")
 }
 
-/// Where the pages before and after this one are to be had (RFC 9865 §2); none before the first and after the last.
+/// The cursors of the adjacent pages (RFC 9865 §2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursors {
     /// `previousCursor`.
@@ -105,8 +100,8 @@ pub struct Cursors {
     pub next: Option<String>,
 }
 
-/// The body of a list response to a request with a cursor. RFC 9865 §2: who is "unable to estimate totalResults MAY choose
-/// to omit the totalResults attribute".
+/// The body of a list response to a request with a cursor. RFC 9865 §2: a provider "unable to estimate totalResults MAY
+/// choose to omit the totalResults attribute".
 #[must_use]
 pub fn cursor_response<R: AsRef<str>>(resources: &[R], total: Option<u64>, cursors: &Cursors) -> String {
     let mut body = response(resources, total);
@@ -119,22 +114,19 @@ pub fn cursor_response<R: AsRef<str>>(resources: &[R], total: Option<u64>, curso
     body + "}"
 }
 
-/// Bytes of a list response beside its resources, cursors included.
-const BESIDE: usize = 1024;
-
-/// What all list responses have, without the last brace.
+/// The common members of list responses, without the last brace.
 fn response<R: AsRef<str>>(resources: &[R], total: Option<u64>) -> String {
     let size: usize = resources.iter().map(|resource| resource.as_ref().len() + 1).sum();
-    // A page may have megabytes, which growing would copy several times.
-    let mut body = String::with_capacity(size + BESIDE);
+    // A page may have megabytes, which a growing string would copy several times.
+    let mut body = String::with_capacity(size + ENVELOPE_BYTES);
     // Writing to a String cannot fail.
     let _ = write!(body, "{{\"schemas\":[\"{LIST_SCHEMA}\"],");
     if let Some(total) = total {
         let _ = write!(body, "\"totalResults\":{total},");
     }
     body.push_str("\"Resources\":[");
-    for (place, resource) in resources.iter().enumerate() {
-        if place > 0 {
+    for (index, resource) in resources.iter().enumerate() {
+        if index > 0 {
             body.push(',');
         }
         body.push_str(resource.as_ref());
@@ -143,7 +135,7 @@ fn response<R: AsRef<str>>(resources: &[R], total: Option<u64>) -> String {
     body
 }
 
-/// The body of a list that is always sent whole, such as that of the schemas.
+/// The body of a list without paging, such as that of the schemas.
 #[must_use]
 pub fn list_response_tree(resources: Vec<Value>) -> Value {
     let total = resources.len();
@@ -161,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paging_follows_the_rfc_at_its_edges() {
+    fn paging_parameters_are_clamped() {
         for (start_index, count, expected) in [
             (None, None, (1, 100)),
             (Some("1"), Some("2"), (1, 2)),
@@ -180,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused() {
+    fn non_numbers_are_refused() {
         for text in ["", "x", "1.5", "1e3", "--1", "٣"] {
             assert!(Paging::parse(Some(text), None).is_err(), "{text}");
             assert!(Paging::parse(None, Some(text)).is_err(), "{text}");
@@ -188,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_cursor_a_count_is_right_or_refused() {
+    fn an_invalid_count_with_a_cursor_is_refused() {
         for (count, expected) in [(None, 100), (Some("7"), 7), (Some("1000"), 1000), (Some("0"), 0), (Some("-3"), 0)] {
             assert_eq!(Paging::with_cursor(None, count).unwrap().count, expected, "{count:?}");
         }
@@ -201,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_tells_of_its_neighbours_and_of_nothing_it_does_not_know() {
+    fn a_cursor_response_omits_unknown_totals_and_absent_cursors() {
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let both = Cursors { previous: Some("p".into()), next: Some("n".into()) };
         let body = read(&cursor_response(&["{\"id\":\"1\"}"], Some(3), &both));
@@ -215,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_counts_what_it_holds() {
+    fn a_list_response_counts_its_resources() {
         let body: Value = serde_json::from_str(&list_response(&["{\"id\":\"1\"}", "{\"id\":\"2\"}"], 12, 6)).unwrap();
         let expected = json!({
             "schemas": [LIST_SCHEMA], "totalResults": 12, "Resources": [{ "id": "1" }, { "id": "2" }],

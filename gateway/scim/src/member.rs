@@ -1,19 +1,23 @@
-//! One member of a group, as clients name it. Members live outside the group's document, because a group of
-//! 100,000 must not be read to add one more.
+//! A member of a group in a request. Members are stored outside the group's document, so that a group of 100,000 members
+//! need not be read to add another.
+
+use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
+
+use crate::error::ScimError;
 
 /// A value of a detached attribute (RFC 7643 §4.2 `members`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// The id of the member.
     pub value: String,
-    /// `User` or `Group`, where the client said so.
+    /// The `type`: `User` or `Group`, if the client sent it.
     pub kind: Option<String>,
 }
 
 impl Member {
-    /// A member of which only the id is known.
+    /// A member without a `type`.
     pub fn new(value: impl Into<String>) -> Self {
         Self { value: value.into(), kind: None }
     }
@@ -25,7 +29,23 @@ impl Member {
         Some(Self { value: text("value")?.to_owned(), kind: text("type").map(str::to_owned) })
     }
 
-    /// The element as a reply shows it, without `$ref`, which only the caller can build.
+    /// Reads the canonical value of the attribute `name`. Of elements with the same id the first is kept.
+    pub(crate) fn list_from_json(value: Value, name: &str) -> Result<Vec<Self>, ScimError> {
+        let Value::Array(elements) = value else { return Ok(Vec::new()) };
+        let mut seen: HashSet<String> = HashSet::with_capacity(elements.len());
+        let mut members = Vec::with_capacity(elements.len());
+        for element in elements {
+            let member = element.as_object().and_then(Self::from_json).ok_or_else(|| {
+                ScimError::invalid_value(format!("{name}: each element must have a value, which is an id."))
+            })?;
+            if seen.insert(member.value.clone()) {
+                members.push(member);
+            }
+        }
+        Ok(members)
+    }
+
+    /// The element in a reply, without `$ref`, which only the caller can build.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut element = json!({ "value": self.value });
@@ -41,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_it_writes() {
+    fn a_member_survives_a_round_trip() {
         let full = Member { value: "u1".into(), kind: Some("User".into()) };
         for member in [full, Member::new("u2")] {
             let written = member.to_json();
@@ -50,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn an_element_without_a_value_is_no_member() {
+    fn an_element_without_a_value_is_not_a_member() {
         for element in [json!({}), json!({ "value": "" }), json!({ "value": null }), json!({ "value": 7 })] {
             assert_eq!(element.as_object().and_then(Member::from_json), None, "{element}");
         }

@@ -1,6 +1,6 @@
-//! PATCH (RFC 7644 §3.5.2) in the RFC's form and in every form the identity providers send.
-//! A request is parsed into steps once and the steps are applied in order to a document; the result is a new
-//! document or an error, so a request is done wholly or not at all.
+//! PATCH (RFC 7644 §3.5.2) in the RFC's form and in the forms that identity providers send.
+//! A request is parsed into steps, which are applied to a document in order. The result is a new document or an error, so a
+//! request is applied as a whole or not at all.
 
 use std::sync::Arc;
 
@@ -14,51 +14,29 @@ use crate::schema::{AttributeRef, ResourceType, Schema};
 use crate::unknown::log::UnknownAttributes;
 use crate::verb::Verb;
 
-pub(crate) use apply::Effort;
+pub(crate) use budget::{Budget, MAX_COST};
 pub use members::MemberDelta;
 
 mod add;
 mod apply;
+mod budget;
 mod context;
 mod element;
 mod members;
 mod parse;
 mod remove;
 mod replace;
-pub(crate) mod slot;
 mod write;
 
-/// The URN a PATCH body names in its `schemas`.
+/// The URN of a PATCH request.
 pub const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// Most changes that one request can ask for.
+/// The most changes in a request.
 const MAX_STEPS: usize = 1_000;
-/// Most elements of attributes that one request can bring; members of a group are counted elsewhere.
-const MAX_SUPPLIED: usize = 2_000;
+/// The most elements of attributes in a request. Members of a group are not counted.
+const MAX_ELEMENTS: usize = 2_000;
 
-/// Elements are compared with those that are there, so their number bounds the work.
-fn check_size(steps: &[Step]) -> Result<(), ScimError> {
-    let supplied = steps.iter().map(|step| match step {
-        Step::Attribute { value: Some(Value::Array(elements)), .. } => elements.len(),
-        _ => 0,
-    });
-    let supplied: usize = supplied.sum();
-    if steps.len() > MAX_STEPS {
-        return Err(ScimError::new(
-            413,
-            format!("The request makes {} changes; at most {MAX_STEPS} are accepted.", steps.len()),
-        ));
-    }
-    if supplied > MAX_SUPPLIED {
-        return Err(ScimError::new(
-            413,
-            format!("The request brings {supplied} values; at most {MAX_SUPPLIED} are accepted."),
-        ));
-    }
-    Ok(())
-}
-
-/// A PATCH request, understood but not yet applied.
+/// A parsed PATCH request.
 #[derive(Clone, Debug)]
 pub struct Patch {
     steps: Vec<Step>,
@@ -66,50 +44,62 @@ pub struct Patch {
 }
 
 impl Patch {
-    /// Reads a request body.
+    /// Parses a request body.
     ///
     /// # Errors
-    /// 400 with the keyword of RFC 7644 §3.5.2 for the case: `invalidSyntax` for a body that is no PATCH,
-    /// `invalidPath` and `invalidFilter` for a path, `noTarget` for a removal without one, `mutability` for a readOnly
-    /// attribute, `invalidValue` for a value that is missing.
+    /// 400 with the keyword of RFC 7644 §3.5.2: `invalidSyntax` for a malformed body, `invalidPath` or `invalidFilter` for
+    /// a path, `noTarget` for a removal without a path, `mutability` for a readOnly attribute, `invalidValue` for a missing
+    /// value. 413 for too many changes or elements.
     pub fn parse(body: Value, rt: &ResourceType, leniencies: &Leniencies) -> Result<Self, ScimError> {
-        let patch = parse::patch(body, rt, *leniencies)?;
-        check_size(&patch.steps)?;
-        Ok(patch)
+        parse::parse(body, rt, *leniencies)?.check_size()
     }
 
-    /// The same request by schemas that know more: what it says of attributes that only they have is no longer unknown.
-    ///
-    /// # Errors
-    /// As [`Patch::parse`].
-    pub fn read_again(self, rt: &ResourceType, leniencies: &Leniencies) -> Result<Self, ScimError> {
-        let patch = parse::again(self, rt, *leniencies)?;
-        check_size(&patch.steps)?;
-        Ok(patch)
+    /// The same request under newer schemas: its unknown attributes that they define become changes of the document. The
+    /// errors are those of [`Patch::parse`].
+    pub fn reinterpret(self, rt: &ResourceType, leniencies: &Leniencies) -> Result<Self, ScimError> {
+        parse::reinterpret(self, rt, *leniencies)?.check_size()
     }
 
-    /// Whether the document need not be read: all that is asked for is about the detached values. Not so for a
-    /// request that asks for nothing.
+    /// Elements are compared with the stored ones, so their number bounds the work.
+    fn check_size(self) -> Result<Self, ScimError> {
+        let elements = self.steps.iter().map(|step| match step {
+            Step::Attribute { value: Some(Value::Array(elements)), .. } => elements.len(),
+            _ => 0,
+        });
+        let (steps, elements) = (self.steps.len(), elements.sum::<usize>());
+        let refuse = |what: &str, most: usize| {
+            Err(ScimError::new(413, format!("The request {what}; at most {most} are accepted.")))
+        };
+        if steps > MAX_STEPS {
+            return refuse(&format!("makes {steps} changes"), MAX_STEPS);
+        }
+        if elements > MAX_ELEMENTS {
+            return refuse(&format!("brings {elements} values"), MAX_ELEMENTS);
+        }
+        Ok(self)
+    }
+
+    /// Whether only the detached values change, so that the document need not be read. False for an empty request.
     #[must_use]
     pub fn touches_only_members(&self) -> bool {
         !self.steps.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Members(..)))
     }
 
-    /// The attributes of the document that it is about.
+    /// The attributes of the document that the request names.
     #[must_use]
     pub fn specified(&self) -> Vec<AttributeRef> {
-        let each = self.steps.iter().filter_map(|step| match step {
+        let attributes = self.steps.iter().filter_map(|step| match step {
             Step::Attribute { target, .. } => Some(target.reference.clone()),
             _ => None,
         });
-        each.collect()
+        attributes.collect()
     }
 
-    /// Applies the request to a canonical document and to the unknown attributes that are kept of it.
+    /// Applies the request to a canonical document and its unknown attributes.
     ///
     /// # Errors
     /// 400 `noTarget` for a value path without a match, `mutability` for a required or immutable attribute,
-    /// `invalidValue` for a value the schema does not allow.
+    /// `invalidValue` for a value that the schema does not allow. 413 if the work exceeds the limit.
     pub fn apply(
         self,
         document: Map<String, Value>,
@@ -117,37 +107,34 @@ impl Patch {
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
-        apply::patch(self, document, unknown, rt, *leniencies, &mut Effort::new(Effort::MAX))
+        apply::apply(self, document, unknown, rt, *leniencies, &mut Budget::default())
     }
 
-    /// Like [`Patch::apply`], of a request that is one of several and shares their bound of work.
-    ///
-    /// # Errors
-    /// As [`Patch::apply`].
+    /// As [`Patch::apply`], for a request that shares its budget with others.
     pub(crate) fn apply_within(
         self,
-        effort: &mut Effort,
+        budget: &mut Budget,
         document: Map<String, Value>,
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
-        apply::patch(self, document, UnknownAttributes::default(), rt, *leniencies, effort)
+        apply::apply(self, document, UnknownAttributes::default(), rt, *leniencies, budget)
     }
 }
 
-/// What a PATCH leads to.
+/// The result of a PATCH.
 #[derive(Clone, Debug)]
 pub struct Patched {
-    /// The canonical document afterwards.
+    /// The new canonical document.
     pub document: Map<String, Value>,
-    /// The attributes that no schema defines, afterwards.
+    /// The new attributes that no schema defines.
     pub unknown: UnknownAttributes,
-    /// What becomes of the detached values.
+    /// The change of the detached values.
     pub members: MemberDelta,
-    /// Whether `document` or `unknown` differs from before. RFC 7644 §3.5.2.1: if nothing does, "the modify timestamp
-    /// SHALL NOT be changed".
+    /// Whether `document` or `unknown` has changed. RFC 7644 §3.5.2.1: if nothing has, "the modify timestamp SHALL NOT be
+    /// changed".
     pub changed: bool,
-    /// What had to be tolerated.
+    /// The leniencies that were used.
     pub warnings: Warnings,
 }
 
@@ -158,16 +145,16 @@ struct Target {
     element: Option<ElementFilter>,
 }
 
-/// One change. A PATCH operation without a path becomes a step for each of its attributes.
+/// A single change. A PATCH operation without a path becomes one step per attribute.
 #[derive(Clone, Debug)]
 enum Step {
     /// A change of an attribute of the document.
     Attribute { verb: Verb, target: Target, value: Option<Value> },
     /// The removal of all data of an extension.
     ExtensionRemoved(Arc<Schema>),
-    /// A change of an attribute that no schema defines, under the name the client wrote; a value that says nothing is none.
+    /// A change of an attribute that no schema defines, under the name as written; an unassigned value is `None`.
     Unknown { verb: Verb, name: String, value: Option<Value> },
-    /// A change of the detached values; of a removal only the ids count.
+    /// A change of the detached values. A removal uses only their ids.
     Members(Verb, Vec<Member>),
 }
 

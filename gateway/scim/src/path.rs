@@ -1,25 +1,24 @@
-//! Paths of PATCH operations (RFC 7644 §3.5.2): which attribute, which of its elements, which part of them.
+//! Paths of PATCH operations (RFC 7644 §3.5.2): an attribute, a filter on its elements, and a sub-attribute.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::attribute::Attribute;
 use crate::error::{ScimError, ScimType};
 use crate::filter::parser::{Parser, Scope};
 use crate::filter::{ElementFilter, Filter, MAX_BYTES, element_part};
 use crate::leniency::{Leniencies, Warnings};
 use crate::schema::{AttributeRef, Qualified, ResourceType, Schema};
 
-/// What an operation is about.
+/// A parsed path.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
-    /// The attribute or sub-attribute, or an extension as a whole.
+    /// The attribute, sub-attribute or extension.
     pub target: Target,
-    /// Which elements of the attribute; all if there is none. Only with [`Target::Attribute`].
+    /// The filter on the elements of an attribute; without one the path means all of them.
     pub element: Option<ElementFilter>,
 }
 
-/// What a path names, apart from its filter.
+/// The target of a path, without its filter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// `name`, `name.givenName`, and the `emails` and `value` of `emails[type eq "work"].value`.
@@ -29,25 +28,22 @@ pub enum Target {
 }
 
 impl Path {
-    /// Reads a path, as liberally as identity providers need.
+    /// Parses a path with every leniency.
     ///
     /// # Errors
-    /// 400 `invalidPath` for what is no path or names no attribute, 400 `invalidFilter` for what is wrong within brackets.
+    /// 400 `invalidPath` for a malformed path or an unknown attribute, 400 `invalidFilter` for an error within brackets.
     pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self, ScimError> {
         Self::parse_with(text, resource_type, &Leniencies::all(), &mut Warnings::default())
     }
 
-    /// Reads a path with no more leniency in its filter than is given, and says which was needed.
-    ///
-    /// # Errors
-    /// As [`Path::parse`], and for whatever `leniencies` does not allow.
+    /// Parses a path with these leniencies in its filter and records the used ones.
     pub fn parse_with(
         text: &str,
         resource_type: &ResourceType,
         leniencies: &Leniencies,
         warnings: &mut Warnings,
     ) -> Result<Self, ScimError> {
-        // Told apart here, because the lexer's refusal speaks of filters.
+        // The parser's own error would mention a filter.
         if text.len() > MAX_BYTES {
             return Err(invalid(&format!("The path has {} bytes; at most {MAX_BYTES} are read.", text.len())));
         }
@@ -73,7 +69,7 @@ impl Path {
         Err(invalid(&format!("The path \"{text}\" goes on after it should end.")))
     }
 
-    /// The attribute the path leads to or into; `None` for an extension as a whole.
+    /// The attribute of the path; `None` for an extension.
     #[must_use]
     pub fn attribute(&self) -> Option<&AttributeRef> {
         match &self.target {
@@ -81,15 +77,9 @@ impl Path {
             Target::Extension(_) => None,
         }
     }
-
-    /// The sub-attribute the path ends in.
-    #[must_use]
-    pub fn sub(&self) -> Option<&Arc<Attribute>> {
-        self.attribute().and_then(|attribute| attribute.sub.as_ref())
-    }
 }
 
-/// A name and nothing else.
+/// A name without a filter.
 fn plain(name: &str, resource_type: &ResourceType) -> Result<Path, ScimError> {
     let target = match (resource_type.resolve(name), resource_type.split_urn(name)) {
         (Some(attribute), _) => Target::Attribute(attribute),
@@ -99,7 +89,7 @@ fn plain(name: &str, resource_type: &ResourceType) -> Result<Path, ScimError> {
     Ok(Path { target, element: None })
 }
 
-/// What follows `emails[`.
+/// The rest of a path after `emails[`.
 fn value_path(parser: &mut Parser<'_>, attribute: AttributeRef) -> Result<Path, ScimError> {
     let start = parser.position();
     let filter = parser.brackets(&attribute, start, 0)?;
@@ -110,8 +100,8 @@ fn value_path(parser: &mut Parser<'_>, attribute: AttributeRef) -> Result<Path, 
     Ok(Path { target: Target::Attribute(part.unwrap_or(attribute)), element: Some(ElementFilter::new(filter)) })
 }
 
-/// `members.value eq "u1"` or `members eq "u1"`: no path by the grammar, but some clients remove members by it, and it
-/// can only mean the elements for which it holds.
+/// `members.value eq "u1"` or `members eq "u1"`. The grammar has no such path, but some clients remove members by it. It
+/// selects the matching elements.
 fn selection(parser: &mut Parser<'_>, named: AttributeRef) -> Result<Path, ScimError> {
     let attribute = AttributeRef { sub: None, ..named.clone() };
     if !attribute.attribute.multi_valued {
@@ -136,8 +126,7 @@ impl fmt::Display for Path {
             Target::Attribute(attribute) => attribute,
         };
         let Some(element) = &self.element else { return f.write_str(&attribute.name()) };
-        let whole = AttributeRef { sub: None, ..attribute.clone() };
-        write!(f, "{}[{element}]", whole.name())?;
+        write!(f, "{}[{element}]", attribute.attribute_name())?;
         attribute.sub.as_ref().map_or(Ok(()), |sub| write!(f, ".{}", sub.name))
     }
 }

@@ -1,10 +1,10 @@
-//! Client profiles: which leniencies and choices each SCIM client gets. The table is the whole truth about it.
+//! Client profiles: the leniencies and choices of each SCIM client, as a table.
 
 use crate::leniency::{Choice, Leniencies, Leniency};
 
 macro_rules! profiles {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
-        /// Which dialect a tenant's SCIM client speaks.
+        /// The SCIM client of a tenant.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Profile {
             $($(#[doc = $doc])+ $variant,)+
@@ -28,7 +28,7 @@ macro_rules! profiles {
 const PROFILES: usize = 11;
 
 profiles! {
-    /// What every client may do, and what the client that was recognised needs besides.
+    /// The leniencies that are safe for every client, and those of the recognised client.
     Auto = "auto",
     /// Microsoft Entra ID, in both of its dialects.
     Entra = "entra",
@@ -46,13 +46,13 @@ profiles! {
     Rippling = "rippling",
     /// SailPoint.
     SailPoint = "sailpoint",
-    /// RFC 7643 and RFC 7644 by the letter.
+    /// RFC 7643 and RFC 7644 without leniencies.
     Strict = "strict",
-    /// draft-zollner-scim-interop-profile: fewer ways to say the same.
+    /// draft-zollner-scim-interop-profile.
     Interop2026 = "interop-2026",
 }
 
-/// One row: a cell for each profile.
+/// A cell per profile.
 type Row = [bool; PROFILES];
 
 /// Allowed.
@@ -60,8 +60,8 @@ const X: bool = true;
 /// Refused.
 const O: bool = false;
 
-/// Whose leniency is whose. In `auto` the leniencies of reading hold for everybody; of those that change the meaning, and
-/// of the choices, the row says what holds while no client is recognised.
+/// In `auto`, a leniency that changes the meaning of a request, or a choice, has the value of the recognised client. The
+/// `auto` column applies while no client is recognised.
 #[rustfmt::skip]
 const TABLE: [(Leniency, Row); Leniency::ALL.len()] = [
     //                                     auto entra okta onelogin jumpcloud ping google rippling sailpoint strict interop
@@ -107,7 +107,7 @@ const CHOICES: [(Choice, Row); Choice::ALL.len()] = [
     (Choice::PutKeepsOmitted,            [ O,   O,    O,   X,       O,        O,   O,     O,       O,        O,     O ]),
     (Choice::ComplexReplacedWhole,       [ O,   O,    O,   O,       O,        O,   O,     O,       O,        O,     X ]),
     (Choice::PathRequired,               [ O,   O,    O,   O,       O,        O,   O,     O,       O,        O,     X ]),
-    (Choice::GroupUnanswered,            [ O,   X,    X,   O,       X,        O,   O,     X,       O,        O,     O ]),
+    (Choice::GroupNoContent,             [ O,   X,    X,   O,       X,        O,   O,     X,       O,        O,     O ]),
     (Choice::NoEtags,                    [ O,   O,    O,   O,       O,        O,   O,     O,       O,        O,     X ]),
 ];
 
@@ -118,24 +118,23 @@ impl Profile {
         Self::ALL.into_iter().find(|profile| profile.name() == name)
     }
 
-    /// What a client of this profile gets, where `recognised` is who was found out to be calling; only in `auto` does
-    /// that matter.
+    /// The leniencies and choices of this profile. `recognised` is the recognised client; only `auto` uses it.
     #[must_use]
     pub fn leniencies(self, recognised: Option<Self>) -> Leniencies {
-        let caller = recognised.filter(|_| self == Self::Auto).unwrap_or(self);
+        let client = recognised.filter(|_| self == Self::Auto).unwrap_or(self);
         let mut set = Leniencies::strict();
         for (leniency, row) in &TABLE {
-            let column = if leniency.changes_meaning() { caller } else { self };
+            let column = if leniency.changes_meaning() { client } else { self };
             if row[column as usize] {
                 set = set.with(*leniency);
             }
         }
-        CHOICES.iter().fold(set, |set, (choice, row)| set.choosing(*choice, row[caller as usize]))
+        CHOICES.iter().fold(set, |set, (choice, row)| set.choosing(*choice, row[client as usize]))
     }
 }
 
 impl Leniencies {
-    /// What everybody gets of whom nothing is known.
+    /// The leniencies and choices for a client that has not been recognised.
     #[must_use]
     pub fn auto() -> Self {
         Profile::Auto.leniencies(None)

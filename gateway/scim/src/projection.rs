@@ -1,5 +1,5 @@
-//! Which attributes of a resource a reply has (RFC 7644 §3.9): what the client asked for, within what the schema's
-//! `returned` characteristics allow.
+//! The attributes of a resource in a reply (RFC 7644 §3.9): those that the client requested and the schema's `returned`
+//! characteristics allow.
 
 use std::sync::Arc;
 
@@ -9,36 +9,35 @@ use crate::attribute::{Attribute, Returned};
 use crate::error::ScimError;
 use crate::schema::{AttributeRef, ResourceType, Schema, common_attributes};
 
-/// The attributes a client asked for, or asked to leave out.
+/// The attributes that a client requested or excluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Projection {
     mode: Mode,
     targets: Vec<Target>,
-    /// What the client has just written.
     specified: Specified,
     resource_type: ResourceType,
 }
 
-/// What a write's client specified of the resource that answers it.
+/// The attributes that the request itself wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Specified {
-    /// Nothing: it is read, and not written.
+    /// None: a read.
     Nothing,
-    /// All of it, by POST or PUT.
+    /// All: POST or PUT.
     Everything,
-    /// These attributes, by PATCH.
+    /// These: PATCH.
     Attributes(Vec<AttributeRef>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// `attributes`: these alone.
+    /// `attributes`.
     Only,
-    /// `excludedAttributes`: all but these. Without any it is what a plain reply has.
+    /// `excludedAttributes`; the default with an empty list.
     Without,
 }
 
-/// One name of the list.
+/// A name in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
     /// Every attribute of the base schema (`None`) or of an extension.
@@ -47,20 +46,17 @@ enum Target {
     Attribute(AttributeRef),
 }
 
-/// How much of an attribute was named.
+/// The parts of an attribute that the list names.
 enum Named<'a> {
-    Not,
+    Nothing,
     Whole,
-    Parts(Vec<&'a str>),
+    SubAttributes(Vec<&'a str>),
 }
 
 impl Projection {
-    /// Reads `attributes` and `excludedAttributes`, lists of names with commas between them. `None` means that the
-    /// whole resource is the reply, because nothing was asked for and the type has nothing that must be asked for.
-    /// Names that mean nothing are ignored.
-    ///
-    /// # Errors
-    /// 400 `invalidValue` if both are given.
+    /// Parses `attributes` and `excludedAttributes`, comma-separated lists of names. Returns `None` if the reply is the whole
+    /// resource: neither was given and the type has no attribute with `returned` `request`. Unknown names are ignored. An
+    /// error is 400 `invalidValue` if both are given.
     pub fn parse(
         attributes: Option<&str>,
         excluded: Option<&str>,
@@ -76,7 +72,7 @@ impl Projection {
             }
             (true, false) => (Mode::Only, attributes),
             (false, true) => (Mode::Without, excluded),
-            (false, false) if has_unasked(resource_type) => (Mode::Without, None),
+            (false, false) if has_request_attributes(resource_type) => (Mode::Without, None),
             (false, false) => return Ok(None),
         };
         let targets =
@@ -84,21 +80,20 @@ impl Projection {
         Ok(Some(Self { mode, targets, specified: Specified::Nothing, resource_type: resource_type.clone() }))
     }
 
-    /// The same for the answer to a write. RFC 7643 §7 `request`: "The attribute is returned in response to any PUT, POST, or
-    /// PATCH operations if the attribute was specified by the client".
+    /// The projection for the reply to a write. RFC 7643 §7 `request`: "The attribute is returned in response to any PUT,
+    /// POST, or PATCH operations if the attribute was specified by the client".
     #[must_use]
     pub fn after_write(self, specified: Specified) -> Self {
         Self { specified, ..self }
     }
 
-    /// Whether the client asked for it, so that it wants to see what it asked for.
+    /// Whether the client requested this projection.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
+    pub fn is_requested(&self) -> bool {
         self.mode == Mode::Only || !self.targets.is_empty()
     }
 
-    /// The part of a resource that the reply has. What no schema defines is kept unless certain attributes alone
-    /// were asked for.
+    /// Reduces a resource to the attributes of the reply. Unknown attributes stay unless `attributes` was given.
     #[must_use]
     pub fn apply(&self, document: Map<String, Value>) -> Map<String, Value> {
         let mut kept = Map::new();
@@ -106,10 +101,13 @@ impl Projection {
             let extension = self.resource_type.extensions.iter().find(|e| e.schema.id == key).map(|e| &e.schema);
             let value = match (extension, value) {
                 (Some(schema), Value::Object(members)) => {
-                    let members = self.within(Some(schema), members);
+                    let members = members.into_iter();
+                    let members: Map<String, Value> = members
+                        .filter_map(|(key, value)| self.attribute(Some(schema), &key, value).map(|value| (key, value)))
+                        .collect();
                     (!members.is_empty()).then_some(Value::Object(members))
                 }
-                (_, value) => self.one(None, &key, value),
+                (_, value) => self.attribute(None, &key, value),
             };
             if let Some(value) = value {
                 kept.insert(key, value);
@@ -118,22 +116,15 @@ impl Projection {
         kept
     }
 
-    /// Whether the reply would have any of the attribute `name`, so that what is not needed is not even read.
+    /// Whether the reply includes any part of the attribute `name`. A caller need not read the others.
     #[must_use]
-    pub fn wants(&self, name: &str) -> bool {
+    pub fn includes(&self, name: &str) -> bool {
         let Some(found) = self.resource_type.resolve(name) else { return self.mode == Mode::Without };
         let named = self.named(found.extension.as_ref(), &found.attribute);
         self.keeps(&found.attribute, &named)
     }
 
-    fn within(&self, extension: Option<&Arc<Schema>>, members: Map<String, Value>) -> Map<String, Value> {
-        members
-            .into_iter()
-            .filter_map(|(key, value)| self.one(extension, &key, value).map(|value| (key, value)))
-            .collect()
-    }
-
-    fn one(&self, extension: Option<&Arc<Schema>>, key: &str, value: Value) -> Option<Value> {
+    fn attribute(&self, extension: Option<&Arc<Schema>>, key: &str, value: Value) -> Option<Value> {
         let Some(found) = self.resource_type.resolve_in(extension, key) else {
             return (self.mode == Mode::Without).then_some(value);
         };
@@ -144,23 +135,20 @@ impl Projection {
         if !found.attribute.is_complex() {
             return Some(value);
         }
+        let reduce = |element| match element {
+            Value::Object(members) => self.sub_attributes(members, &found.attribute, &named).map(Value::Object),
+            other => Some(other),
+        };
         match value {
-            Value::Object(members) => self.parts(members, &found.attribute, &named).map(Value::Object),
             Value::Array(elements) => {
-                let elements: Vec<Value> = elements
-                    .into_iter()
-                    .filter_map(|element| match element {
-                        Value::Object(members) => self.parts(members, &found.attribute, &named).map(Value::Object),
-                        other => Some(other),
-                    })
-                    .collect();
+                let elements: Vec<Value> = elements.into_iter().filter_map(reduce).collect();
                 (!elements.is_empty()).then_some(Value::Array(elements))
             }
-            other => Some(other),
+            single => reduce(single),
         }
     }
 
-    /// Whether a plain reply has an attribute that must be asked for, because the client wrote it.
+    /// Whether the reply has a `request` attribute because the request wrote it.
     fn was_written(&self, found: &AttributeRef, named: &Named<'_>) -> bool {
         found.attribute.returned == Returned::Request
             && self.mode == Mode::Without
@@ -174,53 +162,55 @@ impl Projection {
             }
     }
 
-    /// RFC 7643 §7 `returned`, and what was asked for.
+    /// RFC 7643 §7 `returned`, combined with the list.
     fn keeps(&self, attribute: &Attribute, named: &Named<'_>) -> bool {
         match (attribute.returned, self.mode) {
             // "always: The attribute is always returned, regardless of the contents of the 'attributes' parameter."
             (Returned::Always, _) => true,
             (Returned::Never, _) | (Returned::Request, Mode::Without) => false,
-            (Returned::Default | Returned::Request, Mode::Only) => !matches!(named, Named::Not),
+            (Returned::Default | Returned::Request, Mode::Only) => !matches!(named, Named::Nothing),
             (Returned::Default, Mode::Without) => !matches!(named, Named::Whole),
         }
     }
 
-    /// The sub-attributes of one value that the reply has; `None` if that is none of them.
-    fn parts(&self, members: Map<String, Value>, parent: &Attribute, named: &Named<'_>) -> Option<Map<String, Value>> {
-        let kept: Map<String, Value> = members
-            .into_iter()
-            .filter(|(key, _)| {
-                let listed =
-                    matches!(named, Named::Parts(parts) if parts.iter().any(|part| part.eq_ignore_ascii_case(key)));
-                let returned = parent.sub_attribute(key).map_or(Returned::Default, |sub| sub.returned);
-                match (returned, self.mode) {
-                    (Returned::Always, _) => true,
-                    (Returned::Never, _) | (Returned::Request, Mode::Without) => false,
-                    (Returned::Request, Mode::Only) => listed,
-                    (Returned::Default, Mode::Without) => !listed,
-                    // A complex attribute that was named itself has its default sub-attributes.
-                    (Returned::Default, Mode::Only) => listed || !matches!(named, Named::Parts(_)),
-                }
-            })
-            .collect();
-        (!kept.is_empty()).then_some(kept)
+    /// The sub-attributes of a value in the reply; `None` if there are none.
+    fn sub_attributes(
+        &self,
+        mut members: Map<String, Value>,
+        parent: &Attribute,
+        named: &Named<'_>,
+    ) -> Option<Map<String, Value>> {
+        members.retain(|key, _| {
+            let listed =
+                matches!(named, Named::SubAttributes(subs) if subs.iter().any(|it| it.eq_ignore_ascii_case(key)));
+            let returned = parent.sub_attribute(key).map_or(Returned::Default, |sub| sub.returned);
+            match (returned, self.mode) {
+                (Returned::Always, _) => true,
+                (Returned::Never, _) | (Returned::Request, Mode::Without) => false,
+                (Returned::Request, Mode::Only) => listed,
+                (Returned::Default, Mode::Without) => !listed,
+                // A complex attribute named as a whole has its default sub-attributes.
+                (Returned::Default, Mode::Only) => listed || !matches!(named, Named::SubAttributes(_)),
+            }
+        });
+        (!members.is_empty()).then_some(members)
     }
 
     fn named(&self, extension: Option<&Arc<Schema>>, attribute: &Arc<Attribute>) -> Named<'_> {
-        let mut parts = Vec::new();
+        let mut subs = Vec::new();
         for target in &self.targets {
             match target {
                 Target::Schema(schema) if schema.as_ref() == extension => return Named::Whole,
                 Target::Attribute(found) if found.extension.as_ref() == extension && found.attribute == *attribute => {
                     match &found.sub {
                         None => return Named::Whole,
-                        Some(sub) => parts.push(sub.name.as_str()),
+                        Some(sub) => subs.push(sub.name.as_str()),
                     }
                 }
                 _ => {}
             }
         }
-        if parts.is_empty() { Named::Not } else { Named::Parts(parts) }
+        if subs.is_empty() { Named::Nothing } else { Named::SubAttributes(subs) }
     }
 }
 
@@ -235,12 +225,13 @@ fn target(name: &str, resource_type: &ResourceType) -> Option<Target> {
     }
 }
 
-/// Whether a resource of this type can hold what a plain reply leaves out.
-fn has_unasked(resource_type: &ResourceType) -> bool {
-    let unasked = |attribute: &Attribute| matches!(attribute.returned, Returned::Request);
+/// Whether the type has an attribute that is only returned on request.
+fn has_request_attributes(resource_type: &ResourceType) -> bool {
     let extensions = resource_type.extensions.iter().flat_map(|e| &e.schema.attributes);
     let mut all = resource_type.schema.attributes.iter().chain(common_attributes()).chain(extensions);
-    all.any(|attribute| unasked(attribute) || attribute.sub_attributes.iter().any(|sub| unasked(sub)))
+    all.any(|it| {
+        it.returned == Returned::Request || it.sub_attributes.iter().any(|sub| sub.returned == Returned::Request)
+    })
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
-//! A stored document made into the resource a client sees: with its id, its `meta` and what is kept elsewhere.
+//! Builds the resource for a reply from a stored document, its id, its `meta` and attributes stored elsewhere.
 
 use serde_json::{Map, Value, json};
 
 use crate::etag;
 
-/// What the server knows about a resource itself (RFC 7643 §3.1 `meta`).
+/// RFC 7643 §3.1 `meta`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta<'a> {
     /// The name of the resource type.
     pub resource_type: &'a str,
-    /// When it was made, as RFC 3339 text.
+    /// The time of creation as RFC 3339 text.
     pub created: &'a str,
-    /// When it last changed, as RFC 3339 text.
+    /// The time of the last change as RFC 3339 text.
     pub last_modified: &'a str,
-    /// Its absolute URI.
+    /// The absolute URI.
     pub location: &'a str,
-    /// The number of its version; none where versions are not shown.
+    /// The version number, if versions are shown.
     pub version: Option<i64>,
 }
 
@@ -35,7 +35,7 @@ impl Meta<'_> {
         meta
     }
 
-    /// The same as [`Meta::to_json`] as text: a page has a hundred of them, and a tree for each would be most of the work.
+    /// As [`Meta::to_json`], as text: for a page of a hundred resources, building trees would be most of the work.
     fn push_to(&self, text: &mut String) {
         for (before, value) in [
             ("{\"resourceType\":", self.resource_type),
@@ -53,16 +53,15 @@ impl Meta<'_> {
         text.push('}');
     }
 
-    /// About how many bytes its text has.
+    /// The approximate length of the text.
     fn size(&self) -> usize {
         self.resource_type.len() + self.created.len() + self.last_modified.len() + self.location.len() + 112
     }
 }
 
-/// The text of a resource from the text of its stored document, which is not parsed: a page has a thousand of them.
-/// `extra` are attributes kept elsewhere, such as `groups` or `members`, with their JSON texts.
-///
-/// A text that is no object gives a resource without attributes of its own.
+/// The text of a resource from the text of its stored document, which is not parsed because a page has up to a thousand.
+/// `extra` are attributes stored elsewhere, such as `groups` or `members`, with their JSON texts. A document that is not an
+/// object is left out.
 #[must_use]
 pub fn splice(document: &str, id: &str, meta: &Meta<'_>, extra: &[(&str, &str)]) -> String {
     let inner = document.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default().trim();
@@ -86,7 +85,7 @@ pub fn splice(document: &str, id: &str, meta: &Meta<'_>, extra: &[(&str, &str)])
     text
 }
 
-/// A JSON string. Nearly all that comes here is plain.
+/// Appends a JSON string. Nearly all texts need no escapes.
 fn push_string(text: &mut String, value: &str) {
     if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
         text.push('"');
@@ -97,7 +96,7 @@ fn push_string(text: &mut String, value: &str) {
     }
 }
 
-/// The same as [`splice`] as a tree, for a projection or a filter.
+/// As [`splice`], as a tree for a projection or a filter.
 #[must_use]
 pub fn to_tree(
     document: Map<String, Value>,
@@ -126,7 +125,7 @@ mod tests {
     };
 
     #[test]
-    fn the_text_and_the_tree_are_the_same_resource() {
+    fn text_and_tree_are_the_same_resource() {
         let extra = [("members", "[{\"value\":\"u1\"}]")];
         for document in ["{}", " { } ", "{\"schemas\":[\"a\"],\"displayName\":\"Crew }{ \\\" \"}"] {
             let text = splice(document, "1\"2", &META, &extra);
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_object_is_left_out() {
+    fn a_document_that_is_not_an_object_is_left_out() {
         for broken in ["", "{", "}", "null", "[1]"] {
             let resource: Value = serde_json::from_str(&splice(broken, "1", &META, &[])).unwrap();
             assert_eq!(resource.as_object().unwrap().len(), 2, "{broken}");

@@ -1,17 +1,20 @@
-//! Schemas and resource types, and what a written attribute name means in one.
+//! Schemas and resource types, and the resolution of attribute names in them.
 
 use std::sync::{Arc, LazyLock};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::attribute::Attribute;
 use crate::error::ScimError;
 
+pub use attribute_ref::AttributeRef;
+
+mod attribute_ref;
+pub mod compatibility;
 pub mod definition;
 pub mod packs;
 pub mod registry;
 pub mod rules;
-pub mod succession;
 pub mod validate;
 
 /// The URN of a schema definition itself (RFC 7643 §7).
@@ -22,19 +25,16 @@ pub const SCHEMA_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 pub struct Schema {
     /// The URN.
     pub id: String,
-    /// A short name for people.
+    /// The display name.
     pub name: String,
-    /// A sentence for people.
+    /// The description.
     pub description: String,
     /// The attributes, in the order of their definition.
     pub attributes: Vec<Arc<Attribute>>,
 }
 
 impl Schema {
-    /// Reads a schema as `/Schemas` shows it.
-    ///
-    /// # Errors
-    /// 400 `invalidValue` that names what is wrong with the definition.
+    /// Reads a schema document. An error is 400 `invalidValue`.
     pub fn from_json(value: &Value) -> Result<Self, ScimError> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let id = text("id");
@@ -52,7 +52,7 @@ impl Schema {
         Ok(schema)
     }
 
-    /// The schema as `/Schemas` shows it, without `meta`.
+    /// The schema document without `meta`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
@@ -70,7 +70,7 @@ impl Schema {
         self.attributes.iter().find(|attribute| attribute.is_named(name))
     }
 
-    /// Refuses two attributes of one name: neither could be written without the other.
+    /// Refuses two attributes with the same name.
     fn check_names(&self) -> Result<(), ScimError> {
         for (position, attribute) in self.attributes.iter().enumerate() {
             if self.attributes[..position].iter().any(|other| other.is_named(&attribute.name)) {
@@ -82,49 +82,48 @@ impl Schema {
     }
 }
 
-/// A schema a resource type can have beside its own (RFC 7643 §6 `schemaExtensions`).
+/// A schema extension of a resource type (RFC 7643 §6 `schemaExtensions`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
     /// The extension's schema.
     pub schema: Arc<Schema>,
-    /// Whether each resource must have it.
+    /// Whether every resource must have it.
     pub required: bool,
 }
 
-/// A kind of resource with an endpoint of its own (RFC 7643 §6).
+/// A resource type (RFC 7643 §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceType {
     /// The name, which is also its id.
     pub name: String,
-    /// The path under the base, with its slash: `/Users`.
+    /// The path under the base URL, with its slash: `/Users`.
     pub endpoint: String,
-    /// A sentence for people.
+    /// The description.
     pub description: String,
     /// The base schema.
     pub schema: Arc<Schema>,
     /// The extensions.
     pub extensions: Vec<Extension>,
-    /// The attribute of the base schema that names a resource for people: `userName`, `displayName`.
-    pub named_by: String,
-    /// The attribute whose values are kept outside the document, such as `members` of a group.
+    /// The attribute of the base schema by which people know a resource: `userName`, `displayName`.
+    pub name_attribute: String,
+    /// The attribute whose values are stored outside the document, such as `members` of a group.
     pub detached: Option<&'static str>,
 }
 
-/// The schema part of a URN-qualified name.
+/// A URN-qualified name, split after the URN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Qualified<'t, 'n> {
-    /// The extension the URN names; `None` for the base schema.
+    /// The extension with the URN; `None` for the base schema.
     pub extension: Option<&'t Arc<Schema>>,
-    /// What follows the URN and its colon; empty if the name is the URN alone.
+    /// The part after the URN and its colon; empty if the name is the URN alone.
     pub rest: &'n str,
     /// Whether the last colon of the URN was missing.
     pub malformed: bool,
 }
 
 impl ResourceType {
-    /// What `name` means: a plain, dotted or URN-qualified name, in any case. A name without a URN is looked for in
-    /// the base schema, then among the common attributes, then in the extensions in their order, since Entra ID
-    /// sends the path `manager`.
+    /// Resolves a plain, dotted or URN-qualified name, in any case. A name without a URN is searched in the base schema,
+    /// then in the common attributes, then in the extensions in their order, because Entra ID sends the path `manager`.
     #[must_use]
     pub fn resolve(&self, name: &str) -> Option<AttributeRef> {
         let Some(qualified) = self.split_urn(name) else {
@@ -134,7 +133,7 @@ impl ResourceType {
         self.resolve_in(qualified.extension, qualified.rest)
     }
 
-    /// What `name` means in one extension, or, for `None`, in the base schema and the common attributes.
+    /// Resolves `name` in one extension or, for `None`, in the base schema and the common attributes.
     #[must_use]
     pub fn resolve_in(&self, extension: Option<&Arc<Schema>>, name: &str) -> Option<AttributeRef> {
         let (attribute, sub) = match name.split_once('.') {
@@ -152,8 +151,8 @@ impl ResourceType {
         Some(AttributeRef { extension: extension.cloned(), attribute: Arc::clone(attribute), sub })
     }
 
-    /// Splits a URN of this type off the front of `name`. URNs hold dots and colons themselves
-    /// (`…:2.0:User:manager.displayName`), so only the known ones can be recognised, the longest first.
+    /// Splits `name` after one of this type's URNs. URNs contain dots and colons (`…:2.0:User:manager.displayName`), so only
+    /// known ones are recognised, the longest first.
     #[must_use]
     pub fn split_urn<'n>(&self, name: &'n str) -> Option<Qualified<'_, 'n>> {
         let base = (None, self.schema.id.as_str());
@@ -172,74 +171,23 @@ impl ResourceType {
         best.map(|(_, qualified)| qualified)
     }
 
-    /// The extension of this type that has exactly this URN, in any case.
+    /// The extension with this URN, in any case.
     #[must_use]
     pub fn extension(&self, urn: &str) -> Option<&Extension> {
         self.extensions.iter().find(|extension| extension.schema.id.eq_ignore_ascii_case(urn))
     }
 
-    /// The attribute whose values are kept outside the document.
+    /// Whether the values of the attribute are stored outside the document.
     #[must_use]
-    pub fn detached_attribute(&self) -> Option<&Arc<Attribute>> {
-        self.detached.and_then(|name| self.schema.attribute(name))
+    pub fn is_detached(&self, attribute: &AttributeRef) -> bool {
+        attribute.extension.is_none() && self.detached == Some(attribute.attribute.name.as_str())
     }
 }
 
-/// An attribute, or a sub-attribute, of a resource type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttributeRef {
-    /// The extension that defines it; `None` for the base schema and the common attributes.
-    pub extension: Option<Arc<Schema>>,
-    /// The attribute.
-    pub attribute: Arc<Attribute>,
-    /// The sub-attribute, if one was named.
-    pub sub: Option<Arc<Attribute>>,
-}
-
-impl AttributeRef {
-    /// The definition of what was named: the sub-attribute if there is one.
-    #[must_use]
-    pub fn leaf(&self) -> &Arc<Attribute> {
-        self.sub.as_ref().unwrap_or(&self.attribute)
-    }
-
-    /// Whether its values are compared in the same way as the other's.
-    #[must_use]
-    pub fn is_alike(&self, other: &Self) -> bool {
-        let kind = |it: &Attribute| (it.kind, it.case_exact, it.multi_valued);
-        kind(&self.attribute) == kind(&other.attribute) && kind(self.leaf()) == kind(other.leaf())
-    }
-
-    /// The full name in canonical spelling: `urn:…:User:manager.displayName`, `name.givenName`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let mut name = String::new();
-        if let Some(schema) = &self.extension {
-            name.push_str(&schema.id);
-            name.push(':');
-        }
-        name.push_str(&self.attribute.name);
-        if let Some(sub) = &self.sub {
-            name.push('.');
-            name.push_str(&sub.name);
-        }
-        name
-    }
-
-    /// The value of the attribute, not of the sub-attribute, in a canonical document.
-    #[must_use]
-    pub fn value<'d>(&self, document: &'d Map<String, Value>) -> Option<&'d Value> {
-        match &self.extension {
-            None => document.get(&self.attribute.name),
-            Some(schema) => document.get(&schema.id)?.as_object()?.get(&self.attribute.name),
-        }
-    }
-}
-
-/// The attributes every resource has (RFC 7643 §3): `schemas` and the common attributes of §3.1.
+/// The attributes of every resource (RFC 7643 §3): `schemas` and the common attributes of §3.1.
 #[must_use]
 pub fn common_attributes() -> &'static [Arc<Attribute>] {
-    static COMMON: LazyLock<Schema> = LazyLock::new(packs::common);
+    static COMMON: LazyLock<Schema> = LazyLock::new(|| packs::schema(packs::COMMON));
     &COMMON.attributes
 }
 
@@ -252,7 +200,7 @@ fn strip_urn<'n>(name: &'n str, urn: &str) -> Option<&'n str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix(':') }
 }
 
-/// Entra ID drops the last colon of the URN in some of its templates: `…:enterprise:2.0User:department`.
+/// Some Entra ID templates omit the last colon of the URN: `…:enterprise:2.0User:department`.
 fn strip_malformed_urn<'n>(name: &'n str, urn: &str) -> Option<&'n str> {
     let (head, tail) = urn.rsplit_once(':')?;
     strip_urn(strip_prefix_ignoring_case(name, head)?, tail)

@@ -1,21 +1,22 @@
-//! What a list request asks for, in the query of a GET or in the body of a POST to `.search` (RFC 7644 §3.4.2, §3.4.3,
+//! The parameters of a list request, from the query of a GET or the body of a POST to `.search` (RFC 7644 §3.4.2, §3.4.3,
 //! RFC 9865 §2).
 
 use serde_json::Value;
 
 use crate::error::ScimError;
+use crate::value::member;
 
-/// The URN of the search request message.
+/// The URN of a search request.
 pub const SEARCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
-/// The parameters as they were written.
+/// The parameters as texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     /// `filter`.
     pub filter: Option<String>,
-    /// `attributes`, names with commas between them.
+    /// `attributes`, comma-separated.
     pub attributes: Option<String>,
-    /// `excludedAttributes`, likewise.
+    /// `excludedAttributes`, comma-separated.
     pub excluded_attributes: Option<String>,
     /// `sortBy`.
     pub sort_by: Option<String>,
@@ -30,7 +31,7 @@ pub struct Search {
 }
 
 impl Search {
-    /// Reads the parameters by their names, in any case.
+    /// Reads the parameters of a query; `get` finds one by name in any case.
     #[must_use]
     pub fn from_query<'q>(get: impl Fn(&str) -> Option<&'q str>) -> Self {
         let get = |name: &str| get(name).map(str::to_owned);
@@ -46,18 +47,12 @@ impl Search {
         }
     }
 
-    /// Reads a search request.
-    ///
-    /// # Errors
-    /// 400 `invalidSyntax` for what is no search request, `invalidValue` for a parameter of another type.
+    /// Reads a search request. An error is 400 `invalidSyntax`, or `invalidValue` for a parameter of the wrong type.
     pub fn from_json(body: &Value) -> Result<Self, ScimError> {
         let Some(members) = body.as_object() else {
             return Err(ScimError::invalid_syntax("A search request must be a JSON object."));
         };
-        let get = |name: &str| {
-            let found = members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-            found.filter(|value| !value.is_null())
-        };
+        let get = |name: &str| member(members, name).filter(|value| !value.is_null());
         let is_search = |value: &Value| value.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_SCHEMA));
         // RFC 7644 §3.4.3: "MUST contain the attribute "schemas"".
         if !get("schemas").and_then(Value::as_array).is_some_and(|schemas| schemas.iter().any(is_search)) {
@@ -65,10 +60,11 @@ impl Search {
             return Err(ScimError::invalid_syntax(detail));
         }
         let text = |name: &str| get(name).map(|value| scalar(name, value)).transpose();
+        let list = |name: &str| get(name).map(|value| names(name, value)).transpose();
         Ok(Self {
             filter: text("filter")?,
-            attributes: get("attributes").map(|value| names("attributes", value)).transpose()?,
-            excluded_attributes: get("excludedAttributes").map(|it| names("excludedAttributes", it)).transpose()?,
+            attributes: list("attributes")?,
+            excluded_attributes: list("excludedAttributes")?,
             sort_by: text("sortBy")?,
             sort_order: text("sortOrder")?,
             start_index: text("startIndex")?,
@@ -86,7 +82,7 @@ fn scalar(name: &str, value: &Value) -> Result<String, ScimError> {
     }
 }
 
-/// RFC 7644 §3.4.3: "A multi-valued list of strings"; some send one text with commas, as in a query.
+/// RFC 7644 §3.4.3: "A multi-valued list of strings". Some clients send one text with commas, as in a query.
 fn names(name: &str, value: &Value) -> Result<String, ScimError> {
     let wrong = || ScimError::invalid_value(format!("{name} must be a list of attribute names."));
     match value {
@@ -106,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_request_says_what_a_query_says() {
+    fn a_search_request_equals_the_query() {
         let body = json!({
             "schemas": [SEARCH_SCHEMA], "attributes": ["userName", "name.familyName"], "filter": "userName pr",
             "sortBy": "userName", "sortOrder": "descending", "startIndex": 1, "Count": 10, "excludedAttributes": null,
@@ -126,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_search_request_is_refused() {
+    fn malformed_search_requests_are_refused() {
         for body in [
             json!([]),
             json!({ "filter": "userName pr" }),

@@ -1,11 +1,11 @@
-//! The order a client asks for (RFC 7644 §3.4.2.3).
+//! Sorting (RFC 7644 §3.4.2.3).
 
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::attribute::{Mutability, Returned, Type};
+use crate::attribute::Type;
 use crate::decimal::Decimal;
 use crate::error::ScimError;
 use crate::fold::comparison_key;
@@ -13,38 +13,36 @@ use crate::instant;
 use crate::leniency::{Leniencies, Warnings};
 use crate::normalise::key;
 use crate::schema::{AttributeRef, ResourceType};
+use crate::value::{elements, is_primary};
 
 /// `sortBy` and `sortOrder`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// What to sort by; never complex.
+    /// The attribute, never complex.
     pub attribute: AttributeRef,
-    /// Whether the greatest comes first.
+    /// Whether the order is descending.
     pub descending: bool,
 }
 
-/// How much of a value it is sorted by: bytes of a text, digits of a number. What is equal so far is sorted by id, so that
-/// a place in the order fits into a cursor.
-const LONGEST_KEY: usize = 512;
+/// The bytes of a text or digits of a number that are compared, so that a position in the order fits into a cursor. Longer
+/// values that start alike are sorted by id.
+const MAX_KEY_LENGTH: usize = 512;
 
-/// What a resource is sorted by.
+/// The sort key of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortKey {
-    /// false comes before true.
+    /// false before true.
     Flag(bool),
     /// By value.
     Number(Decimal),
-    /// By the point in time.
+    /// Chronologically.
     Instant(Timestamp),
-    /// By code points, without case where the attribute is not case exact.
+    /// By code point, folded unless the attribute is case exact.
     Text(String),
 }
 
 impl Sort {
-    /// Reads the parameters. Without `sortBy` there is no order to ask for, whatever `sortOrder` says.
-    ///
-    /// # Errors
-    /// 400 `invalidValue` for an attribute that none of the types has, or that cannot be sorted by.
+    /// Parses the parameters. `sortOrder` without `sortBy` is ignored. An error is 400 `invalidValue`.
     pub fn parse(
         by: Option<&str>,
         order: Option<&str>,
@@ -66,7 +64,7 @@ impl Sort {
         let mut each = resource_types.iter().filter_map(|known| Some((*known, known.resolve(name)?)));
         let undefined = "is no attribute of these resources";
         let Some((resource_type, mut attribute)) = each.next() else { return refuse(undefined) };
-        if each.any(|(_, it)| !it.is_alike(&attribute)) {
+        if each.any(|(_, it)| !it.compares_like(&attribute)) {
             return refuse("is not the same kind of attribute in all of these resources");
         }
         key::tolerate_form(name, &attribute, resource_type, leniencies, warnings, || {
@@ -78,14 +76,11 @@ impl Sort {
             };
             attribute.sub = Some(value);
         }
-        let secret =
-            |it: &crate::attribute::Attribute| it.returned == Returned::Never || it.mutability == Mutability::WriteOnly;
-        if secret(&attribute.attribute) || secret(attribute.leaf()) {
+        if attribute.attribute.is_secret() || attribute.leaf().is_secret() {
             return refuse("is never returned and cannot be sorted by");
         }
-        let beside = |resource_type: &&ResourceType| resource_type.detached == Some(attribute.attribute.name.as_str());
-        if attribute.extension.is_none() && (attribute.attribute.name == "groups" || resource_types.iter().any(beside))
-        {
+        let is_groups = attribute.extension.is_none() && attribute.attribute.name == "groups";
+        if is_groups || resource_types.iter().any(|known| known.is_detached(&attribute)) {
             return refuse("has no order of its own and cannot be sorted by");
         }
         Ok(Some(Self { attribute, descending }))
@@ -96,20 +91,19 @@ impl Sort {
     /// the list, if any."
     #[must_use]
     pub fn value<'d>(&self, document: &'d Map<String, Value>) -> Option<&'d Value> {
-        let is_primary = |element: &&Value| element.get("primary").and_then(Value::as_bool) == Some(true);
-        let one = |value: &'d Value| match value {
-            Value::Array(elements) => elements.iter().find(is_primary).or_else(|| elements.first()),
-            single => Some(single),
+        let single = |value: &'d Value| {
+            let elements = elements(Some(value));
+            elements.iter().find(|element| is_primary(element)).or_else(|| elements.first())
         };
-        let element = one(self.attribute.value(document)?)?;
+        let element = single(self.attribute.value(document)?)?;
         let leaf = match &self.attribute.sub {
-            Some(sub) => one(element.get(&sub.name)?)?,
+            Some(sub) => single(element.get(&sub.name)?)?,
             None => element,
         };
         (!leaf.is_null()).then_some(leaf)
     }
 
-    /// What a value is sorted by; none where it is not of the attribute's type.
+    /// The sort key of a value; `None` if the value is not of the attribute's type.
     #[must_use]
     pub fn key(&self, value: &Value) -> Option<SortKey> {
         let leaf = self.attribute.leaf();
@@ -118,16 +112,16 @@ impl Sort {
             (Type::DateTime, Value::String(text)) => instant::parse(text).map(SortKey::Instant),
             (_, Value::String(text)) => {
                 let mut key = comparison_key(text, leaf).into_owned();
-                key.truncate(key.floor_char_boundary(LONGEST_KEY));
+                key.truncate(key.floor_char_boundary(MAX_KEY_LENGTH));
                 Some(SortKey::Text(key))
             }
-            (_, Value::Number(number)) => Some(SortKey::Number(Decimal::new(number).shortened(LONGEST_KEY))),
+            (_, Value::Number(number)) => Some(SortKey::Number(Decimal::new(number).shortened(MAX_KEY_LENGTH))),
             (_, Value::Bool(flag)) => Some(SortKey::Flag(*flag)),
             _ => None,
         }
     }
 
-    /// How two keys stand in an ascending list: "all resources without a value SHALL be sorted last".
+    /// The order of two keys in an ascending list: "all resources without a value SHALL be sorted last".
     #[must_use]
     pub fn compare(one: Option<&SortKey>, other: Option<&SortKey>) -> Ordering {
         match (one, other) {
@@ -140,7 +134,7 @@ impl Sort {
 }
 
 impl SortKey {
-    /// A text from which it is read back.
+    /// The text form, for a cursor.
     #[must_use]
     pub fn to_text(&self) -> String {
         match self {
@@ -151,7 +145,7 @@ impl SortKey {
         }
     }
 
-    /// The key whose [`SortKey::to_text`] this is.
+    /// The reverse of [`SortKey::to_text`].
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         let mut rest = text.chars();
@@ -189,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_of_an_extension_is_named_with_its_urn_or_by_leniency() {
+    fn an_extension_attribute_without_urn_needs_a_leniency() {
         let registry = Registry::standard();
         let types: [&ResourceType; 1] = [registry.resource_type("User").unwrap()];
         let full = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
@@ -203,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parameters_are_read_in_any_case() {
+    fn parameters_are_parsed_in_any_case() {
         let sort = parse("USERNAME", Some("Descending")).unwrap().unwrap();
         assert_eq!((sort.attribute.name().as_str(), sort.descending), ("userName", true));
         assert!(!parse("name.familyName", Some("")).unwrap().unwrap().descending);
@@ -212,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_order_is_refused() {
+    fn attributes_without_an_order_are_refused() {
         for (by, order) in
             [("hat", None), ("name", None), ("password", None), ("groups", None), ("userName", Some("sideways"))]
         {
@@ -224,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_values_the_primary_one_counts_or_else_the_first() {
+    fn a_multi_valued_attribute_sorts_by_its_primary_or_first_value() {
         let text = |text: &str| Some(SortKey::Text(text.to_owned()));
         let emails = json!({ "emails": [{ "value": "B@x" }, { "value": "A@x", "primary": true }] });
         assert_eq!(key("emails.value", &emails), text("a@x"));
@@ -235,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_sorted_as_times_and_missing_values_come_last() {
+    fn times_sort_chronologically_and_missing_values_last() {
         let at = |time: &str| key("meta.created", &json!({ "meta": { "created": time } }));
         let (early, late) = (at("2026-01-01T10:00:00+05:00"), at("2026-01-01T06:00:00Z"));
         assert_eq!(Sort::compare(early.as_ref(), late.as_ref()), Ordering::Less);
@@ -245,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_back_from_its_text() {
+    fn sort_keys_survive_a_round_trip() {
         for value in [json!("Ada"), json!(""), json!("tie"), json!(-12.5e7), json!(0), json!(true), json!(false)] {
             let key = parse("title", None).unwrap().unwrap().key(&value).unwrap();
             assert_eq!(SortKey::from_text(&key.to_text()), Some(key), "{value}");
@@ -258,11 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_is_sorted_by_its_beginning() {
+    fn long_values_are_sorted_by_their_prefix() {
         let title = |text: String| key("title", &json!({ "title": text })).unwrap();
         let (long, longer) = ("é".repeat(300), "é".repeat(400));
         assert_eq!(title(long.clone()), title(longer));
-        assert_eq!(title(long).to_text().len(), 1 + LONGEST_KEY);
+        assert_eq!(title(long).to_text().len(), 1 + MAX_KEY_LENGTH);
         let sort = parse("title", None).unwrap().unwrap();
         let number = |digits: &str| sort.key(&serde_json::from_str(digits).unwrap()).unwrap();
         assert!(number(&"9".repeat(600)) > number(&"9".repeat(599)));

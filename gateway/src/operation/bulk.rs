@@ -35,7 +35,7 @@ const MAX_BATCH_POSTS: usize = 32;
 /// Runs the operations. An operation has no outcome where `failOnErrors` ended the request before it.
 pub async fn run(ctx: Context, request: Request) -> Vec<Option<Outcome>> {
     let Request { fail_on_errors, mut operations, .. } = request;
-    let Plan { sets, needs } = Plan::of(&mut operations);
+    let Plan { sets, dependencies: needs } = Plan::new(&mut operations);
     let mut run = Run {
         results: operations.iter().map(|_| None).collect(),
         names: operations.iter().map(|operation| operation.bulk_id.clone().unwrap_or_default()).collect(),

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{AccessError, extension_data, fitting};
+use super::{AccessError, checked, extension_data};
 use crate::filter::ElementFilter;
 use crate::path::{Path, Target};
 use crate::schema::validate::MAX_ELEMENTS;
-use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::schema::{AttributeRef, Schema};
+use crate::value::{complete, elements_mut, is_primary, keep_primary};
 
 pub(super) fn set_extension(
     document: &mut Map<String, Value>,
@@ -24,32 +25,34 @@ pub(super) fn set(
     filter: Option<&ElementFilter>,
     value: Value,
 ) -> Result<u32, AccessError> {
-    let name = &attribute.attribute.name;
     match (filter, &attribute.sub) {
         (None, None) => {
-            let Some(container) = container(document, attribute) else { return Ok(0) };
-            container.insert(name.clone(), value);
+            attribute.set(document, Some(value));
             Ok(1)
         }
         (None, Some(sub)) if !attribute.attribute.multi_valued => {
-            let Some(container) = container(document, attribute) else { return Ok(0) };
-            let parent = container.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
-            let Some(parent) = parent.as_object_mut() else { return Ok(0) };
-            parent.insert(sub.name.clone(), value);
+            match attribute.value_mut(document) {
+                Some(Value::Object(members)) => drop(members.insert(sub.name.clone(), value)),
+                Some(_) => return Ok(0),
+                None => {
+                    let members = Map::from_iter([(sub.name.clone(), value)]);
+                    attribute.set(document, Some(Value::Object(members)));
+                }
+            }
             Ok(1)
         }
         _ => {
             let described = filter.and_then(ElementFilter::equalities);
-            let matched = set_elements(document, attribute, filter, described.as_deref(), &value);
+            let count = set_elements(document, attribute, filter, described.as_deref(), &value);
             match described {
-                Some(described) if matched == 0 => create(document, attribute, described, value),
-                _ => Ok(matched),
+                Some(described) if count == 0 => create(document, attribute, described, value),
+                _ => Ok(count),
             }
         }
     }
 }
 
-/// Writes to every element that meets the filter.
+/// Writes to every element that matches the filter.
 fn set_elements(
     document: &mut Map<String, Value>,
     attribute: &AttributeRef,
@@ -57,26 +60,24 @@ fn set_elements(
     described: Option<&[(String, Value)]>,
     value: &Value,
 ) -> u32 {
-    let Some(whole) = whole(document, attribute) else { return 0 };
-    let mut touched = Vec::new();
-    for (index, element) in each_mut(whole).iter_mut().enumerate() {
+    let Some(elements) = attribute.value_mut(document).map(elements_mut) else { return 0 };
+    let mut changed = Vec::new();
+    for (index, element) in elements.iter_mut().enumerate() {
         if filter.is_some_and(|filter| !filter.matches_element(element)) {
             continue;
         }
         match (&attribute.sub, element.as_object_mut()) {
-            (Some(sub), Some(object)) => {
-                object.insert(sub.name.clone(), value.clone());
-            }
+            (Some(sub), Some(members)) => drop(members.insert(sub.name.clone(), value.clone())),
             (Some(_), None) => continue,
-            (None, _) => *element = completed(value.clone(), described.unwrap_or_default()),
+            (None, _) => *element = complete(value.clone(), described.unwrap_or_default()),
         }
-        touched.push(index);
+        changed.push(index);
     }
-    keep_one_primary(each_mut(whole), &touched);
-    u32::try_from(touched.len()).unwrap_or(u32::MAX)
+    keep_last_primary(elements, &changed);
+    count(changed.len())
 }
 
-/// Makes the element that a path of `eq` terms describes.
+/// Creates the element that a path of `eq` terms describes.
 fn create(
     document: &mut Map<String, Value>,
     attribute: &AttributeRef,
@@ -85,36 +86,27 @@ fn create(
 ) -> Result<u32, AccessError> {
     let parent = AttributeRef { sub: None, ..attribute.clone() };
     let element = match &attribute.sub {
-        None => completed(value, &described),
+        None => complete(value, &described),
         Some(sub) => {
-            let mut object: Map<String, Value> = described.into_iter().collect();
-            object.insert(sub.name.clone(), value);
-            Value::Object(object)
+            let mut members = Map::from_iter(described);
+            members.insert(sub.name.clone(), value);
+            Value::Object(members)
         }
     };
+    // The terms of the path have not been checked as values yet: one may be a fraction for an integer.
     if parent.attribute.multi_valued {
-        // The terms of the path have not been checked as values yet: a fraction for an integer, say.
-        let Some(Value::Array(elements)) = fitting(Value::Array(vec![element]), &parent, None)? else { return Ok(0) };
-        return append(document, &parent, elements);
+        return match checked(Value::Array(vec![element]), &parent, None)? {
+            Some(Value::Array(elements)) => append(document, &parent, elements),
+            _ => Ok(0),
+        };
     }
-    // A single value that is there and is not what the path describes stays as it is.
-    let Some(element) = fitting(element, &parent, None)? else { return Ok(0) };
-    let Some(container) = container(document, &parent) else { return Ok(0) };
-    if container.contains_key(&parent.attribute.name) {
+    let Some(element) = checked(element, &parent, None)? else { return Ok(0) };
+    // A single value that the path does not describe stays unchanged.
+    if parent.value(document).is_some() {
         return Ok(0);
     }
-    container.insert(parent.attribute.name.clone(), element);
+    parent.set(document, Some(element));
     Ok(1)
-}
-
-/// An element written under a path of `eq` terms is one that the path finds again.
-fn completed(mut value: Value, described: &[(String, Value)]) -> Value {
-    if let Some(object) = value.as_object_mut() {
-        for (name, term) in described {
-            object.entry(name.clone()).or_insert_with(|| term.clone());
-        }
-    }
-    value
 }
 
 pub(super) fn append(
@@ -122,7 +114,7 @@ pub(super) fn append(
     attribute: &AttributeRef,
     elements: Vec<Value>,
 ) -> Result<u32, AccessError> {
-    // Each new element is compared with all that are there, and no clock runs meanwhile.
+    // Each new element is compared with all present ones, which takes time.
     let too_many = |count: usize| {
         let name = attribute.name();
         AccessError::WrongValue(format!("{name} would have {count} values or more; it can have {MAX_ELEMENTS}."))
@@ -130,23 +122,31 @@ pub(super) fn append(
     if elements.len() > MAX_ELEMENTS {
         return Err(too_many(elements.len()));
     }
-    let Some(container) = container(document, attribute) else { return Ok(0) };
-    let whole = container.entry(attribute.attribute.name.clone()).or_insert_with(|| Value::Array(Vec::new()));
-    let Some(present) = whole.as_array_mut() else { return Ok(0) };
+    let present = match attribute.value(document) {
+        Some(Value::Array(present)) => present.as_slice(),
+        Some(_) => return Ok(0),
+        None => &[],
+    };
     let before = present.len();
+    let mut new = Vec::new();
     for element in elements {
-        if before <= MAX_ELEMENTS && present.contains(&element) {
+        if before <= MAX_ELEMENTS && (present.contains(&element) || new.contains(&element)) {
             continue;
         }
-        if present.len() >= MAX_ELEMENTS {
-            present.truncate(before);
+        if before + new.len() >= MAX_ELEMENTS {
             return Err(too_many(before + 1));
         }
-        present.push(element);
+        new.push(element);
     }
-    let touched: Vec<usize> = (before..present.len()).collect();
-    keep_one_primary(present, &touched);
-    Ok(u32::try_from(touched.len()).unwrap_or(u32::MAX))
+    let appended: Vec<usize> = (before..before + new.len()).collect();
+    match attribute.value_mut(document) {
+        Some(Value::Array(present)) => present.extend(new),
+        _ => attribute.set(document, Some(Value::Array(new))),
+    }
+    if let Some(value) = attribute.value_mut(document) {
+        keep_last_primary(elements_mut(value), &appended);
+    }
+    Ok(count(appended.len()))
 }
 
 pub(super) fn remove(document: &mut Map<String, Value>, path: &Path) -> u32 {
@@ -154,88 +154,42 @@ pub(super) fn remove(document: &mut Map<String, Value>, path: &Path) -> u32 {
         Target::Extension(schema) => return u32::from(document.shift_remove(&schema.id).is_some()),
         Target::Attribute(attribute) => attribute,
     };
-    let Some(whole) = whole(document, attribute) else { return 0 };
-    let chosen = |element: &Value| path.element.as_ref().is_none_or(|filter| filter.matches_element(element));
+    let Some(value) = attribute.value_mut(document) else { return 0 };
     let mut count = 0;
-    let mut take = |element: &mut Value| {
-        if !chosen(element) {
+    // Removes from one element, and returns whether nothing of it is left.
+    let mut remove_from = |element: &mut Value| {
+        if path.element.as_ref().is_some_and(|filter| !filter.matches_element(element)) {
             return false;
         }
         let Some(sub) = &attribute.sub else {
             count += 1;
             return true;
         };
-        let Some(object) = element.as_object_mut() else { return false };
-        count += u32::from(object.shift_remove(&sub.name).is_some());
-        object.is_empty()
+        let Some(members) = element.as_object_mut() else { return false };
+        count += u32::from(members.shift_remove(&sub.name).is_some());
+        members.is_empty()
     };
-    let is_empty = match whole {
+    let is_empty = match value {
         Value::Array(elements) => {
-            elements.retain_mut(|element| !take(element));
+            elements.retain_mut(|element| !remove_from(element));
             elements.is_empty()
         }
-        single => take(single),
+        single => remove_from(single),
     };
-    if is_empty && let Some(container) = container(document, attribute) {
-        container.shift_remove(&attribute.attribute.name);
+    if is_empty {
+        attribute.set(document, None);
     }
     count
 }
 
-/// RFC 7643 §3: `schemas` lists what the resource has data of; so an extension enters it with its first attribute and
-/// leaves it with its last.
-pub(super) fn settle(document: &mut Map<String, Value>, resource_type: &ResourceType, target: &Target) {
-    let schema = match target {
-        Target::Extension(schema) | Target::Attribute(AttributeRef { extension: Some(schema), .. }) => schema,
-        Target::Attribute(_) => return,
-    };
-    let has_data = document.get(&schema.id).and_then(Value::as_object).is_some_and(|data| !data.is_empty());
-    if !has_data {
-        document.shift_remove(&schema.id);
-    }
-    let base = || Value::Array(vec![Value::String(resource_type.schema.id.clone())]);
-    let Some(listed) = document.entry("schemas").or_insert_with(base).as_array_mut() else { return };
-    let is_it = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(&schema.id));
-    if !has_data {
-        listed.retain(|urn| !is_it(urn));
-    } else if !listed.iter().any(is_it) {
-        listed.push(Value::String(schema.id.clone()));
+/// Of the changed elements, the last primary one becomes the only primary one.
+fn keep_last_primary(elements: &mut [Value], changed: &[usize]) {
+    let last = changed.iter().rev().find(|index| elements.get(**index).is_some_and(is_primary));
+    if let Some(last) = last {
+        keep_primary(elements, *last);
     }
 }
 
-/// The object that holds the attribute: the document, or the extension's, made if need be.
-fn container<'d>(document: &'d mut Map<String, Value>, attribute: &AttributeRef) -> Option<&'d mut Map<String, Value>> {
-    match &attribute.extension {
-        None => Some(document),
-        Some(schema) => document.entry(schema.id.clone()).or_insert_with(|| Value::Object(Map::new())).as_object_mut(),
-    }
-}
-
-/// The value of the attribute with all its elements.
-fn whole<'d>(document: &'d mut Map<String, Value>, attribute: &AttributeRef) -> Option<&'d mut Value> {
-    let container = match &attribute.extension {
-        None => document,
-        Some(schema) => document.get_mut(&schema.id)?.as_object_mut()?,
-    };
-    container.get_mut(&attribute.attribute.name)
-}
-
-fn each_mut(value: &mut Value) -> &mut [Value] {
-    match value {
-        Value::Array(elements) => elements,
-        single => std::slice::from_mut(single),
-    }
-}
-
-/// RFC 7643 §2.4: "The primary attribute value 'true' MUST appear no more than once." The last one written has it.
-fn keep_one_primary(elements: &mut [Value], touched: &[usize]) {
-    let is_primary = |element: &Value| element.get("primary") == Some(&Value::Bool(true));
-    let Some(keeper) = touched.iter().rev().copied().find(|index| elements.get(*index).is_some_and(is_primary)) else {
-        return;
-    };
-    for (index, element) in elements.iter_mut().enumerate() {
-        if index != keeper && is_primary(element) {
-            element["primary"] = Value::Bool(false);
-        }
-    }
+fn count(elements: usize) -> u32 {
+    u32::try_from(elements).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,6 @@
-//! Where a request names resources: every attribute that is a reference by its schema, in whatever form a body or a
-//! PATCH can have. A name that only looks like one (a displayName "bulkId:x") is left as it is. Of an attribute that no
-//! schema knows yet, nobody can say: there a text names what this request makes, if it is just its bulkId, and else nothing.
+//! Finds the references in a request: the attributes that are references by their schema, in every form of a body or a
+//! PATCH. Other texts that look like one stay (a displayName "bulkId:x"). In an attribute that no schema defines, a text is a
+//! reference only if it is exactly the bulkId of a resource that the request creates.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use crate::leniency::{Leniencies, Warnings};
 use crate::normalise::key::{self, Key};
 use crate::schema::{ResourceType, Schema};
 
-/// What stands in front of a bulkId where an id belongs (RFC 7644 §3.7.2).
+/// The prefix of a bulkId in the place of an id (RFC 7644 §3.7.2).
 const PREFIX: &str = "bulkId:";
 
-/// What stands in a place where a resource could be named.
+/// The kind of a text that is or may be a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spot {
+pub(super) enum TextKind {
     /// A reference by its schema.
     Reference,
-    /// A text in what no schema knows.
+    /// A text in an attribute that no schema defines.
     Unknown,
 }
 
-/// Is given each text that is or could be a reference, and may change it.
-type Visit<'v> = &'v mut dyn FnMut(&mut String, Spot);
+/// Called with each text that is or may be a reference, and may change it.
+type Visitor<'v> = &'v mut dyn FnMut(&mut String, TextKind);
 
-impl Spot {
-    /// The bulkId that a text in this place stands for, if there is one of that name.
+impl TextKind {
+    /// The bulkId in a text of this kind.
     pub(super) fn bulk_id(self, text: &str) -> Option<&str> {
         match self {
             Self::Reference => bulk_id(text),
@@ -37,37 +37,36 @@ impl Spot {
     }
 }
 
-/// The bulkId that a text stands for: `bulkId:qwerty`, or an address that ends in it.
+/// The bulkId in a text: `bulkId:qwerty`, or a URI that ends in it.
 pub(super) fn bulk_id(text: &str) -> Option<&str> {
     text.get(start(text)?..)?.get(PREFIX.len()..)
 }
 
-/// Where in a text `bulkId:` begins.
+/// The position of `bulkId:` in a text.
 fn start(text: &str) -> Option<usize> {
-    let is_one = |text: &str| {
-        let (head, name) = (text.get(..PREFIX.len()), text.get(PREFIX.len()..));
-        head.is_some_and(|head| head.eq_ignore_ascii_case(PREFIX)) && name.is_some_and(|name| !name.is_empty())
+    let is_bulk_id = |text: &str| {
+        text.len() > PREFIX.len() && text.get(..PREFIX.len()).is_some_and(|head| head.eq_ignore_ascii_case(PREFIX))
     };
-    if is_one(text) {
+    if is_bulk_id(text) {
         return Some(0);
     }
     let last = text.rfind('/')? + 1;
-    text.get(last..).is_some_and(is_one).then_some(last)
+    text.get(last..).is_some_and(is_bulk_id).then_some(last)
 }
 
-/// Puts the id in the place of the bulkId, where it is known.
-pub(super) fn substitute(text: &mut String, spot: Spot, id_of: &dyn Fn(&str) -> Option<String>) {
-    if let Some(id) = spot.bulk_id(text).and_then(id_of)
+/// Replaces a known bulkId by the id.
+pub(super) fn substitute(text: &mut String, kind: TextKind, id_of: &dyn Fn(&str) -> Option<String>) {
+    if let Some(id) = kind.bulk_id(text).and_then(id_of)
         && let Some(start) = start(text)
     {
         text.replace_range(start.., &id);
     }
 }
 
-/// Shows every reference in the body of an operation, and every text that could be one.
-pub(super) fn visit(task: &mut Task, each: Visit<'_>) {
+/// Visits every text in the body of an operation that is or may be a reference.
+pub(super) fn visit(task: &mut Task, visitor: Visitor<'_>) {
     let Task { resource_type, action, .. } = task;
-    let mut reader = Reader { rt: resource_type, each };
+    let mut reader = Reader { rt: resource_type, visitor };
     match action {
         Action::Create(Value::Object(body)) | Action::Replace(_, Value::Object(body)) => reader.attributes(body),
         Action::Patch(_, Value::Object(message)) => reader.patch(message),
@@ -77,7 +76,7 @@ pub(super) fn visit(task: &mut Task, each: Visit<'_>) {
 
 struct Reader<'a> {
     rt: &'a ResourceType,
-    each: Visit<'a>,
+    visitor: Visitor<'a>,
 }
 
 impl Reader<'_> {
@@ -114,10 +113,10 @@ impl Reader<'_> {
         }
     }
 
-    /// What stands at a path or under a key.
+    /// The value at a path or key.
     fn named(&mut self, name: &str, value: &mut Value) {
         let name = name.trim();
-        match (self.locate(name), value) {
+        match (self.resolve(name), value) {
             (Key::Attribute(found), value) => {
                 let tail = name.rsplit_once("].").map(|(_, tail)| tail.trim());
                 let sub = found.sub.or_else(|| tail.and_then(|tail| found.attribute.sub_attribute(tail)).cloned());
@@ -126,20 +125,20 @@ impl Reader<'_> {
                     (_, sub) => self.value(value, &found.attribute, sub.as_deref()),
                 }
             }
-            (Key::Extension(schema), Value::Object(members)) => self.of_schema(members, Some(&schema)),
-            (Key::Base, Value::Object(members)) => self.of_schema(members, None),
+            (Key::Extension(schema), Value::Object(members)) => self.schema(members, Some(&schema)),
+            (Key::Base, Value::Object(members)) => self.schema(members, None),
             (Key::Unknown, value) => self.unknown(value),
             (Key::Extension(_) | Key::Base, _) => {}
         }
     }
 
-    /// By what a name begins, a filter after it aside. Which forms are allowed is for whoever does the operation.
-    fn locate(&self, name: &str) -> Key {
+    /// Resolves a name without its filter. Executing the operation checks the leniencies.
+    fn resolve(&self, name: &str) -> Key {
         let head = name.split(|c: char| c == '[' || c.is_whitespace()).next().unwrap_or_default();
-        key::read(head, self.rt, &Leniencies::auto(), &mut Warnings::default()).unwrap_or(Key::Unknown)
+        key::resolve(head, self.rt, &Leniencies::auto(), &mut Warnings::default()).unwrap_or(Key::Unknown)
     }
 
-    fn of_schema(&mut self, members: &mut Map<String, Value>, schema: Option<&Arc<Schema>>) {
+    fn schema(&mut self, members: &mut Map<String, Value>, schema: Option<&Arc<Schema>>) {
         for (name, value) in members {
             match self.rt.resolve_in(schema, name.trim()) {
                 Some(found) => self.value(value, &found.attribute, found.sub.as_deref()),
@@ -159,19 +158,19 @@ impl Reader<'_> {
                     }
                 }
             }
-            Value::String(text) if names_a_resource(attribute, sub) => (self.each)(text, Spot::Reference),
+            Value::String(text) if is_reference(attribute, sub) => (self.visitor)(text, TextKind::Reference),
             _ => {}
         }
     }
 
-    /// The texts of a value that no schema knows, however deep.
+    /// All texts in the value of an unknown attribute.
     fn unknown(&mut self, value: &mut Value) {
-        let mut open = vec![value];
-        while let Some(value) = open.pop() {
+        let mut stack = vec![value];
+        while let Some(value) = stack.pop() {
             match value {
-                Value::String(text) => (self.each)(text, Spot::Unknown),
-                Value::Array(elements) => open.extend(elements),
-                Value::Object(members) => open.extend(members.values_mut()),
+                Value::String(text) => (self.visitor)(text, TextKind::Unknown),
+                Value::Array(elements) => stack.extend(elements),
+                Value::Object(members) => stack.extend(members.values_mut()),
                 Value::Null | Value::Bool(_) | Value::Number(_) => {}
             }
         }
@@ -182,9 +181,9 @@ impl Reader<'_> {
         if !path.contains('"') {
             return;
         }
-        let spot = match self.locate(path.trim()) {
-            Key::Attribute(found) if names_a_resource(&found.attribute, None) => Spot::Reference,
-            Key::Unknown => Spot::Unknown,
+        let kind = match self.resolve(path.trim()) {
+            Key::Attribute(found) if is_reference(&found.attribute, None) => TextKind::Reference,
+            Key::Unknown => TextKind::Unknown,
             Key::Attribute(_) | Key::Extension(_) | Key::Base => return,
         };
         let mut changed = String::with_capacity(path.len());
@@ -193,7 +192,7 @@ impl Reader<'_> {
             changed.push_str(before);
             match serde_json::from_str::<String>(literal) {
                 Ok(mut text) => {
-                    (self.each)(&mut text, spot);
+                    (self.visitor)(&mut text, kind);
                     changed.push_str(&Value::from(text).to_string());
                 }
                 Err(_) => changed.push_str(literal),
@@ -205,23 +204,23 @@ impl Reader<'_> {
     }
 }
 
-/// A reference to a resource, or the `value` of what is one as a whole because it has a `$ref` (`members`, `manager`). A
-/// bare text in the place of such a whole is its `value`.
-fn names_a_resource(attribute: &Attribute, sub: Option<&Attribute>) -> bool {
+/// Whether a text of the attribute refers to a resource: its type is reference, or it is the `value` of an attribute with a
+/// `$ref` (`members`, `manager`). A bare text for such an attribute is its `value`.
+fn is_reference(attribute: &Attribute, sub: Option<&Attribute>) -> bool {
     let leaf = sub.unwrap_or(attribute);
     if leaf.kind == Type::Reference {
-        let only_elsewhere = |kind: &String| matches!(kind.as_str(), "external" | "uri");
-        return leaf.reference_types.is_empty() || !leaf.reference_types.iter().all(only_elsewhere);
+        let is_external = |kind: &String| matches!(kind.as_str(), "external" | "uri");
+        return leaf.reference_types.is_empty() || !leaf.reference_types.iter().all(is_external);
     }
-    let whole = attribute.sub_attribute("$ref").is_some() && attribute.sub_attribute("value").is_some();
-    whole && sub.is_none_or(|sub| sub.name == "value")
+    let has_ref = attribute.sub_attribute("$ref").is_some() && attribute.sub_attribute("value").is_some();
+    has_ref && sub.is_none_or(|sub| sub.name == "value")
 }
 
 fn find<'m>(members: &'m mut Map<String, Value>, name: &str) -> Option<&'m mut Value> {
     members.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// What comes before the first text in quotes, that text with its quotes, and what comes after.
+/// Splits a text into the part before the first quoted string, that string with its quotes, and the rest.
 fn next_literal(text: &str) -> Option<(&str, &str, &str)> {
     let open = text.find('"')?;
     let mut escaped = false;

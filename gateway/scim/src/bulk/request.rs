@@ -1,5 +1,4 @@
-//! Reads a bulk request. What makes the whole of it unreadable refuses the whole; what is wrong with one operation fails
-//! that one.
+//! Parses a bulk request. An error of the request refuses it as a whole; an error of an operation fails only that one.
 
 use std::collections::HashSet;
 
@@ -11,12 +10,10 @@ use crate::etag::Condition;
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::patch::PATCH_SCHEMA;
 use crate::schema::registry::Registry;
+use crate::value::take_member;
 
 impl Request {
-    /// Reads a body. Paths are below `base_url`, and may be written with it.
-    ///
-    /// # Errors
-    /// 400 for what is no bulk request or names two operations alike, 413 for too many operations.
+    /// Parses a body. Paths may be absolute URLs below `base_url`. An error is 400, or 413 for too many operations.
     pub fn parse(body: Value, registry: &Registry, leniencies: &Leniencies, base_url: &str) -> Result<Self, ScimError> {
         let Value::Object(mut body) = body else {
             return Err(ScimError::invalid_syntax("A bulk request must be a JSON object with Operations."));
@@ -24,27 +21,26 @@ impl Request {
         let mut warnings = Warnings::default();
         check_schemas(take(&mut body, "schemas").as_ref(), *leniencies, &mut warnings)?;
         let fail_on_errors = take(&mut body, "failOnErrors").as_ref().map(fail_on_errors).transpose()?;
-        let Some(Value::Array(written)) = take(&mut body, "Operations") else {
+        let Some(Value::Array(operations)) = take(&mut body, "Operations") else {
             return Err(ScimError::invalid_syntax("A bulk request must have Operations, an array."));
         };
-        if written.len() > MAX_OPERATIONS {
+        if operations.len() > MAX_OPERATIONS {
             let detail = format!(
                 "The request has {} operations; maxOperations is {MAX_OPERATIONS}. Send them in several requests.",
-                written.len()
+                operations.len()
             );
             return Err(ScimError::new(413, detail));
         }
         let operations: Vec<Operation> =
-            written.into_iter().map(|operation| read(operation, registry, base_url)).collect();
-        check_names(&operations)?;
+            operations.into_iter().map(|operation| parse_operation(operation, registry, base_url)).collect();
+        check_bulk_ids(&operations)?;
         Ok(Self { fail_on_errors, operations, warnings })
     }
 }
 
-/// RFC 7643 §2.1: "Attribute names are case insensitive". What is null is not there.
+/// Takes a member that is not null.
 fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
-    let key = object.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
-    object.shift_remove(&key).filter(|value| !value.is_null())
+    take_member(object, name).filter(|value| !value.is_null())
 }
 
 fn check_schemas(schemas: Option<&Value>, leniencies: Leniencies, warnings: &mut Warnings) -> Result<(), ScimError> {
@@ -57,8 +53,8 @@ fn check_schemas(schemas: Option<&Value>, leniencies: Leniencies, warnings: &mut
     })
 }
 
-/// RFC 7644 §3.7: "the number of errors that the service provider will accept before the operation is terminated". At 0
-/// it would be over before it begins, which nobody can mean.
+/// RFC 7644 §3.7: "the number of errors that the service provider will accept before the operation is terminated". With 0
+/// the request would end before it begins.
 fn fail_on_errors(value: &Value) -> Result<usize, ScimError> {
     let number = value.as_u64().and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
     number.ok_or_else(|| {
@@ -68,8 +64,8 @@ fn fail_on_errors(value: &Value) -> Result<usize, ScimError> {
     })
 }
 
-/// RFC 7644 §3.7: a bulkId is "unique within a bulk request". Of two alike nobody could say which one is meant.
-fn check_names(operations: &[Operation]) -> Result<(), ScimError> {
+/// RFC 7644 §3.7: a bulkId is "unique within a bulk request".
+fn check_bulk_ids(operations: &[Operation]) -> Result<(), ScimError> {
     let mut seen = HashSet::new();
     match operations.iter().filter_map(|operation| operation.bulk_id.as_deref()).find(|name| !seen.insert(*name)) {
         None => Ok(()),
@@ -77,38 +73,38 @@ fn check_names(operations: &[Operation]) -> Result<(), ScimError> {
     }
 }
 
-fn read(operation: Value, registry: &Registry, base_url: &str) -> Operation {
-    let nothing =
-        |why: ScimError| Operation { method: String::new(), bulk_id: None, path: String::new(), task: Err(why) };
+fn parse_operation(operation: Value, registry: &Registry, base_url: &str) -> Operation {
     let Value::Object(mut members) = operation else {
-        return nothing(ScimError::invalid_syntax("An operation must be a JSON object."));
+        let task = Err(ScimError::invalid_syntax("An operation must be a JSON object."));
+        return Operation { method: String::new(), bulk_id: None, path: String::new(), task };
     };
     let text = |value: Option<Value>| match value {
         Some(Value::String(text)) => text,
         _ => String::new(),
     };
-    // A method's letters are part of it (RFC 9110 §9.1).
+    // Methods are case-sensitive (RFC 9110 §9.1).
     let method = text(take(&mut members, "method"));
-    let named = take(&mut members, "bulkId");
-    let bulk_id = named.as_ref().and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned);
-    let path = below(&text(take(&mut members, "path")), base_url);
-    let task = if named.is_some() && bulk_id.is_none() {
+    let bulk_id = take(&mut members, "bulkId");
+    let has_invalid_id = bulk_id.as_ref().is_some_and(|id| id.as_str().is_none_or(str::is_empty));
+    let bulk_id = bulk_id.map(|id| text(Some(id))).filter(|id| !id.is_empty());
+    let path = relative(&text(take(&mut members, "path")), base_url);
+    let task = if has_invalid_id {
         Err(ScimError::invalid_value("bulkId must be a text that is not empty."))
     } else {
-        task(&method, bulk_id.is_some(), &path, members, registry)
+        parse_task(&method, bulk_id.is_some(), &path, members, registry)
     };
     Operation { method, bulk_id, path, task }
 }
 
-/// RFC 7644 §3.7: the path is "relative […] to the SCIM service provider's root". Some write it whole.
-fn below(path: &str, base_url: &str) -> String {
+/// RFC 7644 §3.7: the path is "relative […] to the SCIM service provider's root". Some clients send the full URL.
+fn relative(path: &str, base_url: &str) -> String {
     let path = path.trim();
     path.strip_prefix(base_url).unwrap_or(path).trim_matches('/').to_owned()
 }
 
-fn task(
+fn parse_task(
     method: &str,
-    is_named: bool,
+    has_bulk_id: bool,
     path: &str,
     mut members: Map<String, Value>,
     registry: &Registry,
@@ -130,12 +126,12 @@ fn task(
     });
     let action = match (method, target) {
         // RFC 7644 §3.7: bulkId is "REQUIRED when "method" is "POST"".
-        ("POST", None) if !is_named => {
+        ("POST", None) if !has_bulk_id => {
             return Err(ScimError::invalid_syntax("A POST must have a bulkId, by which the answer names it."));
         }
         ("POST", None) => Action::Create(body(method, data)?),
         ("PUT", Some(target)) => Action::Replace(target, body(method, data)?),
-        ("PATCH", Some(target)) => Action::Patch(target, changes(data)?),
+        ("PATCH", Some(target)) => Action::Patch(target, patch_body(data)?),
         ("DELETE", Some(target)) => Action::Delete(target),
         ("POST", Some(_)) => {
             return Err(ScimError::new(405, format!("/{path} does not allow POST; make a resource at /{endpoint}.")));
@@ -149,7 +145,7 @@ fn task(
             )));
         }
     };
-    // A resource that is made has no version yet (RFC 7644 §3.7: "and "method" is "PUT", "PATCH", or "DELETE"").
+    // A new resource has no version yet (RFC 7644 §3.7: "and "method" is "PUT", "PATCH", or "DELETE"").
     let version = version.filter(|_| method != "POST").map(|version| condition(&version)).transpose()?;
     Ok(Task { resource_type: resource_type.clone(), action, version })
 }
@@ -159,9 +155,9 @@ fn body(method: &str, data: Option<Value>) -> Result<Value, ScimError> {
         .ok_or_else(|| ScimError::invalid_syntax(format!("A {method} must have data, a JSON object: the resource.")))
 }
 
-/// RFC 7644 erratum 5050: the data of a PATCH is the whole message, with its `schemas`. The RFC's own example has the bare
+/// RFC 7644 erratum 5050: the data of a PATCH is the whole message with its `schemas`. The RFC's own example has only the
 /// array of operations.
-fn changes(data: Option<Value>) -> Result<Value, ScimError> {
+fn patch_body(data: Option<Value>) -> Result<Value, ScimError> {
     match data {
         Some(Value::Array(operations)) => Ok(json!({ "schemas": [PATCH_SCHEMA], "Operations": operations })),
         Some(message @ Value::Object(_)) => Ok(message),

@@ -1,4 +1,4 @@
-//! The filters of `testdata/corpus` and what they find. Other SCIM libraries are asked the same: docs/disagreements.md.
+//! The filters of `testdata/corpus` with the documents that match. docs/disagreements.md compares other SCIM libraries.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const SCHEMA: &str = include_str!("../../testdata/corpus/schema.json");
 const DOCUMENTS: &str = include_str!("../../testdata/corpus/documents.json");
 const FILTERS: &str = include_str!("../../testdata/corpus/filters.jsonl");
 
-/// The documents of a type as they are kept, by their names.
+/// The canonical documents of a type by their names.
 fn documents(of: &Value, resource_type: &ResourceType) -> BTreeMap<String, Map<String, Value>> {
     let each = of.as_object().unwrap().iter().map(|(name, body)| {
         let mut document = normalise(body.clone(), resource_type, &Leniencies::strict()).unwrap().document;
@@ -26,7 +26,7 @@ fn documents(of: &Value, resource_type: &ResourceType) -> BTreeMap<String, Map<S
 }
 
 #[test]
-fn every_filter_of_the_corpus_finds_what_it_must() {
+fn every_corpus_filter_matches_its_expected_documents() {
     let schema = Schema::from_json(&serde_json::from_str(SCHEMA).unwrap()).unwrap();
     let registry = Registry::standard().with_extension("User", schema, false).unwrap();
     let all: Value = serde_json::from_str(DOCUMENTS).unwrap();

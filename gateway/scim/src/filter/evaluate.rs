@@ -1,5 +1,4 @@
-//! Decides whether a document, or one element of it, meets a filter. This is the one truth: whatever a store decides
-//! beforehand must agree with it.
+//! Evaluates a filter on a document or one element. A store that evaluates part of a filter must agree with this module.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -13,21 +12,22 @@ use crate::decimal::Decimal;
 use crate::fold::comparison_key;
 use crate::instant;
 use crate::schema::AttributeRef;
+use crate::value::elements;
 
-/// What the names in a filter are looked up in.
+/// The value that a filter's names are resolved in.
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'d> {
     Document(&'d Map<String, Value>),
     Element(&'d Value),
 }
 
-/// A parsed filter is not nested deeper than its text, which is what bounds this recursion.
-pub(super) fn matches_with(filter: &Filter, subject: Subject<'_>, decided: &dyn Fn(&Filter) -> Option<bool>) -> bool {
+/// The parser's depth limit bounds this recursion.
+pub(super) fn matches_with(filter: &Filter, subject: Subject<'_>, external: &dyn Fn(&Filter) -> Option<bool>) -> bool {
     match filter {
-        Filter::And(terms) => terms.iter().all(|term| matches_with(term, subject, decided)),
-        Filter::Or(terms) => terms.iter().any(|term| matches_with(term, subject, decided)),
-        Filter::Not(inner) => !matches_with(inner, subject, decided),
-        term => decided(term).unwrap_or_else(|| matches(term, subject)),
+        Filter::And(terms) => terms.iter().all(|term| matches_with(term, subject, external)),
+        Filter::Or(terms) => terms.iter().any(|term| matches_with(term, subject, external)),
+        Filter::Not(inner) => !matches_with(inner, subject, external),
+        term => external(term).unwrap_or_else(|| matches(term, subject)),
     }
 }
 
@@ -42,8 +42,8 @@ pub(super) fn matches(filter: &Filter, subject: Subject<'_>) -> bool {
     }
 }
 
-/// A multi-valued attribute matches if any of its values does (RFC 7644 §3.4.2.2). For `ne` that means some value
-/// differs; "none equals" is `not (… eq …)`. Nothing equals an absent value, so `ne` holds for it.
+/// A multi-valued attribute matches if any of its values does (RFC 7644 §3.4.2.2): `ne` matches if some value differs,
+/// and "no value equals" is `not (… eq …)`. An absent value equals nothing, so `ne` matches it.
 fn compare(comparison: &Comparison, subject: Subject<'_>) -> bool {
     let probe = Probe::new(comparison);
     let mut present = values(&comparison.attribute, subject).filter(|value| !value.is_null()).peekable();
@@ -53,31 +53,23 @@ fn compare(comparison: &Comparison, subject: Subject<'_>) -> bool {
     present.any(|value| probe.test(value))
 }
 
-/// The values of an attribute, each element of an array by itself; absent ones are left out.
+/// The values of an attribute, one per array element.
 fn values<'d>(attribute: &AttributeRef, subject: Subject<'d>) -> impl Iterator<Item = &'d Value> {
     let whole = match subject {
         Subject::Document(document) => attribute.value(document),
         Subject::Element(element) => Some(element),
     };
     let sub = attribute.sub.clone();
-    each(whole).flat_map(move |element| match &sub {
-        None => each(Some(element)),
-        Some(sub) => each(element.as_object().and_then(|object| object.get(&sub.name))),
+    elements(whole).iter().flat_map(move |element| match &sub {
+        None => elements(Some(element)),
+        Some(sub) => elements(element.get(&sub.name)),
     })
-}
-
-fn each(value: Option<&Value>) -> std::slice::Iter<'_, Value> {
-    match value {
-        Some(Value::Array(elements)) => elements.iter(),
-        Some(single) => std::slice::from_ref(single).iter(),
-        None => [].iter(),
-    }
 }
 
 /// RFC 7644 table 3, `pr`: "If the attribute has a non-empty or non-null value, or if it contains a non-empty node for
 /// complex attributes, there is a match."
 fn is_present(value: &Value) -> bool {
-    // An element, a multi-valued sub-attribute of it, and a value of that: a schema allows no deeper nesting.
+    // A schema nests no deeper: an element, a multi-valued sub-attribute, one of its values.
     fn within(value: &Value, depth: u8) -> bool {
         match value {
             Value::Null => false,
@@ -90,14 +82,14 @@ fn is_present(value: &Value) -> bool {
     within(value, 3)
 }
 
-/// A comparison made ready for many values: the literal is folded or parsed once.
+/// A comparison prepared for many values: the literal is folded or parsed once.
 struct Probe<'c> {
     attribute: &'c Attribute,
     operator: Operator,
-    want: Want<'c>,
+    operand: Operand<'c>,
 }
 
-enum Want<'c> {
+enum Operand<'c> {
     Text(Cow<'c, str>),
     Instant(Timestamp),
     Number(Decimal),
@@ -109,40 +101,36 @@ impl<'c> Probe<'c> {
         let attribute: &Attribute = comparison.attribute.leaf();
         let operator = comparison.operator;
         let by_text = matches!(operator, Operator::Contains | Operator::StartsWith | Operator::EndsWith);
-        let want = match &comparison.value {
-            Literal::Boolean(flag) => Want::Boolean(*flag),
-            Literal::Number(number) => Want::Number(Decimal::new(number)),
+        let operand = match &comparison.value {
+            Literal::Boolean(flag) => Operand::Boolean(*flag),
+            Literal::Number(number) => Operand::Number(Decimal::new(number)),
             Literal::String(text) => match instant::parse(text) {
                 // RFC 7644 table 3: "for DateTime types, it is a chronological comparison".
-                Some(instant) if attribute.kind == Type::DateTime && !by_text => Want::Instant(instant),
-                _ => Want::Text(comparison_key(text, attribute)),
+                Some(instant) if attribute.kind == Type::DateTime && !by_text => Operand::Instant(instant),
+                _ => Operand::Text(comparison_key(text, attribute)),
             },
         };
-        Self { attribute, operator, want }
+        Self { attribute, operator, operand }
     }
 
     fn test(&self, value: &Value) -> bool {
-        let order = match (&self.want, value) {
-            (Want::Text(want), Value::String(text)) => {
+        // A value of another type than the attribute's has no order and differs.
+        let order = match (&self.operand, value) {
+            (Operand::Text(operand), Value::String(text)) => {
                 let text = comparison_key(text, self.attribute);
                 match self.operator {
-                    Operator::Contains => return text.contains(want.as_ref()),
-                    Operator::StartsWith => return text.starts_with(want.as_ref()),
-                    Operator::EndsWith => return text.ends_with(want.as_ref()),
-                    // By code points, which for UTF-8 is by bytes: a store can do the same.
-                    _ => Some(text.as_ref().cmp(want.as_ref())),
+                    Operator::Contains => return text.contains(operand.as_ref()),
+                    Operator::StartsWith => return text.starts_with(operand.as_ref()),
+                    Operator::EndsWith => return text.ends_with(operand.as_ref()),
+                    // By code point, which for UTF-8 is by byte: a store can do the same.
+                    _ => Some(text.as_ref().cmp(operand.as_ref())),
                 }
             }
-            (Want::Instant(want), Value::String(text)) => instant::parse(text).map(|instant| instant.cmp(want)),
-            (Want::Number(want), Value::Number(number)) => Some(Decimal::new(number).cmp(want)),
-            (Want::Boolean(want), Value::Bool(flag)) => Some(flag.cmp(want)),
+            (Operand::Instant(operand), Value::String(text)) => instant::parse(text).map(|it| it.cmp(operand)),
+            (Operand::Number(operand), Value::Number(number)) => Some(Decimal::new(number).cmp(operand)),
+            (Operand::Boolean(operand), Value::Bool(flag)) => Some(flag.cmp(operand)),
             _ => None,
         };
-        self.decide(order)
-    }
-
-    /// `order` is how the value stands to the literal; `None` if it is not of the attribute's type, and so differs.
-    fn decide(&self, order: Option<Ordering>) -> bool {
         match self.operator {
             Operator::Equal => order == Some(Ordering::Equal),
             Operator::NotEqual => order != Some(Ordering::Equal),

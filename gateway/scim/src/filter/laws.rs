@@ -1,4 +1,4 @@
-//! What must hold for every filter, every document and every text.
+//! Properties of every filter, document and text.
 
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value, json};
@@ -15,7 +15,7 @@ fn operator() -> impl Strategy<Value = Operator> {
 }
 
 fn texts() -> impl Strategy<Value = String> {
-    // A small alphabet, so that documents and filters meet; and everything else, but the character no filter has.
+    // A small alphabet, so that filters match documents, and any other text without U+0000.
     prop_oneof!["[aAbBßs]{0,3}", any::<String>().prop_map(|text| text.replace('\0', ""))]
 }
 
@@ -75,7 +75,7 @@ fn not(filter: Filter) -> Filter {
 
 proptest! {
     #[test]
-    fn a_printed_filter_reads_as_the_same(filter in filter()) {
+    fn a_printed_filter_parses_to_the_same_filter(filter in filter()) {
         let text = filter.to_string();
         prop_assume!(text.len() <= MAX_BYTES);
         let registry = Registry::standard();
@@ -100,13 +100,13 @@ proptest! {
     }
 
     #[test]
-    fn the_conjuncts_together_are_the_filter(filter in filter(), document in document()) {
+    fn the_conjuncts_match_when_the_filter_does(filter in filter(), document in document()) {
         let all = filter.conjuncts().iter().all(|term| term.matches(&document));
         prop_assert_eq!(all, filter.matches(&document));
     }
 
     #[test]
-    fn for_one_value_the_orders_exclude_each_other(value in texts(), literal in texts()) {
+    fn exactly_one_of_lt_eq_gt_matches_a_single_value(value in texts(), literal in texts()) {
         let compare = |operator| Filter::Compare(Comparison {
             attribute: attribute("userName"), operator, value: Literal::String(literal.clone()),
         });
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn no_mixture_of_real_pieces_makes_the_parser_panic(
+    fn no_sequence_of_tokens_makes_the_parser_panic(
         pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..12),
     ) {
         let registry = Registry::standard();

@@ -1,10 +1,10 @@
 //! Splits a filter or a path into words, strings and brackets.
 
-/// One piece of the text and where it starts.
+/// A token and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Token<'t> {
     pub(crate) kind: Kind<'t>,
-    /// The byte it starts at.
+    /// The byte offset.
     pub(crate) start: usize,
 }
 
@@ -20,7 +20,7 @@ pub(crate) enum Kind<'t> {
     CloseBracket,
 }
 
-/// What stopped the lexer, and at which byte.
+/// The problem that stopped the lexer, and its byte offset.
 #[derive(Debug)]
 pub(crate) struct LexError {
     pub(crate) start: usize,
@@ -43,7 +43,7 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token<'_>>, LexError> {
             space if space.is_whitespace() => (None, space.len_utf8()),
             _ => {
                 let word = word(&text[start..]);
-                // A client that writes values without quotes may mean it as one; see below.
+                // The word may be a value without quotes.
                 if word.contains('\0') {
                     return Err(LexError { start, problem: "a word holds the character U+0000; leave it out" });
                 }
@@ -61,8 +61,7 @@ fn word(rest: &str) -> &str {
     rest.find(ends).map_or(rest, |end| &rest[..end])
 }
 
-/// RFC 7644 §3.4.2.2: compValue is "false / null / true / number / string", "rules from JSON (RFC 7159)": so the
-/// escapes are JSON's, and decoded by a JSON parser.
+/// RFC 7644 §3.4.2.2: compValue is "false / null / true / number / string", "rules from JSON (RFC 7159)".
 fn string(text: &str, start: usize) -> Result<(String, usize), LexError> {
     let body = &text.as_bytes()[start + 1..];
     let mut escaped = false;
@@ -79,7 +78,7 @@ fn string(text: &str, start: usize) -> Result<(String, usize), LexError> {
         start,
         problem: "a string is not JSON; check its backslashes and control characters",
     })?;
-    // A store that keeps text cannot hold it, so no resource has it.
+    // No resource has it, because a text column cannot hold it.
     if decoded.contains('\0') {
         return Err(LexError { start, problem: "a string holds the character U+0000; leave it out" });
     }
@@ -117,14 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_no_text_can_hold_within_quotes_or_without() {
+    fn refuses_nul_within_quotes_and_outside() {
         for text in ["a \0", "a eq b\0c", "\0", r#"a eq "\u0000""#] {
             assert!(tokens(text).unwrap_err().problem.contains("U+0000"), "{text:?}");
         }
     }
 
     #[test]
-    fn refuses_what_is_no_json_string() {
+    fn refuses_malformed_json_strings() {
         for (text, start) in
             [("a \"b", 2), (r#""\""#, 0), (r#""\x""#, 0), (r#""\ud800""#, 0), ("é \"\n\"", 3), (r#""\u0000""#, 0)]
         {

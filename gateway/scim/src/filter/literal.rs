@@ -1,4 +1,4 @@
-//! Fits a comparison value to the type of its attribute, or says why it does not fit.
+//! Converts a comparison value to the type of its attribute.
 
 use serde_json::Number;
 
@@ -7,19 +7,19 @@ use crate::attribute::{Attribute, Type};
 use crate::instant;
 use crate::leniency::Leniency;
 
-/// A comparison value as it was written.
+/// A comparison value before its attribute's type is considered.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Written<'t> {
+pub(super) enum RawLiteral<'t> {
     Text(String),
-    /// Not in quotes, and neither true, false nor null.
+    /// Without quotes, and neither true, false nor null.
     Bare(&'t str),
     Boolean(bool, &'t str),
     Null,
 }
 
-impl<'t> Written<'t> {
-    /// RFC 7644 §3.4.2.2: the literals are JSON's; in any case, as keywords are all over the grammar.
-    pub(super) fn word(word: &'t str) -> Self {
+impl<'t> RawLiteral<'t> {
+    /// RFC 7644 §3.4.2.2: JSON literals, in any case like the grammar's other keywords.
+    pub(super) fn from_word(word: &'t str) -> Self {
         match word.to_ascii_lowercase().as_str() {
             "true" => Self::Boolean(true, word),
             "false" => Self::Boolean(false, word),
@@ -28,8 +28,8 @@ impl<'t> Written<'t> {
         }
     }
 
-    /// The literal `attribute` is compared with, and what had to be overlooked; or what would be right.
-    pub(super) fn fit(self, attribute: &Attribute) -> Result<(Literal, Option<Leniency>), &'static str> {
+    /// The literal in the attribute's type and the leniency that it needed. The error says what is expected.
+    pub(super) fn convert(self, attribute: &Attribute) -> Result<(Literal, Option<Leniency>), &'static str> {
         match attribute.kind {
             Type::Boolean => self.boolean(),
             Type::Integer | Type::Decimal => self.number(),
@@ -64,7 +64,7 @@ impl<'t> Written<'t> {
 
     fn text(self) -> Result<(Literal, Option<Leniency>), &'static str> {
         let bare = |word: &str| {
-            // In such quotes the value would match nothing, and the client would go on to create twins.
+            // Compared with its quotes, the value would match nothing, and the client would create duplicates.
             if word.starts_with(['\'', '‘', '’', '“', '”', '„', '«', '`']) || is_keyword(word) {
                 return Err("a value in double quotes (\")");
             }
@@ -78,13 +78,13 @@ impl<'t> Written<'t> {
     }
 }
 
-/// Words that a filter cut short would otherwise be compared with: `userName eq and active eq true`.
+/// A truncated filter would otherwise be compared with these: `userName eq and active eq true`.
 fn is_keyword(word: &str) -> bool {
     ["and", "or", "not"].iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
 }
 
-/// Why `operator` cannot be used on `attribute`, if so.
-pub(super) fn misuse(operator: Operator, attribute: &Attribute, value: &Literal) -> Option<String> {
+/// The problem with using `operator` on `attribute`, if any.
+pub(super) fn operator_problem(operator: Operator, attribute: &Attribute, value: &Literal) -> Option<String> {
     use Operator::{Contains, EndsWith, Equal, NotEqual, StartsWith};
     let name = &attribute.name;
     let word = operator.name();
@@ -100,7 +100,7 @@ pub(super) fn misuse(operator: Operator, attribute: &Attribute, value: &Literal)
         Type::Integer | Type::Decimal if matches!(operator, Contains | StartsWith | EndsWith) => {
             Some(format!("{name} is a number, which {word} cannot compare; use eq, ne, gt, ge, lt or le"))
         }
-        // Parts of a date can be looked for as text (meta.created sw "2026-03"), a comparison needs a point in time.
+        // Parts of a date can be matched as text (meta.created sw "2026-03"); a comparison needs a point in time.
         Type::DateTime if !matches!(operator, Contains | StartsWith | EndsWith) => match value {
             Literal::String(text) if instant::parse(text).is_some() => None,
             _ => Some(format!("{name} must be compared with a date and a time such as \"2026-01-31T09:30:00Z\"")),

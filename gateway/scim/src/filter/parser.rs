@@ -1,11 +1,10 @@
-//! Reads a filter by recursive descent: `or` of `and`s of terms. RFC 7644 §3.4.2.2: "Grouping", then "Logical
+//! Parses a filter by recursive descent: `or` of `and`s of terms. RFC 7644 §3.4.2.2: "Grouping", then "Logical
 //! operators - where "not" takes precedence over "and", which takes precedence over "or"", then "Attribute operators".
 //! The ABNF's left-recursive logExp is read as a list.
 
 use super::lexer::{self, Kind, LexError, Token};
-use super::literal::{self, Written};
+use super::literal::{self, RawLiteral};
 use super::{Comparison, ElementFilter, Filter, MAX_BYTES, MAX_DEPTH, MAX_TERMS, Operator, ValuePath, element_part};
-use crate::attribute::{Attribute, Mutability, Returned};
 use crate::error::{ScimError, ScimType};
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::normalise::key;
@@ -23,19 +22,19 @@ pub(super) fn parse_filter(
     Ok(filter)
 }
 
-/// What the names in a filter may be.
+/// The scope that names are resolved in.
 #[derive(Clone, Copy)]
 pub(crate) enum Scope<'a> {
     /// Attributes of one of these types.
     Document(&'a [&'a ResourceType]),
-    /// Parts of an element of this attribute.
+    /// Sub-attributes of this attribute.
     Element(&'a AttributeRef),
 }
 
 pub(crate) struct Parser<'t> {
     text: &'t str,
     tokens: Vec<Token<'t>>,
-    /// The index of the token that is read next.
+    /// The index of the next token.
     next: usize,
     terms: usize,
     leniencies: Leniencies,
@@ -86,7 +85,7 @@ impl<'t> Parser<'t> {
             return Err(self.refuse(start, "the name of an attribute is expected"));
         };
         if word.eq_ignore_ascii_case("not") {
-            // RFC 7644 figure 1: `*1"not" "(" FILTER ")"`. Without parentheses, two parsers read two things.
+            // RFC 7644 figure 1: `*1"not" "(" FILTER ")"`. Without parentheses the scope of `not` is ambiguous.
             if !self.take(&Kind::Open) {
                 return Err(self.refuse(self.position(), "not must be followed by a condition in parentheses"));
             }
@@ -100,7 +99,7 @@ impl<'t> Parser<'t> {
         self.condition(attribute, scope)
     }
 
-    /// What follows `(`, up to its `)`.
+    /// The filter after `(`, up to its `)`.
     fn group(&mut self, scope: Scope<'_>, depth: usize) -> Result<Filter, ScimError> {
         let inner = self.disjunction(scope, depth + 1)?;
         if self.take(&Kind::Close) {
@@ -109,7 +108,7 @@ impl<'t> Parser<'t> {
         Err(self.refuse(self.position(), "and, or or a closing parenthesis is expected"))
     }
 
-    /// What follows `emails[`: the element filter, and perhaps a condition on a sub-attribute of the same element.
+    /// The element filter after `emails[`, and an optional condition on a sub-attribute of the same element.
     fn value_path(
         &mut self,
         attribute: AttributeRef,
@@ -122,7 +121,7 @@ impl<'t> Parser<'t> {
         }
         let mut filter = self.brackets(&attribute, start, depth)?;
         if let Some(part) = self.sub_attribute(&attribute)? {
-            // The ABNF has no such form, but Entra ID and Okta send it, and mean one and the same element.
+            // The ABNF has no such form, but Entra ID and Okta send it. Both conditions apply to the same element.
             let condition = self.condition(part, Scope::Element(&attribute))?;
             filter = Filter::all(vec![filter, condition]);
         }
@@ -149,7 +148,7 @@ impl<'t> Parser<'t> {
         Err(self.refuse(self.position(), "and, or or a closing bracket is expected"))
     }
 
-    /// The `.value` after a closing bracket, if there is one.
+    /// The `.value` after a closing bracket, if any.
     pub(crate) fn sub_attribute(&mut self, attribute: &AttributeRef) -> Result<Option<AttributeRef>, ScimError> {
         let start = self.position();
         let Some(name) = self.word().and_then(|word| word.strip_prefix('.')) else { return Ok(None) };
@@ -171,19 +170,19 @@ impl<'t> Parser<'t> {
             return Err(self.refuse(start, &problem));
         };
         let start = self.position();
-        let written = match self.tokens.get(self.next).map(|token| &token.kind) {
-            Some(Kind::Text(text)) => Written::Text(text.clone()),
-            Some(Kind::Word(word)) => Written::word(word),
+        let raw = match self.tokens.get(self.next).map(|token| &token.kind) {
+            Some(Kind::Text(text)) => RawLiteral::Text(text.clone()),
+            Some(Kind::Word(word)) => RawLiteral::from_word(word),
             _ => return Err(self.refuse(start, &format!("a value is expected after {word}"))),
         };
         self.next += 1;
-        if written == Written::Null {
+        if raw == RawLiteral::Null {
             return self.null(attribute, operator, start);
         }
-        self.comparison(value_of(attribute, scope), operator, written, start)
+        self.comparison(value_of(attribute, scope), operator, raw, start)
     }
 
-    /// RFC 7643 §2.5: null, an empty array and no value at all are one state, so `eq null` is the opposite of `pr`.
+    /// RFC 7643 §2.5: null, an empty array and a missing value are one state, so `eq null` is the negation of `pr`.
     fn null(&self, attribute: AttributeRef, operator: Operator, start: usize) -> Result<Filter, ScimError> {
         match operator {
             Operator::Equal => Ok(Filter::Not(Box::new(Filter::Present(attribute)))),
@@ -196,44 +195,43 @@ impl<'t> Parser<'t> {
         &mut self,
         attribute: AttributeRef,
         operator: Operator,
-        written: Written<'_>,
+        raw: RawLiteral<'_>,
         start: usize,
     ) -> Result<Filter, ScimError> {
         let name = attribute.name();
-        let wanted = |wanted: &str| refusal(self.text, start, &format!("{name} must be compared with {wanted}"));
-        let (value, overlooked) = written.fit(attribute.leaf()).map_err(wanted)?;
-        if let Some(leniency) = overlooked {
+        let expected = |what: &str| refusal(self.text, start, &format!("{name} must be compared with {what}"));
+        let (value, leniency) = raw.convert(attribute.leaf()).map_err(expected)?;
+        if let Some(leniency) = leniency {
             let refuse = || match leniency {
-                Leniency::UnquotedFilterValue => wanted("a value in double quotes (\")"),
-                _ => wanted("a value of its own type, without quotes"),
+                Leniency::UnquotedFilterValue => expected("a value in double quotes (\")"),
+                _ => expected("a value of its own type, without quotes"),
             };
             self.leniencies.tolerate(leniency, &name, self.warnings, refuse)?;
         }
-        if let Some(problem) = literal::misuse(operator, attribute.leaf(), &value) {
+        if let Some(problem) = literal::operator_problem(operator, attribute.leaf(), &value) {
             return Err(self.refuse(start, &problem));
         }
         Ok(Filter::Compare(Comparison { attribute, operator, value }))
     }
 
-    /// What a name means here.
+    /// Resolves a name in its scope.
     fn attribute(&mut self, name: &str, start: usize, scope: Scope<'_>) -> Result<AttributeRef, ScimError> {
         let found = match scope {
-            Scope::Document(resource_types) => self.of_types(name, start, resource_types)?,
+            Scope::Document(resource_types) => self.resolve(name, start, resource_types)?,
             Scope::Element(attribute) => element_part(attribute, name)
                 .ok_or_else(|| self.refuse(start, &format!("{} has no sub-attribute {name}", attribute.name())))?,
         };
         // RFC 7643 §7, returned "never": "A service provider MAY allow attributes to be used in a search filter." This
-        // one does not: a secret that can be asked about can be guessed letter by letter.
-        let secret = |a: &Attribute| a.returned == Returned::Never || a.mutability == Mutability::WriteOnly;
-        if secret(&found.attribute) || secret(found.leaf()) {
+        // one does not: filters would reveal a secret character by character.
+        if found.attribute.is_secret() || found.leaf().is_secret() {
             return Err(self.refuse(start, &format!("{} is never returned and cannot be filtered by", found.name())));
         }
         Ok(found)
     }
 
-    /// RFC 7644 §3.4.2.2 leaves undefined attributes open; an empty list in place of an error makes clients create
-    /// twins of what they did not find.
-    fn of_types(
+    /// RFC 7644 §3.4.2.2 leaves undefined attributes open. With an empty list instead of an error, clients would create
+    /// duplicates.
+    fn resolve(
         &mut self,
         name: &str,
         start: usize,
@@ -242,7 +240,7 @@ impl<'t> Parser<'t> {
         let mut each = resource_types.iter().filter_map(|known| Some((*known, known.resolve(name)?)));
         let undefined = format!("there is no attribute {name}");
         let Some((resource_type, found)) = each.next() else { return Err(self.refuse(start, &undefined)) };
-        if let Some((other, _)) = each.find(|(_, it)| !it.is_alike(&found)) {
+        if let Some((other, _)) = each.find(|(_, it)| !it.compares_like(&found)) {
             let problem = format!(
                 "{name} is not the same kind of attribute in {} and in {}; ask for one type at a time",
                 resource_type.name, other.name
@@ -254,7 +252,7 @@ impl<'t> Parser<'t> {
         Ok(found)
     }
 
-    /// The next word, for a path, which starts with a name.
+    /// Consumes the next token if it is a word.
     pub(crate) fn take_word(&mut self) -> Option<&'t str> {
         let word = self.word();
         self.next += usize::from(word.is_some());
@@ -276,7 +274,7 @@ impl<'t> Parser<'t> {
         self.next >= self.tokens.len()
     }
 
-    /// Refuses anything that is left.
+    /// Refuses remaining tokens.
     pub(crate) fn finish(&self) -> Result<(), ScimError> {
         if self.is_at_end() {
             return Ok(());
@@ -306,7 +304,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// The byte where the next token starts.
+    /// The byte offset of the next token.
     pub(crate) fn position(&self) -> usize {
         self.tokens.get(self.next).map_or(self.text.len(), |token| token.start)
     }
@@ -316,7 +314,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// A comparison on a complex attribute is one on its `value`: Entra ID asks for `members eq "…"` and `manager eq "…"`.
+/// A comparison on a complex attribute is one on its `value`: Entra ID sends `members eq "…"` and `manager eq "…"`.
 fn value_of(attribute: AttributeRef, scope: Scope<'_>) -> AttributeRef {
     let complex = attribute.sub.is_none() && attribute.attribute.is_complex();
     match element_part(&attribute, "value") {

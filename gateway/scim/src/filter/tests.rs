@@ -6,6 +6,8 @@ use crate::leniency::Leniency;
 use crate::schema::Schema;
 use crate::schema::registry::Registry;
 
+mod errors;
+
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 fn user() -> Registry {
@@ -70,15 +72,8 @@ fn check_tree(text: &str, expected: &str) {
     assert_eq!(parse(expected).unwrap(), filter, "{text}");
 }
 
-#[track_caller]
-fn check_error(text: &str, expected: &str) {
-    let error = parse(text).expect_err(text);
-    assert_eq!((error.status, error.scim_type), (400, Some(ScimType::InvalidFilter)), "{text}");
-    assert_eq!(error.detail, format!("Filter, character {expected}."), "{text}");
-}
-
 #[test]
-fn precedence_is_not_then_and_then_or() {
+fn not_binds_before_and_before_or() {
     check_tree("id pr or id pr and id pr", "id pr or id pr and id pr");
     let Filter::Or(terms) = parse("id pr or id pr and title pr").unwrap() else { panic!() };
     assert!(matches!(&terms[..], [Filter::Present(_), Filter::And(inner)] if inner.len() == 2));
@@ -90,7 +85,7 @@ fn precedence_is_not_then_and_then_or() {
 }
 
 #[test]
-fn names_take_their_canonical_spelling() {
+fn names_are_printed_in_canonical_spelling() {
     check_tree("USERNAME EQ \"x\"", "userName eq \"x\"");
     check_tree("Name.GivenName sw \"x\"", "name.givenName sw \"x\"");
     check_tree("urn:ietf:params:scim:schemas:core:2.0:user:emails.VALUE pr", "emails.value pr");
@@ -105,7 +100,7 @@ fn names_take_their_canonical_spelling() {
 }
 
 #[test]
-fn a_value_path_and_the_condition_behind_it_are_one() {
+fn a_condition_after_a_value_path_joins_its_filter() {
     check_tree("emails[type eq \"work\"].value eq \"x\"", "emails[type eq \"work\" and value eq \"x\"]");
     check_tree(
         "Emails[ Type eq \"work\" or primary eq true ].Value ne null",
@@ -116,7 +111,7 @@ fn a_value_path_and_the_condition_behind_it_are_one() {
 }
 
 #[test]
-fn null_is_absence() {
+fn null_equals_an_absent_value() {
     check_tree("title eq null", "not (title pr)");
     check_tree("emails ne NULL", "emails pr");
     check("title eq null", true);
@@ -128,7 +123,7 @@ fn null_is_absence() {
 }
 
 #[test]
-fn text_is_compared_by_its_case_exactness() {
+fn text_comparison_follows_case_exact() {
     check("userName eq \"ada@corp.test\"", true);
     check("userName ne \"ADA@CORP.TEST\"", false);
     check("externalId eq \"ada-1\"", false);
@@ -149,7 +144,7 @@ fn text_is_compared_by_its_case_exactness() {
 }
 
 #[test]
-fn any_element_may_match_but_one_element_must_match_a_value_path() {
+fn a_value_path_must_match_within_one_element() {
     check("emails.type eq \"home\" and emails.value eq \"ada@corp.test\"", true);
     check("emails[type eq \"home\" and value eq \"ada@corp.test\"]", false);
     check("emails[type eq \"home\"].value eq \"ada@corp.test\"", false);
@@ -165,7 +160,7 @@ fn any_element_may_match_but_one_element_must_match_a_value_path() {
 }
 
 #[test]
-fn ne_means_that_some_value_differs_or_there_is_none() {
+fn ne_matches_a_differing_or_absent_value() {
     check("emails.type ne \"work\"", true);
     check("not (emails.type eq \"work\")", false);
     check("nickName ne \"x\"", true);
@@ -176,7 +171,7 @@ fn ne_means_that_some_value_differs_or_there_is_none() {
 }
 
 #[test]
-fn present_is_more_than_being_there() {
+fn pr_needs_a_non_empty_value() {
     for (name, expected) in [
         ("userName", true),
         ("title", false),
@@ -220,7 +215,7 @@ fn numbers_are_compared_by_value() {
 }
 
 #[test]
-fn the_forms_entra_id_sends_are_read() {
+fn forms_sent_by_entra_id_are_accepted() {
     check("externalId eq Ada-1", true);
     check("(externalId eq Ada-1)", true);
     check_tree("employeeNumber eq 42", &format!("{ENTERPRISE}:employeeNumber eq \"42\""));
@@ -258,7 +253,7 @@ fn each_leniency_is_reported_or_refused() {
 }
 
 #[test]
-fn a_query_of_several_types_takes_absent_attributes_for_absent() {
+fn an_attribute_of_one_type_is_absent_in_the_others() {
     let registry = Registry::standard();
     let types: [&ResourceType; 2] = [registry.resource_type("User").unwrap(), registry.resource_type("Group").unwrap()];
     let auto = Leniencies::all();
@@ -271,11 +266,11 @@ fn a_query_of_several_types_takes_absent_attributes_for_absent() {
 }
 
 #[test]
-fn a_query_of_several_types_is_refused_what_means_one_thing_here_and_another_there() {
+fn attributes_that_differ_between_types_are_refused() {
     let device = |name: &str, kind: &str, exact: bool| {
         let attributes = json!([{ "name": name, "type": kind, "caseExact": exact }]);
         let schema = Schema::from_json(&json!({ "id": "urn:acme:device", "attributes": attributes })).unwrap();
-        ResourceType { name: "Device".into(), schema: Arc::new(schema), extensions: Vec::new(), ..named_by(name) }
+        ResourceType { name: "Device".into(), schema: Arc::new(schema), extensions: Vec::new(), ..type_named_by(name) }
     };
     let registry = Registry::standard();
     let user = registry.resource_type("User").unwrap();
@@ -293,56 +288,13 @@ fn a_query_of_several_types_is_refused_what_means_one_thing_here_and_another_the
     }
 }
 
-fn named_by(name: &str) -> ResourceType {
+fn type_named_by(name: &str) -> ResourceType {
     let group = Registry::standard().resource_type("Group").unwrap().as_ref().clone();
-    ResourceType { endpoint: "/Devices".into(), named_by: name.into(), detached: None, ..group }
+    ResourceType { endpoint: "/Devices".into(), name_attribute: name.into(), detached: None, ..group }
 }
 
 #[test]
-fn refusals_say_where_and_what() {
-    let operators = "use eq, ne, co, sw, ew, gt, ge, lt, le or pr";
-    check_error("", "1: the name of an attribute is expected");
-    check_error("nonsense eq \"x\"", "1: there is no attribute nonsense");
-    check_error("id eq \"x\" and colour pr", "15: there is no attribute colour");
-    check_error("emails[colour eq \"x\"]", "8: emails has no sub-attribute colour");
-    check_error("emails[type pr].colour pr", "16: emails has no sub-attribute colour");
-    check_error("id", "3: an operator is expected after id");
-    check_error("id like \"x\"", &format!("4: like is no operator; {operators}"));
-    check_error("id eq", "6: a value is expected after eq");
-    check_error("id eq (", "7: a value is expected after eq");
-    check_error("id eq \"é\" \"y\"", "11: the text goes on where it should end, or with and or or");
-    check_error("id eq \"x", "7: a string has no closing quote");
-    check_error("id eq 'x'", "7: id must be compared with a value in double quotes (\")");
-    check_error("id eq “x”", "7: id must be compared with a value in double quotes (\")");
-    check_error("userName eq and active eq true", "13: userName must be compared with a value in double quotes (\")");
-    check_error("not id pr", "5: not must be followed by a condition in parentheses");
-    check_error("(id pr", "7: and, or or a closing parenthesis is expected");
-    check_error("emails[type pr", "15: and, or or a closing bracket is expected");
-    check_error("id pr)", "6: the text goes on where it should end, or with and or or");
-    check_error("emails[type pr] pr", "17: the text goes on where it should end, or with and or or");
-    check_error("userName[value pr]", "1: userName has no elements that brackets could select");
-    check_error("emails[value[type pr]]", "8: brackets within brackets are not possible");
-    check_error("active gt true", "11: active is a boolean, which gt cannot compare; use eq or ne");
-    check_error("active co \"true\"", "11: active is a boolean, which co cannot compare; use eq or ne");
-    check_error("active eq \"yes\"", "11: active must be compared with true or false");
-    check_error("x509Certificates.value gt \"a\"", "27: value is binary, which gt cannot compare; use eq or ne");
-    check_error("title gt null", "10: null cannot be compared by gt; use eq, ne or pr");
-    check_error("name eq \"x\"", "9: name must be compared with one of its sub-attributes");
-    check_error(
-        "meta.created gt \"yesterday\"",
-        "17: created must be compared with a date and a time such as \"2026-01-31T09:30:00Z\"",
-    );
-    check_error("password eq \"x\"", "1: password is never returned and cannot be filtered by");
-    check_error("password pr", "1: password is never returned and cannot be filtered by");
-    assert!(parse("secret pr").is_err());
-    assert!(parse("badge co 1").is_err());
-    assert!(parse("badge eq \"x\"").is_err());
-    assert!(parse("badge eq 007").is_err());
-    assert!(parse("badge eq true").is_err());
-}
-
-#[test]
-fn the_length_limit_is_met_from_both_sides() {
+fn filters_up_to_the_length_limit_are_accepted() {
     let of_bytes = |bytes: usize| format!("id eq \"{}\"", "x".repeat(bytes - "id eq \"\"".len()));
     assert!(parse(&of_bytes(MAX_BYTES)).is_ok());
     let error = parse(&of_bytes(MAX_BYTES + 1)).unwrap_err();
@@ -350,7 +302,7 @@ fn the_length_limit_is_met_from_both_sides() {
 }
 
 #[test]
-fn the_depth_limit_is_met_from_both_sides() {
+fn filters_up_to_the_depth_limit_are_accepted() {
     let nested = |depth: usize, open: &str| format!("{}id pr{}", open.repeat(depth), ")".repeat(depth));
     for open in ["(", "not ("] {
         assert!(parse(&nested(MAX_DEPTH, open)).is_ok(), "{open}");
@@ -362,7 +314,7 @@ fn the_depth_limit_is_met_from_both_sides() {
 }
 
 #[test]
-fn the_limit_of_terms_is_met_from_both_sides() {
+fn filters_up_to_the_term_limit_are_accepted() {
     let terms = |count: usize| vec!["id pr"; count].join(" or ");
     assert!(parse(&terms(MAX_TERMS)).is_ok());
     assert!(parse(&terms(MAX_TERMS).replace("id pr", "not (id pr)")).is_ok(), "not is no condition");

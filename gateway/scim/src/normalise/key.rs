@@ -1,4 +1,4 @@
-//! What the key of a body means: an attribute, a whole extension, the base schema, or nothing this type has.
+//! Resolves a key of a body to an attribute, an extension or the base schema, with the leniencies that its form needs.
 
 use std::sync::Arc;
 
@@ -6,37 +6,28 @@ use crate::error::ScimError;
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::schema::{AttributeRef, ResourceType, Schema};
 
-/// The meaning of one key.
+/// A resolved key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// An attribute, or a sub-attribute if the key is dotted.
     Attribute(AttributeRef),
     /// The URN of an extension.
     Extension(Arc<Schema>),
     /// The URN of the base schema.
     Base,
-    /// Nothing this resource type has.
+    /// Not defined for this resource type.
     Unknown,
 }
 
-/// The attribute a key names in any of its forms, without a judgement on the form.
-#[must_use]
-pub fn locate(key: &str, resource_type: &ResourceType) -> Option<AttributeRef> {
-    resource_type.resolve(key)
-}
-
-/// What a key means where these leniencies hold; each one it needs is recorded.
-///
-/// # Errors
-/// 400 `invalidSyntax` if the key is malformed in a way that is not tolerated.
-pub fn read(
+/// Resolves a key and records the leniencies that it needs. An error is 400 `invalidSyntax`.
+pub(crate) fn resolve(
     key: &str,
     resource_type: &ResourceType,
     leniencies: &Leniencies,
     warnings: &mut Warnings,
 ) -> Result<Key, ScimError> {
     let Some(qualified) = resource_type.split_urn(key) else {
-        return Ok(plain(key, resource_type, *leniencies, warnings));
+        return Ok(resolve_plain(key, resource_type, *leniencies, warnings));
     };
     if qualified.malformed {
         leniencies.tolerate(Leniency::MalformedUrn, key, warnings, || {
@@ -50,8 +41,8 @@ pub fn read(
     })
 }
 
-/// A name without a URN is one of the base schema; one of an extension only by leniency.
-fn plain(key: &str, resource_type: &ResourceType, leniencies: Leniencies, warnings: &mut Warnings) -> Key {
+/// A name without a URN belongs to the base schema or, with a leniency, to an extension.
+fn resolve_plain(key: &str, resource_type: &ResourceType, leniencies: Leniencies, warnings: &mut Warnings) -> Key {
     match resource_type.resolve(key) {
         Some(found) if found.extension.is_none() => Key::Attribute(found),
         Some(found) if leniencies.allows(Leniency::ExtensionUnprefixed) => {
@@ -62,12 +53,9 @@ fn plain(key: &str, resource_type: &ResourceType, leniencies: Leniencies, warnin
     }
 }
 
-/// Whether the form in which an attribute was named holds where these leniencies do; what is needed is recorded. By the
-/// letter an extension's attribute is named with its whole URN (RFC 7644 §3.10).
-///
-/// # Errors
-/// The refusal, where it does not.
-pub fn tolerate_form(
+/// Records the leniency that the form of a resolved name needs, or returns the refusal. RFC 7644 §3.10 requires the full
+/// URN for an attribute of an extension.
+pub(crate) fn tolerate_form(
     name: &str,
     found: &AttributeRef,
     resource_type: &ResourceType,
@@ -86,6 +74,24 @@ pub fn tolerate_form(
     }
 }
 
+/// Records the leniency for a name that no schema defines, or returns the refusal.
+pub(crate) fn tolerate_unknown(
+    name: &str,
+    resource_type: &ResourceType,
+    leniencies: &Leniencies,
+    warnings: &mut Warnings,
+    refuse: impl FnOnce(String) -> ScimError,
+) -> Result<(), ScimError> {
+    let is_foreign = name.contains(':') && resource_type.split_urn(name).is_none();
+    let leniency = if is_foreign { Leniency::UnknownSchemaUrn } else { Leniency::UnknownAttributeSetAside };
+    leniencies.tolerate(leniency, name, warnings, || {
+        refuse(format!(
+            "\"{name}\" is no attribute of {}; remove it, or add an extension that defines it.",
+            resource_type.name
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +101,7 @@ mod tests {
     fn check(key: &str, leniencies: Leniencies, expected: &str) {
         let registry = Registry::standard();
         let user = registry.resource_type("User").unwrap();
-        let found = read(key, user, &leniencies, &mut Warnings::default());
+        let found = resolve(key, user, &leniencies, &mut Warnings::default());
         let shown = match found {
             Ok(Key::Attribute(found)) => found.name(),
             Ok(Key::Extension(schema)) => format!("extension {}", schema.id),
@@ -107,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_told_apart() {
+    fn keys_resolve_in_every_form() {
         let department = format!("{ENTERPRISE_USER}:department");
         let malformed = "urn:ietf:params:scim:schemas:extension:enterprise:2.0User:department";
         let (auto, strict) = (Leniencies::all(), Leniencies::strict());

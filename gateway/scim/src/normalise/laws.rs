@@ -1,4 +1,4 @@
-//! Properties that hold for any body: no panic, and a canonical document is its own canonical form.
+//! Properties of any body: no panic, and normalising a canonical document does not change it.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -59,7 +59,7 @@ fn object(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<Str
 
 proptest! {
     #[test]
-    fn a_normalised_document_is_canonical(body in object(tree())) {
+    fn normalising_twice_changes_nothing(body in object(tree())) {
         let registry = Registry::standard();
         for resource_type in registry.resource_types() {
             let Ok(first) = normalise(Value::Object(body.clone()), resource_type, &Leniencies::all()) else { continue };
@@ -67,7 +67,7 @@ proptest! {
             let second = second.map_err(|error| TestCaseError::fail(error.detail))?;
             prop_assert_eq!(&second.document, &first.document);
             prop_assert!(second.warnings.is_empty() && second.unknown.is_empty());
-            // The coerced types are right; only what is required can still be missing.
+            // The coerced types are valid; only required attributes can be missing.
             if let Err(error) = validate(&first.document, resource_type) {
                 prop_assert!(error.detail.ends_with("is required."), "{}", error.detail);
             }
@@ -75,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_is_an_answer_or_a_refusal(body in tree()) {
+    fn any_json_is_accepted_or_refused_with_400(body in tree()) {
         let registry = Registry::standard();
         for leniencies in [Leniencies::all(), Leniencies::strict()] {
             for resource_type in registry.resource_types() {

@@ -1,13 +1,12 @@
-//! PUT for clients that leave out what they don't mean to change. RFC 7644 §3.5.1 leaves it open: omitted attributes "MAY"
-//! be cleared.
+//! PUT for clients that omit attributes they do not mean to change. RFC 7644 §3.5.1: omitted attributes "MAY" be cleared.
 
 use serde_json::{Map, Value};
 
 use super::rebuild_schemas;
 use crate::schema::ResourceType;
 
-/// Puts into `document` what `before` has and the body did not mention. `cleared` is what the body mentioned without a
-/// value: full names of attributes, and URNs of whole extensions.
+/// Copies into `document` the attributes of `before` that the body did not mention. `cleared` lists those it mentioned
+/// without a value: full names of attributes, and URNs of extensions.
 pub fn keep(before: &Map<String, Value>, document: &mut Map<String, Value>, cleared: &[String], rt: &ResourceType) {
     let is_cleared = |name: &str| cleared.iter().any(|it| it.eq_ignore_ascii_case(name));
     for (name, value) in before {
@@ -41,7 +40,7 @@ mod tests {
     use crate::schema::registry::Registry;
 
     #[test]
-    fn what_is_not_mentioned_stays_and_what_is_named_empty_goes() {
+    fn omitted_attributes_stay_and_cleared_ones_are_removed() {
         let registry = Registry::standard();
         let user = registry.resource_type("User").unwrap();
         let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -71,7 +70,11 @@ mod tests {
             read(json!({ "userName": "ada", "name": { "givenName": "A" }, (ENTERPRISE_USER): { "department": null } }));
         let mut document = found.document;
         keep(&before.document, &mut document, &found.cleared, user);
-        assert_eq!(document["name"], json!({ "givenName": "A" }), "a complex attribute that is mentioned is whole");
+        assert_eq!(
+            document["name"],
+            json!({ "givenName": "A" }),
+            "a mentioned complex attribute is replaced as a whole"
+        );
         assert_eq!(document[ENTERPRISE_USER], json!({ "costCenter": "7" }));
         assert_eq!(document["schemas"], json!([urn, ENTERPRISE_USER]));
     }

@@ -1,5 +1,5 @@
-//! One value, brought to the type its attribute wants. Text, numbers and times stay as they were written, since a
-//! value that comes back changed is an endless difference at the provider; only the kind of JSON is mended.
+//! Coerces a value to the type of its attribute. Only the JSON type changes; texts, numbers and times stay as written,
+//! because a provider that reads back a changed value would send its own again and again.
 
 use std::sync::Arc;
 
@@ -9,50 +9,22 @@ use crate::attribute::{Attribute, Mutability, Returned, Type};
 use crate::decimal::Decimal;
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Leniency, Warnings};
+use crate::value::{is_primary, keep_primary, member};
 
-/// Brings `value` to the form that `attribute` wants; `None` means that it leaves the attribute unassigned.
-/// Unknown sub-attributes are left out, with a warning.
-///
-/// # Errors
-/// 400 `invalidValue` that names the attribute, if the value is of another type or a leniency it needs is refused.
-pub fn coerce(
-    value: Value,
-    attribute: &Attribute,
-    leniencies: &Leniencies,
-    warnings: &mut Warnings,
-) -> Result<Option<Value>, ScimError> {
-    let mut unknown = Map::new();
-    Coercion { leniencies, warnings, unknown: &mut unknown }.value(value, attribute, &attribute.name)
-}
+/// The longest integer that is rewritten without an exponent.
+const MAX_INTEGER_DIGITS: usize = 64;
 
-/// Like [`coerce`], for one element of a multi-valued attribute.
-///
-/// # Errors
-/// As [`coerce`].
-pub fn coerce_element(
-    value: Value,
-    attribute: &Attribute,
-    leniencies: &Leniencies,
-    warnings: &mut Warnings,
-) -> Result<Option<Value>, ScimError> {
-    let mut unknown = Map::new();
-    Coercion { leniencies, warnings, unknown: &mut unknown }.element(value, attribute, &attribute.name)
-}
-
-/// Refuses U+0000 in any text or key of `value`: no database text can hold it, and none of it can be meant.
-///
-/// # Errors
-/// 400 `invalidValue`.
-pub fn refuse_nul(value: &Value) -> Result<(), ScimError> {
-    // A list of open values in place of recursion, so that no nesting can exhaust the stack.
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
+/// Refuses U+0000 in any text or key of `value`, because the database cannot store it.
+pub(crate) fn refuse_nul(value: &Value) -> Result<(), ScimError> {
+    // A stack of its own instead of recursion, so that deep nesting cannot overflow the thread's.
+    let mut stack = vec![value];
+    while let Some(value) = stack.pop() {
         match value {
             Value::String(text) => refuse_nul_in(text)?,
-            Value::Array(elements) => open.extend(elements),
+            Value::Array(elements) => stack.extend(elements),
             Value::Object(members) => {
                 members.keys().try_for_each(|key| refuse_nul_in(key))?;
-                open.extend(members.values());
+                stack.extend(members.values());
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -67,25 +39,19 @@ fn refuse_nul_in(text: &str) -> Result<(), ScimError> {
     Ok(())
 }
 
-/// Whether a number is whole, however it is written: `1`, `1.0`, `1e3`.
-#[must_use]
-pub fn is_whole(number: &Number) -> bool {
-    Decimal::new(number).is_whole()
-}
-
-/// RFC 7643 §2.3.4: an integer "MUST NOT contain fractional or exponent parts". One with thousands of digits stays as it is.
-fn plain(number: Number) -> Number {
+/// RFC 7643 §2.3.4: an integer "MUST NOT contain fractional or exponent parts", so `1.0` and `1e3` are rewritten. Returns
+/// `None` for a fraction.
+fn integer(number: Number) -> Option<Number> {
     if number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
-        return number;
+        return Some(number);
     }
-    Decimal::new(&number).plain(MOST_DIGITS).and_then(|text| text.parse().ok()).unwrap_or(number)
+    let value = Decimal::new(&number);
+    let plain = || value.plain(MAX_INTEGER_DIGITS).and_then(|text| text.parse().ok());
+    value.is_whole().then(|| plain().unwrap_or(number))
 }
 
-/// Digits of an integer that is written out.
-const MOST_DIGITS: usize = 64;
-
-/// Which leniency `""` needs to leave `attribute` unassigned: as a text it could be meant.
-fn empty_string(attribute: &Attribute) -> Leniency {
+/// The leniency by which `""` leaves `attribute` unassigned. An empty text is a valid value by the RFC.
+fn empty_string_leniency(attribute: &Attribute) -> Leniency {
     match attribute.kind {
         Type::String | Type::Reference | Type::Binary => Leniency::EmptyStringClears,
         _ => Leniency::EmptyStringAsNull,
@@ -93,20 +59,20 @@ fn empty_string(attribute: &Attribute) -> Leniency {
 }
 
 /// Whether `""` leaves `attribute` unassigned.
-pub(crate) fn clears(attribute: &Attribute, leniencies: Leniencies) -> bool {
-    leniencies.allows(empty_string(attribute))
+pub(crate) fn empty_string_clears(attribute: &Attribute, leniencies: Leniencies) -> bool {
+    leniencies.allows(empty_string_leniency(attribute))
 }
 
-/// The leniencies in force and what they bring to light.
+/// The state of coercing the values of one request. Errors are 400 `invalidValue`.
 pub(crate) struct Coercion<'a> {
     pub(crate) leniencies: &'a Leniencies,
     pub(crate) warnings: &'a mut Warnings,
-    /// Unknown sub-attributes under their dotted names; for a multi-valued attribute an array of them.
+    /// Receives unknown sub-attributes under their dotted names, as an array if the attribute is multi-valued.
     pub(crate) unknown: &'a mut Map<String, Value>,
 }
 
 impl Coercion<'_> {
-    /// The whole value of an attribute. `name` is the attribute's full name for errors and warnings.
+    /// Coerces the whole value of an attribute; `None` leaves it unassigned. Errors and warnings use its full `name`.
     pub(crate) fn value(
         &mut self,
         value: Value,
@@ -119,7 +85,7 @@ impl Coercion<'_> {
             Value::Null => Ok(None),
             Value::Array(elements) if elements.is_empty() => Ok(None),
             Value::Array(elements) if attribute.multi_valued => self.elements(elements, attribute, name),
-            Value::Array(elements) => self.only(elements, attribute, name),
+            Value::Array(elements) => self.single(elements, attribute, name),
             value if attribute.multi_valued => {
                 let Some(element) = self.element(value, attribute, name)? else { return Ok(None) };
                 self.tolerate(Leniency::ScalarForArray, name, || "must be an array".into())?;
@@ -143,12 +109,12 @@ impl Coercion<'_> {
             }
             kept.extend(self.element(element, attribute, name)?);
         }
-        self.settle_primary(&mut kept, name)?;
+        self.single_primary(&mut kept, name)?;
         Ok(if kept.is_empty() { None } else { Some(Value::Array(kept)) })
     }
 
-    /// A single-valued attribute that came as an array: Entra ID's manager.
-    fn only(
+    /// A single-valued attribute sent as an array, such as Entra ID's manager.
+    fn single(
         &mut self,
         mut elements: Vec<Value>,
         attribute: &Attribute,
@@ -161,7 +127,7 @@ impl Coercion<'_> {
         self.element(element, attribute, name)
     }
 
-    /// One value: that of a single-valued attribute, or one element of a multi-valued one.
+    /// Coerces the value of a single-valued attribute or one element of a multi-valued one.
     pub(crate) fn element(
         &mut self,
         value: Value,
@@ -171,78 +137,77 @@ impl Coercion<'_> {
         if value.is_null() {
             return Ok(None);
         }
-        if value.as_str() == Some("") && clears(attribute, *self.leniencies) {
-            self.warnings.add(empty_string(attribute), name);
+        if value.as_str() == Some("") && empty_string_clears(attribute, *self.leniencies) {
+            self.warnings.add(empty_string_leniency(attribute), name);
             return Ok(None);
         }
         match attribute.kind {
             Type::Boolean => self.boolean(value, name).map(Some),
             Type::Integer | Type::Decimal => self.number(&value, attribute, name).map(Some),
-            Type::String => self.string(value, name).map(Some),
-            Type::DateTime | Type::Binary | Type::Reference => match value {
-                Value::String(text) => checked_text(text).map(Some),
-                other => Err(wrong(name, &format!("must be a text, not {}", shown(&other)))),
-            },
+            Type::String | Type::DateTime | Type::Binary | Type::Reference => {
+                self.text(value, attribute, name).map(Some)
+            }
             Type::Complex => self.complex(value, attribute, name),
         }
     }
 
     fn boolean(&mut self, value: Value, name: &str) -> Result<Value, ScimError> {
-        let meant = match &value {
+        let flag = match &value {
             Value::Bool(_) => return Ok(value),
             Value::String(text) if text.eq_ignore_ascii_case("true") => true,
             Value::String(text) if text.eq_ignore_ascii_case("false") => false,
-            other => return Err(wrong(name, &format!("must be true or false, not {}", shown(other)))),
+            other => return Err(wrong(name, &format!("must be true or false, not {}", describe(other)))),
         };
         self.tolerate(Leniency::StringBoolean, name, || {
-            format!("must be true or false without quotes, not {}", shown(&value))
+            format!("must be true or false without quotes, not {}", describe(&value))
         })?;
-        Ok(Value::Bool(meant))
+        Ok(Value::Bool(flag))
     }
 
     fn number(&mut self, value: &Value, attribute: &Attribute, name: &str) -> Result<Value, ScimError> {
-        let wanted = if attribute.kind == Type::Integer { "a whole number" } else { "a number" };
-        let refuse = |value: &Value| wrong(name, &format!("must be {wanted}, not {}", shown(value)));
+        let is_integer = attribute.kind == Type::Integer;
+        let expected = if is_integer { "a whole number" } else { "a number" };
         let number = match value {
-            Value::Number(number) => number.clone(),
-            Value::String(text) => text.parse::<Number>().map_err(|_| refuse(value))?,
-            _ => return Err(refuse(value)),
+            Value::Number(number) => Some(number.clone()),
+            Value::String(text) => text.parse::<Number>().ok(),
+            _ => None,
         };
-        if attribute.kind == Type::Integer && !is_whole(&number) {
-            return Err(refuse(value));
-        }
+        let number = number.and_then(|number| if is_integer { integer(number) } else { Some(number) });
+        let number = number.ok_or_else(|| wrong(name, &format!("must be {expected}, not {}", describe(value))))?;
         if value.is_string() {
             self.tolerate(Leniency::StringNumber, name, || {
-                format!("must be {wanted} without quotes, not {}", shown(value))
+                format!("must be {expected} without quotes, not {}", describe(value))
             })?;
         }
-        Ok(Value::Number(if attribute.kind == Type::Integer { plain(number) } else { number }))
+        Ok(Value::Number(number))
     }
 
-    fn string(&mut self, value: Value, name: &str) -> Result<Value, ScimError> {
+    fn text(&mut self, value: Value, attribute: &Attribute, name: &str) -> Result<Value, ScimError> {
         let text = match &value {
-            Value::Number(number) => number.to_string(),
-            Value::Bool(flag) => flag.to_string(),
-            Value::String(_) => String::new(),
-            other => return Err(wrong(name, &format!("must be a text, not {}", shown(other)))),
+            Value::String(text) => {
+                refuse_nul_in(text)?;
+                return Ok(value);
+            }
+            Value::Number(number) if attribute.kind == Type::String => number.to_string(),
+            Value::Bool(flag) if attribute.kind == Type::String => flag.to_string(),
+            other => return Err(wrong(name, &format!("must be a text, not {}", describe(other)))),
         };
-        if let Value::String(text) = value {
-            return checked_text(text);
-        }
-        self.tolerate(Leniency::ScalarForString, name, || format!("must be a text in quotes, not {}", shown(&value)))?;
+        self.tolerate(Leniency::ScalarForString, name, || {
+            format!("must be a text in quotes, not {}", describe(&value))
+        })?;
         Ok(Value::String(text))
     }
 
     fn complex(&mut self, value: Value, attribute: &Attribute, name: &str) -> Result<Option<Value>, ScimError> {
         let members = match value {
-            Value::Object(members) => self.unpacked(members, attribute, name)?,
+            Value::Object(members) => self.unpack(members, attribute, name)?,
             bare @ (Value::String(_) | Value::Number(_)) if attribute.sub_attribute("value").is_some() => {
                 self.tolerate(Leniency::ManagerAsString, name, || {
-                    format!("must be an object with a value, not {}", shown(&bare))
+                    format!("must be an object with a value, not {}", describe(&bare))
                 })?;
-                self.unpacked(Map::from_iter([("value".to_owned(), bare)]), attribute, name)?
+                self.unpack(Map::from_iter([("value".to_owned(), bare)]), attribute, name)?
             }
-            other => return Err(wrong(name, &format!("must be an object, not {}", shown(&other)))),
+            other => return Err(wrong(name, &format!("must be an object, not {}", describe(&other)))),
         };
         let mut kept = Map::new();
         for (key, value) in members {
@@ -250,7 +215,7 @@ impl Coercion<'_> {
                 self.keep_unknown(&key, value, attribute, name)?;
                 continue;
             };
-            if is_dropped(sub, attribute) {
+            if is_ignored(sub, attribute) {
                 continue;
             }
             if let Some(value) = self.sub_value(value, sub, name)? {
@@ -260,7 +225,7 @@ impl Coercion<'_> {
         Ok(if kept.is_empty() { None } else { Some(Value::Object(kept)) })
     }
 
-    /// The dotted name is only needed if something is amiss, and a group can have 100,000 members.
+    /// Skips building the dotted name for plain texts, because a group can have 100,000 members.
     fn sub_value(&mut self, value: Value, sub: &Arc<Attribute>, name: &str) -> Result<Option<Value>, ScimError> {
         match (&value, sub.kind) {
             (Value::String(text), Type::String | Type::Reference) if !text.is_empty() && !sub.multi_valued => {
@@ -272,7 +237,7 @@ impl Coercion<'_> {
     }
 
     /// Entra ID's `AppRoleAssignmentsComplex`: the `value` of an element is the JSON text of the element itself.
-    fn unpacked(
+    fn unpack(
         &mut self,
         mut members: Map<String, Value>,
         attribute: &Attribute,
@@ -286,7 +251,7 @@ impl Coercion<'_> {
             return Ok(members);
         }
         let Ok(Value::Object(inner)) = crate::json::parse(text) else { return Ok(members) };
-        if !inner.keys().any(|key| key.eq_ignore_ascii_case("value")) {
+        if member(&inner, "value").is_none() {
             return Ok(members);
         }
         self.warnings.add(Leniency::JsonTextValue, name);
@@ -306,53 +271,39 @@ impl Coercion<'_> {
         })?;
         match self.unknown.entry(full).or_insert(Value::Null) {
             Value::Array(values) if attribute.multi_valued => values.push(value),
-            place if attribute.multi_valued => *place = Value::Array(vec![value]),
-            place => *place = value,
+            kept if attribute.multi_valued => *kept = Value::Array(vec![value]),
+            kept => *kept = value,
         }
         Ok(())
     }
 
-    /// RFC 7643 §2.4: "The primary attribute value 'true' MUST appear no more than once."
-    fn settle_primary(&mut self, elements: &mut [Value], name: &str) -> Result<(), ScimError> {
-        let is_primary = |element: &Value| element.get("primary") == Some(&Value::Bool(true));
-        let primaries = elements.iter().filter(|element| is_primary(element)).count();
-        if primaries < 2 {
-            return Ok(());
-        }
-        self.tolerate(Leniency::ExtraPrimary, name, || "must have at most one primary value".into())?;
-        for element in elements.iter_mut().filter(|element| is_primary(element)).take(primaries - 1) {
-            element["primary"] = Value::Bool(false);
+    /// Keeps the last primary element only.
+    fn single_primary(&mut self, elements: &mut [Value], name: &str) -> Result<(), ScimError> {
+        let Some(last) = elements.iter().rposition(is_primary) else { return Ok(()) };
+        if elements[..last].iter().any(is_primary) {
+            self.tolerate(Leniency::ExtraPrimary, name, || "must have at most one primary value".into())?;
+            keep_primary(elements, last);
         }
         Ok(())
     }
 
-    fn tolerate(
-        &mut self,
-        leniency: Leniency,
-        name: &str,
-        complaint: impl FnOnce() -> String,
-    ) -> Result<(), ScimError> {
-        self.leniencies.tolerate(leniency, name, self.warnings, || wrong(name, &complaint()))
+    fn tolerate(&mut self, leniency: Leniency, name: &str, problem: impl FnOnce() -> String) -> Result<(), ScimError> {
+        self.leniencies.tolerate(leniency, name, self.warnings, || wrong(name, &problem()))
     }
 }
 
-/// RFC 7644 §3.3: "If an attribute is 'readOnly', the value SHALL be ignored." What is never returned is not kept.
-fn is_dropped(sub: &Attribute, parent: &Attribute) -> bool {
+/// RFC 7644 §3.3: "If an attribute is 'readOnly', the value SHALL be ignored." What is never returned is not stored.
+fn is_ignored(sub: &Attribute, parent: &Attribute) -> bool {
     let read_only = sub.mutability == Mutability::ReadOnly && parent.mutability != Mutability::ReadOnly;
     read_only || sub.returned == Returned::Never
 }
 
-fn checked_text(text: String) -> Result<Value, ScimError> {
-    refuse_nul_in(&text)?;
-    Ok(Value::String(text))
+fn wrong(name: &str, problem: &str) -> ScimError {
+    ScimError::invalid_value(format!("{name} {problem}."))
 }
 
-fn wrong(name: &str, complaint: &str) -> ScimError {
-    ScimError::invalid_value(format!("{name} {complaint}."))
-}
-
-/// What was found, for an error. Texts are not repeated: they can be long, and they can be personal.
-fn shown(value: &Value) -> &'static str {
+/// The JSON type of a value for an error. The value itself may be long or personal.
+fn describe(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

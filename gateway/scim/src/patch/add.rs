@@ -1,43 +1,32 @@
-//! The operation add (RFC 7644 §3.5.2.1).
+//! The operation add on a multi-valued attribute or a value path (RFC 7644 §3.5.2.1).
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::context::Context;
 use super::{element, write};
 use crate::attribute::Attribute;
 use crate::error::ScimError;
 use crate::schema::validate::check_elements;
+use crate::value::complete;
 
-/// The value after the operation. "If the target location does not exist, the attribute and value are added. […] If the
-/// target location specifies a multi-valued attribute, a new value is added to the attribute. If the target location
-/// specifies a single-valued attribute, the existing value is replaced."
-pub(super) fn edit(
+/// "If the target location specifies a multi-valued attribute, a new value is added to the attribute."
+pub(super) fn elements(
     current: Option<Value>,
     value: Value,
     context: &mut Context<'_>,
 ) -> Result<Option<Value>, ScimError> {
-    let target = context.target;
-    if let Some(sub) = &target.reference.sub {
-        return write::part(current, value, sub, context);
-    }
-    if target.element.is_some() {
-        return selected(current, value, context);
-    }
-    if !target.reference.attribute.multi_valued {
-        return write::single(current, value, false, context);
-    }
-    let new = write::supplied(value, context)?;
-    let mut elements = write::elements(current);
-    // Each new element is compared with all that are there.
+    let new = write::new_elements(value, context)?;
+    let mut elements = write::into_elements(current);
+    // Each new element is compared with all present ones.
     check_elements(elements.len().saturating_add(new.len()), &context.attribute_name())?;
     for new in new {
-        include(&mut elements, new, &target.reference.attribute)?;
+        add_element(&mut elements, new, &context.target.reference.attribute)?;
     }
-    Ok(write::rejoined(elements, context))
+    Ok(write::join(elements, context))
 }
 
-/// Appends an element, or tells the one that is the same value what it does not say yet.
-fn include(elements: &mut Vec<Value>, new: Value, attribute: &Attribute) -> Result<(), ScimError> {
+/// Appends an element, or merges it into the present element with the same value.
+fn add_element(elements: &mut Vec<Value>, new: Value, attribute: &Attribute) -> Result<(), ScimError> {
     let same = elements.iter_mut().find(|present| element::is_same(present, &new));
     match (same, new) {
         (Some(Value::Object(present)), Value::Object(new)) => write::merge(present, new, attribute)?,
@@ -47,37 +36,30 @@ fn include(elements: &mut Vec<Value>, new: Value, attribute: &Attribute) -> Resu
     Ok(())
 }
 
-/// The elements a filter selects, each merged with the value.
-fn selected(current: Option<Value>, value: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
-    let new = write::supplied(value, context)?;
+/// Merges the value into each element that the filter selects.
+pub(super) fn selected(
+    current: Option<Value>,
+    value: Value,
+    context: &mut Context<'_>,
+) -> Result<Option<Value>, ScimError> {
+    let new = write::new_elements(value, context)?;
     let attribute = &context.target.reference.attribute;
-    let mut elements = write::elements(current);
-    let places = write::places(&elements, context.target.element.as_ref());
-    if places.is_empty() {
-        if let Some(terms) = write::described(context, !elements.is_empty(), new.is_empty())? {
-            for new in new {
-                elements.push(filled(new, terms.clone()));
-            }
-        }
-        return Ok(write::rejoined(elements, context));
+    let mut elements = write::into_elements(current);
+    let matching = write::matching(&elements, context.target.element.as_ref());
+    if matching.is_empty()
+        && let Some(terms) = write::described_element(context, !elements.is_empty(), new.is_empty())?
+    {
+        elements.extend(new.into_iter().map(|new| complete(new, &terms)));
+        return Ok(write::join(elements, context));
     }
-    for place in places {
+    for index in matching {
         for new in &new {
-            match (elements.get_mut(place), new) {
+            match (elements.get_mut(index), new) {
                 (Some(Value::Object(present)), Value::Object(new)) => write::merge(present, new.clone(), attribute)?,
                 (Some(present), new) => *present = new.clone(),
                 (None, _) => {}
             }
         }
     }
-    Ok(write::rejoined(elements, context))
-}
-
-/// An element with the terms of the path that selects it, where it does not say otherwise itself.
-pub(super) fn filled(element: Value, terms: Map<String, Value>) -> Value {
-    let Value::Object(mut parts) = element else { return element };
-    for (name, value) in terms {
-        parts.entry(name).or_insert(value);
-    }
-    Value::Object(parts)
+    Ok(write::join(elements, context))
 }

@@ -1,6 +1,5 @@
-//! The net effect of a PATCH on the values kept outside the document (a group's members).
-//! A group may have a hundred thousand members, so they are never read to be changed: the operations are
-//! folded into one difference that the store carries out.
+//! The net effect of a PATCH on the values outside the document (a group's members). A group may have a hundred thousand
+//! members, so they are not read: the operations are folded into one delta that the store applies.
 
 use std::collections::HashMap;
 
@@ -8,49 +7,47 @@ use crate::error::{ScimError, ScimType};
 use crate::filter::{Comparison, ElementFilter, Filter, Literal, Operator};
 use crate::member::Member;
 
-/// What a PATCH does to the members, all operations taken together and in order.
+/// The net effect of all operations on the members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberDelta {
-    /// All present members go first; `add` is then the whole set.
+    /// Whether `add` replaces all present members.
     pub replace_all: bool,
-    /// To be members afterwards, each id once, in the order of the request.
+    /// The members to add in the order of the request, without duplicates.
     pub add: Vec<Member>,
-    /// Ids that are no members afterwards; empty when `replace_all`.
+    /// The ids to remove; empty if `replace_all`.
     pub remove: Vec<String>,
 }
 
 impl MemberDelta {
-    /// Whether no member is touched.
+    /// Whether the members do not change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.replace_all && self.add.is_empty() && self.remove.is_empty()
     }
 }
 
-/// Folds operations; the last word on an id counts.
+/// Folds operations. The last one on an id wins.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct DeltaBuilder {
     replace_all: bool,
     entries: Vec<(String, Option<Member>)>,
-    place: HashMap<String, usize>,
+    index: HashMap<String, usize>,
 }
 
-impl Ledger {
-    /// The values are members from here on. An id that is there already is named once, and its place is kept.
+impl DeltaBuilder {
     pub(super) fn add(&mut self, members: Vec<Member>) {
         for member in members {
-            self.note(member.value.clone(), Some(member));
+            self.set(member.value.clone(), Some(member));
         }
     }
 
-    /// The values are no members from here on. RFC 7644 §3.5.2.2 knows no error for a value that is not there.
+    /// RFC 7644 §3.5.2.2 defines no error for a value that is absent.
     pub(super) fn remove(&mut self, members: Vec<Member>) {
         for member in members {
-            self.note(member.value, None);
+            self.set(member.value, None);
         }
     }
 
-    /// The values are the only members from here on.
     pub(super) fn replace(&mut self, members: Vec<Member>) {
         *self = Self { replace_all: true, ..Self::default() };
         self.add(members);
@@ -68,18 +65,19 @@ impl Ledger {
         delta
     }
 
-    fn note(&mut self, id: String, member: Option<Member>) {
-        if let Some(entry) = self.place.get(&id).and_then(|place| self.entries.get_mut(*place)) {
+    /// Records whether `id` is a member. An id keeps its first position.
+    fn set(&mut self, id: String, member: Option<Member>) {
+        if let Some(entry) = self.index.get(&id).and_then(|index| self.entries.get_mut(*index)) {
             entry.1 = member;
         } else {
-            self.place.insert(id.clone(), self.entries.len());
+            self.index.insert(id.clone(), self.entries.len());
             self.entries.push((id, member));
         }
     }
 }
 
-/// The members an element filter names, if it is nothing but `value eq "…"`, once or several times joined by `or`: any
-/// other question would need every member to be read.
+/// The members that an element filter names: `value eq "…"`, or several such terms joined by `or`. Any other filter would
+/// need all members to be read.
 pub(super) fn selected(element: &ElementFilter, attribute: &str) -> Result<Vec<Member>, ScimError> {
     let terms = match element.filter() {
         Filter::Or(terms) => terms.as_slice(),

@@ -1,10 +1,10 @@
-//! From the body of a PATCH to its steps: what each path or key means, in whatever form it is written.
+//! Parses the body of a PATCH into steps and resolves its paths and keys in all their forms.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{PATCH_SCHEMA, Patch, Step, Target, Verb, members, slot};
+use super::{PATCH_SCHEMA, Patch, Step, Target, Verb, members};
 use crate::attribute::{Attribute, Mutability, Returned};
 use crate::error::{ScimError, ScimType};
 use crate::leniency::{Choice, Leniencies, Leniency, Warnings};
@@ -13,30 +13,31 @@ use crate::normalise::key::{self, Key};
 use crate::normalise::value::{Coercion, refuse_nul};
 use crate::path::{self, Path};
 use crate::schema::{AttributeRef, ResourceType, Schema};
+use crate::value::{is_blank, is_unassigned, take_member};
 
-pub(super) fn patch(body: Value, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
+pub(super) fn parse(body: Value, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
     refuse_nul(&body)?;
     let Value::Object(mut body) = body else {
         return Err(ScimError::invalid_syntax("The body of a PATCH must be a JSON object with Operations."));
     };
     let mut reader = Reader { rt, leniencies, warnings: Warnings::default(), steps: Vec::new() };
-    reader.check_schemas(take(&mut body, "schemas").as_ref())?;
-    for operation in reader.operations(take(&mut body, "Operations"))? {
+    reader.check_schemas(take_member(&mut body, "schemas").as_ref())?;
+    for operation in reader.operations(take_member(&mut body, "Operations"))? {
         reader.operation(operation)?;
     }
     Ok(Patch { steps: reader.steps, warnings: reader.warnings })
 }
 
-/// The steps with those on unknown attributes that this type defines read by it.
-pub(super) fn again(patch: Patch, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
+/// Parses the steps on unknown attributes again under the schemas of `rt`.
+pub(super) fn reinterpret(patch: Patch, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
     let mut reader = Reader { rt, leniencies, warnings: patch.warnings, steps: Vec::new() };
     for step in patch.steps {
         match step {
             Step::Unknown { verb, name, value } => {
-                // What cannot be written by now is passed over, as in a body: the client could not know.
+                // A readOnly attribute is ignored as in a body, because the client could not know of it.
                 let name = Name { text: &name, in_path: false };
                 let value = if verb == Verb::Remove { value } else { Some(value.unwrap_or_default()) };
-                reader.named(name, verb, value)?;
+                reader.change(name, verb, value)?;
             }
             other => reader.steps.push(other),
         }
@@ -44,13 +45,7 @@ pub(super) fn again(patch: Patch, rt: &ResourceType, leniencies: Leniencies) -> 
     Ok(Patch { steps: reader.steps, warnings: reader.warnings })
 }
 
-/// RFC 7643 §2.1: "Attribute names are case insensitive".
-fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
-    let key = object.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
-    object.shift_remove(&key)
-}
-
-/// A name as it stands in an operation: the `path`, or a key of the value of an operation without one.
+/// The name in an operation: its `path`, or a key of the value of an operation without a path.
 #[derive(Clone, Copy)]
 struct Name<'a> {
     text: &'a str,
@@ -73,7 +68,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// RFC 7644 §3.5.2: "The body of each request MUST contain the "schemas" attribute with the URI value of
-    /// urn:ietf:params:scim:api:messages:2.0:PatchOp". Entra ID leaves it out with its feature flag on.
+    /// urn:ietf:params:scim:api:messages:2.0:PatchOp". Entra ID omits it with its feature flag on.
     fn check_schemas(&mut self, schemas: Option<&Value>) -> Result<(), ScimError> {
         let is_patch = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_SCHEMA));
         if schemas.and_then(Value::as_array).is_some_and(|urns| urns.iter().any(is_patch)) {
@@ -100,18 +95,18 @@ impl Reader<'_> {
         let Value::Object(mut operation) = operation else {
             return Err(ScimError::invalid_syntax("Each of the Operations must be an object."));
         };
-        let verb = self.verb(take(&mut operation, "op").as_ref())?;
-        let value = take(&mut operation, "value");
-        let path = match take(&mut operation, "path") {
+        let verb = self.verb(take_member(&mut operation, "op").as_ref())?;
+        let value = take_member(&mut operation, "value");
+        let path = match take_member(&mut operation, "path") {
             None | Some(Value::Null) => String::new(),
-            Some(Value::String(path)) => self.trimmed(path)?,
+            Some(Value::String(path)) => self.trim(path)?,
             Some(_) => return Err(ScimError::bad_request(ScimType::InvalidPath, "path must be a text.")),
         };
         if verb != Verb::Remove && value.is_none() {
             return Err(ScimError::invalid_value("An operation add or replace must have a value."));
         }
         if !path.is_empty() {
-            return self.named(Name { text: &path, in_path: true }, verb, value);
+            return self.change(Name { text: &path, in_path: true }, verb, value);
         }
         // RFC 7644 §3.5.2.2: "If "path" is unspecified, the operation fails with HTTP status code 400 and a
         // "scimType" error code of "noTarget"."
@@ -123,7 +118,7 @@ impl Reader<'_> {
                 Err(ScimError::bad_request(ScimType::InvalidPath, "Every operation must have a path."))
             }
             (_, Some(Value::Object(attributes))) => {
-                attributes.into_iter().try_for_each(|(key, value)| self.keyed(&key, verb, value))
+                attributes.into_iter().try_for_each(|(key, value)| self.change_key(&key, verb, value))
             }
             _ => Err(ScimError::invalid_value(
                 "Without a path, the value must be an object with the attributes to change.",
@@ -134,15 +129,15 @@ impl Reader<'_> {
     /// RFC 7644 §3.5.2: the value of `op` "MAY be one of "add", "remove", or "replace"".
     fn verb(&mut self, op: Option<&Value>) -> Result<Verb, ScimError> {
         let refuse = || ScimError::invalid_syntax("op must be add, remove or replace.");
-        let written = op.and_then(Value::as_str).unwrap_or_default();
-        let verb = Verb::find(written).ok_or_else(refuse)?;
-        if verb.word() != written {
+        let text = op.and_then(Value::as_str).unwrap_or_default();
+        let verb = Verb::find(text).ok_or_else(refuse)?;
+        if verb.word() != text {
             self.leniencies.tolerate(Leniency::OperationCase, "op", &mut self.warnings, refuse)?;
         }
         Ok(verb)
     }
 
-    fn trimmed(&mut self, path: String) -> Result<String, ScimError> {
+    fn trim(&mut self, path: String) -> Result<String, ScimError> {
         let trimmed = path.trim();
         if !path.is_empty() && trimmed.len() == path.len() {
             return Ok(path);
@@ -154,22 +149,20 @@ impl Reader<'_> {
     }
 
     /// RFC 7644 §3.5.2.1: without a path, "the "value" parameter contains a set of attributes to be added to the
-    /// resource". Clients write its keys in every form a path has.
-    fn keyed(&mut self, key: &str, verb: Verb, value: Value) -> Result<(), ScimError> {
+    /// resource". Clients write its keys in every form of a path.
+    fn change_key(&mut self, key: &str, verb: Verb, value: Value) -> Result<(), ScimError> {
         let name = Name { text: key.trim(), in_path: false };
-        let dotted = self.rt.split_urn(name.text).map_or(name.text.contains(['.', '[']), |q| !q.rest.is_empty());
-        if dotted && !self.leniencies.allows(Leniency::PathlessDottedKeys) {
-            return Err(name.refusal(format!("\"{key}\" must be written as an object within its attribute or schema.")));
+        if self.rt.split_urn(name.text).map_or(name.text.contains(['.', '[']), |q| !q.rest.is_empty()) {
+            self.leniencies.tolerate(Leniency::PathlessDottedKeys, name.text, &mut self.warnings, || {
+                name.refusal(format!("\"{key}\" must be written as an object within its attribute or schema."))
+            })?;
         }
-        if dotted {
-            self.warnings.add(Leniency::PathlessDottedKeys, name.text);
-        }
-        self.named(name, verb, Some(value))
+        self.change(name, verb, Some(value))
     }
 
-    fn named(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
+    fn change(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
         let head = name.text.split(|c: char| c == '[' || c.is_whitespace()).next().unwrap_or_default();
-        let found = key::read(head, self.rt, &self.leniencies, &mut self.warnings)
+        let found = key::resolve(head, self.rt, &self.leniencies, &mut self.warnings)
             .map_err(|error| name.refusal(error.detail))?;
         match found {
             Key::Extension(schema) => self.schema(Some(&schema), name, verb, value),
@@ -191,7 +184,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The URN of a schema with its attributes in an object, or an extension as a whole.
+    /// A change by the URN of a schema: of the attributes in an object, or the removal of an extension.
     fn schema(
         &mut self,
         schema: Option<&Arc<Schema>>,
@@ -199,8 +192,7 @@ impl Reader<'_> {
         verb: Verb,
         value: Option<Value>,
     ) -> Result<(), ScimError> {
-        let value =
-            value.filter(|value| verb != Verb::Remove && !self.says_nothing(value, Leniency::EmptyStringAsNull));
+        let value = value.filter(|value| verb != Verb::Remove && !self.clears(value, Leniency::EmptyStringAsNull));
         match (value, schema) {
             (Some(Value::Object(attributes)), _) => {
                 for (key, value) in attributes {
@@ -215,7 +207,7 @@ impl Reader<'_> {
                 }
                 Ok(())
             }
-            (None, Some(schema)) if verb != Verb::Add => self.extension_removed(schema),
+            (None, Some(schema)) if verb != Verb::Add => self.remove_extension(schema),
             (None, _) => Ok(()),
             (Some(_), _) => {
                 Err(ScimError::invalid_value(format!("{} must be an object with the schema's attributes.", name.text)))
@@ -223,7 +215,7 @@ impl Reader<'_> {
         }
     }
 
-    fn extension_removed(&mut self, schema: &Arc<Schema>) -> Result<(), ScimError> {
+    fn remove_extension(&mut self, schema: &Arc<Schema>) -> Result<(), ScimError> {
         if self.rt.extension(&schema.id).is_some_and(|extension| extension.required) {
             return Err(ScimError::mutability(format!("{} is required and cannot be removed.", schema.id)));
         }
@@ -231,32 +223,24 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Never stored under a schema that does not define it: kept under the name as written.
+    /// A change of an unknown attribute, which is kept outside the document under the name as written.
     fn unknown(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
         if !is_well_formed(name.text) {
             return Err(name.refusal(format!("\"{}\" is no attribute path.", name.text)));
         }
-        let foreign = name.text.contains(':') && self.rt.split_urn(name.text).is_none();
-        let leniency = if foreign { Leniency::UnknownSchemaUrn } else { Leniency::UnknownAttributeSetAside };
-        self.leniencies.tolerate(leniency, name.text, &mut self.warnings, || {
-            name.refusal(format!(
-                "\"{}\" is no attribute of {}; remove it, or add an extension that defines it.",
-                name.text, self.rt.name
-            ))
-        })?;
+        let refuse = |detail| name.refusal(detail);
+        key::tolerate_unknown(name.text, self.rt, &self.leniencies, &mut self.warnings, refuse)?;
         let value = match verb {
-            Verb::Remove => self.listed_unknown(name, value)?,
-            Verb::Add | Verb::Replace => value.filter(|value| !self.says_nothing(value, Leniency::EmptyStringClears)),
+            Verb::Remove => self.unknown_value_list(name, value)?,
+            Verb::Add | Verb::Replace => value.filter(|value| !self.clears(value, Leniency::EmptyStringClears)),
         };
         self.steps.push(Step::Unknown { verb, name: name.text.to_owned(), value });
         Ok(())
     }
 
-    /// The elements that a removal lists, where it has no filter to select them. Whether a single value in that place is
-    /// one of them or nothing, the schema will say.
-    fn listed_unknown(&mut self, name: Name<'_>, value: Option<Value>) -> Result<Option<Value>, ScimError> {
-        let nothing = |value: &Value| value.is_null() || value.as_str() == Some("");
-        let listed = value.filter(|value| !nothing(value) && !name.text.contains('['));
+    /// The values listed by a removal without a filter. The meaning of a single value depends on the future schema.
+    fn unknown_value_list(&mut self, name: Name<'_>, value: Option<Value>) -> Result<Option<Value>, ScimError> {
+        let listed = value.filter(|value| !is_blank(value) && !name.text.contains('['));
         if listed.as_ref().is_some_and(Value::is_array) {
             tolerate_value_list(self.leniencies, name.text, &mut self.warnings)?;
         }
@@ -267,14 +251,14 @@ impl Reader<'_> {
         let reference = &target.reference;
         let parts = [Some(&reference.attribute), reference.sub.as_ref()];
         let any = |test: fn(&Attribute) -> bool| parts.into_iter().flatten().any(|part| test(part));
-        if reference.extension.is_none() && self.rt.detached == Some(reference.attribute.name.as_str()) {
+        if self.rt.is_detached(reference) {
             return self.members(&target, verb, value);
         }
         if reference.extension.is_none() && reference.attribute.name == "schemas" {
             return self.schemas(name, verb, value.as_ref());
         }
         if any(|part| part.returned == Returned::Never) {
-            // Accepted and not kept: the gateway is no place for passwords.
+            // Accepted but not stored: the gateway is no place for passwords.
             return Ok(());
         }
         if any(|part| part.mutability == Mutability::ReadOnly) {
@@ -285,7 +269,7 @@ impl Reader<'_> {
     }
 
     /// RFC 7644 §3.5.2: "If the operation's target is "readOnly" [the server] SHALL return 400 with "mutability"". In an
-    /// object, as in the body of a PUT, it is what the client was given and sends back (`id`, `meta`): ignored always.
+    /// object it is always ignored as in a PUT, because clients send back what they read (`id`, `meta`).
     fn read_only(&mut self, reference: &AttributeRef, name: Name<'_>) -> Result<(), ScimError> {
         let full = reference.name();
         if !name.in_path {
@@ -297,8 +281,7 @@ impl Reader<'_> {
         })
     }
 
-    /// `schemas` follows from the data: an extension is there when one of its attributes is. Naming one that the type
-    /// has is no change, then.
+    /// `schemas` follows from the data, so writing URNs of this type changes nothing.
     fn schemas(&mut self, name: Name<'_>, verb: Verb, value: Option<&Value>) -> Result<(), ScimError> {
         let known = |urn: &Value| {
             urn.as_str().is_some_and(|urn| self.rt.split_urn(urn).is_some_and(|found| found.rest.is_empty()))
@@ -333,46 +316,44 @@ impl Reader<'_> {
             Some(element) => Some(members::selected(element, &attribute.name)?),
             None => None,
         };
-        let nothing = value.as_ref().is_none_or(|value| value.is_null() || value.as_str() == Some(""));
         let step = match (verb, selected) {
             (Verb::Remove, Some(selected)) => Step::Members(verb, selected),
-            (Verb::Remove, None) if nothing => Step::Members(Verb::Replace, Vec::new()),
+            (Verb::Remove, None) if value.as_ref().is_none_or(is_blank) => Step::Members(Verb::Replace, Vec::new()),
             (Verb::Remove, None) => {
                 tolerate_value_list(self.leniencies, &attribute.name, &mut self.warnings)?;
-                Step::Members(verb, self.listed(target, value)?)
+                Step::Members(verb, self.listed_members(target, value)?)
             }
             (Verb::Replace, Some(selected)) => {
                 self.steps.push(Step::Members(Verb::Remove, selected));
-                Step::Members(Verb::Add, self.listed(target, value)?)
+                Step::Members(Verb::Add, self.listed_members(target, value)?)
             }
-            (Verb::Add, _) | (Verb::Replace, None) => Step::Members(verb, self.listed(target, value)?),
+            (Verb::Add, _) | (Verb::Replace, None) => Step::Members(verb, self.listed_members(target, value)?),
         };
         self.steps.push(step);
         Ok(())
     }
 
-    fn listed(&mut self, target: &Target, value: Option<Value>) -> Result<Vec<Member>, ScimError> {
+    fn listed_members(&mut self, target: &Target, value: Option<Value>) -> Result<Vec<Member>, ScimError> {
         let attribute = &target.reference.attribute;
         let value = match value.unwrap_or_default() {
             one @ Value::Object(_) => Value::Array(vec![one]),
             other => other,
         };
-        // What a client says about a member beyond the schema is not kept: there is no place for it outside a document.
-        let mut unknown = Map::new();
-        let mut coercion =
-            Coercion { leniencies: &self.leniencies, warnings: &mut self.warnings, unknown: &mut unknown };
-        let value = coercion.value(value, attribute, &attribute.name)?;
-        crate::normalise::members(value.unwrap_or_default(), &attribute.name)
+        // Unknown sub-attributes of members are not kept, because members are stored outside the document.
+        let (leniencies, warnings, unknown) = (&self.leniencies, &mut self.warnings, &mut Map::new());
+        let value = Coercion { leniencies, warnings, unknown }.value(value, attribute, &attribute.name)?;
+        Member::list_from_json(value.unwrap_or_default(), &attribute.name)
     }
 
-    fn says_nothing(&self, value: &Value, empty_string: Leniency) -> bool {
-        let empty_text = value.as_str() == Some("") && self.leniencies.allows(empty_string);
-        empty_text || (slot::is_unassigned(value) && !value.is_object())
+    /// Whether a value leaves its target unassigned.
+    fn clears(&self, value: &Value, empty_string: Leniency) -> bool {
+        let is_empty_text = value.as_str() == Some("") && self.leniencies.allows(empty_string);
+        is_empty_text || (is_unassigned(value) && !value.is_object())
     }
 }
 
-/// RFC 7644 §3.5.2.2 removes a whole attribute and knows no value; Entra ID means only the values it lists. Read by the
-/// letter, the removal of one member would empty the group, so without the leniency it is refused.
+/// RFC 7644 §3.5.2.2 defines no value for remove: the whole attribute is removed. Entra ID means only the listed values.
+/// Without the leniency such an operation is refused, because it would empty a group to remove one member.
 pub(super) fn tolerate_value_list(
     leniencies: Leniencies,
     attribute: &str,
@@ -385,7 +366,7 @@ pub(super) fn tolerate_value_list(
     })
 }
 
-/// Whether a name could be one of an attribute somewhere: letters, digits and what URNs have, with a filter perhaps.
+/// Whether a name could be an attribute path: the characters of names and URNs, with an optional filter.
 fn is_well_formed(text: &str) -> bool {
     let plain = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$')

@@ -6,8 +6,9 @@ use super::context::Context;
 use super::parse::tolerate_value_list;
 use super::{element, write};
 use crate::attribute::Attribute;
-use crate::error::{ScimError, ScimType};
+use crate::error::ScimError;
 use crate::leniency::Leniency;
+use crate::value::is_blank;
 
 /// The value after the operation. "If the target location is a multi-valued attribute and no filter is specified, the
 /// attribute and all values are removed […]. If […] a complex filter is specified comparing a "value", the values matched
@@ -19,66 +20,66 @@ pub(super) fn edit(
     context: &mut Context<'_>,
 ) -> Result<Option<Value>, ScimError> {
     let target = context.target;
-    let attribute = &target.reference.attribute;
     if let Some(sub) = &target.reference.sub {
-        return part(current, sub, context);
+        return sub_attribute(current, sub, context);
     }
     if target.element.is_some() {
         return selected(current, context);
     }
-    let listed = value.filter(|value| attribute.multi_valued && !value.is_null() && value.as_str() != Some(""));
-    match listed {
+    match value.filter(|value| target.reference.attribute.multi_valued && !is_blank(value)) {
         Some(listed) => only_listed(current, listed, context),
         None => Ok(None),
     }
 }
 
-/// A list of values takes only those, and an empty list none.
+/// Removes the listed values only; an empty list removes none.
 fn only_listed(current: Option<Value>, listed: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
     tolerate_value_list(context.leniencies, &context.attribute_name(), context.warnings)?;
     let attribute = &context.target.reference.attribute;
-    let listed = write::supplied(listed, context)?;
-    let mut elements = write::elements(current);
-    elements.retain(|present| !listed.iter().any(|listed| element::is_meant(present, listed, attribute)));
-    Ok(write::rejoined(elements, context))
+    let listed = write::new_elements(listed, context)?;
+    let mut elements = write::into_elements(current);
+    elements.retain(|present| !listed.iter().any(|listed| element::is_listed(present, listed, attribute)));
+    Ok(write::join(elements, context))
 }
 
 fn selected(current: Option<Value>, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
-    let mut elements = write::elements(current);
-    let places = write::places(&elements, context.target.element.as_ref());
-    if places.is_empty() {
-        nothing_there(context)?;
+    let mut elements = write::into_elements(current);
+    let matching = write::matching(&elements, context.target.element.as_ref());
+    if matching.is_empty() {
+        tolerate_no_match(context)?;
     }
-    for place in places.iter().rev() {
-        elements.remove(*place);
+    for index in matching.iter().rev() {
+        elements.remove(*index);
     }
-    Ok(write::rejoined(elements, context))
+    Ok(write::join(elements, context))
 }
 
-/// One sub-attribute: of a single complex value, of every element, or of the elements a filter selects.
-fn part(current: Option<Value>, sub: &Attribute, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
-    let mut elements = write::elements(current);
-    let places = write::places(&elements, context.target.element.as_ref());
-    if places.is_empty() && context.target.element.is_some() {
-        nothing_there(context)?;
+/// A sub-attribute of a single complex value, of every element, or of the elements that a filter selects.
+fn sub_attribute(
+    current: Option<Value>,
+    sub: &Attribute,
+    context: &mut Context<'_>,
+) -> Result<Option<Value>, ScimError> {
+    let mut elements = write::into_elements(current);
+    let matching = write::matching(&elements, context.target.element.as_ref());
+    if matching.is_empty() && context.target.element.is_some() {
+        tolerate_no_match(context)?;
     }
-    for place in &places {
-        if let Some(Value::Object(parts)) = elements.get_mut(*place) {
-            write::set(parts, sub, None)?;
+    for index in &matching {
+        if let Some(Value::Object(members)) = elements.get_mut(*index) {
+            write::set(members, sub, None)?;
         }
     }
     if context.target.reference.attribute.multi_valued {
-        write::drop_hollow(&mut elements, &places, context);
+        write::remove_empty(&mut elements, &matching, context);
     }
-    Ok(write::rejoined(elements, context))
+    Ok(write::join(elements, context))
 }
 
 /// RFC 7644 table 9, `noTarget`: "The specified "path" did not yield an attribute or attribute value that could be
-/// operated on." What is to be gone and is gone already, though, is as the client wants it.
-fn nothing_there(context: &mut Context<'_>) -> Result<(), ScimError> {
+/// operated on." With the leniency, removing an absent element succeeds.
+fn tolerate_no_match(context: &mut Context<'_>) -> Result<(), ScimError> {
     let name = context.attribute_name();
-    context.leniencies.tolerate(Leniency::RemovalOfNothing, &name, context.warnings, || {
-        let detail = format!("No element of {name} is what the path selects.");
-        ScimError::bad_request(ScimType::NoTarget, detail)
-    })
+    let refuse = || write::no_target(&name);
+    context.leniencies.tolerate(Leniency::RemovalOfNothing, &name, context.warnings, refuse)
 }

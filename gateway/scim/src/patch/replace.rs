@@ -1,60 +1,41 @@
-//! The operation replace (RFC 7644 §3.5.2.3).
+//! The operation replace on a value path (RFC 7644 §3.5.2.3).
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::context::Context;
-use super::{add, write};
+use super::write;
 use crate::error::ScimError;
 use crate::filter::ElementFilter;
-use crate::leniency::{Choice, Leniency};
+use crate::leniency::Leniency;
+use crate::value::complete;
 
-/// The value after the operation. "If the target location is a single-value attribute, the attribute's value is
-/// replaced. If the target location is a multi-valued attribute and no filter is specified, the attribute and all
-/// values are replaced. If the target location path specifies an attribute that does not exist, the service provider
-/// SHALL treat the operation as an 'add'."
-pub(super) fn edit(
+/// "If the target location is a multi-valued attribute and a value selection ('valuePath') filter is specified that
+/// matches one or more values of the multi-valued attribute, then all matching record values SHALL be replaced." The
+/// new values take the position of the first replaced one.
+pub(super) fn selected(
     current: Option<Value>,
     value: Value,
     context: &mut Context<'_>,
 ) -> Result<Option<Value>, ScimError> {
-    let target = context.target;
-    if let Some(sub) = &target.reference.sub {
-        return write::part(current, value, sub, context);
-    }
-    if target.element.is_some() {
-        return selected(current, value, context);
-    }
-    if !target.reference.attribute.multi_valued {
-        let whole = context.leniencies.chooses(Choice::ComplexReplacedWhole);
-        return write::single(current, value, whole, context);
-    }
-    context.coerced(value)
-}
-
-/// "If the target location is a multi-valued attribute and a value selection ('valuePath') filter is specified that
-/// matches one or more values of the multi-valued attribute, then all matching record values SHALL be replaced." The
-/// new values stand where the first of the old ones stood.
-fn selected(current: Option<Value>, value: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
     let filter = context.target.element.as_ref();
-    let mut elements = write::elements(current);
-    let places = write::places(&elements, filter);
-    let new = write::supplied(value, context)?;
-    let terms = match places.first() {
-        None => match write::described(context, !elements.is_empty(), new.is_empty())? {
-            None => return Ok(write::rejoined(elements, context)),
+    let mut elements = write::into_elements(current);
+    let matching = write::matching(&elements, filter);
+    let new = write::new_elements(value, context)?;
+    let terms = match matching.first() {
+        None => match write::described_element(context, !elements.is_empty(), new.is_empty())? {
+            None => return Ok(write::join(elements, context)),
             Some(terms) => terms,
         },
-        // A value that leaves out what it was selected by is still the one the client goes on to call by it.
+        // The client keeps addressing the element by this filter, even if the new value lacks its terms.
         Some(_) if context.leniencies.allows(Leniency::ValuePathCreated) => {
-            filter.and_then(ElementFilter::equalities).unwrap_or_default().into_iter().collect()
+            filter.and_then(ElementFilter::equalities).unwrap_or_default()
         }
-        Some(_) => Map::new(),
+        Some(_) => Vec::new(),
     };
-    let first = places.first().copied().unwrap_or(elements.len());
-    for place in places.iter().rev() {
-        elements.remove(*place);
+    let first = matching.first().copied().unwrap_or(elements.len());
+    for index in matching.iter().rev() {
+        elements.remove(*index);
     }
-    let new: Vec<Value> = new.into_iter().map(|element| add::filled(element, terms.clone())).collect();
-    elements.splice(first..first, new);
-    Ok(write::rejoined(elements, context))
+    elements.splice(first..first, new.into_iter().map(|element| complete(element, &terms)));
+    Ok(write::join(elements, context))
 }

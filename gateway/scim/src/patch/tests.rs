@@ -1,4 +1,4 @@
-//! Recorded forms of PATCH and what must come of them (`testdata/patch`), and laws that hold for any input.
+//! Recorded forms of PATCH with their expected results (`testdata/patch`), and properties of any input.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -8,6 +8,7 @@ use crate::leniency::Leniency;
 use crate::normalise::rebuild_schemas;
 use crate::schema::packs;
 use crate::schema::registry::Registry;
+use crate::value::is_unassigned;
 
 mod guards;
 
@@ -21,7 +22,7 @@ const FILES: [(&str, &str); 7] = [
     ("refusals", include_str!("../../testdata/patch/refusals.json")),
 ];
 
-/// The standard types; User with the pack `ws1b` and an extension that has every mutability.
+/// The standard types; User with the pack `ws1b` and an extension with every mutability.
 fn registry() -> Registry {
     let odd = serde_json::from_str::<Value>(include_str!("../../testdata/patch/odd-schema.json")).unwrap();
     let registry = Registry::standard().with_extension("User", packs::find("ws1b").unwrap(), false).unwrap();
@@ -36,7 +37,7 @@ fn kept(unknown: &Value) -> UnknownAttributes {
     UnknownAttributes::from_json(if unknown.is_null() { json!({}) } else { unknown.clone() }).unwrap()
 }
 
-/// A document; `schemas` may be left out where it is not what the case is about.
+/// A document; a missing `schemas` is added.
 fn document(value: &Value, rt: &ResourceType) -> Map<String, Value> {
     let mut document = object(value);
     if !document.contains_key("schemas") {
@@ -59,7 +60,7 @@ fn run(
     Patch::parse(body(patch), rt, &how)?.apply(document(before, rt), kept(unknown), rt, &how)
 }
 
-/// `"strict"`, or the names of what is not allowed.
+/// `"strict"`, or all leniencies but the named ones.
 fn leniencies(case: &Value) -> Leniencies {
     if case["leniencies"] == "strict" {
         return Leniencies::strict();
@@ -100,13 +101,13 @@ fn check(case: &Value, registry: &Registry) {
     {
         let again = Patch::parse(body(&case["patch"]), rt, &leniencies(case)).unwrap();
         let again = again.apply(patched.document.clone(), patched.unknown.clone(), rt, &leniencies(case)).unwrap();
-        assert_eq!(again.document, patched.document, "twice is once");
-        assert!(!again.changed, "twice is once");
+        assert_eq!(again.document, patched.document, "replacing twice");
+        assert!(!again.changed, "replacing twice");
     }
 }
 
 #[test]
-fn every_recorded_form_leads_to_its_end_state() {
+fn every_recorded_form_has_its_expected_result() {
     let registry = registry();
     let mut failed = Vec::new();
     for (file, text) in FILES {
@@ -121,7 +122,7 @@ fn every_recorded_form_leads_to_its_end_state() {
 }
 
 #[test]
-fn the_two_entra_dialects_end_in_the_same_state() {
+fn both_entra_dialects_have_the_same_result() {
     let registry = registry();
     let cases: Vec<Value> = serde_json::from_str(include_str!("../../testdata/patch/dialects.json")).unwrap();
     for case in cases {
@@ -136,7 +137,7 @@ fn the_two_entra_dialects_end_in_the_same_state() {
 }
 
 #[test]
-fn only_members_means_that_nothing_else_is_touched() {
+fn touches_only_members_is_false_for_any_other_change() {
     let registry = registry();
     let group = registry.resource_type("Group").unwrap();
     for (patch, only) in [
@@ -155,7 +156,7 @@ fn only_members_means_that_nothing_else_is_touched() {
 }
 
 #[test]
-fn a_hundred_thousand_members_are_one_delta() {
+fn a_hundred_thousand_members_are_folded_into_one_delta() {
     let registry = registry();
     let group = registry.resource_type("Group").unwrap();
     let members: Vec<Value> = (0..100_000).map(|n| json!({ "value": format!("u{n}") })).collect();
@@ -233,7 +234,7 @@ fn rich() -> Value {
     })
 }
 
-/// Each attribute by itself: a replace of one thing sets it to what it says.
+/// A path and a value to replace it with.
 fn replaceable() -> impl Strategy<Value = (String, Value)> {
     let text = prop::sample::select(vec![json!("x"), json!("y"), json!(""), Value::Null]);
     let flag = prop::sample::select(vec![json!(true), json!("False"), Value::Null]);
@@ -275,17 +276,17 @@ proptest! {
     }
 
     #[test]
-    fn an_accepted_patch_leaves_a_canonical_document(patch in operations(&["add", "Replace", "remove"])) {
+    fn the_result_of_a_patch_is_canonical(patch in operations(&["add", "Replace", "remove"])) {
         let registry = registry();
         let rt = registry.resource_type("User").unwrap();
         for how in [Leniencies::all(), Leniencies::strict()] {
             let before = document(&rich(), rt);
             let Ok(patched) = run(&patch, &rich(), &Value::Null, rt, how) else { continue };
-            let mut settled = patched.document.clone();
-            rebuild_schemas(&mut settled, rt);
-            prop_assert_eq!(&settled, &patched.document);
+            let mut rebuilt = patched.document.clone();
+            rebuild_schemas(&mut rebuilt, rt);
+            prop_assert_eq!(&rebuilt, &patched.document);
             prop_assert_eq!(patched.changed, patched.document != before || !patched.unknown.is_empty());
-            prop_assert!(patched.document.values().all(|value| !slot::is_unassigned(value)));
+            prop_assert!(patched.document.values().all(|value| !is_unassigned(value)));
             prop_assert!(patched.document.contains_key("userName"));
             for list in ["emails", "roles"] {
                 let elements = patched.document.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -294,10 +295,9 @@ proptest! {
         }
     }
 
-    /// RFC 7644 §3.5.2: "if a single operation fails […] the original resource MUST be restored", and one
-    /// after the other is the same as all at once.
+    /// RFC 7644 §3.5.2: "if a single operation fails […] the original resource MUST be restored".
     #[test]
-    fn a_patch_is_its_operations_one_after_the_other(patch in operations(&["add", "replace", "remove"])) {
+    fn one_patch_equals_its_operations_applied_one_by_one(patch in operations(&["add", "replace", "remove"])) {
         let registry = registry();
         let rt = registry.resource_type("User").unwrap();
         let how = Leniencies::all();
@@ -319,7 +319,7 @@ proptest! {
     }
 
     #[test]
-    fn replacing_twice_is_replacing_once((path, value) in replaceable()) {
+    fn replacing_twice_equals_replacing_once((path, value) in replaceable()) {
         let registry = registry();
         let rt = registry.resource_type("User").unwrap();
         let patch = json!([{ "op": "replace", "path": path, "value": value }]);

@@ -1,17 +1,18 @@
-//! What add and replace have in common: single values, the parts of a complex value, and the elements a value path
-//! selects or, where there are none, describes.
+//! The common parts of add and replace: single values, sub-attributes, and the elements that a value path selects or
+//! describes.
 
 use serde_json::{Map, Value};
 
 use super::context::Context;
-use super::{element, slot};
+use super::element;
 use crate::attribute::{Attribute, Mutability};
 use crate::error::{ScimError, ScimType};
 use crate::filter::ElementFilter;
 use crate::leniency::Leniency;
-use crate::normalise::value;
+use crate::normalise::value::empty_string_clears;
+use crate::value::is_unassigned;
 
-/// A single-valued attribute as a whole. Of a complex one the parts that are not named stay, unless it is `replaced`.
+/// A whole single-valued attribute. The sub-attributes that `value` does not name stay unless it is `replaced`.
 pub(super) fn single(
     current: Option<Value>,
     value: Value,
@@ -20,32 +21,32 @@ pub(super) fn single(
 ) -> Result<Option<Value>, ScimError> {
     let attribute = &context.target.reference.attribute;
     if !attribute.is_complex() {
-        return context.coerced(value);
+        return context.coerce(value);
     }
-    let cleared = cleared_parts(&value, attribute, context);
-    let names_parts = value.is_object() || !cleared.is_empty();
-    let supplied = match context.coerced(value)? {
-        Some(Value::Object(supplied)) => supplied,
+    let cleared = cleared_sub_attributes(&value, attribute, context);
+    let names_sub_attributes = value.is_object() || !cleared.is_empty();
+    let new = match context.coerce(value)? {
+        Some(Value::Object(new)) => new,
         Some(other) => return Ok(Some(other)),
-        None if names_parts => Map::new(),
+        None if names_sub_attributes => Map::new(),
         None => return Ok(None),
     };
-    let mut parts = object(current);
+    let mut members = into_object(current);
     for (name, sub) in attribute.sub_attributes.iter().map(|sub| (&sub.name, sub)) {
-        let goes = replaced && sub.mutability != Mutability::ReadOnly && parts.contains_key(name);
-        if supplied.contains_key(name) || cleared.contains(name) || goes {
-            guard_part(&parts, sub, supplied.get(name))?;
+        let is_replaced = replaced && sub.mutability != Mutability::ReadOnly && members.contains_key(name);
+        if new.contains_key(name) || cleared.contains(name) || is_replaced {
+            check_mutability(&members, sub, new.get(name))?;
         }
-        if goes && !supplied.contains_key(name) {
-            parts.shift_remove(name);
+        if is_replaced && !new.contains_key(name) {
+            members.shift_remove(name);
         }
     }
-    element::merge(&mut parts, supplied, &cleared);
-    Ok(Some(Value::Object(parts)))
+    element::merge(&mut members, new, &cleared);
+    Ok(Some(Value::Object(members)))
 }
 
-/// One sub-attribute: of a single complex value, of every element, or of the elements a filter selects.
-pub(super) fn part(
+/// A sub-attribute of a single complex value, of every element, or of the elements that a filter selects.
+pub(super) fn sub_attribute(
     current: Option<Value>,
     value: Value,
     sub: &Attribute,
@@ -54,88 +55,86 @@ pub(super) fn part(
     let (target, name) = (context.target, context.target.reference.name());
     let value = context.coercion().value(value, sub, &name)?;
     if target.element.is_none() && !target.reference.attribute.multi_valued {
-        let mut parts = object(current);
-        set(&mut parts, sub, value)?;
-        return Ok(Some(Value::Object(parts)));
+        let mut members = into_object(current);
+        set(&mut members, sub, value)?;
+        return Ok(Some(Value::Object(members)));
     }
-    let mut elements = elements(current);
-    let places = places(&elements, target.element.as_ref());
+    let mut elements = into_elements(current);
+    let matching = matching(&elements, target.element.as_ref());
     let clears = value.is_none();
-    if places.is_empty() {
-        let described = described(context, !elements.is_empty(), clears)?;
-        if let (Some(mut parts), Some(value)) = (described, value) {
-            parts.insert(sub.name.clone(), value);
-            elements.push(Value::Object(parts));
+    if matching.is_empty() {
+        let described = described_element(context, !elements.is_empty(), clears)?;
+        if let (Some(described), Some(value)) = (described, value) {
+            let mut members = Map::from_iter(described);
+            members.insert(sub.name.clone(), value);
+            elements.push(Value::Object(members));
         }
-        return Ok(rejoined(elements, context));
+        return Ok(join(elements, context));
     }
-    for place in &places {
-        if let Some(Value::Object(parts)) = elements.get_mut(*place) {
-            set(parts, sub, value.clone())?;
+    for index in &matching {
+        if let Some(Value::Object(members)) = elements.get_mut(*index) {
+            set(members, sub, value.clone())?;
         }
     }
     if clears {
-        drop_hollow(&mut elements, &places, context);
+        remove_empty(&mut elements, &matching, context);
     }
-    Ok(rejoined(elements, context))
+    Ok(join(elements, context))
 }
 
-/// What a value path without a match stands for: the element its `eq` terms describe. RFC 7644 §3.5.2.3 has a 400 with
-/// `noTarget` for it; Entra ID takes for granted that the element is made.
-pub(super) fn described(
+/// The element that a value path without a match describes by its `eq` terms. RFC 7644 §3.5.2.3 requires 400 `noTarget`;
+/// Entra ID expects that the element is created. Clearing an absent element creates none.
+pub(super) fn described_element(
     context: &mut Context<'_>,
-    others: bool,
+    has_elements: bool,
     clears: bool,
-) -> Result<Option<Map<String, Value>>, ScimError> {
+) -> Result<Option<Vec<(String, Value)>>, ScimError> {
     let name = context.attribute_name();
-    let refuse = || {
-        let detail = format!("No element of {name} is what the path selects.");
-        Err(ScimError::bad_request(ScimType::NoTarget, detail))
-    };
+    let is_occupied = has_elements && !context.target.reference.attribute.multi_valued;
     let terms = context.target.element.as_ref().map_or(Some(Vec::new()), ElementFilter::equalities);
-    let single = !context.target.reference.attribute.multi_valued;
-    if !context.leniencies.allows(Leniency::ValuePathCreated) {
-        return refuse();
-    }
     match terms {
-        // There is nothing to clear in what is not there.
+        _ if !context.leniencies.allows(Leniency::ValuePathCreated) => Err(no_target(&name)),
         _ if clears => Ok(None),
-        Some(terms) if !(single && others) => {
+        Some(terms) if !is_occupied => {
             context.warnings.add(Leniency::ValuePathCreated, name);
-            Ok(Some(terms.into_iter().collect()))
+            Ok(Some(terms))
         }
-        _ => refuse(),
+        _ => Err(no_target(&name)),
     }
 }
 
-/// Sets or clears one part.
-pub(super) fn set(parts: &mut Map<String, Value>, sub: &Attribute, value: Option<Value>) -> Result<(), ScimError> {
-    guard_part(parts, sub, value.as_ref())?;
+pub(super) fn no_target(name: &str) -> ScimError {
+    ScimError::bad_request(ScimType::NoTarget, format!("No element of {name} is what the path selects."))
+}
+
+/// Sets or clears a sub-attribute.
+pub(super) fn set(members: &mut Map<String, Value>, sub: &Attribute, value: Option<Value>) -> Result<(), ScimError> {
+    check_mutability(members, sub, value.as_ref())?;
     match value {
-        Some(value) => element::merge(parts, Map::from_iter([(sub.name.clone(), value)]), &[]),
-        None => element::merge(parts, Map::new(), std::slice::from_ref(&sub.name)),
+        Some(value) => element::merge(members, Map::from_iter([(sub.name.clone(), value)]), &[]),
+        None => element::merge(members, Map::new(), std::slice::from_ref(&sub.name)),
     }
     Ok(())
 }
 
-/// Merges parts into those of an element that is there.
+/// Merges sub-attributes into a present element.
 pub(super) fn merge(
     present: &mut Map<String, Value>,
-    supplied: Map<String, Value>,
+    new: Map<String, Value>,
     attribute: &Attribute,
 ) -> Result<(), ScimError> {
     for sub in &attribute.sub_attributes {
-        if let Some(value) = supplied.get(&sub.name) {
-            guard_part(present, sub, Some(value))?;
+        if let Some(value) = new.get(&sub.name) {
+            check_mutability(present, sub, Some(value))?;
         }
     }
-    element::merge(present, supplied, &[]);
+    element::merge(present, new, &[]);
     Ok(())
 }
 
-/// The `mutability` of a part: an immutable one is set once, a required one is not taken away.
-fn guard_part(parts: &Map<String, Value>, sub: &Attribute, value: Option<&Value>) -> Result<(), ScimError> {
-    let present = parts.get(&sub.name);
+/// Checks that an immutable sub-attribute is set only once and a required one is not removed.
+fn check_mutability(members: &Map<String, Value>, sub: &Attribute, value: Option<&Value>) -> Result<(), ScimError> {
+    let present = members.get(&sub.name);
     if sub.mutability == Mutability::Immutable && present.is_some() && present != value {
         return Err(ScimError::mutability(format!("{} is immutable and has a value already.", sub.name)));
     }
@@ -145,67 +144,62 @@ fn guard_part(parts: &Map<String, Value>, sub: &Attribute, value: Option<&Value>
     Ok(())
 }
 
-/// The elements of a value, whether there are none, one or many.
-pub(super) fn elements(current: Option<Value>) -> Vec<Value> {
+/// The elements of the current value.
+pub(super) fn into_elements(current: Option<Value>) -> Vec<Value> {
     match current {
         None => Vec::new(),
         Some(Value::Array(elements)) => elements,
-        Some(one) => vec![one],
+        Some(single) => vec![single],
     }
 }
 
-/// The elements an operation brings. Where it speaks of elements, an object is one and needs no array around it.
-pub(super) fn supplied(value: Value, context: &mut Context<'_>) -> Result<Vec<Value>, ScimError> {
-    let alone = value.is_object() && context.target.reference.attribute.multi_valued;
-    let value = if alone { Value::Array(vec![value]) } else { value };
-    Ok(elements(context.coerced(value)?))
+/// The elements in the value of an operation. A single object needs no array around it.
+pub(super) fn new_elements(value: Value, context: &mut Context<'_>) -> Result<Vec<Value>, ScimError> {
+    let is_single = value.is_object() && context.target.reference.attribute.multi_valued;
+    let value = if is_single { Value::Array(vec![value]) } else { value };
+    Ok(into_elements(context.coerce(value)?))
 }
 
-/// The value the elements make.
-pub(super) fn rejoined(mut elements: Vec<Value>, context: &Context<'_>) -> Option<Value> {
+/// The reverse of [`into_elements`].
+pub(super) fn join(mut elements: Vec<Value>, context: &Context<'_>) -> Option<Value> {
     if context.target.reference.attribute.multi_valued { Some(Value::Array(elements)) } else { elements.pop() }
 }
 
-/// Where the elements are that a filter selects.
-pub(super) fn places(elements: &[Value], filter: Option<&ElementFilter>) -> Vec<usize> {
-    let meets = |element: &Value| filter.is_none_or(|filter| filter.matches_element(element));
-    elements.iter().enumerate().filter(|(_, element)| meets(element)).map(|(place, _)| place).collect()
+/// The indices of the elements that a filter selects.
+pub(super) fn matching(elements: &[Value], filter: Option<&ElementFilter>) -> Vec<usize> {
+    let matches = |element: &Value| filter.is_none_or(|filter| filter.matches_element(element));
+    elements.iter().enumerate().filter(|(_, element)| matches(element)).map(|(index, _)| index).collect()
 }
 
-/// Takes out those elements of which clearing a part has left nothing, or nothing but the labels that a value path
-/// would make anew.
-pub(super) fn drop_hollow(elements: &mut Vec<Value>, places: &[usize], context: &Context<'_>) {
-    let labels_go = context.leniencies.allows(Leniency::ValuePathCreated);
-    let mut place = 0;
+/// Removes the changed elements that have nothing left, or nothing but the labels that a value path would create again.
+pub(super) fn remove_empty(elements: &mut Vec<Value>, changed: &[usize], context: &Context<'_>) {
+    let drops_labels = context.leniencies.allows(Leniency::ValuePathCreated);
+    let mut index = 0;
     elements.retain(|element| {
-        let touched = places.binary_search(&place).is_ok();
-        place += 1;
-        !(touched && (slot::is_unassigned(element) || (labels_go && element::is_hollow(element))))
+        let is_changed = changed.binary_search(&index).is_ok();
+        index += 1;
+        !(is_changed && (is_unassigned(element) || (drops_labels && element::has_only_labels(element))))
     });
 }
 
-fn object(current: Option<Value>) -> Map<String, Value> {
+fn into_object(current: Option<Value>) -> Map<String, Value> {
     match current {
-        Some(Value::Object(parts)) => parts,
+        Some(Value::Object(members)) => members,
         _ => Map::new(),
     }
 }
 
-/// The parts that `value` names only to clear them: what becomes of a part that is not named is another matter.
-fn cleared_parts(value: &Value, attribute: &Attribute, context: &Context<'_>) -> Vec<String> {
-    let parts = match value {
-        Value::Object(parts) => parts,
-        Value::Array(elements) => match elements.as_slice() {
-            [Value::Object(parts)] => parts,
-            _ => return Vec::new(),
-        },
-        _ => return Vec::new(),
+/// The sub-attributes that `value` names without a value.
+fn cleared_sub_attributes(value: &Value, attribute: &Attribute, context: &Context<'_>) -> Vec<String> {
+    let members = match value {
+        Value::Array(elements) if elements.len() == 1 => elements[0].as_object(),
+        other => other.as_object(),
     };
     let clears = |value: &Value, sub: &Attribute| {
-        let empty = value.as_str() == Some("") && value::clears(sub, context.leniencies);
-        empty || (slot::is_unassigned(value) && !value.is_object())
+        let empty = value.as_str() == Some("") && empty_string_clears(sub, context.leniencies);
+        empty || (is_unassigned(value) && !value.is_object())
     };
-    let named = parts.iter().filter_map(|(key, value)| Some((value, attribute.sub_attribute(key)?)));
+    let named = members.into_iter().flatten().filter_map(|(key, value)| Some((value, attribute.sub_attribute(key)?)));
     let cleared = named.filter(|(value, sub)| sub.mutability != Mutability::ReadOnly && clears(value, sub));
     cleared.map(|(_, sub)| sub.name.clone()).collect()
 }

@@ -1,23 +1,23 @@
 use super::*;
 
 #[test]
-fn the_table_has_a_row_for_each_leniency_and_each_choice() {
+fn the_tables_have_a_row_per_leniency_and_choice() {
     let rows: Vec<Leniency> = TABLE.iter().map(|(leniency, _)| *leniency).collect();
-    assert_eq!(rows, Leniency::ALL, "in the order of their definition, so that none is there twice");
+    assert_eq!(rows, Leniency::ALL, "in the order of definition");
     assert_eq!(CHOICES.iter().map(|(choice, _)| *choice).collect::<Vec<_>>(), Choice::ALL);
 }
 
 #[test]
-fn the_columns_are_the_profiles_in_their_order() {
-    for (place, profile) in Profile::ALL.into_iter().enumerate() {
-        assert_eq!(profile as usize, place);
+fn the_columns_follow_the_order_of_profiles() {
+    for (index, profile) in Profile::ALL.into_iter().enumerate() {
+        assert_eq!(profile as usize, index);
         assert_eq!(Profile::find(profile.name()), Some(profile));
     }
-    assert_eq!(Profile::find("Entra"), None, "names are as they are written");
+    assert_eq!(Profile::find("Entra"), None, "names are case-sensitive");
 }
 
 #[test]
-fn no_profile_asks_for_what_excludes_each_other() {
+fn no_profile_has_contradicting_leniencies() {
     for profile in Profile::ALL {
         let set = profile.leniencies(None);
         for (leniency, row) in &TABLE {
@@ -30,14 +30,14 @@ fn no_profile_asks_for_what_excludes_each_other() {
 }
 
 #[test]
-fn strict_has_nothing_and_every_leniency_has_a_client() {
+fn strict_has_no_leniency_and_every_leniency_has_a_client() {
     assert_eq!(Profile::Strict.leniencies(None), Leniencies::strict());
-    let someone = |row: &Row| row.iter().any(|cell| *cell);
-    assert!(TABLE.iter().all(|(_, row)| someone(row)) && CHOICES.iter().all(|(_, row)| someone(row)));
+    let is_used = |row: &Row| row.iter().any(|cell| *cell);
+    assert!(TABLE.iter().all(|(_, row)| is_used(row)) && CHOICES.iter().all(|(_, row)| is_used(row)));
 }
 
 #[test]
-fn in_auto_everybody_is_read_and_the_meaning_follows_who_was_recognised() {
+fn auto_uses_the_meaning_of_the_recognised_client() {
     for recognised in Profile::ALL {
         let set = Profile::Auto.leniencies(Some(recognised));
         for leniency in Leniency::ALL {
@@ -52,7 +52,7 @@ fn in_auto_everybody_is_read_and_the_meaning_follows_who_was_recognised() {
 }
 
 #[test]
-fn who_was_recognised_does_not_matter_to_a_profile_that_was_chosen() {
+fn a_chosen_profile_ignores_the_recognised_client() {
     for profile in Profile::ALL.into_iter().filter(|profile| *profile != Profile::Auto) {
         for recognised in Profile::ALL {
             assert_eq!(profile.leniencies(Some(recognised)), profile.leniencies(None));

@@ -1,4 +1,4 @@
-//! What is asked for, and what is left of a resource.
+//! Requested attributes and the resulting resource.
 
 use serde_json::json;
 
@@ -21,7 +21,7 @@ fn document() -> Map<String, Value> {
     document.as_object().unwrap().clone()
 }
 
-/// Checks what is left besides `schemas` and `id`, which always are.
+/// Checks the reply without `schemas` and `id`, which it always has.
 fn check(attributes: Option<&str>, excluded: Option<&str>, expected: &Value) {
     let registry = Registry::standard();
     let projection = Projection::parse(attributes, excluded, registry.resource_type("User").unwrap()).unwrap().unwrap();
@@ -31,7 +31,7 @@ fn check(attributes: Option<&str>, excluded: Option<&str>, expected: &Value) {
 }
 
 #[test]
-fn only_what_was_asked_for_is_left() {
+fn attributes_selects_the_named_attributes() {
     let department = json!({ ENTERPRISE_USER: { "department": "R&D" } });
     for (attributes, expected) in [
         ("userName", json!({ "userName": "ada" })),
@@ -62,7 +62,7 @@ fn only_what_was_asked_for_is_left() {
 }
 
 #[test]
-fn all_but_what_was_excluded_is_left() {
+fn excluded_attributes_removes_the_named_attributes() {
     let without = |keys: &[&str]| {
         let mut rest = document();
         for key in ["schemas", "id"].iter().chain(keys) {
@@ -86,7 +86,7 @@ fn all_but_what_was_excluded_is_left() {
 }
 
 #[test]
-fn nothing_asked_is_no_projection_and_both_is_an_error() {
+fn no_list_is_no_projection_and_both_are_an_error() {
     let registry = Registry::standard();
     let user = registry.resource_type("User").unwrap();
     for (attributes, excluded) in [(None, None), (Some(""), None), (Some(" , "), Some(""))] {
@@ -97,7 +97,7 @@ fn nothing_asked_is_no_projection_and_both_is_an_error() {
 }
 
 #[test]
-fn members_are_wanted_only_when_they_would_be_shown() {
+fn members_are_included_only_if_the_reply_has_them() {
     let registry = Registry::standard();
     let group = registry.resource_type("Group").unwrap();
     for (attributes, excluded, wanted) in [
@@ -111,13 +111,13 @@ fn members_are_wanted_only_when_they_would_be_shown() {
         (None, Some("urn:ietf:params:scim:schemas:core:2.0:Group"), false),
     ] {
         let projection = Projection::parse(attributes, excluded, group).unwrap().unwrap();
-        assert_eq!(projection.wants("members"), wanted, "{attributes:?} {excluded:?}");
-        assert!(projection.wants("id"));
+        assert_eq!(projection.includes("members"), wanted, "{attributes:?} {excluded:?}");
+        assert!(projection.includes("id"));
     }
 }
 
 #[test]
-fn returned_characteristics_bound_what_can_be_asked() {
+fn returned_characteristics_limit_the_projection() {
     let shelf = json!({ "id": SHELF, "name": "Shelf", "attributes": [
         { "name": "always", "returned": "always" },
         { "name": "request", "returned": "request" },
@@ -150,7 +150,7 @@ fn returned_characteristics_bound_what_can_be_asked() {
 }
 
 #[test]
-fn what_must_be_asked_for_is_shown_to_whom_wrote_it() {
+fn a_write_returns_request_attributes_that_it_specified() {
     let schema = json!({ "id": SHELF, "attributes": [
         { "name": "note", "type": "string", "returned": "request" },
         { "name": "mark", "type": "string", "returned": "request" },

@@ -15,7 +15,7 @@ fn by_body(method: &str, body: &Value) -> Option<&'static str> {
 }
 
 #[test]
-fn signals_have_names_of_their_own_and_speak_for_clients() {
+fn signal_names_are_unique_and_name_a_client() {
     for signal in &SIGNALS {
         assert_eq!(SIGNALS.iter().filter(|it| it.name == signal.name).count(), 1, "{}", signal.name);
         assert!(!matches!(signal.profile, Profile::Auto | Profile::Strict | Profile::Interop2026), "{}", signal.name);
@@ -27,7 +27,7 @@ fn signals_have_names_of_their_own_and_speak_for_clients() {
 }
 
 #[test]
-fn a_client_says_who_it_is() {
+fn the_user_agent_identifies_the_client() {
     for (agent, profile) in [
         ("Okta SCIM Client 1.0.0", Profile::Okta),
         ("Microsoft Azure AD SCIM provisioning 1.0.0", Profile::Entra),
@@ -51,7 +51,7 @@ fn a_client_says_who_it_is() {
 }
 
 #[test]
-fn a_request_shows_whose_it_is_without_its_body() {
+fn the_head_of_a_request_identifies_the_client() {
     for (head, expected) in [
         (head("GET", "/Users", "startIndex=1&count=2"), Some("page-of-two")),
         (head("GET", "/Users", "startIndex=1&count=100"), None),
@@ -69,7 +69,7 @@ fn a_request_shows_whose_it_is_without_its_body() {
 }
 
 #[test]
-fn a_body_shows_whose_it_is() {
+fn the_body_of_a_post_identifies_the_client() {
     let adscim = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group";
     for (body, expected) in [
         (json!({ "schemas": [adscim], "displayName": "crew" }), Some("adscim-schema")),
@@ -85,12 +85,12 @@ fn a_body_shows_whose_it_is() {
         (json!(null), None),
     ] {
         assert_eq!(by_body("POST", &body), expected, "{body}");
-        assert_eq!(by_body("PUT", &body), None, "what a PUT sends back was read before: {body}");
+        assert_eq!(by_body("PUT", &body), None, "a PUT may repeat a body that was read: {body}");
     }
 }
 
 #[test]
-fn operations_show_whose_they_are() {
+fn patch_operations_identify_the_client() {
     for (operation, expected) in [
         (json!({ "op": "Replace", "path": "active", "value": "False" }), Some("capitalised-operation")),
         (json!({ "op": "REPLACE", "path": "active", "value": false }), None),
@@ -116,7 +116,7 @@ fn operations_show_whose_they_are() {
 }
 
 #[test]
-fn what_is_known_gives_way_to_what_is_more_certain() {
+fn a_certain_signal_outranks_a_likely_one() {
     use Profile::{Entra, JumpCloud, Okta};
     use Strength::{Certain, Likely};
     for (new, known, old, expected) in [
@@ -127,7 +127,7 @@ fn what_is_known_gives_way_to_what_is_more_certain() {
         ((Entra, Certain), Some((Entra, Certain)), true, false),
         ((Okta, Certain), Some((Entra, Certain)), false, false),
         ((Okta, Certain), Some((Entra, Certain)), true, true),
-        // Entra's two dialects, taken for someone else's, leave it what it is.
+        // A signal of the other Entra dialect does not replace a known client.
         ((JumpCloud, Likely), Some((Entra, Likely)), true, false),
         ((Okta, Likely), Some((Entra, Certain)), true, false),
         ((Entra, Likely), Some((Entra, Likely)), true, false),

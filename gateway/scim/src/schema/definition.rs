@@ -1,4 +1,4 @@
-//! A resource type as a tenant or a pack defines it: with its own schema, without the extensions that others add.
+//! The definition of a resource type by a tenant or a pack: its own schema, without extensions.
 
 use std::sync::Arc;
 
@@ -12,30 +12,25 @@ use crate::error::ScimError;
 pub struct TypeDefinition {
     /// The name, which is also its id.
     pub name: String,
-    /// The path under the base, with its slash.
+    /// The path under the base URL, with its slash.
     pub endpoint: String,
-    /// A sentence for people.
+    /// The description.
     pub description: String,
-    /// The attribute of the schema that names a resource.
+    /// The attribute of the schema by which people know a resource.
     pub name_attribute: String,
     /// The type's own schema.
     pub schema: Schema,
 }
 
 impl TypeDefinition {
-    /// Reads a definition that follows the [rules](super::rules).
-    ///
-    /// # Errors
-    /// 400 `invalidValue` for a schema that cannot be read, or one without what names a resource.
+    /// Reads a definition that follows the [rules](super::rules). An error is 400 `invalidValue`.
     pub fn from_json(value: &Value) -> Result<Self, ScimError> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let schema = Schema::from_json(value.get("schema").unwrap_or(&Value::Null))?;
         let name = text("name");
-        let wanted = match text("nameAttribute") {
-            empty if empty.is_empty() => "displayName".to_owned(),
-            written => written,
-        };
-        let named_by = schema.attribute(&wanted).ok_or_else(|| {
+        let wanted = value.get("nameAttribute").and_then(Value::as_str).filter(|name| !name.is_empty());
+        let wanted = wanted.unwrap_or("displayName");
+        let name_attribute = schema.attribute(wanted).ok_or_else(|| {
             ScimError::invalid_value(format!(
                 "{name}: nameAttribute is {wanted}, which {} does not define; name the attribute that people know a \
                  resource by.",
@@ -45,13 +40,13 @@ impl TypeDefinition {
         Ok(Self {
             endpoint: format!("/{}", text("endpoint").trim_start_matches('/')),
             description: text("description"),
-            name_attribute: named_by.name.clone(),
+            name_attribute: name_attribute.name.clone(),
             name,
             schema,
         })
     }
 
-    /// The definition as it is shown and read back.
+    /// The definition in the form that [`TypeDefinition::from_json`] reads.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
@@ -63,7 +58,7 @@ impl TypeDefinition {
         })
     }
 
-    /// The resource type that it defines.
+    /// The defined resource type.
     #[must_use]
     pub fn resource_type(&self) -> ResourceType {
         ResourceType {
@@ -72,7 +67,7 @@ impl TypeDefinition {
             description: self.description.clone(),
             schema: Arc::new(self.schema.clone()),
             extensions: Vec::new(),
-            named_by: self.name_attribute.clone(),
+            name_attribute: self.name_attribute.clone(),
             detached: None,
         }
     }

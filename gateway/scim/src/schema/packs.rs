@@ -1,4 +1,4 @@
-//! The schemas that come with the product, as data: RFC 7643 §8.7 with its errata, and packs a tenant can add.
+//! The schemas of the product as data: RFC 7643 §8.7 with its errata, and packs that a tenant can add.
 
 use std::sync::LazyLock;
 
@@ -8,12 +8,11 @@ use super::Schema;
 use super::definition::TypeDefinition;
 use crate::error::ScimError;
 
-const COMMON: &str = include_str!("packs/common.json");
-const USER: &str = include_str!("packs/user.json");
-const GROUP: &str = include_str!("packs/group.json");
-const ENTERPRISE: &str = include_str!("packs/enterprise.json");
+pub(super) const COMMON: &str = include_str!("packs/common.json");
+pub(super) const USER: &str = include_str!("packs/user.json");
+pub(super) const GROUP: &str = include_str!("packs/group.json");
+pub(super) const ENTERPRISE: &str = include_str!("packs/enterprise.json");
 
-/// Every pack, as data. Enterprise is part of every tenant from the beginning.
 const PACKS: [&str; 4] = [
     include_str!("packs/enterprise_pack.json"),
     include_str!("packs/ws1b.json"),
@@ -29,15 +28,15 @@ pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterp
 pub struct Pack {
     /// The short name.
     pub name: String,
-    /// What it is for.
+    /// The purpose.
     pub description: String,
-    /// Where its definitions come from.
+    /// The source of its definitions.
     pub source: String,
     /// Whether every tenant has it.
     pub built_in: bool,
-    /// Extensions, with the resource type that each belongs to.
+    /// Extensions, each with its resource type.
     pub extensions: Vec<(String, Schema)>,
-    /// Resource types of its own.
+    /// Resource types.
     pub resource_types: Vec<TypeDefinition>,
 }
 
@@ -48,14 +47,14 @@ pub fn all() -> &'static [Pack] {
     &ALL
 }
 
-/// The pack called `name`, in any case, or the one that has the extension of this URN.
+/// The pack called `name`, in any case, or the one with an extension of this URN.
 #[must_use]
 pub fn pack(name: &str) -> Option<&'static Pack> {
     let has = |pack: &&Pack| pack.extensions.iter().any(|(_, schema)| schema.id.eq_ignore_ascii_case(name));
     all().iter().find(|pack| pack.name.eq_ignore_ascii_case(name)).or_else(|| all().iter().find(has))
 }
 
-/// The schema of a pack that is one extension and nothing else, by short name or URN.
+/// The schema of a pack with a single extension and no resource types, by short name or URN.
 #[must_use]
 pub fn find(name: &str) -> Option<Schema> {
     let pack = pack(name).filter(|pack| !pack.built_in && pack.resource_types.is_empty())?;
@@ -65,42 +64,25 @@ pub fn find(name: &str) -> Option<Schema> {
     }
 }
 
-/// The short names of the packs a tenant can add.
+/// The short names of the packs that a tenant can add.
 pub fn names() -> impl Iterator<Item = &'static str> {
     all().iter().filter(|pack| !pack.built_in).map(|pack| pack.name.as_str())
 }
 
-/// Whether a pack has a schema of this URN.
-#[must_use]
-pub fn ships(urn: &str) -> bool {
+/// Whether a pack has a schema with this URN.
+pub(super) fn has_schema(urn: &str) -> bool {
     all().iter().any(|pack| {
         let own = pack.resource_types.iter().map(|it| &it.schema);
         pack.extensions.iter().map(|(_, schema)| schema).chain(own).any(|schema| schema.id.eq_ignore_ascii_case(urn))
     })
 }
 
-pub(super) fn common() -> Schema {
-    read(COMMON)
-}
-
-pub(super) fn user() -> Schema {
-    read(USER)
-}
-
-pub(super) fn group() -> Schema {
-    read(GROUP)
-}
-
-pub(super) fn enterprise() -> Schema {
-    read(ENTERPRISE)
-}
-
-fn read(text: &'static str) -> Schema {
-    sound(parse(text).and_then(|value| Schema::from_json(&value)))
+pub(super) fn schema(text: &'static str) -> Schema {
+    built_in(parse(text).and_then(|value| Schema::from_json(&value)))
 }
 
 fn read_pack(text: &'static str) -> Pack {
-    sound(parse(text).and_then(|value| {
+    built_in(parse(text).and_then(|value| {
         let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let list = |key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
         let extension = |it: Value| {
@@ -122,16 +104,16 @@ fn parse(text: &str) -> Result<Value, ScimError> {
     serde_json::from_str(text).map_err(|error| ScimError::invalid_syntax(error.to_string()))
 }
 
-/// The texts are part of the program, and the tests below read every one.
-fn sound<T>(read: Result<T, ScimError>) -> T {
-    read.unwrap_or_else(|error| unreachable!("a definition of the program cannot be read: {}", error.detail))
+/// The texts are compiled in, and the tests below read each of them.
+fn built_in<T>(definition: Result<T, ScimError>) -> T {
+    definition.unwrap_or_else(|error| unreachable!("a built-in definition is invalid: {}", error.detail))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::attribute::{Attribute, Mutability, Returned, Type, Uniqueness};
-    use crate::schema::rules::{self, Place};
+    use crate::schema::rules::{self, SchemaRole};
 
     fn each(schema: &Schema, check: impl Fn(&str, &Attribute)) {
         for attribute in &schema.attributes {
@@ -143,7 +125,7 @@ mod tests {
     }
 
     fn schemas() -> Vec<Schema> {
-        let mut schemas = vec![common(), user(), group(), enterprise()];
+        let mut schemas = [COMMON, USER, GROUP, ENTERPRISE].map(schema).to_vec();
         for pack in all() {
             schemas.extend(pack.extensions.iter().map(|(_, schema)| schema.clone()));
             schemas.extend(pack.resource_types.iter().map(|it| it.schema.clone()));
@@ -152,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn every_pack_survives_a_round_trip() {
+    fn every_schema_survives_a_round_trip() {
         for schema in schemas() {
             assert_eq!(Schema::from_json(&schema.to_json()), Ok(schema));
         }
     }
 
     #[test]
-    fn every_attribute_is_described_and_no_complex_one_is_unique() {
+    fn every_attribute_has_a_description_and_no_complex_one_is_unique() {
         for schema in schemas() {
             each(&schema, |name, attribute| {
                 assert!(!attribute.description.is_empty(), "{name}");
@@ -183,8 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn the_characteristics_that_are_often_missed_are_right() {
-        let user = user();
+    fn characteristics_follow_the_errata() {
+        let (user, group, enterprise) = (schema(USER), schema(GROUP), schema(ENTERPRISE));
         let get = |name: &str| user.attribute(name).unwrap();
         assert_eq!(get("userName").uniqueness, Uniqueness::Server);
         assert!(get("userName").required && !get("userName").case_exact);
@@ -194,19 +176,18 @@ mod tests {
         assert_eq!(get("groups").sub_attribute("$ref").unwrap().reference_types, ["Group"]);
         assert_eq!(get("x509Certificates").sub_attribute("value").unwrap().kind, Type::Binary);
         // Erratum 5368.
-        assert!(group().attribute("displayName").unwrap().required);
+        assert!(group.attribute("displayName").unwrap().required);
+        let members = group.attribute("members").unwrap();
         for sub in ["value", "$ref", "type"] {
-            let members = group().attribute("members").unwrap().sub_attribute(sub).unwrap().mutability;
-            assert_eq!(members, Mutability::Immutable, "{sub}");
+            assert_eq!(members.sub_attribute(sub).unwrap().mutability, Mutability::Immutable, "{sub}");
         }
-        // RFC 7643 §8.7.1 knows no members.display; it is tolerated, and nobody is told that it would be kept.
-        let display = group().attribute("members").unwrap().sub_attribute("display").unwrap().mutability;
-        assert_eq!(display, Mutability::ReadOnly);
+        // RFC 7643 §8.7.1 has no members.display. It is accepted but not stored, so it is readOnly.
+        assert_eq!(members.sub_attribute("display").unwrap().mutability, Mutability::ReadOnly);
         // Erratum 8472.
-        let manager = enterprise().attribute("manager").cloned().unwrap();
+        let manager = enterprise.attribute("manager").unwrap();
         assert!(manager.sub_attribute("value").unwrap().case_exact);
         assert_eq!(manager.sub_attribute("displayName").unwrap().mutability, Mutability::ReadOnly);
-        assert_eq!(enterprise().id, ENTERPRISE_USER);
+        assert_eq!(enterprise.id, ENTERPRISE_USER);
     }
 
     #[test]
@@ -220,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn every_pack_follows_the_rules_for_what_tenants_define() {
+    fn every_pack_follows_the_rules_for_tenant_definitions() {
         for text in PACKS {
             let pack = parse(text).unwrap();
             let types: Vec<&str> =
                 pack["resourceTypes"].as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect();
             let known: Vec<&str> = ["User", "Group"].into_iter().chain(types).collect();
             for it in pack["extensions"].as_array().into_iter().flatten() {
-                assert_eq!(rules::check_schema(&it["schema"], Place::Extension, &known), Ok(()));
+                assert_eq!(rules::check_schema(&it["schema"], SchemaRole::Extension, &known), Ok(()));
             }
             for it in pack["resourceTypes"].as_array().into_iter().flatten() {
                 assert_eq!(rules::check_type(it, &known), Ok(()));

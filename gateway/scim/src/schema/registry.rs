@@ -1,11 +1,13 @@
-//! The resource types a tenant has: the standard ones and those its extensions make of them.
+//! The resource types of a tenant: the standard ones with the tenant's extensions, and its own.
 
 use std::sync::{Arc, LazyLock};
 
 use super::{Extension, ResourceType, Schema, packs};
 use crate::error::ScimError;
 
-/// The resource types of a tenant. Cheap to clone: everything inside is shared.
+const MAX_URN_BYTES: usize = 256;
+
+/// The resource types of a tenant. A clone is cheap, because the types are shared.
 #[derive(Clone, Debug)]
 pub struct Registry {
     resource_types: Vec<Arc<ResourceType>>,
@@ -16,15 +18,13 @@ impl Registry {
     #[must_use]
     pub fn standard() -> Self {
         static STANDARD: LazyLock<Registry> =
-            LazyLock::new(|| Registry { resource_types: vec![Arc::new(user()), Arc::new(group())] });
+            LazyLock::new(|| Registry { resource_types: vec![Arc::new(user_type()), Arc::new(group_type())] });
         STANDARD.clone()
     }
 
-    /// The registry with one more extension on `resource_type`. The same schema may extend several types.
-    ///
-    /// # Errors
-    /// 400 `invalidValue` if the type is unknown, the URN is malformed, taken, the full name of an attribute, or one of the
-    /// IETF's own for core schemas and messages, or an attribute is defined twice.
+    /// The registry with another extension of `resource_type`. Several types may share a schema. An error is 400
+    /// `invalidValue`: the type is unknown, the URN is malformed, in use, reserved by the IETF or the full name of an
+    /// attribute, or an attribute is defined twice.
     pub fn with_extension(&self, resource_type: &str, schema: Schema, required: bool) -> Result<Self, ScimError> {
         let position = self
             .resource_types
@@ -33,27 +33,25 @@ impl Registry {
             .ok_or_else(|| ScimError::invalid_value(format!("There is no resource type {resource_type}.")))?;
         check_urn(&schema.id)?;
         schema.check_names()?;
-        let schema = self.shared(resource_type, schema)?;
+        let schema = self.shared_schema(resource_type, schema)?;
         let mut extended = ResourceType::clone(&self.resource_types[position]);
-        check_hidden(&extended, &schema)?;
+        check_ambiguity(&extended, &schema)?;
         extended.extensions.push(Extension { schema, required });
         let mut registry = self.clone();
         registry.resource_types[position] = Arc::new(extended);
         Ok(registry)
     }
 
-    /// The registry with one more resource type. Several types may have the same schema.
-    ///
-    /// # Errors
-    /// 400 `invalidValue` if its name, endpoint or URN is taken or malformed.
+    /// The registry with another resource type. Several types may share a schema. An error is 400 `invalidValue`: the name,
+    /// endpoint or URN is in use or malformed.
     pub fn with_type(&self, resource_type: ResourceType) -> Result<Self, ScimError> {
         let refuse = |why: String| Err(ScimError::invalid_value(why));
         check_urn(&resource_type.schema.id)?;
         if let Some(known) = self.resource_type(&resource_type.name) {
             return refuse(format!("There is a resource type {} already.", known.name));
         }
-        let same_place = |known: &&Arc<ResourceType>| known.endpoint.eq_ignore_ascii_case(&resource_type.endpoint);
-        if let Some(known) = self.resource_types.iter().find(same_place) {
+        let same_endpoint = |known: &&Arc<ResourceType>| known.endpoint.eq_ignore_ascii_case(&resource_type.endpoint);
+        if let Some(known) = self.resource_types.iter().find(same_endpoint) {
             return refuse(format!("{} is the endpoint of the resource type {}.", known.endpoint, known.name));
         }
         let urn = &resource_type.schema.id;
@@ -70,8 +68,8 @@ impl Registry {
         Ok(registry)
     }
 
-    /// The schema itself, or the equal one that another resource type has already.
-    fn shared(&self, resource_type: &str, schema: Schema) -> Result<Arc<Schema>, ScimError> {
+    /// The schema, or the equal one that another resource type already uses.
+    fn shared_schema(&self, resource_type: &str, schema: Schema) -> Result<Arc<Schema>, ScimError> {
         let on_this_type = self.resource_type(resource_type).is_some_and(|known| known.extension(&schema.id).is_some());
         let known = self.schemas().into_iter().find(|known| known.id.eq_ignore_ascii_case(&schema.id));
         match known {
@@ -90,7 +88,7 @@ impl Registry {
         self.resource_types.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
-    /// The resource type at a path, with or without its slash. Paths keep their case (RFC 3986 §6.2.2.1).
+    /// The resource type at a path, with or without slashes. Paths are case-sensitive (RFC 3986 §6.2.2.1).
     #[must_use]
     pub fn by_endpoint(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {
         let endpoint = endpoint.trim_matches('/');
@@ -103,7 +101,7 @@ impl Registry {
         &self.resource_types
     }
 
-    /// All schemas, base schemas before extensions, each once.
+    /// All schemas without duplicates, base schemas before extensions.
     #[must_use]
     pub fn schemas(&self) -> Vec<Arc<Schema>> {
         let bases = self.resource_types.iter().map(|known| &known.schema);
@@ -118,8 +116,8 @@ impl Registry {
     }
 }
 
-/// A URN that is the full name of an attribute would be read in its place, and the attribute be out of reach.
-fn check_hidden(resource_type: &ResourceType, new: &Schema) -> Result<(), ScimError> {
+/// Refuses a URN that is the full name of an attribute, since the attribute could not be addressed any more.
+fn check_ambiguity(resource_type: &ResourceType, new: &Schema) -> Result<(), ScimError> {
     let hides = |urn: &str, schema: &Schema| {
         let name = urn.get(schema.id.len() + 1..).filter(|_| urn.as_bytes().get(schema.id.len()) == Some(&b':'))?;
         let is_of = urn.get(..schema.id.len())?.eq_ignore_ascii_case(&schema.id);
@@ -134,31 +132,31 @@ fn check_hidden(resource_type: &ResourceType, new: &Schema) -> Result<(), ScimEr
     })
 }
 
-fn user() -> ResourceType {
+fn user_type() -> ResourceType {
     ResourceType {
         name: "User".into(),
         endpoint: "/Users".into(),
         description: "User Account".into(),
-        schema: Arc::new(packs::user()),
-        extensions: vec![Extension { schema: Arc::new(packs::enterprise()), required: false }],
-        named_by: "userName".into(),
+        schema: Arc::new(packs::schema(packs::USER)),
+        extensions: vec![Extension { schema: Arc::new(packs::schema(packs::ENTERPRISE)), required: false }],
+        name_attribute: "userName".into(),
         detached: None,
     }
 }
 
-fn group() -> ResourceType {
+fn group_type() -> ResourceType {
     ResourceType {
         name: "Group".into(),
         endpoint: "/Groups".into(),
         description: "Group".into(),
-        schema: Arc::new(packs::group()),
+        schema: Arc::new(packs::schema(packs::GROUP)),
         extensions: Vec::new(),
-        named_by: "displayName".into(),
+        name_attribute: "displayName".into(),
         detached: Some("members"),
     }
 }
 
-/// RFC 8141 §2: `urn:` NID `:` NSS, and RFC 7643 §10.2 keeps the core and message URNs for the IETF.
+/// RFC 8141 §2: `urn:` NID `:` NSS. RFC 7643 §10.2 reserves the core and message URNs for the IETF.
 fn check_urn(urn: &str) -> Result<(), ScimError> {
     let refuse = |why: &str| Err(ScimError::invalid_value(format!("\"{urn}\" cannot be a schema's URN: {why}.")));
     let mut parts = urn.splitn(3, ':');
@@ -166,20 +164,22 @@ fn check_urn(urn: &str) -> Result<(), ScimError> {
     if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn")) {
         return refuse("it must begin with urn:");
     }
-    let well_named = namespace.len() >= 2 && namespace.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if !well_named || rest.is_empty() {
+    let valid_namespace = namespace.len() >= 2 && namespace.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !valid_namespace || rest.is_empty() {
         return refuse("it must have the form urn:namespace:name");
     }
-    if urn.len() > 256 || !urn.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>[]{}|^`#?".contains(c)) {
-        return refuse("it may have at most 256 characters, and none that RFC 8141 does not allow");
+    if urn.len() > MAX_URN_BYTES || !urn.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>[]{}|^`#?".contains(c)) {
+        return refuse(&format!(
+            "it may have at most {MAX_URN_BYTES} characters, and none that RFC 8141 does not allow"
+        ));
     }
     if rest.ends_with(':') || rest.contains("::") {
         return refuse("none of its parts may be empty");
     }
     let folded = urn.to_ascii_lowercase();
     let reserved = ["urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:"];
-    // A pack has the URNs of the draft that it comes from.
-    if reserved.iter().any(|prefix| folded.starts_with(prefix)) && !packs::ships(urn) {
+    // A pack uses the URNs of the draft it comes from.
+    if reserved.iter().any(|prefix| folded.starts_with(prefix)) && !packs::has_schema(urn) {
         return refuse("the IETF keeps the core and api namespaces for itself");
     }
     Ok(())
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_standard_types_are_found_by_name_and_endpoint() {
+    fn standard_types_are_found_by_name_and_endpoint() {
         let registry = Registry::standard();
         assert_eq!(registry.resource_type("user").unwrap().endpoint, "/Users");
         for endpoint in ["Users", "/Users", "/Users/"] {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_joins_its_type_only() {
+    fn an_extension_applies_to_its_type_only() {
         let registry = Registry::standard().with_extension("User", packs::find("ws1b").unwrap(), false).unwrap();
         let user = registry.resource_type("User").unwrap();
         assert!(user.resolve("urn:ietf:params:scim:schemas:extension:ws1b:2.0:User:customAttribute3").is_some());
@@ -230,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn refuses_urns_that_are_bad_taken_or_reserved() {
-        let refused = [
+    fn refuses_malformed_used_and_reserved_urns() {
+        let urns = [
             "acme:badge",
             "urn:",
             "urn:x:y",
@@ -249,10 +249,28 @@ mod tests {
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:Department",
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
         ];
-        for urn in refused {
+        let errors = urns.map(|urn| {
             let error = Registry::standard().with_extension("User", schema(urn), false).unwrap_err();
-            assert_eq!(error.status, 400, "{urn}");
-        }
+            format!("{}: {error}", error.status)
+        });
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+        400: "acme:badge" cannot be a schema's URN: it must begin with urn:.
+        400: "urn:" cannot be a schema's URN: it must have the form urn:namespace:name.
+        400: "urn:x:y" cannot be a schema's URN: it must have the form urn:namespace:name.
+        400: "urn:acme" cannot be a schema's URN: it must have the form urn:namespace:name.
+        400: "urn:acme:" cannot be a schema's URN: it must have the form urn:namespace:name.
+        400: "urn:acme:a:" cannot be a schema's URN: none of its parts may be empty.
+        400: "urn:acme:a::b" cannot be a schema's URN: none of its parts may be empty.
+        400: "urn:acme:a b" cannot be a schema's URN: it may have at most 256 characters, and none that RFC 8141 does not allow.
+        400: "urn:acme:ä" cannot be a schema's URN: it may have at most 256 characters, and none that RFC 8141 does not allow.
+        400: "http://acme.test/badge" cannot be a schema's URN: it must begin with urn:.
+        400: "urn:ietf:params:scim:schemas:core:2.0:Badge" cannot be a schema's URN: the IETF keeps the core and api namespaces for itself.
+        400: "URN:IETF:params:scim:schemas:core:2.0:User" cannot be a schema's URN: the IETF keeps the core and api namespaces for itself.
+        400: "urn:ietf:params:scim:api:messages:2.0:Badge" cannot be a schema's URN: the IETF keeps the core and api namespaces for itself.
+        400: The schema urn:ietf:params:scim:schemas:extension:enterprise:2.0:User is already defined; give the extension a URN of its own.
+        400: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department" would be the name of an attribute and the URN of a schema; give the extension another URN.
+        400: "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager" would be the name of an attribute and the URN of a schema; give the extension another URN.
+        "#);
         assert!(Registry::standard().with_extension("Badge", schema("urn:acme:badge"), false).is_err());
         let known = Registry::standard().with_extension("User", schema("urn:acme:door:badge"), false).unwrap();
         assert!(known.with_extension("User", schema("urn:acme:door"), false).is_err(), "its badge has that URN");
@@ -260,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_an_attribute_that_is_defined_twice() {
+    fn refuses_duplicate_attributes() {
         let mut twice = schema("urn:acme:badge");
         twice.attributes.push(Arc::clone(&twice.attributes[0]));
         let error = Registry::standard().with_extension("User", twice, false).unwrap_err();

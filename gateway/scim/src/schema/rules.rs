@@ -1,5 +1,5 @@
-//! What a definition must be before it is taken: RFC 7643 §7 with its errata, and what the gateway can keep. A definition is
-//! read as it is written, since a misspelled characteristic would otherwise count as one that was left out.
+//! The rules for tenants' definitions: RFC 7643 §7 with its errata, and the gateway's own limits. They apply to the JSON,
+//! since the parser would take a misspelled characteristic for a missing one.
 
 use serde_json::{Map, Value};
 
@@ -8,24 +8,24 @@ use super::definition::TypeDefinition;
 use crate::attribute::{Attribute, Mutability, Returned, Type, Uniqueness};
 use crate::error::ScimError;
 
-/// What a schema is to a resource type.
+/// The role of a schema in a resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Its own.
+pub enum SchemaRole {
+    /// The base schema.
     Base,
     /// An extension.
     Extension,
 }
 
-/// Most attributes of a schema, parts of complex ones included.
-pub const MOST_ATTRIBUTES: usize = 500;
-/// Longest name of an attribute or a resource type, and longest endpoint, in bytes.
-pub const LONGEST_NAME: usize = 64;
+/// The most attributes of a schema, including sub-attributes.
+pub const MAX_ATTRIBUTES: usize = 500;
+/// The longest name of an attribute or a resource type, and the longest endpoint.
+pub const MAX_NAME_BYTES: usize = 64;
 
-const OF_A_TYPE: [&str; 5] = ["name", "endpoint", "description", "nameAttribute", "schema"];
-const OF_A_SCHEMA: [&str; 6] = ["id", "name", "description", "attributes", "schemas", "meta"];
+const TYPE_KEYS: [&str; 5] = ["name", "endpoint", "description", "nameAttribute", "schema"];
+const SCHEMA_KEYS: [&str; 6] = ["id", "name", "description", "attributes", "schemas", "meta"];
 /// RFC 7643 §7.
-const CHARACTERISTICS: [&str; 12] = [
+const ATTRIBUTE_KEYS: [&str; 12] = [
     "name",
     "type",
     "subAttributes",
@@ -39,28 +39,26 @@ const CHARACTERISTICS: [&str; 12] = [
     "uniqueness",
     "referenceTypes",
 ];
-const TEXTS: [&str; 6] = ["name", "type", "description", "mutability", "returned", "uniqueness"];
-/// RFC 7643 §3: what every resource has is in no schema.
+const TEXT_KEYS: [&str; 6] = ["name", "type", "description", "mutability", "returned", "uniqueness"];
+/// RFC 7643 §3: no schema defines the common attributes.
 const COMMON: [&str; 4] = ["schemas", "id", "externalId", "meta"];
-/// What addresses under the base, and in the directory, mean already, besides the endpoints of the standard types.
+/// Endpoints of the protocol and the directory, besides those of the standard types.
 const RESERVED_ENDPOINTS: [&str; 6] = ["Me", "Bulk", "Schemas", "ResourceTypes", "ServiceProviderConfig", "Events"];
 const RESERVED_TYPES: [&str; 3] = ["Schema", "ResourceType", "ServiceProviderConfig"];
 
-/// Checks the definition of a resource type. `types` are the names of all resource types, this one included.
-///
-/// # Errors
-/// 400 `invalidValue` that names the attribute and the rule.
+/// Checks the definition of a resource type. `types` are the names of all resource types, including this one. An error is
+/// 400 `invalidValue`.
 pub fn check_type(definition: &Value, types: &[&str]) -> Result<(), ScimError> {
     let object = object(definition, "A resource type")?;
     let name = object.get("name").and_then(Value::as_str).unwrap_or_default();
-    known_keys(object, &OF_A_TYPE, &format!("The resource type {name}"))?;
-    check_word(name, "the name of a resource type")?;
+    check_keys(object, &TYPE_KEYS, &format!("The resource type {name}"))?;
+    check_name(name, "the name of a resource type")?;
     if RESERVED_TYPES.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
         return refuse(format!("{name} is the protocol's own resource type; choose another name."));
     }
     let endpoint = object.get("endpoint").and_then(Value::as_str).unwrap_or_default();
     let endpoint = endpoint.strip_prefix('/').unwrap_or(endpoint);
-    check_word(endpoint, "an endpoint")?;
+    check_name(endpoint, "an endpoint")?;
     if RESERVED_ENDPOINTS.iter().any(|reserved| reserved.eq_ignore_ascii_case(endpoint)) {
         return refuse(format!("/{endpoint} has a meaning of its own; choose another endpoint."));
     }
@@ -69,64 +67,60 @@ pub fn check_type(definition: &Value, types: &[&str]) -> Result<(), ScimError> {
             return refuse(format!("{name}: {key} must be a text."));
         }
     }
-    check_schema(object.get("schema").unwrap_or(&Value::Null), Place::Base, types)?;
+    check_schema(object.get("schema").unwrap_or(&Value::Null), SchemaRole::Base, types)?;
     check_name_attribute(&TypeDefinition::from_json(definition)?)
 }
 
-/// The name is kept folded in a column of its own.
+/// The name is stored folded in a column of its own.
 fn check_name_attribute(definition: &TypeDefinition) -> Result<(), ScimError> {
-    let Some(named_by) = definition.schema.attribute(&definition.name_attribute) else { return Ok(()) };
-    let fits = named_by.kind == Type::String && !named_by.multi_valued && !named_by.case_exact;
-    if fits && named_by.returned != Returned::Never {
+    let Some(attribute) = definition.schema.attribute(&definition.name_attribute) else { return Ok(()) };
+    let fits = attribute.kind == Type::String && !attribute.multi_valued && !attribute.case_exact;
+    if fits && attribute.returned != Returned::Never {
         return Ok(());
     }
     refuse(format!(
         "{}: nameAttribute is {}, which must be a single string that is compared without its case and is returned.",
-        definition.name, named_by.name
+        definition.name, attribute.name
     ))
 }
 
-/// Checks the definition of a schema. `types` are the names of all resource types.
-///
-/// # Errors
-/// 400 `invalidValue` that names the attribute and the rule.
-pub fn check_schema(definition: &Value, place: Place, types: &[&str]) -> Result<(), ScimError> {
+/// Checks the definition of a schema. `types` are the names of all resource types. An error is 400 `invalidValue`.
+pub fn check_schema(definition: &Value, role: SchemaRole, types: &[&str]) -> Result<(), ScimError> {
     let object = object(definition, "A schema")?;
     let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
-    known_keys(object, &OF_A_SCHEMA, &format!("The schema {id}"))?;
-    let listed = object.get("attributes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let within =
-        |owner: &str, listed: &[Value]| listed.iter().try_for_each(|attribute| check_characteristics(attribute, owner));
-    within(&format!("{id}:"), listed)?;
-    for attribute in listed {
+    check_keys(object, &SCHEMA_KEYS, &format!("The schema {id}"))?;
+    let array = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    for attribute in array(definition, "attributes") {
+        check_characteristics(&attribute, &format!("{id}:"))?;
         let name = attribute.get("name").and_then(Value::as_str).unwrap_or_default();
-        let subs = attribute.get("subAttributes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        within(&format!("{id}:{name}."), subs)?;
+        for sub in array(&attribute, "subAttributes") {
+            check_characteristics(&sub, &format!("{id}:{name}."))?;
+        }
     }
     let schema = Schema::from_json(definition)?;
     let count: usize = schema.attributes.iter().map(|attribute| 1 + attribute.sub_attributes.len()).sum();
-    if count == 0 || count > MOST_ATTRIBUTES {
-        return refuse(format!("{id}: a schema has 1 to {MOST_ATTRIBUTES} attributes; this one has {count}."));
+    if count == 0 || count > MAX_ATTRIBUTES {
+        return refuse(format!("{id}: a schema has 1 to {MAX_ATTRIBUTES} attributes; this one has {count}."));
     }
     for attribute in &schema.attributes {
         check_attribute(attribute, &format!("{id}:{}", attribute.name), types)?;
-        if place == Place::Base {
+        if role == SchemaRole::Base {
             check_base(attribute)?;
         }
         for sub in &attribute.sub_attributes {
-            check_sub(sub, &format!("{id}:{}.{}", attribute.name, sub.name), types)?;
+            check_sub_attribute(sub, &format!("{id}:{}.{}", attribute.name, sub.name), types)?;
         }
     }
     Ok(())
 }
 
-/// Whether the characteristics are those of RFC 7643 §7, each of its kind.
-fn check_characteristics(attribute: &Value, owner: &str) -> Result<(), ScimError> {
+/// Checks the names and JSON types of the characteristics (RFC 7643 §7).
+fn check_characteristics(attribute: &Value, prefix: &str) -> Result<(), ScimError> {
     let object = object(attribute, "An attribute definition")?;
     let name = object.get("name").and_then(Value::as_str).unwrap_or_default();
-    let full = format!("{owner}{name}");
-    known_keys(object, &CHARACTERISTICS, &full)?;
-    if let Some(key) = TEXTS.iter().find(|key| object.get(**key).is_some_and(|value| !value.is_string())) {
+    let full = format!("{prefix}{name}");
+    check_keys(object, &ATTRIBUTE_KEYS, &full)?;
+    if let Some(key) = TEXT_KEYS.iter().find(|key| object.get(**key).is_some_and(|value| !value.is_string())) {
         return refuse(format!("{full}: {key} must be a text."));
     }
     for key in ["canonicalValues", "referenceTypes"] {
@@ -136,14 +130,14 @@ fn check_characteristics(attribute: &Value, owner: &str) -> Result<(), ScimError
             return refuse(format!("{full}: {key} must be an array of texts."));
         }
     }
-    if name.len() > LONGEST_NAME {
-        return refuse(format!("{full}: a name has at most {LONGEST_NAME} bytes."));
+    if name.len() > MAX_NAME_BYTES {
+        return refuse(format!("{full}: a name has at most {MAX_NAME_BYTES} bytes."));
     }
     Ok(())
 }
 
 fn check_attribute(attribute: &Attribute, name: &str, types: &[&str]) -> Result<(), ScimError> {
-    check_any(attribute, name, types)?;
+    check_common_rules(attribute, name, types)?;
     if attribute.name.starts_with('$') {
         return refuse(format!("{name}: only a sub-attribute may begin with $ (RFC 7643 §2.4, $ref)."));
     }
@@ -163,8 +157,8 @@ fn check_attribute(attribute: &Attribute, name: &str, types: &[&str]) -> Result<
     }
 }
 
-fn check_sub(sub: &Attribute, name: &str, types: &[&str]) -> Result<(), ScimError> {
-    check_any(sub, name, types)?;
+fn check_sub_attribute(sub: &Attribute, name: &str, types: &[&str]) -> Result<(), ScimError> {
+    check_common_rules(sub, name, types)?;
     if sub.uniqueness != Uniqueness::None {
         return refuse(format!(
             "{name}: uniqueness is kept of whole attributes; set it on an attribute that is not complex."
@@ -173,15 +167,16 @@ fn check_sub(sub: &Attribute, name: &str, types: &[&str]) -> Result<(), ScimErro
     Ok(())
 }
 
-fn check_any(attribute: &Attribute, name: &str, types: &[&str]) -> Result<(), ScimError> {
+/// The rules for attributes and sub-attributes.
+fn check_common_rules(attribute: &Attribute, name: &str, types: &[&str]) -> Result<(), ScimError> {
     check_references(attribute, name, types)?;
     let texts = matches!(attribute.kind, Type::String | Type::Reference);
     let canonical = &attribute.canonical_values;
     if !canonical.is_empty() && !texts {
         return refuse(format!("{name}: canonicalValues are for strings and references."));
     }
-    let twice = canonical.iter().enumerate().find(|(at, value)| canonical[..*at].contains(value));
-    if let Some((_, value)) = twice {
+    let duplicate = canonical.iter().enumerate().find(|(index, value)| canonical[..*index].contains(value));
+    if let Some((_, value)) = duplicate {
         return refuse(format!("{name}: canonicalValues has {value} twice."));
     }
     if attribute.mutability == Mutability::WriteOnly && attribute.returned != Returned::Never {
@@ -202,13 +197,13 @@ fn check_references(attribute: &Attribute, name: &str, types: &[&str]) -> Result
     if wanted.is_empty() {
         return refuse(format!("{name}: a reference names its referenceTypes: external, uri, or resource types."));
     }
-    let known = |it: &&String| !(*it == "external" || *it == "uri" || types.contains(&it.as_str()));
-    wanted.iter().find(known).map_or(Ok(()), |it| {
+    let unknown = |it: &&String| !(*it == "external" || *it == "uri" || types.contains(&it.as_str()));
+    wanted.iter().find(unknown).map_or(Ok(()), |it| {
         refuse(format!("{name}: referenceTypes names {it}; there are external, uri, {}.", types.join(", ")))
     })
 }
 
-/// Names that mean the same in the base schema of every type, since the gateway looks at them.
+/// Checks names that the gateway itself interprets, which must mean the same in every base schema.
 fn check_base(attribute: &Attribute) -> Result<(), ScimError> {
     let name = attribute.name.as_str();
     if let Some(common) = COMMON.iter().find(|common| common.eq_ignore_ascii_case(name)) {
@@ -228,16 +223,17 @@ fn check_base(attribute: &Attribute) -> Result<(), ScimError> {
     Ok(())
 }
 
-fn check_word(word: &str, what: &str) -> Result<(), ScimError> {
-    let mut letters = word.chars();
-    let fits = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
-        && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-        && word.len() <= LONGEST_NAME;
+fn check_name(name: &str, what: &str) -> Result<(), ScimError> {
+    let mut chars = name.chars();
+    let fits = chars.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        && name.len() <= MAX_NAME_BYTES;
     if fits {
         return Ok(());
     }
     refuse(format!(
-        "\"{word}\" cannot be {what}: it starts with a letter and goes on with letters, digits, - or _, {LONGEST_NAME} at most."
+        "\"{name}\" cannot be {what}: it starts with a letter and goes on with letters, digits, - or _, {MAX_NAME_BYTES} at \
+         most."
     ))
 }
 
@@ -245,9 +241,9 @@ fn object<'v>(value: &'v Value, what: &str) -> Result<&'v Map<String, Value>, Sc
     value.as_object().ok_or_else(|| ScimError::invalid_value(format!("{what} must be a JSON object.")))
 }
 
-fn known_keys(object: &Map<String, Value>, known: &[&str], what: &str) -> Result<(), ScimError> {
-    let strange = object.keys().find(|key| !known.contains(&key.as_str()));
-    strange.map_or(Ok(()), |key| refuse(format!("{what} has {key}, which is none of {}.", known.join(", "))))
+fn check_keys(object: &Map<String, Value>, known: &[&str], what: &str) -> Result<(), ScimError> {
+    let unknown = object.keys().find(|key| !known.contains(&key.as_str()));
+    unknown.map_or(Ok(()), |key| refuse(format!("{what} has {key}, which is none of {}.", known.join(", "))))
 }
 
 fn refuse<T>(detail: String) -> Result<T, ScimError> {

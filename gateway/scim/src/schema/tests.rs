@@ -1,4 +1,4 @@
-//! Names in every written form, and what they mean.
+//! The forms of attribute names and their resolution.
 
 use serde_json::json;
 
@@ -47,7 +47,7 @@ fn names_resolve_in_every_form_and_any_case() {
 }
 
 #[test]
-fn names_that_mean_nothing_resolve_to_nothing() {
+fn unknown_names_do_not_resolve() {
     let user = user();
     for written in [
         "",
@@ -74,7 +74,7 @@ fn names_that_mean_nothing_resolve_to_nothing() {
 }
 
 #[test]
-fn the_longest_known_urn_wins() {
+fn the_longest_matching_urn_wins() {
     let definition = |id: &str| json!({ "id": id, "attributes": [{ "name": "x" }, { "name": "y" }] });
     let mut registry = Registry::standard();
     for urn in ["urn:acme:a", "urn:acme:a:z", "urn:acme:a:b"] {
@@ -86,7 +86,7 @@ fn the_longest_known_urn_wins() {
 }
 
 #[test]
-fn a_urn_alone_splits_into_the_schema_and_nothing() {
+fn a_bare_urn_splits_into_the_schema_and_an_empty_rest() {
     let user = user();
     let qualified = user.split_urn(ENTERPRISE).unwrap();
     assert_eq!((qualified.extension.unwrap().id.as_str(), qualified.rest), (ENTERPRISE, ""));
@@ -97,7 +97,7 @@ fn a_urn_alone_splits_into_the_schema_and_nothing() {
 }
 
 #[test]
-fn a_value_is_read_under_its_extension() {
+fn values_of_an_extension_are_under_its_urn() {
     let document = json!({ "userName": "ada", ENTERPRISE: { "manager": { "value": "6f1c" } } });
     let document = document.as_object().unwrap();
     let user = user();
@@ -109,7 +109,7 @@ fn a_value_is_read_under_its_extension() {
 }
 
 #[test]
-fn bad_schema_documents_are_refused_by_name() {
+fn invalid_schema_documents_are_refused_with_the_reason() {
     for (document, detail) in [
         (json!(7), "A schema must have an id, which is its URN."),
         (json!({ "id": "urn:a:b" }), "urn:a:b: attributes must be an array."),

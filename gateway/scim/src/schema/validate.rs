@@ -1,52 +1,47 @@
-//! Whether a canonical document is what its resource type says: known attributes, right types, nothing missing.
+//! Validates a canonical document against its resource type: known attributes, correct types, nothing missing.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::{AttributeRef, ResourceType, Schema, common_attributes};
-use crate::attribute::{Attribute, Mutability, Returned, Type};
+use crate::attribute::{Attribute, Mutability, Type};
+use crate::decimal::Decimal;
 use crate::error::ScimError;
 use crate::instant;
-use crate::normalise::value::is_whole;
+use crate::value::{is_primary, is_unassigned};
 
-/// Most elements of a multi-valued attribute. Elements are compared with one another, so their number bounds the work
-/// that one request can ask for; members of a group are kept elsewhere and are not bound by it.
+/// The most elements of a multi-valued attribute. Elements are compared with each other, so their number bounds the work
+/// of a request. Members of a group are stored elsewhere and have no such limit.
 pub const MAX_ELEMENTS: usize = 1_000;
 
-/// Whether an attribute may have so many elements.
-///
-/// # Errors
-/// 400 `invalidValue` that names the attribute and the limit.
-pub fn check_elements(count: usize, name: &str) -> Result<(), ScimError> {
+/// Checks the number of elements of an attribute.
+pub(crate) fn check_elements(count: usize, name: &str) -> Result<(), ScimError> {
     if count <= MAX_ELEMENTS {
         return Ok(());
     }
     Err(ScimError::invalid_value(format!("{name} would have {count} values; at most {MAX_ELEMENTS} are accepted.")))
 }
 
-/// Checks that a replacement leaves immutable attributes as they were (RFC 7644 §3.5.1: "If one or more values are
+/// Checks that a replacement does not change immutable attributes. RFC 7644 §3.5.1: "If one or more values are
 /// already set for the attribute, the input value(s) MUST match, or HTTP status code 400 SHOULD be returned with a
-/// "scimType" error code of "mutability"").
-///
-/// # Errors
-/// 400 `mutability` that names the attribute.
+/// "scimType" error code of "mutability"".
 pub fn check_immutable(
     old: &Map<String, Value>,
     new: &Map<String, Value>,
     resource_type: &ResourceType,
 ) -> Result<(), ScimError> {
-    check_kept(old, new, &resource_type.schema.attributes, "")?;
+    check_unchanged(old, new, &resource_type.schema.attributes, "")?;
+    let empty = Map::new();
     for extension in &resource_type.extensions {
         let schema = &extension.schema;
-        let part = |document: &Map<String, Value>| document.get(&schema.id).and_then(Value::as_object).cloned();
-        let prefix = format!("{}:", schema.id);
-        check_kept(&part(old).unwrap_or_default(), &part(new).unwrap_or_default(), &schema.attributes, &prefix)?;
+        let [old, new] = [old, new].map(|it| it.get(&schema.id).and_then(Value::as_object).unwrap_or(&empty));
+        check_unchanged(old, new, &schema.attributes, &format!("{}:", schema.id))?;
     }
     Ok(())
 }
 
-fn check_kept(
+fn check_unchanged(
     old: &Map<String, Value>,
     new: &Map<String, Value>,
     attributes: &[Arc<Attribute>],
@@ -57,32 +52,32 @@ fn check_kept(
         let Some(before) = old.get(name) else { continue };
         let after = new.get(name);
         if attribute.mutability == Mutability::Immutable && after != Some(before) {
-            return Err(changed(&format!("{prefix}{name}")));
+            return Err(ScimError::mutability(format!(
+                "{prefix}{name} is immutable: it cannot change once it is set."
+            )));
         }
         if let Some(after) = after.filter(|_| attribute.sub_attributes.iter().any(is_immutable)) {
-            check_kept_parts(before, after, attribute, &format!("{prefix}{name}."))?;
+            check_unchanged_parts(before, after, attribute, &format!("{prefix}{name}."))?;
         }
     }
     Ok(())
 }
 
-/// The parts of a complex value, or of each element that is there before and after. An element as a whole may go.
-fn check_kept_parts(before: &Value, after: &Value, attribute: &Attribute, prefix: &str) -> Result<(), ScimError> {
+/// The sub-attributes of a complex value, or of each element in both arrays. A whole element may be removed.
+fn check_unchanged_parts(before: &Value, after: &Value, attribute: &Attribute, prefix: &str) -> Result<(), ScimError> {
     let subs = &attribute.sub_attributes;
     match (before, after) {
-        (Value::Object(before), Value::Object(after)) => check_kept(before, after, subs, prefix),
-        (Value::Array(before), Value::Array(after)) => {
-            let parts = |element: &Value| element.as_object().cloned().unwrap_or_default();
-            let mut pairs =
-                after.iter().filter_map(|element| Some((before.iter().find(|it| is_one(it, element))?, element)));
-            pairs.try_for_each(|(before, after)| check_kept(&parts(before), &parts(after), subs, prefix))
-        }
+        (Value::Object(before), Value::Object(after)) => check_unchanged(before, after, subs, prefix),
+        (Value::Array(before), Value::Array(after)) => after.iter().try_for_each(|element| {
+            let same = before.iter().find(|it| is_same_element(it, element));
+            same.map_or(Ok(()), |before| check_unchanged_parts(before, element, attribute, prefix))
+        }),
         _ => Ok(()),
     }
 }
 
-/// Whether they are the same element, told by its value and type.
-fn is_one(before: &Value, after: &Value) -> bool {
+/// Elements are identified by `value` and `type`.
+fn is_same_element(before: &Value, after: &Value) -> bool {
     let same = |key| before.get(key) == after.get(key);
     before.get("value").is_some() && same("value") && same("type")
 }
@@ -91,15 +86,8 @@ fn is_immutable(attribute: &Arc<Attribute>) -> bool {
     attribute.mutability == Mutability::Immutable
 }
 
-fn changed(name: &str) -> ScimError {
-    ScimError::mutability(format!("{name} is immutable: it cannot change once it is set."))
-}
-
-/// Checks a canonical document. `canonicalValues` are suggestions (RFC 7643 §7: "a service provider MAY ignore")
-/// and refuse nothing.
-///
-/// # Errors
-/// 400 `invalidValue`, or `invalidSyntax` for an attribute that does not exist; the sentence names it.
+/// Validates a canonical document. An error is 400 `invalidValue`, or `invalidSyntax` for an unknown attribute.
+/// `canonicalValues` are only suggestions (RFC 7643 §7: "a service provider MAY ignore").
 pub fn validate(document: &Map<String, Value>, resource_type: &ResourceType) -> Result<(), ScimError> {
     check_schemas(document, resource_type)?;
     for (key, value) in document {
@@ -116,24 +104,18 @@ pub fn validate(document: &Map<String, Value>, resource_type: &ResourceType) -> 
     missing.map_or(Ok(()), |e| Err(wrong(&e.schema.id, "is a required extension; give its attributes")))
 }
 
-/// Checks one attribute of a canonical document, whatever else the document lacks.
-///
-/// # Errors
-/// 400 `invalidValue` that names the attribute.
-pub fn check_attribute(document: &Map<String, Value>, reference: &AttributeRef) -> Result<(), ScimError> {
-    let name = AttributeRef { sub: None, ..reference.clone() }.name();
-    reference.value(document).map_or(Ok(()), |value| check_value(value, &reference.attribute, &name))
+/// Validates one attribute of a canonical document.
+pub(crate) fn check_attribute(document: &Map<String, Value>, reference: &AttributeRef) -> Result<(), ScimError> {
+    let value = reference.value(document);
+    value.map_or(Ok(()), |value| check_value(value, &reference.attribute, &reference.attribute_name()))
 }
 
-/// Checks what a canonical document has of one extension, whatever else it lacks.
-///
-/// # Errors
-/// As [`validate`].
-pub fn check_extension_of(document: &Map<String, Value>, schema: &Schema) -> Result<(), ScimError> {
+/// Validates the data of one extension in a canonical document.
+pub(crate) fn check_extension_of(document: &Map<String, Value>, schema: &Schema) -> Result<(), ScimError> {
     document.get(&schema.id).map_or(Ok(()), |value| check_extension(value, schema))
 }
 
-/// RFC 7643 §3: the base schema's URN, and those of the extensions that are there.
+/// RFC 7643 §3: `schemas` lists the base schema and the extensions that have data.
 fn check_schemas(document: &Map<String, Value>, resource_type: &ResourceType) -> Result<(), ScimError> {
     let urns = document.get("schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let names = |urn: &str| urns.iter().any(|listed| listed.as_str() == Some(urn));
@@ -162,25 +144,14 @@ fn check_extension(value: &Value, schema: &Schema) -> Result<(), ScimError> {
     check_required(members, &schema.attributes, &format!("{}:", schema.id))
 }
 
-/// What the server writes itself, or the client writes and nobody keeps, cannot be missing.
 fn check_required(members: &Map<String, Value>, attributes: &[Arc<Attribute>], prefix: &str) -> Result<(), ScimError> {
-    for attribute in attributes.iter().filter(|attribute| attribute.required) {
-        let written_by_client = attribute.mutability != Mutability::ReadOnly && attribute.returned != Returned::Never;
-        if written_by_client && members.get(&attribute.name).is_none_or(is_unassigned) {
-            return Err(wrong(&format!("{prefix}{}", attribute.name), "is required"));
-        }
-    }
-    Ok(())
-}
-
-fn is_unassigned(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(elements) => elements.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
+    let is_missing = |attribute: &Attribute| {
+        members.get(&attribute.name).is_none_or(|value| is_unassigned(value) || value.as_str() == Some(""))
+    };
+    let mut required = attributes.iter().filter(|attribute| attribute.required && attribute.is_stored());
+    required
+        .find(|attribute| is_missing(attribute))
+        .map_or(Ok(()), |attribute| Err(wrong(&format!("{prefix}{}", attribute.name), "is required")))
 }
 
 fn check_value(value: &Value, attribute: &Attribute, name: &str) -> Result<(), ScimError> {
@@ -191,8 +162,7 @@ fn check_value(value: &Value, attribute: &Attribute, name: &str) -> Result<(), S
     check_elements(elements.len(), name)?;
     elements.iter().try_for_each(|element| check_one(element, attribute, name))?;
     // RFC 7643 §2.4: "The primary attribute value 'true' MUST appear no more than once."
-    let primaries = elements.iter().filter(|element| element.get("primary") == Some(&Value::Bool(true)));
-    if primaries.count() > 1 {
+    if elements.iter().filter(|element| is_primary(element)).count() > 1 {
         return Err(wrong(name, "must have at most one primary value"));
     }
     Ok(())
@@ -205,7 +175,7 @@ fn check_one(value: &Value, attribute: &Attribute, name: &str) -> Result<(), Sci
         (Type::Boolean, Value::Bool(_)) | (Type::Decimal, Value::Number(_)) => return Ok(()),
         (Type::Boolean, _) => "must be true or false",
         (Type::Decimal, _) => "must be a number",
-        (Type::Integer, Value::Number(number)) if is_whole(number) => return Ok(()),
+        (Type::Integer, Value::Number(number)) if Decimal::new(number).is_whole() => return Ok(()),
         (Type::Integer, _) => "must be a whole number",
         (kind, Value::String(text)) => match check_text(kind, text) {
             None => return Ok(()),
@@ -233,31 +203,31 @@ fn check_text(kind: Type, text: &str) -> Option<&'static str> {
         Type::DateTime if instant::parse(text).is_none() => {
             Some("must be a date and time such as 2026-05-01T09:30:00Z")
         }
-        Type::Binary if !is_base64(text) => Some("must be base64"),
+        // Line breaks within base64 are common in directories.
+        Type::Binary if !is_base64(&text.split_ascii_whitespace().collect::<String>()) => Some("must be base64"),
         Type::Reference if !is_reference(text) => Some("must be a URI"),
         _ => None,
     }
 }
 
-/// Either alphabet of RFC 4648, padded or not, in lines or not.
-fn is_base64(text: &str) -> bool {
-    let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
-    let letters = text.trim_end().trim_end_matches('=');
-    let padding = text.trim_end().len() - letters.len();
-    let count = letters.bytes().filter(|byte| !byte.is_ascii_whitespace()).count();
-    let well_formed = letters
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"+/-_".contains(&byte));
-    well_formed && count % 4 != 1 && padding <= 2 && (padding == 0 || digits.count() % 4 == 0)
+/// RFC 7643 §2.3.6: base64 by RFC 4648, section 4 or, URL-safe, section 5; with or without padding.
+pub(crate) fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    let padding = text.len() - digits.len();
+    let in_alphabet = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+    digits.bytes().all(in_alphabet)
+        && digits.len() % 4 != 1
+        && padding <= 2
+        && (padding == 0 || text.len().is_multiple_of(4))
 }
 
-/// RFC 7643 §2.3.7 wants a URI, absolute or relative; directories hold many that are nearly one. Only what can be
-/// no part of any is refused.
+/// RFC 7643 §2.3.7 requires a URI, absolute or relative. Many directories hold nearly valid ones, so only characters that
+/// no URI contains are refused.
 fn is_reference(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() || c.is_whitespace() || "<>\"".contains(c))
 }
 
-/// A canonical document has canonical names; any other would be stored and never found again.
+/// Names in a canonical document are in canonical spelling. A value under another spelling would never be found again.
 fn exact<'a>(attributes: &'a [Arc<Attribute>], name: &str) -> Option<&'a Arc<Attribute>> {
     attributes.iter().find(|attribute| attribute.name == name)
 }

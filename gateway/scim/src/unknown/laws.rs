@@ -32,9 +32,9 @@ fn desk() -> impl Strategy<Value = Value> {
 
 /// Values that differ: a body may have one twice, and an add has not.
 fn list(of: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> {
-    let told = |value: &Value| value.get("value").unwrap_or(value).clone();
+    let id = |value: &Value| value.get("value").unwrap_or(value).clone();
     prop::collection::vec(of, 1..4).prop_map(move |mut values| {
-        values.dedup_by_key(|value| told(value));
+        values.dedup_by_key(|value| id(value));
         values.truncate(2);
         Value::from(values)
     })

@@ -8,7 +8,8 @@ use super::log::UnknownAttributes;
 use super::name::meaning;
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Warnings};
-use crate::schema::{AttributeRef, ResourceType};
+use crate::schema::ResourceType;
+use crate::value::elements;
 
 /// Adds to the unknown attributes of a body what was kept before and the body does not mention: neither there, nor in its
 /// document, nor in `cleared`, which are full names of attributes and URNs of extensions.
@@ -56,11 +57,9 @@ fn is_cleared(path: &str, cleared: &HashSet<String>) -> bool {
 /// Whether the document has what a path means by now.
 fn is_in(document: &Map<String, Value>, path: &str, resource_type: &ResourceType) -> bool {
     let Some(found) = meaning(path, resource_type) else { return false };
-    let AttributeRef { sub, .. } = &found;
-    match (found.value(document), sub) {
-        (Some(Value::Array(elements)), Some(sub)) => elements.iter().any(|element| element.get(&sub.name).is_some()),
-        (Some(value), Some(sub)) => value.get(&sub.name).is_some(),
-        (value, None) => value.is_some(),
-        (None, Some(_)) => false,
+    let value = found.value(document);
+    match &found.sub {
+        Some(sub) => elements(value).iter().any(|element| element.get(&sub.name).is_some()),
+        None => value.is_some(),
     }
 }

@@ -10,10 +10,14 @@ use super::name::meaning;
 use crate::attribute::{Mutability, Returned};
 use crate::leniency::Leniencies;
 use crate::normalise::rebuild_schemas;
-use crate::patch::{Effort, PATCH_SCHEMA, Patch, slot};
+use crate::patch::{self, Budget, PATCH_SCHEMA, Patch};
 use crate::schema::validate::{check_attribute, check_elements, check_extension_of};
 use crate::schema::{AttributeRef, ResourceType};
+use crate::value::is_unassigned;
 use crate::verb::Verb;
+
+/// The limit on the cost of all changes, in bytes: twice that of a request.
+const MAX_COST: usize = 2 * patch::MAX_COST;
 
 /// A value that its schema does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +51,7 @@ pub fn reconcile(
     leniencies: &Leniencies,
     allowed: &dyn Fn(&AttributeRef) -> Result<(), String>,
 ) -> Reconciled {
-    let effort = 2 * Effort::MAX;
-    let mut replay = Replay { resource_type, leniencies, allowed, effort, document, changed: false };
+    let mut replay = Replay { resource_type, leniencies, allowed, cost: MAX_COST, document, changed: false };
     // What is left of each entry of the log.
     let mut log: Vec<Vec<Change>> = Vec::new();
     let mut schemas: BTreeMap<Option<String>, Groups> = BTreeMap::new();
@@ -133,8 +136,8 @@ struct Replay<'a> {
     resource_type: &'a ResourceType,
     leniencies: &'a Leniencies,
     allowed: &'a dyn Fn(&AttributeRef) -> Result<(), String>,
-    /// What the changes may still cost. Those of one attribute get half of it, so that some is left for the others.
-    effort: usize,
+    /// The cost that the changes may still have. Those of one attribute get half of it, so that some is left for the others.
+    cost: usize,
     document: Map<String, Value>,
     changed: bool,
 }
@@ -158,7 +161,9 @@ impl Replay<'_> {
                 Some(before) => drop(self.document.insert(schema.id.clone(), before)),
                 None => drop(self.document.shift_remove(&schema.id)),
             }
-            all.iter_mut().for_each(|(_, outcome)| *outcome = Err(refusal.detail.clone()));
+            for (_, outcome) in &mut all {
+                *outcome = Err(refusal.detail.clone());
+            }
             changed = false;
         }
         self.changed |= changed;
@@ -169,29 +174,29 @@ impl Replay<'_> {
     /// document has.
     fn attribute(&mut self, group: &[Known]) -> (Vec<Outcome>, bool) {
         let Some(first) = group.first() else { return (Vec::new(), false) };
-        let attribute = AttributeRef { sub: None, ..first.reference.clone() };
+        let attribute = &first.reference;
         let mut part = Map::new();
-        slot::put(&mut part, &attribute, attribute.value(&self.document).cloned());
-        let mut effort = Effort::new(self.effort / 2);
-        let outcomes: Vec<Outcome> = group.iter().map(|known| self.one(known, &mut part, &mut effort)).collect();
-        self.effort -= self.effort / 2 - effort.left();
+        attribute.set(&mut part, attribute.value(&self.document).cloned());
+        let mut budget = Budget::new(self.cost / 2);
+        let outcomes: Vec<Outcome> = group.iter().map(|known| self.one(known, &mut part, &mut budget)).collect();
+        self.cost -= self.cost / 2 - budget.left();
         // What is made of the first changes would count as newer than the others, except for parts of elements.
         let in_parts = |known: &Known| known.reference.sub.is_some() && attribute.attribute.multi_valued;
-        if effort.is_spent() && !group.iter().all(in_parts) {
+        if budget.is_spent() && !group.iter().all(in_parts) {
             return (vec![Err(TOO_MUCH.to_owned()); group.len()], false);
         }
         let value = attribute.value(&part);
         let changed = value != attribute.value(&self.document);
         if changed {
-            slot::put(&mut self.document, &attribute, value.cloned());
+            attribute.set(&mut self.document, value.cloned());
         }
         (outcomes, changed)
     }
 
-    fn one(&self, known: &Known, part: &mut Map<String, Value>, effort: &mut Effort) -> Outcome {
+    fn one(&self, known: &Known, part: &mut Map<String, Value>, budget: &mut Budget) -> Outcome {
         let Known { change, reference, .. } = known;
         let present = reference.value(part);
-        let says_nothing = change.verb == Verb::Remove || change.value.as_ref().is_none_or(slot::is_unassigned);
+        let says_nothing = change.verb == Verb::Remove || change.value.as_ref().is_none_or(is_unassigned);
         if is_never_written(reference) || is_newer(&self.document, reference) || (present.is_none() && says_nothing) {
             return Ok(Vec::new());
         }
@@ -200,23 +205,23 @@ impl Replay<'_> {
         if is_ambiguous && change.verb != Verb::Remove {
             return Err(format!("{} does not say which of the values it belongs to.", reference.name()));
         }
-        let elements = |value: Option<&Value>| value.and_then(Value::as_array).map_or(0, Vec::len);
-        check_elements(elements(change.value.as_ref()), &reference.name()).map_err(|refusal| refusal.detail)?;
-        effort.compare(elements(change.value.as_ref()), elements(present));
-        if effort.is_spent() {
+        let count = |value: Option<&Value>| value.and_then(Value::as_array).map_or(0, Vec::len);
+        check_elements(count(change.value.as_ref()), &reference.name()).map_err(|refusal| refusal.detail)?;
+        budget.charge_comparisons(count(change.value.as_ref()), count(present));
+        if budget.is_spent() {
             return Err(TOO_MUCH.to_owned());
         }
         let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [change.to_json()] });
         let (resource_type, leniencies) = (self.resource_type, self.leniencies);
         let patched = Patch::parse(body, resource_type, leniencies)
-            .and_then(|patch| patch.apply_within(effort, part.clone(), resource_type, leniencies))
+            .and_then(|patch| patch.apply_within(budget, part.clone(), resource_type, leniencies))
             .and_then(|patched| check_attribute(&patched.document, reference).map(|()| patched));
         match patched {
             Ok(patched) => {
                 *part = patched.document;
                 Ok(patched.unknown.entries)
             }
-            Err(_) if effort.is_spent() => Err(TOO_MUCH.to_owned()),
+            Err(_) if budget.is_spent() => Err(TOO_MUCH.to_owned()),
             Err(refusal) => Err(refusal.detail),
         }
     }

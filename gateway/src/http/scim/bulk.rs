@@ -4,9 +4,8 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use scimgate_scim::bulk::{
-    Action, MAX_OPERATIONS, MAX_PAYLOAD_SIZE, MAX_VALUES, Outcome as WireOutcome, Request, response, unmet,
+    Action, MAX_PAYLOAD_BYTES, MAX_VALUES, OperationResponse, Request, failed_dependency, response,
 };
-use scimgate_scim::discovery::BulkLimits;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::json;
 use scimgate_scim::recognition::{self, Signal};
@@ -17,17 +16,12 @@ use crate::http::access::ScimAccess;
 use crate::http::error::{ScimFailure, log_and_convert};
 use crate::operation::bulk::{self, OperationResult, Outcome};
 
-/// The limits as the service provider configuration states them.
-pub(super) fn limits() -> BulkLimits {
-    BulkLimits { max_operations: MAX_OPERATIONS as u64, max_payload_size: MAX_PAYLOAD_SIZE as u64 }
-}
-
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
     headers: HeaderMap,
     content: Body,
 ) -> Result<Response, ScimFailure> {
-    let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_SIZE, "the maxPayloadSize").await?;
+    let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_BYTES, "the maxPayloadSize").await?;
     let outcomes = run_detached(ctx.deadline, async move {
         let _admission = ctx.gateway.bulks.admit(ctx.store.id()).await;
         // Parsing 8 MiB takes too long for a thread that serves other requests.
@@ -62,11 +56,11 @@ fn render(outcomes: &[Option<Outcome>]) -> String {
             OperationResult::Done(reply) => (reply.version, Ok(reply.status)),
             OperationResult::Failed(_) | OperationResult::NotStarted => (None, Err(cause(index))),
             OperationResult::DependencyFailed { needed, failed } => {
-                (None, Err(unmet(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
+                (None, Err(failed_dependency(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
             }
         };
         let (bulk_id, location) = (bulk_id.as_deref(), location.as_deref());
-        Some(WireOutcome { method, bulk_id, location, version, result })
+        Some(OperationResponse { method, bulk_id, location, version, result })
     });
     response(&all.collect::<Vec<_>>()).to_string()
 }

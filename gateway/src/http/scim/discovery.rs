@@ -4,14 +4,12 @@ use std::collections::HashMap;
 
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
-use scimgate_scim::discovery::{self, AuthenticationScheme, Limits};
+use scimgate_scim::discovery;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::Choice;
-use scimgate_scim::list::{DEFAULT_COUNT, MAX_COUNT};
 use scimgate_scim::profile::Profile;
 use serde_json::Value;
 
-use super::bulk;
 use super::parameters::Parameters;
 use super::response::scim_json;
 use crate::http::access::ScimAccess;
@@ -19,16 +17,7 @@ use crate::http::error::ScimFailure;
 use crate::operation::list::CURSOR_TTL;
 
 pub(super) async fn service_provider_config(ScimAccess(ctx): ScimAccess) -> Response {
-    let limits = Limits {
-        max_results: MAX_COUNT,
-        default_results: DEFAULT_COUNT,
-        cursor_seconds: CURSOR_TTL.as_secs(),
-        bulk: Some(bulk::limits()),
-        sort: true,
-        authentication_schemes: vec![AuthenticationScheme::BearerToken],
-        documentation_uri: None,
-    };
-    let mut config = discovery::service_provider_config(&ctx.base_url, &limits);
+    let mut config = discovery::service_provider_config(&ctx.base_url, CURSOR_TTL.as_secs());
     if ctx.settings.leniencies.chooses(Choice::NoEtags) {
         config["etag"]["supported"] = false.into();
     }

@@ -26,11 +26,11 @@ pub(super) async fn handle(
     let reply = get::run(ctx, resource_type, &path.id, projection).await?;
     let Some(condition) = condition else { return Ok(reply) };
     // RFC 9110 §13.2.2: `If-Match` comes first.
-    if !condition.matches(reply.version) {
+    if !condition.if_match_holds(reply.version) {
         let version = reply.version.map(etag::weak).unwrap_or_default();
         return Err(ScimError::new(412, format!("The resource has version {version} now.")).into());
     }
     // RFC 7644 §3.14: what the client has already is not sent again. A user's groups change without a new version of the user.
-    let unchanged = !shows_groups && condition.is_known(reply.version);
+    let unchanged = !shows_groups && !condition.if_none_match_holds(reply.version);
     Ok(if unchanged { Reply { status: 304, body: None, ..reply } } else { reply })
 }

@@ -3,7 +3,7 @@
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::definition::TypeDefinition;
 use scimgate_scim::schema::registry::Registry;
-use scimgate_scim::schema::rules::{self, Place};
+use scimgate_scim::schema::rules::{self, SchemaRole};
 use scimgate_scim::schema::{Schema, packs};
 use serde_json::Value;
 
@@ -133,10 +133,10 @@ fn row(wanted: &Wanted, registry: &Registry) -> Result<SchemaRow, ScimError> {
 }
 
 /// Which rules the definition is checked by: a resource type's own schema has names that an extension may use freely.
-fn place(definition: &Value, registry: &Registry) -> Place {
+fn place(definition: &Value, registry: &Registry) -> SchemaRole {
     let id = definition.get("id").and_then(Value::as_str).unwrap_or_default();
     let own = registry.resource_types().iter().any(|known| known.schema.id.eq_ignore_ascii_case(id));
-    if own { Place::Base } else { Place::Extension }
+    if own { SchemaRole::Base } else { SchemaRole::Extension }
 }
 
 fn no_extension(name: &str) -> String {

@@ -2,7 +2,7 @@
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::ResourceType;
-use scimgate_scim::schema::succession::contradiction;
+use scimgate_scim::schema::compatibility::conflict;
 use scimgate_scim::schema::validate::validate;
 use scimgate_scim::unknown::UnknownAttributes;
 use serde_json::{Map, Value};
@@ -72,7 +72,7 @@ fn print(document: &Map<String, Value>) -> Result<String, Error> {
 fn check_pending_schemas(ctx: &Context, draft: &Draft<'_>) -> Result<(), Error> {
     let Some(next) = &ctx.settings.pending else { return Ok(()) };
     let next = next.client.resource_type(&draft.resource_type.name).map(AsRef::as_ref);
-    contradiction(draft.document, draft.resource_type, next).map_or(Ok(()), |_| Err(Error::SchemasChanging))
+    conflict(draft.document, draft.resource_type, next).map_or(Ok(()), |_| Err(Error::SchemasChanging))
 }
 
 fn check_pending_directory(

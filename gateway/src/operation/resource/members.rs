@@ -132,7 +132,7 @@ fn values(members: &[Member]) -> Result<Vec<String>, Error> {
 pub(crate) fn read_options(resource_type: &ResourceType, projection: Option<&Projection>) -> ReadOptions {
     let has_groups = resource_type.detached.is_none() && resource_type.resolve("groups").is_some();
     ReadOptions {
-        groups: has_groups && projection.is_none_or(|asked| asked.wants("groups")),
+        groups: has_groups && projection.is_none_or(|asked| asked.includes("groups")),
         changes: resource_type.detached.is_some(),
         mapped: false,
     }
@@ -158,11 +158,11 @@ const MAX_SHOWN_AFTER_PATCH: i64 = 100;
 /// entire resource within the response body […] or MAY return HTTP status code 204 (No Content)". What it costs must not
 /// grow with the group.
 pub(crate) async fn may_be_shown(ctx: &Context, id: Uuid) -> Result<bool, Error> {
-    Ok(!ctx.settings.leniencies.chooses(Choice::GroupUnanswered)
+    Ok(!ctx.settings.leniencies.chooses(Choice::GroupNoContent)
         && ctx.store.count_members(&[id], MAX_SHOWN_AFTER_PATCH + 1).await? <= MAX_SHOWN_AFTER_PATCH)
 }
 
 /// Whether a reply shows members.
 pub(crate) fn are_shown(resource_type: &ResourceType, projection: Option<&Projection>) -> bool {
-    resource_type.detached.is_some_and(|name| projection.is_none_or(|asked| asked.wants(name)))
+    resource_type.detached.is_some_and(|name| projection.is_none_or(|asked| asked.includes(name)))
 }

@@ -58,8 +58,8 @@ async fn reply(ctx: &Context, patch: Patch<'_>, stored: Option<Stored>, joined: 
     let Patch { id, resource_type, projection, options, .. } = patch;
     let id = id.ok_or(Error::Contended)?;
     let done = || Reply { location: Some(location(ctx, &resource_type, &id)), ..Reply::no_content() };
-    let is_asked = projection.as_ref().is_some_and(Projection::is_asked);
-    if resource_type.detached.is_some() && !is_asked && !members::may_be_shown(ctx, id).await? {
+    let is_requested = projection.as_ref().is_some_and(Projection::is_requested);
+    if resource_type.detached.is_some() && !is_requested && !members::may_be_shown(ctx, id).await? {
         return Ok(done());
     }
     let stored = match stored.filter(|_| resource_type.detached.is_none() && joined == 0) {
@@ -188,7 +188,7 @@ fn by_current_schemas(
     if Arc::ptr_eq(&now, resource_type) {
         return Ok(patch);
     }
-    Ok(patch.read_again(&now, &ctx.settings.leniencies)?)
+    Ok(patch.reinterpret(&now, &ctx.settings.leniencies)?)
 }
 
 /// What is stored, with the unknown attributes that a schema defines by now.

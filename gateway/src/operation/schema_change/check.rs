@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use scimgate_scim::schema::ResourceType;
-use scimgate_scim::schema::succession::{contradiction, only_grows};
+use scimgate_scim::schema::compatibility::{conflict, is_compatible};
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -52,7 +52,7 @@ impl Check<'_> {
 
     fn is_narrowed(&self, old: &ResourceType) -> bool {
         let grows = |old: Option<&ResourceType>, new: Option<&ResourceType>| match (old, new) {
-            (Some(old), Some(new)) => std::ptr::eq(old, new) || only_grows(old, new),
+            (Some(old), Some(new)) => std::ptr::eq(old, new) || is_compatible(old, new),
             (old, _) => old.is_none(),
         };
         let of = |all: &'_ Registries| all.client.resource_type(&old.name).cloned();
@@ -136,7 +136,7 @@ impl<'a> TypeCheck<'a> {
     }
 
     fn complaint(&self, document: &Map<String, Value>, mapped: Option<&str>) -> Result<Option<String>, Error> {
-        if let Some(why) = contradiction(document, self.old, self.new) {
+        if let Some(why) = conflict(document, self.old, self.new) {
             return Ok(Some(why));
         }
         let (Some(mapped), Some(directory)) = (mapped, self.directory) else { return Ok(None) };

@@ -82,7 +82,7 @@ impl Keys {
 /// The attribute that the name column holds.
 #[must_use]
 pub fn name_attribute(resource_type: &ResourceType) -> &str {
-    &resource_type.named_by
+    &resource_type.name_attribute
 }
 
 /// Where the values of an attribute are indexed.

@@ -1,47 +1,47 @@
-//! The order against its definition, on graphs small enough to ask every pair.
+//! The order compared with its definition on small graphs.
 
 use proptest::prelude::*;
 
-use super::components;
+use super::sorted_sets;
 
-fn check(waits: &[&[usize]], expected: &[&[usize]]) {
-    let waits: Vec<Vec<usize>> = waits.iter().map(|others| others.to_vec()).collect();
-    assert_eq!(components(&waits), expected, "{waits:?}");
+fn check(dependencies: &[&[usize]], expected: &[&[usize]]) {
+    let dependencies: Vec<Vec<usize>> = dependencies.iter().map(|others| others.to_vec()).collect();
+    assert_eq!(sorted_sets(&dependencies), expected, "{dependencies:?}");
 }
 
 #[test]
-fn who_waits_for_nobody_keeps_the_written_order() {
+fn nodes_without_dependencies_keep_their_order() {
     check(&[], &[]);
     check(&[&[], &[], &[]], &[&[0], &[1], &[2]]);
     check(&[&[0], &[]], &[&[0], &[1]]);
 }
 
 #[test]
-fn who_waits_comes_later_and_nobody_comes_earlier() {
+fn a_node_moves_behind_its_dependencies_only() {
     check(&[&[2], &[], &[], &[]], &[&[1], &[2], &[0], &[3]]);
     check(&[&[1], &[2], &[3], &[]], &[&[3], &[2], &[1], &[0]]);
 }
 
 #[test]
-fn a_circle_comes_at_the_place_of_its_last() {
+fn a_cycle_takes_the_position_of_its_last_node() {
     check(&[&[3], &[], &[], &[0], &[]], &[&[1], &[2], &[0, 3], &[4]]);
     check(&[&[1], &[0, 2], &[3], &[2]], &[&[2, 3], &[0, 1]]);
 }
 
 #[test]
-fn a_long_chain_exhausts_no_stack() {
+fn a_long_chain_does_not_overflow_the_stack() {
     let chain: Vec<Vec<usize>> = (0..100_000).map(|node| vec![node + 1]).chain([vec![]]).collect();
-    assert_eq!(components(&chain).len(), chain.len());
+    assert_eq!(sorted_sets(&chain).len(), chain.len());
     let mut ring = chain;
     ring[100_000] = vec![0];
-    assert_eq!(components(&ring).len(), 1);
+    assert_eq!(sorted_sets(&ring).len(), 1);
 }
 
-/// Whether one node waits for another, at once or through others.
-fn reaches(waits: &[Vec<usize>]) -> Vec<Vec<bool>> {
-    let size = waits.len();
+/// Whether one node depends on another, directly or indirectly.
+fn reaches(dependencies: &[Vec<usize>]) -> Vec<Vec<bool>> {
+    let size = dependencies.len();
     let mut reach = vec![vec![false; size]; size];
-    for (node, others) in waits.iter().enumerate() {
+    for (node, others) in dependencies.iter().enumerate() {
         for other in others {
             reach[node][*other] = true;
         }
@@ -64,37 +64,37 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn every_node_comes_once_after_what_it_waits_for_and_with_whom_it_stands_in_a_circle(waits in graphs()) {
-        let sets = components(&waits);
-        let mut place = vec![None; waits.len()];
-        for (at, set) in sets.iter().enumerate() {
+    fn sets_are_cycles_and_follow_their_dependencies(dependencies in graphs()) {
+        let sets = sorted_sets(&dependencies);
+        let mut position = vec![None; dependencies.len()];
+        for (index, set) in sets.iter().enumerate() {
             for node in set {
-                prop_assert_eq!(place[*node].replace(at), None, "{} comes twice", node);
+                prop_assert_eq!(position[*node].replace(index), None, "{} occurs twice", node);
             }
         }
-        prop_assert!(place.iter().all(Option::is_some));
-        let reach = reaches(&waits);
-        for from in 0..waits.len() {
-            for to in 0..waits.len() {
-                let together = from == to || reach[from][to] && reach[to][from];
-                prop_assert_eq!(place[from] == place[to], together, "{} and {}", from, to);
-                if reach[from][to] && !together {
-                    prop_assert!(place[to] < place[from], "{} waits for {}", from, to);
+        prop_assert!(position.iter().all(Option::is_some));
+        let reach = reaches(&dependencies);
+        for from in 0..dependencies.len() {
+            for to in 0..dependencies.len() {
+                let is_cycle = from == to || reach[from][to] && reach[to][from];
+                prop_assert_eq!(position[from] == position[to], is_cycle, "{} and {}", from, to);
+                if reach[from][to] && !is_cycle {
+                    prop_assert!(position[to] < position[from], "{} depends on {}", from, to);
                 }
             }
         }
     }
 
-    /// No set that could have gone earlier was left behind for one that was written later.
     #[test]
-    fn where_there_is_a_choice_the_earliest_written_goes_first(waits in graphs()) {
-        let sets = components(&waits);
+    fn of_several_ready_sets_the_earliest_is_next(dependencies in graphs()) {
+        let sets = sorted_sets(&dependencies);
         let mut done: Vec<usize> = Vec::new();
-        for (at, set) in sets.iter().enumerate() {
+        for (index, set) in sets.iter().enumerate() {
             let is_ready = |later: &Vec<usize>| {
-                later.iter().all(|node| waits[*node].iter().all(|other| done.contains(other) || later.contains(other)))
+                let known = |other: &usize| done.contains(other) || later.contains(other);
+                later.iter().all(|node| dependencies[*node].iter().all(known))
             };
-            let earliest = sets[at..].iter().filter(|later| is_ready(later)).min_by_key(|later| later.iter().max());
+            let earliest = sets[index..].iter().filter(|later| is_ready(later)).min_by_key(|later| later.iter().max());
             prop_assert_eq!(earliest, Some(set));
             done.extend(set);
         }

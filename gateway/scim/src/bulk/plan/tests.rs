@@ -1,4 +1,4 @@
-//! Which operations wait for which, on requests as clients write them.
+//! Plans of requests as clients send them.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn plan(operations: &[Value]) -> (Plan, Vec<Operation>) {
     let body = json!({ "schemas": [BULK_REQUEST_SCHEMA], "Operations": operations });
     let request = Request::parse(body, &Registry::standard(), &Leniencies::auto(), "https://a.test").unwrap();
     let mut operations = request.operations;
-    (Plan::of(&mut operations), operations)
+    (Plan::new(&mut operations), operations)
 }
 
 #[track_caller]
@@ -43,24 +43,24 @@ fn delete(path: &str) -> Value {
 }
 
 #[test]
-fn who_names_another_comes_after_it_forward_and_backward() {
+fn an_operation_follows_those_that_it_refers_to() {
     let both = [group("g", &["bulkId:a", "bulkId:b", "7"]), user("a", ""), user("b", "bulkId:a")];
     let plan = check(&both, &[&[1], &[2], &[0]]);
-    assert_eq!(plan.needs, [vec![1, 2], vec![], vec![1]]);
+    assert_eq!(plan.dependencies, [vec![1, 2], vec![], vec![1]]);
     check(&[user("a", ""), group("g", &["bulkId:a"]), delete("/Users/9")], &[&[0], &[1], &[2]]);
     check(&[add("/Groups/bulkId:g", &["bulkId:a"]), group("g", &[]), user("a", "")], &[&[1], &[2], &[0]]);
 }
 
 #[test]
-fn who_need_each_other_are_one_set() {
+fn a_cycle_of_posts_is_one_set() {
     check(
         &[user("a", "bulkId:b"), delete("/Users/9"), user("b", "bulkId:a"), user("c", "bulkId:a")],
         &[&[1], &[0, 2], &[3]],
     );
     check(&[group("a", &["bulkId:b"]), group("b", &["bulkId:c"]), group("c", &["bulkId:a"])], &[&[0, 1, 2]]);
     let plan = check(&[user("a", "bulkId:a"), user("b", "")], &[&[0], &[1]]);
-    assert_eq!(plan.needs, [vec![0], vec![]], "who needs itself must know its id before it is made");
-    // Changing what is made is no circle.
+    assert_eq!(plan.dependencies, [vec![0], vec![]], "a POST may refer to its own bulkId");
+    // A change of a created resource forms no cycle.
     check(&[user("a", ""), user("b", "bulkId:a"), manager("/Users/bulkId:a", "bulkId:b")], &[&[0], &[1], &[2]]);
 }
 
@@ -73,45 +73,54 @@ fn operations_on_one_resource_keep_their_order() {
     let id = "0190B2C0-0000-7000-8000-00000000000a";
     let lower = id.to_lowercase();
     let path = |id: &str| format!("/Users/{id}");
-    // The first waits for the last, and so do those after it on the same user.
-    let held = [manager(&path(id), "bulkId:m"), delete(&path(&lower)), delete("/Users/9"), user("m", "")];
-    check(&held, &[&[2], &[3], &[0], &[1]]);
-    let made = [manager("/Users/bulkId:a", "bulkId:m"), delete("/Users/bulkId:a"), user("a", ""), user("m", "")];
-    check(&made, &[&[2], &[3], &[0], &[1]]);
+    // The first depends on the last, and so do later operations on the same user.
+    let known = [manager(&path(id), "bulkId:m"), delete(&path(&lower)), delete("/Users/9"), user("m", "")];
+    check(&known, &[&[2], &[3], &[0], &[1]]);
+    let created = [manager("/Users/bulkId:a", "bulkId:m"), delete("/Users/bulkId:a"), user("a", ""), user("m", "")];
+    check(&created, &[&[2], &[3], &[0], &[1]]);
 }
 
 #[test]
-fn a_delete_comes_after_those_before_it_that_name_its_resource() {
+fn a_delete_follows_earlier_references_to_its_resource() {
     check(&[add("/Groups/1", &["7", "bulkId:m"]), delete("/Users/7"), user("m", "")], &[&[2], &[0], &[1]]);
     check(&[group("g", &["7", "bulkId:m"]), delete("/Users/7"), user("m", "7")], &[&[2], &[0], &[1]]);
-    let made = [add("/Groups/1", &["bulkId:a", "bulkId:m"]), delete("/Users/bulkId:a"), user("a", ""), user("m", "")];
-    check(&made, &[&[2], &[3], &[0], &[1]]);
-    // Who names it later does not come earlier.
+    let created =
+        [add("/Groups/1", &["bulkId:a", "bulkId:m"]), delete("/Users/bulkId:a"), user("a", ""), user("m", "")];
+    check(&created, &[&[2], &[3], &[0], &[1]]);
+    // A later reference does not move before the DELETE.
     check(&[delete("/Users/7"), add("/Groups/1", &["7"])], &[&[0], &[1]]);
 }
 
 #[test]
-fn a_name_without_a_post_fails_its_operation() {
+fn an_unknown_bulk_id_fails_its_operation() {
     let other = json!({ "method": "DELETE", "path": "/Users/9", "bulkId": "d" });
-    let lost = [
+    let requests = [
         add("/Groups/1", &["bulkId:none"]),
         delete("/Users/bulkId:none"),
         user("a", "bulkId:d"),
         group("g", &["bulkId:a"]),
         other,
     ];
-    let (plan, operations) = plan(&lost);
-    let told =
-        |place: usize| operations[place].task.as_ref().map_err(|error| (error.status, error.detail.as_str())).err();
-    let nobody = "bulkId:none is named, but no operation of this request has the bulkId none.";
-    assert_eq!((told(0), told(1)), (Some((400, nobody)), Some((400, nobody))));
-    assert!(told(2).is_some_and(|(status, detail)| status == 400 && detail.contains("makes nothing")));
-    assert_eq!((told(3), told(4)), (None, None));
-    assert_eq!(plan.needs, [vec![], vec![], vec![], vec![2], vec![]]);
+    let (plan, operations) = plan(&requests);
+    let errors: Vec<String> = operations
+        .iter()
+        .map(|operation| match &operation.task {
+            Ok(_) => "accepted".to_owned(),
+            Err(error) => format!("{}: {error}", error.status),
+        })
+        .collect();
+    insta::assert_snapshot!(errors.join("\n"), @r"
+    400: bulkId:none is named, but no operation of this request has the bulkId none.
+    400: bulkId:none is named, but no operation of this request has the bulkId none.
+    400: bulkId:d is named, but the operation with this bulkId makes nothing; name its resource by its id.
+    accepted
+    accepted
+    ");
+    assert_eq!(plan.dependencies, [vec![], vec![], vec![], vec![2], vec![]]);
 }
 
 #[test]
-fn what_no_schema_knows_names_what_is_made_and_nothing_else() {
+fn unknown_attributes_may_refer_to_created_resources_only() {
     let sent = |value: &str| {
         let owned = json!({ "deep": [{ "owner": value }] });
         json!({ "method": "POST", "path": "/Users", "bulkId": "o", "data": { "userName": "o", "urn:acme:owned": owned } })
@@ -128,23 +137,23 @@ fn what_no_schema_knows_names_what_is_made_and_nothing_else() {
     ] {
         let (plan, operations) = plan(&[sent(value), user("a", ""), other.clone()]);
         assert!(operations.iter().all(|operation| operation.task.is_ok()), "{value}");
-        assert_eq!(plan.needs[0], needed, "{value}");
+        assert_eq!(plan.dependencies[0], needed, "{value}");
     }
     let both = [sent("bulkId:a"), user("a", "bulkId:o")];
     check(&both, &[&[0, 1]]);
     let (plan, _) = plan(&[sent("bulkId:o")]);
-    assert_eq!(plan.needs[0], [0]);
+    assert_eq!(plan.dependencies[0], [0]);
 }
 
 #[test]
-fn a_post_that_cannot_be_read_is_needed_all_the_same() {
+fn a_malformed_post_is_still_a_dependency() {
     let broken = json!({ "method": "POST", "path": "/Users", "bulkId": "a" });
     let (plan, operations) = plan(&[group("g", &["bulkId:a"]), broken]);
-    assert_eq!((plan.sets, plan.needs), (vec![vec![1], vec![0]], vec![vec![1], vec![]]));
+    assert_eq!((plan.sets, plan.dependencies), (vec![vec![1], vec![0]], vec![vec![1], vec![]]));
     assert!(operations[0].task.is_ok() && operations[1].task.is_err());
 }
 
-/// What may stand anywhere in a request.
+/// Values for any position in a request.
 fn anything() -> impl Strategy<Value = Value> {
     let words = [
         "",
@@ -215,20 +224,19 @@ fn operation() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Whatever is sent is answered: planned with each operation once, or refused.
     #[test]
-    fn no_request_makes_it_panic(operations in proptest::collection::vec(prop_oneof![operation(), anything()], 0..6)) {
+    fn a_plan_contains_every_operation_once(operations in proptest::collection::vec(prop_oneof![operation(), anything()], 0..6)) {
         let body = json!({ "schemas": [BULK_REQUEST_SCHEMA], "Operations": operations });
         let parsed = Request::parse(body, &Registry::standard(), &Leniencies::auto(), "https://a.test");
         if let Ok(mut request) = parsed {
-            let plan = Plan::of(&mut request.operations);
-            let mut places = plan.sets.concat();
-            places.sort_unstable();
-            prop_assert_eq!(places, (0..request.operations.len()).collect::<Vec<_>>());
-            for (set, operation) in plan.sets.iter().flat_map(|set| set.iter().map(move |place| (set, *place))) {
+            let plan = Plan::new(&mut request.operations);
+            let mut indices = plan.sets.concat();
+            indices.sort_unstable();
+            prop_assert_eq!(indices, (0..request.operations.len()).collect::<Vec<_>>());
+            for (set, operation) in plan.sets.iter().flat_map(|set| set.iter().map(move |index| (set, *index))) {
                 let posts = set.len() == 1 || request.operations[operation].method == "POST";
-                prop_assert!(posts, "only POSTs need each other");
-                prop_assert!(plan.needs[operation].iter().all(|needed| request.operations[*needed].method == "POST"));
+                prop_assert!(posts, "only POSTs form cycles");
+                prop_assert!(plan.dependencies[operation].iter().all(|needed| request.operations[*needed].method == "POST"));
                 if let Ok(mut task) = request.operations[operation].task.clone() {
                     task.substitute(|_| Some("1".into()));
                 }
@@ -237,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn no_body_makes_it_panic(body in anything()) {
+    fn no_body_causes_a_panic(body in anything()) {
         let _ = Request::parse(body, &Registry::standard(), &Leniencies::auto(), "https://a.test");
     }
 }

@@ -1,11 +1,11 @@
-//! Every form of a reference is found and replaced, and nothing else is.
+//! References are replaced in every form, and other texts stay.
 
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Spot, bulk_id, visit};
+use super::{TextKind, bulk_id, visit};
 use crate::bulk::{Action, Target, Task};
 use crate::schema::packs::ENTERPRISE_USER;
 use crate::schema::registry::Registry;
@@ -56,7 +56,7 @@ fn check_patch(name: &str, operation: &Value, expected: &Value) {
 }
 
 #[test]
-fn a_bulk_id_is_told_from_everything_else() {
+fn bulk_ids_are_recognised() {
     for (text, expected) in [
         ("bulkId:qwerty", Some("qwerty")),
         ("BULKID:qwerty", Some("qwerty")),
@@ -149,7 +149,7 @@ fn references_of_a_patch_are_replaced_in_every_form() {
 }
 
 #[test]
-fn what_only_looks_like_a_reference_is_left_alone() {
+fn texts_that_only_look_like_references_stay() {
     for operation in [
         json!({ "op": "replace", "path": "userName", "value": "bulkId:a" }),
         json!({ "op": "replace", "path": "emails[value eq \"bulkId:a\"].value", "value": "bulkId:a" }),
@@ -164,7 +164,7 @@ fn what_only_looks_like_a_reference_is_left_alone() {
 }
 
 #[test]
-fn in_what_no_schema_knows_a_bulk_id_by_itself_is_replaced() {
+fn in_unknown_attributes_only_a_bare_bulk_id_is_replaced() {
     let bodies = |id: &str| {
         [
             json!({ "urn:acme:new": { "owner": id, "all": [id, { "deep": id }], "n": 1 } }),
@@ -194,7 +194,7 @@ fn in_what_no_schema_knows_a_bulk_id_by_itself_is_replaced() {
 }
 
 #[test]
-fn a_path_is_replaced_too() {
+fn the_bulk_id_in_a_path_is_replaced() {
     let made = Target::BulkId("a".into());
     let there = Target::Id("<a>".into());
     assert_eq!(substituted("User", Action::Delete(made.clone())), Action::Delete(there));
@@ -239,7 +239,7 @@ proptest! {
         };
         let mut task = Task { resource_type: resource_type("User"), action, version: None };
         let mut seen = 0;
-        visit(&mut task, &mut |_, spot| seen += usize::from(spot == Spot::Reference));
+        visit(&mut task, &mut |_, kind| seen += usize::from(kind == TextKind::Reference));
         prop_assert_eq!(seen, count);
         task.substitute(id_of);
         let (Action::Create(after) | Action::Patch(_, after)) = &task.action else { unreachable!() };

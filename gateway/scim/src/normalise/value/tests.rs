@@ -1,9 +1,18 @@
-//! Values as clients write them, and what they become.
+//! Values as clients send them, and their coerced form.
 
 use serde_json::json;
 
 use super::*;
 use crate::schema::registry::Registry;
+
+fn coerce(
+    value: Value,
+    attribute: &Attribute,
+    leniencies: &Leniencies,
+    warnings: &mut Warnings,
+) -> Result<Option<Value>, ScimError> {
+    Coercion { leniencies, warnings, unknown: &mut Map::new() }.value(value, attribute, &attribute.name)
+}
 
 fn attribute(name: &str) -> Arc<Attribute> {
     let extra = json!({ "id": "urn:acme:t", "attributes": [
@@ -21,8 +30,8 @@ fn attribute(name: &str) -> Arc<Attribute> {
     Arc::clone(found.leaf())
 }
 
-/// Cases are `[attribute, value, result, leniencies used]`; a result of null means unassigned.
-fn check_auto(cases: &Value) {
+/// Cases are `[attribute, value, result, used leniencies]`; a null result means unassigned.
+fn check_lenient(cases: &Value) {
     for case in cases.as_array().unwrap() {
         let attribute = attribute(case[0].as_str().unwrap());
         let mut warnings = Warnings::default();
@@ -34,8 +43,8 @@ fn check_auto(cases: &Value) {
 }
 
 #[test]
-fn booleans_and_numbers_come_out_of_their_quotes() {
-    check_auto(&json!([
+fn quoted_booleans_and_numbers_are_unquoted() {
+    check_lenient(&json!([
         ["active", true, true, []],
         ["active", "True", true, ["string-boolean"]],
         ["active", "FALSE", false, ["string-boolean"]],
@@ -73,8 +82,8 @@ fn numbers_keep_every_digit() {
 }
 
 #[test]
-fn nothing_is_unassigned() {
-    check_auto(&json!([
+fn empty_values_leave_the_attribute_unassigned() {
+    check_lenient(&json!([
         ["title", null, null, []],
         ["title", [], null, []],
         ["title", "", null, ["empty-string-clears"]],
@@ -91,8 +100,8 @@ fn nothing_is_unassigned() {
 }
 
 #[test]
-fn a_manager_comes_in_every_shape() {
-    check_auto(&json!([
+fn a_manager_may_be_an_object_a_text_or_an_array() {
+    check_lenient(&json!([
         ["manager", { "value": "6f1c" }, { "value": "6f1c" }, []],
         ["manager", { "$ref": null, "value": "6f1c" }, { "value": "6f1c" }, []],
         ["manager", "6f1c", { "value": "6f1c" }, ["manager-as-string"]],
@@ -104,8 +113,8 @@ fn a_manager_comes_in_every_shape() {
 }
 
 #[test]
-fn arrays_are_made_of_what_should_have_been_one() {
-    check_auto(&json!([
+fn single_values_become_arrays_and_the_reverse() {
+    check_lenient(&json!([
         ["emails", { "value": "a" }, [{ "value": "a" }], ["scalar-for-array"]],
         ["emails", "a", [{ "value": "a" }], ["manager-as-string", "scalar-for-array"]],
         ["emails", ["a", "b"], [{ "value": "a" }, { "value": "b" }], ["manager-as-string"]],
@@ -116,8 +125,8 @@ fn arrays_are_made_of_what_should_have_been_one() {
 }
 
 #[test]
-fn sub_attributes_get_their_spelling_and_unknown_ones_are_left_out() {
-    check_auto(&json!([
+fn sub_attributes_get_canonical_names_and_unknown_ones_are_left_out() {
+    check_lenient(&json!([
         ["emails", [{ "Value": "a", "TYPE": "work" }], [{ "value": "a", "type": "work" }], []],
         ["name", { "GIVENNAME": "Ada", "givenName": "Augusta" }, { "givenName": "Augusta" }, []],
         ["name", { "nope": 1, "givenName": "Ada" }, { "givenName": "Ada" }, ["unknown-attribute-set-aside"]],
@@ -126,8 +135,8 @@ fn sub_attributes_get_their_spelling_and_unknown_ones_are_left_out() {
 }
 
 #[test]
-fn the_last_primary_stays() {
-    check_auto(&json!([
+fn the_last_primary_element_stays_primary() {
+    check_lenient(&json!([
         ["emails",
          [{ "value": "a", "primary": true }, { "value": "b", "primary": "True" }, { "value": "c", "primary": false }],
          [{ "value": "a", "primary": false }, { "value": "b", "primary": true }, { "value": "c", "primary": false }],
@@ -136,9 +145,9 @@ fn the_last_primary_stays() {
 }
 
 #[test]
-fn json_text_becomes_the_element_it_describes() {
+fn json_text_becomes_the_element_that_it_contains() {
     let text = r#"{"id":"1","value":"Admin","displayName":"Administrator"}"#;
-    check_auto(&json!([
+    check_lenient(&json!([
         ["roles", [{ "value": text, "primary": "True" }], [{ "primary": true, "value": "Admin" }],
          ["json-text-value", "string-boolean", "unknown-attribute-set-aside", "unknown-attribute-set-aside"]],
         ["roles", [{ "value": "{not json" }], [{ "value": "{not json" }], []],
@@ -151,27 +160,46 @@ fn json_text_becomes_the_element_it_describes() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_by_name() {
-    for (name, value, detail) in [
-        ("active", json!("yes"), "active must be true or false, not this text."),
-        ("active", json!(1), "active must be true or false, not this number."),
-        ("active", json!({}), "active must be true or false, not an object."),
-        ("level", json!(1.5), "level must be a whole number, not this number."),
-        ("level", json!("NaN"), "level must be a whole number, not this text."),
-        ("ratio", json!("Infinity"), "ratio must be a number, not this text."),
-        ("title", json!({ "value": "x" }), "title must be a text, not an object."),
-        ("title", json!(["a", "b"]), "title must be a single value, not several."),
-        ("name", json!("Ada"), "name must be an object, not this text."),
-        ("name", json!({ "givenName": ["a", "b"] }), "name.givenName must be a single value, not several."),
-        ("emails", json!([["a"]]), "emails must be an object, not an array."),
-        ("emails", json!([true]), "emails must be an object, not a boolean."),
-        ("since", json!(1_700_000_000), "since must be a text, not this number."),
-        ("title", json!("a\u{0}b"), "A text holds the character U+0000; remove it."),
-        ("emails", json!([{ "value": "a\u{0}" }]), "A text holds the character U+0000; remove it."),
-    ] {
+fn values_of_the_wrong_type_are_refused_with_the_attribute_name() {
+    let cases = [
+        ("active", json!("yes")),
+        ("active", json!(1)),
+        ("active", json!({})),
+        ("level", json!(1.5)),
+        ("level", json!("NaN")),
+        ("ratio", json!("Infinity")),
+        ("title", json!({ "value": "x" })),
+        ("title", json!(["a", "b"])),
+        ("name", json!("Ada")),
+        ("name", json!({ "givenName": ["a", "b"] })),
+        ("emails", json!([["a"]])),
+        ("emails", json!([true])),
+        ("since", json!(1_700_000_000)),
+        ("title", json!("a\u{0}b")),
+        ("emails", json!([{ "value": "a\u{0}" }])),
+    ];
+    let errors = cases.map(|(name, value)| {
+        let case = format!("{name} = {value}");
         let found = coerce(value, &attribute(name), &Leniencies::all(), &mut Warnings::default());
-        assert_eq!(found.unwrap_err().detail, detail);
-    }
+        format!("{} → {}", case.escape_debug(), found.unwrap_err())
+    });
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    active = \"yes\" → active must be true or false, not this text.
+    active = 1 → active must be true or false, not this number.
+    active = {} → active must be true or false, not an object.
+    level = 1.5 → level must be a whole number, not this number.
+    level = \"NaN\" → level must be a whole number, not this text.
+    ratio = \"Infinity\" → ratio must be a number, not this text.
+    title = {\"value\":\"x\"} → title must be a text, not an object.
+    title = [\"a\",\"b\"] → title must be a single value, not several.
+    name = \"Ada\" → name must be an object, not this text.
+    name = {\"givenName\":[\"a\",\"b\"]} → name.givenName must be a single value, not several.
+    emails = [[\"a\"]] → emails must be an object, not an array.
+    emails = [true] → emails must be an object, not a boolean.
+    since = 1700000000 → since must be a text, not this number.
+    title = \"a\\u0000b\" → A text holds the character U+0000; remove it.
+    emails = [{\"value\":\"a\\u0000\"}] → A text holds the character U+0000; remove it.
+    "#);
 }
 
 #[test]
@@ -198,9 +226,10 @@ fn strict_refuses_every_leniency() {
 }
 
 #[test]
-fn one_element_is_not_made_an_array() {
+fn a_single_element_does_not_become_an_array() {
     let element = json!({ "Value": "a", "primary": "true" });
-    let found = coerce_element(element, &attribute("emails"), &Leniencies::all(), &mut Warnings::default());
+    let (leniencies, warnings, unknown) = (&Leniencies::all(), &mut Warnings::default(), &mut Map::new());
+    let found = Coercion { leniencies, warnings, unknown }.element(element, &attribute("emails"), "emails");
     assert_eq!(found, Ok(Some(json!({ "value": "a", "primary": true }))));
 }
 

@@ -1,4 +1,4 @@
-//! What a PATCH must not do: change what is immutable, or take longer than a request may.
+//! Immutable sub-attributes, and the limit on the work of a request.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn desks() -> Registry {
 }
 
 #[test]
-fn no_operation_changes_a_part_that_is_immutable() {
+fn no_operation_changes_an_immutable_sub_attribute() {
     let registry = desks();
     let rt = registry.resource_type("User").unwrap();
     let before = json!({ "userName": "ada", DESKS: {
@@ -42,21 +42,21 @@ fn no_operation_changes_a_part_that_is_immutable() {
     }
 }
 
-/// A user with so many addresses, and as many operations that each look for one of them by so many terms.
+/// Applies `operations` operations, each with a filter of `terms` terms, to a user with `addresses` addresses.
 fn search(addresses: usize, operations: usize, terms: usize, text: &str) -> Result<Patched, ScimError> {
     let registry = registry();
     let rt = registry.resource_type("User").unwrap();
     let emails: Vec<Value> = (0..addresses).map(|number| json!({ "value": format!("É{number}@corp.test") })).collect();
     let mut conditions = vec![format!("value co \"{text}\""); terms];
     conditions.push("value co \"é\"".to_owned());
-    let sought = format!("emails[{}].display", conditions.join(" or "));
-    let operation = json!({ "op": "replace", "path": sought, "value": "x" });
+    let target = format!("emails[{}].display", conditions.join(" or "));
+    let operation = json!({ "op": "replace", "path": target, "value": "x" });
     let patch = Value::Array(vec![operation; operations]);
     run(&patch, &json!({ "userName": "ada", "emails": emails }), &Value::Null, rt, Leniencies::all())
 }
 
 #[test]
-fn a_patch_that_would_take_too_long_is_refused() {
+fn a_patch_above_the_work_limit_is_refused() {
     assert!(search(500, 100, 1, "é").is_ok());
     assert!(search(5, 1_000, 10, "é").is_ok());
     for (addresses, operations, terms, text) in

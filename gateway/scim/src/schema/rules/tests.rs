@@ -4,10 +4,10 @@ use super::*;
 
 const TYPES: [&str; 3] = ["User", "Group", "Device"];
 
-#[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
+#[expect(clippy::needless_pass_by_value, reason = "json! literals read better without a reference")]
 fn check(attribute: Value, refusal: &str) {
     let definition = json!({ "id": "urn:acme:x", "attributes": [attribute] });
-    let checked = check_schema(&definition, Place::Base, &TYPES).map_err(|error| error.detail);
+    let checked = check_schema(&definition, SchemaRole::Base, &TYPES).map_err(|error| error.detail);
     match (checked, refusal) {
         (Ok(()), "") => {}
         (Err(detail), refusal) if !refusal.is_empty() => assert!(detail.contains(refusal), "{definition}: {detail}"),
@@ -16,7 +16,7 @@ fn check(attribute: Value, refusal: &str) {
 }
 
 #[test]
-fn an_attribute_is_what_the_rfc_and_its_errata_say() {
+fn attribute_definitions_follow_the_rfc_and_its_errata() {
     check(json!({ "name": "a" }), "");
     check(json!({ "name": "a", "multivalued": true }), "urn:acme:x:a has multivalued, which is none of name, type");
     check(json!({ "name": "a", "type": 7 }), "urn:acme:x:a: type must be a text");
@@ -35,8 +35,8 @@ fn an_attribute_is_what_the_rfc_and_its_errata_say() {
         json!({ "name": "a", "type": "complex", "subAttributes": unique }),
         "urn:acme:x:a.b: uniqueness is kept of whole",
     );
-    let strange = json!([{ "name": "b", "required ": true }]);
-    check(json!({ "name": "a", "type": "complex", "subAttributes": strange }), "urn:acme:x:a.b has required ");
+    let misspelled = json!([{ "name": "b", "required ": true }]);
+    check(json!({ "name": "a", "type": "complex", "subAttributes": misspelled }), "urn:acme:x:a.b has required ");
     check(json!({ "name": "a", "type": "boolean", "uniqueness": "server" }), "cannot be unique");
     check(json!({ "name": "a", "uniqueness": "global" }), "");
     check(json!({ "name": "a", "uniqueness": "server", "returned": "never" }), "is not kept");
@@ -49,7 +49,7 @@ fn an_attribute_is_what_the_rfc_and_its_errata_say() {
 }
 
 #[test]
-fn a_reference_names_what_there_is() {
+fn reference_types_name_existing_resource_types() {
     check(json!({ "name": "a", "type": "reference", "referenceTypes": ["Device", "external"] }), "");
     check(json!({ "name": "a", "type": "reference" }), "a reference names its referenceTypes");
     check(json!({ "name": "a", "type": "reference", "referenceTypes": ["device"] }), "referenceTypes names device");
@@ -57,7 +57,7 @@ fn a_reference_names_what_there_is() {
 }
 
 #[test]
-fn what_the_gateway_looks_at_itself_is_what_it_expects() {
+fn attributes_that_the_gateway_interprets_have_fixed_definitions() {
     for name in ["id", "externalID", "meta", "schemas"] {
         check(json!({ "name": name }), "every resource has");
     }
@@ -65,11 +65,11 @@ fn what_the_gateway_looks_at_itself_is_what_it_expects() {
     check(json!({ "name": "active", "type": "boolean" }), "");
     check(json!({ "name": "groups", "multiValued": true }), "groups follows from memberships");
     let extension = json!({ "id": "urn:acme:x", "attributes": [{ "name": "id" }, { "name": "active" }] });
-    assert_eq!(check_schema(&extension, Place::Extension, &TYPES), Ok(()));
+    assert_eq!(check_schema(&extension, SchemaRole::Extension, &TYPES), Ok(()));
 }
 
 #[test]
-fn a_resource_type_has_a_name_an_endpoint_and_what_names_it() {
+fn resource_types_need_a_valid_name_endpoint_and_name_attribute() {
     let device = |key: &str, value: Value| {
         let attributes = json!([
             { "name": "displayName" }, { "name": "serial", "caseExact": true }, { "name": "tags", "multiValued": true },
@@ -81,21 +81,33 @@ fn a_resource_type_has_a_name_an_endpoint_and_what_names_it() {
         check_type(&definition, &TYPES).map_err(|error| error.detail)
     };
     assert_eq!(device("endpoint", "Devices".into()), Ok(()));
-    for (key, value, refusal) in [
-        ("name", "", "cannot be the name of a resource type"),
-        ("name", "De vice", "cannot be the name of a resource type"),
-        ("name", "schema", "the protocol's own"),
-        ("endpoint", "/Devices/all", "cannot be an endpoint"),
-        ("endpoint", "/.search", "cannot be an endpoint"),
-        ("endpoint", "/me", "has a meaning of its own"),
-        ("endpoint", "/Bulk", "has a meaning of its own"),
-        ("nameAttribute", "title", "nameAttribute is title, which urn:acme:Device does not define"),
-        ("nameAttribute", "serial", "compared without its case"),
-        ("nameAttribute", "tags", "must be a single string"),
-        ("schema", "urn:acme:Device", "A schema must be a JSON object"),
-        ("plural", "Devices", "has plural, which is none of name, endpoint"),
-    ] {
-        let detail = device(key, value.into()).unwrap_err();
-        assert!(detail.contains(refusal), "{key} {value}: {detail}");
-    }
+    let errors = [
+        ("name", ""),
+        ("name", "De vice"),
+        ("name", "schema"),
+        ("endpoint", "/Devices/all"),
+        ("endpoint", "/.search"),
+        ("endpoint", "/me"),
+        ("endpoint", "/Bulk"),
+        ("nameAttribute", "title"),
+        ("nameAttribute", "serial"),
+        ("nameAttribute", "tags"),
+        ("schema", "urn:acme:Device"),
+        ("plural", "Devices"),
+    ]
+    .map(|(key, value)| format!("{key} = \"{value}\" → {}", device(key, value.into()).unwrap_err()));
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    name = "" → "" cannot be the name of a resource type: it starts with a letter and goes on with letters, digits, - or _, 64 at most.
+    name = "De vice" → "De vice" cannot be the name of a resource type: it starts with a letter and goes on with letters, digits, - or _, 64 at most.
+    name = "schema" → schema is the protocol's own resource type; choose another name.
+    endpoint = "/Devices/all" → "Devices/all" cannot be an endpoint: it starts with a letter and goes on with letters, digits, - or _, 64 at most.
+    endpoint = "/.search" → ".search" cannot be an endpoint: it starts with a letter and goes on with letters, digits, - or _, 64 at most.
+    endpoint = "/me" → /me has a meaning of its own; choose another endpoint.
+    endpoint = "/Bulk" → /Bulk has a meaning of its own; choose another endpoint.
+    nameAttribute = "title" → Device: nameAttribute is title, which urn:acme:Device does not define; name the attribute that people know a resource by.
+    nameAttribute = "serial" → Device: nameAttribute is serial, which must be a single string that is compared without its case and is returned.
+    nameAttribute = "tags" → Device: nameAttribute is tags, which must be a single string that is compared without its case and is returned.
+    schema = "urn:acme:Device" → A schema must be a JSON object.
+    plural = "Devices" → The resource type Device has plural, which is none of name, endpoint, description, nameAttribute, schema.
+    "#);
 }

@@ -1,58 +1,60 @@
-//! One definition after another: whether all that was right stays right, and what in a stored document is not.
+//! Changes of a resource type's definition: whether all stored documents stay valid, and which one does not.
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::ResourceType;
 use super::validate::validate;
-use super::{ResourceType, Schema};
 use crate::attribute::{Attribute, Returned, Uniqueness};
 use crate::fold::is_case_exact;
+use crate::value::elements;
 
-/// Whether every document of the old type is one of the new: nothing is taken away, and nothing is asked for that was not.
+/// Whether every valid document of the old type is valid under the new one: nothing is removed and nothing new is required.
 #[must_use]
-pub fn only_grows(old: &ResourceType, new: &ResourceType) -> bool {
+pub fn is_compatible(old: &ResourceType, new: &ResourceType) -> bool {
     old.schema.id == new.schema.id
-        && old.named_by == new.named_by
-        && grows(&old.schema, &new.schema)
+        && old.name_attribute == new.name_attribute
+        && are_compatible(&old.schema.attributes, &new.schema.attributes)
         && old.extensions.iter().all(|before| {
             let after = new.extensions.iter().find(|after| after.schema.id == before.schema.id);
-            after.is_some_and(|after| (before.required || !after.required) && grows(&before.schema, &after.schema))
+            after.is_some_and(|after| {
+                (before.required || !after.required)
+                    && are_compatible(&before.schema.attributes, &after.schema.attributes)
+            })
         })
         && new.extensions.iter().all(|after| !after.required || old.extension(&after.schema.id).is_some())
 }
 
-fn grows(old: &Schema, new: &Schema) -> bool {
-    old.attributes.iter().all(|before| {
-        let after = new.attributes.iter().find(|after| after.name == before.name);
-        after.is_some_and(|after| continues(before, after))
-    }) && new.attributes.iter().all(|after| !after.required || old.attribute(&after.name).is_some())
+/// The same for the attributes of a schema, or the sub-attributes of an attribute.
+fn are_compatible(old: &[Arc<Attribute>], new: &[Arc<Attribute>]) -> bool {
+    old.iter().all(|before| {
+        let after = new.iter().find(|after| after.name == before.name);
+        after.is_some_and(|after| is_compatible_attribute(before, after))
+    }) && new.iter().all(|after| !after.required || old.iter().any(|before| before.is_named(&after.name)))
 }
 
-/// Whether what was right by the one definition is right by the other.
-fn continues(old: &Attribute, new: &Attribute) -> bool {
-    let marks =
+fn is_compatible_attribute(old: &Attribute, new: &Attribute) -> bool {
+    let fixed =
         |it: &Attribute| (it.kind, it.multi_valued, is_case_exact(it), it.uniqueness, it.mutability, it.returned);
-    let suggestions = new.canonical_values.is_empty()
+    let canonical_values = new.canonical_values.is_empty()
         || !old.canonical_values.is_empty()
             && old.canonical_values.iter().all(|value| new.canonical_values.contains(value));
-    marks(old) == marks(new)
-        && suggestions
+    fixed(old) == fixed(new)
+        && canonical_values
         && (old.required || !new.required)
-        && old.sub_attributes.iter().all(|before| {
-            let after = new.sub_attributes.iter().find(|after| after.name == before.name);
-            after.is_some_and(|after| continues(before, after))
-        })
-        && new.sub_attributes.iter().all(|after| !after.required || old.sub_attribute(&after.name).is_some())
+        && are_compatible(&old.sub_attributes, &new.sub_attributes)
 }
 
-/// What in a stored document the new type does not allow, as a sentence; `None` for a type that is to go.
+/// The first conflict of a stored document with the new type, as a sentence. Without a new type, any document is one.
 #[must_use]
-pub fn contradiction(document: &Map<String, Value>, old: &ResourceType, new: Option<&ResourceType>) -> Option<String> {
+pub fn conflict(document: &Map<String, Value>, old: &ResourceType, new: Option<&ResourceType>) -> Option<String> {
     let Some(new) = new else { return Some(format!("It is a {}.", old.name)) };
     if let Err(refusal) = validate(document, new) {
         return Some(refusal.detail);
     }
-    if old.named_by != new.named_by {
-        return Some(format!("It is named by {}.", old.named_by));
+    if old.name_attribute != new.name_attribute {
+        return Some(format!("It is named by {}.", old.name_attribute));
     }
     attributes(new).find_map(|(extension, after)| {
         let part = match extension {
@@ -65,7 +67,7 @@ pub fn contradiction(document: &Map<String, Value>, old: &ResourceType, new: Opt
             Some(urn) => old.extension(urn).and_then(|it| it.schema.attribute(&after.name)),
         };
         let name = extension.map_or_else(|| after.name.clone(), |urn| format!("{urn}:{}", after.name));
-        in_value(value, before.map(AsRef::as_ref), after, &name)
+        value_conflict(value, before.map(AsRef::as_ref), after, &name)
     })
 }
 
@@ -77,32 +79,35 @@ fn attributes(resource_type: &ResourceType) -> impl Iterator<Item = (Option<&str
     own.chain(extended)
 }
 
-/// What the validation of a request does not ask, since a request cannot be wrong in it.
-fn in_value(value: &Value, before: Option<&Attribute>, after: &Attribute, name: &str) -> Option<String> {
+/// Conflicts that validating a request does not cover, because a request cannot have them.
+fn value_conflict(value: &Value, before: Option<&Attribute>, after: &Attribute, name: &str) -> Option<String> {
     if after.returned == Returned::Never {
         return Some(format!("{name} has a value, and what is never returned is not kept."));
     }
-    let folds_anew = before.is_some_and(|before| is_case_exact(before) != is_case_exact(after));
-    if folds_anew && after.uniqueness != Uniqueness::None && before.is_some_and(|it| it.uniqueness != Uniqueness::None)
-    {
+    // The stored unique keys would have to be folded again.
+    let refolds = |before: &Attribute| {
+        is_case_exact(before) != is_case_exact(after)
+            && [before.uniqueness, after.uniqueness].iter().all(|it| *it != Uniqueness::None)
+    };
+    if before.is_some_and(refolds) {
         return Some(format!(
             "{name} has a value that is unique by another caseExact; change uniqueness to none first, and back after."
         ));
     }
-    let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-    let narrowed = before.is_none_or(|before| before.canonical_values != after.canonical_values);
-    let strange = |element: &&Value| {
+    let elements = elements(Some(value));
+    let changed = before.is_none_or(|before| before.canonical_values != after.canonical_values);
+    let is_other = |element: &Value| {
         let Value::String(text) = element else { return false };
         let same = |known: &String| if is_case_exact(after) { known == text } else { known.eq_ignore_ascii_case(text) };
         !after.canonical_values.iter().any(same)
     };
-    if narrowed && !after.canonical_values.is_empty() && elements.iter().any(|element| strange(&element)) {
+    if changed && !after.canonical_values.is_empty() && elements.iter().any(is_other) {
         return Some(format!("{name} has a value that is none of its canonicalValues."));
     }
     after.sub_attributes.iter().find_map(|sub| {
         let earlier = before.and_then(|before| before.sub_attribute(&sub.name)).map(AsRef::as_ref);
         let full = format!("{name}.{}", sub.name);
-        elements.iter().find_map(|element| in_value(element.get(&sub.name)?, earlier, sub, &full))
+        elements.iter().find_map(|element| value_conflict(element.get(&sub.name)?, earlier, sub, &full))
     })
 }
 

@@ -1,18 +1,19 @@
 use serde_json::json;
 
 use super::*;
+use crate::schema::Schema;
 use crate::schema::registry::Registry;
 
 const URN: &str = "urn:acme:badge";
 
-#[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
+#[expect(clippy::needless_pass_by_value, reason = "json! literals read better without a reference")]
 fn with(required: bool, attributes: Value) -> ResourceType {
     let schema = Schema::from_json(&json!({ "id": URN, "attributes": attributes })).unwrap();
     let registry = Registry::standard().with_extension("User", schema, required).unwrap();
     ResourceType::clone(registry.resource_type("User").unwrap())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
+#[expect(clippy::needless_pass_by_value, reason = "json! literals read better without a reference")]
 fn number(characteristics: Value) -> Value {
     let mut attribute = json!({ "name": "number", "type": "string" });
     for (key, value) in characteristics.as_object().unwrap() {
@@ -21,23 +22,23 @@ fn number(characteristics: Value) -> Value {
     json!([attribute])
 }
 
-/// Whether it grows, and what it says of a user with the number seven.
-#[expect(clippy::needless_pass_by_value, reason = "written at the place of the call")]
-fn check(before: Value, after: Value, grows: bool, said: Option<&str>) {
+/// Checks the compatibility of the change, and its conflict with a user whose number is seven.
+#[expect(clippy::needless_pass_by_value, reason = "json! literals read better without a reference")]
+fn check(before: Value, after: Value, compatible: bool, expected: Option<&str>) {
     let (old, new) = (with(false, before), with(false, after.clone()));
-    assert_eq!(only_grows(&old, &new), grows, "{after}");
+    assert_eq!(is_compatible(&old, &new), compatible, "{after}");
     let document = json!({
         "schemas": [old.schema.id, URN], "userName": "ada", URN: { "number": "7" },
     });
-    let found = contradiction(document.as_object().unwrap(), &old, Some(&new));
-    assert_eq!(found.as_deref(), said, "{after}");
-    if grows {
-        assert_eq!(found, None, "what grows contradicts nothing");
+    let found = conflict(document.as_object().unwrap(), &old, Some(&new));
+    assert_eq!(found.as_deref(), expected, "{after}");
+    if compatible {
+        assert_eq!(found, None, "a compatible change has no conflicts");
     }
 }
 
 #[test]
-fn what_only_grows_contradicts_nothing() {
+fn compatible_changes_have_no_conflicts() {
     let plain = || number(json!({}));
     check(plain(), plain(), true, None);
     check(plain(), json!([{ "name": "number" }, { "name": "colour" }]), true, None);
@@ -48,7 +49,7 @@ fn what_only_grows_contradicts_nothing() {
 }
 
 #[test]
-fn what_narrows_contradicts_what_has_a_value_for_it() {
+fn incompatible_changes_conflict_with_stored_values() {
     let plain = || number(json!({}));
     check(plain(), json!([{ "name": "colour" }]), false, Some("urn:acme:badge:number is no attribute of ."));
     check(plain(), json!([{ "name": "Number" }]), false, Some("urn:acme:badge:number is no attribute of ."));
@@ -62,8 +63,8 @@ fn what_narrows_contradicts_what_has_a_value_for_it() {
     check(plain(), number(json!({ "uniqueness": "server" })), false, None);
     let never = Some("urn:acme:badge:number has a value, and what is never returned is not kept.");
     check(plain(), number(json!({ "returned": "never" })), false, never);
-    let strange = Some("urn:acme:badge:number has a value that is none of its canonicalValues.");
-    check(plain(), number(json!({ "canonicalValues": ["8"] })), false, strange);
+    let other = Some("urn:acme:badge:number has a value that is none of its canonicalValues.");
+    check(plain(), number(json!({ "canonicalValues": ["8"] })), false, other);
     check(plain(), number(json!({ "canonicalValues": ["7"] })), false, None);
     let unique = || number(json!({ "uniqueness": "server" }));
     let folded = Some(
@@ -74,18 +75,19 @@ fn what_narrows_contradicts_what_has_a_value_for_it() {
 }
 
 #[test]
-fn an_extension_and_a_type_may_go_where_nothing_has_them() {
+fn an_extension_or_type_without_data_can_be_removed() {
     let old = with(false, number(json!({})));
     let without = Registry::standard();
     let without = without.resource_type("User").unwrap();
-    assert!(!only_grows(&old, without) && only_grows(without, &old));
-    assert!(!only_grows(without, &with(true, number(json!({})))) && !only_grows(&old, &with(true, number(json!({})))));
+    let required = with(true, number(json!({})));
+    assert!(!is_compatible(&old, without) && is_compatible(without, &old));
+    assert!(!is_compatible(without, &required) && !is_compatible(&old, &required));
     let user = json!({ "schemas": [old.schema.id], "userName": "ada" });
     let user = user.as_object().unwrap();
-    assert_eq!(contradiction(user, &old, Some(without)), None);
-    let missing = contradiction(user, &old, Some(&with(true, number(json!({})))));
+    assert_eq!(conflict(user, &old, Some(without)), None);
+    let missing = conflict(user, &old, Some(&required));
     assert_eq!(missing.as_deref(), Some("urn:acme:badge is a required extension; give its attributes."));
-    assert_eq!(contradiction(user, &old, None).as_deref(), Some("It is a User."));
+    assert_eq!(conflict(user, &old, None).as_deref(), Some("It is a User."));
     let badged = json!({ "schemas": [old.schema.id, URN], "userName": "ada", URN: { "number": "7" } });
-    assert!(contradiction(badged.as_object().unwrap(), &old, Some(without)).is_some());
+    assert!(conflict(badged.as_object().unwrap(), &old, Some(without)).is_some());
 }
