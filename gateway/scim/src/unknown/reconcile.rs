@@ -158,7 +158,9 @@ impl Replay<'_> {
                 Some(before) => drop(self.document.insert(schema.id.clone(), before)),
                 None => drop(self.document.shift_remove(&schema.id)),
             }
-            all.iter_mut().for_each(|(_, outcome)| *outcome = Err(refusal.detail.clone()));
+            for (_, outcome) in &mut all {
+                *outcome = Err(refusal.detail.clone());
+            }
             changed = false;
         }
         self.changed |= changed;
