@@ -20,7 +20,7 @@ pub struct Use {
     pub last_at: SystemTime,
 }
 
-/// The attribute under which uses beyond [`MAX_ATTRIBUTES`] are summed: a client may make up any number of names.
+/// The attribute under which uses beyond the limit of rows are summed: a client may make up any number of names.
 pub const OTHER_ATTRIBUTES: &str = "…";
 
 /// Rows of one tenant, approximately.
