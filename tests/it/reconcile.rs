@@ -168,7 +168,7 @@ async fn a_job_runs_in_batches_to_the_end(gateway: &TestGateway) {
     let mut grown = badge(false);
     grown["schema"]["attributes"].as_array_mut().unwrap().push(json!({ "name": "desk", "type": "string" }));
     let _ = gateway.operator.post("/tenants/acme/schemas", &grown).await.expect(200);
-    assert_eq!(finished(gateway, &tenant).await["schemaRevision"], 2);
+    assert_eq!(finished(gateway, &tenant).await["revision"], 2);
 }
 
 async fn a_request_read_under_older_schemas_is_stored_under_the_new(gateway: &TestGateway) {
@@ -346,7 +346,7 @@ async fn unknown_attributes_are_deleted_with_the_resource(gateway: &TestGateway)
     let ada = tenant.post("/Users", &with_badge("ada", json!({ "number": "B-1" }))).await.expect(201).id();
     let _ = tenant.delete(&format!("/Users/{ada}")).await.expect(204);
     assert_eq!(tenant.post("/Users", &user("ada")).await.expect(201).id(), ada, "it is restored");
-    assert_eq!(gateway.operator.get("/tenants/acme/fold-in").await.expect(200).body["setAside"], 0);
+    assert_eq!(gateway.operator.get("/tenants/acme/jobs/reconcile").await.expect(200).body["withUnknownAttributes"], 0);
     define(gateway, &tenant, &badge(false)).await;
     finished(gateway, &tenant).await;
     assert!(tenant.get(&format!("/Users/{ada}")).await.expect(200).body.get(BADGE).is_none());

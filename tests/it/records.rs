@@ -75,7 +75,7 @@ async fn each_kind_of_write_is_recorded_with_before_and_after(gateway: &TestGate
     let made = create::run(context(gateway, &recorder).await, users.clone(), user("ada"), None).await.unwrap();
     let kept = recorder.take();
     assert_eq!((kept.action, kept.result, kept.actor.as_str()), (Action::Create, Ok(Effect::Created), "test"));
-    assert!(kept.before.is_none() && says(kept.after.as_ref(), "userName") == "ada");
+    assert!(kept.before.is_none() && says(kept.after.as_ref(), "userName") == "ada@corp.test");
     let ada = made.id().unwrap().to_owned();
 
     let body = patch_body(json!([{ "op": "replace", "path": "title", "value": "Countess" }]));

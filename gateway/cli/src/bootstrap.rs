@@ -1,15 +1,15 @@
 //! `scimgate bootstrap`: the first operator key.
 
-use uuid::Uuid;
-
-use crate::failure::Failure;
-use crate::migrate::Database;
-use crate::output::print;
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
 use scimgate::store;
 use scimgate::store::Store;
 use scimgate::tenant::TenantId;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::migrate::Database;
+use crate::output::print;
 
 /// The database.
 #[derive(Debug, clap::Args)]

@@ -3,11 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::failure::Failure;
-use crate::output::print;
-use crate::root_key;
 use scimgate::app::{self, Bound};
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
@@ -16,6 +11,11 @@ use scimgate::operation::admin::demo;
 use scimgate::operation::{Gateway, Operator};
 use scimgate::store::postgres::embedded::{self, Embedded};
 use scimgate::tenant::TenantId;
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+use crate::output::print;
+use crate::root_key;
 
 /// How long to wait for the embedded database to stop.
 const DATABASE_STOP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -65,20 +65,21 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (client, output) = arguments.operator.open()?;
     let status = match &arguments.command {
         Command::Show(Show { job, wait: true }) => follow(&client, job).await?,
-        Command::Show(Show { job, wait: false }) => client.get(&path(&client, job, &[])?).await?,
-        Command::Cancel(job) => client.put(Method::POST, &path(&client, job, &["cancel"])?, &json!({})).await?,
+        Command::Show(Show { job, wait: false }) => client.get(&path(&client, job)?).await?,
+        Command::Cancel(job) => {
+            client.put(Method::PATCH, &path(&client, job)?, &json!({ "state": "cancelled" })).await?
+        }
     };
     show(output, &status)
 }
 
-fn path(client: &AdminClient, job: &Named, rest: &[&str]) -> Result<String, Failure> {
-    let parts = ["tenants", &job.tenant, "jobs", &job.job];
-    Ok(client.path(&[&parts, rest].concat())?)
+fn path(client: &AdminClient, job: &Named) -> Result<String, Failure> {
+    Ok(client.path(&["tenants", &job.tenant, "jobs", &job.job])?)
 }
 
 /// The status at the end; until then a line on standard error says how far the job has come.
 async fn follow(client: &AdminClient, job: &Named) -> Result<Value, Failure> {
-    let path = path(client, job, &[])?;
+    let path = path(client, job)?;
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
         bar.set_style(style);

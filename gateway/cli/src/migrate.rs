@@ -1,8 +1,9 @@
 //! `scimgate migrate`: migrates the database.
 
+use scimgate::store;
+
 use crate::failure::Failure;
 use crate::output::print;
-use scimgate::store;
 
 /// The database.
 #[derive(Debug, clap::Args)]

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use crate::failure::Failure;
 use scimgate::app;
 use scimgate::clock::Clock;
 use scimgate::config::RootKeys;
 use scimgate::root_key::{Keys, RootKey};
 use scimgate::store::Store;
+
+use crate::failure::Failure;
 
 pub(super) async fn keys(given: &RootKeys, store: &Store, clock: &Clock) -> Result<Keys, Failure> {
     let current = read("--root-key", given.root_key.as_deref(), given.root_key_file.as_deref())?;

@@ -1,15 +1,15 @@
 //! `scimgate serve`: serves on PostgreSQL.
 
-use tokio_util::sync::CancellationToken;
-
-use crate::failure::Failure;
-use crate::migrate::Database;
-use crate::root_key;
 use scimgate::app;
 use scimgate::clock::Clock;
 use scimgate::config::{Doors, RootKeys};
 use scimgate::store;
 use scimgate::store::postgres::migrate::KNOWN;
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+use crate::migrate::Database;
+use crate::root_key;
 
 /// The listeners and the database.
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! `scimgate simulate`: plays an identity provider against any SCIM URL and reports what the server did wrong.
+//! `scimgate simulate`: simulates an identity provider against any SCIM URL and reports what the server did wrong.
 
 mod arguments;
 mod directory;

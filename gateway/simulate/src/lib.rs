@@ -1,4 +1,4 @@
-//! Plays an identity provider against any SCIM URL, tracks the state that its requests must leave behind, and reports
+//! Simulates an identity provider against any SCIM URL, tracks the state that its requests must leave behind, and reports
 //! what the server did wrong.
 //!
 //! It is a client like any other: it uses nothing of the gateway and prints nothing. The engine (`client`, `session`,

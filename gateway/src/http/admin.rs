@@ -53,8 +53,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(resource_types::get, resource_types::remove))
         .routes(routes!(packs::add))
         .routes(routes!(packs::list))
-        .routes(routes!(jobs::get))
-        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::get, jobs::patch))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
         .routes(routes!(plugins::list, plugins::upload))
 }

@@ -1,5 +1,6 @@
 //! Background jobs over a tenant's stored resources: what each does, and the runner that they share.
 
+mod batch;
 mod progress;
 mod reconcile;
 pub mod runner;

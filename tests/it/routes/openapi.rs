@@ -249,10 +249,10 @@ async fn check_schemas(admin: &Admin<'_>) {
     let (list, one) = (format!("{TENANT}/schemas"), format!("{TENANT}/schemas/{{urn}}"));
     let badge =
         |kind: &str| json!({ "schema": { "id": "urn:acme:badge", "attributes": [{ "name": "floor", "type": kind }] } });
-    let (job, cancel) = (format!("{TENANT}/jobs/{{kind}}"), format!("{TENANT}/jobs/{{kind}}/cancel"));
+    let job = format!("{TENANT}/jobs/{{kind}}");
     let _ = admin.get(&job, &["acme", "reconcile"]).await.expect(200);
     let _ = admin.get(&job, &["acme", "nothing"]).await.expect(404);
-    let _ = admin.send("POST", &cancel, &["acme", "reconcile"], &json!({})).await.expect(409);
+    let _ = admin.send("PATCH", &job, &["acme", "reconcile"], &json!({ "state": "cancelled" })).await.expect(409);
     let _ = admin.send("POST", &list, &["acme"], &badge("integer")).await.expect(201);
     let _ = admin.send("POST", &list, &["acme"], &badge("integer")).await.expect(200);
     let _ = admin.send("POST", &list, &["acme"], &badge("colour")).await.expect(400);

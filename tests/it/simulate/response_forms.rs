@@ -91,7 +91,7 @@ async fn malformed_responses_are_reported_for_every_provider(gateway: &TestGatew
 async fn excluded_members_are_reported(gateway: &TestGateway) {
     let bed = TestBed::new(gateway).await;
     let shows =
-        |request: &mut Request| request.path = request.path.replace("excludedAttributes=members", "nobody=knows");
+        |request: &mut Request| request.path = request.path.replace("excludedAttributes=members", "unknown=parameter");
     for provider in [Provider::Entra, Provider::Okta(OktaApp::Wizard), Provider::SailPoint] {
         let report = bed.run(provider, OnRequest(shows)).await;
         assert_finds(&report, &["exclusion-ignored"]);

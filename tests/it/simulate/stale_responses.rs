@@ -52,8 +52,8 @@ async fn a_response_with_the_old_state_is_reported(gateway: &TestGateway) {
         let bed = TestBed::with_tenant(gateway, &format!("tenant-{number}")).await;
         let report = bed.run(provider, Stale { method, of, last: Mutex::default() }).await;
         assert_finds(&report, &["answer-stale"]);
-        let told = report.findings.iter().any(|finding| finding.attribute == attribute);
-        assert!(told, "{provider:?} {attribute}: {:#?}", report.findings);
+        let found = report.findings.iter().any(|finding| finding.attribute == attribute);
+        assert!(found, "{provider:?} {attribute}: {:#?}", report.findings);
     }
 }
 

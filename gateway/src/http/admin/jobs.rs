@@ -1,7 +1,7 @@
 //! `/admin/v1/tenants/{tenant}/jobs/{kind}`: how far a tenant's background job has come, and ending it.
 
 use axum::extract::Path;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
@@ -83,14 +83,34 @@ pub(super) async fn get(
     Ok(Json(job::status(&operator, &tenant, &kind).await?.into()))
 }
 
+/// The body of a PATCH.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JobChange {
+    #[serde(rename = "state")]
+    _state: NewState,
+}
+
+/// The one state that an operator can set.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum NewState {
+    Cancelled,
+}
+
 /// End a running job after the resource it is at. What is done stays done.
 #[utoipa::path(
-    post, path = "/admin/v1/tenants/{tenant}/jobs/{kind}/cancel", operation_id = "cancelJob", tag = "jobs",
-    responses((status = 200, description = "The progress at the end.", body = JobReply))
+    patch, path = "/admin/v1/tenants/{tenant}/jobs/{kind}", operation_id = "cancelJob", tag = "jobs",
+    request_body = JobChange,
+    responses(
+        (status = 200, description = "The progress at the end.", body = JobReply),
+        (status = 409, description = "The job is not running."),
+    )
 )]
-pub(super) async fn cancel(
+pub(super) async fn patch(
     OperatorAccess(operator): OperatorAccess,
     Path((tenant, kind)): Path<(String, String)>,
+    Json(_): Json<JobChange>,
 ) -> Result<Json<JobReply>, ApiFailure> {
     Ok(Json(job::cancel(&operator, &tenant, &kind).await?.into()))
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::mapping::MapError;
 use crate::operation::context::{Context, Gateway};
 use crate::operation::error::Error;
-use crate::operation::job::runner::Batch;
+use crate::operation::job::batch::Batch;
 use crate::operation::resource::change::{Base, Change, Outcome, Prepared, Refusal, Write};
 use crate::operation::resource::document::{parse, parse_unknown};
 use crate::operation::resource::record::Action;

@@ -10,16 +10,14 @@ use uuid::Uuid;
 
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
+use crate::operation::job::batch::Batch;
 use crate::operation::job::reconcile;
-use crate::store::TenantStore;
-use crate::store::job::{Job, JobKind, JobLease};
+use crate::store::job::{JobKind, JobLease};
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
 
 /// A process that ends in the middle of a batch leaves its lease behind, and its job waits that long.
 const LEASE_TTL: Duration = Duration::from_secs(30);
-/// A lease is renewed, and a cancelled job noticed, that often.
-const RENEW_INTERVAL: Duration = Duration::from_secs(2);
 /// Rest after a batch that failed.
 const RETRY_REST: Duration = Duration::from_secs(2);
 /// Longest rest after a batch.
@@ -71,14 +69,14 @@ impl Runner {
         let Some(job) = store.claim_job(kind, self.holder, self.ttl).await? else { return Ok(None) };
         let begun = Instant::now();
         let lease = JobLease { kind, id: job.id, holder: self.holder, ttl: self.ttl };
-        let mut batch = Batch { store: store.clone(), lease, renewed: begun, job };
+        let mut batch = Batch::new(store.clone(), lease, job);
         let done = match kind {
             JobKind::Reconcile => reconcile::batch(gateway, tenant, &mut batch).await,
         };
         let rest = if done.is_ok() { begun.elapsed().min(MAX_REST) } else { RETRY_REST };
         let finished = matches!(done, Ok(true));
         let now = gateway.clock.now();
-        store.save_job(&batch.lease, &batch.job.progress, finished, (rest, now)).await?;
+        store.save_job(batch.lease(), &batch.job.progress, finished, (rest, now)).await?;
         match done {
             Ok(finished) => Ok((!finished).then_some(rest)),
             Err(error) => {
@@ -86,25 +84,5 @@ impl Runner {
                 Ok(Some(rest))
             }
         }
-    }
-}
-
-/// A batch at work.
-pub(super) struct Batch {
-    store: TenantStore,
-    lease: JobLease,
-    renewed: Instant,
-    /// The job; its progress is kept when the batch ends, for whatever reason.
-    pub(super) job: Job,
-}
-
-impl Batch {
-    /// Whether the batch may do one resource more: asked before each.
-    pub(super) async fn may_continue(&mut self) -> Result<bool, Error> {
-        if self.renewed.elapsed() < RENEW_INTERVAL {
-            return Ok(true);
-        }
-        self.renewed = Instant::now();
-        Ok(self.store.renew_job(&self.lease).await?)
     }
 }
