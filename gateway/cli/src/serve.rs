@@ -1,10 +1,9 @@
 //! `scimgate serve`: serves on PostgreSQL.
 
-use scimgate::app;
 use scimgate::clock::Clock;
 use scimgate::config::{Doors, RootKeys};
-use scimgate::store;
 use scimgate::store::postgres::migrate::KNOWN;
+use scimgate::{app, store};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;

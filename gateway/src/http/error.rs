@@ -7,12 +7,10 @@ use scimgate_scim::error::ScimError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::auth;
 use crate::mapping::MapError;
 use crate::operation::Error;
 use crate::operation::schema_change::conflict::{Conflicts, Example};
-use crate::store;
-use crate::telemetry;
+use crate::{auth, store, telemetry};
 
 /// The form of a listener's refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,11 +16,8 @@ use tokio::time::Instant;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::operation::resource::create;
-use crate::operation::resource::delete;
-use crate::operation::resource::patch;
-use crate::operation::resource::replace;
 use crate::operation::resource::reply::Reply;
+use crate::operation::resource::{create, delete, patch, replace};
 use crate::store;
 pub use result::{OperationResult, Outcome};
 

@@ -10,8 +10,7 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::store::event::Event;
 use crate::store::membership::{Member, MembersByGroup};
-use crate::store::resource::read::ReadOptions;
-use crate::store::resource::read::Stored;
+use crate::store::resource::read::{ReadOptions, Stored};
 
 /// Entries of a page where no limit is given.
 pub const DEFAULT_PAGE_SIZE: i64 = 100;

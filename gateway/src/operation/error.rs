@@ -2,10 +2,9 @@
 
 use scimgate_scim::error::ScimError;
 
-use crate::auth;
 use crate::mapping::MapError;
 use crate::operation::schema_change::conflict::Conflicts;
-use crate::store;
+use crate::{auth, store};
 
 /// A failed use case.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::operation::Gateway;
-use crate::operation::leniency_use;
+use crate::operation::{Gateway, leniency_use};
 use crate::telemetry;
 
 const INTERVAL: Duration = Duration::from_secs(1);

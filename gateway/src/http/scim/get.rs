@@ -9,9 +9,8 @@ use super::ResourcePath;
 use super::parameters::{Parameters, condition};
 use crate::http::access::ScimAccess;
 use crate::http::error::ScimFailure;
-use crate::operation::resource::get;
-use crate::operation::resource::members;
 use crate::operation::resource::reply::Reply;
+use crate::operation::resource::{get, members};
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,

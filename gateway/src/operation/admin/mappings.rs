@@ -11,8 +11,7 @@ use serde_json::Value;
 use crate::mapping::{OnFailure, Step};
 use crate::operation::admin::plugins::{self, Plugin};
 use crate::operation::error::Error;
-use crate::operation::operator::Operator;
-use crate::operation::operator::log_change;
+use crate::operation::operator::{Operator, log_change};
 
 /// Most steps of a mapping: every write runs them all.
 pub const MAX_STEPS: usize = 32;

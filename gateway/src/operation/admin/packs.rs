@@ -5,8 +5,7 @@ use scimgate_scim::schema::packs::{self, Pack};
 
 use crate::operation::admin::definition::{put_extension, put_type, unknown_pack};
 use crate::operation::error::Error;
-use crate::operation::operator::Operator;
-use crate::operation::operator::log_change;
+use crate::operation::operator::{Operator, log_change};
 use crate::operation::schema_change;
 use crate::store::schema::SchemaRow;
 

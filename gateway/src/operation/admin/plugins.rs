@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use crate::mapping::MapError;
 use crate::operation::error::Error;
-use crate::operation::operator::Operator;
-use crate::operation::operator::log_change;
+use crate::operation::operator::{Operator, log_change};
 use crate::store::plugin::PluginRow;
 
 /// A plugin's manifest, as the plugin states it.

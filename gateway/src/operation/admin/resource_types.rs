@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use crate::operation::admin::definition::{put_type, type_names};
 use crate::operation::error::Error;
-use crate::operation::operator::Operator;
-use crate::operation::operator::log_change;
+use crate::operation::operator::{Operator, log_change};
 use crate::operation::schema_change;
 use crate::operation::settings::registries::{Registries, read};
 

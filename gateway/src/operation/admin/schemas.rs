@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use crate::operation::admin::definition::{put_extension, type_names, type_row, unknown_pack};
 use crate::operation::error::Error;
-use crate::operation::operator::Operator;
-use crate::operation::operator::log_change;
+use crate::operation::operator::{Operator, log_change};
 use crate::operation::schema_change;
 use crate::operation::settings::registries::{Registries, read};
 use crate::store::schema::{Definitions, SchemaRow};

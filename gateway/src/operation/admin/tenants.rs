@@ -3,8 +3,7 @@
 use scimgate_scim::error::ScimError;
 
 use crate::operation::error::Error;
-use crate::operation::operator::Operator;
-use crate::operation::operator::{log_change, no_tenant};
+use crate::operation::operator::{Operator, log_change, no_tenant};
 use crate::store;
 use crate::store::tenant::{State, Tenant};
 use crate::tenant::{self, MAX_NAME_BYTES, TenantId};

@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::auth::token::{Kind, Token};
 use crate::operation::error::Error;
-use crate::operation::operator::Operator;
-use crate::operation::operator::log_change;
+use crate::operation::operator::{Operator, log_change};
 use crate::store::tenant::Tenant;
 use crate::store::tenant::credential::{Credential, Scope};
 

@@ -12,11 +12,10 @@ use uuid::Uuid;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::resource::change::{Change, Outcome, Prepared, Refusal};
-use crate::operation::resource::members;
 use crate::operation::resource::new::New;
 use crate::operation::resource::record::Action;
 use crate::operation::resource::reply::{Reply, location};
-use crate::operation::resource::write;
+use crate::operation::resource::{members, write};
 use crate::store;
 use crate::store::resource::read::ReadOptions;
 

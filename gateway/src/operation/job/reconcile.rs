@@ -21,11 +21,10 @@ use crate::operation::resource::document::{parse, parse_unknown};
 use crate::operation::resource::record::Action;
 use crate::operation::resource::write;
 use crate::operation::schema_change::{in_flight, stale_keys};
-use crate::store;
 use crate::store::job::JobExample;
 use crate::store::resource::read::{ReadOptions, Stored};
-use crate::telemetry;
 use crate::tenant::TenantId;
+use crate::{store, telemetry};
 
 /// Resources of one batch: a document may have a megabyte, and the embedded database has one connection for all.
 const BATCH_SIZE: i64 = 20;

@@ -13,10 +13,7 @@ use crate::operation::list::examine::{Batch, Examination};
 use crate::operation::list::page::{CursorPage, Wanted, to_i64};
 use crate::operation::list::request::Request;
 use crate::operation::list::{render, slice, sorted};
-use crate::store::resource::list::Found;
-use crate::store::resource::list::Order;
-use crate::store::resource::list::Position;
-use crate::store::resource::list::Window;
+use crate::store::resource::list::{Found, Order, Position, Window};
 use crate::store::resource::read::Stored;
 
 /// Most resources that are counted for a page's `totalResults`. Where there are more it is left out.

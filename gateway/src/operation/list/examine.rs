@@ -5,9 +5,7 @@ use crate::operation::error::Error;
 use crate::operation::list::page::{Slice, Wanted, to_i64};
 use crate::operation::list::request::Request;
 use crate::operation::resource::reply::tree;
-use crate::store::resource::list::Found;
-use crate::store::resource::list::Order;
-use crate::store::resource::list::Window;
+use crate::store::resource::list::{Found, Order, Window};
 use crate::store::resource::read::ReadOptions;
 
 /// Documents that are read together.

@@ -10,8 +10,7 @@ use crate::operation::error::Error;
 use crate::operation::list::page::{Slice, Wanted, to_i64};
 use crate::operation::list::request::Request;
 use crate::store::resource::list::Order;
-use crate::store::resource::page_position::PageKey;
-use crate::store::resource::page_position::PagePosition;
+use crate::store::resource::page_position::{PageKey, PagePosition};
 
 /// One page of a session.
 pub(super) struct PagingSession {

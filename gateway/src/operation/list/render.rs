@@ -6,8 +6,7 @@ use uuid::Uuid;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::list::request::Request;
-use crate::operation::resource::members;
-use crate::operation::resource::reply;
+use crate::operation::resource::{members, reply};
 use crate::store::membership::MembersByGroup;
 use crate::store::resource::read::Stored;
 

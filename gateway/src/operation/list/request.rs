@@ -15,8 +15,7 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::resource::members;
 use crate::store::resource::filter_sql::Plan;
-use crate::store::resource::key::indexed_names;
-use crate::store::resource::key::name_attribute;
+use crate::store::resource::key::{indexed_names, name_attribute};
 use crate::store::resource::list::Order;
 use crate::store::resource::read::ReadOptions;
 

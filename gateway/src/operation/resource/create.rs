@@ -11,12 +11,11 @@ use uuid::Uuid;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::resource::change::{Change, Prepared, Refusal};
-use crate::operation::resource::members;
 use crate::operation::resource::new::New;
 use crate::operation::resource::record::Action;
 use crate::operation::resource::reply::{Reply, show};
 use crate::operation::resource::restore::{self, CreateConflict};
-use crate::operation::resource::write;
+use crate::operation::resource::{members, write};
 use crate::store::resource::read::ReadOptions;
 
 /// Creates a resource of the body and shows it; or restores the one that it means, where the client's profile says so.

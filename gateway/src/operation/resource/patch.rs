@@ -17,10 +17,9 @@ use crate::operation::error::Error;
 use crate::operation::resource::change::{Base, Change, MembersWrite, Prepared, Refusal, Write};
 use crate::operation::resource::document::{parse, parse_unknown, refit};
 use crate::operation::resource::get::{find, parse_id};
-use crate::operation::resource::members;
 use crate::operation::resource::record::Action;
 use crate::operation::resource::reply::{Reply, check_match, location, show};
-use crate::operation::resource::write;
+use crate::operation::resource::{members, write};
 use crate::store::resource::read::{ReadOptions, Stored};
 
 /// Applies the operations, all or none. A user is shown afterwards; a group only where attributes are asked for, or where

@@ -18,10 +18,9 @@ use crate::operation::error::Error;
 use crate::operation::resource::change::{Base, Change, MembersWrite, Prepared, Write};
 use crate::operation::resource::document::{parse, parse_unknown, refit};
 use crate::operation::resource::get::{find, parse_id};
-use crate::operation::resource::members;
 use crate::operation::resource::record::Action;
 use crate::operation::resource::reply::{Reply, check_match, show};
-use crate::operation::resource::write;
+use crate::operation::resource::{members, write};
 use crate::store::membership::Members;
 use crate::store::resource::read::ReadOptions;
 

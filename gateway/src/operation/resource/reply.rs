@@ -13,8 +13,7 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::resource::document::parse;
 use crate::store::membership::Member;
-use crate::store::resource::read::GroupRef;
-use crate::store::resource::read::Stored;
+use crate::store::resource::read::{GroupRef, Stored};
 
 /// The outcome of a use case on one resource.
 #[derive(Clone, Debug)]

@@ -17,9 +17,7 @@ use crate::operation::resource::document::parse;
 use crate::operation::schema_change::conflict::Conflicts;
 use crate::operation::settings::registries::Registries;
 use crate::store::TenantStore;
-use crate::store::resource::key::Key;
-use crate::store::resource::key::Keys;
-use crate::store::resource::key::unique_names;
+use crate::store::resource::key::{Key, Keys, unique_names};
 use crate::store::schema::change::{StoredDocuments, WantedKey};
 
 /// Documents that are read together.
