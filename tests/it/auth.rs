@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::{Answer, Database, TestGateway, on_both, poll};
-use serde_json::json;
+use scimgate_tests::{Answer, Database, Request, TestGateway, log, on_both, poll};
+use serde_json::{Value, json};
 
 on_both!(
     every_bad_credential_gets_one_answer,
@@ -14,6 +14,7 @@ on_both!(
     a_suspended_tenant_gets_403_until_it_is_resumed,
     tokens_of_a_deleted_tenant_are_unknown,
     a_bare_token_and_a_scheme_of_any_case_are_accepted,
+    a_change_is_logged_with_its_operator_key_and_its_request,
 );
 
 /// The same text and headers for all, so that nobody learns which tenants and tokens exist.
@@ -153,6 +154,24 @@ async fn a_bare_token_and_a_scheme_of_any_case_are_accepted(gateway: &TestGatewa
     let good = acme.scim.authorization.as_ref().unwrap().to_str().unwrap().to_owned();
     for value in [good.replace("Bearer ", ""), good.replace("Bearer", "bearer"), good.replace("Bearer ", "BEARER   ")] {
         let _ = acme.scim.authorized(value).get("/Users").await.expect(200);
+    }
+}
+
+async fn a_change_is_logged_with_its_operator_key_and_its_request(gateway: &TestGateway) {
+    log::keep();
+    let create =
+        Request::new("POST", "/tenants").header("x-request-id", "logged-create").json(&json!({ "name": "acme" }));
+    let tenant = gateway.operator.send(create).await.expect(201).id();
+    let delete = Request::new("DELETE", "/tenants/acme").header("x-request-id", "logged-delete");
+    let _ = gateway.operator.send(delete).await.expect(204);
+    let lines: Vec<Value> =
+        log::text().lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].take()).collect();
+    for (request, message) in [("logged-create", "tenant created"), ("logged-delete", "tenant deleted")] {
+        let of_request: Vec<_> = lines.iter().filter(|line| line["request.id"] == request).collect();
+        assert_eq!(of_request.len(), 1, "{request}: {lines:?}");
+        let line = of_request[0];
+        assert_eq!((&line["message"], &line["tenant.id"]), (&json!(message), &json!(tenant)));
+        assert!(line["actor"].as_str().unwrap().parse::<uuid::Uuid>().is_ok(), "{line}");
     }
 }
 
