@@ -8,7 +8,7 @@ use scimgate::operation::job::runner::Runner;
 use scimgate::operation::resource::{create, replace};
 use scimgate::store::job::{JobKind, JobLease};
 use scimgate_tests::tenant::{patch, user};
-use scimgate_tests::{Tenant, TestGateway, on_both, poll};
+use scimgate_tests::{Tenant, TestGateway, on_both, on_postgres, poll};
 use serde_json::{Value, json};
 
 on_both!(
@@ -23,7 +23,9 @@ on_both!(
     the_oldest_unknown_attribute_is_dropped,
     unknown_attributes_are_deleted_with_the_resource,
     a_request_read_under_older_schemas_is_stored_under_the_new,
+    a_cancelled_job_stays_cancelled_until_the_schemas_change,
 );
+on_postgres!(an_unfinished_run_of_an_older_replica_is_taken_over);
 
 const BADGE: &str = "urn:acme:badge:2.0:User";
 
@@ -350,4 +352,42 @@ async fn unknown_attributes_are_deleted_with_the_resource(gateway: &TestGateway)
     define(gateway, &tenant, &badge(false)).await;
     finished(gateway, &tenant).await;
     assert!(tenant.get(&format!("/Users/{ada}")).await.expect(200).body.get(BADGE).is_none());
+}
+
+async fn a_cancelled_job_stays_cancelled_until_the_schemas_change(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let ada = tenant.post("/Users", &with_badge("ada", json!({ "floor": 1 }))).await.expect(201).id();
+    let held = hold(gateway).await;
+    define(gateway, &tenant, &badge(false)).await;
+    let (job, cancel) = ("/tenants/acme/jobs/reconcile", json!({ "state": "cancelled" }));
+    assert_eq!(gateway.operator.patch(job, &cancel).await.expect(200).body["state"], "cancelled");
+    let _ = gateway.operator.patch(job, &cancel).await.expect(409);
+    let _ = gateway.operator.patch(job, &json!({ "state": "running" })).await.expect(400);
+    let _rest = Runner::default().run_due(&gateway.gateway).await.unwrap();
+    let progress = gateway.operator.get(job).await.expect(200).body;
+    assert_eq!((&progress["state"], &progress["examined"]), (&json!("cancelled"), &json!(0)));
+    assert_eq!(tenant.get(&format!("/Users/{ada}")).await.expect(200).body.get(BADGE), None);
+
+    drop(held);
+    let _ = gateway.operator.post("/tenants/acme/schemas", &badge(true)).await.expect(200);
+    assert_eq!(finished(gateway, &tenant).await["changed"], 1);
+}
+
+/// During a rolling update an older replica begins its runs in the table `fold_in`, and may end before them.
+async fn an_unfinished_run_of_an_older_replica_is_taken_over(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let ada = tenant.post("/Users", &with_badge("ada", json!({ "floor": 1 }))).await.expect(201).id();
+    let held = hold(gateway).await;
+    define(gateway, &tenant, &badge(false)).await;
+    let owner = gateway.store().await;
+    let left = "WITH gone AS (DELETE FROM job RETURNING tenant_id, revision) \
+                INSERT INTO fold_in (tenant_id, schema_revision, after_id, begun_at, moved_at) \
+                SELECT tenant_id, revision, '00000000-0000-0000-0000-000000000000', now(), now() FROM gone";
+    assert_eq!(owner.execute(left, &[]).await.unwrap(), 1);
+    drop(held);
+    gateway.gateway.schemas_changed.notify_one();
+    assert_eq!(finished(gateway, &tenant).await["changed"], 1);
+    assert_eq!(tenant.get(&format!("/Users/{ada}")).await.expect(200).body[BADGE], json!({ "floor": 1 }));
+    let unfinished = owner.query_one("SELECT count(*) FROM fold_in WHERE NOT finished", &[]).await.unwrap();
+    assert_eq!(unfinished.get::<_, i64>(0), 0, "it is taken over once");
 }
