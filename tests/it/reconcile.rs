@@ -270,7 +270,7 @@ async fn a_batch_that_is_cut_short_keeps_its_progress(gateway: &TestGateway) {
     let run = async || {
         let _rest = runner.run_due(&gateway.gateway).await.unwrap();
     };
-    let (kind, ttl) = (JobKind::Reconcile, Duration::from_secs(60));
+    let (kind, ttl) = (JobKind::Reconcile, Duration::from_mins(1));
     let holder = uuid::Uuid::new_v4();
     let job = store.claim_job(kind, holder, ttl).await.unwrap().expect("the job is due");
     run().await;

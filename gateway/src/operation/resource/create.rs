@@ -102,7 +102,7 @@ impl Change for Create {
                 }
                 CreateConflict::Deactivated(write, used) => {
                     self.meant = Some(used);
-                    Ok(Prepared::Write(vec![write]))
+                    Ok(Prepared::Write(vec![*write]))
                 }
                 CreateConflict::Unrelated => Err(refusal),
             };

@@ -44,7 +44,7 @@ pub async fn run(
         if_match,
         projection,
         options,
-        patch: None,
+        request: None,
         reconciles: true,
         has_reconciled: false,
         warnings: Warnings::default(),
@@ -82,7 +82,7 @@ struct Patch<'a> {
     if_match: Option<Condition>,
     projection: Option<Projection>,
     options: ReadOptions,
-    patch: Option<patch::Patch>,
+    request: Option<patch::Patch>,
     /// Whether unknown attributes that a schema defines by now come into the document first. Not where the document would be
     /// refused with them: the client cannot mend that.
     reconciles: bool,
@@ -104,7 +104,7 @@ impl Change for Patch<'_> {
         let patch = patch::Patch::parse(self.body.take(), &self.resource_type, &ctx.settings.leniencies)?;
         self.projection = self.projection.take().map(|it| it.after_write(Specified::Attributes(patch.specified())));
         self.options = members::read_options(&self.resource_type, self.projection.as_ref());
-        self.patch = Some(patch);
+        self.request = Some(patch);
         Ok(())
     }
 
@@ -113,7 +113,7 @@ impl Change for Patch<'_> {
     }
 
     async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
-        let (Some(id), Some(patch)) = (self.id, self.patch.clone()) else { return Err(Error::Contended) };
+        let (Some(id), Some(patch)) = (self.id, self.request.clone()) else { return Err(Error::Contended) };
         if self.changes_members_alone() {
             return self.members_alone(ctx, id, patch).await;
         }
@@ -163,7 +163,7 @@ impl Change for Patch<'_> {
 impl Patch<'_> {
     /// Such a change costs the same in a group of ten and of a hundred thousand.
     fn changes_members_alone(&self) -> bool {
-        self.if_match.is_none() && self.patch.as_ref().is_some_and(patch::Patch::touches_only_members)
+        self.if_match.is_none() && self.request.as_ref().is_some_and(patch::Patch::touches_only_members)
     }
 
     async fn members_alone(&mut self, ctx: &Context, id: Uuid, patch: patch::Patch) -> Result<Prepared, Error> {

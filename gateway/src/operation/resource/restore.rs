@@ -27,7 +27,7 @@ pub(crate) enum CreateConflict {
     /// The same request once more.
     Repeated(Stored, Warnings),
     /// The deactivated resource that has the value.
-    Deactivated(Write, Warnings),
+    Deactivated(Box<Write>, Warnings),
     /// A new resource.
     Unrelated,
 }
@@ -57,7 +57,7 @@ pub(crate) async fn resolve_conflict(ctx: &Context, new: &New, options: ReadOpti
     if allows(Leniency::RestoreDeactivated) && is_restored && !has_other_external_id(&old, new) {
         let (write, mut used) = activate(ctx, new, owner, old)?;
         used.add(Leniency::RestoreDeactivated, name_attribute(&new.resource_type));
-        return Ok(CreateConflict::Deactivated(write, used));
+        return Ok(CreateConflict::Deactivated(Box::new(write), used));
     }
     Ok(CreateConflict::Unrelated)
 }
