@@ -16,7 +16,7 @@ pub mod stamp;
 pub mod tenant;
 
 pub use error::Error;
-pub use postgres::connect::{ConnectError, connect};
+pub use postgres::connect::ConnectError;
 use postgres::pool::{Pool, Role, Statement};
 use postgres::sql::Sql;
 use tokio_postgres::Row;
@@ -30,6 +30,14 @@ type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+}
+
+/// The database at a URL, by at most `size` connections, which are opened when they are first needed.
+///
+/// # Errors
+/// The URL is invalid, or TLS or the pool cannot be set up.
+pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
+    Ok(Store { pool: postgres::connect::pool(url, size)? })
 }
 
 /// One tenant's part of the database.

@@ -1,6 +1,6 @@
 //! The few paths that native tests need; the host has the full grammar.
 
-use crate::PathError;
+use crate::error::PathError;
 
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:";
 

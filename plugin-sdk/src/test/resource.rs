@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use serde_json::{Map, Value};
 
 use super::path::Path;
-use crate::{PathError, document::Paths};
+use crate::{document::Paths, error::PathError};
 
 type Object = Map<String, Value>;
 

@@ -9,7 +9,6 @@ use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::store::Store;
 use crate::store::postgres::pool::Pool;
 
 /// The limit for one batch of statements, including the wait for a connection.
@@ -33,7 +32,7 @@ pub enum ConnectError {
 }
 
 /// Builds the pool; connections are opened when they are first needed.
-pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
+pub(in crate::store) fn pool(url: &str, size: usize) -> Result<Pool, ConnectError> {
     // With TLS, certificate and host name are always checked: the strictest mode of other clients is the only one here.
     let url = url.replace("sslmode=verify-full", "sslmode=require");
     let mut config = tokio_postgres::Config::from_str(&url).map_err(ConnectError::Url)?;
@@ -46,8 +45,7 @@ pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
         SslMode::Disable => Manager::from_config(config, tokio_postgres::NoTls, settings),
         _ => Manager::from_config(config, MakeRustlsConnect::new(tls()?), settings),
     };
-    let pool = Pool::build(manager, size, BATCH_TIMEOUT).map_err(ConnectError::Pool)?;
-    Ok(Store { pool })
+    Pool::build(manager, size, BATCH_TIMEOUT).map_err(ConnectError::Pool)
 }
 
 fn tls() -> Result<rustls::ClientConfig, ConnectError> {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use pglite_oxide::PgliteServer;
 
 use crate::store::Store;
-use crate::store::postgres::connect::{BATCH_TIMEOUT, ConnectError, connect};
+use crate::store::postgres::connect::{BATCH_TIMEOUT, ConnectError, pool};
 
 /// Queries that may time out before the first answer.
 const MAX_START_ATTEMPTS: u32 = 6;
@@ -80,8 +80,8 @@ pub async fn start(directory: Option<&Path>) -> Result<Embedded, EmbeddedError> 
     let path = socket.0.join(".s.PGSQL.5432");
     let started = tokio::task::spawn_blocking(move || start_server(owned.as_deref(), path)).await;
     let server = started.map_err(|gone| failed(directory, gone.to_string()))??;
-    let store = connect(&server.database_url(), 1).map_err(EmbeddedError::Connect)?;
-    let store = Store { pool: store.pool.keep_on_timeout() };
+    let pool = pool(&server.database_url(), 1).map_err(EmbeddedError::Connect)?;
+    let store = Store { pool: pool.keep_on_timeout() };
     // Damage shows only when the database reads its files for the first client.
     first_answer(&store).await.map_err(|error| failed(directory, reason(&error)))?;
     Ok(Embedded { store, _server: server, _socket: socket })

@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use super::*;
-use crate::store::postgres::connect::connect;
+use crate::store::connect;
 use crate::store::postgres::embedded::{self, Embedded};
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
