@@ -1,4 +1,4 @@
-"""How the corpus is asked: of servers over HTTP, of libraries in their own process."""
+"""Runs the corpus on servers over HTTP and on libraries in this process."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ BASE = {"User": USER, "Group": GROUP}
 
 
 def corpus(root):
-    """The documents, the filters, the PATCH requests, and the schemas that they speak of."""
+    """The documents, the filters, the PATCH requests, and their schemas."""
     read = lambda path: json.loads((root / path).read_text())
     filters = [json.loads(line) for line in (root / CORPUS / "filters.jsonl").read_text().splitlines()]
     schemas = [read(f"{CORPUS}/schema.json"), read(f"{PATCHES}/odd-schema.json"),
@@ -31,8 +31,8 @@ def corpus(root):
 
 
 def patches(folder):
-    """The recorded forms of PATCH that are asked of everybody: without what a tenant has to be set to first, and without
-    the unknown attributes before. A group has members before."""
+    """The recorded PATCH requests for all libraries: without those that need other settings of a tenant, or unknown
+    attributes that were kept before. A group has members before."""
     for path in sorted(folder.glob("*.json")):
         cases = json.loads(path.read_text())
         for case in cases if isinstance(cases, list) else []:
@@ -80,7 +80,7 @@ class Server:
 
 @contextlib.contextmanager
 def running(command, environment=None):
-    """A process that is ended, and no other."""
+    """A process that is ended afterwards."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True)
     try:
         yield process
@@ -91,7 +91,7 @@ def running(command, environment=None):
 
 @contextlib.contextmanager
 def gateway(root, asked):
-    """The built binary with a tenant that has the corpus's schemas; and what its discovery says."""
+    """The built binary with a tenant that has the corpus's schemas, and its discovery documents."""
     plugins = root / "target/wasm32-unknown-unknown/plugin"
     ports = ["--port", "0", "--internal-port", "0", "--probe-port", "0", "--bind", "127.0.0.1"]
     command = [root / "target/debug/scimgate", "dev", "--ephemeral", "--json", *ports, "--plugins", plugins]
@@ -132,7 +132,7 @@ def scim2_server(tools, folder, discovered):
 
 
 def filters_over_http(server, asked):
-    """Every document is made, every filter asked, every document taken away."""
+    """Creates every document, sends every filter, deletes every document."""
     names = {}
     for type_, documents in asked["documents"].items():
         for name, body in documents.items():
@@ -149,7 +149,7 @@ def filters_over_http(server, asked):
 
 
 def patches_over_http(server, asked):
-    """Each on a resource of its own."""
+    """Each PATCH on a resource of its own."""
     found = {}
     for case in asked["patches"]:
         endpoint = ENDPOINTS[case["type"]]
@@ -171,7 +171,7 @@ def filters_by_sql(asked, discovered):
     for type_, documents in asked["documents"].items():
         core = BASE[type_]
         known = [core] + ([it for it in schemas if it not in (USER, GROUP)] if type_ == "User" else [])
-        # What discovery does not list, because every resource has it.
+        # Attributes of every resource, which discovery does not list.
         common = {"id": core, "attributes": [{"name": "externalId", "type": "string", "caseExact": True},
                                              {"name": "schemas", "type": "reference", "multiValued": True, "caseExact": True}]}
         tables = Tables(core, documents, [common, *(schemas[urn] for urn in known)])
@@ -187,7 +187,7 @@ def unexpected(asked, found):
 
 
 def comparable(what, answer):
-    """What two servers can agree about: no ids, times and addresses, no order, nothing that is unassigned."""
+    """The comparable part of a result: without ids, times, addresses, order and unassigned attributes."""
     if what == "filters":
         return sorted(answer) if isinstance(answer, list) else answer
     if not isinstance(answer, dict):

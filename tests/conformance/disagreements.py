@@ -1,6 +1,6 @@
-"""Asks the gateway and the SCIM libraries of others the same: every filter and every PATCH of the corpus. Writes every
-disagreement to docs/disagreements.md with the verdict that tests/conformance/verdicts.json has on it, and fails where there
-is none. With --check it writes nothing and fails where the document is not what it would write."""
+"""Runs every filter and every PATCH of the corpus on the gateway and on other SCIM libraries. Writes each disagreement to
+docs/disagreements.md with its verdict from tests/conformance/verdicts.json, and fails if there is none. With --check it
+writes nothing, and fails if the document would change."""
 
 import json
 import pathlib
@@ -35,7 +35,7 @@ def main():
 
     wrong = list(answers.unexpected(corpus, found["filters"]["scimgate"]))
     for line in wrong:
-        print(f"the gateway does not answer what the corpus expects: {line}", file=sys.stderr)
+        print(f"the gateway's result is not the one that the corpus expects: {line}", file=sys.stderr)
     verdicts = json.loads(VERDICTS.read_text())
     written, complaints = document.write(corpus, found, verdicts)
     for complaint in complaints:
@@ -45,7 +45,7 @@ def main():
     elif "--check" in sys.argv:
         if DOCUMENT.read_text() != written:
             complaints.append("changed")
-            print(f"{DOCUMENT.name} is not what was found; run `make disagreements`", file=sys.stderr)
+            print(f"{DOCUMENT.name} is out of date; run `make disagreements`", file=sys.stderr)
     else:
         DOCUMENT.write_text(written)
     print(document.summary(found))

@@ -6,16 +6,16 @@ HEAD = """# Disagreements
 
 <!-- Written by `make disagreements`: change tests/conformance/verdicts.json or the corpus. -->
 
-The same filters and PATCH requests were given to the gateway and to SCIM libraries of others; here is every case in
-which the answers differ, with who is right and by which clause. The corpus is
-[gateway/scim/testdata/corpus](../gateway/scim/testdata/corpus/) (filters, each with the answer that it must have) and
+The same filters and PATCH requests were sent to the gateway and to other SCIM libraries. This page has every case in
+which the results differ, with who is right and by which clause. The corpus is
+[gateway/scim/testdata/corpus](../gateway/scim/testdata/corpus/) (filters, each with its expected result) and
 [gateway/scim/testdata/patch](../gateway/scim/testdata/patch/) (PATCH). The gateway is the built binary over HTTP, with a tenant
-on the profile `auto`; scim2-server is asked over HTTP, with the gateway's own schemas; the libraries in their own process,
-with the documents as they were sent. scim2-filter-parser makes SQL, which is run on SQLite; the libraries for Node that read
-filters are not told the schemas, as their users do not tell them.
+on the profile `auto`; scim2-server runs over HTTP with the gateway's schemas, the libraries in a process
+of their own with the documents as they were sent. scim2-filter-parser generates SQL, which is run on SQLite; the filter
+libraries for Node get no schemas, as usual.
 
-An answer is the names of the users that are found, `error` for a refusal or an exception, or what the resource is
-afterwards without ids, times and what is unassigned.
+A result is the names of the users found, `error` for a refusal or an exception, or the resource afterwards without ids,
+times and unassigned attributes.
 """
 
 RIGHT = {"scimgate": "the gateway", "theirs": "the other", "open": "not decided by the RFCs"}
@@ -23,7 +23,7 @@ WHAT = {"filters": "Filters", "patches": "PATCH"}
 
 
 def write(corpus, found, verdicts):
-    """The document, and what is wrong with the verdicts."""
+    """The document, and complaints about the verdicts."""
     cases = {what: {case["id"]: case for case in corpus[what]} for what in WHAT}
     left = {(library, what, case) for what in WHAT for library, answers in found[what].items()
             for case, answer in answers.items() if answer != found[what]["scimgate"][case]}
@@ -32,11 +32,11 @@ def write(corpus, found, verdicts):
         library, what = verdict["of"], verdict["in"]
         here = [case for case in verdict["cases"] if (library, what, case) in left]
         stale = [case for case in verdict["cases"] if (library, what, case) not in all_]
-        complaints += [f"{library} and the gateway agree on {case} now: take it from its verdict" for case in stale]
+        complaints += [f"{library} and the gateway agree on {case} now: remove it from its verdict" for case in stale]
         left -= {(library, what, case) for case in here}
         if here:
             sections.setdefault(library, {}).setdefault(what, []).append((verdict, here))
-    complaints += [f"{library} answers {case} otherwise, and there is no verdict" for library, what, case in sorted(left)]
+    complaints += [f"{library} differs on {case}, and there is no verdict" for library, what, case in sorted(left)]
     text = [HEAD, counts(found, verdicts, all_)]
     for library in sorted(sections):
         text.append(f"\n## {library}\n")
@@ -74,13 +74,13 @@ def section(verdict, here, title, found, cases):
 
 def shown(answer, case):
     if isinstance(answer, list):
-        return ", ".join(answer) or "nobody"
+        return ", ".join(answer) or "none"
     if isinstance(answer, str) or answer is None:
         return str(answer)
-    # What the request is not about says nothing.
+    # Without the unchanged name, which every resource has.
     name = {"User": "userName", "Group": "displayName"}[case["type"]]
-    told = {key: value for key, value in answer.items() if key != name or value != case["before"].get(name)}
-    return code(json.dumps(told, ensure_ascii=False))
+    changed = {key: value for key, value in answer.items() if key != name or value != case["before"].get(name)}
+    return code(json.dumps(changed, ensure_ascii=False))
 
 
 def code(text):

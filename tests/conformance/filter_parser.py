@@ -1,4 +1,4 @@
-"""Answers filters with scim2-filter-parser, which makes SQL of them: its own query, on SQLite, over the corpus's documents."""
+"""Evaluates filters with scim2-filter-parser, which generates SQL: its query on SQLite, over the corpus's documents."""
 
 import sqlite3
 
@@ -13,7 +13,7 @@ class Query(sql.SQLQuery):
 
 
 class Tables:
-    """A table for the single values and one for each multi-valued attribute, as a product would have them."""
+    """A table of the single values, and one of each multi-valued attribute, as in a product."""
 
     def __init__(self, core, documents, schemas):
         self.database = sqlite3.connect(":memory:")

@@ -1,5 +1,5 @@
-// Answers the corpus with the SCIM libraries for Node, as {"filters": {library: {case: answer}}, "patches": …}. An answer
-// is the names of the documents that match, or what the document is afterwards, or "error".
+// Runs the corpus on the SCIM libraries for Node; prints {"filters": {library: {case: result}}, "patches": …}. A result is
+// the names of the matching documents, or the document afterwards, or "error".
 // Use as: node libraries.mjs <folder with node_modules> < corpus.json
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ const SCIMMY = require("scimmy").default ?? require("scimmy");
 const corpus = JSON.parse(readFileSync(0, "utf8"));
 const clone = (value) => JSON.parse(JSON.stringify(value));
 
-// The extensions, as SCIMMY wants them.
+// The extensions in the form of SCIMMY.
 function attribute(definition) {
   const { name, type, multiValued, mutability, returned, uniqueness, referenceTypes, caseExact, required } = definition;
   const config = {
@@ -24,7 +24,7 @@ function attribute(definition) {
 
 for (const schema of corpus.schemas) {
   const { name, id, description, attributes } = schema;
-  // It takes no URN outside of urn:ietf:params:scim:schemas.
+  // It accepts no URN outside of urn:ietf:params:scim:schemas.
   if (!id.startsWith("urn:ietf:params:scim:schemas:")) continue;
   SCIMMY.Schemas.User.extend(
     new SCIMMY.Types.SchemaDefinition(name, id, description ?? name, attributes.map(attribute)), false);

@@ -5,6 +5,7 @@ mod source;
 use std::fs;
 use std::time::Duration;
 
+use insta::assert_snapshot;
 use scimgate_tests::root;
 
 use source::{Source, Value};
@@ -94,6 +95,27 @@ fn every_row_has_the_value_of_the_source() {
         .filter_map(|row| Some(format!("{PAGE}:{}: {}\n  {}", row.line, row.what, complaint(row)?)))
         .collect();
     assert!(complaints.is_empty(), "{} rows to correct:\n{}", complaints.len(), complaints.join("\n"));
+}
+
+#[test]
+fn complaints_say_what_to_change() {
+    let page = "| what | limit | where |
+| a | 1 | `tests/src/nothing.rs` `WAIT_TIMEOUT` |
+| b | about ten | `tests/src/harness.rs` `WAIT_TIMEOUT` |
+| c | 20 s | `tests/src/harness.rs` `PATIENCE` |
+| d | 21 s | `tests/src/harness.rs` `WAIT_TIMEOUT` |
+| e | 20 s | `tests/src/harness.rs` `Duration::from_secs(21)` |
+";
+    let complaints: Vec<String> = rows(page).iter().filter_map(complaint).collect();
+    assert_snapshot!(complaints.join("\n"), @r#"
+    tests/src/nothing.rs does not exist: name the file that has WAIT_TIMEOUT now
+    "about ten" is not a number with one of the units that this test knows
+    tests/src/harness.rs: there is no PATIENCE
+        with the value 20 s: WAIT_TIMEOUT
+        in this file: POLL_INTERVAL = 20ms, WAIT_TIMEOUT = 20s
+    tests/src/harness.rs has WAIT_TIMEOUT = 20s: correct the limit
+    tests/src/harness.rs does not contain "Duration::from_secs(21)"
+    "#);
 }
 
 #[test]

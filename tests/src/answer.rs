@@ -38,6 +38,12 @@ impl Answer {
         self
     }
 
+    /// The body for a snapshot.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        crate::redacted(&self.body)
+    }
+
     /// The id in the body.
     #[must_use]
     #[track_caller]

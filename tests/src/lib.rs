@@ -19,6 +19,7 @@ pub mod many_users;
 pub mod matching;
 pub mod proxy;
 pub mod raw;
+pub mod redaction;
 pub mod replay;
 pub mod rows;
 pub mod served;
@@ -31,6 +32,7 @@ pub use client::{Client, Request};
 pub use database::Database;
 pub use gateway::TestGateway;
 pub use harness::{poll, run};
+pub use redaction::redacted;
 pub use tenant::Tenant;
 
 /// The repository's root.

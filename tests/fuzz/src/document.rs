@@ -1,4 +1,4 @@
-//! Bodies of POST and PUT: the first line says what a reply shows, the rest is one.
+//! Bodies of POST and PUT: the first line of the input is a projection, the rest a body.
 
 use scimgate_scim::leniency::Leniencies;
 use scimgate_scim::normalise::normalise;
@@ -9,19 +9,19 @@ use serde_json::{Map, Value};
 
 use crate::{REGISTRY, check_refusal, leniencies, lines, object};
 
-/// A body is refused in words, or becomes a canonical document, which is its own canonical form and shown by any projection.
+/// A body is refused with a detail, or becomes a canonical document, to which any projection applies.
 pub fn check(input: &str) {
-    let (shown, text) = lines(input);
+    let (names, text) = lines(input);
     let Some(body) = object(text) else { return };
     for resource_type in REGISTRY.resource_types() {
-        // As it came it may be no document at all.
+        // The raw body need not be a valid document.
         if let Err(error) = validate(&body, resource_type) {
             check_refusal(&error);
         }
-        show(&body, shown, resource_type);
+        project(&body, names, resource_type);
         for how in leniencies() {
             if let Some(document) = canonical(&body, resource_type, &how) {
-                show(&document, shown, resource_type);
+                project(&document, names, resource_type);
             }
         }
     }
@@ -42,7 +42,7 @@ pub fn canonical(
         }
     };
     check_canonical(&first.document, resource_type);
-    // What is required may be missing, and a value may be none of its type.
+    // A required attribute may be missing, and a value may have another type.
     if let Err(error) = validate(&first.document, resource_type) {
         check_refusal(&error);
         return None;
@@ -50,7 +50,7 @@ pub fn canonical(
     Some(first.document)
 }
 
-/// A canonical document is its own canonical form, by the letter.
+/// Strict normalisation does not change a canonical document.
 pub fn check_canonical(document: &Map<String, Value>, resource_type: &ResourceType) {
     let again = normalise(Value::Object(document.clone()), resource_type, &Leniencies::strict());
     let again = again.unwrap_or_else(|error| panic!("{} {document:?}", error.detail));
@@ -58,9 +58,8 @@ pub fn check_canonical(document: &Map<String, Value>, resource_type: &ResourceTy
     assert!(again.warnings.is_empty() && again.unknown.is_empty(), "{again:?}");
 }
 
-/// Showing a part of a part is showing it once, nothing is shown that was not there, and what is asked for does not matter for
-/// what is always shown and never.
-fn show(document: &Map<String, Value>, names: &str, resource_type: &ResourceType) {
+/// A projection is idempotent, adds nothing, always keeps `id` and `schemas`, and never keeps a password.
+fn project(document: &Map<String, Value>, names: &str, resource_type: &ResourceType) {
     for (only, without) in [(Some(names), None), (None, Some(names)), (None, None), (Some(names), Some(names))] {
         let projection = match Projection::parse(only, without, resource_type) {
             Ok(Some(projection)) => projection,

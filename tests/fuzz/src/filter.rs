@@ -1,4 +1,4 @@
-//! Filters: the first line of the input is one, the rest a document that it is held against.
+//! Filters: the first line of the input is a filter, the rest a document.
 
 use std::sync::{Arc, LazyLock};
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{REGISTRY, check_refusal, leniencies, lines, object};
 
-/// Documents with a right value, a wrong one and none.
+/// Documents with valid values, with invalid ones, and without any.
 static DOCUMENTS: LazyLock<Vec<Map<String, Value>>> = LazyLock::new(|| {
     let wrong = json!([[{ "value": ["x", null, {}] }], 1e300, true, "2026-01-01T00:00:00Z"]);
     let everywhere = |value: &Value| {
@@ -35,15 +35,15 @@ static DOCUMENTS: LazyLock<Vec<Map<String, Value>>> = LazyLock::new(|| {
     vec![Map::new(), right, everywhere(&wrong), everywhere(&json!({ "value": "x" })), everywhere(&json!(null))]
 });
 
-/// A filter is refused in words, or printed as a text that reads as the same filter, and holds or does not for any document.
+/// A filter is refused with a detail, or its printed form parses as the same filter, and it can be evaluated on any document.
 pub fn check(input: &str) {
     let (text, rest) = lines(input);
     let own = object(rest);
     let documents: Vec<&Map<String, Value>> = DOCUMENTS.iter().chain(&own).collect();
     let types: Vec<&ResourceType> = REGISTRY.resource_types().iter().map(Arc::as_ref).collect();
-    let mut asked: Vec<Vec<&ResourceType>> = types.iter().map(|one| vec![*one]).collect();
-    asked.push(types);
-    for types in asked {
+    let mut queries: Vec<Vec<&ResourceType>> = types.iter().map(|one| vec![*one]).collect();
+    queries.push(types);
+    for types in queries {
         let mut read: Vec<Filter> = Vec::new();
         for how in leniencies() {
             match parse(text, &types, &how) {
@@ -51,12 +51,12 @@ pub fn check(input: &str) {
                 Err(error) => check_refusal(&error),
             }
         }
-        // What is read by the letter is read so by whoever tolerates more.
+        // A filter that parses strictly parses the same with leniencies.
         if let Ok(strict) = parse(text, &types, &Leniencies::strict()) {
             assert!(read.len() == 3 && read.iter().all(|filter| *filter == strict), "{read:?}");
         }
         for filter in &read {
-            hold(filter, &types, &documents);
+            check_laws(filter, &types, &documents);
         }
     }
 }
@@ -65,9 +65,9 @@ fn parse(text: &str, types: &[&ResourceType], how: &Leniencies) -> Result<Filter
     Filter::parse_with(text, types, how, &mut Warnings::default())
 }
 
-fn hold(filter: &Filter, types: &[&ResourceType], documents: &[&Map<String, Value>]) {
+fn check_laws(filter: &Filter, types: &[&ResourceType], documents: &[&Map<String, Value>]) {
     let printed = filter.to_string();
-    // Names are written out, so a text may grow past what is read.
+    // Names are printed in full, so the text may exceed the limit.
     if printed.len() <= MAX_BYTES {
         let again = parse(&printed, types, &Leniencies::strict());
         assert_eq!(again.as_ref(), Ok(filter), "{printed}");

@@ -1,4 +1,4 @@
-//! What must hold for every text that a client can send, as functions that panic where it does not.
+//! Laws for every text that a client can send, as functions that panic on a violation.
 
 pub mod document;
 pub mod filter;
@@ -39,7 +39,7 @@ const ODD: &str = r#"{ "id": "urn:acme:odd:1.0:User", "name": "Odd", "attributes
     ] }
 ] }"#;
 
-/// The standard types; User with the extensions that are shipped and [`ODD`].
+/// The standard types; User with the shipped extensions and [`ODD`].
 pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let odd: Value = serde_json::from_str(ODD).expect("it is JSON");
     let odd = Schema::from_json(&odd).expect("it is a schema");
@@ -48,19 +48,19 @@ pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     registry.with_extension("User", odd, false).expect("it fits")
 });
 
-/// Everything is tolerated, what `auto` tolerates, and nothing.
+/// All leniencies, those of the profile `auto`, and none.
 #[must_use]
 pub fn leniencies() -> [Leniencies; 3] {
     [Leniencies::all(), Leniencies::auto(), Leniencies::strict()]
 }
 
-/// A refusal blames the client, in words.
+/// A refusal is a 4xx with a detail.
 pub fn check_refusal(error: &ScimError) {
     assert!((400..500).contains(&error.status), "{error:?}");
     assert!(!error.detail.is_empty(), "{error:?}");
 }
 
-/// The JSON object that a text is, read as the server reads a body.
+/// The JSON object of a text, parsed like the server's bodies.
 #[must_use]
 pub fn object(text: &str) -> Option<Map<String, Value>> {
     match json::parse(text) {

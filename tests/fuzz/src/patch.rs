@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::document::{canonical, check_canonical};
 use crate::{REGISTRY, check_refusal, leniencies, lines, object};
 
-/// Where the first line is no document.
+/// The document where the first line is not one.
 static RICH: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     let text = r#"{ "userName": "ada", "displayName": "Ada", "active": true, "title": "Countess",
         "name": { "givenName": "Ada", "familyName": "Byron" },
@@ -23,8 +23,8 @@ static RICH: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     object(text).unwrap_or_default()
 });
 
-/// A request is refused in words, or makes a valid document of a valid one, or one that is refused in words; the same every
-/// time, and one that changes nothing says so.
+/// A request is refused with a detail, or a valid document becomes a valid one, or one that is refused with a detail. The
+/// result is deterministic, and `changed` is right.
 pub fn check(input: &str) {
     let (first, rest) = lines(input);
     let given = object(first).unwrap_or_else(|| RICH.clone());

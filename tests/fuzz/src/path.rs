@@ -8,7 +8,7 @@ use scimgate_scim::schema::ResourceType;
 
 use crate::{REGISTRY, check_refusal, leniencies};
 
-/// A path is refused by the keyword for it, or printed as a text that reads as the same path.
+/// A path is refused with the right keyword, or its printed form parses as the same path.
 pub fn check(text: &str) {
     for resource_type in REGISTRY.resource_types() {
         let mut read: Vec<Path> = Vec::new();

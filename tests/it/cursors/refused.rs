@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use insta::assert_snapshot;
 use scimgate::root_key::{Keys, RootKey};
 use scimgate_tests::tenant::group;
 use scimgate_tests::{Answer, TestGateway, on_both, on_postgres};
@@ -87,8 +88,17 @@ async fn a_cursor_expires_after_an_hour(gateway: &TestGateway) {
     gateway.clock.advance(Duration::from_hours(1));
     let second = fetch(&tenant.scim, "/Users/.search", &query, &next(&first)).await.expect(200);
     gateway.clock.advance(Duration::from_millis(1));
-    let detail = refused(fetch(&tenant.scim, "/Users/.search", &query, &next(&first)).await, "expiredCursor");
-    assert!(detail.contains("older than 3600 seconds"), "{detail}");
+    let expired = fetch(&tenant.scim, "/Users/.search", &query, &next(&first)).await.expect(400);
+    assert_snapshot!(expired.redacted(), @r#"
+    {
+      "schemas": [
+        "urn:ietf:params:scim:api:messages:2.0:Error"
+      ],
+      "status": "400",
+      "scimType": "expiredCursor",
+      "detail": "The cursor is older than 3600 seconds. Begin anew with an empty cursor, and ask for the next page sooner."
+    }
+    "#);
     // The cursors of each page are valid for another hour.
     let third = fetch(&tenant.scim, "/Users/.search", &query, &next(&second)).await.expect(200);
     let back = fetch(&tenant.scim, "/Users/.search", &query, cursor(&third, PREVIOUS).unwrap()).await.expect(200);

@@ -1,5 +1,6 @@
 //! How a member's value is resolved: to the same member, or to none, in every request and whatever exists first.
 
+use insta::assert_snapshot;
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Database, Tenant, TestGateway, on_both, rows};
 use serde_json::{Value, json};
@@ -94,9 +95,16 @@ async fn an_ambiguous_member_value_is_not_resolved(gateway: &TestGateway) {
         let answer = crew(&tenant, &["twin", "one"]).await;
         let Some(kept) = kept else {
             let refused = answer.expect(400);
-            assert_eq!(refused.body["scimType"], "invalidValue");
-            let detail = "More than one user has the externalId twin; name the member by its id.";
-            assert_eq!(refused.body["detail"], detail);
+            assert_snapshot!(refused.redacted(), @r#"
+            {
+              "schemas": [
+                "urn:ietf:params:scim:api:messages:2.0:Error"
+              ],
+              "status": "400",
+              "scimType": "invalidValue",
+              "detail": "More than one user has the externalId twin; name the member by its id."
+            }
+            "#);
             continue;
         };
         let id = answer.expect(201).id();

@@ -1,5 +1,6 @@
 //! Unknown members: kept, dropped or refused, in every request.
 
+use insta::assert_snapshot;
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
@@ -92,7 +93,16 @@ async fn a_refused_write_changes_nothing(gateway: &TestGateway) {
     let ada = tenant.user("ada").await;
     let before = (tenant.everything().await, gateway.row_counts().await);
     let made = tenant.post("/Groups", &with_members("made", &[&ada, "x", "y", "z", "zz"])).await.expect(400);
-    assert_eq!(made.body["detail"], "There is no member x, y, z and 1 more; make it before it is added.");
+    assert_snapshot!(made.redacted(), @r#"
+    {
+      "schemas": [
+        "urn:ietf:params:scim:api:messages:2.0:Error"
+      ],
+      "status": "400",
+      "scimType": "invalidValue",
+      "detail": "There is no member x, y, z and 1 more; make it before it is added."
+    }
+    "#);
     assert_eq!((tenant.everything().await, gateway.row_counts().await), before);
     for (answer, id) in add_members(&tenant, &ada, UNKNOWN).await {
         let _ = answer.expect(400);

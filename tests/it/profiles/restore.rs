@@ -1,6 +1,7 @@
 //! POST of an existing or deleted user: restored, repeated, or refused, by the client's profile.
 
 use futures_util::future::join_all;
+use insta::assert_snapshot;
 use scimgate_tests::tenant::{ENTERPRISE, patch, user};
 use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
@@ -44,7 +45,17 @@ async fn okta_activates_a_deactivated_user_by_post(gateway: &TestGateway) {
     body["title"] = "Countess".into();
     body.as_object_mut().unwrap().remove("active");
     // Another externalId: another person with the same name.
-    check_conflict(&tenant.post("/Users", &body).await);
+    let conflict = tenant.post("/Users", &body).await.expect(409);
+    assert_snapshot!(conflict.redacted(), @r#"
+    {
+      "schemas": [
+        "urn:ietf:params:scim:api:messages:2.0:Error"
+      ],
+      "status": "409",
+      "scimType": "uniqueness",
+      "detail": "Another User has this userName already."
+    }
+    "#);
     body["externalId"] = "ada".into();
     let restored = tenant.post("/Users", &body).await.expect(201);
     assert_eq!(restored.id(), id, "the same user, in any case of the name");
