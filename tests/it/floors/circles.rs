@@ -1,5 +1,5 @@
-//! No two files import each other, directly or by way of others. A module may always import its own parent, for whose
-//! types it was split off.
+//! Circles of imports: no file may import a file that imports it, directly or through others. A module may always import
+//! its own parent, whose types it uses.
 //!
 //! The table of every crate: `make circles`.
 
@@ -29,7 +29,7 @@ impl<'a> Graph<'a> {
             let Some(module) = file.module.as_deref() else { continue };
             let parent = module.split_last().map(|(_, parent)| parent);
             for path in &file.imports.own {
-                // A path may go on into the file, or through a name that the file passes on.
+                // The rest of the path is an item of the file, or a name that it re-exports.
                 let target = (0..=path.len()).rev().find_map(|length| of_modules.get(&path[..length]));
                 let Some(target) = target.filter(|target| target.path != file.path) else { continue };
                 if target.module.as_deref() != parent {

@@ -10,7 +10,7 @@ use super::workspace::crates;
 
 /// From the signature to the closing brace.
 const MAX_FUNCTION_LINES: usize = 60;
-/// Functions that are still to be split. One that is short enough must leave this list.
+/// Known longer functions, as the test prints them. One that is short enough must be removed from this list.
 const KNOWN: &[&str] = &[];
 
 #[derive(Default)]
@@ -69,7 +69,7 @@ fn no_function_is_longer_than_sixty_lines() {
             }
         }
     }
-    assert!(number > 2000, "only {number} functions were read");
+    assert!(number > 1000, "only {number} functions were read");
     complaints.extend(known.iter().map(|place| format!("{place:?} is short enough now: remove it from KNOWN")));
     assert!(complaints.is_empty(), "at most {MAX_FUNCTION_LINES} lines\n{}", complaints.join("\n"));
 }

@@ -85,7 +85,7 @@ impl<'a> ModuleReader<'a> {
                 return Some([above, &path[levels..]].concat());
             }
             child if self.children.contains(child) => [self.module.clone(), vec![child.to_owned()]].concat(),
-            // `use a; use b::a as b;` would lead in a circle, were it not for the depth.
+            // The depth ends the recursion on `use a::b; use b::a;`.
             name if depth < 8 && self.names.get(name).is_some_and(|named| named[0] != name) => {
                 self.resolve(&self.names[name], depth + 1)?
             }
@@ -94,7 +94,7 @@ impl<'a> ModuleReader<'a> {
         Some([base, rest.to_vec()].concat())
     }
 
-    /// The paths in the arguments of a macro, which are no syntax yet. `$crate` belongs to whoever calls the macro.
+    /// The paths in the arguments of a macro, which are unparsed tokens. `$crate` is the crate of the macro's definition.
     fn read_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -176,7 +176,7 @@ impl<'ast> Visit<'ast> for ModuleReader<'_> {
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 
-/// Gathers what `use` names in a module and its functions, but not in the modules inside of it.
+/// Collects the names that `use` binds in a module and its functions, without the modules inside of it.
 #[derive(Default)]
 struct NameReader(BTreeMap<String, Vec<String>>);
 
