@@ -25,8 +25,8 @@ pub use result::{OperationResult, Outcome};
 /// has no reply that says what was done.
 const START_RESERVE: Duration = Duration::from_secs(10);
 
-/// Most POSTs that are tried as one write, which costs one commit. Where the write is refused, nothing of it is stored and
-/// they are done one by one, so each stays atomic by itself.
+/// Most POSTs that are first tried as one batch, which costs one commit. Where the batch is refused nothing is stored, and
+/// the POSTs run one by one, so each is still atomic by itself.
 const MAX_BATCH_POSTS: usize = 32;
 
 /// Runs the operations. An operation has no outcome where `failOnErrors` ended the request before it.
@@ -78,7 +78,7 @@ impl Run {
     /// How many of the next sets can be tried as one write: POSTs that need only each other and what exists.
     fn batchable_sets(&self, rest: &[Vec<usize>]) -> usize {
         if self.ctx.settings.leniencies.allows(Leniency::RestoreDeleted) {
-            // Each may mean a deleted resource, which is looked for one by one.
+            // Each may restore a deleted resource, which a batch cannot.
             return 0;
         }
         let mut places = HashSet::new();
@@ -98,7 +98,7 @@ impl Run {
         rest.len()
     }
 
-    /// Runs several sets in one transaction. False where nothing was done: run one after the other, they show which is wrong.
+    /// Runs several sets in one transaction. False where nothing was stored: then run them one by one, to find the wrong one.
     async fn try_as_batch(&mut self, sets: &[Vec<usize>]) -> bool {
         if self.is_late() {
             return false;
@@ -109,7 +109,7 @@ impl Run {
             if refusal.is_none() { (self.batch_size * 2).min(MAX_BATCH_POSTS) } else { (self.batch_size / 4).max(1) };
         match refusal {
             None => true,
-            // Where the connection broke, the write may have been committed; done again, it would conflict with itself.
+            // If the connection broke, the batch may have been committed, and a repetition would conflict with it.
             Some((at, error @ Error::Store(store::Error::Unavailable { .. }))) => {
                 let again = || ScimError::new(503, "The service cannot reach its database now. Please try again.");
                 for place in &posts {
@@ -130,7 +130,7 @@ impl Run {
         Instant::now() + START_RESERVE > self.ctx.deadline
     }
 
-    /// Runs operations that need each other, or one that needs none.
+    /// Runs a set: operations that need each other, or a single one.
     async fn run_set(&mut self, set: &[usize]) {
         if self.is_late() {
             return set.iter().for_each(|place| self.results[*place] = Some(OperationResult::NotStarted));
@@ -150,7 +150,7 @@ impl Run {
         }
     }
 
-    /// Whether an operation cannot be done; if so, its result is set.
+    /// Whether an operation cannot run; if so, sets its result.
     fn is_blocked(&mut self, place: usize) -> bool {
         if let Err(why) = &self.operations[place].task {
             self.results[place] = Some(OperationResult::Failed(why.clone().into()));
@@ -176,7 +176,7 @@ impl Run {
         }
     }
 
-    /// Sets the results of the others of a set of which `culprit` failed.
+    /// Sets the results of the other operations of a set in which `culprit` failed.
     fn skip_others(&mut self, set: &[usize], culprit: usize) {
         for place in set.iter().copied().filter(|place| *place != culprit) {
             self.results[place] = Some(self.dependency_failed(culprit));
@@ -200,7 +200,7 @@ impl Run {
         }
     }
 
-    /// With the tenant's settings as they are now: they may change during a request.
+    /// The context with the tenant's current settings, which may change during a long request.
     async fn settings(&self) -> Result<Context, Error> {
         let settings = self.ctx.gateway.settings.get(self.ctx.store.id()).await?;
         Ok(Context { settings, ..self.ctx.clone() })
@@ -215,7 +215,7 @@ impl Run {
         }
     }
 
-    /// Creates what all these POSTs create, or nothing; the error comes with the place of the POST that caused it.
+    /// Runs these POSTs, all or none; the error comes with the index of the POST that caused it.
     async fn create(&mut self, posts: &[usize], is_trial: bool) -> Result<(), (usize, Error)> {
         let mut ids = self.ids.clone();
         let given: Vec<uuid::Uuid> = posts.iter().map(|_| self.ctx.gateway.clock.new_id()).collect();
@@ -242,7 +242,7 @@ impl Run {
     }
 }
 
-/// A bulk response has the version alone, so nothing of the resource is shown: a group's members are not even read.
+/// A bulk response has no bodies: an empty projection saves reading a group's members.
 async fn execute(ctx: Context, task: Task) -> Result<Reply, Error> {
     let Task { resource_type, action, version } = task;
     let shown = Projection::parse(Some("id"), None, &resource_type)?;

@@ -1,4 +1,4 @@
-//! A tenant's SCIM client: which profile was chosen for it, who was recognised, and what follows from both.
+//! A tenant's SCIM client: the profile that was chosen, the client that was recognised, and the leniencies that follow.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,11 +8,11 @@ use scimgate_scim::recognition::{self, Signal, Strength};
 
 use crate::store::tenant::client::ClientRow;
 
-/// From when on a certain signal for another client is believed over an earlier one. Where two providers write to one
-/// tenant, that is how often it is written down anew.
+/// Age after which a signal is outranked by an equally certain one for another client. Where two providers write to one
+/// tenant, the recognised client changes at most that often.
 const OLD: Duration = Duration::from_hours(1);
 
-/// A leniency or a choice: one name is one of them.
+/// A leniency or a choice; the two share one set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Switch {
     /// A leniency.
@@ -42,7 +42,7 @@ impl Switch {
     }
 }
 
-/// Who was recognised, by what, and when.
+/// The client that was recognised, by which signal, and when.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recognised {
     /// The client.
@@ -55,21 +55,21 @@ pub struct Recognised {
     pub at: SystemTime,
 }
 
-/// What is set of a tenant's SCIM client, and what was found out.
+/// What an operator set for a tenant's SCIM client, and what was recognised.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// The profile that was chosen.
     pub profile: Profile,
-    /// What was decided beside it, each with what was decided.
+    /// Single leniencies and choices that an operator allowed (`true`) or refused.
     pub decided: Vec<(Switch, bool)>,
-    /// Who was recognised.
+    /// The client that was recognised.
     pub recognised: Option<Recognised>,
     /// As it is stored.
     pub(crate) row: ClientRow,
 }
 
 impl Client {
-    /// Reads what is stored. A word of a newer version is passed over: the older one does what it can.
+    /// Reads what is stored. Ignores names that a newer version wrote.
     pub(crate) fn read(row: ClientRow) -> Self {
         let recognised = row.recognised.as_ref().and_then(|found| {
             Some(Recognised {
@@ -86,8 +86,8 @@ impl Client {
         Self { profile: Profile::find(&row.profile).unwrap_or(Profile::Auto), decided, recognised, row }
     }
 
-    /// What the client gets. A restore gives one person's account to whoever comes with the name, and a PUT that clears
-    /// nothing keeps what is to go: a habit that others may have, too, is not enough for that.
+    /// The leniencies of the client. A restore gives one person's account to another with the same name, and a PUT that keeps
+    /// omitted values keeps some that should go. So a signal that other clients may send, too, does not switch these on.
     #[must_use]
     pub fn leniencies(&self) -> Leniencies {
         let mut by_profile = self.profile.leniencies(self.recognised.map(|found| found.profile));

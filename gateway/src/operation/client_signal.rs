@@ -1,4 +1,4 @@
-//! Recognises the SCIM client of a tenant by what its requests show.
+//! Recognises a tenant's SCIM client by signals in its requests.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::store::tenant::client::{ClientRow, RecognisedRow};
 use crate::telemetry;
 
 impl Context {
-    /// Records what a request shows of the client that sent it, where that is news; this very request is read by it already.
+    /// Records the signal that a request gives about its client, if it is new. The returned context already has the client's
+    /// leniencies.
     pub async fn record_client_signal(self, signal: Option<&'static Signal>) -> Self {
         match signal {
             Some(signal)
@@ -36,7 +37,7 @@ impl Context {
         self.settings = match keep(&self, &found).await {
             Ok(settings) => settings,
             Err(error) => {
-                // The next request shows the same, and is recorded then.
+                // The next request gives the same signal and is recorded then.
                 tracing::warn!(error = %telemetry::chain(&error), "a recognised SCIM client cannot be recorded");
                 let row = ClientRow { recognised: Some(found), ..self.settings.client.row.clone() };
                 let client = Client::read(row);

@@ -1,4 +1,4 @@
-//! What every use case is given: the gateway's parts, and for whom and by whom it runs.
+//! What every use case is given: the gateway's parts, the tenant and the actor.
 
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ pub struct Gateway {
     pub store: Store,
     /// Time and ids.
     pub clock: Clock,
-    /// Credentials. Behind one pointer, as the next two: every request clones all of this more than once.
+    /// Verifies credentials. Like the next fields it is behind one pointer, because every request clones the gateway several
+    /// times.
     pub auth: Arc<Auth>,
     /// Seals and opens cursors.
     pub keys: Arc<Keys>,
@@ -36,7 +37,7 @@ pub struct Gateway {
     pub mapper: Arc<Mapper>,
     /// Each tenant's schemas and mapping, cached.
     pub settings: Arc<SettingsCache>,
-    /// How much work a list may cause.
+    /// The limits of one list request.
     pub lists: Limits,
     /// The address that clients reach, without a trailing slash; Locations and references are built from it.
     pub public_url: Arc<str>,
@@ -52,21 +53,21 @@ pub struct Gateway {
     pub uses: LeniencyUses,
     /// Wakes the sequencer: there may be events.
     pub events_waiting: Arc<tokio::sync::Notify>,
-    /// A process runs one round of jobs at a time.
+    /// Held during a round of jobs: a process runs one at a time.
     pub job_rounds: Arc<tokio::sync::Semaphore>,
     /// Wakes the job runner: a tenant's schemas changed.
     pub schemas_changed: Arc<tokio::sync::Notify>,
 }
 
 impl Gateway {
-    /// Drops what this process has cached of a tenant. The other replicas learn of a change from the tenant's row.
+    /// Drops what this process has cached of a tenant. Other replicas poll the tenant's row (`work/change_poll.rs`).
     pub async fn forget_tenant(&self, tenant: TenantId) {
         self.auth.forget(tenant);
         self.settings.forget(tenant).await;
     }
 }
 
-/// For whom, by whom and with which settings one request runs.
+/// One request's tenant, actor and settings.
 #[derive(Clone)]
 pub struct Context {
     /// What all use cases share.
@@ -121,7 +122,7 @@ impl Context {
         })
     }
 
-    /// The same resource type by these settings.
+    /// The same resource type under these settings.
     ///
     /// # Errors
     /// 404 where it is gone.

@@ -17,7 +17,7 @@ pub const DEFAULT_PAGE_SIZE: i64 = 100;
 /// Most entries of a page.
 pub const MAX_PAGE_SIZE: i64 = 1_000;
 
-/// What the key that seals cursors is derived for.
+/// The purpose for which the key that seals cursors is derived.
 const PURPOSE: &str = "cursor of the directory";
 
 /// Where a page ended: an id, sealed for the tenant and the type. It grants nothing and never expires.
@@ -63,7 +63,7 @@ pub fn resource_type(ctx: &Context, endpoint: &str) -> Result<String, Error> {
 /// One page of what the product sees of a resource type, in the order of the ids; the first one without a cursor.
 ///
 /// # Errors
-/// 400 for a cursor that is none of ours, or of another list.
+/// 400 for a cursor that is forged or of another list.
 pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit: i64) -> Result<Page, Error> {
     // Ids are never nil.
     let after = from.map_or(Ok(Uuid::nil()), |cursor| after(ctx, resource_type, cursor))?;

@@ -21,13 +21,13 @@ pub enum Error {
     /// Credentials.
     #[error("not let in")]
     Auth(#[from] auth::Error),
-    /// Another write kept coming first.
+    /// The write lost the race against other writes too often.
     #[error("gave up after losing every race")]
     Contended,
-    /// Stored resources contradict a schema change.
+    /// Stored resources conflict with a schema change.
     #[error("stored resources contradict a schema change")]
     SchemaConflicts(Conflicts),
-    /// A schema change is being checked, and this write would conflict with it.
+    /// A schema change is pending, and this write conflicts with it.
     #[error("a schema change is being checked")]
     SchemasChanging,
     /// The tenant is suspended by an operator.

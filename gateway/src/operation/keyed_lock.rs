@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::tenant::TenantId;
 
-/// Resources that share a mutex wait for each other without need; so many mutexes make that rare.
+/// Number of mutexes. Resources are distributed over them; two that share one block each other needlessly, which is rare.
 const MUTEXES: u64 = 1024;
 
-/// One mutex for each resource, or nearly.
+/// A fixed set of mutexes, chosen by the resource's id.
 #[derive(Clone)]
 pub struct KeyedLock {
     mutexes: Arc<Vec<Mutex<()>>>,

@@ -29,7 +29,7 @@ type Kept = HashMap<(Leniency, String), Seen>;
 #[derive(Clone, Default)]
 pub struct LeniencyUses {
     kept: Arc<Mutex<HashMap<TenantId, Kept>>>,
-    /// Held during a flush, so that a reader afterwards misses nothing that was being written.
+    /// Held during a flush, so that a reader who takes it reads everything that was being written.
     writing: Arc<tokio::sync::Mutex<()>>,
 }
 

@@ -31,7 +31,7 @@ pub use limits::Limits;
 /// The list response's text, for resources of these types.
 ///
 /// # Errors
-/// 400 `invalidFilter` for a filter that is malformed, 400 `tooMany` for one that leaves too many documents to look at;
+/// 400 `invalidFilter` for a filter that is malformed, 400 `tooMany` for one that leaves too many documents to examine;
 /// 400 `invalidCursor`, `expiredCursor` and `invalidCount` for a page by cursor.
 pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) -> Result<String, Error> {
     let request = Request::read(&ctx, types, &search)?;

@@ -25,7 +25,7 @@ impl Operator {
         Self { gateway: gateway.clone(), actor: name.to_owned(), request_id: gateway.clock.new_id().to_string() }
     }
 
-    /// The tenant of a name.
+    /// The tenant with a name.
     ///
     /// # Errors
     /// 404 where there is none.

@@ -2,7 +2,7 @@
 //!
 //! A change that only extends the schemas is made at once. Any other is checked against the stored resources, then made
 //! pending: from then on each write must fit both the old and the new schemas. When the writes in flight have ended, the
-//! stored resources are checked again, and what holds then holds until the change is made.
+//! stored resources are checked again; every later write fits the change, so the result stays valid until it is made.
 
 pub(crate) mod check;
 pub mod conflict;
@@ -56,7 +56,7 @@ pub(crate) async fn change<T>(
     Err(Error::Contended)
 }
 
-/// A change that another request has pending is left to it; one whose process has gone away is rolled back.
+/// Leaves a pending change of another request alone; rolls it back if its process is gone.
 async fn clear(gateway: &Gateway, store: &TenantStore, holder: Uuid, until: SystemTime) -> Result<(), Error> {
     if until >= gateway.clock.now() {
         let detail = "Another change of this tenant's schemas is being checked against what is stored. Try again when it is done.";
@@ -86,7 +86,7 @@ struct Replacement {
 }
 
 impl Replacement {
-    /// Makes the change; false where another came first.
+    /// Makes the change; false if another one was made first.
     async fn run(self) -> Result<bool, Error> {
         let (before, after) = (Registries::of(&self.before)?, Registries::of(&self.after)?);
         let check = Check { store: &self.store, clock: &self.gateway.clock, before: &before, after: &after };

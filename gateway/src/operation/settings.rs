@@ -30,24 +30,24 @@ pub struct Settings {
     pub registry: Registry,
     /// What a mapped document may hold: the same, and the directory-only extensions.
     pub directory: Registry,
-    /// What both would be by a change that is being checked: what is written must fit it, too.
+    /// Both under a pending schema change, which writes must fit, too.
     pub pending: Option<Registries>,
-    /// By which schemas this is.
+    /// The schema revision of these settings.
     pub schema_revision: i64,
     /// The active mapping.
     pub chain: Arc<Chain>,
-    /// The SCIM client: its profile, and who was recognised.
+    /// The SCIM client: the chosen profile, and the client that was recognised.
     pub client: Client,
-    /// What is tolerated of it, which follows from that.
+    /// The client's leniencies, which follow from that.
     pub leniencies: Leniencies,
 }
 
-/// The settings of the tenants at work.
+/// A cache of tenants' settings.
 #[derive(Clone)]
 pub struct SettingsCache {
     store: Store,
-    /// By the tenant and the generation in which they were read: a read that began before a change is never joined by a
-    /// request that comes after it.
+    /// By tenant and generation. `forget` increments the generation, so a request after it never joins a read that began
+    /// before.
     cache: Cache<(TenantId, u64), Arc<Settings>>,
     generations: Arc<[AtomicU64; GENERATIONS]>,
 }
@@ -55,7 +55,7 @@ pub struct SettingsCache {
 /// Tenants that share a counter lose their cached settings together.
 const GENERATIONS: usize = 256;
 const MAX_CACHED_TENANTS: u64 = 10_000;
-/// Changes drop what is cached; this bounds the time where the news of one is lost.
+/// A change drops what is cached; this bounds the time if a process misses it.
 const CACHE_TTL: Duration = Duration::from_mins(1);
 
 impl SettingsCache {
@@ -116,7 +116,7 @@ fn pending_registries(text: &str) -> Result<Registries, Error> {
 }
 
 impl Settings {
-    /// The index keys of a document: those that its type wants, and those that it would want.
+    /// The index keys of a document under the current schemas and under pending ones.
     #[must_use]
     pub fn keys(&self, document: &Map<String, Value>, resource_type: &ResourceType) -> Keys {
         let mut keys = Keys::of(document, resource_type);

@@ -12,7 +12,7 @@ use crate::operation::resource::write::MAX_ATTEMPTS;
 use crate::store::tenant::client::ClientRow;
 use crate::store::tenant::leniency_use::Use;
 
-/// What an operator wants changed.
+/// An operator's change of a tenant's SCIM client.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     /// Another profile, or the same again: either resets which client was recognised.
@@ -36,7 +36,7 @@ pub async fn show(operator: &Operator, name: &str) -> Result<(Client, Vec<Use>),
     Ok((Client::read(tenant.client), used))
 }
 
-/// Chooses a profile, or decides single leniencies and choices. Of two concurrent changes both are kept.
+/// Chooses a profile, or allows or refuses single leniencies and choices. Two concurrent changes are both kept.
 ///
 /// # Errors
 /// 400 for an unknown name, 404 where there is no such tenant, 503 where other changes kept coming first.

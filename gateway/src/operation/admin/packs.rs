@@ -15,7 +15,7 @@ pub fn list() -> &'static [Pack] {
     packs::all()
 }
 
-/// Adds all of a pack to a tenant, at once or not at all. What the tenant has of it already is brought to the pack's state.
+/// Adds all of a pack to a tenant, at once or not at all. Definitions that the tenant already has are replaced by the pack's.
 ///
 /// # Errors
 /// 404 for an unknown tenant or pack, 400 where its names are taken, 409 where stored resources conflict with it.

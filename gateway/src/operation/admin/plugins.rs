@@ -56,7 +56,7 @@ pub struct Uploaded {
 /// Checks a plugin's WebAssembly, reads its manifest and stores it. Uploading the same bytes again changes nothing.
 ///
 /// # Errors
-/// 400 that says why the bytes are no plugin.
+/// 400 with the reason why the bytes are not a plugin.
 pub async fn upload(operator: &Operator, wasm: Vec<u8>) -> Result<Uploaded, Error> {
     let uploaded = store(operator, wasm).await?;
     log_change!(operator, plugin.id = %uploaded.plugin.digest, added = uploaded.added, "plugin uploaded");

@@ -14,7 +14,7 @@ use crate::store::tenant::credential::{Credential, Scope};
 
 /// Life of a token where none is given: an identity provider that is set up once must not fail within weeks.
 const DEFAULT_LIFETIME_DAYS: u32 = 365;
-/// Longest life: a secret that never expires is one that nobody remembers.
+/// Longest life: a secret that never expires is forgotten and never replaced.
 const MAX_LIFETIME_DAYS: u32 = 3_650;
 /// Longest label, in characters.
 const MAX_LABEL_CHARS: usize = 200;
@@ -111,7 +111,7 @@ pub async fn list(operator: &Operator, tenant: &str) -> Result<Vec<(Credential, 
     Ok(credentials.into_iter().map(with_state).collect())
 }
 
-/// Revokes a token; revoking one twice is no error.
+/// Revokes a token; revoking one twice is not an error.
 ///
 /// # Errors
 /// 404 for an unknown tenant or token.

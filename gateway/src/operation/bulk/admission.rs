@@ -1,5 +1,5 @@
-//! The admission limit of bulk requests. Parsed, each is a tree many times as large as its text, and a thousand writes; beyond
-//! the limit a request is kept as text until a permit is free or its deadline has come.
+//! The admission limit of bulk requests. A parsed one is many times as large as its text, and means up to a thousand writes.
+//! Beyond the limit a request stays unparsed until it gets a permit or reaches its deadline.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::tenant::TenantId;
 
-/// Bulk requests at work at once.
+/// Most concurrent bulk requests.
 const MAX_CONCURRENT: usize = 8;
-/// Those of one tenant.
+/// Most of one tenant.
 const MAX_CONCURRENT_PER_TENANT: usize = 2;
-/// Tenants that share a queue wait for each other without need; so many queues make that rare.
+/// Number of per-tenant queues. Tenants are distributed over them; two that share one block each other needlessly, which is
+/// rare.
 const QUEUES: u64 = 1024;
 
 /// Hands out permits for bulk requests.
@@ -46,7 +47,8 @@ impl BulkAdmission {
     /// Waits for a permit, in order of arrival.
     pub async fn admit(&self, tenant: TenantId) -> BulkPermit {
         let queue = usize::try_from(self.hasher.hash_one(tenant) % QUEUES).ok().and_then(|at| self.queues.get(at));
-        // The tenant's own first: a request that waits for it must not hold one of all. No semaphore is ever closed.
+        // The tenant's permit first: a request must not hold a common permit while it waits for its tenant's. The semaphores are
+        // never closed.
         let of_tenant = match queue {
             Some(queue) => queue.clone().acquire_owned().await.ok(),
             None => None,

@@ -19,13 +19,11 @@ use crate::operation::resource::{members, write};
 use crate::store;
 use crate::store::resource::read::ReadOptions;
 
-/// Why none was created, and the place of the one because of which.
+/// Why nothing was created, and the index of the POST that caused it.
 type Refused = (usize, Error);
 
-/// Creates all of them, with these ids, or none. A trial that is refused is done again, one after the other.
-///
-/// # Errors
-/// What is wrong with one of them.
+/// Creates all resources, with these ids, or none. After a refused trial the caller runs the POSTs one by one, so the refusal
+/// is not recorded.
 pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>, is_trial: bool) -> Result<Vec<Reply>, Refused> {
     let Some(resource_type) = tasks.first().map(|(_, task)| task.resource_type.clone()) else { return Ok(Vec::new()) };
     let mut batch =
@@ -38,16 +36,16 @@ pub(super) async fn run(mut ctx: Context, tasks: Vec<(Uuid, Task)>, is_trial: bo
 }
 
 struct Batch {
-    /// The first one's.
+    /// The type of the first resource, for a record that names no other.
     resource_type: std::sync::Arc<ResourceType>,
     tasks: Vec<(Uuid, Task)>,
     posts: Vec<(Uuid, New)>,
-    /// Whether members that name no resource have been looked for.
+    /// Whether the members have been checked for values that name no resource.
     resolved: bool,
-    /// The place of the one because of which all are refused.
+    /// The index of the POST because of which all are refused.
     culprit: usize,
     is_trial: bool,
-    /// Of each post.
+    /// The warnings of each POST.
     warnings: Vec<Warnings>,
 }
 
@@ -65,7 +63,7 @@ impl Change for Batch {
         for (place, (id, task)) in std::mem::take(&mut self.tasks).into_iter().enumerate() {
             self.culprit = place;
             let Task { resource_type, action: Asked::Create(body), .. } = task else {
-                // Only what is created can be named by others.
+                // Only a POST has a bulkId that other operations can refer to.
                 return Err(ScimError::invalid_syntax("Only POSTs can need each other.").into());
             };
             let mut warnings = Warnings::default();
@@ -104,7 +102,7 @@ impl Change for Batch {
 }
 
 impl Batch {
-    /// Members that name no resource, as the client's profile has it; those that are created here are known.
+    /// Handles member values that name no resource, by the client's profile. Ids that this batch creates do name one.
     async fn resolve_members(&mut self, ctx: &Context) -> Result<(), Error> {
         let created: HashSet<String> = self.posts.iter().map(|(id, _)| id.to_string()).collect();
         for (place, ((_, new), warnings)) in self.posts.iter_mut().zip(&mut self.warnings).enumerate() {
@@ -118,8 +116,8 @@ impl Batch {
     }
 }
 
-/// A group's version counts how its first members came, which only the database knows. All of it is stored: where the
-/// version cannot be read any more it is left out, and no operation fails for that.
+/// The replies. A group's version counts its first members, so it is read back. Everything is committed by now, so where the
+/// version cannot be read the reply leaves it out rather than fail.
 async fn show(ctx: &Context, posts: &[(Uuid, New)]) -> Vec<Reply> {
     let mut replies = Vec::with_capacity(posts.len());
     for (id, New { resource_type, members, .. }) in posts {

@@ -32,7 +32,7 @@ pub enum OperationResult {
     DependencyFailed {
         /// The bulkId that it needs.
         needed: String,
-        /// The place in the request of the operation that failed.
+        /// The index in the request of the operation that failed.
         failed: usize,
     },
     /// Not started in time.
@@ -68,7 +68,7 @@ fn address(ctx: &Context, operation: &Operation, ids: &HashMap<String, String>) 
         Some(Target::Id(id)) => id,
         Some(Target::BulkId(name)) => ids.get(name)?,
         None if operation.method == "POST" || operation.path.is_empty() => return None,
-        // As written, where it could not be understood.
+        // The method as written, where it could not be parsed.
         None => return Some(format!("{}/{}", ctx.base_url, operation.path)),
     };
     let endpoint = task.ok().map(|task| task.resource_type.endpoint.as_str()).unwrap_or_default();

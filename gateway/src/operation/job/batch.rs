@@ -6,15 +6,15 @@ use crate::operation::error::Error;
 use crate::store::TenantStore;
 use crate::store::job::{Job, JobLease};
 
-/// A lease is renewed, and a cancelled job noticed, that often.
+/// How often a lease is renewed; that is also how soon a cancelled job ends.
 const RENEW_INTERVAL: Duration = Duration::from_secs(2);
 
-/// A batch at work.
+/// A running batch.
 pub(super) struct Batch {
     store: TenantStore,
     lease: JobLease,
     renewed: Instant,
-    /// The job; its progress is kept when the batch ends, for whatever reason.
+    /// The job; its progress is saved when the batch ends, even by an error.
     pub(super) job: Job,
 }
 
@@ -27,7 +27,7 @@ impl Batch {
         &self.lease
     }
 
-    /// Whether the batch may do one resource more: asked before each.
+    /// Whether the batch may do another resource. Call it before each: it renews the lease when that is due.
     pub(super) async fn may_continue(&mut self) -> Result<bool, Error> {
         if self.renewed.elapsed() < RENEW_INTERVAL {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! A tenant's jobs, as its operators see and end them.
+//! A tenant's jobs: an operator's view of them, and cancelling one.
 
 use scimgate_scim::error::ScimError;
 
@@ -28,7 +28,7 @@ pub async fn status(operator: &Operator, tenant: &str, kind: &str) -> Result<Job
     Ok(JobStatus { kind, job: store.job(kind).await?, with_unknown: store.count_with_unknown().await? })
 }
 
-/// Ends a running job after the resource it is at. What is done stays done.
+/// Cancels a running job; it ends after the current resource. Finished resources stay changed.
 ///
 /// # Errors
 /// 404 for an unknown tenant or kind, 409 where the job is not running.

@@ -1,7 +1,7 @@
 //! Moves unknown attributes into the documents, once a schema defines them.
 //!
-//! A resource that gains attributes so is changed as by its client: version, `lastModified` and ETag move, or a client that
-//! keeps what it read would never see them; it is mapped, and an event says where the product's view changed.
+//! This is a write like a client's: it changes version, `lastModified` and ETag, or a client that caches what it read would
+//! never see the new attributes. The resource is mapped again, and an event is written if the product's view changed.
 
 use std::sync::Arc;
 
@@ -28,15 +28,15 @@ use crate::{store, telemetry};
 
 /// Resources of one batch: a document may have a megabyte, and the embedded database has one connection for all.
 const BATCH_SIZE: i64 = 20;
-/// Resources with rejected values that are named.
+/// Most examples of resources with rejected values in a job's progress.
 const MAX_EXAMPLES: usize = 5;
-/// What is named where it is no attribute that was rejected.
+/// The names in an example where something other than an attribute was rejected.
 const MAPPING: &str = "the mapping";
 const RESOURCE: &str = "the resource";
 /// The actor of the events.
 const ACTOR: &str = "reconcile";
 
-/// Does the next batch; tells whether it was the last. What is done until an error is done.
+/// Runs the next batch; returns whether it was the last. Resources done before an error stay done.
 pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch) -> Result<bool, Error> {
     let (store, is_first) = (gateway.store.tenant(tenant), batch.job.progress.after.is_nil());
     if is_first {
@@ -75,10 +75,10 @@ pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch
     Ok(is_last)
 }
 
-/// An error that every later try would meet again: the job passes the resource.
+/// A permanent error of one resource as a rejected value, so that the job continues with the next resource.
 ///
 /// # Errors
-/// The same error, where it may pass.
+/// The same error, where it is transient: the batch is tried again.
 fn lasting(resource_type: &str, id: Uuid, error: Error) -> Result<RejectedValue, Error> {
     let (name, why) = match error {
         Error::Mapping(MapError::Rejected(refusal)) => (MAPPING, refusal.detail),
@@ -115,7 +115,7 @@ struct Reconcile {
     resource_type: Arc<ResourceType>,
     /// The resource as the batch read it, for the first attempt.
     read: Option<Stored>,
-    /// One of its unique values is in use; which one, the index does not tell.
+    /// Whether unique attributes are left out, after the index refused one. Its error does not contain which.
     skips_unique: bool,
     rejected: Vec<RejectedValue>,
 }
@@ -175,7 +175,7 @@ impl Change for Reconcile {
 }
 
 impl Reconcile {
-    /// The document with all that fits.
+    /// The document after reconciling the unknown attributes that fit.
     fn fitting(&self, ctx: &Context, old: &Map<String, Value>, kept: UnknownAttributes) -> Reconciled {
         let allowed = |found: &AttributeRef| {
             if !self.skips_unique || found.leaf().uniqueness == Uniqueness::None {

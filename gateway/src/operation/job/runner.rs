@@ -1,8 +1,8 @@
 //! Runs jobs: leased, in batches, resumable, cancellable.
 //!
-//! A batch is bounded by the number of its resources. After each one its job rests for as long as it took, so that a
-//! tenant's jobs take at most half of one worker and one connection, and the jobs of other tenants have their turn. A
-//! process does one batch at a time.
+//! A batch is a limited number of resources. After it the job pauses for as long as the batch took, so a tenant's jobs
+//! take at most half of one worker and one connection, and other tenants' jobs run in between. A process runs one batch at
+//! a time.
 
 use std::time::{Duration, Instant};
 
@@ -16,15 +16,15 @@ use crate::store::job::{JobKind, JobLease};
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
 
-/// A process that ends in the middle of a batch leaves its lease behind, and its job waits that long.
+/// How long a lease lasts. If a process is killed in a batch, another one can continue its job only after that.
 const LEASE_TTL: Duration = Duration::from_secs(30);
-/// Rest after a batch that failed.
+/// Pause after a batch that failed.
 const RETRY_REST: Duration = Duration::from_secs(2);
-/// Longest rest after a batch.
+/// Longest pause after a batch.
 const MAX_REST: Duration = Duration::from_secs(5);
-/// Longest time between two looks for jobs.
+/// Longest time between two polls for due jobs.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Jobs that one look finds.
+/// Most jobs that one poll returns.
 const MAX_DUE_JOBS: i64 = 100;
 
 /// One process's runner.
@@ -40,11 +40,11 @@ impl Default for Runner {
 }
 
 impl Runner {
-    /// Does a batch of every job that is due; tells how long to rest until the next look. An error in one tenant's job is
-    /// logged and leaves the others alone.
+    /// Runs a batch of every job that is due; returns the pause until the next poll. An error in one tenant's job is logged
+    /// and does not affect the others.
     ///
     /// # Errors
-    /// The jobs cannot be looked for.
+    /// The due jobs cannot be read.
     pub async fn run_due(&self, gateway: &Gateway) -> Result<Duration, Error> {
         let control = gateway.store.control();
         for tenant in control.tenants_to_adopt().await? {
@@ -63,7 +63,8 @@ impl Runner {
         Ok(rest)
     }
 
-    /// Does a batch of one job; tells the rest until its next batch. None where it is done, or another process has it.
+    /// Runs a batch of one job; returns the pause until its next batch. None if the job is finished, or leased by another
+    /// process.
     async fn run(&self, gateway: &Gateway, tenant: TenantId, kind: JobKind) -> Result<Option<Duration>, Error> {
         let store = gateway.store.tenant(tenant);
         let Some(job) = store.claim_job(kind, self.holder, self.ttl).await? else { return Ok(None) };

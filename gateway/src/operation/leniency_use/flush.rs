@@ -6,8 +6,8 @@ use crate::operation::leniency_use::Unwritten;
 use crate::store::tenant::leniency_use::Use;
 use crate::tenant::TenantId;
 
-/// Writes the uses of every tenant. An error of one tenant leaves the others alone; what could not be written stays for the
-/// next flush.
+/// Writes the uses of every tenant. An error of one tenant does not affect the others; what could not be written stays for
+/// the next flush.
 pub async fn write(gateway: &Gateway) -> Result<(), Error> {
     let mut outcome = Ok(());
     for tenant in gateway.uses.tenants() {
@@ -25,7 +25,7 @@ pub async fn write_of(gateway: &Gateway, tenant: TenantId) -> Result<(), Error> 
     if kept.is_empty() {
         return Ok(());
     }
-    // Put back where the caller is dropped in the middle, too.
+    // The guard also puts uses back if the caller is dropped during the write.
     let mut unwritten = Unwritten { uses: &gateway.uses, tenant, kept };
     let rows: Vec<Use> = unwritten
         .kept

@@ -1,5 +1,5 @@
-//! A page by cursor (RFC 9865): read from a position and not by a number, so that a resource that exists throughout is neither
-//! skipped nor shown twice, whatever is created and deleted meanwhile.
+//! A page by cursor (RFC 9865). It begins at a position and not at a number, so that a resource that exists throughout is
+//! neither skipped nor shown twice, whatever is created and deleted meanwhile.
 
 use futures_util::future::try_join;
 use scimgate_scim::list::{Cursors, cursor_response};
@@ -41,7 +41,7 @@ pub(super) async fn run(ctx: &Context, request: &Request, search: &Search, curso
     Ok(cursor_response(&resources, page.total, &cursors))
 }
 
-/// A page in an order that the database reads in.
+/// A page in an order that the database has.
 async fn by_key(
     ctx: &Context,
     request: &Request,
@@ -81,13 +81,14 @@ async fn by_key(
 #[derive(Default)]
 struct Run {
     rows: Vec<Stored>,
-    /// How many resources the whole list has, where a counter tells.
+    /// The number of resources in the whole list, if a counter has it.
     total: Option<u64>,
-    /// Where reading goes on; none at the end of the list. Where documents are examined, no match may follow.
+    /// Where the next page in this direction begins; none at the end of the list. Where documents are examined, that page can
+    /// be empty.
     beyond: Option<Boundary>,
 }
 
-/// Reads rows from a boundary in one direction. With a count of 0 it only tells whether there are any.
+/// Reads rows from a boundary in one direction. With a count of 0 it only finds out whether there are any.
 async fn read_run(
     ctx: &Context,
     request: &Request,
@@ -103,7 +104,7 @@ async fn read_run(
         // Forward from just before a resource, and backward from just after it, the resource itself comes first.
         inclusive: from.is_some_and(|boundary| boundary.before == is_forward),
         offset: 0,
-        // One more tells whether more follow.
+        // One more row shows whether more follow.
         limit: to_i64(count.saturating_add(1)),
     };
     let options = if count == 0 { request.options_unshown() } else { request.read_options() };
@@ -132,7 +133,7 @@ fn past(last: Position, direction: Direction) -> Boundary {
 }
 
 /// Gathers one match more than `count`. Where no more documents may be examined, the page ends short and the position of the
-/// last one examined is returned: RFC 9865 §2 allows short pages, and the next one goes on there.
+/// last one examined is returned: RFC 9865 §2 allows short pages, and the next one begins there.
 async fn examine(
     mut examination: Examination<'_>,
     count: u64,
@@ -157,7 +158,7 @@ async fn examine(
     }
 }
 
-/// How many resources all pages have: what a counter knows, or what is counted quickly.
+/// The number of resources in all pages, from a counter or a bounded count; none where it is too expensive.
 async fn total(ctx: &Context, request: &Request) -> Result<Option<u64>, Error> {
     if request.plan.is_everything() {
         return Ok(u64::try_from(ctx.store.count(request.plan.types()).await?).ok());

@@ -1,5 +1,5 @@
 //! A cursor (RFC 9865): a position in an ordered list and the direction to read on, sealed. No state is kept for it, so any
-//! replica serves it and an abandoned one costs nothing. It grants nothing: each request is authenticated as ever.
+//! replica serves it and an abandoned one costs nothing. It grants nothing: each request is authenticated.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -61,7 +61,7 @@ pub(super) struct CursorSeal<'a> {
     /// Whose query it is, and which one. RFC 9865 §2: the client "MUST query the same service provider endpoint with all
     /// query parameters and values being identical to the initial query".
     bound: [String; 6],
-    /// Not among the bound values, since another count has an error of its own.
+    /// Not among the bound values, since a different count has an error of its own.
     count: u16,
 }
 
@@ -73,7 +73,7 @@ impl<'a> CursorSeal<'a> {
         let bound = [
             ctx.store.id().to_string(),
             request.plan.types().join(" "),
-            // As it was understood: spelling may differ.
+            // The parsed filter, because its spelling may differ.
             request.filter.as_ref().map(ToString::to_string).unwrap_or_default(),
             sort,
             text(&search.attributes),

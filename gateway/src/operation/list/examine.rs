@@ -32,19 +32,20 @@ pub(super) struct Examination<'a> {
 }
 
 impl<'a> Examination<'a> {
-    /// In the requested order, with what the reply shows.
+    /// Examines documents in the requested order, with what the reply shows.
     pub(super) fn new(ctx: &'a Context, request: &'a Request, order: Order) -> Self {
         let window =
             Window { order, descending: request.descending(), after: None, inclusive: false, offset: 0, limit: 0 };
         Self::over(ctx, request, window, request.read_options())
     }
 
-    /// From a position, with these read options. The window's limit is that of the first batch, where others are larger.
+    /// Examines documents from a position, with these read options. The window's limit bounds the first batch; later ones may
+    /// be larger.
     pub(super) fn over(ctx: &'a Context, request: &'a Request, window: Window, options: ReadOptions) -> Self {
         Self { ctx, request, window, options, examined: 0, finished: false }
     }
 
-    /// In the order of ids, without what only a reply needs.
+    /// Examines documents in the order of ids, without what only a reply needs.
     pub(super) fn unshown(ctx: &'a Context, request: &'a Request) -> Self {
         let mut examination = Self::new(ctx, request, Order::Id);
         examination.window.descending = false;
@@ -76,7 +77,7 @@ impl<'a> Examination<'a> {
         }
         let left = self.ctx.gateway.lists.examined.saturating_sub(self.examined);
         let first = u64::try_from(self.window.limit).ok().filter(|limit| self.examined == 0 && *limit > 0);
-        // One beyond the limit tells whether there is more.
+        // One row beyond the limit shows whether there are more.
         let size = if left == 0 { 1 } else { first.unwrap_or(BATCH_SIZE).min(BATCH_SIZE).min(left) };
         self.window.limit = to_i64(size);
         let found = self.ctx.store.window(&self.request.plan, &self.window, self.options).await?.found;
@@ -104,7 +105,7 @@ impl<'a> Examination<'a> {
     }
 }
 
-/// The wanted part of what matches the filter, and how many match.
+/// The requested part of what matches the filter, and the number of matches.
 pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted, order: Order) -> Result<Slice, Error> {
     let mut examination = Examination::new(ctx, request, order);
     examination.window.after = wanted.position();

@@ -1,4 +1,4 @@
-//! Which part of a list is asked for, and what was found of it.
+//! The part of a list that is requested, and the part that was found.
 
 use uuid::Uuid;
 
@@ -6,14 +6,14 @@ use crate::operation::list::cursor_position::Boundary;
 use crate::store::resource::list::Position;
 use crate::store::resource::read::Stored;
 
-/// Which part of a list is asked for by number.
+/// The part of a list that is requested by number.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     /// How many resources are skipped.
     pub(super) offset: u64,
     /// How many are returned at most.
     pub(super) count: u64,
-    /// The last one that is skipped, where it is known: then they are not counted again.
+    /// The last resource to skip, if known: then the skipped ones need not be counted.
     pub(super) after: Option<Uuid>,
     /// The `totalResults` of the page before.
     pub(super) reported_total: u64,

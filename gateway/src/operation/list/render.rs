@@ -40,8 +40,8 @@ fn with_members(request: &Request, rows: &[Stored]) -> Result<Vec<Uuid>, Error> 
     Ok(groups)
 }
 
-/// A shorter page would make those clients skip groups that go on by `count` and not by `itemsPerPage`, and a shorter
-/// list of members would be taken for the whole: so the request is refused, unless it cannot ask for less.
+/// Refuses a page with too many members, unless it has a single group. Clients that add `count` to startIndex, and not
+/// `itemsPerPage`, would skip groups after a shorter page, and would take a shorter list of members for the whole.
 async fn check_members(ctx: &Context, request: &Request, rows: &[Stored]) -> Result<(), Error> {
     let groups = with_members(request, rows)?;
     let limit = ctx.gateway.lists.members;

@@ -1,4 +1,4 @@
-//! A list request as understood: which resources, in which order, and how much of each.
+//! A parsed list request: which resources, in which order, with which attributes.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) struct Request {
     pub(super) filter: Option<Filter>,
     pub(super) plan: Plan,
     pub(super) sort: Option<Sort>,
-    /// The order that the database can read in; none where documents must be sorted here.
+    /// The order, if the database has it; none where documents must be sorted here.
     pub(super) order: Option<Order>,
     /// Which attributes are shown, by type.
     projections: Vec<Option<Projection>>,
@@ -64,12 +64,12 @@ impl Request {
         self.sort.as_ref().is_some_and(|sort| sort.descending)
     }
 
-    /// Whether the database has little to do, however many resources there are.
+    /// Whether the request is cheap for the database, however many resources there are.
     pub(super) fn is_short(&self) -> bool {
         self.plan.is_lookup() || self.plan.is_everything() && self.order == Some(Order::Id)
     }
 
-    /// The type of a name, and what is shown of it.
+    /// A resource type by name, and its projection.
     pub(super) fn of_type(&self, name: &str) -> Result<(&Arc<ResourceType>, Option<&Projection>), Error> {
         let mut each = self.types.iter().zip(&self.projections);
         let found = each.find(|(known, _)| known.name == name);
@@ -90,7 +90,7 @@ impl Request {
         ReadOptions { groups: self.plan.needs_groups(), changes, mapped: false }
     }
 
-    /// The refusal of a request that would have more documents examined than may be.
+    /// The refusal of a request that needs more documents examined than the limit.
     pub(super) fn too_many(&self, limit: u64) -> Error {
         let names: Vec<String> = self.types.iter().flat_map(|known| indexed_names(known)).collect();
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();

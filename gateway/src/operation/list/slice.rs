@@ -1,4 +1,4 @@
-//! A part of a list by number: by the database alone where it decides everything, else by looking at documents.
+//! A part of a list by number: by the database alone where it decides everything, else by examining documents.
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;

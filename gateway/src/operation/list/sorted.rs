@@ -1,5 +1,5 @@
-//! Sorts by attributes that the database has no order for: the values of all matching resources are gathered and sorted
-//! here, within the limit of documents that may be examined, and only those of the page are read again.
+//! Sorts by attributes that the database has no order for. The values of all matching resources are collected and sorted
+//! here, within the limit of documents that may be examined; then the resources of the page are read again.
 
 use std::cmp::Ordering;
 
@@ -33,7 +33,7 @@ impl Entry {
     }
 }
 
-/// The wanted part of the list.
+/// The requested part of the list.
 pub(super) async fn read(ctx: &Context, request: &Request, wanted: &Wanted) -> Result<Slice, Error> {
     let entries = entries(ctx, request).await?;
     let total = entries.len() as u64;
@@ -104,7 +104,7 @@ async fn entries(ctx: &Context, request: &Request) -> Result<Vec<Entry>, Error> 
 async fn rows(ctx: &Context, request: &Request, page: impl Iterator<Item = &Entry>) -> Result<Vec<Stored>, Error> {
     let ids: Vec<Uuid> = page.map(|entry| entry.id).collect();
     let mut stored = ctx.store.by_ids(request.plan.types(), &ids, request.read_options()).await?;
-    // Only a resource that is deleted meanwhile is missing.
+    // Missing are only resources that were deleted meanwhile.
     let place = |id: &Uuid| ids.iter().position(|other| other == id);
     stored.sort_by_key(|stored| place(&stored.id));
     Ok(stored)

@@ -1,4 +1,4 @@
-//! What a use case says of its write, and what it learns of the result.
+//! The interface between a use case and `write.rs`: what to write, why it was refused, and the outcome.
 
 use std::sync::Arc;
 
@@ -18,43 +18,44 @@ use crate::operation::resource::record::{Action, Effect};
 use crate::store::membership::Members;
 use crate::store::resource::read::Stored;
 
-/// What a write means.
+/// A use case's part of a write: what to write, and what to do where that is refused. `write.rs` does the rest.
 pub(crate) trait Change: Send {
-    /// What the client asked for.
+    /// The kind of request, for the record of the write.
     fn action(&self) -> Action;
 
     /// The type and, where it is known, the id of the resource.
     fn subject(&self) -> (&ResourceType, Option<Uuid>);
 
-    /// Understands the request; called once, before anything else.
+    /// Parses the request; called once, before anything else.
     fn read(&mut self, _ctx: &Context) -> Result<(), Error> {
         Ok(())
     }
 
-    /// The resource whose writers in this process run one after the other. Without it, sixteen writers of one user would
-    /// read, map and lose against each other again and again.
+    /// The resource to lock against this process's other writers of it. Without the lock, of sixteen concurrent writers of
+    /// one user fifteen would lose the race, and each would read and map again.
     fn locks(&self) -> Option<Uuid> {
         None
     }
 
-    /// Decides by what is stored now what to write. Called again after each lost race, with the settings of then.
+    /// Decides what to write, by what is stored now. Called again after each lost race, with the settings of that moment.
     fn prepare(&mut self, ctx: &Context) -> impl Future<Output = Result<Prepared, Error>> + Send;
 
-    /// A prepared write was refused, the one at this place of several: `Ok` prepares again.
+    /// A prepared write was refused, the one with this index of several: `Ok` prepares again, `Err` gives up.
     fn recover(&mut self, _place: usize, refusal: Refusal) -> Result<(), Error> {
         Err(refusal.into())
     }
 
-    /// The leniencies that the request used for the write at this place of several.
+    /// The leniencies that the request used for the write with this index of several.
     fn warnings(&self, place: usize) -> Warnings;
 
-    /// Whether a refusal is the answer; otherwise the same is about to be done in another way, which is recorded then.
+    /// Whether an error is to be recorded. False where the caller retries in another way, which is then recorded instead:
+    /// a bulk request first tries many POSTs as one batch.
     fn is_final(&self, _error: &Error) -> bool {
         true
     }
 }
 
-/// What is to be done.
+/// What to write.
 pub(crate) enum Prepared {
     /// The resource is already as the request wants it: version and lastModified stay (RFC 7644 §3.5.2.1).
     Unchanged(Stored),
@@ -64,7 +65,7 @@ pub(crate) enum Prepared {
     Write(Vec<Write>),
     /// A group's members alone: no document is read and no plugin runs.
     Members(MembersWrite),
-    /// The resource goes.
+    /// Deletes the resource.
     Delete {
         /// Its id.
         id: Uuid,
@@ -87,9 +88,9 @@ pub(crate) struct Write {
     pub(crate) base: Base,
 }
 
-/// What the row is now.
+/// The row that a write changes, as it was read.
 pub(crate) enum Base {
-    /// There is none.
+    /// None: the resource is new.
     New,
     /// A living resource.
     Living {
@@ -109,7 +110,7 @@ pub(crate) struct MembersWrite {
     pub(crate) members: Members,
     /// The group, where it was read.
     pub(crate) group: Option<Stored>,
-    /// What is noted where one of the values names no resource.
+    /// The leniency to record where one of the values names no resource.
     pub(crate) unknown: Option<Leniency>,
 }
 
@@ -129,24 +130,24 @@ impl From<Refusal> for Error {
     }
 }
 
-/// What came of a write.
+/// The outcome of a write.
 pub(crate) enum Outcome {
     /// Nothing had to be written.
     Unchanged(Stored),
-    /// There is nothing to write to any more.
+    /// The resource has been deleted meanwhile.
     Gone,
     /// The rows, in their order.
     Saved(Vec<Saved>),
-    /// Members changed; the group as it was read before, where it was.
+    /// Members changed. The group as it was before, if it was read.
     Members(Option<Stored>),
-    /// It is gone.
+    /// The resource was deleted.
     Deleted,
 }
 
 /// A resource as it is stored now.
 pub(crate) struct Saved {
     pub(crate) stored: Stored,
-    /// Groups whose pending reference has become a membership of this resource.
+    /// The number of groups whose pending reference became a membership of this resource.
     pub(crate) joined: i64,
     /// What was stored before.
     pub(super) before: Option<Stored>,
@@ -183,13 +184,14 @@ impl Base {
 impl Outcome {
     pub(super) fn effect(&self) -> Effect {
         match self {
+            // Saved rows are recorded one by one, each with its own effect.
             Self::Unchanged(_) | Self::Gone | Self::Saved(_) => Effect::Unchanged,
             Self::Members(_) => Effect::MembersChanged,
             Self::Deleted => Effect::Deleted,
         }
     }
 
-    /// The one row that was written, and the groups that it joined; or the resource that did not change.
+    /// The resource that was written or left unchanged, and the number of groups that it joined. For writes of one row.
     pub(crate) fn into_stored(self) -> (Option<Stored>, i64) {
         match self {
             Self::Unchanged(stored) => (Some(stored), 0),

@@ -68,7 +68,7 @@ fn print(document: &Map<String, Value>) -> Result<String, Error> {
     serde_json::to_string(document).map_err(|why| Error::Corrupt(format!("a document that cannot be printed: {why}")))
 }
 
-/// While a schema change is checked, nothing is stored that the new schemas forbid: the client is asked to try again.
+/// While a schema change is pending, a document that the new schemas forbid is refused; the client may retry later.
 fn check_pending_schemas(ctx: &Context, draft: &Draft<'_>) -> Result<(), Error> {
     let Some(next) = &ctx.settings.pending else { return Ok(()) };
     let next = next.client.resource_type(&draft.resource_type.name).map(AsRef::as_ref);
@@ -84,7 +84,7 @@ fn check_pending_directory(
     next.map_or(Ok(()), |next| validate(mapped, next).map_err(|_| Error::SchemasChanging))
 }
 
-/// A document that grows with each PATCH must end somewhere.
+/// The limit of a request's body does not bound a document that grows with each PATCH.
 fn check_size(source: &str, set_aside: Option<&str>) -> Result<(), ScimError> {
     if source.len() + set_aside.map_or(0, str::len) <= MAX_DOCUMENT_BYTES {
         return Ok(());
@@ -95,7 +95,7 @@ fn check_size(source: &str, set_aside: Option<&str>) -> Result<(), ScimError> {
     ))
 }
 
-/// The chain's outcome; none where it failed and the tenant keeps what it had.
+/// The chain's outcome; none where it failed and the mapping's `onFailure` is `keep`.
 async fn map(
     ctx: &Context,
     draft: &Draft<'_>,
@@ -129,7 +129,7 @@ async fn map(
     }
 }
 
-/// What the product goes on reading while a chain fails: the older mapped document, where there is one.
+/// What the product still reads where the chain failed: the older mapped document, if there is one.
 fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
     match before.and_then(Stored::mapped_text) {
         Some(older) => (MappingState::Stale, Some(older.to_owned())),
@@ -137,7 +137,8 @@ fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
     }
 }
 
-/// What happened as the product sees it: a resource that it may not see does not exist for it.
+/// The event for the product. A resource that it does not see does not exist for it: showing one creates it, hiding one
+/// deletes it.
 fn event(before: Option<&Stored>, after: &Content) -> Result<Option<EventKind>, Error> {
     let old = before.and_then(Stored::mapped_text);
     let new = match after.mapping_state {
@@ -155,7 +156,7 @@ fn event(before: Option<&Stored>, after: &Content) -> Result<Option<EventKind>, 
     })
 }
 
-/// Skips everything else: two documents are asked with every change.
+/// Parses no other attribute, because this runs on two documents with every write.
 fn is_active(text: &str) -> Result<bool, Error> {
     #[derive(serde::Deserialize)]
     struct Activity {

@@ -18,7 +18,8 @@ use crate::operation::resource::restore::{self, CreateConflict};
 use crate::operation::resource::{members, write};
 use crate::store::resource::read::ReadOptions;
 
-/// Creates a resource of the body and shows it; or restores the one that it means, where the client's profile says so.
+/// Creates a resource and returns it. By the client's profile a POST can instead repeat, reactivate or restore a resource
+/// that exists or existed (`restore.rs`).
 ///
 /// # Errors
 /// 400 for a body that is not valid, 409 `uniqueness` for a name in use, and what the mapping refuses.
@@ -37,17 +38,17 @@ pub async fn run(
         new: None,
         resolved: false,
         refusal: None,
-        meant: None,
+        existing: None,
         warnings: Warnings::default(),
     };
     let (stored, joined) = write::run(&mut ctx, &mut create).await?.into_stored();
     let stored = stored.ok_or(Error::Contended)?;
     let resource_type = &create.resource_type;
-    let has_members = create.meant.is_none() && create.new.is_some_and(|new| new.members.is_some());
+    let has_members = create.existing.is_none() && create.new.is_some_and(|new| new.members.is_some());
     if joined == 0 && !has_members {
         return show(&ctx, 201, resource_type, &stored, &[], projection.as_ref());
     }
-    // Groups that had a pending reference to this one, or first members: only the database knows which of them there are.
+    // The database resolved pending references to this resource, or a new group's first members: read what it stored.
     let stored = ctx.store.get(&resource_type.name, stored.id, create.options).await?.unwrap_or(stored);
     let listed = members::shown(&ctx, resource_type, stored.id, projection.as_ref()).await?;
     show(&ctx, 201, resource_type, &stored, &listed, projection.as_ref())
@@ -59,12 +60,12 @@ struct Create {
     body: Value,
     options: ReadOptions,
     new: Option<New>,
-    /// Whether members that name no resource have been looked for.
+    /// Whether the members have been checked for values that name no resource.
     resolved: bool,
-    /// The unique index has refused it.
+    /// The refusal of the unique index, until the conflict is resolved.
     refusal: Option<Error>,
-    /// The leniencies by which the request means a resource that exists or existed.
-    meant: Option<Warnings>,
+    /// The leniencies used, where the request is about a resource that exists or existed.
+    existing: Option<Warnings>,
     warnings: Warnings,
 }
 
@@ -92,23 +93,23 @@ impl Change for Create {
         }
         new.fit(ctx)?;
         self.resource_type = Arc::clone(&new.resource_type);
-        self.meant = None;
-        // Whose the name is, and whether this request means that resource, matters only after the unique index has refused.
+        self.existing = None;
+        // The resource that has the name is looked up only where the unique index refused the insert.
         if let Some(refusal) = self.refusal.take() {
             return match restore::resolve_conflict(ctx, new, self.options).await? {
                 CreateConflict::Repeated(stored, used) => {
-                    self.meant = Some(used);
+                    self.existing = Some(used);
                     Ok(Prepared::Unchanged(stored))
                 }
                 CreateConflict::Deactivated(write, used) => {
-                    self.meant = Some(used);
+                    self.existing = Some(used);
                     Ok(Prepared::Write(vec![*write]))
                 }
                 CreateConflict::Unrelated => Err(refusal),
             };
         }
         if let Some((write, used)) = restore::deleted(ctx, new).await? {
-            self.meant = Some(used);
+            self.existing = Some(used);
             return Ok(Prepared::Write(vec![write]));
         }
         Ok(Prepared::Write(vec![new.insert(self.id)]))
@@ -116,7 +117,7 @@ impl Change for Create {
 
     fn recover(&mut self, _place: usize, refusal: Refusal) -> Result<(), Error> {
         match refusal {
-            Refusal::Taken(error) if self.meant.is_none() => {
+            Refusal::Taken(error) if self.existing.is_none() => {
                 self.refusal = Some(error);
                 Ok(())
             }
@@ -126,7 +127,7 @@ impl Change for Create {
 
     fn warnings(&self, _place: usize) -> Warnings {
         let mut warnings = self.warnings.clone();
-        warnings.extend(self.meant.clone().unwrap_or_default());
+        warnings.extend(self.existing.clone().unwrap_or_default());
         warnings
     }
 }

@@ -23,10 +23,10 @@ pub(crate) fn parse_unknown(stored: &Stored) -> Result<UnknownAttributes, Error>
     UnknownAttributes::from_json(stored).ok_or_else(|| corrupt(&"they are neither values nor changes"))
 }
 
-/// A document, and the unknown attributes beside it.
+/// A document and its unknown attributes.
 pub(crate) type Fitted = (Map<String, Value>, UnknownAttributes);
 
-/// Brings a document that was read by other schemas to those that hold now.
+/// Converts a document that was read under other schemas to the current ones.
 ///
 /// # Errors
 /// 404 where the resource type is gone.

@@ -44,7 +44,7 @@ pub(crate) async fn find(
     found.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()).into())
 }
 
-/// Ids are case-exact (RFC 7643 §3.1): a text that is no UUID as we write it names nothing.
+/// Ids are case-exact (RFC 7643 §3.1), so only a UUID in canonical form is an id.
 pub(crate) fn parse_id(id: &str) -> Option<Uuid> {
     id.parse().ok().filter(|known: &Uuid| *id == *known.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }

@@ -32,7 +32,8 @@ pub(crate) fn replace_with(members: &[Member]) -> Result<Members, Error> {
     Ok(Members { replace_all: true, add: values(members)?, remove: Vec::new(), drop_unknown: false })
 }
 
-/// Treats added values that name no resource as the client's profile says: kept as references, dropped, or refused.
+/// Handles added values that name no resource. By the client's profile they are kept as pending references, dropped or
+/// refused.
 ///
 /// The look-up comes before the change and needs no lock: a member that is deleted in between is dropped, as if it had been
 /// deleted after the change.
@@ -69,14 +70,14 @@ pub(crate) async fn unwanted(
     Ok(if kept { HashSet::new() } else { unknown.into_iter().map(|it| it.value).collect() })
 }
 
-/// The leniency by which the client may name members that don't exist.
+/// The leniency that allows the client to name members that don't exist.
 fn policy(ctx: &Context, unknown: &[UnknownMember]) -> Result<Leniency, ScimError> {
     let policies = [Leniency::UnknownMemberPending, Leniency::UnknownMemberDropped];
     let allowed = policies.into_iter().find(|it| ctx.settings.leniencies.allows(*it));
     allowed.ok_or_else(|| ScimError::invalid_value(detail(unknown)))
 }
 
-/// What a refusal says of the values that name no resource.
+/// The refusal's text on the values that name no resource.
 fn detail(unknown: &[UnknownMember]) -> String {
     let several: Vec<&str> = unknown.iter().filter(|it| it.is_ambiguous).map(|it| it.value.as_str()).collect();
     let missing: Vec<&str> = unknown.iter().filter(|it| !it.is_ambiguous).map(|it| it.value.as_str()).collect();
@@ -151,7 +152,7 @@ pub(crate) async fn shown(
     Ok(ctx.store.members(&[id]).await?.remove(&id).unwrap_or_default())
 }
 
-/// Most members of a group that is shown after a change without having been asked for.
+/// Most members of a group that a reply shows where the request names no attributes.
 const MAX_SHOWN_AFTER_PATCH: i64 = 100;
 
 /// Whether a group is shown after a change. RFC 7644 §3.5.2: the server "either MUST return a 200 OK response code and the

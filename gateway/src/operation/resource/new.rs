@@ -22,21 +22,21 @@ pub(crate) struct New {
     pub(crate) resource_type: Arc<ResourceType>,
     pub(crate) document: Map<String, Value>,
     pub(crate) unknown: UnknownAttributes,
-    /// What the body names without a value.
+    /// Attributes that the body names without a value.
     pub(crate) cleared: Vec<String>,
     pub(crate) members: Option<Members>,
     validated_by: Arc<ResourceType>,
 }
 
 impl New {
-    /// Reads a body, and the leniencies it used.
+    /// Normalises and validates a body; adds the leniencies that it used to `warnings`.
     pub(crate) fn read(
         ctx: &Context,
         resource_type: &ResourceType,
         body: Value,
         warnings: &mut Warnings,
     ) -> Result<Self, Error> {
-        // The settings may be newer than those by which the address was read, and the write is checked against them.
+        // The write is checked against the current settings, which may be newer than those by which the path was resolved.
         let resource_type = ctx.current(resource_type)?;
         let normalised = normalise(body, &resource_type, &ctx.settings.leniencies)?;
         let Normalised { document, unknown, cleared, detached, warnings: used } = normalised;
@@ -47,7 +47,7 @@ impl New {
         Ok(Self { validated_by: Arc::clone(&resource_type), resource_type, document, unknown, cleared, members })
     }
 
-    /// Brings it to the schemas that hold now.
+    /// Converts the resource to the current schemas.
     pub(crate) fn fit(&mut self, ctx: &Context) -> Result<(), Error> {
         let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
         (self.document, self.unknown) = refit(ctx, &mut self.resource_type, document, unknown)?;

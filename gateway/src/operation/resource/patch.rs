@@ -22,8 +22,8 @@ use crate::operation::resource::reply::{Reply, check_match, location, show};
 use crate::operation::resource::{members, write};
 use crate::store::resource::read::{ReadOptions, Stored};
 
-/// Applies the operations, all or none. A user is shown afterwards; a group only where attributes are asked for, or where
-/// it has few members and its client wants it, because showing it loads its members.
+/// Applies the operations, all or none. The reply shows a user; a group only where the request names attributes, or where
+/// the group is small and the client's profile wants it, because showing it loads its members.
 ///
 /// # Errors
 /// 404 where there is none, 412 where `If-Match` does not hold, and what the operations or the mapping refuse.
@@ -63,10 +63,10 @@ async fn reply(ctx: &Context, patch: Patch<'_>, stored: Option<Stored>, joined: 
     }
     let stored = match stored.filter(|_| resource_type.detached.is_none() && joined == 0) {
         Some(stored) => stored,
-        // Others change members meanwhile; how many changes there were, only the database knows.
+        // Concurrent member changes count for the version, and are not in the row that was written: read it again.
         None => match ctx.store.get(&resource_type.name, id, options).await? {
             Some(stored) => stored,
-            // Deleted by another request after this one was done.
+            // Deleted by a concurrent request after this one's write.
             None => return Ok(done()),
         },
     };
@@ -83,8 +83,8 @@ struct Patch<'a> {
     projection: Option<Projection>,
     options: ReadOptions,
     request: Option<patch::Patch>,
-    /// Whether unknown attributes that a schema defines by now come into the document first. Not where the document would be
-    /// refused with them: the client cannot mend that.
+    /// Whether to reconcile unknown attributes that a schema defines by now. Switched off where the document would be refused
+    /// with them, because the client did not send them with this request.
     reconciles: bool,
     has_reconciled: bool,
     warnings: Warnings,
@@ -161,7 +161,7 @@ impl Change for Patch<'_> {
 }
 
 impl Patch<'_> {
-    /// Such a change costs the same in a group of ten and of a hundred thousand.
+    /// Whether the group's document need not be read: the cost is then that of the changed members, not of the group.
     fn changes_members_alone(&self) -> bool {
         self.if_match.is_none() && self.request.as_ref().is_some_and(patch::Patch::touches_only_members)
     }
@@ -177,7 +177,7 @@ impl Patch<'_> {
     }
 }
 
-/// The request by the schemas that hold now: they may know what was unknown when it was read.
+/// The request under the current schemas, which may define attributes that were unknown when it was parsed.
 fn by_current_schemas(
     ctx: &Context,
     resource_type: &Arc<ResourceType>,
@@ -190,7 +190,7 @@ fn by_current_schemas(
     Ok(patch.reinterpret(&now, &ctx.settings.leniencies)?)
 }
 
-/// What is stored, with the unknown attributes that a schema defines by now.
+/// The stored document after reconciling the unknown attributes that a schema defines by now.
 fn reconciled(
     ctx: &Context,
     resource_type: &ResourceType,

@@ -11,7 +11,7 @@ use crate::store::resource::read::Stored;
 use crate::telemetry;
 use crate::tenant::TenantId;
 
-/// What was asked for.
+/// The kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// POST.
@@ -22,7 +22,7 @@ pub enum Action {
     Patch,
     /// DELETE.
     Delete,
-    /// Attributes that a schema defines by now.
+    /// The reconcile job: unknown attributes that a schema defines by now.
     Reconcile,
 }
 
@@ -33,7 +33,7 @@ pub enum Effect {
     Created,
     /// A living resource was stored anew.
     Updated,
-    /// A deleted resource lives again.
+    /// A deleted resource was restored.
     Restored,
     /// Nothing: the resource was already as the request wants it.
     Unchanged,
@@ -46,13 +46,13 @@ pub enum Effect {
 /// One write, whatever its outcome.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
-    /// Whose resource.
+    /// The tenant.
     pub tenant: TenantId,
     /// The credential's id, or the name of a background job.
     pub actor: &'a str,
     /// The request's id.
     pub request_id: &'a str,
-    /// What was asked for.
+    /// The kind of request.
     pub action: Action,
     /// The resource's type.
     pub resource_type: &'a str,
@@ -72,7 +72,7 @@ pub struct Record<'a> {
     pub result: Result<Effect, &'a Error>,
     /// How often the write was tried.
     pub attempts: u32,
-    /// From the request's reading to its end.
+    /// From parsing the request to the end of the write.
     pub duration: Duration,
 }
 

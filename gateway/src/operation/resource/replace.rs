@@ -45,14 +45,14 @@ pub async fn run(
         body,
         if_match,
         options,
-        understood: None,
+        parsed: None,
         warnings: Warnings::default(),
         dropped: Warnings::default(),
     };
     let (stored, joined) = write::run(&mut ctx, &mut replace).await?.into_stored();
     let stored = stored.ok_or(Error::Contended)?;
     let resource_type = &replace.resource_type;
-    // Others change members meanwhile; how many changes there were, only the database knows.
+    // Concurrent member changes count for the version, and are not in the row that was written: read it again.
     let is_read = joined > 0 || resource_type.detached.is_some();
     let read = if is_read { ctx.store.get(&resource_type.name, stored.id, options).await? } else { None };
     let stored = read.unwrap_or(stored);
@@ -67,22 +67,23 @@ struct Replace<'a> {
     body: Value,
     if_match: Option<Condition>,
     options: ReadOptions,
-    understood: Option<Understood>,
+    parsed: Option<ParsedBody>,
     warnings: Warnings,
-    /// Unknown attributes that the bound drops, by the last attempt.
+    /// Unknown attributes that the last attempt dropped, since there are too many.
     dropped: Warnings,
 }
 
-/// What the body says.
-struct Understood {
+/// The parsed body.
+struct ParsedBody {
     document: Map<String, Value>,
     unknown: UnknownAttributes,
     members: Option<Members>,
-    /// Whether members that name no resource have been looked for.
+    /// Whether the members have been checked for values that name no resource.
     resolved: bool,
-    /// What the body names without a value.
+    /// Attributes that the body names without a value.
     cleared: Vec<String>,
-    /// The type by which the document was validated; none where what the body omits stays.
+    /// The type by which the document was validated. None where the profile keeps what the body omits: the document is then
+    /// complete only after the stored one was read.
     validated_by: Option<Arc<ResourceType>>,
 }
 
@@ -99,7 +100,7 @@ impl Change for Replace<'_> {
         self.id.ok_or_else(|| ScimError::not_found(&self.resource_type.name, self.written_id))?;
         self.resource_type = ctx.current(&self.resource_type)?;
         let resource_type = &self.resource_type;
-        // A body that does not mention a group's members leaves them alone: a client that sends a name means the name.
+        // A body without `members` leaves them unchanged: clients rename a group by a PUT without its members.
         let mentions_members = resource_type.detached.is_some_and(|name| mentions(&self.body, name));
         let normalised = normalise(self.body.take(), resource_type, &ctx.settings.leniencies)?;
         let Normalised { document, unknown, cleared, detached, warnings } = normalised;
@@ -110,7 +111,7 @@ impl Change for Replace<'_> {
         }
         let validated_by = (!keeps).then(|| Arc::clone(resource_type));
         let members = mentions_members.then(|| members::replace_with(&detached)).transpose()?;
-        self.understood = Some(Understood { document, unknown, members, resolved: false, cleared, validated_by });
+        self.parsed = Some(ParsedBody { document, unknown, members, resolved: false, cleared, validated_by });
         Ok(())
     }
 
@@ -119,7 +120,7 @@ impl Change for Replace<'_> {
     }
 
     async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
-        let (Some(id), Some(body)) = (self.id, &mut self.understood) else { return Err(Error::Contended) };
+        let (Some(id), Some(body)) = (self.id, &mut self.parsed) else { return Err(Error::Contended) };
         if !body.resolved {
             body.members = members::resolve_unknown(ctx, body.members.take(), &mut self.warnings).await?;
             body.resolved = true;
@@ -160,8 +161,8 @@ impl Change for Replace<'_> {
     }
 }
 
-impl Understood {
-    /// Brings the body to the schemas that hold now.
+impl ParsedBody {
+    /// Converts the body to the current schemas.
     fn fit(&mut self, ctx: &Context, resource_type: &mut Arc<ResourceType>) -> Result<(), Error> {
         let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
         (self.document, self.unknown) = refit(ctx, resource_type, document, unknown)?;

@@ -35,7 +35,7 @@ impl Reply {
         Self { status: 204, location: None, version: None, body: None }
     }
 
-    /// The resource's id, with which its address ends.
+    /// The resource's id, read from the end of its address.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.location.as_deref().and_then(|location| location.rsplit('/').next())
@@ -55,7 +55,7 @@ pub(crate) fn location(ctx: &Context, resource_type: &ResourceType, id: &dyn std
     format!("{}{}/{id}", ctx.base_url, resource_type.endpoint)
 }
 
-/// Whether the client is shown versions, and may make conditions of them.
+/// Whether replies have versions, and requests may have conditions on them.
 pub(crate) fn shows_versions(ctx: &Context) -> bool {
     !ctx.settings.leniencies.chooses(Choice::NoEtags)
 }

@@ -1,5 +1,5 @@
-//! POST of a resource that exists or existed: by the client's profile it activates a deactivated user again, brings a
-//! deleted resource back, or is the repetition of a request whose reply was lost.
+//! POST of a resource that exists or existed: by the client's profile it reactivates a deactivated user, restores a deleted
+//! resource, or is answered as the repetition of a request whose reply was lost.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,23 +16,23 @@ use crate::operation::resource::new::New;
 use crate::store::resource::key::{Key, Keys, name_attribute};
 use crate::store::resource::read::{ReadOptions, Stored};
 
-/// How long the same POST may be the same request once more.
+/// How long after a write the same POST counts as its repetition.
 const REPEATED_WITHIN: Duration = Duration::from_mins(10);
 
-/// How long a deleted resource can be brought back.
+/// How long a deleted resource can be restored.
 const RESTORABLE_WITHIN: Duration = Duration::from_hours(30 * 24);
 
-/// What a POST means whose unique value is in use, and the leniencies by which it does.
+/// How to handle a POST whose unique value is in use, and the leniencies that allow it.
 pub(crate) enum CreateConflict {
-    /// The same request once more.
+    /// It repeats an earlier request: answer with what is stored.
     Repeated(Stored, Warnings),
-    /// The deactivated resource that has the value.
+    /// It reactivates the deactivated resource that has the value.
     Deactivated(Box<Write>, Warnings),
-    /// A new resource.
+    /// It is for another resource: 409.
     Unrelated,
 }
 
-/// Looks at the resource that has the name of the new one.
+/// Compares the new resource with the stored one that has its name.
 pub(crate) async fn resolve_conflict(ctx: &Context, new: &New, options: ReadOptions) -> Result<CreateConflict, Error> {
     let allows = |leniency| ctx.settings.leniencies.allows(leniency);
     let keys = Keys::of(&new.document, &new.resource_type);
@@ -43,7 +43,7 @@ pub(crate) async fn resolve_conflict(ctx: &Context, new: &New, options: ReadOpti
     };
     let options = ReadOptions { mapped: true, ..options };
     let Some(owner) = ctx.store.owner(&new.resource_type.name, name, options).await? else {
-        // Another of its values is in use; or the owner is gone by now.
+        // Another unique value is in use, or the resource with the name was deleted meanwhile.
         return Ok(CreateConflict::Unrelated);
     };
     let old = parse("source", &owner.source)?;
@@ -62,7 +62,7 @@ pub(crate) async fn resolve_conflict(ctx: &Context, new: &New, options: ReadOpti
     Ok(CreateConflict::Unrelated)
 }
 
-/// Whether the name alone has passed to somebody else.
+/// Whether the name is the same but the externalId differs: another person with the name.
 fn has_other_external_id(old: &Map<String, Value>, new: &New) -> bool {
     matches!((old.get("externalId"), new.document.get("externalId")), (Some(old), Some(new)) if old != new)
 }
@@ -72,13 +72,13 @@ fn name_of<'a>(keys: &'a Keys, new: &New) -> Option<&'a Key> {
     keys.unique.iter().find(|key| key.attribute == name_attribute(&new.resource_type))
 }
 
-/// Whether a POST says what was stored a moment ago.
+/// Whether a POST has the content of a resource that was written shortly before.
 fn repeats(new: &New, owner: &Stored, old: &Map<String, Value>, now: SystemTime) -> Result<bool, Error> {
     let age = now.duration_since(owner.modified_at).unwrap_or_default();
     Ok(age < REPEATED_WITHIN && *old == new.document && parse_unknown(owner)? == new.unknown)
 }
 
-/// The deactivated resource becomes what the body says, and is active.
+/// The update that replaces the deactivated resource by the body and sets `active`.
 fn activate(ctx: &Context, new: &New, owner: Stored, old: Map<String, Value>) -> Result<(Write, Warnings), Error> {
     // Unknown attributes that the body does not mention stay: its client cannot see them.
     let (mut unknown, kept, leniencies) = (new.unknown.clone(), parse_unknown(&owner)?, &ctx.settings.leniencies);
@@ -92,8 +92,8 @@ fn activate(ctx: &Context, new: &New, owner: Stored, old: Map<String, Value>) ->
     Ok((write, dropped))
 }
 
-/// The deleted resource that the new one means, to be brought back, and the leniency. Members are in no document and gone with
-/// their group, so groups are created anew; unknown attributes are gone, too.
+/// The write that restores the deleted resource with the externalId or name of the new one, and the leniency that allows
+/// it. Groups are never restored: their members are in no document and were deleted with them.
 pub(crate) async fn deleted(ctx: &Context, new: &New) -> Result<Option<(Write, Warnings)>, Error> {
     let resource_type = &new.resource_type;
     if resource_type.detached.is_some() || !ctx.settings.leniencies.allows(Leniency::RestoreDeleted) {

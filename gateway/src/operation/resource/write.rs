@@ -1,7 +1,7 @@
 //! The one function through which every resource is stored.
 //!
-//! A use case says what its write means ([`Change`]). [`run`] does the rest, always in this order: prepare, validate, map,
-//! store; again from the start where another write came first; then events and the record. Nothing else calls the store's
+//! A use case implements [`Change`]. [`run`] calls it, always in this order: prepare, validate, map, store; again from the
+//! start where another write came first; then it wakes the sequencer and records the write. Nothing else calls the store's
 //! functions that write resources.
 
 use std::time::Instant;
@@ -28,12 +28,12 @@ use crate::store::resource::restore::Restore;
 use crate::store::resource::update::Update;
 use crate::store::stamp::Stamp;
 
-/// Attempts at a write that lost a race, before the client is asked to come again.
+/// Attempts at a write that keeps losing the race; after them it fails with [`Error::Contended`].
 pub(crate) const MAX_ATTEMPTS: u32 = 24;
 /// Documents of one batch that are mapped at the same time.
 const MAX_CONCURRENT_MAPPINGS: usize = 8;
 
-/// Writes what a change means, and records it whatever the outcome.
+/// Makes a write and records it, whatever the outcome.
 pub(crate) async fn run(ctx: &mut Context, change: &mut impl Change) -> Result<Outcome, Error> {
     let mut trace = Trace { begun: Instant::now(), attempts: 0, before: None, steps: Vec::new(), unknown: None };
     let result = match change.read(ctx) {
@@ -127,7 +127,7 @@ fn refused(writes: Vec<Write>, place: usize, refusal: Refusal, trace: &mut Trace
 /// What is stored of a document, and the steps that mapped it.
 type Mapped = (Content, Vec<StepReport>);
 
-/// Validates and maps each document. An error comes with the place of its document and the steps until then.
+/// Validates and maps each document. An error comes with the index of its document and the mapping steps until then.
 async fn contents(
     ctx: &Context,
     writes: &[Write],
@@ -150,7 +150,7 @@ async fn contents(
     iter(mapping).buffered(MAX_CONCURRENT_MAPPINGS).try_collect().await
 }
 
-/// A row's own version, and the groups that it joined.
+/// Each row's own version, and the number of groups that it joined.
 type Versions = Vec<(i64, i64)>;
 
 /// None where the race was lost.
@@ -186,7 +186,7 @@ async fn store_one(
     }
 }
 
-/// New resources alone can be stored as a batch: an update that loses its race is no error to the database.
+/// Stores new resources in one transaction; a batch has no updates. None where the race was lost.
 async fn store_batch(
     ctx: &Context,
     writes: &[Write],
@@ -223,7 +223,7 @@ fn saved(write: Write, (content, steps): Mapped, (version, joined): (i64, i64), 
     Saved { stored, joined, before, effect, steps }
 }
 
-/// A resource of which nothing is stored yet.
+/// What stands for the stored row of a new resource.
 fn unstored(resource_type: &ResourceType, id: Uuid, stamp: &Stamp) -> Stored {
     Stored {
         id,
@@ -240,11 +240,11 @@ fn unstored(resource_type: &ResourceType, id: Uuid, stamp: &Stamp) -> Stored {
     }
 }
 
-/// A unique value is in use. The refusal names the attributes that may be meant: row-level security hides from the
-/// database's error which key it was.
+/// The refusal of a write whose unique value is in use. It names every attribute that it may be, because under row-level
+/// security the database's error does not contain the key.
 fn taken(ctx: &Context, write: Option<&Write>) -> Error {
     if ctx.settings.pending.is_some() {
-        // The value may be taken only by a schema that is not decided yet.
+        // The value may be unique only under the pending schemas, which may be rolled back.
         return Error::SchemasChanging;
     }
     let Some(write) = write else { return Error::Contended };

@@ -1,5 +1,5 @@
-//! Checks stored resources against other schemas. Documents are read in batches, each on a snapshot of its own; that no
-//! write is missed between them is ensured by the [change](super).
+//! Checks stored resources against a schema change. Documents are read in batches, each on a snapshot of its own; the
+//! [caller](super) ensures that no write is missed between them.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::store::TenantStore;
 use crate::store::resource::key::{Key, Keys, unique_names};
 use crate::store::schema::change::{StoredDocuments, WantedKey};
 
-/// Documents that are read together.
+/// Documents of one batch.
 const BATCH_SIZE: i64 = 100;
 /// A pending change that is not renewed for so long is abandoned.
 pub(crate) const PENDING_TTL: Duration = Duration::from_mins(1);
@@ -43,7 +43,7 @@ pub(crate) struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Whether no stored resource can conflict.
+    /// Whether the change only extends the schemas, so that no stored resource can conflict.
     pub(crate) fn only_grows(&self) -> bool {
         self.before.client.resource_types().iter().all(|old| !self.is_narrowed(old))
     }
@@ -79,7 +79,7 @@ impl Check<'_> {
         Ok(found)
     }
 
-    /// Keeps the pending change from being taken for abandoned.
+    /// Renews the pending change, or another process would roll it back as abandoned.
     async fn renew(&self, pass: Pass) -> Result<(), Error> {
         let Pass::Pending(holder) = pass else { return Ok(()) };
         let until = self.clock.now() + PENDING_TTL;
@@ -97,7 +97,7 @@ struct TypeCheck<'a> {
     /// Attributes that become unique.
     becoming: HashSet<String>,
     pass: Pass,
-    /// Keys by their digest: a million of them fit in memory, their texts may not.
+    /// Digests of the keys seen in the first pass: a million digests fit in memory, the keys may not.
     seen: HashSet<[u8; 16]>,
 }
 
@@ -148,7 +148,7 @@ impl<'a> TypeCheck<'a> {
         keys.into_iter().filter(|key| self.becoming.contains(&key.attribute)).collect()
     }
 
-    /// Stores the keys; for a resource that was written meanwhile, those of its document now.
+    /// Stores the keys. If a resource was written meanwhile, stores those of its new document.
     async fn fill(&self, mut wanted: Vec<WantedKey>, found: &mut Conflicts) -> Result<(), Error> {
         while !wanted.is_empty() {
             let missing = self.check.store.fill_keys(&self.old.name, &wanted).await?;

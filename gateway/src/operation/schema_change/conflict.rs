@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-/// Resources that are named.
+/// Most resources that a refusal names.
 const MAX_EXAMPLES: usize = 5;
 
 /// One resource that conflicts with a change.

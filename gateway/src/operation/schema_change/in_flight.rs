@@ -1,4 +1,4 @@
-//! Writes that began before a schema change and may still go by the older schemas.
+//! Writes that began before a schema change and may still use the older schemas.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! Unique keys that no schema wants any more.
+//! Unique keys of attributes that are no longer unique.
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::store::resource::key::unique_names;
 
-/// Drops the keys of attributes that are not unique any more.
+/// Drops them.
 pub(crate) async fn drop(ctx: &Context) -> Result<(), Error> {
     let settings = &ctx.settings;
     let registries = [Some(&settings.registry), settings.pending.as_ref().map(|next| &next.client)];

@@ -1,4 +1,4 @@
-//! What a tenant's definitions make of the two documents.
+//! A tenant's schemas of the source document and of the mapped document, built from its definitions.
 
 use scimgate_scim::schema::Schema;
 use scimgate_scim::schema::definition::TypeDefinition;
