@@ -35,7 +35,7 @@ pub enum Error {
         address: SocketAddr,
         /// The option that sets it.
         option: &'static str,
-        /// What the system said.
+        /// The system's error.
         why: std::io::Error,
     },
     /// The plugin host cannot be set up.
@@ -87,7 +87,7 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
     Ok((listener, bound))
 }
 
-/// Puts the use cases on a database.
+/// Assembles the gateway over a database.
 ///
 /// On the embedded database this must come after its start: its WASM runtime must be in the process before the plugin
 /// host's (see `store::embedded`).
@@ -154,7 +154,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// Resolves at SIGINT or SIGTERM. The handlers are installed when it is called, before the gateway says that it serves.
+/// Resolves at SIGINT or SIGTERM. The handlers are installed at the call, before the gateway reports that it serves.
 pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (interrupted, terminated) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));

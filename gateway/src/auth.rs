@@ -24,11 +24,11 @@ pub struct Verified {
     pub tenant: TenantId,
     /// The tenant's name, as in its URL.
     pub tenant_name: String,
-    /// Whether the tenant may work.
+    /// Whether the tenant is active; a suspended one gets 403.
     pub tenant_active: bool,
     /// The credential's id: the actor.
     pub credential: Uuid,
-    /// What it opens.
+    /// What it gives access to.
     pub scope: Scope,
     expires_at: Option<SystemTime>,
 }
@@ -108,7 +108,7 @@ impl Auth {
         if expired || verified.scope != scope { Err(Error::Unauthorized) } else { Ok(verified) }
     }
 
-    /// Verifies an operator key and gives its id.
+    /// Verifies an operator key and returns its id.
     ///
     /// # Errors
     /// As [`Auth::verify`].
@@ -126,7 +126,7 @@ impl Auth {
 
     /// Drops what is cached of a tenant's credentials.
     pub fn forget(&self, tenant: TenantId) {
-        // The closure form is refused only by a cache built without support for it.
+        // It fails only if the cache was built without support for closures.
         let _ = self.valid.invalidate_entries_if(move |_, verified| verified.tenant == tenant);
     }
 

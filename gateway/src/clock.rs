@@ -41,7 +41,7 @@ impl Clock {
         UNIX_EPOCH + Duration::from_micros(u64::try_from(since).unwrap_or_default())
     }
 
-    /// Moves a set clock on; the system's clock moves by itself.
+    /// Advances a set clock. Does nothing to the system's clock.
     pub fn advance(&self, by: Duration) {
         if let Source::Set(at) = &self.0 {
             at.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
@@ -71,7 +71,7 @@ fn micros(at: SystemTime) -> i64 {
     at.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_micros()).ok()).unwrap_or_default()
 }
 
-/// A moment as RFC 3339 text in UTC with milliseconds, as SCIM's dateTime wants it (RFC 7643 §2.3.5).
+/// A moment as RFC 3339 text in UTC with milliseconds, as SCIM's dateTime requires (RFC 7643 §2.3.5).
 #[must_use]
 pub fn rfc3339(at: SystemTime) -> String {
     let moment = jiff::Timestamp::from_millisecond(micros(at) / 1000).unwrap_or(jiff::Timestamp::UNIX_EPOCH);

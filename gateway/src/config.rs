@@ -1,4 +1,4 @@
-//! Settings of a server process. The only place where they are read from.
+//! The settings of a server process: command line arguments, each with an environment variable.
 
 mod network;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use network::Network;
 
-/// Where the three doors listen, and how they are reached.
+/// The addresses of the three listeners, and how clients reach them.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Doors {
     /// Port of the SCIM endpoint (0: any free one).
@@ -88,24 +88,24 @@ impl fmt::Debug for RootKeys {
 /// How long a server waits for its clients, and how many it serves at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most connections of a door; the next one waits in the kernel's queue.
+    /// Most connections of a listener; the next one stays in the kernel's queue.
     pub connections: usize,
     /// Most requests at once on one HTTP/2 connection.
     pub streams: u32,
     /// From a connection's beginning, or a request's first byte, to the end of the request's header.
     pub header: Duration,
-    /// Rest between two requests of a connection. Longer than the usual 60 s of reverse proxies, or they would send
+    /// Idle time between two requests of a connection. Longer than the usual 60 s of reverse proxies, or they would send
     /// a request into a connection that is just being closed.
     pub idle: Duration,
-    /// Longest silence between two parts of a body.
+    /// Longest pause between two parts of a body.
     pub body: Duration,
-    /// How long a client may take nothing of its reply.
+    /// How long a client may read nothing of its reply.
     pub reply: Duration,
     /// One request, from its header to its reply.
     pub handler: Duration,
-    /// At the end: what is only half sent, or not taken, gets this long.
+    /// At shutdown: time for incomplete requests, and for replies that the client does not read.
     pub grace: Duration,
-    /// At the end: requests that are being handled get this long.
+    /// At shutdown: time for requests in a handler.
     pub drain: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! Scimgate: the SCIM 2.0 endpoint in front of a product. ARCHITECTURE.md beside this folder walks a request through
-//! the files.
+//! Scimgate: the SCIM 2.0 endpoint in front of a product. ARCHITECTURE.md, beside this folder, follows a request
+//! through the files.
 
 pub mod app;
 pub mod auth;

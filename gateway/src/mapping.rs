@@ -33,7 +33,7 @@ pub struct MapperConfig {
     pub max_calls: usize,
     /// Most concurrent calls of one tenant, so that no tenant takes all of them.
     pub max_tenant_calls: usize,
-    /// How long a call waits for one of these.
+    /// How long a call waits for a permit.
     pub admission_timeout: Duration,
     /// Most compiled plugins kept.
     pub max_compiled: u64,

@@ -1,5 +1,5 @@
-//! The root key: the one secret of a whole installation. From it a key for each purpose is derived, and with that are
-//! sealed the texts which clients hold for us. It is never shown, logged, or used itself.
+//! The root key: the one secret of a whole installation. A key for each purpose is derived from it, and seals texts that
+//! clients keep for the gateway, such as cursors. The root key itself is never shown, logged or used.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ const SEAL: usize = 16;
 #[derive(Clone, PartialEq, Eq)]
 pub struct RootKey([u8; 32]);
 
-/// What was given is no root key. It is not repeated: it may be one with a letter lost.
+/// The given text is not a root key. The message does not contain it, because it may be one with a typing error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it must be 32 random bytes, as 64 hexadecimal digits or as base64; `openssl rand -hex 32` makes one")]
 pub struct Malformed;
@@ -33,7 +33,7 @@ impl RootKey {
     /// Reads 64 hexadecimal digits, or base64 of either alphabet.
     ///
     /// # Errors
-    /// It is anything else. A passphrase is none: it could be guessed from one sealed text.
+    /// For any other text. A passphrase is refused, because it could be guessed from one sealed text.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let text = text.trim();
         let bytes = if text.len() == 64 { from_hex(text) } else { from_base64(text) };
@@ -52,11 +52,11 @@ impl RootKey {
         &self.0
     }
 
-    /// The seal of a purpose on what the text is bound to and what it holds.
+    /// The seal for a purpose over the bound parts and the content.
     fn seal(&self, purpose: &str, bound: &[&str], content: &[u8]) -> Hmac<Sha256> {
         let derived = keyed(&self.0).chain_update(purpose).finalize().into_bytes();
         let mut seal = keyed(&derived);
-        // With their lengths, or what ends one could as well begin the next.
+        // Each part with its length, so that no bytes can move from one part to the next.
         for part in bound {
             seal.update(&(part.len() as u64).to_be_bytes());
             seal.update(part.as_bytes());
@@ -87,25 +87,25 @@ impl fmt::Debug for RootKey {
     }
 }
 
-/// The key that seals, and one that is still believed while keys are changed.
+/// The key that seals, and a previous one that is accepted while keys are rotated.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// Seals.
     pub current: RootKey,
-    /// Is believed, too.
+    /// Accepted, too.
     pub previous: Option<RootKey>,
 }
 
 impl Keys {
-    /// The content as a URL-safe text that only this installation can make. It is opened for the same purpose and with the
-    /// same `bound` parts alone, which are not in it.
+    /// Seals the content as a URL-safe text that only this installation can make. It opens only for the same purpose and with
+    /// the same `bound` parts, which it does not contain.
     #[must_use]
     pub fn seal(&self, purpose: &str, bound: &[&str], content: &[u8]) -> String {
         let seal = self.current.seal(purpose, bound, content).finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([content, &seal[..SEAL]].concat())
     }
 
-    /// The content of a sealed text; none where it was made otherwise.
+    /// The content of a sealed text; none if its seal is wrong.
     #[must_use]
     pub fn open(&self, purpose: &str, bound: &[&str], text: &str) -> Option<Vec<u8>> {
         let mut content = URL_SAFE_NO_PAD.decode(text).ok()?;

@@ -1,5 +1,5 @@
 //! The state in PostgreSQL. Every tenant-owned call goes through a handle that carries the tenant; row-level security is the
-//! second barrier behind it. This module knows no HTTP and runs no plugins.
+//! second barrier behind it. This module has no HTTP and runs no plugins.
 
 pub mod error;
 pub mod event;
@@ -47,7 +47,7 @@ pub struct TenantStore {
     tenant: TenantId,
 }
 
-/// What is looked up before a tenant is known, and what crosses tenants.
+/// Look-ups before the tenant is known, and work that crosses tenants.
 #[derive(Clone)]
 pub struct ControlStore {
     pool: Pool,

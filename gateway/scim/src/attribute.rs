@@ -101,7 +101,7 @@ impl Attribute {
     }
 
     /// Whether a client's value of it is stored. readOnly values are the server's; what is never returned is not kept,
-    /// because the gateway is no place for passwords.
+    /// because the gateway stores no passwords.
     pub(crate) fn is_stored(&self) -> bool {
         self.mutability != Mutability::ReadOnly && self.returned != Returned::Never
     }

@@ -1,5 +1,5 @@
 //! Recognises the client by the form of its requests. A signal has a name, a client and a strength. A form that several
-//! clients are known to send is no signal.
+//! clients are known to send is not a signal.
 
 use serde_json::{Map, Value};
 
@@ -43,7 +43,7 @@ pub struct Head<'a> {
     pub query: &'a str,
     /// The User-Agent header.
     pub user_agent: &'a str,
-    /// Whether the Authorization header is the token alone. Several clients send it so, so it is no signal.
+    /// Whether the Authorization header is the token alone. Several clients do that, so it is not a signal.
     pub bare_token: bool,
 }
 

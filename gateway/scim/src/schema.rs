@@ -104,7 +104,7 @@ pub struct ResourceType {
     pub schema: Arc<Schema>,
     /// The extensions.
     pub extensions: Vec<Extension>,
-    /// The attribute of the base schema by which people know a resource: `userName`, `displayName`.
+    /// The attribute of the base schema that names a resource: `userName`, `displayName`.
     pub name_attribute: String,
     /// The attribute whose values are stored outside the document, such as `members` of a group.
     pub detached: Option<&'static str>,

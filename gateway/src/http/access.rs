@@ -1,4 +1,4 @@
-//! Authentication, as extractors: each yields what the handler works on, so that no handler can run without it.
+//! Authentication, as extractors. Each returns the context that a handler needs, so no handler runs unauthenticated.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::store::tenant::credential::Scope;
 /// The SCIM endpoint's address for all tenants: the token decides which one it is.
 pub(super) const SCIM_BASE: &str = "/scim/v2";
 
-/// What stands before a tenant's name in the address of its own SCIM endpoint.
+/// The prefix of a tenant's name in the address of the tenant's own SCIM endpoint.
 pub(super) const TENANT_PREFIX: &str = "/t/";
 
 /// A request with a SCIM token, for the token's tenant.
@@ -41,7 +41,7 @@ impl FromRequestParts<Gateway> for ScimAccess {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ScimFailure> {
         let verified = tenant_credential(parts, gateway, Scope::Scim).await?;
         let tenant = path_tenant(parts)?;
-        // One answer for a foreign token and a bad one, so that nobody learns which tenants exist.
+        // Another tenant's token and an invalid one get the same reply, which does not show which tenants exist.
         if tenant.as_ref().is_some_and(|name| *name != verified.tenant_name) {
             return Err(auth::Error::Unauthorized.into());
         }
@@ -97,16 +97,15 @@ async fn tenant_credential(parts: &Parts, gateway: &Gateway, scope: Scope) -> Re
     if verified.tenant_active { Ok(verified) } else { Err(Error::Suspended) }
 }
 
-/// RFC 6750 §2.1: the header alone. A token in the query or the body would end up in logs.
+/// Only the header of RFC 6750 §2.1: a token in the query or the body would end up in logs.
 fn secret(headers: &HeaderMap) -> Result<&str, auth::Error> {
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(auth::Error::Unauthorized)?;
     Ok(bearer::credentials(header))
 }
 
-/// The tenant that the address names; none at the address for all tenants. A name that cannot be read is refused like a
-/// foreign tenant's.
+/// The tenant in the path; none in the address for all tenants. A name that is not UTF-8 is refused like another tenant's.
 fn path_tenant(parts: &Parts) -> Result<Option<Cow<'_, str>>, auth::Error> {
-    // Inside a nested router the request's own URI lacks the part with the tenant.
+    // Inside a nested router `parts.uri` lacks the segment with the tenant.
     let OriginalUri(uri) = parts.extensions.get().ok_or(auth::Error::Unauthorized)?;
     let Some(rest) = uri.path().strip_prefix(TENANT_PREFIX) else { return Ok(None) };
     let name = rest.split('/').next().unwrap_or_default();
@@ -132,7 +131,8 @@ fn origin(parts: &Parts, gateway: &Gateway) -> String {
     }
 }
 
-/// What the client is recognised by. Inside the nested router, the path is the one below the SCIM endpoint.
+/// The parts of a request that can be a signal of its client. Inside the nested router the path begins below the SCIM
+/// endpoint.
 fn head(parts: &Parts) -> Head<'_> {
     let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     Head {

@@ -1,4 +1,4 @@
-//! Below the routers: connections with their timers, and what is known of a request before its handler runs.
+//! Below the routers: connections with their timers, and the properties of a request that its handler gets.
 
 mod forwarded;
 pub mod server;
@@ -24,6 +24,6 @@ pub(super) struct RequestId(pub(super) String);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// The time limit of the request. What has not begun by then is not begun any more.
+/// The time limit of the request. No work begins after it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(pub(super) Instant);

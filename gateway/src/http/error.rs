@@ -97,17 +97,17 @@ fn log_and_render(error: &Error, surface: Surface) -> Response {
     let refusal = log_and_convert(error);
     let conflicts = if let Error::SchemaConflicts(found) = error { Some(found) } else { None };
     let mut response = render(&refusal, surface, conflicts);
-    // The breaker of a mapping step says when the step is called again.
+    // The breaker of a mapping step has the time until the step is called again.
     if let Error::Mapping(MapError::Open { seconds, .. }) = error {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
     }
     response
 }
 
-/// Logs a failure, of a request or of one operation of a bulk request, and gives what its client reads.
+/// Logs a failure, of a request or of one operation of a bulk request, and returns what the client reads of it.
 pub(super) fn log_and_convert(error: &Error) -> ScimError {
     let refusal = to_client_error(error);
-    // 501 is the answer to a request for what is not implemented, and no failure.
+    // 501 answers a request for something that is not implemented; it is not a failure.
     if refusal.status >= 500 && refusal.status != 501 {
         tracing::error!(status = refusal.status, error = %telemetry::chain(error), "request failed");
     } else {

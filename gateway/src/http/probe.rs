@@ -39,8 +39,8 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
     }
 }
 
-/// What is missing, by the schema version that the database answered within the time limit. A schema newer than the binary
-/// will do: a migration keeps the binary before it working.
+/// What is missing, by the schema version that the database answered within the time limit. A newer schema is
+/// fine: a migration keeps the previous binary working.
 fn missing(version: Option<Result<i32, store::Error>>) -> Option<String> {
     match version {
         Some(Ok(version)) if version >= KNOWN => None,

@@ -48,7 +48,7 @@ fn endpoints() -> Router<Gateway> {
         .fallback(not_found)
 }
 
-/// Only an authenticated client learns which addresses exist.
+/// 404 only for authenticated clients; others get 401 for every address.
 async fn not_found(_access: ScimAccess, OriginalUri(uri): OriginalUri) -> ScimFailure {
     ScimError::new(404, format!("There is nothing at {}.", uri.path())).into()
 }
@@ -65,8 +65,8 @@ struct ResourcePath {
     id: String,
 }
 
-/// Runs a use case that a client cannot abort by disconnecting. The deadline does abort it: its client is asked to try again,
-/// and a write made after the repeated one would undo it. Whatever was sent to the database by then is a whole transaction.
+/// Runs a use case that a client cannot abort by disconnecting. The deadline does abort it: the client then gets 503 and
+/// retries, and a late write would undo the retried one. A transaction that was already sent is committed whole.
 async fn run_detached<T: Send + 'static>(
     deadline: Instant,
     work: impl Future<Output = Result<T, crate::operation::Error>> + Send + 'static,

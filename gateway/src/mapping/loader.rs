@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 /// Loads a plugin's WASM bytes.
 pub trait PluginLoader: Send + Sync + 'static {
-    /// The bytes of the plugin with this digest, or none if there is no such plugin.
+    /// The bytes of the plugin with this digest; none if it does not exist.
     fn load<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LoadError>>;
 }
 

@@ -1,5 +1,5 @@
-//! Runs one step of a chain: calls its plugin, and turns every other end than a mapped document into an error for the
-//! client and a log line without personal data.
+//! Runs one step of a chain: calls its plugin, and turns every failure into an error for the client and a log line without
+//! personal data.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -28,7 +28,7 @@ pub struct Event {
     pub actor: String,
     /// The request.
     pub request_id: String,
-    /// When.
+    /// The time of the request.
     pub at: SystemTime,
 }
 
@@ -85,7 +85,7 @@ UPDATE event_head h SET last_seq = h.last_seq + (SELECT count(*) FROM numbered) 
 RETURNING (SELECT count(*) FROM numbered)";
 
 impl TenantStore {
-    /// Numbers committed events, at most a thousand; gives whether there may be more.
+    /// Numbers committed events, at most a thousand; returns whether there may be more.
     pub async fn number_events(&self) -> Result<bool, Error> {
         let doing = "numbering events";
         let answers = self

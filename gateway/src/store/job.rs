@@ -42,11 +42,11 @@ impl JobKind {
 /// Whether a job has more to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobState {
-    /// It has.
+    /// It has more to do.
     Running,
-    /// It came to its end.
+    /// It has finished.
     Finished,
-    /// An operator ended it.
+    /// An operator cancelled it.
     Cancelled,
 }
 
@@ -70,7 +70,7 @@ pub struct JobExample {
     pub id: Uuid,
     /// Its type.
     pub resource_type: String,
-    /// The attribute, or what else is meant.
+    /// The attribute, or "the mapping" or "the resource".
     pub attribute: String,
     /// What is wrong with it.
     pub reason: String,
@@ -81,7 +81,7 @@ pub struct JobExample {
 pub struct JobProgress {
     /// Resources up to this id are done.
     pub after: Uuid,
-    /// Resources that were looked at.
+    /// Resources that were examined.
     pub examined: i64,
     /// Resources that changed.
     pub changed: i64,
@@ -145,7 +145,7 @@ INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, 
     after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', begun_at = excluded.begun_at,
     moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL";
 
-/// An older replica begins its runs in `fold_in`; what it left unfinished goes on here.
+/// An older replica records its runs in the table `fold_in`. Runs that it left unfinished are continued here.
 const ADOPT: &str = "
 WITH t AS (UPDATE fold_in SET finished = true WHERE tenant_id = $1 AND NOT finished RETURNING tenant_id AS id, schema_revision)
 INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
@@ -155,16 +155,16 @@ INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, 
     moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL
   WHERE j.revision < excluded.revision";
 
-/// A process's hold on a job while it does a batch.
+/// A process's lease of a job while it runs a batch.
 #[derive(Clone, Debug)]
 pub struct JobLease {
-    /// Which job.
+    /// The job.
     pub kind: JobKind,
-    /// Which run of it.
+    /// The run.
     pub id: Uuid,
     /// The process.
     pub holder: Uuid,
-    /// How long it lasts without being renewed.
+    /// How long the lease lasts without a renewal.
     pub ttl: Duration,
 }
 
@@ -176,21 +176,21 @@ impl TenantStore {
         rows.first().map(job).transpose()
     }
 
-    /// Leases a job that is due; none where another process has it, or nothing is to be done.
+    /// Leases a job that is due; none if another process has it, or the job has nothing to do.
     pub async fn claim_job(&self, kind: JobKind, holder: Uuid, ttl: Duration) -> Result<Option<Job>, Error> {
         let sql = format!("{CLAIM}{COLUMNS}");
         let params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &kind.name(), &holder, &ttl.as_secs_f64()];
         self.query("leasing a job", &sql, &params).await?.first().map(job).transpose()
     }
 
-    /// Renews a lease. False where it is lost, the job was cancelled, or the run was begun anew.
+    /// Renews a lease. False if the lease was lost, the job was cancelled, or the run was begun anew.
     pub async fn renew_job(&self, lease: &JobLease) -> Result<bool, Error> {
         let JobLease { kind, id, holder, ttl } = lease;
         let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &kind.name(), id, holder, &ttl.as_secs_f64()];
         Ok(!self.query("renewing a job's lease", RENEW, &params).await?.is_empty())
     }
 
-    /// Keeps a job's progress and gives the lease back; the next batch begins after `rest`.
+    /// Saves a job's progress and releases the lease; the next batch begins after `rest`.
     pub async fn save_job(
         &self,
         lease: &JobLease,
@@ -218,7 +218,7 @@ impl TenantStore {
         Ok(())
     }
 
-    /// Ends a running job after the resource it is at; tells whether it was running.
+    /// Cancels a running job; it ends after the current resource. Returns whether it was running.
     pub async fn cancel_job(&self, kind: JobKind, now: SystemTime) -> Result<bool, Error> {
         Ok(!self.query("cancelling a job", CANCEL, &[&self.tenant.0, &kind.name(), &now]).await?.is_empty())
     }
@@ -234,7 +234,7 @@ impl ControlStore {
     /// Jobs that are due and leased by no process, the one that is due for longest first.
     pub async fn due_jobs(&self, count: i64) -> Result<Vec<(TenantId, JobKind)>, Error> {
         let rows = self.query("looking for jobs", DUE, &[&count]).await?;
-        // A kind of a newer version is left to the newer replicas.
+        // Jobs of a kind that this version does not have are for newer replicas.
         Ok(rows.iter().filter_map(|row| Some((TenantId(row.get(0)), JobKind::find(row.get(1))?))).collect())
     }
 

@@ -29,7 +29,7 @@ t AS (UPDATE tenant SET active_mapping = r.revision, config_epoch = nextval('con
 SELECT revision FROM r";
 
 impl TenantStore {
-    /// Stores a new revision and activates it; gives its number.
+    /// Stores a new revision and activates it; returns its number.
     pub async fn put_mapping(&self, on_failure: &str, steps: &str, at: SystemTime) -> Result<i32, Error> {
         let answers = self
             .batch(&[

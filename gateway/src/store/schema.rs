@@ -47,7 +47,7 @@ pub struct Definitions {
     pub schemas: Vec<SchemaRow>,
 }
 
-/// Everything depends on the tenant's row and on the revision that it was computed from. The reconcile job begins anew with it.
+/// Every part depends on the tenant's row still having the revision that was read. The reconcile job begins anew.
 static PUT: LazyLock<String> = LazyLock::new(|| {
     format!("
 WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1
@@ -71,8 +71,8 @@ SELECT schema_revision FROM t")
 });
 
 impl TenantStore {
-    /// Replaces all definitions, if the schemas have still this revision. Gives the new revision; none where another change
-    /// came first, or a pending change is not this holder's.
+    /// Replaces all definitions, if the schemas still have this revision. Returns the new revision; none if another change
+    /// was made first, or another holder has a pending change.
     pub async fn put_definitions(
         &self,
         definitions: &Definitions,

@@ -1,5 +1,5 @@
-//! Looks for settings and credentials that another replica changed, so that a revoked token stops working everywhere
-//! within about a second.
+//! Polls for settings and credentials that another replica changed, so that a revoked token stops working everywhere within
+//! about a second.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,14 +10,15 @@ use crate::operation::Gateway;
 use crate::tenant::TenantId;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(700);
-/// Epochs are taken before commit, so one that commits late may be smaller than those already seen.
+/// How many older epochs each poll repeats. Epochs are numbered before commit, so one that commits late may be smaller than
+/// those already seen.
 const OVERLAP: i64 = 200;
 
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let mut seen: HashMap<TenantId, i64> = HashMap::new();
     let mut newest = 0;
-    // Dropped once more at the next look: a read that began before the change may have been cached since.
+    // Dropped once more at the next poll, because a read that began before the change may have been cached since.
     let mut again: Vec<TenantId> = Vec::new();
     loop {
         let control = gateway.store.control();

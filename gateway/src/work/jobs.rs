@@ -1,4 +1,4 @@
-//! Runs background jobs, and rolls back schema changes whose process has gone away.
+//! Runs background jobs, and rolls back pending schema changes whose process is gone.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::operation::job::runner::Runner;
 use crate::operation::{Gateway, schema_change};
 use crate::telemetry::chain;
 
-/// Rest after a look that failed.
+/// Pause after a failed poll.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Runs until cancelled. A job that is cut short goes on after the last resource that was done.
+/// Runs until cancelled. An interrupted job continues after the last finished resource.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let runner = Runner::default();
     loop {

@@ -10,9 +10,9 @@ use crate::operation::Gateway;
 use crate::store::Error;
 
 const LEASE: &str = "sequencer";
-/// A killed process leaves its lease behind, and events stay unnumbered that long.
+/// How long a lease lasts. After a process is killed, events stay unnumbered for up to that long.
 const LEASE_TTL: Duration = Duration::from_secs(3);
-/// Longest time between two looks; a write of this process wakes the sequencer at once.
+/// Longest time between two polls; a write of this process wakes the sequencer at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs until cancelled.
@@ -35,7 +35,7 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
     }
 }
 
-/// Numbers the events that are unnumbered now. After an error the next run goes on where this one stopped.
+/// Numbers the events that are unnumbered now. After an error the next run continues where this one stopped.
 pub async fn once(gateway: &Gateway, holder: Uuid) -> Result<(), Error> {
     let control = gateway.store.control();
     let tenants = control.tenants_with_unnumbered_events().await?;
@@ -44,7 +44,7 @@ pub async fn once(gateway: &Gateway, holder: Uuid) -> Result<(), Error> {
     }
     let mut outcome = Ok(());
     for tenant in tenants {
-        // An error of one tenant leaves the others alone; the next run goes on with a tenant that has many.
+        // An error of one tenant does not affect the others; a tenant with many events is continued by the next run.
         if let Err(error) = gateway.store.tenant(tenant).number_events().await {
             outcome = Err(error);
         }

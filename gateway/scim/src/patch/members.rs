@@ -1,5 +1,5 @@
 //! The net effect of a PATCH on the values outside the document (a group's members). A group may have a hundred thousand
-//! members, so they are not read: the operations are folded into one delta that the store applies.
+//! members, so they are not read: the operations are combined into one delta that the store applies.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ impl MemberDelta {
     }
 }
 
-/// Folds operations. The last one on an id wins.
+/// Combines operations. The last one on an id wins.
 #[derive(Debug, Default)]
 pub(super) struct DeltaBuilder {
     replace_all: bool,

@@ -34,7 +34,7 @@ pub(super) fn reinterpret(patch: Patch, rt: &ResourceType, leniencies: Leniencie
     for step in patch.steps {
         match step {
             Step::Unknown { verb, name, value } => {
-                // A readOnly attribute is ignored as in a body, because the client could not know of it.
+                // A readOnly attribute is ignored as in a body.
                 let name = Name { text: &name, in_path: false };
                 let value = if verb == Verb::Remove { value } else { Some(value.unwrap_or_default()) };
                 reader.change(name, verb, value)?;
@@ -258,7 +258,7 @@ impl Reader<'_> {
             return self.schemas(name, verb, value.as_ref());
         }
         if any(|part| part.returned == Returned::Never) {
-            // Accepted but not stored: the gateway is no place for passwords.
+            // Accepted but not stored: the gateway stores no passwords.
             return Ok(());
         }
         if any(|part| part.mutability == Mutability::ReadOnly) {

@@ -16,7 +16,7 @@ pub struct TypeDefinition {
     pub endpoint: String,
     /// The description.
     pub description: String,
-    /// The attribute of the schema by which people know a resource.
+    /// The attribute of the schema that names a resource.
     pub name_attribute: String,
     /// The type's own schema.
     pub schema: Schema,

@@ -1,5 +1,5 @@
-//! The log of changes to unknown attributes, in the order in which the client made them. What they lead to is not decided
-//! here: a change is only left out where a later one assigns or removes the whole of what it names.
+//! The log of changes to unknown attributes, in the order in which the client made them. Without a schema their result is
+//! unknown, so a change is only dropped where a later one assigns or removes the whole of what it names.
 
 use std::collections::HashSet;
 
@@ -28,12 +28,12 @@ pub(crate) struct Change {
     pub(super) verb: Verb,
     /// The path as it was written, or the key of a body.
     pub(super) path: String,
-    /// None only of a removal of all that the path selects.
+    /// None only for a removal of everything that the path selects.
     pub(super) value: Option<Value>,
 }
 
 impl UnknownAttributes {
-    /// The values of a body. Of names that differ in case alone the last one holds.
+    /// The values of a body. Of names that differ only in case the last one counts.
     pub(crate) fn from_body(values: Map<String, Value>) -> Self {
         let mut names = HashSet::with_capacity(values.len());
         let last_first = values.into_iter().rev().filter(|(name, _)| names.insert(name.to_ascii_lowercase()));
@@ -56,7 +56,7 @@ impl UnknownAttributes {
         Some(Self { entries: changes.into_iter().filter_map(Change::without_secrets).collect() })
     }
 
-    /// The stored form: an object of the values where they say it all, else an array of PATCH operations.
+    /// The stored form: an object of names and values if each name has one assignment, else an array of PATCH operations.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut names = HashSet::with_capacity(self.entries.len());
@@ -74,7 +74,7 @@ impl UnknownAttributes {
         self.entries.is_empty()
     }
 
-    /// Keeps an operation of a PATCH. A replacement by nothing is a removal.
+    /// Keeps an operation of a PATCH. A replacement by null is a removal.
     pub(crate) fn record(&mut self, verb: Verb, path: String, value: Option<Value>) {
         let value = value.filter(|value| !value.is_null());
         let change = match (verb, value) {
@@ -92,7 +92,7 @@ impl UnknownAttributes {
         self.append(change, is_whole);
     }
 
-    /// Keeps a value of a body in place of all that was kept under its name.
+    /// Keeps a value of a body, and drops all earlier changes of its name.
     pub(super) fn assign(&mut self, change: Change) {
         if self.entries.iter().filter(|entry| entry.concerns(&change.path)).nth(1).is_some() {
             self.forget(&change.path);
@@ -140,7 +140,7 @@ impl UnknownAttributes {
     /// Drops the oldest changes past the bounds, with a warning for each.
     ///
     /// # Errors
-    /// 400 where the tenant has them refused.
+    /// 400 if the tenant refuses the leniency.
     pub(crate) fn enforce_bounds(&mut self, leniencies: &Leniencies, warnings: &mut Warnings) -> Result<(), ScimError> {
         self.drop_oldest().iter().try_for_each(|name| tolerate_drop(name, leniencies, warnings))
     }
@@ -160,10 +160,10 @@ impl UnknownAttributes {
     }
 }
 
-/// Whether a change may be dropped since there are too many.
+/// Records that a change is dropped because there are too many.
 ///
 /// # Errors
-/// 400 where the tenant has that refused.
+/// 400 if the tenant refuses the leniency.
 pub(crate) fn tolerate_drop(name: &str, leniencies: &Leniencies, warnings: &mut Warnings) -> Result<(), ScimError> {
     leniencies.tolerate(Leniency::UnknownAttributeDropped, name, warnings, || {
         ScimError::invalid_value(format!(
@@ -201,7 +201,8 @@ impl Change {
         (!is_secret).then_some(self)
     }
 
-    /// Whether this change could be about what a path names. An object under a URN is about its members.
+    /// Whether this change and a path may name the same attribute or parts of it. For an object under a URN its members are
+    /// compared.
     fn concerns(&self, path: &str) -> bool {
         let (own, name) = (head(&self.path), head(path));
         match (within(name, own), &self.value) {
@@ -212,7 +213,7 @@ impl Change {
         }
     }
 
-    /// Whether both are about the same with the same value.
+    /// Whether both have the same path and value.
     fn says(&self, other: &Self) -> bool {
         same(&self.path, &other.path) && self.value == other.value
     }

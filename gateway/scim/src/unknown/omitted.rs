@@ -1,4 +1,4 @@
-//! What a PUT leaves in the log: GET never shows it, so a body that does not mention it says nothing about it.
+//! What a PUT leaves in the log. GET never shows unknown attributes, so a body that omits one does not remove it.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::value::elements;
 /// document, nor in `cleared`, which are full names of attributes and URNs of extensions.
 ///
 /// # Errors
-/// 400 where more would be kept than can be and the tenant has dropping refused.
+/// 400 where the bounds are exceeded and the tenant refuses to drop changes.
 pub fn keep_omitted(
     unknown: &mut UnknownAttributes,
     before: &UnknownAttributes,
@@ -54,7 +54,7 @@ fn is_cleared(path: &str, cleared: &HashSet<String>) -> bool {
     !cleared.is_empty() && (cleared.contains(&path) || outer.any(|outer| cleared.contains(outer)))
 }
 
-/// Whether the document has what a path means by now.
+/// Whether the document now has what a path names.
 fn is_in(document: &Map<String, Value>, path: &str, resource_type: &ResourceType) -> bool {
     let Some(found) = meaning(path, resource_type) else { return false };
     let value = found.value(document);

@@ -1,5 +1,5 @@
 //! Makes kept changes part of the document once a schema defines their attributes. The PATCH engine replays them, so that one
-//! set of rules decides what they lead to. What the schema does not allow stays in the log and is reported.
+//! set of rules decides the result. What the schema does not allow stays in the log and is reported.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub struct Reconciled {
 }
 
 /// Replays the changes to attributes that the resource type defines by now. An attribute that the document has already is
-/// newer and stays. `allowed` can reject an attribute for the caller's reasons.
+/// newer and stays. `allowed` lets the caller reject an attribute.
 #[must_use]
 pub fn reconcile(
     document: Map<String, Value>,
@@ -124,12 +124,12 @@ struct Known {
 /// The changes to the attributes of one schema, each attribute's in their order.
 type Groups = BTreeMap<String, Vec<Known>>;
 
-/// What is left of a change that was made, or why it was not.
+/// The rest of a change that was made, or why it was not made.
 type Outcome = Result<Vec<Change>, String>;
 
-/// Why a change is not made that was not looked at.
+/// The reason for changes that were not examined.
 const TOO_MUCH: &str = "More is kept than is reconciled at once.";
-/// Why a change is lost.
+/// The reason for changes that are dropped.
 const DROPPED: &str = "It is no longer kept: the resource has too many unknown attributes.";
 
 struct Replay<'a> {
@@ -227,7 +227,7 @@ impl Replay<'_> {
     }
 }
 
-/// As in a body: what only the server writes is passed over, and what is never returned is not kept.
+/// As in a body: readOnly attributes are ignored, and those that are never returned are not kept.
 fn is_never_written(reference: &AttributeRef) -> bool {
     let parts = [Some(&reference.attribute), reference.sub.as_ref()];
     parts.into_iter().flatten().any(|it| it.mutability == Mutability::ReadOnly || it.returned == Returned::Never)

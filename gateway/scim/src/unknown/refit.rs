@@ -1,4 +1,4 @@
-//! A document that was read by other schemas than the ones that hold now, for a write that was under way when they changed.
+//! Converts a document that was read under other schemas than the current ones, for a write in flight when they changed.
 
 use serde_json::{Map, Value};
 
@@ -8,8 +8,8 @@ use crate::leniency::Leniencies;
 use crate::normalise::rebuild_schemas;
 use crate::schema::ResourceType;
 
-/// Brings a document to the schemas of this type: what they don't define is kept as unknown, and what was unknown is
-/// reconciled.
+/// Converts a document to the schemas of this type: attributes that they don't define become unknown, and unknown ones that
+/// they define are reconciled.
 #[must_use]
 pub fn refit(
     document: Map<String, Value>,

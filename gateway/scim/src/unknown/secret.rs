@@ -1,4 +1,4 @@
-//! Names that look like those of secrets. Their values are never kept: the gateway is no place for passwords.
+//! Names that look like those of secrets. Their values are never kept: the gateway stores no passwords.
 
 use serde_json::Value;
 

@@ -19,7 +19,7 @@ struct Stated {
 }
 
 /// The address under which the client reached the gateway, without a trailing slash: as trusted proxies state it, else the
-/// public URL. A statement that is no address is ignored.
+/// public URL. An invalid address is ignored.
 #[must_use]
 pub(in crate::http) fn origin(headers: &HeaderMap, peer: IpAddr, trusted: &[Network], public_url: &str) -> String {
     stated(headers, peer, trusted)
@@ -27,7 +27,7 @@ pub(in crate::http) fn origin(headers: &HeaderMap, peer: IpAddr, trusted: &[Netw
         .unwrap_or_else(|| public_url.to_owned())
 }
 
-/// Where both kinds of headers are present and differ, the proxy passed one on that the client wrote. Which one is unknown, so
+/// If both kinds of headers are present and differ, the proxy passed one on that the client wrote. Which one is unknown, so
 /// neither is used.
 fn stated(headers: &HeaderMap, peer: IpAddr, trusted: &[Network]) -> Option<Stated> {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));

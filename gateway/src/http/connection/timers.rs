@@ -1,4 +1,4 @@
-//! The timers of one connection, which hyper leaves off. A client that sends half a header, reads nothing of its reply, or
+//! The timers of one connection, which hyper does not have. A client that sends half a header, reads nothing of its reply, or
 //! stays idle is disconnected. At shutdown a request in a handler may finish, one whose header is incomplete is dropped.
 
 use std::pin::pin;
@@ -124,7 +124,7 @@ pub(super) async fn serve(
             }
         };
         let close = tokio::select! {
-            // A broken connection is no failure of the server.
+            // A broken connection is not the server's failure.
             _ended = connection.as_mut() => return,
             () = activity.changed.notified() => false,
             () = stop.cancelled(), if stopping.is_none() => true,

@@ -1,5 +1,5 @@
-//! Bodies for the replies that hyper sends by itself where it cannot read a request. They have none, and every reply of ours
-//! is JSON. They are recognised by their status and by the lack of a request id.
+//! JSON bodies for the replies that hyper itself sends to unreadable requests, which have none. Such a reply is recognised by
+//! its status and by the lack of a request id.
 
 use axum::http::StatusCode;
 use scimgate_scim::error::ScimError;

@@ -19,7 +19,7 @@ const MAX_DROPPED_BYTES: usize = 16 * MAX_BODY_BYTES;
 /// Reads and parses a body.
 ///
 /// # Errors
-/// 415 for another media type, 413 over the limit, 408 for a stalled upload, 400 `invalidSyntax` for a body that is no JSON.
+/// 415 for another media type, 413 over the limit, 408 for a stalled upload, 400 `invalidSyntax` for a body that is not JSON.
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Error> {
     let bytes = read_bytes(headers, body, MAX_BODY_BYTES, "the longest accepted").await?;
     Ok(json::parse(text(&bytes)?)?)

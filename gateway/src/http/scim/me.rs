@@ -1,4 +1,4 @@
-//! `/Me` (RFC 7644 §3.11), the resource of the authenticated subject. A token belongs to a SCIM client, which is no resource.
+//! `/Me` (RFC 7644 §3.11), the resource of the authenticated subject. A token belongs to a SCIM client, which is not a resource.
 
 use scimgate_scim::error::ScimError;
 

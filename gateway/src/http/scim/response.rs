@@ -8,7 +8,7 @@ use scimgate_scim::etag;
 
 use crate::operation::resource::reply::Reply;
 
-/// The media type of every SCIM reply (RFC 7644 §8.1), whatever the client says it accepts.
+/// The media type of every SCIM reply (RFC 7644 §8.1), whatever the Accept header.
 const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+json");
 
 impl IntoResponse for Reply {
@@ -31,7 +31,7 @@ fn put(response: &mut Response, name: HeaderName, value: Option<String>) {
     }
 }
 
-/// A reply that is no single resource.
+/// A reply that is not a single resource.
 #[must_use]
 pub(super) fn scim_json(body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());

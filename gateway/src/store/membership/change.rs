@@ -14,11 +14,11 @@ use crate::tenant::TenantId;
 /// rows are locked shared too, so that none can be deleted between the look-up and the insert. Events are written only for
 /// members that the product sees.
 ///
-/// Every table is reached by its key from the values given, never by the group as a whole, except with `replace_all`: a
-/// change must cost the same in a group of ten and of a hundred thousand. So the removed members are paired with the group in
-/// a set that the server materialises first (`OFFSET 0`), or it would compare all members with them. Sets that tables are
-/// joined with are arrays, which the server estimates at ten rows: at one or two, it would compare each of eight thousand
-/// values with every member.
+/// Except with `replace_all`, every table is read by key for the given values only, never for the whole group: a change must
+/// cost the same in a group of ten and of a hundred thousand. Two details keep the planner to that. The values to remove are
+/// paired with the group in a set of their own, which `OFFSET 0` materialises first; otherwise all members are compared with
+/// them. And sets that are joined with tables are arrays, whose size the planner estimates as ten rows; with an estimate of
+/// one or two it compares each of eight thousand values with every member.
 const GROUP: &str = "
 WITH g AS (SELECT id, mapping_state FROM resource WHERE tenant_id = $1 AND id = $2 AND resource_type = 'Group' AND deleted_at IS NULL
   AND (NOT $3 OR xmin = pg_current_xact_id()::xid) FOR SHARE),";
@@ -57,7 +57,7 @@ dropped AS (DELETE FROM member_ref m USING (SELECT g.id AS group_id, f.value FRO
     )
 }
 
-/// The counter and the events, from the parts that the statement has.
+/// The SQL of the counter, the events and the result, for the parts that the statement has.
 fn result_sql(parts: Parts) -> String {
     let mut changes = Vec::new();
     changes.extend(parts.has_removed().then_some("SELECT 'membership.removed' AS type, member_id FROM removed"));
@@ -82,7 +82,7 @@ SELECT EXISTS (SELECT 1 FROM g) AS found, total.n, {unknown} FROM total",
     )
 }
 
-/// The parts of the statement. Those with nothing to do are left out: the server would set them up all the same.
+/// The parts of the statement. Those with nothing to do are left out, because the server initialises them in any case.
 #[derive(Clone, Copy)]
 struct Parts {
     adds: bool,
@@ -96,7 +96,7 @@ const COMMON_PARAMS: usize = 7;
 impl Parts {
     fn of(members: &Members) -> Self {
         let removes = !members.replace_all && !members.remove.is_empty();
-        // A change of nothing still gives whether the group exists.
+        // An empty change must still return whether the group exists, so it has one part.
         let adds = !members.add.is_empty() || members.replace_all || !removes;
         Self { adds, removes, replaces: members.replace_all }
     }
@@ -151,8 +151,8 @@ pub(in crate::store) struct MemberStatement<'a> {
 }
 
 impl<'a> MemberStatement<'a> {
-    /// With `written_here`, the change is made only if this transaction wrote the group: beside a write that lost its race
-    /// nothing may happen.
+    /// With `written_here`, the change is made only if this transaction wrote the group's row, so that a lost race changes no
+    /// members either.
     pub(in crate::store) fn new(
         tenant: TenantId,
         group: Uuid,

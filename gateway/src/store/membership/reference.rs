@@ -8,7 +8,7 @@ use crate::store::postgres::pool::Statement;
 use crate::store::resource::key::Keys;
 use crate::store::stamp::Target;
 
-/// The groups with pending references by these keys. They are locked before their members, as everywhere.
+/// Locks the groups with pending references by these keys. Every statement locks groups before members.
 macro_rules! referencing_groups {
     ($keys:literal) => {
         concat!(
@@ -25,8 +25,8 @@ macro_rules! referencing_groups {
 const LOCK_GROUPS: &str = referencing_groups!("$2");
 
 /// Turns the pending references that name the resource into memberships, by the rule of
-/// [`crate::store::membership::value`]: an id is this resource's, and another user's externalId names that user, whatever
-/// this one's names are.
+/// [`crate::store::membership::value`]: this resource's id names it; a value that is another user's externalId names that
+/// user, even if it is this one's userName.
 const RESOLVE: &str = concat!(
     "
 WITH r AS (SELECT id, resource_type, mapping_state, name_key, external_id FROM resource
@@ -92,7 +92,7 @@ impl PendingReferences {
         (!keys.is_empty()).then_some(Self { keys, ids: Vec::new() })
     }
 
-    /// Resolves the references, if this transaction wrote the resource. Gives the number of groups it was added to.
+    /// Resolves the references, if this transaction wrote the resource. Returns the number of groups it was added to.
     pub(in crate::store) fn resolve<'p>(&'p self, target: &'p Target<'_>) -> Statement<'p> {
         let Target { tenant, id, slot, stamp, .. } = target;
         let Self { keys, ids } = self;
@@ -107,7 +107,7 @@ impl PendingReferences {
     }
 }
 
-/// References are indexed by their folded value, whatever they turn out to name.
+/// References are indexed by their folded value, because it is unknown what kind of name they are.
 fn names(keys: &Keys) -> Vec<String> {
     let external = keys.external_id.as_deref().map(scimgate_scim::fold::fold);
     keys.name_key.iter().cloned().chain(external).collect()

@@ -33,8 +33,8 @@ impl<'a> MemberValues<'a> {
 /// Resolves the values in the parameter `first` and the two after it, as named sets of a statement: `{set}` has the ids of
 /// the resources, `{set}_unknown` the values that name none, and `{set}_other` all values that are no ids.
 ///
-/// Only what is no id is looked up by names. Each is looked up by itself (`LATERAL`), by an index that the server takes even
-/// without statistics; of users with one externalId it needs two at most. Sets are only compared through `IN`, which the
+/// Only values that are not ids are looked up by name. Each is looked up on its own (`LATERAL`), by an index that the planner
+/// chooses even without statistics, and two users with one externalId are enough to read. Sets are only compared through `IN`, which the
 /// server hashes: comparing eight thousand values pairwise would exceed the statement's time limit.
 pub(in crate::store) fn resolve_sql(set: &str, first: usize) -> String {
     let (texts, keys, ids) = (first, first + 1, first + 2);

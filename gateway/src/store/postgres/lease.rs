@@ -14,7 +14,7 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.unti
 RETURNING holder";
 
 impl ControlStore {
-    /// Takes or renews a lease; gives whether this holder has it now.
+    /// Takes or renews a lease; returns whether this holder has it now.
     pub async fn take_lease(&self, name: &str, holder: Uuid, now: SystemTime, term: Duration) -> Result<bool, Error> {
         let rows = self.query("taking a lease", TAKE, &[&name, &holder, &now, &(now + term)]).await?;
         Ok(!rows.is_empty())
@@ -36,7 +36,7 @@ impl Lease {
         Self { store, name, holder, term }
     }
 
-    /// Takes or renews it; gives whether it is held.
+    /// Takes or renews it; returns whether it is held.
     pub async fn hold(&self, now: SystemTime) -> Result<bool, Error> {
         self.store.take_lease(self.name, self.holder, now, self.term).await
     }

@@ -1,4 +1,4 @@
-//! Brings the schema up to what this binary knows. One runner at a time, each migration in a transaction of its own.
+//! Migrates the schema to the version of this binary. One runner at a time, each migration in a transaction of its own.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (12, "job", include_str!("../../../migrations/V12__job.sql")),
 ];
 
-/// The newest version this binary knows.
+/// The newest version of this binary.
 pub const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// Attempts at one migration while another statement holds its lock.
@@ -36,12 +36,12 @@ const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (
   version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
 
 impl Store {
-    /// Applies the missing migrations, each whole or not at all, and gives their versions.
+    /// Applies the missing migrations, each whole or not at all, and returns their versions.
     pub async fn migrate(&self) -> Result<Vec<i32>, Error> {
         let doing = "migrating";
         let login = self.pool.login(doing).await?;
         let client = &login.client;
-        // Two first runs at once may both create the table; the second one's error is no failure.
+        // Two concurrent first runs may both create the table; the second one's error is not a failure.
         if let Err(refused) = client.batch_execute(HISTORY).await
             && refused.as_db_error().is_none()
         {

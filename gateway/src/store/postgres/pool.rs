@@ -93,7 +93,7 @@ impl Pool {
         self.with_session(statement.doing, async |session| single(session, role, statement).await).await
     }
 
-    /// Runs the statements as one transaction in one round trip and gives the rows of each. Where one fails, nothing is
+    /// Runs the statements as one transaction in one round trip and returns the rows of each. Where one fails, nothing is
     /// kept.
     pub(crate) async fn batch(&self, role: Role, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
         match statements {

@@ -1,5 +1,5 @@
-//! A pooled connection and its session role. The role stays from one batch to the next, so that a busy tenant does not set
-//! it before every statement; each batch compares, and sets it where it differs.
+//! A pooled connection and its session role. A connection keeps its role after a batch, and the next batch sets it only if it
+//! needs another one, which saves a busy tenant a `SET ROLE` per batch.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) enum Role {
 /// A connection of the pool.
 pub(crate) struct Session {
     pub(in crate::store) client: ClientWrapper,
-    /// None at first, and after anything that may have left it uncertain.
+    /// None if unknown: at first, and until the database has confirmed a change.
     role: Option<Role>,
 }
 
@@ -57,9 +57,9 @@ fn set_tenant(tenant: TenantId) -> String {
 /// go on holding a connection and its locks.
 pub(in crate::store) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// Every statement is keyed and finds few rows whatever its parameters, so one plan serves them all. Left to itself the
-/// server plans a write each time, which costs more than the write. A generic plan is estimated for many rows, and the
-/// server would compile an expensive-looking one first: 90 ms for a statement of less than one, so JIT is off.
+/// Every statement reads few rows by key, whatever its parameters, so one generic plan serves all of them; by default the
+/// server plans each write anew, which costs more than the write. A generic plan's estimate is too high, which would trigger
+/// JIT compilation: 90 ms for a statement of less than one. So JIT is off.
 fn settings() -> String {
     let limit = STATEMENT_TIMEOUT.as_millis();
     format!("SET statement_timeout = {limit}; SET plan_cache_mode = force_generic_plan; SET jit = off")

@@ -9,8 +9,8 @@ use crate::store::postgres::pool::{Failure, Role, Statement};
 use crate::store::resource::insert::{Insert, InsertStatements};
 use crate::store::stamp::{Stamp, slot};
 
-/// A write that lost its race is no error for the database, which would commit the others: so this statement fails, by
-/// dividing by zero, unless this transaction wrote every row.
+/// A write that lost its race changes no row, which is not a database error, so the others would be committed. This
+/// statement therefore fails, by dividing by zero, unless the transaction wrote every row.
 const ALL_OR_NONE: &str = "
 SELECT 1 / (CASE WHEN (SELECT count(*) FROM resource r WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.xmin = pg_current_xact_id()::xid)
   = cardinality($2) THEN 1 ELSE 0 END)";
@@ -27,12 +27,12 @@ pub enum BatchOutcome {
 }
 
 impl TenantStore {
-    /// Inserts resources, among them groups with their first members, which may be one another.
+    /// Inserts resources, including groups with their first members; those may be in the batch, too.
     pub async fn insert_batch(&self, new: &[Insert<'_>], stamp: &Stamp) -> Result<BatchOutcome, Error> {
         // One counter row for all: two such transactions that took several in different orders would deadlock.
         let slot = slot();
         let inserts: Vec<_> = new.iter().map(|new| InsertStatements::new(self, new, (slot, stamp))).collect();
-        // Members are added when all resources are there, so that none becomes a pending reference.
+        // Members are added after all resources are inserted, so that none becomes a pending reference.
         let members: Vec<(usize, MemberStatement<'_>)> = inserts
             .iter()
             .enumerate()

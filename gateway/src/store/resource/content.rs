@@ -1,7 +1,7 @@
 //! What a write stores of a resource, and the SQL and the parameters that inserting, updating and restoring share.
 //!
-//! Each write is one statement in which keys, counter and events all depend on the written row `w`, so nothing is kept if the
-//! row's version, or the tenant's mapping or schemas, are no longer those that were read.
+//! Each write is one statement in which keys, counter and events all depend on the written row `w`. If the row's version, the
+//! tenant's mapping or its schemas changed since they were read, nothing is written.
 
 use std::time::SystemTime;
 
@@ -75,7 +75,7 @@ pub(in crate::store) const SET_CONTENT: &str = "
   UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
     mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12";
 
-/// Whether the row has still the version that was read, and the tenant's mapping and schemas their revisions.
+/// Whether the row still has the version that was read, and the tenant's mapping and schemas the revisions.
 pub(in crate::store) const IF_UNCHANGED: &str = "
   WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $18
     AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $13)";

@@ -41,8 +41,8 @@ pub struct Insert<'a> {
 }
 
 impl TenantStore {
-    /// Inserts a resource, with its first members where it is a group. Gives the number of groups that had pending
-    /// references to it, too, and have it as a member now.
+    /// Inserts a resource, with its first members where it is a group. Also returns the number of groups whose pending
+    /// references became memberships.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use.

@@ -72,7 +72,7 @@ pub struct Stored {
     pub set_aside: Option<String>,
     /// The mapped document's text, where it differs from the source.
     pub mapped: Option<String>,
-    /// The relation of the two.
+    /// The mapped document's relation to the source.
     pub mapping_state: MappingState,
     /// The row's own version.
     pub own_version: i64,
@@ -102,7 +102,7 @@ impl Stored {
         self.own_version + self.member_changes
     }
 
-    /// The text the product reads; none where it does not see the resource.
+    /// The text that the product reads; none if the resource is hidden from it.
     #[must_use]
     pub fn mapped_text(&self) -> Option<&str> {
         match self.mapping_state {

@@ -65,7 +65,8 @@ impl TenantStore {
         rows.first().map(Stored::from_row).transpose()
     }
 
-    /// Restores a tombstone. Gives the number of groups that had pending references to it, too, and have it as a member now.
+    /// Restores a tombstone. Also returns the number of groups whose pending references
+    /// became memberships.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use by now.

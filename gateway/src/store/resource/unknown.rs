@@ -1,4 +1,4 @@
-//! Resources with unknown attributes: those of which something waits for a schema.
+//! Resources with unknown attributes, which are kept until a schema defines them.
 
 use uuid::Uuid;
 
@@ -7,7 +7,7 @@ use crate::store::error::Error;
 use crate::store::resource::read::{ReadOptions, Stored, columns, joins};
 
 impl TenantStore {
-    /// The next living resources, by their ids, of which unknown attributes are kept.
+    /// The next living resources with unknown attributes, by id.
     pub async fn with_unknown_after(&self, after: Uuid, count: i64) -> Result<Vec<Stored>, Error> {
         let options = ReadOptions::default();
         let sql = format!(

@@ -28,8 +28,8 @@ ud AS (DELETE FROM unique_key k USING w, unnest($23::text[], $24::text[]) gone (
 sd AS (DELETE FROM resource_key k USING w, unnest($25::text[], $26::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id)";
 
-/// An update that makes a resource visible to the product also writes the events of its memberships: while it was excluded,
-/// none were written. One that hides it ends them, as implied by its `deleted` event.
+/// The events of an update that makes a resource visible to the product. They include its memberships, because none were
+/// written while it was excluded. An update that hides a resource needs no such events: `deleted` implies them.
 const INSERT_CREATED_EVENTS: &str = ",
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, version, actor, request_id, at)
   SELECT new.tenant_id, new.type, new.resource_type, new.id, new.member_id, new.version, $15, $16, $12 FROM (
@@ -43,8 +43,8 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
     JOIN resource u ON u.tenant_id = $1 AND u.id = m.member_id AND u.mapping_state NOT IN ('excluded', 'never')
     WHERE $3::text = 'Group') new ORDER BY new.nth)";
 
-/// The parts of the statement. Those with nothing to do are left out: the server would set them up all the same, which costs
-/// more than the row.
+/// The parts of the statement. Those with nothing to do are left out, because the server initialises them in any case, which
+/// costs more than writing the row.
 #[derive(Clone, Copy)]
 struct Parts {
     guards_members: bool,
@@ -91,8 +91,8 @@ pub struct Update<'a> {
 
 impl TenantStore {
     /// Updates a resource whose own version is still `version`, and its members. With `member_changes` given, a group's
-    /// members must not have changed either. Gives the number of groups that had pending references to one of its new names,
-    /// too, and have it as a member now.
+    /// members must not have changed either. Also returns the number of groups whose pending references to one of its new
+    /// names became memberships.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use.
@@ -131,8 +131,8 @@ impl TenantStore {
     }
 }
 
-/// The added and the removed keys. A key that stays is left alone, so a unique index never sees a key inserted that the same
-/// statement deletes.
+/// The added and the removed keys. A key in both is neither, because the unique index would refuse to insert a key that the
+/// same statement deletes.
 fn difference<'a>(before: &'a [Key], after: &'a [Key]) -> (KeyColumns<'a>, KeyColumns<'a>) {
     let pick = |from: &'a [Key], but: &[Key]| key_columns(from.iter().filter(|key| !but.contains(key)));
     (pick(after, before), pick(before, after))

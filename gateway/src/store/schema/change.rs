@@ -58,7 +58,7 @@ WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revi
 c AS (INSERT INTO schema_change (tenant_id, definitions, holder, until) SELECT t.id, $3, $4, $5 FROM t)
 SELECT schema_revision FROM t";
 
-/// The reconcile job begins anew: it also drops the keys that no schema wants.
+/// The reconcile job begins anew: it also drops the keys of attributes that are no longer unique.
 static CANCEL: LazyLock<String> = LazyLock::new(|| {
     format!(
         "

@@ -1,5 +1,5 @@
-//! Statements that may never be sent again, such as those of filters: sent with the types of their parameters and without a
-//! name, so that a connection does not keep each of them prepared.
+//! Statements that may never be repeated, such as those of filters. They are sent unnamed, with the types of their
+//! parameters, so that a connection does not keep each of them prepared.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -11,7 +11,7 @@ use crate::store::postgres::session::Session;
 /// A parameter and its type.
 pub(crate) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A statement that is planned each time gains by a plan for its own parameters.
+/// A statement that is planned each time anyway should get a plan for its own parameters.
 const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = auto";
 
 impl Pool {

@@ -79,7 +79,7 @@ impl Condition {
         }
     }
 
-    /// Whether it is one of the few that providers send all day, which are worth keeping prepared.
+    /// Whether it is one of the few conditions that providers send constantly, which are kept prepared.
     pub(in crate::store) fn is_common(&self) -> bool {
         let single = |term: &Self| match term {
             Self::Column(Column::Active, Test::Equal(_)) | Self::Member(Element::Value(Test::Equal(_))) => true,
