@@ -122,7 +122,7 @@ fn compare_user(session: &Session<'_>, user: &User, (seen, mapped): (&Value, &BT
     u64::try_from(compared.len()).unwrap_or_default()
 }
 
-/// Returns how many members were compared. Users that the mapping excludes are no members here.
+/// Returns how many members were compared. Users that the mapping excludes are not members here.
 fn compare_group(session: &Session<'_>, group: &Group, (seen, users): (&Value, &ById)) -> u64 {
     let expected: BTreeSet<String> = group.members.iter().filter(|id| users.contains_key(*id)).cloned().collect();
     let members = compare::members(seen);

@@ -86,7 +86,7 @@ fn get_returns_every_match() {
     check_get("password", json!([]));
 }
 
-/// Runs `set` and looks at what became of `key`.
+/// Runs `set` and returns the value of `key` afterwards.
 #[track_caller]
 fn check_set(path: &str, value: Value, count: u32, key: &str, expected: Value) {
     let mut document = ada();

@@ -186,11 +186,11 @@ fn values_written_with_the_schema_are_newer() {
     let found = reconciled(document, unknown);
     assert_eq!(found.document[S], json!({ "tags": ["c"] }));
     assert!(found.unknown.is_empty() && !found.changed);
-    // What did not fit and is written anew is no longer kept, so that it does not come back when that is gone.
-    let misfit = UnknownAttributes::from_json(json!({ "urn:acme:s:a": { "no": "text" } })).unwrap();
+    // A rejected value that is written anew is no longer kept, or it would reappear after the new one is removed.
+    let rejected = UnknownAttributes::from_json(json!({ "urn:acme:s:a": { "no": "text" } })).unwrap();
     let document = || written(&json!({}), &[], &user(&attributes())).0;
     for change in [op("replace", "urn:acme:s:a", &json!("1")), remove("urn:acme:s:a")] {
-        let (_, unknown) = patched((document(), misfit.clone()), &json!([change]), &user(&attributes()));
+        let (_, unknown) = patched((document(), rejected.clone()), &json!([change]), &user(&attributes()));
         assert!(unknown.is_empty(), "{unknown:?}");
     }
 }

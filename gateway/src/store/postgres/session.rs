@@ -54,7 +54,7 @@ fn set_tenant(tenant: TenantId) -> String {
 }
 
 /// The server's limit for one statement. Shorter than a batch's limit in the pool, so that an abandoned statement does not
-/// go on holding a connection and its locks.
+/// keep a connection and its locks.
 pub(in crate::store) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// Every statement reads few rows by key, whatever its parameters, so one generic plan serves all of them; by default the

@@ -54,7 +54,7 @@ DO UPDATE SET after_id = least(b.after_id, excluded.after_id), total = excluded.
 const FINISH: &str = "UPDATE bookmark SET finished = true WHERE tenant_id = $1 AND walk = $2 AND begun = $3 AND at > $4 AND NOT finished";
 
 /// Skips rows that another replica is deleting. The rows are found once (`ARRAY`): by IN, in a plan from when the table was
-/// empty, the server would look for them again for each row.
+/// empty, the server would search for them again for each row.
 const DELETE_EXPIRED: &str = "
 DELETE FROM bookmark WHERE tenant_id = $1 AND at <= $2 AND ctid = ANY(ARRAY(
   SELECT ctid FROM bookmark WHERE tenant_id = $1 AND at <= $2 LIMIT 1000 FOR UPDATE SKIP LOCKED))";

@@ -83,7 +83,7 @@ fn list_entries_before_the_last_trusted_hop_are_ignored() {
         (&[("forwarded", "for=192.0.2.7;host=scim.test, for=10.0.0.2")], "https://scim.test/base"),
         (&[("forwarded", "host=evil.test, for=unknown;host=scim.test")], "https://scim.test/base"),
         (&[("forwarded", "host=evil.test, for=_hidden;host=scim.test")], "https://scim.test/base"),
-        // A comma in quotes is no separator.
+        // A comma in quotes is not a separator.
         (&[("forwarded", "for=\"x,host=evil.test\";host=scim.test")], "https://scim.test/base"),
         (&[("x-forwarded-host", "evil.test, scim.test")], "https://scim.test/base"),
         (
