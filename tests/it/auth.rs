@@ -17,7 +17,7 @@ on_both!(
     a_change_is_logged_with_its_operator_key_and_its_request,
 );
 
-/// The same text and headers for all, so that nobody learns which tenants and tokens exist.
+/// The same text and headers for all, so that a reply does not show which tenants and tokens exist.
 #[track_caller]
 fn check_same_refusal(answers: &[(&str, Answer)]) {
     for (what, answer) in answers {
@@ -73,8 +73,7 @@ async fn every_bad_credential_gets_one_answer(gateway: &TestGateway) {
     let _ = acme.scim.at(named("acme")).get("/Users").await.expect(200);
 }
 
-/// A token is good for its own tenant's address alone: a tenant that cannot be read, or that no handler reads, is no way
-/// around.
+/// A token is accepted only at its own tenant's address, also where the tenant's name is unreadable or no handler reads it.
 async fn a_tenant_in_the_path_that_cannot_be_read_is_refused(gateway: &TestGateway) {
     let (acme, globex) = (gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await);
     let root = format!("http://{}", gateway.public);

@@ -1,5 +1,4 @@
-//! The built binary as an operator meets it: its commands, its sentences when something is wrong, how it starts, ends
-//! and comes back.
+//! The built binary as an operator uses it: its commands, its error messages, its start, end and restart.
 
 mod commands;
 mod serve;
@@ -18,7 +17,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// The end of a server that waits for nobody.
+/// Most time that a server without open requests needs to end.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// A client of one of the addresses that `scimgate dev` prints.
@@ -105,7 +104,7 @@ fn dev_keeps_its_data_and_its_tokens_from_start_to_start() {
 
         let (running, second) = start().await;
         assert_ne!(first["token"], second["token"]);
-        // The port is another one, the token goes on working.
+        // The port differs, and the token still works.
         let old = scim(&second).with(first["token"].as_str().unwrap());
         assert_eq!(old.get(&format!("/Users/{ada}")).await.expect(200).body["userName"], "ada@corp.test");
         // The key that signed it is kept with the data.

@@ -1,4 +1,4 @@
-//! Rows that cannot be read. That is a fault of ours and no outage: a provider that was sent 503 would try again for ever.
+//! Rows that cannot be read. That is an internal error and not an outage: after a 503 a provider would retry for ever.
 
 use futures_util::future::join_all;
 use scimgate_tests::{Client, TestGateway, on_postgres};

@@ -94,7 +94,7 @@ async fn insert_of_copy(owner: &Client, it: &TenantTable) -> String {
     format!("INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, '{row}')")
 }
 
-/// Fails if the statement affects a row. A duplicate key is no accepted error either, since it reveals the row.
+/// Fails if the statement affects a row. A duplicate key is not an accepted error either, since it reveals the row.
 async fn must_do_nothing(client: &Client, who: &str, sql: &str) {
     match client.execute(sql, &[]).await {
         Ok(0) => {}

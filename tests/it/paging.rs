@@ -161,13 +161,13 @@ async fn expired_page_positions_are_deleted(gateway: &TestGateway) {
     let acme = store.tenant(store.control().find_tenant("acme").await.unwrap().unwrap().id);
     let place = |index| PageKey { list: vec![7], start_index: index, request_shape: 0 };
     // A session with such an id deletes expired positions.
-    let bookmark = PagePosition { session: Uuid::nil(), after: Uuid::nil(), total: 1 };
+    let position = PagePosition { session: Uuid::nil(), after: Uuid::nil(), total: 1 };
     let then = gateway.clock.now();
     for index in 1..4 {
-        acme.save_page_position(&place(index), &bookmark, (then, false)).await.unwrap();
+        acme.save_page_position(&place(index), &position, (then, false)).await.unwrap();
         assert!(acme.page_position(&place(index), then).await.unwrap().is_some());
     }
-    acme.save_page_position(&place(4), &bookmark, (then + PAGE_POSITION_TTL, true)).await.unwrap();
+    acme.save_page_position(&place(4), &position, (then + PAGE_POSITION_TTL, true)).await.unwrap();
     for index in 1..5 {
         assert_eq!(acme.page_position(&place(index), then).await.unwrap().is_some(), index == 4, "{index}");
     }

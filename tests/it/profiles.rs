@@ -202,7 +202,7 @@ async fn a_bare_token_is_accepted_by_leniency(gateway: &TestGateway) {
     let (_, token) = gateway.token("acme", "scim").await;
     let bare = tenant.scim.authorized(&token);
     let _ = bare.get("/Users").await.expect(200);
-    // Several clients send it, so it is no signal.
+    // Several clients send it, so it is not a signal.
     assert_eq!(client(gateway, "acme").await["recognised"], Value::Null);
     let _ = set(gateway, "acme", &json!({ "profile": "strict" })).await.expect(200);
     let refused = bare.get("/Users").await.expect(401);

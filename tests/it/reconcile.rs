@@ -114,7 +114,7 @@ async fn unknown_attributes_are_reconciled_by_the_next_patch(gateway: &TestGatew
     let path = format!("/Users/{ada}");
     let _held = hold(gateway).await;
     define(gateway, &tenant, &badge(false)).await;
-    assert!(tenant.get(&path).await.expect(200).body.get(BADGE).is_none(), "nobody folds it in");
+    assert!(tenant.get(&path).await.expect(200).body.get(BADGE).is_none(), "nothing reconciles it");
     let change = patch(json!([
         { "op": "replace", "path": "title", "value": "Countess" },
         { "op": "replace", "path": format!("{BADGE}:floor"), "value": 2 },
@@ -141,7 +141,7 @@ async fn a_unique_value_in_use_is_rejected_and_other_writes_succeed(gateway: &Te
     assert_eq!(*reason, format!("Another User has this {BADGE}:number already."));
     let read = tenant.get(&format!("/Users/{}", ids[1])).await.expect(200);
     assert_eq!(read.body[BADGE], json!({ "floor": 1 }));
-    // What is aside of Bob is nothing that a client who changes something else could mend.
+    // Bob's rejected unknown attributes must not refuse a client's change of something else.
     let change = patch(json!([{ "op": "replace", "path": "title", "value": "Bob" }]));
     let patched = tenant.patch(&format!("/Users/{}", ids[1]), &change).await.expect(200);
     assert_eq!(patched.body[BADGE], json!({ "floor": 1 }));

@@ -1,4 +1,4 @@
-//! The commands that speak to a running server, from the first tenant to its end.
+//! The commands that call a running server, from creating a tenant to deleting it.
 
 use std::io::Write as _;
 
@@ -149,8 +149,8 @@ async fn tokens(shell: &mut Shell, public: &str) -> Client {
     let scim = Client::new(format!("{public}/scim/v2")).with(&secret(&issued));
     let _ = scim.get("/Users").await.expect(200);
     shell.directory_key = secret(&shell.json(&["token", "issue", "acme", "--scope", "directory"]).await);
-    let told = shell.says(&["token", "issue", "acme"]).await;
-    assert!(told.ends_with("The secret is shown only once."), "{told}");
+    let output = shell.says(&["token", "issue", "acme"]).await;
+    assert!(output.ends_with("The secret is shown only once."), "{output}");
     let listed = shell.json(&["token", "list", "acme"]).await;
     assert_eq!(listed["tokens"].as_array().unwrap().len(), 3);
     assert!(!listed.to_string().contains(&shell.directory_key), "a secret is shown once");

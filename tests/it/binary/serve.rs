@@ -1,4 +1,4 @@
-//! `migrate`, `bootstrap` and `serve` on a PostgreSQL server, as a role that is no superuser and may make roles.
+//! `migrate`, `bootstrap` and `serve` on a PostgreSQL server, as a role that is not a superuser but may create roles.
 
 use std::net::TcpListener;
 use std::time::Instant;
@@ -45,7 +45,7 @@ impl Home {
         Self { url: url.to_string(), role, fresh }
     }
 
-    /// A command that is told the database by its environment.
+    /// A command with the database's URL in its environment.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(arguments);
         command.env("DATABASE_URL", &self.url);
@@ -69,8 +69,8 @@ impl Home {
         command.envs(settings.iter().copied());
         let mut running = Running::start(command);
         let line: Value = serde_json::from_str(&running.logged("\"serving\"").await).unwrap();
-        let door = |name: &str| format!("http://{}", line["fields"][name].as_str().unwrap());
-        Served { public: door("scim"), internal: door("internal"), probes: door("probes"), running }
+        let address = |name: &str| format!("http://{}", line["fields"][name].as_str().unwrap());
+        Served { public: address("scim"), internal: address("internal"), probes: address("probes"), running }
     }
 
     pub(super) async fn drop(self) {
@@ -79,7 +79,7 @@ impl Home {
     }
 }
 
-/// A running server and its doors.
+/// A running server and the addresses of its listeners.
 pub(super) struct Served {
     pub(super) running: Running,
     pub(super) public: String,
@@ -185,8 +185,8 @@ fn unusable_settings_of_serve_are_one_sentence() {
     });
 }
 
-/// One who is given a key by its environment, one by a file, and one who has it as the previous one; and two who are given
-/// none. Nobody tells it.
+/// Two servers without a configured key share the database's. Three others have one key: in the environment, in a file, and
+/// as the previous key. Servers with the same key accept each other's cursors.
 #[test]
 fn servers_with_one_root_key_go_on_with_each_others_cursors() {
     block_on(async {
@@ -210,8 +210,8 @@ fn servers_with_one_root_key_go_on_with_each_others_cursors() {
             served.push(home.serve_with(settings).await);
         }
         let operator = Client::new(format!("{}/admin/v1", served[0].internal)).with(&key);
-        let doors = (served[0].public.as_str(), served[0].internal.as_str());
-        let acme = Tenant::plain(&operator, "acme", doors).await;
+        let addresses = (served[0].public.as_str(), served[0].internal.as_str());
+        let acme = Tenant::plain(&operator, "acme", addresses).await;
         for name in ["ada", "bob", "eve"] {
             let _ = acme.user(name).await;
         }

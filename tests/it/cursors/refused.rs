@@ -1,4 +1,4 @@
-//! A cursor is valid for one query of one tenant for an hour, under a key of this installation, and is no credential.
+//! A cursor is valid for one query of one tenant for an hour, under a key of this installation, and is not a credential.
 
 use std::time::Duration;
 

@@ -133,7 +133,7 @@ impl<'ast> Visit<'ast> for Source {
         let (Some(within), Some(name)) = (&self.within, &field.ident) else { return };
         let name = format!("{within}.{name}");
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("arg")) {
-            // Whatever follows the default stays unread, so what cannot be parsed is no failure.
+            // The rest after the default is not read, so it may be unparsable.
             let _ = attribute.parse_nested_meta(|meta| {
                 if let Ok(value) = meta.value() {
                     let value: Expr = value.parse()?;

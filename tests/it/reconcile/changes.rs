@@ -1,4 +1,4 @@
-//! What is written of attributes that no schema knows yet, and what has come of it once one does.
+//! Changes to attributes that no schema defines yet, and the documents after a schema defines them.
 
 use scimgate::operation::resource::patch as operation;
 use scimgate_tests::tenant::{patch, user};
@@ -94,7 +94,7 @@ async fn changes_have_the_result_they_would_have_had_with_the_schema(gateway: &T
     for (number, (requests, expected)) in cases.into_iter().enumerate() {
         let path = make(&tenant, &format!("u{number}"), &[]).await;
         for operations in requests {
-            assert!(change(&tenant, &path, operations).await.get(S).is_none(), "nobody sees it");
+            assert!(change(&tenant, &path, operations).await.get(S).is_none(), "it is not shown");
         }
         made.push((path, expected));
     }
@@ -129,7 +129,7 @@ async fn a_later_write_wins_over_a_kept_value(gateway: &TestGateway) {
     let (ada, bob) = (make(&tenant, "ada", &[(S, tags.clone())]).await, make(&tenant, "bob", &[(S, tags)]).await);
     let _held = hold(gateway).await;
     define(gateway, &tenant, &seat(&ALL)).await;
-    // A PATCH folds in first; a PUT says what there is.
+    // A PATCH reconciles first; a PUT replaces the document.
     let added = json!([{ "op": "add", "path": at("tags"), "value": ["b"] }]);
     assert_eq!(change(&tenant, &ada, added).await[S], json!({ "tags": ["a", "b"] }));
     let mut body = user("bob");
