@@ -159,7 +159,7 @@ impl AdminClient {
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
         if address.starts_with("http://") {
-            // Without TLS, missing system certificates are no error.
+            // Without TLS, missing system certificates are not an error.
             http = http.tls_certs_only([]);
         }
         let http = http.build().map_err(|source| Error::Client { address: address.clone(), source })?;

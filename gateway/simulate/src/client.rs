@@ -154,7 +154,7 @@ impl Client {
             .user_agent(user_agent)
             .redirect(reqwest::redirect::Policy::none());
         if base_url.is_plain() {
-            // Without TLS, missing system certificates are no error.
+            // Without TLS, missing system certificates are not an error.
             http = http.tls_certs_only([]);
         }
         let http = http.build().map_err(|source| Error::Setup { address: base_url.as_str().to_owned(), source })?;

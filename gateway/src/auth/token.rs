@@ -93,7 +93,7 @@ impl Token {
         &self.text
     }
 
-    /// The last four characters, to tell one from another.
+    /// The last four characters, by which an operator distinguishes tokens.
     #[must_use]
     pub fn last_four(&self) -> &str {
         self.text.get(self.text.len() - 4..).unwrap_or_default()

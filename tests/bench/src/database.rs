@@ -125,7 +125,7 @@ pub(crate) async fn insert_members(database: &Client, tenant: &Tenant) -> Result
     database.batch_execute(&statements).await.context("inserting members")
 }
 
-/// Gives groups their first members, which are no users.
+/// Gives groups their first members, which are not users.
 pub(crate) async fn fill_groups(database: &Client, tenant: &Tenant, groups: &[Uuid], members: u64) -> Result<()> {
     let statement = format!(
         "INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at) \

@@ -58,7 +58,7 @@ pub(super) struct CursorPosition {
 /// Seals and opens the cursors of one query.
 pub(super) struct CursorSeal<'a> {
     ctx: &'a Context,
-    /// Whose query it is, and which one. RFC 9865 §2: the client "MUST query the same service provider endpoint with all
+    /// The client and its query. RFC 9865 §2: the client "MUST query the same service provider endpoint with all
     /// query parameters and values being identical to the initial query".
     bound: [String; 6],
     /// Not among the bound values, since a different count has an error of its own.

@@ -31,7 +31,7 @@ impl<'a> MemberValues<'a> {
 }
 
 /// Resolves the values in the parameter `first` and the two after it, as named sets of a statement: `{set}` has the ids of
-/// the resources, `{set}_unknown` the values that name none, and `{set}_other` all values that are no ids.
+/// the resources, `{set}_unknown` the values that name none, and `{set}_other` all values that are not ids.
 ///
 /// Only values that are not ids are looked up by name. Each is looked up on its own (`LATERAL`), by an index that the planner
 /// chooses even without statistics, and two users with one externalId are enough to read. Sets are only compared through `IN`, which the

@@ -260,7 +260,7 @@ impl TypeView<'_> {
         }
     }
 
-    /// One element that meets a filter. Only predicates that need a value can be decided: keys do not tell which values belong
+    /// One element that meets a filter. Only predicates that need a value can be decided: keys do not show which values belong
     /// to one element.
     fn some_element(&self, filter: &Filter) -> Option<Decision> {
         match filter {

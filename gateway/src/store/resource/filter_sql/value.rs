@@ -73,7 +73,7 @@ impl Test {
 fn after_prefix(prefix: &str) -> Option<String> {
     let mut rest: Vec<char> = prefix.chars().collect();
     while let Some(last) = rest.pop() {
-        // Skips the surrogates, which are no characters.
+        // Skips the surrogates, which are not characters.
         let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(last) + 1) };
         if let Some(next) = next {
             rest.push(next);
