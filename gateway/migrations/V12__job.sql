@@ -21,6 +21,14 @@ CREATE TABLE job (
 -- For the control role, which looks for work across tenants.
 CREATE INDEX job_running ON job (resume_at) WHERE state = 'running';
 
+-- The owner is bound by row-level security like anybody, and has no tenant: the rows are copied before it is on for job, and
+-- while the owner is free of it for fold_in.
+ALTER TABLE fold_in NO FORCE ROW LEVEL SECURITY;
+INSERT INTO job (tenant_id, kind, id, state, revision, after_id, examined, changed, rejected, examples, begun_at, moved_at)
+SELECT tenant_id, 'reconcile', gen_random_uuid(), CASE WHEN finished THEN 'finished' ELSE 'running' END, schema_revision, after_id,
+  examined, folded, misfits, examples, begun_at, moved_at FROM fold_in;
+ALTER TABLE fold_in FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE job ENABLE ROW LEVEL SECURITY;
 ALTER TABLE job FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_only ON job TO scimgate_tenant USING (tenant_id = current_setting('scimgate.tenant_id')::uuid)
@@ -29,7 +37,3 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON job TO scimgate_tenant;
 -- Added to what the control role may see across tenants: which jobs are due.
 CREATE POLICY control ON job FOR SELECT TO scimgate_control USING (true);
 GRANT SELECT ON job TO scimgate_control;
-
-INSERT INTO job (tenant_id, kind, id, state, revision, after_id, examined, changed, rejected, examples, begun_at, moved_at)
-SELECT tenant_id, 'reconcile', gen_random_uuid(), CASE WHEN finished THEN 'finished' ELSE 'running' END, schema_revision, after_id,
-  examined, folded, misfits, examples, begun_at, moved_at FROM fold_in;

@@ -21,6 +21,7 @@ mod limits_page;
 mod lists;
 mod mapping;
 mod members;
+mod migrations;
 mod outage;
 mod paging;
 mod plans;

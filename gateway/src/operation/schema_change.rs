@@ -116,6 +116,7 @@ impl Replacement {
     /// Checks again when all writes that began before the change was pending have ended: every later one fits it.
     async fn confirm(&self, check: &Check<'_>, holder: Uuid, revision: i64) -> Result<bool, Error> {
         in_flight::wait(&self.store).await?;
+        check.drop_stale_keys(revision).await?;
         none(check.run(Pass::Pending(holder)).await?)?;
         self.put(revision, Some(holder)).await
     }

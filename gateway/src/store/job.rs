@@ -114,13 +114,13 @@ const COLUMNS: &str = "kind, id, state, revision, after_id, examined, changed, r
 
 const DUE: &str = "
 SELECT j.tenant_id, j.kind FROM job j JOIN tenant t ON t.id = j.tenant_id
-WHERE j.state = 'running' AND j.resume_at <= now() AND (j.leased_until IS NULL OR j.leased_until < now())
-  AND t.state <> 'deleted' ORDER BY j.resume_at LIMIT $1";
+WHERE j.state = 'running' AND j.resume_at <= now() AND (j.leased_until IS NULL OR j.leased_until < now() OR j.holder = $2)
+  AND j.kind = ANY($3) AND t.state <> 'deleted' ORDER BY j.resume_at LIMIT $1";
 
 const CLAIM: &str = "
 UPDATE job SET holder = $3, leased_until = now() + $4 * interval '1 second'
 WHERE tenant_id = $1 AND kind = $2 AND state = 'running' AND resume_at <= now()
-  AND (leased_until IS NULL OR leased_until < now())
+  AND (leased_until IS NULL OR leased_until < now() OR holder = $3)
 RETURNING ";
 
 const RENEW: &str = "
@@ -231,10 +231,11 @@ impl TenantStore {
 }
 
 impl ControlStore {
-    /// Jobs that are due and leased by no process, the one that is due for longest first.
-    pub async fn due_jobs(&self, count: i64) -> Result<Vec<(TenantId, JobKind)>, Error> {
-        let rows = self.query("looking for jobs", DUE, &[&count]).await?;
-        // Jobs of a kind that this version does not have are for newer replicas.
+    /// Jobs that are due and leased by no process but this holder, the one that is due for longest first. Jobs of a kind that
+    /// this version does not have are for newer replicas.
+    pub async fn due_jobs(&self, count: i64, holder: Uuid) -> Result<Vec<(TenantId, JobKind)>, Error> {
+        let kinds = JobKind::ALL.map(JobKind::name).to_vec();
+        let rows = self.query("looking for jobs", DUE, &[&count, &holder, &kinds]).await?;
         Ok(rows.iter().filter_map(|row| Some((TenantId(row.get(0)), JobKind::find(row.get(1))?))).collect())
     }
 

@@ -11,7 +11,8 @@ use crate::telemetry::chain;
 /// Pause after a failed poll.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Runs until cancelled. An interrupted job continues after the last finished resource.
+/// Runs until cancelled. A batch that the shutdown interrupts is repeated by another process when its lease has ended; each of
+/// its writes is safe to repeat.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let runner = Runner::default();
     loop {

@@ -93,7 +93,8 @@ impl Change for Batch {
     }
 
     fn warnings(&self, place: usize) -> Warnings {
-        self.warnings.get(place).cloned().unwrap_or_default()
+        // After a refusal those of the culprit; until then it is the first.
+        self.warnings.get(place.max(self.culprit)).cloned().unwrap_or_default()
     }
 
     fn is_final(&self, error: &Error) -> bool {

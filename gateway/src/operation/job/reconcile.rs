@@ -134,7 +134,10 @@ impl Change for Reconcile {
     }
 
     async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
-        self.resource_type = ctx.current(&self.resource_type)?;
+        let Some(now) = ctx.settings.registry.resource_type(&self.resource_type.name) else {
+            return Ok(Prepared::Gone);
+        };
+        self.resource_type = Arc::clone(now);
         let before = match self.read.take() {
             Some(read) => read,
             None => match ctx.store.get(&self.resource_type.name, self.id, ReadOptions::default()).await? {

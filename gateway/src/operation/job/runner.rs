@@ -48,10 +48,12 @@ impl Runner {
     pub async fn run_due(&self, gateway: &Gateway) -> Result<Duration, Error> {
         let control = gateway.store.control();
         for tenant in control.tenants_to_adopt().await? {
-            gateway.store.tenant(tenant).adopt_job().await?;
+            if let Err(error) = gateway.store.tenant(tenant).adopt_job().await {
+                tracing::warn!(tenant.id = %tenant, error = chain(&error), "a job of an older replica cannot be taken over");
+            }
         }
         let mut rest = POLL_INTERVAL;
-        for (tenant, kind) in control.due_jobs(MAX_DUE_JOBS).await? {
+        for (tenant, kind) in control.due_jobs(MAX_DUE_JOBS, self.holder).await? {
             match self.run(gateway, tenant, kind).await {
                 Ok(Some(wanted)) => rest = rest.min(wanted),
                 Ok(None) => {}

@@ -62,6 +62,7 @@ async fn attempts(ctx: &mut Context, change: &mut impl Change, trace: &mut Trace
     };
     for attempt in 1..=MAX_ATTEMPTS {
         trace.attempts = attempt;
+        (trace.before, trace.steps) = (None, Vec::new());
         let attempted = match change.prepare(ctx).await? {
             Prepared::Unchanged(stored) => return Ok(Outcome::Unchanged(stored)),
             Prepared::Gone => return Ok(Outcome::Gone),

@@ -79,6 +79,18 @@ impl Check<'_> {
         Ok(found)
     }
 
+    /// Deletes keys that are left from an earlier time of uniqueness, before the pending pass stores the keys of every
+    /// document: the reconcile job that deletes them may have been cancelled.
+    pub(crate) async fn drop_stale_keys(&self, revision: i64) -> Result<(), Error> {
+        for old in self.before.client.resource_types() {
+            let new = self.after.client.resource_type(&old.name).map(AsRef::as_ref);
+            for attribute in becoming_unique(old, new) {
+                while self.store.drop_keys(revision, &old.name, &attribute).await? {}
+            }
+        }
+        Ok(())
+    }
+
     /// Renews the pending change, or another process would roll it back as abandoned.
     async fn renew(&self, pass: Pass) -> Result<(), Error> {
         let Pass::Pending(holder) = pass else { return Ok(()) };
@@ -104,10 +116,7 @@ struct TypeCheck<'a> {
 impl<'a> TypeCheck<'a> {
     fn new(check: &'a Check<'a>, old: &'a ResourceType, pass: Pass) -> Self {
         let new = check.after.client.resource_type(&old.name).map(AsRef::as_ref);
-        let mut becoming: HashSet<String> = new.map(unique_names).unwrap_or_default().into_iter().collect();
-        for name in unique_names(old) {
-            becoming.remove(&name);
-        }
+        let becoming = becoming_unique(old, new);
         let directory = check.after.directory.resource_type(&old.name).map(AsRef::as_ref);
         Self { check, old, new, directory, becoming, pass, seen: HashSet::new() }
     }
@@ -187,4 +196,10 @@ fn digest(key: &Key) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&digest.finalize()[..16]);
     short
+}
+
+/// The attributes that the new schemas make unique.
+fn becoming_unique(old: &ResourceType, new: Option<&ResourceType>) -> HashSet<String> {
+    let before = unique_names(old);
+    new.map(unique_names).unwrap_or_default().into_iter().filter(|name| !before.contains(name)).collect()
 }

@@ -20,24 +20,3 @@ impl ControlStore {
         Ok(!rows.is_empty())
     }
 }
-
-/// A lease for one holder.
-pub struct Lease {
-    store: ControlStore,
-    name: &'static str,
-    holder: Uuid,
-    term: Duration,
-}
-
-impl Lease {
-    /// A lease that `holder` takes for `term` at a time.
-    #[must_use]
-    pub fn new(store: ControlStore, name: &'static str, holder: Uuid, term: Duration) -> Self {
-        Self { store, name, holder, term }
-    }
-
-    /// Takes or renews it; returns whether it is held.
-    pub async fn hold(&self, now: SystemTime) -> Result<bool, Error> {
-        self.store.take_lease(self.name, self.holder, now, self.term).await
-    }
-}
