@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::{Doors, Limits};
+use crate::config::{Limits, Listeners};
 use crate::http::connection::server;
 use crate::http::error::Surface;
 use crate::http::router;
@@ -65,10 +65,10 @@ pub struct Bound {
 }
 
 /// Binds the listeners, before anything else is done: a taken port is the commonest error.
-pub async fn bind(doors: &Doors) -> Result<Bound, Error> {
-    let public = listen(doors.public(), "--port").await?;
-    let internal = listen(doors.internal(), "--internal-port").await?;
-    let probe = listen(doors.probe(), "--probe-port").await?;
+pub async fn bind(listeners: &Listeners) -> Result<Bound, Error> {
+    let public = listen(listeners.public(), "--port").await?;
+    let internal = listen(listeners.internal(), "--internal-port").await?;
+    let probe = listen(listeners.probe(), "--probe-port").await?;
     Ok(Bound {
         public: public.0,
         internal: internal.0,

@@ -11,7 +11,7 @@ pub use network::Network;
 
 /// The addresses of the three listeners, and how clients reach them.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Doors {
+pub struct Listeners {
     /// Port of the SCIM endpoint (0: any free one).
     #[arg(long, env = "SCIMGATE_PORT", default_value_t = 8080)]
     pub port: u16,
@@ -40,7 +40,7 @@ pub struct Doors {
     pub trusted_proxies: Vec<Network>,
 }
 
-impl Doors {
+impl Listeners {
     /// Where the SCIM endpoint listens.
     #[must_use]
     pub fn public(&self) -> SocketAddr {

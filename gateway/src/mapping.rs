@@ -18,7 +18,7 @@ pub use chain::{Chain, OnFailure, Step};
 pub use document::{DocumentInfo, MAX_DOCUMENT_BYTES};
 pub use error::MapError;
 pub use loader::{LoadError, PluginLoader};
-pub use report::{MappingRun, Outcome, StepReport, StepResult};
+pub use report::{MappingOutcome, MappingRun, StepReport, StepResult};
 use scimgate_plugin_host::{Component, Host};
 pub use scimgate_plugin_host::{Level, LogLine};
 

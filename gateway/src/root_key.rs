@@ -170,11 +170,11 @@ mod tests {
     fn no_letter_of_a_sealed_text_can_be_changed_added_or_left_out() {
         let text = keys(1, None).seal("cursor", &[], b"here");
         let open = |text: &str| keys(1, None).open("cursor", &[], text);
-        for place in 0..text.len() {
+        for index in 0..text.len() {
             let mut bytes = text.clone().into_bytes();
-            bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
-            assert_eq!(open(std::str::from_utf8(&bytes).unwrap()), None, "place {place}");
-            assert_eq!(open(&text[..place]), None, "{place} letters");
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            assert_eq!(open(std::str::from_utf8(&bytes).unwrap()), None, "index {index}");
+            assert_eq!(open(&text[..index]), None, "{index} letters");
         }
         for wrong in [format!("{text}A"), format!("{text}="), format!(" {text}"), "é".to_owned()] {
             assert_eq!(open(&wrong), None, "{wrong}");

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use scimgate::app;
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
-use scimgate::config::{Doors, Limits};
+use scimgate::config::{Limits, Listeners};
 use scimgate::operation::{Context, Gateway};
 use scimgate::root_key::Keys;
 use scimgate::store::Store;
@@ -114,7 +114,7 @@ impl TestGateway {
         first: Option<&Self>,
     ) -> Self {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let doors = Doors {
+        let listeners = Listeners {
             port: 0,
             bind: Some(here),
             internal_port: 0,
@@ -124,7 +124,7 @@ impl TestGateway {
             public_url: None,
             trusted_proxies: Vec::new(),
         };
-        let mut bound = app::bind(&doors).await.unwrap();
+        let mut bound = app::bind(&listeners).await.unwrap();
         bound.limits = limits;
         let (public, internal, probes) = (bound.public_address, bound.internal_address, bound.probe_address);
         let clock = first.map_or_else(|| Clock::set_to(UNIX_EPOCH + START), |first| first.clock.clone());

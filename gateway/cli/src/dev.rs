@@ -6,7 +6,7 @@ use std::time::Duration;
 use scimgate::app::{self, Bound};
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
-use scimgate::config::{Doors, RootKeys};
+use scimgate::config::{Listeners, RootKeys};
 use scimgate::operation::admin::demo;
 use scimgate::operation::{Gateway, Operator};
 use scimgate::store::postgres::embedded::{self, Embedded};
@@ -24,7 +24,7 @@ const DATABASE_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    doors: Doors,
+    listeners: Listeners,
     #[command(flatten)]
     root_keys: RootKeys,
     /// Directory of the embedded database; created if it is missing, kept between starts.
@@ -46,15 +46,15 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let plugin = read_plugin(&arguments.plugins)?;
     // A demo with a token on the screen must not be open to the whole network.
     let localhost = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    let doors = Doors { bind: arguments.doors.bind.or(Some(localhost)), ..arguments.doors.clone() };
-    let bound = app::bind(&doors).await?;
+    let listeners = Listeners { bind: arguments.listeners.bind.or(Some(localhost)), ..arguments.listeners.clone() };
+    let bound = app::bind(&listeners).await?;
     let database = start_database(&arguments).await?;
     database.store.migrate().await?;
     let local = format!("http://127.0.0.1:{}", bound.public_address.port());
-    let public_url = arguments.doors.public_url.clone().unwrap_or(local);
+    let public_url = arguments.listeners.public_url.clone().unwrap_or(local);
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
     let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, keys)?;
-    gateway.trusted_proxies = doors.trusted_proxies.into();
+    gateway.trusted_proxies = listeners.trusted_proxies.into();
     let ready = Ready {
         operator_key: operator_key(&gateway).await?,
         demo: demo::run(&Operator::command(&gateway, "dev"), plugin).await?,

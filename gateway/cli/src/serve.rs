@@ -1,7 +1,7 @@
 //! `scimgate serve`: serves on PostgreSQL.
 
 use scimgate::clock::Clock;
-use scimgate::config::{Doors, RootKeys};
+use scimgate::config::{Listeners, RootKeys};
 use scimgate::store::postgres::migrate::KNOWN;
 use scimgate::{app, store};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use crate::root_key;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    doors: Doors,
+    listeners: Listeners,
     #[command(flatten)]
     database: Database,
     #[command(flatten)]
@@ -35,16 +35,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             "the database's schema is at version {version} and this binary needs {KNOWN}; run `scimgate migrate` first"
         )));
     }
-    let bound = app::bind(&arguments.doors).await?;
-    let public_url = arguments.doors.public_url.clone().unwrap_or_else(|| reachable(bound.public_address));
-    if arguments.doors.public_url.is_none() {
+    let bound = app::bind(&arguments.listeners).await?;
+    let public_url = arguments.listeners.public_url.clone().unwrap_or_else(|| reachable(bound.public_address));
+    if arguments.listeners.public_url.is_none() {
         tracing::warn!(%public_url, "public_url is not set: Locations and references point to this machine");
     }
     let clock = Clock::system();
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
     let mut gateway = app::gateway(store, clock, &public_url, keys)?;
     gateway.lists.examined = u64::from(arguments.examined_documents);
-    gateway.trusted_proxies = arguments.doors.trusted_proxies.into();
+    gateway.trusted_proxies = arguments.listeners.trusted_proxies.into();
     let stop_signal = app::stop_signal();
     tracing::info!(
         scim = %bound.public_address, internal = %bound.internal_address, probes = %bound.probe_address, "serving"

@@ -181,7 +181,7 @@ async fn change_some_members<P: Provider>(
     cycle: usize,
 ) -> Result<(), Error> {
     let initial = group.initial_members.iter().filter_map(|index| ids[*index].as_ref()).enumerate();
-    let selected = initial.filter(|(place, _)| (place + cycle).is_multiple_of(REMOVED_MEMBERS_EVERY));
+    let selected = initial.filter(|(index, _)| (index + cycle).is_multiple_of(REMOVED_MEMBERS_EVERY));
     let removed: Vec<String> = selected.map(|(_, id)| id).filter(|id| group.members.contains(*id)).cloned().collect();
     let next = group.initial_members.last().map_or(0, |last| last + 1);
     let others = (0..ADDED_MEMBERS)

@@ -116,14 +116,14 @@ impl fmt::Debug for Token {
 fn to_base62(bytes: &[u8], digits: usize) -> String {
     let mut number = bytes.to_vec();
     let mut out = vec![b'0'; digits];
-    for place in out.iter_mut().rev() {
+    for digit in out.iter_mut().rev() {
         let mut rest = 0u32;
         for byte in &mut number {
             let value = rest * 256 + u32::from(*byte);
             *byte = u8::try_from(value / 62).unwrap_or(u8::MAX);
             rest = value % 62;
         }
-        *place = ALPHABET[rest as usize];
+        *digit = ALPHABET[rest as usize];
     }
     String::from_utf8(out).unwrap_or_default()
 }
@@ -161,10 +161,10 @@ mod tests {
     #[test]
     fn any_changed_character_is_refused() {
         let token = Token::generate(Kind::Scim, tenant());
-        for place in 0..token.reveal().len() {
+        for index in 0..token.reveal().len() {
             let mut bytes = token.reveal().as_bytes().to_vec();
-            bytes[place] = if bytes[place] == b'a' { b'b' } else { b'a' };
-            assert!(Token::parse(std::str::from_utf8(&bytes).unwrap()).is_none(), "place {place}");
+            bytes[index] = if bytes[index] == b'a' { b'b' } else { b'a' };
+            assert!(Token::parse(std::str::from_utf8(&bytes).unwrap()).is_none(), "index {index}");
         }
     }
 

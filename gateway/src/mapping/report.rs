@@ -9,7 +9,7 @@ use super::error::MapError;
 
 /// What a chain decides for a document.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum MappingOutcome {
     /// The mapped document, without its id.
     Mapped(Map<String, Value>),
     /// Accepted from the client, hidden from the product; the plugin's reason.
@@ -20,7 +20,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct MappingRun {
     /// The outcome, or why there is none.
-    pub result: Result<Outcome, MapError>,
+    pub result: Result<MappingOutcome, MapError>,
     /// The steps up to the one that ended the run, in order.
     pub steps: Vec<StepReport>,
 }

@@ -7,7 +7,7 @@ use super::Mapper;
 use super::chain::Chain;
 use super::document::DocumentInfo;
 use super::error::MapError;
-use super::report::{MappingRun, Outcome, StepReport, StepResult};
+use super::report::{MappingOutcome, MappingRun, StepReport, StepResult};
 use super::step::{Intermediate, StepRun};
 
 impl Mapper {
@@ -24,7 +24,7 @@ impl Mapper {
         info: &DocumentInfo<'_>,
         document: Map<String, Value>,
         reports: &mut Vec<StepReport>,
-    ) -> Result<Outcome, MapError> {
+    ) -> Result<MappingOutcome, MapError> {
         let mut document = Intermediate { tree: document, max_length: info.size };
         let mut is_mapped = false;
         for (index, step) in chain.steps.iter().enumerate() {
@@ -35,7 +35,7 @@ impl Mapper {
             report.result = result.as_ref().map_or_else(StepResult::from, StepResult::clone);
             reports.push(report);
             match result? {
-                StepResult::Excluded(reason) => return Ok(Outcome::Excluded(reason)),
+                StepResult::Excluded(reason) => return Ok(MappingOutcome::Excluded(reason)),
                 StepResult::Skipped => {}
                 _ => is_mapped = true,
             }
@@ -45,7 +45,7 @@ impl Mapper {
             tree.shift_remove("id");
             check_result(chain, info, &tree)?;
         }
-        Ok(Outcome::Mapped(tree))
+        Ok(MappingOutcome::Mapped(tree))
     }
 }
 

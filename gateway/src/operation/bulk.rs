@@ -19,7 +19,7 @@ use crate::operation::error::Error;
 use crate::operation::resource::reply::Reply;
 use crate::operation::resource::{create, delete, patch, replace};
 use crate::store;
-pub use result::{OperationResult, Outcome};
+pub use result::{OperationOutcome, OperationResult};
 
 /// No operation begins when the request has less time left: one operation can take most of it, and a request that is cut off
 /// has no reply that says what was done.
@@ -30,7 +30,7 @@ const START_RESERVE: Duration = Duration::from_secs(10);
 const MAX_BATCH_POSTS: usize = 32;
 
 /// Runs the operations. An operation has no outcome where `failOnErrors` ended the request before it.
-pub async fn run(ctx: Context, request: Request) -> Vec<Option<Outcome>> {
+pub async fn run(ctx: Context, request: Request) -> Vec<Option<OperationOutcome>> {
     let Request { fail_on_errors, mut operations, .. } = request;
     let Plan { sets, dependencies: needs } = Plan::new(&mut operations);
     let mut run = Run {
@@ -87,9 +87,9 @@ impl Run {
             let is_there = |needed: &usize| {
                 places.contains(needed) || matches!(self.results[*needed], Some(OperationResult::Done(_)))
             };
-            let fits = set.iter().all(|place| {
-                let task = &self.operations[*place].task;
-                matches!(task, Ok(Task { action: Action::Create(_), .. })) && self.needs[*place].iter().all(is_there)
+            let fits = set.iter().all(|index| {
+                let task = &self.operations[*index].task;
+                matches!(task, Ok(Task { action: Action::Create(_), .. })) && self.needs[*index].iter().all(is_there)
             });
             if !fits || places.len() > self.batch_size {
                 return count;
@@ -112,8 +112,8 @@ impl Run {
             // If the connection broke, the batch may have been committed, and a repetition would conflict with it.
             Some((at, error @ Error::Store(store::Error::Unavailable { .. }))) => {
                 let again = || ScimError::new(503, "The service cannot reach its database now. Please try again.");
-                for place in &posts {
-                    self.results[*place] = Some(OperationResult::Failed(again().into()));
+                for index in &posts {
+                    self.results[*index] = Some(OperationResult::Failed(again().into()));
                 }
                 self.results[posts[at]] = Some(OperationResult::Failed(error));
                 true
@@ -133,9 +133,9 @@ impl Run {
     /// Runs a set: operations that need each other, or a single one.
     async fn run_set(&mut self, set: &[usize]) {
         if self.is_late() {
-            return set.iter().for_each(|place| self.results[*place] = Some(OperationResult::NotStarted));
+            return set.iter().for_each(|index| self.results[*index] = Some(OperationResult::NotStarted));
         }
-        if let Some(first) = set.iter().copied().find(|place| self.is_blocked(*place)) {
+        if let Some(first) = set.iter().copied().find(|index| self.is_blocked(*index)) {
             return self.skip_others(set, first);
         }
         match *set {
@@ -151,17 +151,17 @@ impl Run {
     }
 
     /// Whether an operation cannot run; if so, sets its result.
-    fn is_blocked(&mut self, place: usize) -> bool {
-        if let Err(why) = &self.operations[place].task {
-            self.results[place] = Some(OperationResult::Failed(why.clone().into()));
+    fn is_blocked(&mut self, index: usize) -> bool {
+        if let Err(why) = &self.operations[index].task {
+            self.results[index] = Some(OperationResult::Failed(why.clone().into()));
             return true;
         }
-        let lacking = self.needs[place]
+        let lacking = self.needs[index]
             .iter()
             .copied()
             .find(|needed| self.results[*needed].as_ref().is_some_and(OperationResult::is_error));
         let Some(needed) = lacking else { return false };
-        self.results[place] = Some(self.dependency_failed(needed));
+        self.results[index] = Some(self.dependency_failed(needed));
         true
     }
 
@@ -178,21 +178,21 @@ impl Run {
 
     /// Sets the results of the other operations of a set in which `culprit` failed.
     fn skip_others(&mut self, set: &[usize], culprit: usize) {
-        for place in set.iter().copied().filter(|place| *place != culprit) {
-            self.results[place] = Some(self.dependency_failed(culprit));
+        for index in set.iter().copied().filter(|index| *index != culprit) {
+            self.results[index] = Some(self.dependency_failed(culprit));
         }
     }
 
-    async fn run_one(&mut self, place: usize) -> OperationResult {
+    async fn run_one(&mut self, index: usize) -> OperationResult {
         let done = async {
-            let mut task = self.operations[place].task.clone()?;
+            let mut task = self.operations[index].task.clone()?;
             task.substitute(|name| self.ids.get(name).cloned());
             Box::pin(execute(self.settings().await?, task)).await
         };
         match done.await {
             Ok(reply) => {
-                if let Some(id) = reply.id().filter(|_| self.operations[place].method == "POST") {
-                    self.ids.insert(self.names[place].clone(), id.to_owned());
+                if let Some(id) = reply.id().filter(|_| self.operations[index].method == "POST") {
+                    self.ids.insert(self.names[index].clone(), id.to_owned());
                 }
                 OperationResult::Done(reply)
             }
@@ -219,26 +219,28 @@ impl Run {
     async fn create(&mut self, posts: &[usize], is_trial: bool) -> Result<(), (usize, Error)> {
         let mut ids = self.ids.clone();
         let given: Vec<uuid::Uuid> = posts.iter().map(|_| self.ctx.gateway.clock.new_id()).collect();
-        ids.extend(posts.iter().zip(&given).map(|(place, id)| (self.names[*place].clone(), id.to_string())));
+        ids.extend(posts.iter().zip(&given).map(|(index, id)| (self.names[*index].clone(), id.to_string())));
         let mut tasks = Vec::with_capacity(posts.len());
-        for (at, (place, id)) in posts.iter().zip(given).enumerate() {
-            let mut task = self.operations[*place].task.clone().map_err(|why| (at, why.into()))?;
+        for (at, (index, id)) in posts.iter().zip(given).enumerate() {
+            let mut task = self.operations[*index].task.clone().map_err(|why| (at, why.into()))?;
             task.substitute(|name| ids.get(name).cloned());
             tasks.push((id, task));
         }
         let ctx = self.settings().await.map_err(|error| (0, error))?;
         let replies = atomic::run(ctx, tasks, is_trial).await?;
         self.ids = ids;
-        for (place, reply) in posts.iter().zip(replies) {
-            self.results[*place] = Some(OperationResult::Done(reply));
+        for (index, reply) in posts.iter().zip(replies) {
+            self.results[*index] = Some(OperationResult::Done(reply));
         }
         Ok(())
     }
 
-    fn outcomes(self) -> Vec<Option<Outcome>> {
+    fn outcomes(self) -> Vec<Option<OperationOutcome>> {
         let Self { ctx, operations, results, ids, .. } = self;
         let pairs = operations.into_iter().zip(results);
-        pairs.map(|(operation, result)| result.map(|result| Outcome::of(&ctx, operation, result, &ids))).collect()
+        pairs
+            .map(|(operation, result)| result.map(|result| OperationOutcome::of(&ctx, operation, result, &ids)))
+            .collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scimgate::clock::Clock;
 use scimgate::mapping::{
-    Chain, DocumentInfo, MapError, Mapper, MapperConfig, MappingRun, OnFailure, Outcome, Step, StepResult,
+    Chain, DocumentInfo, MapError, Mapper, MapperConfig, MappingOutcome, MappingRun, OnFailure, Step, StepResult,
 };
 use scimgate_plugin_host::{Host, HostConfig};
 use scimgate_scim::schema::registry::Registry;
@@ -70,7 +70,7 @@ fn a_chain_runs_without_a_database() {
             plugins.hostile(json!({ "do": "log", "size": 3 })),
         ];
         let run = plugins.run(steps, "User", &user("ada")).await;
-        let Ok(Outcome::Mapped(mapped)) = &run.result else { panic!("{run:?}") };
+        let Ok(MappingOutcome::Mapped(mapped)) = &run.result else { panic!("{run:?}") };
         assert_eq!((&mapped["displayName"], &mapped["title"]), (&json!("ada Byron"), &json!("1")));
         assert!(!mapped.contains_key("id"));
 
@@ -114,7 +114,7 @@ fn a_step_for_another_resource_type_is_skipped() {
         let plugins = InMemory::new();
         let run = plugins.run(vec![plugins.tutorial(json!({}))], "Group", &group("Crew")).await;
         assert_eq!(results(&run), [&StepResult::Skipped]);
-        assert_eq!(run.result.unwrap(), Outcome::Mapped(group("Crew").as_object().unwrap().clone()));
+        assert_eq!(run.result.unwrap(), MappingOutcome::Mapped(group("Crew").as_object().unwrap().clone()));
         assert_eq!(run.steps[0].cpu, Duration::ZERO);
     });
 }
@@ -137,6 +137,6 @@ fn a_chain_without_steps_allocates_no_report() {
     block_on(async {
         let run = InMemory::new().run(Vec::new(), "User", &user("ada")).await;
         assert_eq!(run.steps.capacity(), 0);
-        assert_eq!(run.result.unwrap(), Outcome::Mapped(user("ada").as_object().unwrap().clone()));
+        assert_eq!(run.result.unwrap(), MappingOutcome::Mapped(user("ada").as_object().unwrap().clone()));
     });
 }

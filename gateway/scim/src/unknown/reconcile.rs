@@ -62,18 +62,18 @@ pub fn reconcile(
         };
         let urn = reference.extension.as_ref().map(|schema| schema.id.clone());
         let group = schemas.entry(urn).or_default().entry(reference.attribute.name.clone()).or_default();
-        group.push(Known { place: log.len(), change, reference });
+        group.push(Known { index: log.len(), change, reference });
         log.push(Vec::new());
     }
     let mut outcomes: Vec<(Known, Outcome)> = schemas.into_values().flat_map(|groups| replay.schema(groups)).collect();
-    outcomes.sort_by_key(|(known, _)| known.place);
+    outcomes.sort_by_key(|(known, _)| known.index);
     let mut rejected = Vec::new();
-    for (Known { place, change, .. }, outcome) in outcomes {
+    for (Known { index, change, .. }, outcome) in outcomes {
         let rest = outcome.unwrap_or_else(|why| {
             rejected.push(RejectedValue { name: change.path.clone(), why });
             vec![change]
         });
-        if let Some(entry) = log.get_mut(place) {
+        if let Some(entry) = log.get_mut(index) {
             *entry = rest;
         }
     }
@@ -114,9 +114,9 @@ fn split(unknown: UnknownAttributes, resource_type: &ResourceType) -> Vec<Change
     changes
 }
 
-/// A change to an attribute that is defined by now, and its place in the log.
+/// A change to an attribute that is defined by now, and its index in the log.
 struct Known {
-    place: usize,
+    index: usize,
     change: Change,
     reference: AttributeRef,
 }

@@ -14,7 +14,7 @@ use super::response::scim_json;
 use super::{body, run_detached};
 use crate::http::access::ScimAccess;
 use crate::http::error::{ScimFailure, log_and_convert};
-use crate::operation::bulk::{self, OperationResult, Outcome};
+use crate::operation::bulk::{self, OperationOutcome, OperationResult};
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
@@ -45,13 +45,13 @@ fn signal(request: &Request) -> Option<&'static Signal> {
     shown.reduce(|best, next| if next.strength > best.strength { next } else { best })
 }
 
-fn render(outcomes: &[Option<Outcome>]) -> String {
+fn render(outcomes: &[Option<OperationOutcome>]) -> String {
     // A failure is logged once, and repeated in the operations that needed the failed one.
     let causes: Vec<Option<ScimError>> = outcomes.iter().map(|it| it.as_ref().and_then(cause)).collect();
     let name = |index: usize| outcomes.get(index).and_then(Option::as_ref).and_then(|failed| failed.bulk_id.as_deref());
     let cause = |index: usize| causes.get(index).cloned().flatten().unwrap_or_else(late);
     let all = outcomes.iter().enumerate().filter_map(|(index, outcome)| {
-        let Outcome { method, bulk_id, location, result: operation } = outcome.as_ref()?;
+        let OperationOutcome { method, bulk_id, location, result: operation } = outcome.as_ref()?;
         let (version, result) = match operation {
             OperationResult::Done(reply) => (reply.version, Ok(reply.status)),
             OperationResult::Failed(_) | OperationResult::NotStarted => (None, Err(cause(index))),
@@ -65,7 +65,7 @@ fn render(outcomes: &[Option<Outcome>]) -> String {
     response(&all.collect::<Vec<_>>()).to_string()
 }
 
-fn cause(outcome: &Outcome) -> Option<ScimError> {
+fn cause(outcome: &OperationOutcome) -> Option<ScimError> {
     match &outcome.result {
         OperationResult::Failed(error) => Some(log_and_convert(error)),
         OperationResult::Done(_) | OperationResult::DependencyFailed { .. } | OperationResult::NotStarted => None,

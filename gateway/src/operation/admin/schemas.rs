@@ -113,7 +113,7 @@ fn not_found(urn: &str) -> Error {
 fn row(wanted: &Wanted, registry: &Registry) -> Result<SchemaRow, ScimError> {
     let schema = match &wanted.source {
         Source::Definition(definition) => {
-            rules::check_schema(definition, place(definition, registry), &type_names(registry))?;
+            rules::check_schema(definition, role(definition, registry), &type_names(registry))?;
             Schema::from_json(definition)?
         }
         Source::Pack(name) => packs::find(name).ok_or_else(|| ScimError::new(400, no_extension(name)))?,
@@ -132,7 +132,7 @@ fn row(wanted: &Wanted, registry: &Registry) -> Result<SchemaRow, ScimError> {
 }
 
 /// Which rules the definition is checked by: a resource type's own schema has names that an extension may use freely.
-fn place(definition: &Value, registry: &Registry) -> SchemaRole {
+fn role(definition: &Value, registry: &Registry) -> SchemaRole {
     let id = definition.get("id").and_then(Value::as_str).unwrap_or_default();
     let own = registry.resource_types().iter().any(|known| known.schema.id.eq_ignore_ascii_case(id));
     if own { SchemaRole::Base } else { SchemaRole::Extension }

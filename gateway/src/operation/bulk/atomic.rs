@@ -60,8 +60,8 @@ impl Change for Batch {
     }
 
     fn read(&mut self, ctx: &Context) -> Result<(), Error> {
-        for (place, (id, task)) in std::mem::take(&mut self.tasks).into_iter().enumerate() {
-            self.culprit = place;
+        for (index, (id, task)) in std::mem::take(&mut self.tasks).into_iter().enumerate() {
+            self.culprit = index;
             let Task { resource_type, action: Asked::Create(body), .. } = task else {
                 // Only a POST has a bulkId that other operations can refer to.
                 return Err(ScimError::invalid_syntax("Only POSTs can need each other.").into());
@@ -79,22 +79,22 @@ impl Change for Batch {
             self.resolve_members(ctx).await?;
             self.resolved = true;
         }
-        for (place, (_, new)) in self.posts.iter_mut().enumerate() {
-            self.culprit = place;
+        for (index, (_, new)) in self.posts.iter_mut().enumerate() {
+            self.culprit = index;
             new.fit(ctx)?;
         }
         self.culprit = 0;
         Ok(Prepared::Write(self.posts.iter().map(|(id, new)| new.insert(*id)).collect()))
     }
 
-    fn recover(&mut self, place: usize, refusal: Refusal) -> Result<(), Error> {
-        self.culprit = place;
+    fn recover(&mut self, index: usize, refusal: Refusal) -> Result<(), Error> {
+        self.culprit = index;
         Err(refusal.into())
     }
 
-    fn warnings(&self, place: usize) -> Warnings {
+    fn warnings(&self, index: usize) -> Warnings {
         // After a refusal those of the culprit; until then it is the first.
-        self.warnings.get(place.max(self.culprit)).cloned().unwrap_or_default()
+        self.warnings.get(index.max(self.culprit)).cloned().unwrap_or_default()
     }
 
     fn is_final(&self, error: &Error) -> bool {
@@ -106,8 +106,8 @@ impl Batch {
     /// Handles member values that name no resource, by the client's profile. Ids that this batch creates do name one.
     async fn resolve_members(&mut self, ctx: &Context) -> Result<(), Error> {
         let created: HashSet<String> = self.posts.iter().map(|(id, _)| id.to_string()).collect();
-        for (place, ((_, new), warnings)) in self.posts.iter_mut().zip(&mut self.warnings).enumerate() {
-            self.culprit = place;
+        for (index, ((_, new), warnings)) in self.posts.iter_mut().zip(&mut self.warnings).enumerate() {
+            self.culprit = index;
             let Some(members) = &mut new.members else { continue };
             let others: Vec<String> = members.add.iter().filter(|value| !created.contains(*value)).cloned().collect();
             let unwanted = members::unwanted(ctx, &others, warnings).await?;

@@ -10,7 +10,7 @@ use crate::operation::resource::reply::Reply;
 
 /// One operation's result, with what the response repeats of the operation.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct OperationOutcome {
     /// The method.
     pub method: String,
     /// The client's name for the operation.
@@ -46,7 +46,7 @@ impl OperationResult {
     }
 }
 
-impl Outcome {
+impl OperationOutcome {
     pub(crate) fn of(
         ctx: &Context,
         operation: Operation,

@@ -105,8 +105,8 @@ async fn rows(ctx: &Context, request: &Request, page: impl Iterator<Item = &Entr
     let ids: Vec<Uuid> = page.map(|entry| entry.id).collect();
     let mut stored = ctx.store.by_ids(request.plan.types(), &ids, request.read_options()).await?;
     // Missing are only resources that were deleted meanwhile.
-    let place = |id: &Uuid| ids.iter().position(|other| other == id);
-    stored.sort_by_key(|stored| place(&stored.id));
+    let position = |id: &Uuid| ids.iter().position(|other| other == id);
+    stored.sort_by_key(|stored| position(&stored.id));
     Ok(stored)
 }
 

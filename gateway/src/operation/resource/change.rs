@@ -46,7 +46,7 @@ pub(crate) trait Change: Send {
     }
 
     /// The leniencies that the request used for the write with this index of several.
-    fn warnings(&self, place: usize) -> Warnings;
+    fn warnings(&self, index: usize) -> Warnings;
 
     /// Whether an error is to be recorded. False where the caller retries in another way, which is then recorded instead:
     /// a bulk request first tries many POSTs as one batch.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::mapping::{DocumentInfo, MAX_DOCUMENT_BYTES, MapError, OnFailure, Outcome, StepReport};
+use crate::mapping::{DocumentInfo, MAX_DOCUMENT_BYTES, MapError, MappingOutcome, OnFailure, StepReport};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::store::event::EventKind;
@@ -42,12 +42,12 @@ pub(crate) async fn content(
     let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
     check_size(&source, set_aside.as_deref())?;
     let (mapping_state, mapped) = match map(ctx, &draft, (stamp, source.len()), steps).await? {
-        Some(Outcome::Mapped(document)) if document == *draft.document => (MappingState::Same, None),
-        Some(Outcome::Mapped(document)) => {
+        Some(MappingOutcome::Mapped(document)) if document == *draft.document => (MappingState::Same, None),
+        Some(MappingOutcome::Mapped(document)) => {
             check_pending_directory(ctx, draft.resource_type, &document)?;
             (MappingState::Mapped, Some(print(&document)?))
         }
-        Some(Outcome::Excluded(_)) => (MappingState::Excluded, None),
+        Some(MappingOutcome::Excluded(_)) => (MappingState::Excluded, None),
         None => kept(draft.before),
     };
     let mut content = Content {
@@ -101,7 +101,7 @@ async fn map(
     draft: &Draft<'_>,
     (stamp, size): (&Stamp, usize),
     steps: &mut Vec<StepReport>,
-) -> Result<Option<Outcome>, Error> {
+) -> Result<Option<MappingOutcome>, Error> {
     let chain = &ctx.settings.chain;
     let name = &draft.resource_type.name;
     let Some(directory_type) = ctx.settings.directory.resource_type(name) else {

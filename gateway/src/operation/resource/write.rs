@@ -76,7 +76,7 @@ async fn attempts(ctx: &mut Context, change: &mut impl Change, trace: &mut Trace
                 return Ok(outcome);
             }
             Attempt::Lost => *ctx = ctx.refreshed().await?,
-            Attempt::Refused(place, refusal) => change.recover(place, refusal)?,
+            Attempt::Refused(index, refusal) => change.recover(index, refusal)?,
         }
     }
     Err(Error::Contended)
@@ -93,9 +93,9 @@ async fn write(ctx: &Context, writes: Vec<Write>, trace: &mut Trace) -> Attempt 
     let stamp = ctx.stamp();
     let contents = match contents(ctx, &writes, &stamp).await {
         Ok(contents) => contents,
-        Err((place, error, steps)) => {
+        Err((index, error, steps)) => {
             trace.steps = steps;
-            return refused(writes, place, Refusal::Other(error), trace);
+            return refused(writes, index, Refusal::Other(error), trace);
         }
     };
     let stored = match (writes.as_slice(), contents.as_slice()) {
@@ -110,19 +110,19 @@ async fn write(ctx: &Context, writes: Vec<Write>, trace: &mut Trace) -> Attempt 
             ))
         }
         Ok(None) | Err((_, store::Error::Conflict { .. })) => Attempt::Lost,
-        Err((place, error)) => {
+        Err((index, error)) => {
             let refusal = match error {
-                store::Error::Duplicate { .. } => Refusal::Taken(taken(ctx, writes.get(place))),
+                store::Error::Duplicate { .. } => Refusal::Taken(taken(ctx, writes.get(index))),
                 other => Refusal::Other(other.into()),
             };
-            refused(writes, place, refusal, trace)
+            refused(writes, index, refusal, trace)
         }
     }
 }
 
-fn refused(writes: Vec<Write>, place: usize, refusal: Refusal, trace: &mut Trace) -> Attempt {
-    trace.before = writes.into_iter().nth(place).and_then(|write| write.base.into_stored());
-    Attempt::Refused(place, refusal)
+fn refused(writes: Vec<Write>, index: usize, refusal: Refusal, trace: &mut Trace) -> Attempt {
+    trace.before = writes.into_iter().nth(index).and_then(|write| write.base.into_stored());
+    Attempt::Refused(index, refusal)
 }
 
 /// What is stored of a document, and the steps that mapped it.
@@ -134,20 +134,20 @@ async fn contents(
     writes: &[Write],
     stamp: &Stamp,
 ) -> Result<Vec<Mapped>, (usize, Error, Vec<StepReport>)> {
-    for (place, write) in writes.iter().enumerate() {
-        write.validate().map_err(|error| (place, error.into(), Vec::new()))?;
+    for (index, write) in writes.iter().enumerate() {
+        write.validate().map_err(|error| (index, error.into(), Vec::new()))?;
     }
-    let map = async |place: usize, write: &Write| {
+    let map = async |index: usize, write: &Write| {
         let mut steps = Vec::new();
         match content(ctx, write.draft(), stamp, &mut steps).await {
             Ok(content) => Ok((content, steps)),
-            Err(error) => Err((place, error, steps)),
+            Err(error) => Err((index, error, steps)),
         }
     };
     if let [write] = writes {
         return Ok(vec![map(0, write).await?]);
     }
-    let mapping: Vec<_> = writes.iter().enumerate().map(|(place, write)| map(place, write)).collect();
+    let mapping: Vec<_> = writes.iter().enumerate().map(|(index, write)| map(index, write)).collect();
     iter(mapping).buffered(MAX_CONCURRENT_MAPPINGS).try_collect().await
 }
 
@@ -207,7 +207,7 @@ async fn store_batch(
     match ctx.store.insert_batch(&inserts, stamp).await.map_err(|error| (0, error))? {
         BatchOutcome::Done => Ok(Some(writes.iter().map(|_| (1, 0)).collect())),
         BatchOutcome::Lost => Ok(None),
-        BatchOutcome::Refused(place, error) => Err((place, error)),
+        BatchOutcome::Refused(index, error) => Err((index, error)),
     }
 }
 
@@ -309,8 +309,8 @@ fn record(ctx: &Context, change: &impl Change, trace: &Trace, result: &Result<Ou
         duration: trace.begun.elapsed(),
     };
     let Ok(Outcome::Saved(rows)) = result else { return keep(ctx, &record) };
-    for (place, row) in rows.iter().enumerate() {
-        let warnings = change.warnings(place);
+    for (index, row) in rows.iter().enumerate() {
+        let warnings = change.warnings(index);
         keep(
             ctx,
             &Record {
