@@ -104,7 +104,7 @@ def check_migration():
     require(secret == wanted, f"the migration reads the Secret {secret} in place of {wanted}")
 
 
-def check_doors():
+def check_services():
     labels = of("Deployment")[0]["spec"]["template"]["metadata"]["labels"]
     others = of("Job")[0]["spec"]["template"]["metadata"]["labels"]
     selectors = [service["spec"]["selector"] for service in of("Service")]
@@ -114,8 +114,8 @@ def check_doors():
     for selector in selectors:
         require(selector.items() <= labels.items(), f"{selector} does not find the gateway's pods")
         require(not selector.items() <= others.items(), f"{selector} finds the migration's pod")
-    doors = {port["targetPort"]: port["port"] for service in of("Service") for port in service["spec"]["ports"]}
-    require(doors == PORTS, f"the Services' ports are {doors}")
+    ports = {port["targetPort"]: port["port"] for service in of("Service") for port in service["spec"]["ports"]}
+    require(ports == PORTS, f"the Services' ports are {ports}")
     require(all(len(service["spec"]["ports"]) == 1 for service in of("Service")), "a Service opens more than one door")
     require((len(of("PodDisruptionBudget")) == 1) == (of("Deployment")[0]["spec"]["replicas"] > 1), "the disruption budget")
 
@@ -135,5 +135,5 @@ def check_networks():
             require(names == {public}, f"the Ingress leads to {sorted(names)}")
 
 
-for check in [check_schemas, check_secrets, check_pods, check_deployment, check_migration, check_doors, check_networks]:
+for check in [check_schemas, check_secrets, check_pods, check_deployment, check_migration, check_services, check_networks]:
     check()

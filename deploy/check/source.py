@@ -86,7 +86,7 @@ def options_of(command):
     module = module_of(command)
     files = [CLI / f"{module}.rs", *(CLI / module).rglob("*.rs")]
     text = "".join(file.read_text() for file in files)
-    shared = {"OperatorOptions": CLI / "client.rs", "Doors": ROOT / "gateway/src/config.rs"}
+    shared = {"OperatorOptions": CLI / "client.rs", "Listeners": ROOT / "gateway/src/config.rs"}
     files += [file for name, file in shared.items() if name in text]
     return {"--help", "--version"} | options(CLI / "main.rs", *files)
 
