@@ -109,7 +109,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         recorder: Arc::new(LogLine),
         bulks: BulkAdmission::default(),
         uses: LeniencyUses::default(),
-        events_waiting: Arc::new(tokio::sync::Notify::new()),
+        events_waiting: Arc::default(),
         job_rounds: Arc::new(tokio::sync::Semaphore::new(1)),
         schemas_changed: Arc::new(tokio::sync::Notify::new()),
         store,

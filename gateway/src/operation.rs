@@ -7,6 +7,7 @@ mod client_signal;
 mod context;
 pub mod directory;
 pub mod error;
+pub mod events_waiting;
 pub mod job;
 pub mod keyed_lock;
 pub mod leniency_use;

@@ -26,6 +26,7 @@ INSERT INTO mapping_revision (tenant_id, revision, on_failure, steps, created_at
 INSERT INTO resource (tenant_id, id, resource_type, active, source, mapping_state, mapping_revision, version, created_at,
   modified_at) VALUES ('$T', '$T', 'User', true, '{}', 'same', 0, 1, now(), now());
 INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id) VALUES ('$T', 'User', 'userName', 'ada', '$T');
+INSERT INTO search_key (tenant_id, h, id) VALUES ('$T', 1, '$T');
 INSERT INTO resource_key (tenant_id, attribute, key, id) VALUES ('$T', 'userName', 'ada', '$T');
 INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at) VALUES ('$T', '$T', '$T', 'User', now());
 INSERT INTO member_ref (tenant_id, group_id, value, key, created_at) VALUES ('$T', '$T', 'Bob', 'bob', now());

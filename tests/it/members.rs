@@ -2,6 +2,7 @@
 
 use scimgate::store::membership::Members;
 use scimgate::store::resource::content::{Content, Written};
+use scimgate::store::resource::indexed::IndexedAttributes;
 use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::{MappingState, ReadOptions};
 use scimgate::store::resource::update::Update;
@@ -39,7 +40,11 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
     // One write comes between read and write. Its version is the one that this write would have.
     let rename = patch(json!([{ "op": "replace", "path": "displayName", "value": "Research" }]));
     tenant.patch(&format!("/Groups/{group}"), &rename).await.expect(200);
-    let keys = Keys::of(&serde_json::from_str(&read.source).unwrap(), registry_group());
+    let keys = Keys::of(
+        &serde_json::from_str(&read.source).unwrap(),
+        registry_group(),
+        &IndexedAttributes::unique(registry_group()),
+    );
     let content = Content {
         source: read.source.clone(),
         set_aside: None,
@@ -47,6 +52,8 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
         mapping_state: MappingState::Same,
         mapping_revision: row.active_mapping,
         schema_revision: row.schema_revision,
+        key_layout: row.search.layout,
+        awaits_references: row.awaits_references,
         keys: keys.clone(),
         event: None,
     };

@@ -1,6 +1,6 @@
 //! A migration of a database with rows, by the role that the documents recommend: no superuser, bound by row-level security.
 
-use scimgate::store::postgres::migrate::MIGRATIONS;
+use scimgate::store::postgres::migrate::{MIGRATIONS, in_transaction};
 use scimgate_tests::database::Fresh;
 use scimgate_tests::harness::block_on;
 
@@ -27,7 +27,7 @@ fn runs_of_the_older_version_become_jobs() {
                     SELECT gen_random_uuid(), 3, finished, gen_random_uuid(), now(), now() FROM (VALUES (true), (false)) v (finished)";
         owner.batch_execute(&format!("{runs}; SET ROLE {role}")).await.unwrap();
         for (_, _, sql) in MIGRATIONS.iter().filter(|(version, ..)| *version > BEFORE) {
-            owner.batch_execute(&format!("BEGIN; {sql}; COMMIT")).await.unwrap();
+            owner.batch_execute(&format!("BEGIN; {}; COMMIT", in_transaction(sql))).await.unwrap();
         }
         owner.batch_execute("RESET ROLE").await.unwrap();
         let jobs = "SELECT state::text FROM job j JOIN fold_in f ON f.tenant_id = j.tenant_id AND f.after_id = j.after_id \

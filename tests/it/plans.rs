@@ -49,7 +49,6 @@ fn queries() -> Vec<(String, u64, u64)> {
         filter("Users", "userName eq \"u777@corp.test\" and active eq true", 1, 20),
         filter("Users", "userName eq \"u777@corp.test\" or emails.value eq \"m778@corp.test\"", 2, 30),
         filter("Users", "userName sw \"u777@\"", 1, 20),
-        filter("Users", "emails.value sw \"m777@\"", 1, 20),
         filter("Users", &format!("id eq \"{ID}\""), 1, 20),
         filter("Groups", "displayName eq \"g9\"", 1, 20),
         filter("Groups", &format!("id eq \"{GROUP}\" and members eq \"{ID}\""), 0, 40),

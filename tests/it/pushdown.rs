@@ -15,7 +15,6 @@ use scimgate::store::membership::Members;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::filter_sql::Plan;
 use scimgate::store::resource::insert::Insert;
-use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::MappingState;
 use scimgate::store::resource::update::Update;
 use scimgate::store::stamp::Stamp;
@@ -74,8 +73,6 @@ fn is_indexed(name: &str) -> bool {
     let indexed =
         ["id", "externalId", "userName", "displayName", "active", "meta.", "emails.value", "members", "groups"];
     indexed.iter().any(|indexed| name.starts_with(indexed))
-        || name.contains("manager")
-        || name.contains("employeeNumber")
 }
 
 /// A tenant with its documents as the evaluator gets them.
@@ -132,7 +129,7 @@ impl Stored {
             });
             let id = self.ctx.gateway.clock.new_id();
             ids.push(id);
-            let keys = Keys::of(&document, resource_type);
+            let keys = self.ctx.settings.keys(&document, resource_type);
             let content = Content {
                 source: Value::Object(document).to_string(),
                 set_aside: None,
@@ -140,6 +137,8 @@ impl Stored {
                 mapping_state: MappingState::Same,
                 mapping_revision: 0,
                 schema_revision: self.ctx.settings.schema_revision,
+                key_layout: self.ctx.settings.search.layout,
+                awaits_references: self.ctx.settings.awaits_references,
                 keys: keys.clone(),
                 event: None,
             };
@@ -255,7 +254,7 @@ impl Stored {
         assert_eq!(wrong, None, "the evaluator alone decides otherwise\n{text}");
         assert_eq!(found, expected, "in the order of ids\n{text}");
         assert_eq!(answer["totalResults"], expected.len(), "{text}");
-        let plan = Plan::of(&filter, types, &self.types, &self.ctx.base_url);
+        let plan = Plan::of(&filter, types, (&self.types, &self.ctx.base_url), &self.ctx.settings.search);
         (expected.len(), plan)
     }
 }

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use reqwest::Url;
-use scimgate::store::postgres::migrate::MIGRATIONS;
+use scimgate::store::postgres::migrate::{MIGRATIONS, in_transaction};
 use scimgate::store::{self, Store};
 use tokio_postgres::NoTls;
 
@@ -21,7 +21,7 @@ pub enum Database {
 /// The SQL of all migrations; its hash names the template.
 #[must_use]
 pub fn migrations() -> String {
-    MIGRATIONS.iter().map(|(_, _, sql)| *sql).collect()
+    MIGRATIONS.iter().map(|(_, _, sql)| in_transaction(sql)).collect()
 }
 
 /// Held while a database is created: each test is a process of its own.

@@ -170,6 +170,7 @@ impl TestGateway {
             return None;
         }
         let owner = self.store().await;
+        rows::numbered(&owner).await;
         let tables = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1";
         let mut counts = Vec::new();
         for table in owner.query(tables, &[]).await.unwrap() {

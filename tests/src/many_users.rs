@@ -12,10 +12,8 @@ INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, activ
       'emails', json_build_array(json_build_object('type', 'work', 'value', format('m%s@corp.test', n))))::text,
     'same', 0, 1, now(), now()
   FROM tenant t, generate_series(1, {USERS}) n WHERE t.name = '{TENANT}';
-INSERT INTO unique_key SELECT tenant_id, resource_type, 'userName', name_key, id FROM resource r WHERE resource_type = 'User'
-  ON CONFLICT DO NOTHING;
-INSERT INTO resource_key SELECT tenant_id, 'emails.value', source::json #>> '{emails,0,value}', id FROM resource
-  WHERE resource_type = 'User' ON CONFLICT DO NOTHING;
+INSERT INTO search_key SELECT tenant_id, search_key_hash('emails.value', source::json #>> '{emails,0,value}'), id FROM resource
+  WHERE resource_type = 'User';
 INSERT INTO resource (tenant_id, id, resource_type, name_key, source, mapping_state, mapping_revision, version, created_at,
     modified_at)
   SELECT t.id, pg_temp.id(n, '0001'), 'Group', 'g' || n, json_build_object('displayName', 'g' || n)::text, 'same', 0, 1, now(), now()

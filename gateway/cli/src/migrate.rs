@@ -1,6 +1,8 @@
 //! `scimgate migrate`: migrates the database.
 
-use scimgate::store;
+use scimgate::store::postgres::migrate::KNOWN;
+use scimgate::store::postgres::upgrade::Finished;
+use scimgate::store::{self, Store};
 
 use crate::failure::Failure;
 use crate::output::print;
@@ -10,6 +12,9 @@ use crate::output::print;
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) database: Database,
+    /// Finish an upgrade, once no replica of the version before runs: it could not read what is written from then on.
+    #[arg(long)]
+    finish: bool,
 }
 
 /// The URL of a PostgreSQL database.
@@ -21,17 +26,29 @@ pub(super) struct Database {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let store = store::connect(&arguments.database.database_url, 1)?;
+    // Two: while one builds an index, the other keeps a second runner waiting.
+    let store = store::connect(&arguments.database.database_url, 2)?;
     let applied = store.migrate().await?;
     if applied.is_empty() {
-        print(&format!("The schema is already at version {}.", store::postgres::migrate::KNOWN));
+        print(&format!("The schema is already at version {KNOWN}."));
     } else {
         let versions: Vec<String> = applied.iter().map(ToString::to_string).collect();
-        print(&format!(
-            "Applied {}. The schema is at version {}.",
-            versions.join(", "),
-            store::postgres::migrate::KNOWN
-        ));
+        print(&format!("Applied {}. The schema is at version {KNOWN}.", versions.join(", ")));
+    }
+    if arguments.finish { finish(&store).await } else { Ok(()) }
+}
+
+async fn finish(store: &Store) -> Result<(), Failure> {
+    match store.finish_upgrade().await? {
+        Finished::Done(0) => print("No tenant had anything left of the version before."),
+        Finished::Done(tenants) => print(&format!("The upgrade is finished, for {tenants} tenants.")),
+        Finished::Unready(tenants) => {
+            return Err(Failure::new(format!(
+                "The search keys of these tenants are not complete: {}. Replicas of this version complete them in the background \
+                 (`scimgate job show TENANT search-keys --wait`); repeat this command after that.",
+                tenants.join(", ")
+            )));
+        }
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::config::Network;
 use crate::mapping::Mapper;
 use crate::operation::bulk::admission::BulkAdmission;
 use crate::operation::error::Error;
+use crate::operation::events_waiting::EventsWaiting;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::list::limits::Limits;
@@ -18,6 +19,7 @@ use crate::operation::resource::record::Recorder;
 use crate::operation::settings::{Settings, SettingsCache};
 use crate::root_key::Keys;
 use crate::store::stamp::Stamp;
+use crate::store::tenant::Tenant;
 use crate::store::{Store, TenantStore};
 use crate::tenant::TenantId;
 
@@ -51,8 +53,8 @@ pub struct Gateway {
     pub bulks: BulkAdmission,
     /// Uses of leniencies that are not written yet.
     pub uses: LeniencyUses,
-    /// Wakes the sequencer: there may be events.
-    pub events_waiting: Arc<tokio::sync::Notify>,
+    /// Wakes the sequencer: these tenants may have events.
+    pub events_waiting: Arc<EventsWaiting>,
     /// Held during a round of jobs: a process runs one at a time.
     pub job_rounds: Arc<tokio::sync::Semaphore>,
     /// Wakes the job runner: a tenant's schemas changed.
@@ -137,8 +139,13 @@ impl Context {
     /// After a lost race: the same settings, or new ones where the mapping or the schemas changed meanwhile.
     pub(crate) async fn refreshed(&self) -> Result<Self, Error> {
         let row = self.gateway.store.control().tenant_by_id(self.store.id()).await?;
-        let (mapping, schemas) = (self.settings.chain.revision, self.settings.schema_revision);
-        if row.is_some_and(|row| row.active_mapping == mapping && row.schema_revision == schemas) {
+        let Settings { chain, schema_revision, awaits_references, .. } = &*self.settings;
+        let is_same = |row: Tenant| {
+            row.active_mapping == chain.revision
+                && row.schema_revision == *schema_revision
+                && row.awaits_references == *awaits_references
+        };
+        if row.is_some_and(is_same) {
             return Ok(self.clone());
         }
         self.gateway.settings.forget(self.store.id()).await;

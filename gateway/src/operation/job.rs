@@ -4,5 +4,6 @@ mod batch;
 mod progress;
 mod reconcile;
 pub mod runner;
+mod search_keys;
 
 pub use progress::{JobStatus, cancel, status};

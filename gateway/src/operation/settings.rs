@@ -2,6 +2,7 @@
 
 pub mod registries;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::mapping::Chain;
 use crate::operation::client::Client;
 use crate::operation::error::Error;
 use crate::operation::settings::registries::Registries;
+use crate::store::resource::indexed::{IndexedAttributes, SearchKeys};
 use crate::store::resource::key::Keys;
 use crate::store::schema::Definitions;
 use crate::store::{self, Store};
@@ -34,6 +36,12 @@ pub struct Settings {
     pub pending: Option<Registries>,
     /// The schema revision of these settings.
     pub schema_revision: i64,
+    /// Which attributes can be searched by value.
+    pub search: SearchKeys,
+    /// The attributes with keys of each resource type, by its name: now, and under a pending schema change.
+    pub(in crate::operation) indexed: [HashMap<String, IndexedAttributes>; 2],
+    /// Whether member references may be pending.
+    pub awaits_references: bool,
     /// The active mapping.
     pub chain: Arc<Chain>,
     /// The SCIM client: the chosen profile, and the client that was recognised.
@@ -105,8 +113,26 @@ async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     };
     let client = Client::read(row.client);
     let leniencies = client.leniencies();
-    let (name, schema_revision, chain) = (row.name, row.schema_revision, Arc::new(chain));
-    Ok(Arc::new(Settings { name, registry, directory, pending, schema_revision, chain, client, leniencies }))
+    let indexed = [Some(&registry), pending.as_ref().map(|next| &next.client)]
+        .map(|registry| registry.map(|it| indexed(it, &row.search)).unwrap_or_default());
+    Ok(Arc::new(Settings {
+        name: row.name,
+        registry,
+        directory,
+        pending,
+        schema_revision: row.schema_revision,
+        search: row.search,
+        indexed,
+        awaits_references: row.awaits_references,
+        chain: Arc::new(chain),
+        client,
+        leniencies,
+    }))
+}
+
+fn indexed(registry: &Registry, search: &SearchKeys) -> HashMap<String, IndexedAttributes> {
+    let types = registry.resource_types().iter();
+    types.map(|known| (known.name.clone(), IndexedAttributes::of(known, search))).collect()
 }
 
 fn pending_registries(text: &str) -> Result<Registries, Error> {
@@ -119,12 +145,16 @@ impl Settings {
     /// The index keys of a document under the current schemas and under pending ones.
     #[must_use]
     pub fn keys(&self, document: &Map<String, Value>, resource_type: &ResourceType) -> Keys {
-        let mut keys = Keys::of(document, resource_type);
-        let next = self.pending.as_ref().and_then(|next| next.client.resource_type(&resource_type.name));
-        if let Some(next) = next {
-            keys.join(Keys::of(document, next));
+        let [now, next] = &self.indexed;
+        let keys = |indexed: &IndexedAttributes| Keys::of(document, resource_type, indexed);
+        let mut found = match now.get(&resource_type.name) {
+            Some(indexed) => keys(indexed),
+            None => keys(&IndexedAttributes::of(resource_type, &self.search)),
+        };
+        if let Some(indexed) = next.get(&resource_type.name) {
+            found.join(keys(indexed));
         }
-        keys
+        found
     }
 }
 

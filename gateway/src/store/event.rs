@@ -67,6 +67,8 @@ impl EventKind {
 
 /// Events that one statement numbers at most, so that its time is bounded.
 const MAX_NUMBERED: i64 = 1000;
+/// Tenants that one look for unnumbered events finds at most.
+const MAX_TENANTS: i64 = 1000;
 
 const ENSURE_HEAD: &str =
     "INSERT INTO event_head (tenant_id, last_seq) VALUES ($1, 0) ON CONFLICT (tenant_id) DO NOTHING";
@@ -75,27 +77,44 @@ const ENSURE_HEAD: &str =
 /// is held, so two sequencers never number the same event or leave a gap.
 const LOCK_HEAD: &str = "SELECT last_seq FROM event_head WHERE tenant_id = $1 FOR UPDATE";
 
+/// Also adds what the events count to the number of resources: a total is what the counters have and what unnumbered events
+/// add, in one snapshot. The rows are found by their place (`ctid`), however long the backlog behind them is: only the holder
+/// of the head's lock changes them.
 const NUMBER: &str = "
 WITH head AS (SELECT last_seq FROM event_head WHERE tenant_id = $1),
-todo AS (SELECT id, row_number() OVER (ORDER BY id) AS nth
-  FROM (SELECT id FROM event WHERE tenant_id = $1 AND seq IS NULL ORDER BY id LIMIT $2) unnumbered),
-numbered AS (UPDATE event e SET seq = head.last_seq + todo.nth FROM todo, head
-  WHERE e.tenant_id = $1 AND e.id = todo.id RETURNING e.seq)
+todo AS (SELECT place, id, delta, row_number() OVER (ORDER BY id) AS nth FROM (
+  SELECT ctid AS place, id, delta FROM event WHERE tenant_id = $1 AND seq IS NULL ORDER BY id LIMIT $2) unnumbered),
+numbered AS (UPDATE event e SET seq = head.last_seq + todo.nth, delta = NULL FROM todo, head
+  WHERE e.tenant_id = $1 AND e.ctid = ANY(ARRAY(SELECT place FROM todo)) AND e.id = todo.id RETURNING e.resource_type, todo.delta),
+counted AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n)
+  SELECT $1, resource_type, 0, sum(delta) FROM numbered GROUP BY resource_type HAVING sum(delta) <> 0 ORDER BY resource_type
+  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + excluded.n)
 UPDATE event_head h SET last_seq = h.last_seq + (SELECT count(*) FROM numbered) WHERE h.tenant_id = $1
 RETURNING (SELECT count(*) FROM numbered)";
+
+/// From one tenant to the next, without the events in between.
+const WITH_UNNUMBERED: &str = "
+WITH RECURSIVE found AS (
+  (SELECT tenant_id FROM event WHERE seq IS NULL ORDER BY tenant_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT e.tenant_id FROM event e WHERE e.seq IS NULL AND e.tenant_id > found.tenant_id ORDER BY e.tenant_id LIMIT 1)
+  FROM found WHERE found.tenant_id IS NOT NULL)
+SELECT tenant_id FROM found WHERE tenant_id IS NOT NULL LIMIT $1";
 
 impl TenantStore {
     /// Numbers committed events, at most a thousand; returns whether there may be more.
     pub async fn number_events(&self) -> Result<bool, Error> {
         let doing = "numbering events";
-        let answers = self
-            .batch(&[
-                Statement::new(doing, ENSURE_HEAD, &[&self.tenant.0]),
-                Statement::new(doing, LOCK_HEAD, &[&self.tenant.0]),
-                Statement::new(doing, NUMBER, &[&self.tenant.0, &MAX_NUMBERED]),
-            ])
-            .await?;
-        Ok(answers[2].first().is_some_and(|row| row.get::<_, i64>(0) == MAX_NUMBERED))
+        let number = [
+            Statement::new(doing, LOCK_HEAD, &[&self.tenant.0]),
+            Statement::new(doing, NUMBER, &[&self.tenant.0, &MAX_NUMBERED]),
+        ];
+        let mut answers = self.batch(&number).await?;
+        if answers[0].is_empty() {
+            self.query("beginning an event feed", ENSURE_HEAD, &[&self.tenant.0]).await?;
+            answers = self.batch(&number).await?;
+        }
+        Ok(answers[1].first().is_some_and(|row| row.get::<_, i64>(0) == MAX_NUMBERED))
     }
 
     /// Events after a number, in order.
@@ -121,8 +140,7 @@ impl TenantStore {
 impl ControlStore {
     /// Tenants with events that have no number yet.
     pub async fn tenants_with_unnumbered_events(&self) -> Result<Vec<TenantId>, Error> {
-        let sql = "SELECT DISTINCT tenant_id FROM event WHERE seq IS NULL LIMIT 1000";
-        let rows = self.query("looking for new events", sql, &[]).await?;
+        let rows = self.query("looking for new events", WITH_UNNUMBERED, &[&MAX_TENANTS]).await?;
         Ok(rows.iter().map(|row| TenantId(row.get(0))).collect())
     }
 }

@@ -18,17 +18,20 @@ use crate::tenant::TenantId;
 pub enum JobKind {
     /// Moves unknown attributes into the documents, once a schema defines them.
     Reconcile,
+    /// Inserts search keys that stored resources lack.
+    SearchKeys,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::Reconcile];
+    pub const ALL: [Self; 2] = [Self::Reconcile, Self::SearchKeys];
 
     /// Its name in the database and the admin API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Reconcile => "reconcile",
+            Self::SearchKeys => "search-keys",
         }
     }
 
@@ -136,14 +139,19 @@ WHERE tenant_id = $1 AND kind = $2 AND id = $3 AND holder = $4";
 const CANCEL: &str = "
 UPDATE job SET state = 'cancelled', moved_at = $3 WHERE tenant_id = $1 AND kind = $2 AND state = 'running' RETURNING 1";
 
-/// Begins the reconcile job anew for the tenants in `t (id, schema_revision)`, with the time in `$3`: a part of the
-/// statements that change schemas.
-pub(in crate::store) const BEGIN_RECONCILE: &str = "
+/// Begins a job anew for the tenants in `t (id, schema_revision)`, with the time in `$3`: a part of the statements that change
+/// what it applies.
+pub(in crate::store) fn begin_job(kind: JobKind) -> String {
+    format!(
+        "
 INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
-  SELECT t.id, 'reconcile', gen_random_uuid(), 'running', t.schema_revision, '00000000-0000-0000-0000-000000000000', $3, $3 FROM t
+  SELECT t.id, '{}', gen_random_uuid(), 'running', t.schema_revision, '00000000-0000-0000-0000-000000000000', $3, $3 FROM t
   ON CONFLICT (tenant_id, kind) DO UPDATE SET id = excluded.id, state = 'running', revision = excluded.revision,
     after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', begun_at = excluded.begun_at,
-    moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL";
+    moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL",
+        kind.name()
+    )
+}
 
 /// An older replica records its runs in the table `fold_in`. Runs that it left unfinished are continued here.
 const ADOPT: &str = "

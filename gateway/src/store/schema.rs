@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::error::Error;
-use crate::store::job::BEGIN_RECONCILE;
+use crate::store::job::{JobKind, begin_job};
 use crate::store::postgres::pool::Statement;
 use crate::store::{Params, TenantStore};
 
@@ -49,13 +49,14 @@ pub struct Definitions {
 
 /// Every part depends on the tenant's row still having the revision that was read. The reconcile job begins anew.
 static PUT: LazyLock<String> = LazyLock::new(|| {
+    let begin_reconcile = begin_job(JobKind::Reconcile);
     format!("
 WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1
   WHERE id = $1 AND schema_revision = $2
     AND (SELECT max(c.holder::text) FROM schema_change c WHERE c.tenant_id = $1) IS NOT DISTINCT FROM $11::uuid::text
   RETURNING id, schema_revision),
 c AS (DELETE FROM schema_change c USING t WHERE c.tenant_id = t.id),
-j AS ({BEGIN_RECONCILE}),
+j AS ({begin_reconcile}),
 gone_schemas AS (DELETE FROM schema_definition d USING t WHERE d.tenant_id = t.id AND d.id <> ALL($4)),
 gone_types AS (DELETE FROM resource_type_definition d USING t WHERE d.tenant_id = t.id AND d.name <> ALL($9)),
 s AS (INSERT INTO schema_definition AS s (tenant_id, id, resource_type, directory_only, required, definition, created_at)

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 
 use crate::store::error::Error;
+use crate::store::resource::indexed::{KeyLayout, SearchKeys};
 use crate::store::tenant::client::ClientRow;
 use crate::store::{ControlStore, Params};
 use crate::tenant::TenantId;
@@ -55,11 +56,19 @@ pub struct Tenant {
     pub schema_revision: i64,
     /// When it was created.
     pub created_at: SystemTime,
+    /// Which attributes of its resources can be searched by value.
+    pub search: SearchKeys,
+    /// Whether member references may be pending.
+    pub awaits_references: bool,
 }
 
 /// The tenant's own columns, and those of its client.
 fn columns() -> String {
-    format!("id, name, state, active_mapping, config_epoch, created_at, schema_revision, {}", client::COLUMNS)
+    format!(
+        "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
+         search_ready, awaits_references, {}",
+        client::COLUMNS
+    )
 }
 
 impl ControlStore {
@@ -129,6 +138,12 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         config_epoch: row.get(4),
         created_at: row.get(5),
         schema_revision: row.get(6),
-        client: ClientRow::from_row(row, 7),
+        search: SearchKeys {
+            layout: KeyLayout::from_number(row.get(7))?,
+            attributes: row.get(8),
+            ready: row.get(9),
+        },
+        awaits_references: row.get(10),
+        client: ClientRow::from_row(row, 11),
     })
 }

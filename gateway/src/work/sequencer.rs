@@ -1,52 +1,62 @@
 //! Numbers committed events. A number taken before commit would let a reader skip events that commit late, so events are
-//! written without one and numbered here, by the process that holds the lease.
+//! written without one and numbered here.
+//!
+//! Each process numbers the events that it wrote itself, and those that a killed process left behind. Two may number at the
+//! same time: the row with the tenant's last number is locked for it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::operation::Gateway;
 use crate::store::Error;
+use crate::tenant::TenantId;
 
-const LEASE: &str = "sequencer";
-/// How long a lease lasts. After a process is killed, events stay unnumbered for up to that long.
-const LEASE_TTL: Duration = Duration::from_secs(3);
-/// Longest time between two polls; a write of this process wakes the sequencer at once.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Events are collected for so long before they are numbered together: one commit instead of many.
+const COLLECT_FOR: Duration = Duration::from_millis(10);
+/// Time between two looks for events that no running process has numbered. After a process is killed, its last events stay
+/// unnumbered for up to that long.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// Pause after a failed look or numbering.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
-    let holder = Uuid::new_v4();
+    let mut next_sweep = Instant::now();
     loop {
-        // A database that does not answer must not delay the shutdown; what is cut short here is numbered by the next run.
+        // A database that does not answer must not delay the shutdown; what is cut short here is numbered by the next sweep.
         let numbered = tokio::select! {
             () = stop.cancelled() => return,
-            numbered = once(&gateway, holder) => numbered,
+            numbered = round(&gateway, &mut next_sweep) => numbered,
         };
         if let Err(error) = numbered {
             tracing::warn!(%error, "events cannot be numbered");
+            next_sweep = Instant::now() + RETRY_INTERVAL;
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = gateway.events_waiting.notified() => {}
-            () = tokio::time::sleep(POLL_INTERVAL) => {}
+            () = gateway.events_waiting.added() => tokio::time::sleep(COLLECT_FOR).await,
+            () = tokio::time::sleep_until(next_sweep) => {}
         }
     }
 }
 
-/// Numbers the events that are unnumbered now. After an error the next run continues where this one stopped.
-pub async fn once(gateway: &Gateway, holder: Uuid) -> Result<(), Error> {
-    let control = gateway.store.control();
-    let tenants = control.tenants_with_unnumbered_events().await?;
-    if tenants.is_empty() || !control.take_lease(LEASE, holder, gateway.clock.now(), LEASE_TTL).await? {
-        return Ok(());
+/// Numbers events of every tenant that has some, a thousand of each: one with many delays no other.
+async fn round(gateway: &Gateway, next_sweep: &mut Instant) -> Result<(), Error> {
+    let mut tenants: HashSet<TenantId> = gateway.events_waiting.take();
+    if Instant::now() >= *next_sweep {
+        *next_sweep = Instant::now() + SWEEP_INTERVAL;
+        tenants.extend(gateway.store.control().tenants_with_unnumbered_events().await?);
     }
     let mut outcome = Ok(());
     for tenant in tenants {
-        // An error of one tenant does not affect the others; a tenant with many events is continued by the next run.
-        if let Err(error) = gateway.store.tenant(tenant).number_events().await {
-            outcome = Err(error);
+        match gateway.store.tenant(tenant).number_events().await {
+            Ok(true) => gateway.events_waiting.add(tenant),
+            Ok(false) => {}
+            // An error of one tenant does not affect the others.
+            Err(error) => outcome = Err(error),
         }
     }
     outcome

@@ -5,6 +5,7 @@ use scimgate::store::membership::Members;
 use scimgate::store::resource::batch::BatchOutcome;
 use scimgate::store::resource::content::Content;
 use scimgate::store::resource::insert::Insert;
+use scimgate::store::resource::indexed::IndexedAttributes;
 use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::{MappingState, ReadOptions};
 use scimgate::store::stamp::Stamp;
@@ -171,6 +172,7 @@ async fn a_circle_that_loses_a_race_stores_nothing(gateway: &TestGateway) {
     let registry = scimgate_scim::schema::registry::Registry::standard();
     let content = |kind: &str, body: Value, revision: i32| {
         let document = body.as_object().unwrap();
+        let resource_type = registry.resource_type(kind).unwrap();
         Content {
             source: body.to_string(),
             set_aside: None,
@@ -178,7 +180,9 @@ async fn a_circle_that_loses_a_race_stores_nothing(gateway: &TestGateway) {
             mapping_state: MappingState::Same,
             mapping_revision: revision,
             schema_revision: row.schema_revision,
-            keys: Keys::of(document, registry.resource_type(kind).unwrap()),
+            key_layout: row.search.layout,
+            awaits_references: row.awaits_references,
+            keys: Keys::of(document, resource_type, &IndexedAttributes::of(resource_type, &row.search)),
             event: Some(EventKind::Created),
         }
     };

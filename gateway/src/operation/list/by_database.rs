@@ -53,5 +53,5 @@ async fn total(ctx: &Context, request: &Request) -> Result<u64, Error> {
 /// The error of a statement that timed out: a refusal if the request is expensive. A cheap statement was only delayed, so it
 /// stays 503 and the client may retry.
 pub(super) fn refuse_slow(ctx: &Context, request: &Request, error: store::Error) -> Error {
-    if error.is_timeout() && !request.is_short() { request.too_many(ctx.gateway.lists.examined) } else { error.into() }
+    if error.is_timeout() && !request.is_short() { request.too_many(ctx) } else { error.into() }
 }

@@ -67,7 +67,7 @@ impl<'a> Examination<'a> {
 
     /// The refusal where no more documents may be examined.
     pub(super) fn too_many(&self) -> Error {
-        self.request.too_many(self.ctx.gateway.lists.examined)
+        self.request.too_many(self.ctx)
     }
 
     /// The next documents.

@@ -15,7 +15,7 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::resource::members;
 use crate::store::resource::filter_sql::Plan;
-use crate::store::resource::key::{indexed_names, name_attribute};
+use crate::store::resource::indexed::{indexed_names, name_attribute};
 use crate::store::resource::list::Order;
 use crate::store::resource::read::ReadOptions;
 
@@ -40,7 +40,7 @@ impl Request {
         let filter = search.filter.as_deref().map(parse).transpose()?;
         let all = ctx.settings.registry.resource_types();
         let plan = match &filter {
-            Some(filter) => Plan::of(filter, &types, all, &ctx.base_url),
+            Some(filter) => Plan::of(filter, &types, (all, &ctx.base_url), &ctx.settings.search),
             None => Plan::all(&types),
         };
         let by = (search.sort_by.as_deref(), search.sort_order.as_deref());
@@ -91,14 +91,16 @@ impl Request {
     }
 
     /// The refusal of a request that needs more documents examined than the limit.
-    pub(super) fn too_many(&self, limit: u64) -> Error {
-        let names: Vec<String> = self.types.iter().flat_map(|known| indexed_names(known)).collect();
+    pub(super) fn too_many(&self, ctx: &Context) -> Error {
+        let limit = ctx.gateway.lists.examined;
+        let search = &ctx.settings.search;
+        let names: Vec<String> = self.types.iter().flat_map(|known| indexed_names(known, search)).collect();
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
         names.dedup();
         let what = if self.order.is_none() { "To sort so, " } else { "For this filter, " };
         let detail = format!(
-            "{what}more than {limit} resources would have to be looked at one by one. Add a condition by eq or sw that an \
-             index knows, joined by and: one on {}.{other}",
+            "{what}more than {limit} resources would have to be looked at one by one. Add a condition by eq that an index knows, \
+             joined by and: one on {}.{other}",
             names.join(", "),
             other = if self.order.is_none() {
                 " Or sort by id, meta.created, meta.lastModified, or userName or displayName of one type."

@@ -94,7 +94,7 @@ async fn entries(ctx: &Context, request: &Request) -> Result<Vec<Entry>, Error> 
     if request.plan.is_everything()
         && u64::try_from(ctx.store.count(request.plan.types()).await?).unwrap_or_default() > limit
     {
-        return Err(request.too_many(limit));
+        return Err(request.too_many(ctx));
     }
     let mut entries = gather(ctx, request, sort).await?;
     entries.sort_by(|one, other| one.compare(other, sort.descending));

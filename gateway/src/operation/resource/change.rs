@@ -67,10 +67,10 @@ pub(crate) enum Prepared {
     Members(MembersWrite),
     /// Deletes the resource.
     Delete {
-        /// Its id.
-        id: Uuid,
-        /// Its own version and its member changes, where these must be what was read.
-        expected: Option<(i64, i64)>,
+        /// The resource as it was read.
+        before: Stored,
+        /// Whether a group's members must be as they were read, too.
+        guards_members: bool,
     },
 }
 

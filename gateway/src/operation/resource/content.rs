@@ -57,6 +57,8 @@ pub(crate) async fn content(
         mapping_state,
         mapping_revision: ctx.settings.chain.revision,
         schema_revision: ctx.settings.schema_revision,
+        key_layout: ctx.settings.search.layout,
+        awaits_references: ctx.settings.awaits_references,
         keys,
         event: None,
     };

@@ -27,7 +27,7 @@ pub async fn run(
     id: &str,
     if_match: Option<Condition>,
 ) -> Result<Reply, Error> {
-    let mut delete = Delete { id: parse_id(id), written_id: id, resource_type, if_match, was_lost: false };
+    let mut delete = Delete { id: parse_id(id), written_id: id, resource_type, if_match };
     write::run(&mut ctx, &mut delete).await?;
     Ok(Reply::no_content())
 }
@@ -37,7 +37,6 @@ struct Delete<'a> {
     id: Option<Uuid>,
     written_id: &'a str,
     if_match: Option<Condition>,
-    was_lost: bool,
 }
 
 impl Change for Delete<'_> {
@@ -49,19 +48,17 @@ impl Change for Delete<'_> {
         (&self.resource_type, self.id)
     }
 
+    fn locks(&self) -> Option<Uuid> {
+        self.id
+    }
+
+    /// The document is read for its keys, which are deleted with it.
     async fn prepare(&mut self, ctx: &Context) -> Result<Prepared, Error> {
         let absent = || ScimError::not_found(&self.resource_type.name, self.written_id);
         let id = self.id.ok_or_else(absent)?;
-        let is_first = !std::mem::replace(&mut self.was_lost, true);
-        if self.if_match.is_none() && is_first {
-            return Ok(Prepared::Delete { id, expected: None });
-        }
-        // Without a condition only its absence keeps a resource from being deleted, or a deadlock that was resolved
-        // against this request.
         let before = ctx.store.get(&self.resource_type.name, id, ReadOptions::default()).await?.ok_or_else(absent)?;
         check_match(self.if_match.as_ref(), &before)?;
-        let expected = self.if_match.as_ref().map(|_| (before.own_version, before.member_changes));
-        Ok(Prepared::Delete { id, expected })
+        Ok(Prepared::Delete { before, guards_members: self.if_match.is_some() })
     }
 
     fn warnings(&self, _place: usize) -> Warnings {

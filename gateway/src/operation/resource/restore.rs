@@ -13,7 +13,8 @@ use crate::operation::error::Error;
 use crate::operation::resource::change::{Base, Write};
 use crate::operation::resource::document::{parse, parse_unknown};
 use crate::operation::resource::new::New;
-use crate::store::resource::key::{Key, Keys, name_attribute};
+use crate::store::resource::indexed::{IndexedAttributes, name_attribute};
+use crate::store::resource::key::{Key, Keys};
 use crate::store::resource::read::{ReadOptions, Stored};
 
 /// How long after a write the same POST counts as its repetition.
@@ -35,7 +36,7 @@ pub(crate) enum CreateConflict {
 /// Compares the new resource with the stored one that has its name.
 pub(crate) async fn resolve_conflict(ctx: &Context, new: &New, options: ReadOptions) -> Result<CreateConflict, Error> {
     let allows = |leniency| ctx.settings.leniencies.allows(leniency);
-    let keys = Keys::of(&new.document, &new.resource_type);
+    let keys = Keys::of(&new.document, &new.resource_type, &IndexedAttributes::unique(&new.resource_type));
     let Some(name) =
         name_of(&keys, new).filter(|_| allows(Leniency::RestoreDeactivated) || allows(Leniency::IdempotentCreate))
     else {
@@ -49,7 +50,7 @@ pub(crate) async fn resolve_conflict(ctx: &Context, new: &New, options: ReadOpti
     let old = parse("source", &owner.source)?;
     if allows(Leniency::IdempotentCreate) && repeats(new, &owner, &old, ctx.gateway.clock.now())? {
         let mut used = Warnings::default();
-        used.add(Leniency::IdempotentCreate, name.attribute.clone());
+        used.add(Leniency::IdempotentCreate, name.attribute.to_string());
         return Ok(CreateConflict::Repeated(owner, used));
     }
     let says_active = new.document.get("active").and_then(Value::as_bool);
@@ -69,7 +70,7 @@ fn has_other_external_id(old: &Map<String, Value>, new: &New) -> bool {
 
 /// The key of the attribute that names resources of this type, where it is unique.
 fn name_of<'a>(keys: &'a Keys, new: &New) -> Option<&'a Key> {
-    keys.unique.iter().find(|key| key.attribute == name_attribute(&new.resource_type))
+    keys.unique.iter().find(|key| *key.attribute == *name_attribute(&new.resource_type))
 }
 
 /// Whether a POST has the content of a resource that was written shortly before.
@@ -99,7 +100,7 @@ pub(crate) async fn deleted(ctx: &Context, new: &New) -> Result<Option<(Write, W
     if resource_type.detached.is_some() || !ctx.settings.leniencies.allows(Leniency::RestoreDeleted) {
         return Ok(None);
     }
-    let keys = Keys::of(&new.document, resource_type);
+    let keys = ctx.settings.keys(&new.document, resource_type);
     let since = ctx.gateway.clock.now() - RESTORABLE_WITHIN;
     let Some(tombstone) = ctx.store.tombstone(&resource_type.name, &keys, since).await? else {
         return Ok(None);

@@ -17,12 +17,14 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::resource::change::{Base, Change, MembersWrite, Outcome, Prepared, Refusal, Saved, Write};
 use crate::operation::resource::content::content;
+use crate::operation::resource::document::parse;
 use crate::operation::resource::record::{Effect, Record};
 use crate::store;
 use crate::store::resource::batch::BatchOutcome;
 use crate::store::resource::content::{Content, Written};
+use crate::store::resource::delete::Delete;
 use crate::store::resource::insert::Insert;
-use crate::store::resource::key::unique_names;
+use crate::store::resource::indexed::unique_names;
 use crate::store::resource::read::{MappingState, Stored};
 use crate::store::resource::restore::Restore;
 use crate::store::resource::update::Update;
@@ -68,11 +70,15 @@ async fn attempts(ctx: &mut Context, change: &mut impl Change, trace: &mut Trace
             Prepared::Gone => return Ok(Outcome::Gone),
             Prepared::Write(writes) => write(ctx, writes, trace).await,
             Prepared::Members(write) => change_members(ctx, change.subject().0, write, trace).await?,
-            Prepared::Delete { id, expected } => delete(ctx, change.subject().0, id, expected).await?,
+            Prepared::Delete { before, guards_members } => {
+                let deleted = delete(ctx, change.subject().0, &before, guards_members).await?;
+                trace.before = Some(before);
+                deleted
+            }
         };
         match attempted {
             Attempt::Done(outcome) => {
-                ctx.gateway.events_waiting.notify_one();
+                ctx.gateway.events_waiting.add(ctx.store.id());
                 return Ok(outcome);
             }
             Attempt::Lost => *ctx = ctx.refreshed().await?,
@@ -273,10 +279,19 @@ async fn change_members(
 async fn delete(
     ctx: &Context,
     resource_type: &ResourceType,
-    id: Uuid,
-    expected: Option<(i64, i64)>,
+    before: &Stored,
+    guards_members: bool,
 ) -> Result<Attempt, Error> {
-    match ctx.store.delete(&resource_type.name, id, expected, &ctx.stamp()).await {
+    let delete = Delete {
+        resource_type: &resource_type.name,
+        id: before.id,
+        version: before.own_version,
+        member_changes: guards_members.then_some(before.member_changes),
+        visible: before.mapping_state.is_visible(),
+        keys: &ctx.settings.keys(&parse("source", &before.source)?, resource_type),
+        key_layout: ctx.settings.search.layout,
+    };
+    match ctx.store.delete(&delete, &ctx.stamp()).await {
         Ok(Written::Done(_)) => Ok(Attempt::Done(Outcome::Deleted)),
         Ok(Written::Lost) | Err(store::Error::Conflict { .. }) => Ok(Attempt::Lost),
         Err(error) => Err(error.into()),

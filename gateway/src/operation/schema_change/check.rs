@@ -17,7 +17,8 @@ use crate::operation::resource::document::parse;
 use crate::operation::schema_change::conflict::Conflicts;
 use crate::operation::settings::registries::Registries;
 use crate::store::TenantStore;
-use crate::store::resource::key::{Key, Keys, unique_names};
+use crate::store::resource::indexed::{IndexedAttributes, unique_names};
+use crate::store::resource::key::{Key, Keys};
 use crate::store::schema::change::{StoredDocuments, WantedKey};
 
 /// Documents of one batch.
@@ -153,8 +154,8 @@ impl<'a> TypeCheck<'a> {
 
     fn new_keys(&self, document: &Map<String, Value>) -> Vec<Key> {
         let Some(new) = self.new.filter(|_| !self.becoming.is_empty()) else { return Vec::new() };
-        let keys = Keys::of(document, new).unique;
-        keys.into_iter().filter(|key| self.becoming.contains(&key.attribute)).collect()
+        let keys = Keys::of(document, new, &IndexedAttributes::unique(new)).unique;
+        keys.into_iter().filter(|key| self.becoming.contains(&*key.attribute)).collect()
     }
 
     /// Stores the keys. If a resource was written meanwhile, stores those of its new document.
@@ -191,7 +192,7 @@ fn duplicates(attribute: &str) -> String {
 fn digest(key: &Key) -> [u8; 16] {
     let mut digest = Sha256::new();
     digest.update(key.attribute.len().to_be_bytes());
-    digest.update(&key.attribute);
+    digest.update(&*key.attribute);
     digest.update(&key.key);
     let mut short = [0; 16];
     short.copy_from_slice(&digest.finalize()[..16]);

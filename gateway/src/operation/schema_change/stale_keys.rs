@@ -2,7 +2,7 @@
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::store::resource::key::unique_names;
+use crate::store::resource::indexed::unique_names;
 
 /// Drops them.
 pub(crate) async fn drop(ctx: &Context) -> Result<(), Error> {

@@ -48,8 +48,8 @@ pub(in crate::store) fn resolve_sql(set: &str, first: usize) -> String {
   (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.resource_type = 'User' AND r.deleted_at IS NULL
     AND r.external_id = o.value LIMIT 2) r GROUP BY o.value),
 {set}_by_name AS (SELECT o.key, k.id FROM {set}_other o CROSS JOIN LATERAL
-  (SELECT k.id FROM unique_key k WHERE k.tenant_id = $1 AND k.resource_type = 'User' AND k.attribute = 'userName'
-    AND k.key = o.key LIMIT 1) k WHERE o.value NOT IN (SELECT value FROM {set}_by_external_id)),
+  (SELECT k.id FROM resource k WHERE k.tenant_id = $1 AND k.resource_type = 'User' AND k.name_key = o.key
+    AND k.deleted_at IS NULL LIMIT 1) k WHERE o.value NOT IN (SELECT value FROM {set}_by_external_id)),
 {set}_unknown AS (SELECT value, key FROM {set}_other WHERE CASE WHEN value IN (SELECT value FROM {set}_by_external_id)
   THEN value IN (SELECT value FROM {set}_by_external_id WHERE n > 1) ELSE key NOT IN (SELECT key FROM {set}_by_name) END),
 {set} AS (SELECT id FROM {set}_by_id UNION SELECT id FROM {set}_by_external_id WHERE n = 1 UNION SELECT id FROM {set}_by_name)"

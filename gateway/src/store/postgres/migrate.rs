@@ -1,4 +1,7 @@
-//! Migrates the schema to the version of this binary. One runner at a time, each migration in a transaction of its own.
+//! Migrates the schema to the version of this binary. One runner at a time, each migration in a transaction of its own, but for
+//! those that build indexes beside running writers.
+
+mod concurrent;
 
 use std::time::Duration;
 
@@ -21,6 +24,8 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (10, "schema_change", include_str!("../../../migrations/V10__schema_change.sql")),
     (11, "alike", include_str!("../../../migrations/V11__alike.sql")),
     (12, "job", include_str!("../../../migrations/V12__job.sql")),
+    (13, "write_path", include_str!("../../../migrations/V13__write_path.sql")),
+    (14, "indexes", include_str!("../../../migrations/V14__indexes.sql")),
 ];
 
 /// The newest version of this binary.
@@ -28,6 +33,8 @@ pub const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// Attempts at one migration while another statement holds its lock.
 const MAX_ATTEMPTS: u32 = 10;
+
+const CONCURRENTLY: &str = " CONCURRENTLY ";
 
 /// A lock that is held, or a role that another database's migration made at the same moment.
 const RETRYABLE: [SqlState; 3] = [SqlState::LOCK_NOT_AVAILABLE, SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
@@ -49,7 +56,13 @@ impl Store {
         }
         let mut applied = Vec::new();
         for &(version, name, sql) in MIGRATIONS {
-            if apply(client, version, name, sql).await? {
+            let is_applied = if is_concurrent(sql) && has_writers(client).await? {
+                let guard = self.pool.login(doing).await?;
+                concurrent::apply(&guard.client, client, (version, name, sql)).await?
+            } else {
+                apply(client, version, name, &in_transaction(sql)).await?
+            };
+            if is_applied {
                 applied.push(version);
             }
         }
@@ -70,6 +83,25 @@ impl Store {
         let row = client.query_one(sql, &[]).await.map_err(|source| Error::from_driver(doing, source))?;
         Ok(row.get(0))
     }
+}
+
+/// Whether a migration builds its indexes without blocking writers, which PostgreSQL does outside transactions only.
+fn is_concurrent(sql: &str) -> bool {
+    sql.contains(CONCURRENTLY)
+}
+
+/// The text of a migration for one transaction.
+#[must_use]
+pub fn in_transaction(sql: &str) -> String {
+    sql.replace(CONCURRENTLY, " ")
+}
+
+/// Whether there are resources, and may be writers of them. The embedded database has one connection and so no others; a
+/// partitioned table, which has no size, cannot be indexed concurrently.
+async fn has_writers(client: &deadpool_postgres::ClientWrapper) -> Result<bool, Error> {
+    let sql = "SELECT pg_relation_size('resource') > 0 AND version() NOT LIKE '%wasm32%'";
+    let row = client.query_one(sql, &[]).await.map_err(|source| Error::from_driver("migrating", source))?;
+    Ok(row.get(0))
 }
 
 async fn apply(client: &deadpool_postgres::ClientWrapper, version: i32, name: &str, sql: &str) -> Result<bool, Error> {

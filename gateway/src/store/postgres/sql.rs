@@ -7,15 +7,17 @@ use std::time::SystemTime;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-/// The texts of a statement whose parts depend on three flags, each built when it is first used.
-pub(in crate::store) struct Variants([OnceLock<String>; 8]);
+/// The texts of a statement whose parts depend on flags, each built when it is first used: of `N` texts for `F` flags, `N` is
+/// two to the power of `F`.
+pub(in crate::store) struct Variants<const N: usize = 8>([OnceLock<String>; N]);
 
-impl Variants {
+impl<const N: usize> Variants<N> {
     pub(in crate::store) const fn new() -> Self {
-        Self([const { OnceLock::new() }; 8])
+        Self([const { OnceLock::new() }; N])
     }
 
-    pub(in crate::store) fn get(&self, flags: [bool; 3], text: impl FnOnce() -> String) -> &str {
+    pub(in crate::store) fn get<const F: usize>(&self, flags: [bool; F], text: impl FnOnce() -> String) -> &str {
+        const { assert!(N == 1 << F, "a text for every combination of flags") };
         let index = flags.iter().fold(0, |index, flag| index * 2 + usize::from(*flag));
         self.0[index].get_or_init(text)
     }

@@ -1,7 +1,8 @@
 //! What a write stores of a resource, and the SQL and the parameters that inserting, updating and restoring share.
 //!
-//! Each write is one statement in which keys, counter and events all depend on the written row `w`. If the row's version, the
-//! tenant's mapping or its schemas changed since they were read, nothing is written.
+//! Each write is one statement in which keys and events all depend on the written row `w`. If the row's version, the tenant's
+//! mapping or its schemas changed since they were read, nothing is written. Resources are counted by the sequencer, from their
+//! events; one that the product does not see has no event and is counted with the write.
 
 use std::time::SystemTime;
 
@@ -9,6 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::store::event::EventKind;
+use crate::store::resource::indexed::KeyLayout;
 use crate::store::resource::key::{Key, Keys};
 use crate::store::resource::read::{MappingState, Stored};
 use crate::store::stamp::Target;
@@ -28,6 +30,11 @@ pub struct Content {
     pub mapping_revision: i32,
     /// The revision of the schemas. The write is refused if they changed meanwhile.
     pub schema_revision: i64,
+    /// How the tenant's keys are stored.
+    pub key_layout: KeyLayout,
+    /// Whether member references of the tenant may be pending. If not, a write that could resolve one is refused once there
+    /// are such references.
+    pub awaits_references: bool,
     /// The index keys of the source document.
     pub keys: Keys,
     /// The event for the product; none where it does not see the change.
@@ -75,27 +82,104 @@ pub(in crate::store) const SET_CONTENT: &str = "
   UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
     mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12";
 
-/// Whether the row still has the version that was read, and the tenant's mapping and schemas the revisions.
-pub(in crate::store) const IF_UNCHANGED: &str = "
-  WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.version = $18
-    AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $13)";
+/// Whether the tenant's mapping and schemas have the revisions that were read. In a form that the primary key alone can serve,
+/// like every condition on a row by its id: a plan that was made while the table was empty might take another index.
+pub(in crate::store) const IF_SETTINGS_UNCHANGED: &str = "
+    AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $13";
 
-pub(in crate::store) const INSERT_KEYS: &str = ",
+/// The end of [`IF_SETTINGS_UNCHANGED`] for a write that looks for no pending references.
+pub(in crate::store) const NONE_PENDING: &str = " AND NOT t.awaits_references";
+
+/// The number of the parameters of the row.
+const ROW_PARAMS: usize = 13;
+
+/// Which arms a write has besides the row. An arm that has nothing to do is left out: the server would set it up in any case.
+#[derive(Clone, Copy)]
+pub(in crate::store) struct Arms {
+    /// Keys as the version before reads them: all keys in both tables.
+    pub(in crate::store) text: bool,
+    /// Keys that must be unique.
+    pub(in crate::store) unique: bool,
+    /// Keys to search by.
+    pub(in crate::store) searchable: bool,
+    /// An event.
+    pub(in crate::store) event: bool,
+}
+
+impl Arms {
+    /// The number of the first parameter behind those of [`RowWrite::params`].
+    pub(in crate::store) fn next_param(self) -> usize {
+        let search = if self.text { 2 } else { 1 };
+        ROW_PARAMS
+            + 1
+            + usize::from(self.event) * 3
+            + usize::from(self.unique) * 2
+            + usize::from(self.searchable) * search
+    }
+
+    /// The arms that insert keys of the row `w`.
+    pub(in crate::store) fn insert_keys(self) -> String {
+        let mut next = ROW_PARAMS + 1 + usize::from(self.event) * 3;
+        let mut sql = String::new();
+        if self.unique {
+            sql += &format!(
+                ",
 u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
-  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest($19::text[], $20::text[]) k (attribute, key)),
+  SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest(${next}::text[], ${}::text[]) k (attribute, key))",
+                next + 1
+            );
+            next += 2;
+        }
+        if self.searchable && self.text {
+            sql += &format!(
+                ",
 s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
-  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($21::text[], $22::text[]) k (attribute, key))";
+  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest(${next}::text[], ${}::text[]) k (attribute, key))",
+                next + 1
+            );
+        } else if self.searchable {
+            sql += &format!(
+                ",
+s AS (INSERT INTO search_key (tenant_id, h, id) SELECT w.tenant_id, k.h, w.id FROM w, unnest(${next}::int8[]) k (h))"
+            );
+        }
+        sql
+    }
 
-pub(in crate::store) const INCREMENT_COUNT: &str = ",
-c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $17, 1 FROM w
-  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + 1)";
+    /// The arm that inserts the event of the row `w`, which changes the number of resources by `delta`.
+    pub(in crate::store) fn insert_event(self, delta: &str) -> String {
+        if !self.event {
+            return String::new();
+        }
+        format!(
+            ",
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at, delta)
+  SELECT w.tenant_id, $14, $3, w.id, w.version, $15, $16, $12, {delta} FROM w)"
+        )
+    }
 
-pub(in crate::store) const INSERT_EVENT: &str = ",
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
-  SELECT w.tenant_id, $14, $3, w.id, w.version, $15, $16, $12 FROM w WHERE $14::text IS NOT NULL)";
+    /// The arm that counts the row `w` where no event does, with the counter's slot in the parameter `slot`.
+    pub(in crate::store) fn count(self, slot: usize) -> String {
+        if self.event {
+            return String::new();
+        }
+        format!(
+            ",
+c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, ${slot}, 1 FROM w
+  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + 1)"
+        )
+    }
+}
 
-/// Parameters before the keys of [`INSERT_KEYS`].
-pub(in crate::store) const PARAMS_WITHOUT_KEYS: usize = 18;
+/// Deletes the search keys of the row `w` with the hashes in this parameter. Each is looked up on its own: joined as a whole,
+/// in a plan from when the table was empty, all keys of the tenant would be read.
+pub(in crate::store) fn delete_search_keys(hashes: usize) -> String {
+    format!(
+        "DELETE FROM search_key WHERE tenant_id = $1 AND ctid = ANY(ARRAY(
+  SELECT k.ctid FROM w, unnest(${hashes}::int8[]) lost (h) CROSS JOIN LATERAL
+    (SELECT f.ctid FROM search_key f WHERE f.tenant_id = $1 AND f.h = lost.h AND f.id = w.id LIMIT 10) k))"
+    )
+}
 
 /// The owned parameters of a write of a row.
 pub(in crate::store) struct RowWrite<'a> {
@@ -104,31 +188,41 @@ pub(in crate::store) struct RowWrite<'a> {
     mapping_state: &'static str,
     event: Option<String>,
     unique: KeyColumns<'a>,
-    searchable: KeyColumns<'a>,
+    searchable: SearchColumns<'a>,
 }
 
 impl<'a> RowWrite<'a> {
     /// A write that inserts all keys of the content.
     pub(in crate::store) fn new(target: Target<'a>, content: &'a Content) -> Self {
         let Keys { unique, searchable, .. } = &content.keys;
-        Self::with_keys(target, content, (key_columns(unique), key_columns(searchable)))
+        Self::with_keys(target, content, (key_columns(unique), SearchColumns::of(searchable, content.key_layout)))
     }
 
     /// A write that inserts these unique and searchable keys.
     pub(in crate::store) fn with_keys(
         target: Target<'a>,
         content: &'a Content,
-        (unique, searchable): (KeyColumns<'a>, KeyColumns<'a>),
+        (unique, searchable): (KeyColumns<'a>, SearchColumns<'a>),
     ) -> Self {
         let event = content.event.map(|kind| kind.name(target.resource_type));
         Self { target, content, mapping_state: content.mapping_state.word(), event, unique, searchable }
     }
 
-    /// The parameters `$1` to `$22`, of which `$17` and `$18` are the statement's `own`.
-    pub(in crate::store) fn params<'p>(&'p self, own: [&'p (dyn ToSql + Sync); 2]) -> Vec<&'p (dyn ToSql + Sync)> {
+    pub(in crate::store) fn arms(&self) -> Arms {
+        Arms {
+            text: self.content.key_layout != KeyLayout::Hashed,
+            unique: !self.unique.0.is_empty(),
+            searchable: !self.searchable.is_empty(),
+            event: self.event.is_some(),
+        }
+    }
+
+    /// The parameters of the row, the event and the keys; [`Arms::next_param`] is the number of the next one.
+    pub(in crate::store) fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
         let Self { target, content, .. } = self;
         let keys = &content.keys;
-        let all: [&(dyn ToSql + Sync); 22] = [
+        let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(MAX_PARAMS);
+        let row: [&(dyn ToSql + Sync); ROW_PARAMS] = [
             &target.tenant.0,
             &target.id,
             &target.resource_type,
@@ -142,23 +236,61 @@ impl<'a> RowWrite<'a> {
             &content.mapping_revision,
             &target.stamp.at,
             &content.schema_revision,
-            &self.event,
-            &target.stamp.actor,
-            &target.stamp.request_id,
-            own[0],
-            own[1],
-            &self.unique.0,
-            &self.unique.1,
-            &self.searchable.0,
-            &self.searchable.1,
         ];
-        all.to_vec()
+        params.extend(row);
+        if let Some(event) = &self.event {
+            let event: [&(dyn ToSql + Sync); 3] = [event, &target.stamp.actor, &target.stamp.request_id];
+            params.extend(event);
+        }
+        if !self.unique.0.is_empty() {
+            let unique: [&(dyn ToSql + Sync); 2] = [&self.unique.0, &self.unique.1];
+            params.extend(unique);
+        }
+        self.searchable.push_to(&mut params);
+        params
     }
 }
+
+/// Parameters of the widest write.
+const MAX_PARAMS: usize = 28;
 
 /// The attributes and the values of keys, as two array parameters.
 pub(in crate::store) type KeyColumns<'a> = (Vec<&'a str>, Vec<&'a str>);
 
 pub(in crate::store) fn key_columns<'a>(keys: impl IntoIterator<Item = &'a Key>) -> KeyColumns<'a> {
-    keys.into_iter().map(|key| (key.attribute.as_str(), key.key.as_str())).unzip()
+    keys.into_iter().map(|key| (key.attribute.as_ref(), key.key.as_str())).unzip()
+}
+
+/// Keys to search by, as the parameters of the tenant's layout.
+pub(in crate::store) enum SearchColumns<'a> {
+    Text(KeyColumns<'a>),
+    Hashed(Vec<i64>),
+}
+
+impl<'a> SearchColumns<'a> {
+    pub(in crate::store) fn of(keys: impl IntoIterator<Item = &'a Key>, layout: KeyLayout) -> Self {
+        match layout {
+            KeyLayout::Hashed => Self::Hashed(keys.into_iter().map(Key::hash).collect()),
+            KeyLayout::Text | KeyLayout::Mirrored => Self::Text(key_columns(keys)),
+        }
+    }
+
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        match self {
+            Self::Text((attributes, _)) => attributes.is_empty(),
+            Self::Hashed(hashes) => hashes.is_empty(),
+        }
+    }
+
+    /// Adds the parameters, unless there are no keys.
+    pub(in crate::store) fn push_to<'p>(&'p self, params: &mut Vec<&'p (dyn ToSql + Sync)>) {
+        match self {
+            _ if self.is_empty() => {}
+            Self::Text((attributes, keys)) => {
+                let columns: [&(dyn ToSql + Sync); 2] = [attributes, keys];
+                params.extend(columns);
+            }
+            Self::Hashed(hashes) => params.push(hashes),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Deleting a resource: its row stays as a tombstone.
 
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::store::TenantStore;
@@ -7,25 +8,90 @@ use crate::store::error::Error;
 use crate::store::event::EventKind;
 use crate::store::membership::LOCK_RESOURCE;
 use crate::store::postgres::pool::Statement;
-use crate::store::resource::content::Written;
+use crate::store::postgres::sql::Variants;
+use crate::store::resource::content::{Written, delete_search_keys};
+use crate::store::resource::indexed::KeyLayout;
+use crate::store::resource::key::{Key, Keys};
 use crate::store::stamp::{Stamp, slot};
 
-const TOMBSTONE: &str = "
+/// The parts of the statement that depend on what is deleted.
+#[derive(Clone, Copy)]
+struct Parts {
+    /// Whether the version before may have written keys.
+    text: bool,
+    /// Whether there are search keys.
+    searchable: bool,
+    /// Whether the product sees the resource: then its event counts it.
+    visible: bool,
+}
+
+impl Parts {
+    fn sql(self) -> &'static str {
+        static TEXTS: Variants = Variants::new();
+        TEXTS.get([self.text, self.searchable, self.visible], || self.tombstone())
+    }
+
+    fn tombstone(self) -> String {
+        let text = if self.text {
+            ",
+st AS (DELETE FROM resource_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id)"
+        } else {
+            ""
+        };
+        let searchable = if self.searchable {
+            format!(
+                ",
+s AS ({})",
+                delete_search_keys(FIRST_OWN_PARAM + if self.visible { 3 } else { 1 })
+            )
+        } else {
+            String::new()
+        };
+        let counted = if self.visible {
+            ",
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at, delta)
+  SELECT w.tenant_id, $7, $3, w.id, w.version, $8, $9, $4, -1 FROM w)"
+        } else {
+            ",
+c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $7, -1 FROM w
+  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n - 1)"
+        };
+        format!(
+            "
 WITH w AS (
   UPDATE resource r SET deleted_at = $4, version = r.version + 1, modified_at = $4, set_aside = NULL
-  WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL AND ($5::bigint IS NULL OR r.version = $5)
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NULL END AND r.version = $5
     AND ($6::bigint IS NULL OR $6 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
-  RETURNING r.tenant_id, r.id, r.version, r.mapping_state, r.name_key, r.external_id),
+  RETURNING r.tenant_id, r.id, r.version, r.name_key, r.external_id),
 t AS (INSERT INTO tombstone_key (tenant_id, resource_type, attribute, key, id, deleted_at)
   SELECT w.tenant_id, $3, CASE WHEN w.external_id IS NULL THEN 'name' ELSE 'externalId' END, coalesce(w.external_id, w.name_key), w.id, $4
   FROM w WHERE $3 <> 'Group' AND coalesce(w.external_id, w.name_key) IS NOT NULL),
-u AS (DELETE FROM unique_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id),
-s AS (DELETE FROM resource_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id),
-c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $7, -1 FROM w
-  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n - 1),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
-  SELECT w.tenant_id, $8, $3, w.id, w.version, $9, $10, $4 FROM w WHERE w.mapping_state NOT IN ('excluded', 'never'))
-SELECT version FROM w";
+u AS (DELETE FROM unique_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id){text}{searchable}{counted}
+SELECT version FROM w"
+        )
+    }
+}
+
+/// The first parameter of the event or of the counter.
+const FIRST_OWN_PARAM: usize = 7;
+
+/// A resource to be deleted, as it was read.
+pub struct Delete<'a> {
+    /// The resource's type.
+    pub resource_type: &'a str,
+    /// Its id.
+    pub id: Uuid,
+    /// Its own version.
+    pub version: i64,
+    /// The member changes, where they must be unchanged.
+    pub member_changes: Option<i64>,
+    /// Whether the product sees it.
+    pub visible: bool,
+    /// Its keys.
+    pub keys: &'a Keys,
+    /// How the tenant's keys are stored.
+    pub key_layout: KeyLayout,
+}
 
 /// Runs after the tombstone is set, with a snapshot of its own: a member added meanwhile is seen and removed.
 const DELETE_MEMBERSHIPS: &str = "
@@ -40,28 +106,30 @@ c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
 SELECT count(*) FROM others";
 
 impl TenantStore {
-    /// Deletes a resource with its keys and memberships; with a version and member changes `expected`, only if it still has
-    /// them.
-    pub async fn delete(
-        &self,
-        resource_type: &str,
-        id: Uuid,
-        expected: Option<(i64, i64)>,
-        stamp: &Stamp,
-    ) -> Result<Written, Error> {
+    /// Deletes a resource with its keys and memberships, if it has still the version that was read.
+    pub async fn delete(&self, delete: &Delete<'_>, stamp: &Stamp) -> Result<Written, Error> {
+        let Delete { resource_type, id, version, member_changes, visible, keys, key_layout } = delete;
         let Stamp { at, actor, request_id } = stamp;
         let (slot, event) = (slot(), EventKind::Deleted.name(resource_type));
-        let (version, changes) = expected.unzip();
+        let hashes: Vec<i64> = keys.searchable.iter().map(Key::hash).collect();
+        let text = *key_layout != KeyLayout::Hashed;
+        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible };
         let tenant = &self.tenant.0;
+        let mut params: Vec<&(dyn ToSql + Sync)> = vec![tenant, id, resource_type, at, version, member_changes];
+        if parts.visible {
+            let own: [&(dyn ToSql + Sync); 3] = [&event, actor, request_id];
+            params.extend(own);
+        } else {
+            params.push(&slot);
+        }
+        if parts.searchable {
+            params.push(&hashes);
+        }
         let answers = self
             .batch(&[
-                Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, &id]),
-                Statement::new(
-                    "deleting a resource",
-                    TOMBSTONE,
-                    &[tenant, &id, &resource_type, at, &version, &changes, &slot, &event, actor, request_id],
-                ),
-                Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, &id, at, &slot]),
+                Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, id]),
+                Statement { doing: "deleting a resource", sql: parts.sql(), params },
+                Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]),
             ])
             .await?;
         Ok(Written::from_rows(&answers[1]))

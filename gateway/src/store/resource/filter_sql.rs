@@ -22,7 +22,8 @@ use condition::{Column, Condition, Key};
 use value::Test;
 
 use crate::store::postgres::sql::Param;
-use crate::store::resource::key::{self, key_of};
+use crate::store::resource::indexed::{KeyTable, SearchKeys, key_table, name_attribute};
+use crate::store::resource::key::{hash, key_of};
 
 /// How a query is answered.
 #[derive(Clone, Debug)]
@@ -55,13 +56,18 @@ impl Plan {
         }
     }
 
-    /// The plan for a filter on resources of these types, whose addresses begin with `base_url`.
+    /// The plan for a filter on resources of these types, out of all, whose addresses begin with `base_url`.
     #[must_use]
-    pub fn of(filter: &Filter, types: &[Arc<ResourceType>], all: &[Arc<ResourceType>], base_url: &str) -> Self {
+    pub fn of(
+        filter: &Filter,
+        types: &[Arc<ResourceType>],
+        (all, base_url): (&[Arc<ResourceType>], &str),
+        search: &SearchKeys,
+    ) -> Self {
         let addresses: Vec<(String, String)> =
             all.iter().map(|known| (known.name.clone(), format!("{base_url}{}/", known.endpoint))).collect();
         let views: Vec<TypeView<'_>> =
-            types.iter().map(|resource_type| TypeView { resource_type, addresses: &addresses }).collect();
+            types.iter().map(|resource_type| TypeView { resource_type, addresses: &addresses, search }).collect();
         let one_type = views.len() == 1;
         let joined = |filter: &Filter| {
             let mut exact = true;
@@ -164,6 +170,7 @@ type Decision = (Condition, bool);
 struct TypeView<'a> {
     resource_type: &'a ResourceType,
     addresses: &'a members::Addresses,
+    search: &'a SearchKeys,
 }
 
 impl TypeView<'_> {
@@ -237,6 +244,11 @@ impl TypeView<'_> {
             }
             (_, Literal::String(text)) => {
                 let key = comparison_key(text, attribute.leaf());
+                if self.table(attribute) == Some(KeyTable::Hashed) {
+                    // Values that share a hash are told apart by the evaluator.
+                    let hash = || hash(&name, &key_of(attribute.leaf(), text));
+                    return (*operator == Operator::Equal).then(|| (Condition::Hashed(hash()), false));
+                }
                 let indexed = |test| self.indexed(attribute, test);
                 if *operator != Operator::NotEqual {
                     let (found, exact) = text::key_test(*operator, &key)?;
@@ -279,14 +291,22 @@ impl TypeView<'_> {
         }
     }
 
-    /// A test of an attribute's values, where they are in a column or a table of keys.
+    /// A test of an attribute's values, where they are in a column or as text in a table of keys.
     fn indexed(&self, attribute: &AttributeRef, test: Test) -> Option<Condition> {
         if let Some(column) = self.column(attribute) {
             return Some(Condition::Column(column, test));
         }
-        let table = key::key_table(attribute, self.resource_type)?;
+        let table = self.table(attribute).filter(|table| *table != KeyTable::Hashed)?;
         let key = Key { table, resource_type: self.resource_type.name.clone(), attribute: attribute.name() };
         Some(Condition::Keyed(key, test))
+    }
+
+    /// The table with the keys of an attribute that has no column.
+    fn table(&self, attribute: &AttributeRef) -> Option<KeyTable> {
+        if self.column(attribute).is_some() {
+            return None;
+        }
+        key_table(attribute, self.resource_type, self.search)
     }
 
     /// The column that holds the folded, or verbatim, value of an attribute.
@@ -294,7 +314,7 @@ impl TypeView<'_> {
         let by_case = |wanted: bool| is_case_exact(attribute.leaf()) == wanted;
         match attribute.name().as_str() {
             "externalId" if by_case(true) => Some(Column::ExternalId),
-            name if name == key::name_attribute(self.resource_type) && by_case(false) => Some(Column::Name),
+            name if name == name_attribute(self.resource_type) && by_case(false) => Some(Column::Name),
             _ => None,
         }
     }

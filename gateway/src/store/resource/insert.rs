@@ -1,7 +1,5 @@
 //! Inserting a resource: usually one statement, and a second one if groups have pending references to the resource.
 
-use std::sync::LazyLock;
-
 use uuid::Uuid;
 
 use crate::store::TenantStore;
@@ -10,23 +8,58 @@ use crate::store::membership::Members;
 use crate::store::membership::change::MemberStatement;
 use crate::store::membership::reference::PendingReferences;
 use crate::store::postgres::pool::Statement;
-use crate::store::resource::content::{Content, INCREMENT_COUNT, INSERT_EVENT, INSERT_KEYS, RowWrite, Written};
+use crate::store::postgres::sql::Variants;
+use crate::store::resource::content::{Arms, Content, NONE_PENDING, RowWrite, Written};
 use crate::store::stamp::{Stamp, Target, slot};
 
-/// Inserts nothing if there are pending references to the resource, unless `$18` says that this transaction resolves them.
-static INSERT: LazyLock<String> = LazyLock::new(|| {
+/// How an insert treats pending references to the resource.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    /// The tenant has none; otherwise nothing is inserted.
+    None,
+    /// Nothing is inserted if there are some, and the answer says so.
+    Checked,
+    /// The same transaction resolves them.
+    Resolved,
+}
+
+fn sql(arms: Arms, pending: Pending) -> &'static str {
+    static TEXTS: Variants<64> = Variants::new();
+    let Arms { text, unique, searchable, event } = arms;
+    let flags = [text, unique, searchable, event, pending == Pending::Checked, pending == Pending::Resolved];
+    TEXTS.get(flags, || build(arms, pending))
+}
+
+fn build(arms: Arms, pending: Pending) -> String {
+    let mut next = arms.next_param();
+    let count = arms.count(next);
+    next += usize::from(!arms.event);
+    let (with, from, condition, found) = match pending {
+        Pending::None => (String::new(), "", NONE_PENDING, ""),
+        Pending::Resolved => (String::new(), "", "", ""),
+        Pending::Checked => (
+            format!(
+                "pending AS (SELECT EXISTS (SELECT 1 FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY(${next})) AS found),
+"
+            ),
+            ", pending",
+            " AND NOT pending.found",
+            ", (SELECT found FROM pending)",
+        ),
+    };
     format!(
         "
-WITH pending AS (SELECT EXISTS (SELECT 1 FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY($23)) AS found),
-w AS (
+WITH {with}w AS (
   INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, set_aside, mapped,
     mapping_state, mapping_revision, version, created_at, modified_at)
-  SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12 FROM tenant t, pending
-  WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $13 AND ($18 OR NOT pending.found)
-  RETURNING tenant_id, id, version){INSERT_KEYS}{INCREMENT_COUNT}{INSERT_EVENT}
-SELECT (SELECT version FROM w), found FROM pending"
+  SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12 FROM tenant t{from}
+  WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $13{condition}
+  RETURNING tenant_id, id, version){}{count}{}
+SELECT (SELECT version FROM w){found}",
+        arms.insert_keys(),
+        arms.insert_event("1")
     )
-});
+}
 
 /// A resource to be inserted.
 pub struct Insert<'a> {
@@ -47,15 +80,15 @@ impl TenantStore {
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use.
     pub async fn insert(&self, new: &Insert<'_>, stamp: &Stamp) -> Result<(Written, i64), Error> {
-        let mut insert = InsertStatements::new(self, new, (slot(), stamp));
+        let insert = InsertStatements::new(self, new, (slot(), stamp));
         if new.members.is_none() {
-            insert.resolves = false;
-            let answers = self.batch(&[insert.insert()]).await?;
-            let has_pending = answers[0].first().is_some_and(|row| row.get(1));
+            let awaits = new.content.awaits_references;
+            let pending = if awaits { Pending::Checked } else { Pending::None };
+            let answers = self.batch(&[insert.statement(pending)]).await?;
+            let has_pending = awaits && answers[0].first().is_some_and(|row| row.get(1));
             if !has_pending {
                 return Ok((Written::from_rows(&answers[0]), 0));
             }
-            insert.resolves = true;
         }
         let members = insert.members();
         let mut batch = vec![insert.insert(), insert.resolve()];
@@ -70,8 +103,6 @@ pub(in crate::store) struct InsertStatements<'a> {
     write: RowWrite<'a>,
     members: Option<&'a Members>,
     pending: PendingReferences,
-    /// Whether [`InsertStatements::resolve`] is in the same transaction.
-    resolves: bool,
 }
 
 impl<'a> InsertStatements<'a> {
@@ -79,13 +110,24 @@ impl<'a> InsertStatements<'a> {
         let Insert { resource_type, id, content, members } = *new;
         let target = Target { tenant: store.tenant, resource_type, id, slot, stamp };
         let pending = PendingReferences::new(resource_type, id, &content.keys);
-        Self { write: RowWrite::new(target, content), members, pending, resolves: true }
+        Self { write: RowWrite::new(target, content), members, pending }
     }
 
+    /// The insert, in a transaction with [`InsertStatements::resolve`].
     pub(in crate::store) fn insert(&self) -> Statement<'_> {
-        let mut params = self.write.params([&self.write.target.slot, &self.resolves]);
-        params.push(&self.pending.keys);
-        Statement { doing: "storing a resource", sql: &INSERT, params }
+        self.statement(Pending::Resolved)
+    }
+
+    fn statement(&self, pending: Pending) -> Statement<'_> {
+        let arms = self.write.arms();
+        let mut params = self.write.params();
+        if !arms.event {
+            params.push(&self.write.target.slot);
+        }
+        if pending == Pending::Checked {
+            params.push(&self.pending.keys);
+        }
+        Statement { doing: "storing a resource", sql: sql(arms, pending), params }
     }
 
     pub(in crate::store) fn resolve(&self) -> Statement<'_> {

@@ -3,13 +3,16 @@
 //! Keys are folded in Rust by the protocol's one function, never by the database, whose folding changes with its build.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use scimgate_scim::attribute::{Attribute, Type, Uniqueness};
+use scimgate_scim::attribute::Attribute;
 use scimgate_scim::decimal::Decimal;
 use scimgate_scim::fold::{comparison_key, fold};
-use scimgate_scim::schema::{AttributeRef, ResourceType};
+use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+
+use crate::store::resource::indexed::{Indexed, IndexedAttributes, name_attribute};
 
 /// A longer value keeps its beginning and gets a digest, so that equality still holds.
 const MAX_KEY_BYTES: usize = 512;
@@ -20,20 +23,29 @@ pub(in crate::store) const MAX_WHOLE_BYTES: usize = 508;
 /// A key begins with at least this many bytes of its value, truncated or not.
 pub(in crate::store) const PREFIX_BYTES: usize = 440;
 
-/// Attributes that are indexed besides the columns, by canonical name.
-const SEARCHABLE: [&str; 3] = [
-    "emails.value",
-    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
-    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
-];
-
 /// One index entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// The attribute's canonical name.
-    pub attribute: String,
+    pub attribute: Arc<str>,
     /// The folded value.
     pub key: String,
+}
+
+impl Key {
+    /// The entry in `search_key`.
+    pub(in crate::store) fn hash(&self) -> i64 {
+        hash(&self.attribute, &self.key)
+    }
+}
+
+/// The hash of a key as `search_key` has it, and `search_key_hash` in the database: values that share one are told apart by
+/// the filter's evaluator.
+pub(in crate::store) fn hash(attribute: &str, key: &str) -> i64 {
+    let digest = Sha256::new().chain_update(attribute).chain_update([0x1f]).chain_update(key).finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(first)
 }
 
 /// All index keys of one document.
@@ -63,60 +75,16 @@ impl Keys {
 
     /// Reads the keys of a canonical document.
     #[must_use]
-    pub fn of(document: &Map<String, Value>, resource_type: &ResourceType) -> Self {
+    pub fn of(document: &Map<String, Value>, resource_type: &ResourceType, indexed: &IndexedAttributes) -> Self {
         let text = |name: &str| document.get(name).and_then(Value::as_str);
-        let unique_names = unique_attributes(resource_type);
         Self {
             name_key: text(name_attribute(resource_type)).map(|name| truncate(fold(name))),
             external_id: text("externalId").map(|id| truncate(id.to_owned())),
             active: document.get("active").and_then(Value::as_bool),
-            unique: entries(document, unique_names.iter()),
-            searchable: entries(
-                document,
-                SEARCHABLE.iter().filter_map(|name| resource_type.resolve(name)).collect::<Vec<_>>().iter(),
-            ),
+            unique: entries(document, &indexed.unique),
+            searchable: entries(document, &indexed.searchable),
         }
     }
-}
-
-/// The attribute that the name column holds.
-#[must_use]
-pub fn name_attribute(resource_type: &ResourceType) -> &str {
-    &resource_type.name_attribute
-}
-
-/// Where the values of an attribute are indexed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum KeyTable {
-    /// What must be unique.
-    Unique,
-    /// What can be looked up.
-    Searchable,
-}
-
-/// The table that has a key for every value of this attribute, if one has.
-pub(in crate::store) fn key_table(attribute: &AttributeRef, resource_type: &ResourceType) -> Option<KeyTable> {
-    // Values of other types are compared as values, and one value may be written in many ways.
-    if !matches!(attribute.leaf().kind, Type::String | Type::Reference | Type::Binary) {
-        return None;
-    }
-    if SEARCHABLE.contains(&attribute.name().as_str()) {
-        return Some(KeyTable::Searchable);
-    }
-    unique_attributes(resource_type).contains(attribute).then_some(KeyTable::Unique)
-}
-
-/// The attributes by which a filter on this type is answered from indexes.
-#[must_use]
-pub fn indexed_names(resource_type: &ResourceType) -> Vec<String> {
-    let mut names = vec!["id".to_owned(), "externalId".to_owned(), name_attribute(resource_type).to_owned()];
-    names.extend(SEARCHABLE.iter().filter_map(|name| resource_type.resolve(name)).map(|found| found.name()));
-    names.extend(unique_names(resource_type));
-    names.extend(resource_type.detached.map(str::to_owned));
-    names.extend(resource_type.resolve_in(None, "groups").map(|groups| groups.name()));
-    let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    names
 }
 
 /// The key under which a value is indexed.
@@ -124,28 +92,9 @@ pub(in crate::store) fn key_of(attribute: &Attribute, value: &str) -> String {
     truncate(comparison_key(value, attribute).into_owned())
 }
 
-/// The attributes that must be unique among a type's living resources.
-#[must_use]
-pub fn unique_names(resource_type: &ResourceType) -> Vec<String> {
-    unique_attributes(resource_type).iter().map(AttributeRef::name).collect()
-}
-
-fn unique_attributes(resource_type: &ResourceType) -> Vec<AttributeRef> {
-    let own = resource_type.schema.attributes.iter().map(|attribute| (None, attribute));
-    let extended = resource_type.extensions.iter().flat_map(|extension| {
-        extension.schema.attributes.iter().map(move |attribute| (Some(extension.schema.clone()), attribute))
-    });
-    own.chain(extended)
-        .filter(|(_, attribute)| {
-            attribute.uniqueness != Uniqueness::None && !attribute.is_complex() && attribute.name != "id"
-        })
-        .map(|(extension, attribute)| AttributeRef { extension, attribute: attribute.clone(), sub: None })
-        .collect()
-}
-
-fn entries<'a>(document: &Map<String, Value>, attributes: impl Iterator<Item = &'a AttributeRef>) -> Vec<Key> {
+fn entries(document: &Map<String, Value>, attributes: &[Indexed]) -> Vec<Key> {
     let mut found = Vec::new();
-    for attribute in attributes {
+    for Indexed { name, attribute } in attributes {
         let Some(value) = attribute.value(document) else { continue };
         let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
         for element in elements {
@@ -159,7 +108,7 @@ fn entries<'a>(document: &Map<String, Value>, attributes: impl Iterator<Item = &
                 Some(Value::Number(number)) => truncate(Decimal::new(number).key()),
                 _ => continue,
             };
-            found.push(Key { attribute: attribute.name(), key });
+            found.push(Key { attribute: Arc::clone(name), key });
         }
     }
     found.sort();

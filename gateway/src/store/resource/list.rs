@@ -154,11 +154,14 @@ impl TenantStore {
     }
 }
 
-/// The number of living resources, from counters.
+/// The number of living resources: what is counted, and what unnumbered events add to it.
 fn write_total(types: &[String], sql: &mut Sql) {
-    sql.push("SELECT coalesce(sum(n), 0)::bigint FROM resource_count WHERE tenant_id = $1 AND resource_type = ANY(");
+    sql.push("SELECT coalesce(sum(n), 0)::bigint FROM (");
+    sql.push("SELECT n FROM resource_count WHERE tenant_id = $1 AND resource_type = ANY(");
     sql.bind(Param::Texts(types.to_vec()));
-    sql.push(")");
+    sql.push(") UNION ALL SELECT delta FROM event WHERE tenant_id = $1 AND seq IS NULL AND resource_type = ANY(");
+    sql.bind(Param::Texts(types.to_vec()));
+    sql.push(")) counted");
 }
 
 /// The rows of a window as `r`, in its order.

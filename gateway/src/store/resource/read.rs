@@ -207,21 +207,28 @@ impl TenantStore {
         rows.first().map(Stored::from_row).transpose()
     }
 
-    /// Reads the living resource that has a unique value.
+    /// Reads the living user with a userName, or else the living resource that has a unique value.
     pub async fn owner(
         &self,
         resource_type: &str,
         unique: &Key,
         options: ReadOptions,
     ) -> Result<Option<Stored>, Error> {
-        let sql = select(
-            "unique_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NULL",
-            options,
-            "WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4",
-        );
         let Key { attribute, key } = unique;
         let doing = "reading the owner of a unique value";
-        let rows = self.query(doing, &sql, &[&self.tenant.0, &resource_type, attribute, key]).await?;
+        let rows = if resource_type == "User" && **attribute == *"userName" {
+            let named = "WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.name_key = $3 AND r.deleted_at IS NULL";
+            let sql = select("resource r", options, named);
+            self.query(doing, &sql, &[&self.tenant.0, &resource_type, key]).await?
+        } else {
+            let sql = select(
+                "unique_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NULL",
+                options,
+                "WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4",
+            );
+            let attribute: &str = attribute;
+            self.query(doing, &sql, &[&self.tenant.0, &resource_type, &attribute, key]).await?
+        };
         rows.first().map(Stored::from_row).transpose()
     }
 

@@ -1,7 +1,6 @@
 //! Restoring a deleted resource under its id: found by its externalId or name, and overwritten in one statement that depends
 //! on the version of the tombstone.
 
-use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use uuid::Uuid;
@@ -10,22 +9,34 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::membership::reference::PendingReferences;
 use crate::store::postgres::pool::Statement;
+use crate::store::postgres::sql::Variants;
 use crate::store::resource::content::{
-    Content, IF_UNCHANGED, INCREMENT_COUNT, INSERT_EVENT, INSERT_KEYS, RowWrite, SET_CONTENT, Written,
+    Arms, Content, IF_SETTINGS_UNCHANGED, NONE_PENDING, RowWrite, SET_CONTENT, Written,
 };
 use crate::store::resource::key::Keys;
 use crate::store::resource::read::{ReadOptions, Stored, select};
 use crate::store::stamp::{Stamp, Target, slot};
 
-static RESTORE: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "
-WITH w AS ({SET_CONTENT}, deleted_at = NULL{IF_UNCHANGED} AND r.deleted_at IS NOT NULL
+fn sql(arms: Arms, none_pending: bool) -> &'static str {
+    static TEXTS: Variants<32> = Variants::new();
+    let Arms { text, unique, searchable, event } = arms;
+    TEXTS.get([text, unique, searchable, event, none_pending], || {
+        let version = arms.next_param();
+        let none_pending = if none_pending { NONE_PENDING } else { "" };
+        format!(
+            "
+WITH w AS ({SET_CONTENT}, deleted_at = NULL
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NOT NULL END
+    AND r.version = ${version}{IF_SETTINGS_UNCHANGED}{none_pending})
   RETURNING r.tenant_id, r.id, r.version),
-t AS (DELETE FROM tombstone_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id){INSERT_KEYS}{INCREMENT_COUNT}{INSERT_EVENT}
-SELECT version FROM w"
-    )
-});
+t AS (DELETE FROM tombstone_key k USING w WHERE k.tenant_id = $1 AND k.id = w.id){}{}{}
+SELECT version FROM w",
+            arms.insert_keys(),
+            arms.count(version + 1),
+            arms.insert_event("1")
+        )
+    })
+}
 
 /// A tombstone to be restored.
 pub struct Restore<'a> {
@@ -74,14 +85,20 @@ impl TenantStore {
         let Restore { resource_type, id, version, content } = restore;
         let target = Target { tenant: self.tenant, resource_type, id: *id, slot: slot(), stamp };
         let write = RowWrite::new(target, content);
-        let params = write.params([&write.target.slot, version]);
+        let arms = write.arms();
+        let mut params = write.params();
+        params.push(version);
+        if !arms.event {
+            params.push(&write.target.slot);
+        }
         let pending = PendingReferences::restored(resource_type, *id, &content.keys);
-        let answers = self
-            .batch(&[
-                Statement { doing: "restoring a resource", sql: &RESTORE, params },
-                pending.resolve(&write.target),
-            ])
-            .await?;
-        Ok((Written::from_rows(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))
+        let sql = sql(arms, !content.awaits_references);
+        let mut batch = vec![Statement { doing: "restoring a resource", sql, params }];
+        if content.awaits_references {
+            batch.push(pending.resolve(&write.target));
+        }
+        let answers = self.batch(&batch).await?;
+        let joined = answers.get(1).and_then(|rows| rows.first()).map_or(0, |row| row.get(0));
+        Ok((Written::from_rows(&answers[0]), joined))
     }
 }

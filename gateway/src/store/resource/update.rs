@@ -12,21 +12,11 @@ use crate::store::membership::{LOCK_RESOURCE, Members};
 use crate::store::postgres::pool::Statement;
 use crate::store::postgres::sql::Variants;
 use crate::store::resource::content::{
-    Content, IF_UNCHANGED, INSERT_EVENT, INSERT_KEYS, KeyColumns, PARAMS_WITHOUT_KEYS, RowWrite, SET_CONTENT, Written,
-    key_columns,
+    Arms, Content, IF_SETTINGS_UNCHANGED, NONE_PENDING, RowWrite, SET_CONTENT, SearchColumns, Written,
+    delete_search_keys, key_columns,
 };
 use crate::store::resource::key::{Key, Keys};
 use crate::store::stamp::{Stamp, Target, slot};
-
-const IF_MEMBERS_UNCHANGED: &str =
-    "$17::bigint = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2)";
-const WHATEVER_MEMBERS: &str = "$17::bigint IS NULL";
-
-const DELETE_KEYS: &str = ",
-ud AS (DELETE FROM unique_key k USING w, unnest($23::text[], $24::text[]) gone (attribute, key)
-  WHERE k.tenant_id = $1 AND k.resource_type = $3 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id),
-sd AS (DELETE FROM resource_key k USING w, unnest($25::text[], $26::text[]) gone (attribute, key)
-  WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id)";
 
 /// The events of an update that makes a resource visible to the product. They include its memberships, because none were
 /// written while it was excluded. An update that hides a resource needs no such events: `deleted` implies them.
@@ -43,29 +33,87 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
     JOIN resource u ON u.tenant_id = $1 AND u.id = m.member_id AND u.mapping_state NOT IN ('excluded', 'never')
     WHERE $3::text = 'Group') new ORDER BY new.nth)";
 
-/// The parts of the statement. Those with nothing to do are left out, because the server initialises them in any case, which
-/// costs more than writing the row.
+/// The parts of the statement that depend on what changes.
 #[derive(Clone, Copy)]
 struct Parts {
+    arms: Arms,
+    /// Whether unique keys are deleted.
+    loses_unique: bool,
+    /// Whether search keys are deleted.
+    loses_searchable: bool,
+    /// Whether a group's members must be as they were read.
     guards_members: bool,
-    changes_keys: bool,
+    /// Whether the product sees the resource for the first time, or again.
     is_created: bool,
+    /// Whether the resource gets a name and the tenant has no pending references.
+    none_pending: bool,
 }
 
 impl Parts {
     fn sql(self) -> &'static str {
-        static TEXTS: Variants = Variants::new();
-        TEXTS.get([self.guards_members, self.changes_keys, self.is_created], || self.text())
+        static TEXTS: Variants<512> = Variants::new();
+        let Arms { text, unique, searchable, event } = self.arms;
+        let Self { loses_unique, loses_searchable, guards_members, is_created, none_pending, .. } = self;
+        let flags = [
+            text,
+            unique,
+            searchable,
+            event,
+            loses_unique,
+            loses_searchable,
+            guards_members,
+            is_created,
+            none_pending,
+        ];
+        TEXTS.get(flags, || self.text())
     }
 
     fn text(self) -> String {
-        let guard = if self.guards_members { IF_MEMBERS_UNCHANGED } else { WHATEVER_MEMBERS };
-        let (inserts, deletes) = if self.changes_keys { (INSERT_KEYS, DELETE_KEYS) } else { ("", "") };
-        let events = if self.is_created { INSERT_CREATED_EVENTS } else { INSERT_EVENT };
+        let version = self.arms.next_param();
+        let mut next = version + 1;
+        let mut deletes = String::new();
+        if self.loses_unique {
+            deletes += &format!(
+                ",
+ud AS (DELETE FROM unique_key k USING w, unnest(${next}::text[], ${}::text[]) gone (attribute, key)
+  WHERE k.tenant_id = $1 AND k.resource_type = $3 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id)",
+                next + 1
+            );
+            next += 2;
+        }
+        if self.loses_searchable && self.arms.text {
+            deletes += &format!(
+                ",
+sd AS (DELETE FROM resource_key k USING w, unnest(${next}::text[], ${}::text[]) gone (attribute, key)
+  WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id)",
+                next + 1
+            );
+            next += 2;
+        } else if self.loses_searchable {
+            deletes += &format!(
+                ",
+sd AS ({})",
+                delete_search_keys(next)
+            );
+            next += 1;
+        }
+        let members = if self.guards_members {
+            format!(
+                "
+  AND ${next}::bigint = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2)"
+            )
+        } else {
+            String::new()
+        };
+        let none_pending = if self.none_pending { NONE_PENDING } else { "" };
+        let keys = self.arms.insert_keys();
+        let events =
+            if self.is_created { INSERT_CREATED_EVENTS.to_owned() } else { self.arms.insert_event("NULL::smallint") };
         format!(
             "
-WITH w AS ({SET_CONTENT}{IF_UNCHANGED} AND r.deleted_at IS NULL AND {guard}
-  RETURNING r.tenant_id, r.id, r.version){inserts}{deletes}{events}
+WITH w AS ({SET_CONTENT}
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NULL END AND r.version = ${version}{members}{IF_SETTINGS_UNCHANGED}{none_pending})
+  RETURNING r.tenant_id, r.id, r.version){keys}{deletes}{events}
 SELECT version FROM w"
         )
     }
@@ -101,20 +149,30 @@ impl TenantStore {
         let target = Target { tenant: self.tenant, resource_type, id: *id, slot: slot(), stamp };
         let (added, removed) = difference(&before.unique, &content.keys.unique);
         let (found, lost) = difference(&before.searchable, &content.keys.searchable);
+        let removed = key_columns(removed);
+        let lost = SearchColumns::of(lost, content.key_layout);
+        let write = RowWrite::with_keys(target, content, (key_columns(added), SearchColumns::of(found, content.key_layout)));
+        let named = PendingReferences::renamed(resource_type, before, &content.keys);
+        let none_pending = named.is_some() && !content.awaits_references;
+        let pending = named.filter(|_| content.awaits_references);
         let parts = Parts {
+            arms: write.arms(),
+            loses_unique: !removed.0.is_empty(),
+            loses_searchable: !lost.is_empty(),
             guards_members: member_changes.is_some(),
-            changes_keys: [&added, &found, &removed, &lost].iter().any(|keys| !keys.0.is_empty()),
             is_created: content.event == Some(EventKind::Created),
+            none_pending,
         };
-        let write = RowWrite::with_keys(target, content, (added, found));
-        let mut params = write.params([member_changes, version]);
-        if parts.changes_keys {
-            let deleted: [&(dyn ToSql + Sync); 4] = [&removed.0, &removed.1, &lost.0, &lost.1];
-            params.extend(deleted);
-        } else {
-            params.truncate(PARAMS_WITHOUT_KEYS);
+        let mut params = write.params();
+        params.push(version);
+        if parts.loses_unique {
+            let unique: [&(dyn ToSql + Sync); 2] = [&removed.0, &removed.1];
+            params.extend(unique);
         }
-        let pending = PendingReferences::renamed(resource_type, before, &content.keys);
+        lost.push_to(&mut params);
+        if parts.guards_members {
+            params.push(member_changes);
+        }
         let members = members.map(|members| MemberStatement::new(self.tenant, *id, true, members, stamp));
         let mut batch = Vec::with_capacity(4);
         if parts.guards_members {
@@ -133,7 +191,7 @@ impl TenantStore {
 
 /// The added and the removed keys. A key in both is neither, because the unique index would refuse to insert a key that the
 /// same statement deletes.
-fn difference<'a>(before: &'a [Key], after: &'a [Key]) -> (KeyColumns<'a>, KeyColumns<'a>) {
-    let pick = |from: &'a [Key], but: &[Key]| key_columns(from.iter().filter(|key| !but.contains(key)));
+fn difference<'a>(before: &'a [Key], after: &'a [Key]) -> (Vec<&'a Key>, Vec<&'a Key>) {
+    let pick = |from: &'a [Key], but: &[Key]| from.iter().filter(|key| !but.contains(key)).collect();
     (pick(after, before), pick(before, after))
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::store::error::Error;
-use crate::store::job::BEGIN_RECONCILE;
+use crate::store::job::{JobKind, begin_job};
 use crate::store::postgres::pool::Statement;
 use crate::store::resource::key::Key;
 use crate::store::{ControlStore, Params, TenantStore};
@@ -60,11 +60,12 @@ SELECT schema_revision FROM t";
 
 /// The reconcile job begins anew: it also drops the keys of attributes that are no longer unique.
 static CANCEL: LazyLock<String> = LazyLock::new(|| {
+    let begin_reconcile = begin_job(JobKind::Reconcile);
     format!(
         "
 WITH c AS (DELETE FROM schema_change WHERE tenant_id = $1 AND holder = $2 RETURNING tenant_id),
 t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision = schema_revision + 1 FROM c
-  WHERE id = c.tenant_id RETURNING id, schema_revision){BEGIN_RECONCILE}"
+  WHERE id = c.tenant_id RETURNING id, schema_revision){begin_reconcile}"
     )
 });
 
@@ -151,7 +152,7 @@ impl TenantStore {
         let ids: Vec<Uuid> = wanted.iter().map(|it| it.id).collect();
         let versions: Vec<i64> = wanted.iter().map(|it| it.version).collect();
         let (attributes, keys): (Vec<&str>, Vec<&str>) =
-            wanted.iter().map(|it| (it.key.attribute.as_str(), it.key.key.as_str())).unzip();
+            wanted.iter().map(|it| (it.key.attribute.as_ref(), it.key.key.as_str())).unzip();
         let (doing, tenant) = ("inserting keys", &self.tenant.0);
         let insert: Params<'_> = &[tenant, &ids, &versions, &attributes, &keys, &resource_type];
         let missing: Params<'_> = &[tenant, &ids, &attributes, &keys, &resource_type];

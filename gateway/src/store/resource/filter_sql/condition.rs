@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::store::postgres::sql::{Param, Sql};
 use crate::store::resource::filter_sql::element::Element;
 use crate::store::resource::filter_sql::value::Test;
-use crate::store::resource::key::KeyTable;
+use crate::store::resource::indexed::KeyTable;
 
 /// What is required of a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub(in crate::store) enum Condition {
     Column(Column, Test),
     /// A key of this attribute passes the test.
     Keyed(Key, Test),
+    /// A search key has this hash.
+    Hashed(i64),
     /// The group has a member that passes.
     Member(Element),
     /// The resource is a member of this group.
@@ -94,7 +96,8 @@ impl Condition {
     pub(in crate::store) fn is_lookup(&self) -> bool {
         match self {
             Self::Column(Column::Id | Column::Name | Column::ExternalId, Test::Equal(_))
-            | Self::Keyed(_, Test::Equal(_)) => true,
+            | Self::Keyed(_, Test::Equal(_))
+            | Self::Hashed(_) => true,
             Self::Member(element) => element.is_lookup(),
             Self::All(terms) => terms.iter().any(Self::is_lookup),
             Self::Any(terms) => terms.iter().all(Self::is_lookup),
@@ -120,6 +123,11 @@ impl Condition {
             }
             Self::Column(column, test) => test.write(column.expression(), sql),
             Self::Keyed(key, test) => key.write(test, sql),
+            Self::Hashed(hash) => {
+                sql.push("r.id = ANY(ARRAY(SELECT k.id FROM search_key k WHERE k.tenant_id = $1 AND k.h = ");
+                sql.bind(Param::Number(*hash));
+                sql.push("))");
+            }
             Self::Member(element) => element.write_exists(sql),
             Self::InGroup(group) => {
                 sql.push(GROUPS);
@@ -147,7 +155,7 @@ impl Key {
                 sql.push("unique_key k WHERE k.tenant_id = $1 AND k.resource_type = ");
                 sql.bind(Param::Text(self.resource_type.clone()));
             }
-            KeyTable::Searchable => sql.push("resource_key k WHERE k.tenant_id = $1"),
+            KeyTable::Text | KeyTable::Hashed => sql.push("resource_key k WHERE k.tenant_id = $1"),
         }
         sql.push(" AND k.attribute = ");
         sql.bind(Param::Text(self.attribute.clone()));
