@@ -35,4 +35,6 @@ mod replies;
 mod resource_types;
 mod routes;
 mod schema_change;
+mod search_attributes;
 mod simulate;
+mod upgrade;

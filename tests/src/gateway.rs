@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::database::{Database, Fresh, connect};
 use crate::proxy::Proxy;
+use crate::rows;
 use crate::{Client, Tenant};
 
 /// Connections of a pool on the server: more than one, fewer than the writers of a race.
@@ -67,6 +68,18 @@ impl TestGateway {
                 Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded)), None).await
             }
         }
+    }
+
+    /// Starts one on a migrated database on the server, which it drops at its end.
+    pub async fn on(fresh: Fresh) -> Self {
+        Self::serve(connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
+    }
+
+    /// Starts one on the embedded database in a directory, and migrates that.
+    pub async fn on_directory(directory: &std::path::Path) -> Self {
+        let embedded = embedded::start(Some(directory)).await.unwrap();
+        embedded.store.migrate().await.unwrap();
+        Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded)), None).await
     }
 
     /// Starts one on the server with other limits for its clients, and with this many connections to its database.

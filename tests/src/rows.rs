@@ -41,7 +41,7 @@ const WRONG: &[(&str, &str)] = &[
         "a counter that is not the number of resources",
         "SELECT 1 FROM (SELECT tenant_id, resource_type, sum(n) AS n FROM resource_count GROUP BY 1, 2) c FULL JOIN
          (SELECT tenant_id, resource_type, count(*) FILTER (WHERE deleted_at IS NULL) AS n FROM resource GROUP BY 1, 2) r
-         USING (tenant_id, resource_type) WHERE c.n IS DISTINCT FROM r.n",
+         USING (tenant_id, resource_type) WHERE coalesce(c.n, 0) <> coalesce(r.n, 0)",
     ),
     (
         "a membership of a missing or deleted resource",

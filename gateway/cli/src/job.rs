@@ -56,7 +56,8 @@ struct Show {
 struct Named {
     /// The tenant's name.
     tenant: String,
-    /// The job: `reconcile` moves unknown attributes into the documents once a schema defines them.
+    /// The job: `reconcile` moves unknown attributes into the documents once a schema defines them, `search-keys` completes the
+    /// keys of attributes that are searched by value.
     #[arg(default_value = "reconcile")]
     job: String,
 }

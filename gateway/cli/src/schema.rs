@@ -17,6 +17,8 @@ const COLUMNS: [Column; 5] = [
     ("required", "/required"),
 ];
 
+const SEARCH: [Column; 2] = [("search attributes", "/attributes"), ("ready", "/ready")];
+
 const PACKS: [Column; 4] =
     [("name", "/name"), ("schemas", "/schemas"), ("endpoints", "/endpoints"), ("description", "/description")];
 
@@ -44,6 +46,8 @@ enum Command {
     AddPack(AddPack),
     /// List a tenant's extension schemas.
     List(List),
+    /// Show or change the attributes by whose values a filter with eq is a look-up.
+    Search(Search),
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,6 +93,18 @@ struct List {
     tenant: String,
 }
 
+#[derive(Debug, clap::Args)]
+struct Search {
+    /// The tenant's name.
+    tenant: String,
+    /// An attribute to add, such as `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber`.
+    #[arg(long, value_name = "ATTRIBUTE")]
+    add: Vec<String>,
+    /// An attribute to give up.
+    #[arg(long, value_name = "ATTRIBUTE")]
+    remove: Vec<String>,
+}
+
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (client, output) = arguments.operator.open()?;
     match arguments.command {
@@ -106,6 +122,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             client.delete(&client.path(&["tenants", &it.tenant, "schemas", &it.urn])?).await?;
             Ok(output.say(&format!("The schema {} is removed.", it.urn))?)
         }
+        Command::Search(it) => search(&client, output, &it).await,
         Command::Packs => {
             let packs = client.get(&client.path(&["schema-packs"])?).await?;
             Ok(output.list(&packs, "packs", &PACKS)?)
@@ -133,4 +150,24 @@ async fn add(client: &AdminClient, output: Output, it: &Add) -> Result<(), Failu
     }
     let schema = client.put(Method::POST, &path, &wanted).await?;
     Ok(output.record(&schema, &COLUMNS)?)
+}
+
+async fn search(client: &AdminClient, output: Output, it: &Search) -> Result<(), Failure> {
+    let path = client.path(&["tenants", &it.tenant, "search-attributes"])?;
+    let now = client.get(&path).await?;
+    if it.add.is_empty() && it.remove.is_empty() {
+        return Ok(output.record(&now, &SEARCH)?);
+    }
+    let mut attributes: Vec<String> =
+        serde_json::from_value(now.get("attributes").cloned().unwrap_or_default()).unwrap_or_default();
+    for name in &it.remove {
+        let before = attributes.len();
+        attributes.retain(|known| !known.eq_ignore_ascii_case(name));
+        if attributes.len() == before {
+            return Err(Failure::new(format!("{name} is no search attribute of {}.", it.tenant)));
+        }
+    }
+    attributes.extend(it.add.iter().cloned());
+    let after = client.put(Method::PUT, &path, &json!({ "attributes": attributes })).await?;
+    Ok(output.record(&after, &SEARCH)?)
 }

@@ -111,6 +111,12 @@ impl Attribute {
         self.returned == Returned::Never || self.mutability == Mutability::WriteOnly
     }
 
+    /// Whether values of it are stored, and a client may learn them by a filter.
+    #[must_use]
+    pub fn has_searchable_values(&self) -> bool {
+        self.is_stored() && !self.is_secret()
+    }
+
     /// The sub-attribute called `name`, in any case.
     #[must_use]
     pub fn sub_attribute(&self, name: &str) -> Option<&Arc<Attribute>> {

@@ -8,6 +8,7 @@ mod packs;
 mod plugins;
 mod resource_types;
 mod schemas;
+mod search_attributes;
 mod tenants;
 mod tokens;
 
@@ -51,6 +52,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(schemas::get, schemas::remove))
         .routes(routes!(resource_types::list, resource_types::put))
         .routes(routes!(resource_types::get, resource_types::remove))
+        .routes(routes!(search_attributes::get, search_attributes::put))
         .routes(routes!(packs::add))
         .routes(routes!(packs::list))
         .routes(routes!(jobs::get, jobs::patch))

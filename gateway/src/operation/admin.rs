@@ -9,5 +9,6 @@ pub mod packs;
 pub mod plugins;
 pub mod resource_types;
 pub mod schemas;
+pub mod search_attributes;
 pub mod tenants;
 pub mod tokens;

@@ -45,8 +45,8 @@ pub(in crate::store) fn resolve_sql(set: &str, first: usize) -> String {
 {set}_other AS (SELECT v.value, v.key FROM unnest(${texts}::text[], ${keys}::text[], ${ids}::uuid[]) v (value, key, id)
   WHERE v.id IS NULL OR v.id NOT IN (SELECT id FROM {set}_by_id)),
 {set}_by_external_id AS (SELECT o.value, count(*) AS n, (array_agg(r.id))[1] AS id FROM {set}_other o CROSS JOIN LATERAL
-  (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.resource_type = 'User' AND r.deleted_at IS NULL
-    AND r.external_id = o.value LIMIT 2) r GROUP BY o.value),
+  (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.external_id = o.value AND r.deleted_at IS NULL
+    AND CASE WHEN r.tenant_id = $1 THEN r.resource_type = 'User' END LIMIT 2) r GROUP BY o.value),
 {set}_by_name AS (SELECT o.key, k.id FROM {set}_other o CROSS JOIN LATERAL
   (SELECT k.id FROM resource k WHERE k.tenant_id = $1 AND k.resource_type = 'User' AND k.name_key = o.key
     AND k.deleted_at IS NULL LIMIT 1) k WHERE o.value NOT IN (SELECT value FROM {set}_by_external_id)),

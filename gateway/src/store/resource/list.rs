@@ -84,7 +84,7 @@ impl TenantStore {
     pub async fn count_matching(&self, plan: &Plan, limit: Option<i64>) -> Result<i64, Error> {
         let mut sql = Sql::of(self.tenant.0);
         sql.push("SELECT count(*) FROM (SELECT 1 FROM resource r WHERE ");
-        write_where(plan, &mut sql);
+        write_where(plan, Order::Id, &mut sql);
         if let Some(limit) = limit {
             sql.push(" LIMIT ");
             sql.bind(Param::Number(limit));
@@ -133,7 +133,7 @@ impl TenantStore {
 
     /// The resources that the product sees, after an id and in the order of ids.
     pub async fn visible_page(&self, resource_type: &str, after: Uuid, count: i64) -> Result<Vec<Stored>, Error> {
-        let visible = "WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.deleted_at IS NULL \
+        let visible = "WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.deleted_at IS NULL AND r.created_at > '-infinity' \
                        AND r.mapping_state NOT IN ('excluded', 'never') AND r.id > $3 ORDER BY r.id LIMIT $4";
         let sql = select("resource r", ReadOptions::default(), visible);
         let params: Params<'_> = &[&self.tenant.0, &resource_type, &after, &count];
@@ -190,7 +190,7 @@ fn write_source(plan: &Plan, window: &Window, sql: &mut Sql) {
     let fence = plan.condition.is_lookup();
     let all = |sql: &mut Sql| {
         sql.push("SELECT r.* FROM resource r WHERE ");
-        write_where(plan, sql);
+        write_where(plan, window.order, sql);
     };
     let others = window.other_rows();
     sql.push("(");
@@ -250,7 +250,13 @@ impl Window {
     }
 }
 
-fn write_where(plan: &Plan, sql: &mut Sql) {
+/// The index of lists has this condition, which always holds: without it the index cannot serve a look-up.
+const LISTED: &str = "r.created_at > '-infinity' AND ";
+
+fn write_where(plan: &Plan, order: Order, sql: &mut Sql) {
+    if !plan.condition.is_lookup() && order != Order::Name {
+        sql.push(LISTED);
+    }
     sql.push("r.tenant_id = $1 AND r.deleted_at IS NULL AND r.resource_type ");
     match plan.types.as_slice() {
         [only] => {

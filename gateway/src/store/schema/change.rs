@@ -134,7 +134,7 @@ impl TenantStore {
         count: i64,
     ) -> Result<Vec<StoredDocuments>, Error> {
         let sql = "SELECT id, version, source, mapped FROM resource WHERE tenant_id = $1 AND resource_type = $2 \
-                   AND deleted_at IS NULL AND id > $3 ORDER BY id LIMIT $4";
+                   AND deleted_at IS NULL AND created_at > '-infinity' AND id > $3 ORDER BY id LIMIT $4";
         let rows = self.query("reading documents", sql, &[&self.tenant.0, &resource_type, &after, &count]).await?;
         Ok(rows.iter().map(stored_documents).collect())
     }

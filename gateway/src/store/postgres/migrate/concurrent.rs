@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 
 use crate::store::error::Error;
@@ -46,8 +47,10 @@ async fn build(
     (version, name, sql): (i32, &str, &str),
 ) -> Result<bool, Error> {
     let failed = |source| Error::from_driver(DOING, source);
-    let there = guard.query("SELECT 1 FROM schema_history WHERE version = $1", &[&version]).await.map_err(failed)?;
-    if !there.is_empty() {
+    // By the simple protocol: a portal of the other one keeps its snapshot to the end of the transaction.
+    let there = format!("SELECT 1 FROM schema_history WHERE version = {version}");
+    let there = guard.simple_query(&there).await.map_err(failed)?;
+    if there.iter().any(|answer| matches!(answer, SimpleQueryMessage::Row(_))) {
         return Ok(false);
     }
     for statement in statements(sql) {
