@@ -55,8 +55,8 @@ pub struct SettingsCache {
 /// Tenants that share a counter lose their cached settings together.
 const GENERATIONS: usize = 256;
 const MAX_CACHED_TENANTS: u64 = 10_000;
-/// A change drops what is cached; this bounds the time if a process misses it.
-const CACHE_TTL: Duration = Duration::from_mins(1);
+/// A change drops what is cached (`work/change_poll.rs`). This only frees the memory of tenants without requests.
+const CACHE_TTL: Duration = Duration::from_mins(10);
 
 impl SettingsCache {
     /// An empty cache over the store.
@@ -83,6 +83,14 @@ impl SettingsCache {
     pub async fn forget(&self, tenant: TenantId) {
         let before = self.generation(tenant).fetch_add(1, Ordering::SeqCst);
         self.cache.invalidate(&(tenant, before)).await;
+    }
+
+    /// Drops what is cached of all tenants.
+    pub fn forget_all(&self) {
+        for generation in self.generations.iter() {
+            generation.fetch_add(1, Ordering::SeqCst);
+        }
+        self.cache.invalidate_all();
     }
 
     fn generation(&self, tenant: TenantId) -> &AtomicU64 {

@@ -109,27 +109,27 @@ impl Requests {
     }
 
     fn patch_email(&self, n: u64, tenant: &Tenant, user: User) -> (Method, String, String, Expected) {
-        let address = format!("{}.{n}@corp.test", user::name(user.number));
-        let operation = format!(r#"{{"op":"Replace","path":"emails[type eq \"work\"].value","value":"{address}"}}"#);
-        self.patch(tenant, user, &operation, address)
+        let name = user::name(user.number);
+        let value = format!("\"{name}.{n}@corp.test\"");
+        let operation = format!(r#"{{"op":"Replace","path":"emails[type eq \"work\"].value","value":{value}}}"#);
+        let id = user.id;
+        let other = format_args!("users/{id}/emails.0.value/%22{name}.{n}%40corp.test%22");
+        let path = self.path(tenant, format_args!("Users/{id}"), other);
+        (Method::PATCH, path, patch_body(&operation), Expected::new(StatusCode::OK, value))
     }
 
     /// Visits all users in turns: one visit deactivates them, the next activates them.
     fn patch_active(&self, n: u64, tenant: &Tenant, user: User) -> (Method, String, String, Expected) {
         let active = n / tenant.users.len() as u64 % 2 == 1;
         let operation = format!(r#"{{"op":"Replace","path":"active","value":{active}}}"#);
-        self.patch(tenant, user, &operation, format!("\"active\":{active}"))
-    }
-
-    fn patch(&self, tenant: &Tenant, user: User, operation: &str, part: String) -> (Method, String, String, Expected) {
         let id = user.id;
-        let path = self.path(tenant, format_args!("Users/{id}"), format_args!("users/{id}"));
-        let expected = match self.competitor.side {
-            Side::Gateway | Side::Rival => Expected::new(StatusCode::OK, part),
-            // Stores the text that it read.
-            Side::Bare | Side::Floor => Expected::user(user),
+        let path = self.path(tenant, format_args!("Users/{id}"), format_args!("users/{id}/active/{active}"));
+        // PostgreSQL prints jsonb with a space.
+        let part = match self.competitor.side {
+            Side::Gateway | Side::Rival => format!("\"active\":{active}"),
+            Side::Bare | Side::Floor => format!("\"active\": {active}"),
         };
-        (Method::PATCH, path, patch_body(operation), expected)
+        (Method::PATCH, path, patch_body(&operation), Expected::new(StatusCode::OK, part))
     }
 
     /// Every member of a group is a different user.

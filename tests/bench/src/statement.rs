@@ -19,12 +19,9 @@ pub const BARE_GET: &str = "SELECT doc::text FROM bare WHERE id = $1::uuid";
 /// Reads a user by userName.
 pub const BARE_FILTER: &str = "SELECT doc::text FROM bare WHERE user_name = $1::text";
 
-/// The first half of a change: reads the user and its version.
-pub const BARE_READ: &str = "SELECT doc::text, version FROM bare WHERE id = $1::uuid";
-
-/// The second half: writes the user if it still has that version.
-pub const BARE_UPDATE: &str = "UPDATE bare SET doc = $3::text::jsonb, version = version + 1
-  WHERE id = $1::uuid AND version = $2::bigint";
+/// Changes a value of a user.
+pub const BARE_UPDATE: &str = "UPDATE bare SET doc = jsonb_set(doc, $2::text[], $3::text::jsonb), version = version + 1
+  WHERE id = $1::uuid RETURNING doc::text";
 
 /// Adds a member.
 pub const BARE_MEMBER: &str = "INSERT INTO bare_member (group_id, member_id) VALUES ($1::uuid, $2::uuid)";

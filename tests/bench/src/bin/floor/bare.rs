@@ -1,14 +1,13 @@
-//! The bare handler: one jsonb row per user. One statement per request, and two for a change: a read and a conditional
-//! write.
+//! The bare handler: one jsonb row per user, and one statement per request.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse as _;
 use deadpool_postgres::Pool;
 use scimgate_bench::statement;
 use uuid::Uuid;
 
-use crate::handler::{Failure, Reply, json, one, query, query_on, uuid};
+use crate::handler::{Reply, json, one, query, uuid};
 
 /// Creates a user under the name in the path.
 pub(crate) async fn create(State(pool): State<Pool>, Path(name): Path<String>, body: String) -> Reply {
@@ -26,20 +25,14 @@ pub(crate) async fn filter(State(pool): State<Pool>, Path(name): Path<String>) -
     Ok(one(&query(&pool, statement::BARE_FILTER, &[&name]).await?))
 }
 
-/// Changes a user with optimistic locking. The JSON is written as it was read: that is the same work for the database,
-/// and this handler parses nothing.
-pub(crate) async fn patch(State(pool): State<Pool>, Path(id): Path<String>, _: String) -> Reply {
-    let id = uuid(&id)?;
-    let client = pool.get().await?;
-    loop {
-        let rows = query_on(&client, statement::BARE_READ, &[&id]).await?;
-        let Some(row) = rows.first() else { return Ok(StatusCode::NOT_FOUND.into_response()) };
-        let (doc, version): (String, i64) = (row.get(0), row.get(1));
-        let update = client.prepare_cached(statement::BARE_UPDATE).await?;
-        if client.execute(&update, &[&id, &version, &doc]).await? == 1 {
-            return Ok(json(StatusCode::OK, doc));
-        }
-    }
+/// Changes a value of a user. Its place and the value itself, as JSON, are in the path, because this handler parses nothing.
+pub(crate) async fn patch(
+    State(pool): State<Pool>,
+    Path((id, place, value)): Path<(String, String, String)>,
+    _: String,
+) -> Reply {
+    let place: Vec<&str> = place.split('.').collect();
+    Ok(one(&query(&pool, statement::BARE_UPDATE, &[&uuid(&id)?, &place, &value]).await?))
 }
 
 /// Adds a member to a group.
@@ -47,7 +40,7 @@ pub(crate) async fn member(
     State(pool): State<Pool>,
     Path((group, member)): Path<(String, String)>,
     _: String,
-) -> Result<Response, Failure> {
+) -> Reply {
     query(&pool, statement::BARE_MEMBER, &[&uuid(&group)?, &uuid(&member)?]).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

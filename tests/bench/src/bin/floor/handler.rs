@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use deadpool_postgres::{Client, Pool};
+use deadpool_postgres::Pool;
 use scimgate_bench::statement;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -27,10 +27,7 @@ impl IntoResponse for Failure {
 pub(crate) type Reply = Result<Response, Failure>;
 
 pub(crate) async fn query(pool: &Pool, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Failure> {
-    query_on(&pool.get().await?, sql, params).await
-}
-
-pub(crate) async fn query_on(client: &Client, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Failure> {
+    let client = pool.get().await?;
     let prepared = client.prepare_cached(sql).await?;
     Ok(client.query(&prepared, params).await?)
 }

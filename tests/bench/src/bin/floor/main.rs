@@ -45,7 +45,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let pool = Pool::builder(manager).max_size(arguments.pool_size).post_create(settings).build()?;
     let router = Router::new()
-        .route("/bare/users/{key}", get(bare::get).post(bare::create).patch(bare::patch))
+        .route("/bare/users/{key}", get(bare::get).post(bare::create))
+        .route("/bare/users/{id}/{place}/{value}", patch(bare::patch))
         .route("/bare/userName/{name}", get(bare::filter))
         .route("/bare/groups/{group}/members/{member}", patch(bare::member))
         .route("/floor/{tenant}/users/{name}", post(handler::create))
