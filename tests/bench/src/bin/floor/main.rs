@@ -25,9 +25,9 @@ struct Arguments {
     /// URL of the database, as superuser.
     #[arg(long)]
     database_url: String,
-    /// Number of database connections.
-    #[arg(long, default_value_t = 16)]
-    pool_size: usize,
+    /// Number of database connections; the gateway's default where it is not given.
+    #[arg(long)]
+    pool_size: Option<usize>,
 }
 
 #[tokio::main]
@@ -43,7 +43,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             client.batch_execute(settings).await.map_err(HookError::Backend)
         })
     });
-    let pool = Pool::builder(manager).max_size(arguments.pool_size).post_create(settings).build()?;
+    let cores = std::thread::available_parallelism()?.get();
+    let pool_size = arguments.pool_size.unwrap_or((4 * cores).clamp(4, 32));
+    let pool = Pool::builder(manager).max_size(pool_size).post_create(settings).build()?;
     let router = Router::new()
         .route("/bare/users/{key}", get(bare::get).post(bare::create))
         .route("/bare/users/{id}/{place}/{value}", patch(bare::patch))
