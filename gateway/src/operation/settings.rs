@@ -50,6 +50,7 @@ pub struct SettingsCache {
     /// before.
     cache: Cache<(TenantId, u64), Arc<Settings>>,
     generations: Arc<[AtomicU64; GENERATIONS]>,
+    shared: registries::SharedRegistries,
 }
 
 /// Tenants that share a counter lose their cached settings together.
@@ -63,7 +64,8 @@ impl SettingsCache {
     #[must_use]
     pub fn new(store: Store) -> Self {
         let cache = Cache::builder().max_capacity(MAX_CACHED_TENANTS).time_to_live(CACHE_TTL).build();
-        Self { store, cache, generations: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))) }
+        let generations = Arc::new(std::array::from_fn(|_| AtomicU64::new(0)));
+        Self { store, cache, generations, shared: registries::SharedRegistries::new() }
     }
 
     /// A tenant's settings, read no earlier than the last call of `forget`; concurrent misses read once.
@@ -72,7 +74,8 @@ impl SettingsCache {
         if let Some(known) = self.cache.get(&key).await {
             return Ok(known);
         }
-        self.cache.try_get_with(key, load(&self.store, tenant)).await.map_err(|shared: Arc<Error>| match &*shared {
+        let loading = load(&self.store, &self.shared, tenant);
+        self.cache.try_get_with(key, loading).await.map_err(|shared: Arc<Error>| match &*shared {
             Error::Store(source) => Error::Store(source.clone()),
             Error::Corrupt(why) => Error::Corrupt(why.clone()),
             other => Error::Corrupt(other.to_string()),
@@ -99,13 +102,13 @@ impl SettingsCache {
     }
 }
 
-async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
+async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let row = store.control().tenant_by_id(tenant).await?;
     let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
     let rows = store.tenant(tenant);
     // After the tenant's row: schemas that are newer than the revision are refused at the first write, older ones not.
     let (definitions, pending) = rows.definitions_and_pending().await?;
-    let Registries { client: registry, directory } = Registries::of(&definitions)?;
+    let Registries { client: registry, directory } = shared.of(&definitions).await?;
     let pending = pending.map(|text| pending_registries(&text)).transpose()?;
     let chain = match row.active_mapping {
         0 => Chain::default(),
