@@ -44,8 +44,9 @@ pub enum Error {
     Store(#[source] store::Error),
 }
 
-/// Longest time that a revoked credential works while the database is unavailable.
-const VALID_TTL: Duration = Duration::from_secs(30);
+/// A revoked credential is dropped by the poll for changes, and everything is if that poll fails for long
+/// (`work/change_poll.rs`). This only frees the memory of unused ones.
+const VALID_TTL: Duration = Duration::from_mins(10);
 const INVALID_TTL: Duration = Duration::from_secs(5);
 
 /// Entries of each cache.
@@ -128,6 +129,11 @@ impl Auth {
     pub fn forget(&self, tenant: TenantId) {
         // It fails only if the cache was built without support for closures.
         let _ = self.valid.invalidate_entries_if(move |_, verified| verified.tenant == tenant);
+    }
+
+    /// Drops what is cached of all tenants' credentials.
+    pub fn forget_all(&self) {
+        self.valid.invalidate_all();
     }
 
     /// Concurrent requests with the same token share one look-up.

@@ -4,7 +4,9 @@ mod network;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 pub use network::Network;
@@ -58,6 +60,23 @@ impl Listeners {
     pub fn probe(&self) -> SocketAddr {
         SocketAddr::new(self.probe_bind, self.probe_port)
     }
+}
+
+/// Connections to the database for each core of this machine. Each of them is a process of the server with plans and caches of
+/// its own, so more of them cost CPU time per request and yield no more requests.
+const CONNECTIONS_PER_CORE: usize = 4;
+const MIN_CONNECTIONS: usize = 4;
+/// Three processes fit into a PostgreSQL server with its default settings.
+const MAX_DEFAULT_CONNECTIONS: usize = 32;
+
+/// The number of database connections where none is set, by the cores that this process may use.
+#[must_use]
+pub fn default_pool_size() -> usize {
+    pool_size_for(thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+fn pool_size_for(cores: usize) -> usize {
+    (cores * CONNECTIONS_PER_CORE).clamp(MIN_CONNECTIONS, MAX_DEFAULT_CONNECTIONS)
 }
 
 /// The root key and where it is kept. Each is given by itself or by a file that holds it.
@@ -122,5 +141,15 @@ impl Default for Limits {
             grace: Duration::from_secs(1),
             drain: Duration::from_secs(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_grows_with_the_cores_between_two_bounds() {
+        assert_eq!([1, 2, 6, 8, 96].map(pool_size_for), [4, 8, 24, 32, 32]);
     }
 }

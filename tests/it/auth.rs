@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use scimgate::work::change_poll::{ChangePoll, POLLS_PER_SWEEP};
 use scimgate_tests::harness::block_on;
 use scimgate_tests::{Answer, Database, Request, TestGateway, log, on_both, poll};
 use serde_json::{Value, json};
@@ -187,6 +188,36 @@ fn a_token_revoked_by_another_replica_stops_working() {
         poll("the other replica refuses it", async || (there.get("/Users").await.status == 401).then_some(())).await;
         let _ = acme.scim.at(other.anonymous().base).get("/Users").await.expect(200);
         other.end().await;
+        gateway.end().await;
+    });
+}
+
+/// An epoch is numbered before its commit, which may come later than those of many newer ones.
+#[test]
+fn a_change_with_an_old_epoch_is_found_by_a_sweep() {
+    block_on(async {
+        let gateway = TestGateway::start(Database::Postgres).await;
+        let acme = gateway.plain_tenant("acme").await;
+        let other = gateway.plain_tenant("other").await;
+        let context = gateway.context("acme").await;
+        let owner = gateway.fresh().owner().await;
+        let late = "UPDATE tenant SET config_epoch = config_epoch + CASE name WHEN 'other' THEN 1000 ELSE 1 END";
+        let mut poll = ChangePoll::default();
+        for _ in 0..POLLS_PER_SWEEP {
+            poll.once(&context.gateway).await.unwrap();
+        }
+        owner.batch_execute(late).await.unwrap();
+        poll.once(&context.gateway).await.unwrap();
+        let _ = acme.scim.get("/Users").await.expect(200);
+        let _ = other.scim.get("/Users").await.expect(200);
+        let revoke = "UPDATE credential SET revoked_at = now() FROM tenant t WHERE t.id = tenant_id AND t.name = 'acme'; \
+                      UPDATE tenant SET config_epoch = config_epoch + 1 WHERE name = 'acme'";
+        owner.batch_execute(revoke).await.unwrap();
+        for _ in 0..=POLLS_PER_SWEEP {
+            poll.once(&context.gateway).await.unwrap();
+        }
+        assert_eq!(acme.scim.get("/Users").await.status, 401);
+        let _ = other.scim.get("/Users").await.expect(200);
         gateway.end().await;
     });
 }

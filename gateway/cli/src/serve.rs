@@ -1,7 +1,7 @@
 //! `scimgate serve`: serves on PostgreSQL.
 
 use scimgate::clock::Clock;
-use scimgate::config::{Listeners, RootKeys};
+use scimgate::config::{self, Listeners, RootKeys};
 use scimgate::store::postgres::migrate::KNOWN;
 use scimgate::{app, store};
 use tokio_util::sync::CancellationToken;
@@ -19,16 +19,17 @@ pub(super) struct Arguments {
     database: Database,
     #[command(flatten)]
     root_keys: RootKeys,
-    /// The maximum number of connections to the database.
-    #[arg(long, env = "SCIMGATE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pool_size: u16,
+    /// The maximum number of connections to the database [default: four per core, 4 to 32].
+    #[arg(long, env = "SCIMGATE_POOL_SIZE", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pool_size: Option<u16>,
     /// The maximum number of documents that one list request may examine if no index applies.
     #[arg(long, env = "SCIMGATE_EXAMINED_DOCUMENTS", default_value_t = 50_000)]
     examined_documents: u32,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let store = store::connect(&arguments.database.database_url, usize::from(arguments.pool_size))?;
+    let pool_size = arguments.pool_size.map_or_else(config::default_pool_size, usize::from);
+    let store = store::connect(&arguments.database.database_url, pool_size)?;
     let version = store.schema_version().await?;
     if version < KNOWN {
         return Err(Failure::new(format!(

@@ -67,6 +67,12 @@ impl Gateway {
         self.auth.forget(tenant);
         self.settings.forget(tenant).await;
     }
+
+    /// Drops what this process has cached of any tenant.
+    pub fn forget_all_tenants(&self) {
+        self.auth.forget_all();
+        self.settings.forget_all();
+    }
 }
 
 /// One request's tenant, actor and settings.

@@ -58,20 +58,22 @@ pub struct SettingsCache {
     /// before.
     cache: Cache<(TenantId, u64), Arc<Settings>>,
     generations: Arc<[AtomicU64; GENERATIONS]>,
+    shared: registries::SharedRegistries,
 }
 
 /// Tenants that share a counter lose their cached settings together.
 const GENERATIONS: usize = 256;
 const MAX_CACHED_TENANTS: u64 = 10_000;
-/// A change drops what is cached; this bounds the time if a process misses it.
-const CACHE_TTL: Duration = Duration::from_mins(1);
+/// A change drops what is cached (`work/change_poll.rs`). This only frees the memory of tenants without requests.
+const CACHE_TTL: Duration = Duration::from_mins(10);
 
 impl SettingsCache {
     /// An empty cache over the store.
     #[must_use]
     pub fn new(store: Store) -> Self {
         let cache = Cache::builder().max_capacity(MAX_CACHED_TENANTS).time_to_live(CACHE_TTL).build();
-        Self { store, cache, generations: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))) }
+        let generations = Arc::new(std::array::from_fn(|_| AtomicU64::new(0)));
+        Self { store, cache, generations, shared: registries::SharedRegistries::new() }
     }
 
     /// A tenant's settings, read no earlier than the last call of `forget`; concurrent misses read once.
@@ -80,7 +82,8 @@ impl SettingsCache {
         if let Some(known) = self.cache.get(&key).await {
             return Ok(known);
         }
-        self.cache.try_get_with(key, load(&self.store, tenant)).await.map_err(|shared: Arc<Error>| match &*shared {
+        let loading = load(&self.store, &self.shared, tenant);
+        self.cache.try_get_with(key, loading).await.map_err(|shared: Arc<Error>| match &*shared {
             Error::Store(source) => Error::Store(source.clone()),
             Error::Corrupt(why) => Error::Corrupt(why.clone()),
             other => Error::Corrupt(other.to_string()),
@@ -93,19 +96,27 @@ impl SettingsCache {
         self.cache.invalidate(&(tenant, before)).await;
     }
 
+    /// Drops what is cached of all tenants.
+    pub fn forget_all(&self) {
+        for generation in self.generations.iter() {
+            generation.fetch_add(1, Ordering::SeqCst);
+        }
+        self.cache.invalidate_all();
+    }
+
     fn generation(&self, tenant: TenantId) -> &AtomicU64 {
         // The last byte of an id is random.
         &self.generations[usize::from(tenant.0.as_bytes()[15])]
     }
 }
 
-async fn load(store: &Store, tenant: TenantId) -> Result<Arc<Settings>, Error> {
+async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let row = store.control().tenant_by_id(tenant).await?;
     let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
     let rows = store.tenant(tenant);
     // After the tenant's row: schemas that are newer than the revision are refused at the first write, older ones not.
     let (definitions, pending) = rows.definitions_and_pending().await?;
-    let Registries { client: registry, directory } = Registries::of(&definitions)?;
+    let Registries { client: registry, directory } = shared.of(&definitions).await?;
     let pending = pending.map(|text| pending_registries(&text)).transpose()?;
     let chain = match row.active_mapping {
         0 => Chain::default(),

@@ -1,13 +1,18 @@
 //! The competitors of each workload.
 
+use crate::arguments::Arguments;
 use crate::workload::Workload;
 
 /// The system under load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Gateway,
+    /// Another gateway, for a comparison of two binaries or of two configurations.
+    Rival,
+    /// Stores one jsonb row.
+    Bare,
+    /// Reads and writes the gateway's rows.
     Floor,
-    Pgbench,
 }
 
 /// The form of a workload.
@@ -17,10 +22,12 @@ pub(crate) enum Variant {
     Plain,
     /// On a tenant with the demo mapping.
     Mapped,
-    /// A create that inserts one row into a bare table.
-    OneRow,
+    /// Spread over many tenants.
+    ManyTenants,
+    /// On the tenant with a million users.
+    Large,
     /// Members are added to `count` new groups, each of which already has `members`.
-    Groups { count: u64, members: u64 },
+    Groups { count: usize, members: usize },
 }
 
 /// A side with a variant.
@@ -30,18 +37,13 @@ pub(crate) struct Competitor {
     pub(crate) variant: Variant,
 }
 
-const SIDES: [Side; 3] = [Side::Gateway, Side::Floor, Side::Pgbench];
-
 /// All new members go to one group.
 pub(crate) const ONE_GROUP: Variant = Variant::Groups { count: 1, members: 0 };
 /// New members are spread over groups.
 pub(crate) const TWENTY_GROUPS: Variant = Variant::Groups { count: 20, members: 0 };
-/// Groups of three sizes, the smallest first.
-pub(crate) const GROUP_SIZES: [Variant; 3] = [
-    Variant::Groups { count: 1, members: 10 },
-    Variant::Groups { count: 1, members: 1_000 },
-    Variant::Groups { count: 1, members: 100_000 },
-];
+/// A small group and a large one.
+pub(crate) const GROUP_SIZES: [Variant; 2] =
+    [Variant::Groups { count: 1, members: 10 }, Variant::Groups { count: 1, members: 100_000 }];
 
 impl Variant {
     /// What is appended to a name.
@@ -49,10 +51,10 @@ impl Variant {
         match self {
             Self::Plain => "",
             Self::Mapped => ", with mapping",
-            Self::OneRow => ", one row only",
+            Self::ManyTenants => ", many tenants",
+            Self::Large => ", a million users",
             Self::Groups { count: 1, members: 0 } => ", one group",
             Self::Groups { count: 1, members: ..100 } => ", a group of 10",
-            Self::Groups { count: 1, members: ..10_000 } => ", a group of 1,000",
             Self::Groups { count: 1, .. } => ", a group of 100,000",
             Self::Groups { .. } => ", twenty groups",
         }
@@ -64,35 +66,43 @@ impl Competitor {
     pub(crate) fn name(&self) -> String {
         let side = match self.side {
             Side::Gateway => "gateway",
+            Side::Rival => "other gateway",
+            Side::Bare => "bare handler",
             Side::Floor => "floor",
-            Side::Pgbench => "pgbench",
         };
         format!("{side}{}", self.variant.suffix())
     }
-
-    /// The competitor that this one is compared with on another side; the others have no mapping.
-    pub(crate) fn counterpart(&self, side: Side) -> Self {
-        let variant = if self.variant == Variant::Mapped { Variant::Plain } else { self.variant };
-        Self { side, variant }
-    }
 }
 
-/// The competitors of a workload. pgbench is left out with many tenants: its scripts are for one.
-pub(crate) fn competitors(workload: Workload, many_tenants: bool) -> Vec<Competitor> {
-    let variants: &[Variant] = match workload {
-        Workload::Members => &[TWENTY_GROUPS, ONE_GROUP],
-        Workload::GroupSizes => &GROUP_SIZES,
-        _ => &[Variant::Plain],
+/// The competitors of a workload.
+pub(crate) fn competitors(workload: Workload, arguments: &Arguments) -> Vec<Competitor> {
+    let (gateway, others): (&[Variant], &[Side]) = match workload {
+        Workload::Create => {
+            (&[Variant::Plain, Variant::Mapped, Variant::ManyTenants, Variant::Large], &[Side::Bare, Side::Floor])
+        }
+        Workload::Filter => (&[Variant::Plain, Variant::ManyTenants, Variant::Large], &[Side::Bare]),
+        Workload::PatchEmail => (&[Variant::Plain, Variant::Mapped], &[Side::Bare]),
+        Workload::Get | Workload::PatchActive => (&[Variant::Plain], &[Side::Bare]),
+        Workload::Members => (&[TWENTY_GROUPS, ONE_GROUP], &[Side::Bare]),
+        Workload::GroupSizes => (&GROUP_SIZES, &[]),
+        Workload::ExternalId
+        | Workload::Mail
+        | Workload::List
+        | Workload::Contains
+        | Workload::FirstPage
+        | Workload::DeepPage => (&[Variant::Plain], &[Side::Floor]),
+        Workload::Paced | Workload::Memory => (&[], &[]),
     };
-    let has_pgbench = !many_tenants && workload != Workload::GroupSizes;
-    let sides = if has_pgbench { &SIDES[..] } else { &SIDES[..2] };
-    let mut all: Vec<Competitor> =
-        variants.iter().flat_map(|&variant| sides.iter().map(move |&side| Competitor { side, variant })).collect();
-    if !many_tenants && matches!(workload, Workload::Create | Workload::Patch) {
-        all.push(Competitor { side: Side::Gateway, variant: Variant::Mapped });
+    let is_there = |variant: &&Variant| match variant {
+        Variant::ManyTenants => arguments.tenants > 0,
+        Variant::Large => arguments.million > 0,
+        _ => true,
+    };
+    let gateways = if arguments.has_rival() { &[Side::Gateway, Side::Rival][..] } else { &[Side::Gateway] };
+    let mut all = Vec::new();
+    for &variant in gateway.iter().filter(is_there) {
+        all.extend(gateways.iter().map(|&side| Competitor { side, variant }));
     }
-    if !many_tenants && workload == Workload::Create {
-        all.push(Competitor { side: Side::Floor, variant: Variant::OneRow });
-    }
+    all.extend(others.iter().map(|&side| Competitor { side, variant: gateway[0] }));
     all
 }

@@ -1,21 +1,23 @@
-//! The two databases: the gateway's, and its copy for the floor.
+//! The databases: the gateway's, and its copies for the floor and another gateway.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use scimgate_bench::statement::{BARE_FILL, BARE_TABLES};
 use tokio_postgres::{Client, NoTls};
-use uuid::Uuid;
 
 use crate::process::parent;
 use crate::tenant::Tenant;
-use crate::user;
+use crate::work;
 
 /// The gateway's database.
 pub(crate) const GATEWAY: &str = "scimgate_bench";
 /// The floor's database.
 pub(crate) const FLOOR: &str = "scimgate_bench_floor";
-/// The gateway assigns event numbers within this time, even if a killed gateway still holds the lease of 10 s.
-const SEQUENCER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The other gateway's database.
+pub(crate) const RIVAL: &str = "scimgate_bench_rival";
+/// The gateway assigns event numbers within this time, even those of a million users.
+const SEQUENCER_TIMEOUT: Duration = Duration::from_mins(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The URL of a database.
@@ -53,21 +55,24 @@ pub(crate) async fn create(server: &Client) -> Result<()> {
     };
     for statement in [
         format!("DROP DATABASE IF EXISTS {FLOOR} WITH (FORCE)"),
+        format!("DROP DATABASE IF EXISTS {RIVAL} WITH (FORCE)"),
         format!("DROP DATABASE IF EXISTS {GATEWAY} WITH (FORCE)"),
         role("scimgate_tenant", "NOLOGIN"),
         role("scimgate_control", "NOLOGIN"),
         role("scimgate", "LOGIN NOSUPERUSER NOBYPASSRLS"),
         "GRANT scimgate_tenant, scimgate_control TO scimgate".to_owned(),
         format!("CREATE DATABASE {GATEWAY} OWNER scimgate"),
+        // While users are created.
+        format!("ALTER DATABASE {GATEWAY} SET synchronous_commit = off"),
     ] {
         server.batch_execute(&statement).await.context(statement)?;
     }
     Ok(())
 }
 
-/// Copies the gateway's database for the floor, so that both have the same rows in the same pages.
-pub(crate) async fn copy(server: &Client, port: u16) -> Result<()> {
-    let statement = format!("CREATE DATABASE {FLOOR} TEMPLATE {GATEWAY}");
+/// Copies the gateway's database, so that both have the same rows in the same pages.
+pub(crate) async fn copy(server: &Client, name: &str) -> Result<()> {
+    let statement = format!("CREATE DATABASE {name} TEMPLATE {GATEWAY} OWNER scimgate");
     let mut attempts = 0;
     // Fails until the sessions of closed connections have ended.
     while let Err(error) = server.batch_execute(&statement).await {
@@ -77,63 +82,26 @@ pub(crate) async fn copy(server: &Client, port: u16) -> Result<()> {
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
-    let floor = connect(&url("postgres", port, FLOOR)).await?;
-    floor.batch_execute(scimgate_bench::statement::PLAIN_TABLE).await.context("creating the floor's table")?;
-    for database in [&floor, &connect(&url("postgres", port, GATEWAY)).await?] {
+    Ok(())
+}
+
+/// Creates and fills the bare handler's tables in the floor's database.
+pub(crate) async fn fill_bare(floor: &Client, tenant: &Tenant) -> Result<()> {
+    floor.batch_execute(BARE_TABLES).await.context("creating the bare handler's tables")?;
+    floor.execute(BARE_FILL, &[&tenant.id]).await.context("copying users for the bare handler")?;
+    Ok(())
+}
+
+/// Leaves a database as a server has it that has been running for a while.
+pub(crate) async fn settle(server: &Client, port: u16, names: &[&str]) -> Result<()> {
+    server.batch_execute(&format!("ALTER DATABASE {GATEWAY} RESET synchronous_commit")).await?;
+    server.batch_execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await?;
+    work::track(server, "none").await?;
+    for name in names {
+        let database = connect(&url("postgres", port, name)).await?;
         database.batch_execute("VACUUM ANALYZE").await.context("VACUUM ANALYZE")?;
     }
     server.batch_execute("CHECKPOINT").await.context("CHECKPOINT")
-}
-
-/// Copies the template user of each tenant; the copies have the ids and names of [`user`].
-pub(crate) async fn copy_users(database: &Client, tenants: &[Tenant], users: u64) -> Result<()> {
-    if tenants.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<String> = tenants.iter().map(|tenant| format!("'{}'", tenant.id)).collect();
-    let of = format!("tenant_id IN ({})", ids.join(","));
-    let id = format!("('{}' || lpad(to_hex(n), 12, '0'))::uuid", user::ID_PREFIX);
-    let template = user::TEMPLATE;
-    let named = |column: &str| format!("replace({column}, '{template}', 'user' || n)");
-    let (name_key, external_id, key) = (named("name_key"), named("external_id"), named("key"));
-    let (source, mapped) = (named("source"), named("mapped"));
-    let numbers = format!("generate_series(1, {users}) n");
-    let original = format!("{of} AND id IN (SELECT id FROM unique_key WHERE key = '{template}@corp.test')");
-    let statements = format!(
-        "INSERT INTO resource SELECT tenant_id, {id}, resource_type, {name_key}, {external_id}, active, {source}, set_aside, \
-           {mapped}, mapping_state, mapping_revision, version, created_at, modified_at FROM resource, {numbers} WHERE {original};
-         INSERT INTO resource_key SELECT tenant_id, attribute, {key}, {id} FROM resource_key, {numbers} WHERE {original};
-         INSERT INTO event (tenant_id, seq, type, resource_type, resource_id, version, actor, request_id, at)
-           SELECT tenant_id, seq + n, type, resource_type, {id}, version, actor, request_id, at FROM event, {numbers} WHERE {of};
-         UPDATE event_head SET last_seq = last_seq + {users} WHERE {of};
-         UPDATE resource_count SET n = n + {users} WHERE {of} AND resource_type = 'User';
-         INSERT INTO unique_key SELECT tenant_id, resource_type, attribute, {key}, {id} FROM unique_key, {numbers} WHERE {original}"
-    );
-    database.batch_execute(&statements).await.context("copying users")
-}
-
-/// Inserts members before the measurement, in a group of their own: an empty table has no statistics for the planner.
-pub(crate) async fn insert_members(database: &Client, tenant: &Tenant) -> Result<()> {
-    let (id, group, users) = (tenant.id, Uuid::nil(), tenant.users);
-    let statements = format!(
-        "INSERT INTO membership SELECT '{id}', '{group}', id, 'User', created_at FROM resource
-           WHERE tenant_id = '{id}' LIMIT {users};
-         INSERT INTO group_change
-           SELECT '{id}', ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, slot, 1, now()
-           FROM generate_series(1, {users} / 10) n, generate_series(0, 15) slot"
-    );
-    database.batch_execute(&statements).await.context("inserting members")
-}
-
-/// Gives groups their first members, which are not users.
-pub(crate) async fn fill_groups(database: &Client, tenant: &Tenant, groups: &[Uuid], members: u64) -> Result<()> {
-    let statement = format!(
-        "INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at) \
-         SELECT $1, g, ('01830000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'User', now() \
-         FROM unnest($2::uuid[]) g, generate_series(1, {members}) n"
-    );
-    database.execute(&statement, &[&tenant.id, &groups]).await.context("filling groups")?;
-    Ok(())
 }
 
 /// Returns once every event has its number. The gateway assigns numbers after the response; that is part of its cost.

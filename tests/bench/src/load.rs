@@ -50,13 +50,19 @@ pub(crate) async fn run(
 async fn closed_loop(mut connection: Connection, end: Instant, requests: Arc<Requests>) -> Result<Histogram<u64>> {
     let mut latencies = histogram()?;
     while Instant::now() < end {
-        let (request, expected) = requests.next()?;
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let sent = Instant::now();
-        let response = connection.send(request).await;
-        latencies.record(u64::try_from(sent.elapsed().as_micros())?)?;
-        let checked = response.map_err(Into::into).and_then(|(status, body)| expected.check(status, &body));
-        checked.with_context(|| format!("{method} {uri}"))?;
+        latencies.record(send(&mut connection, &requests).await?)?;
     }
     Ok(latencies)
+}
+
+/// Sends the next request, checks the response, and returns the latency in microseconds.
+pub(crate) async fn send(connection: &mut Connection, requests: &Requests) -> Result<u64> {
+    let (request, expected) = requests.next()?;
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let sent = Instant::now();
+    let response = connection.send(request).await;
+    let micros = u64::try_from(sent.elapsed().as_micros())?;
+    let checked = response.map_err(Into::into).and_then(|(status, body)| expected.check(status, &body));
+    checked.with_context(|| format!("{method} {uri}"))?;
+    Ok(micros)
 }

@@ -1,24 +1,20 @@
 //! Measures a workload. In each round every competitor runs for one slice, so that drift of the machine affects all.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use anyhow::{Context as _, Result};
 use uuid::Uuid;
 
 use crate::arguments::Arguments;
-use crate::client::Api;
-use crate::competitor::{Competitor, Side, Variant, competitors};
-use crate::database::{fill_groups, wait_for_event_numbers};
+use crate::competitor::{Competitor, Variant, competitors};
 use crate::environment::Environment;
 use crate::load::{self, Slice};
-use crate::pgbench;
-use crate::process::{Server, database_cpu_micros};
+use crate::process::database_cpu_micros;
 use crate::request::Requests;
-use crate::setting::Setting;
-use crate::tenant::Tenant;
+use crate::tenant::{Tenant, add_members, create_group};
+use crate::work::{Meter, Work};
 use crate::workload::Workload;
 
 /// The figures of a slice. CPU times are per request and include the work after the response.
@@ -37,144 +33,144 @@ pub(crate) struct Figures {
 pub(crate) struct Outcome {
     pub(crate) competitor: Competitor,
     pub(crate) slices: Vec<Figures>,
+    /// What the database did for a request.
+    pub(crate) work: Work,
 }
 
 /// The outcomes of a workload.
 #[derive(Clone, Debug)]
 pub(crate) struct Measurement {
-    pub(crate) setting: Setting,
     pub(crate) workload: Workload,
     pub(crate) outcomes: Vec<Outcome>,
 }
 
-/// Duration of the slices before the first round, which fill the caches.
-const WARM_UP: Duration = Duration::from_millis(700);
+/// Duration of the slices that are not timed: before the first round they fill the caches, after the last one the
+/// database's work is counted, which takes time itself.
+const UNTIMED: Duration = Duration::from_millis(700);
+
+/// Groups of more members are filled once, in place of once a slice.
+const MAX_REFILLED_MEMBERS: usize = 1_000;
 
 /// Measures a workload.
-pub(crate) async fn run(
-    arguments: &Arguments,
-    environment: &Environment,
-    setting: Setting,
-    workload: Workload,
-) -> Result<Measurement> {
-    let all = competitors(workload, setting.has_many_tenants());
-    let mut outcomes: Vec<Outcome> =
-        all.into_iter().map(|competitor| Outcome { competitor, slices: Vec::new() }).collect();
-    for round in 0..=arguments.rounds {
-        let duration = if round == 0 { WARM_UP } else { Duration::from_secs(arguments.seconds) };
-        let mut order: Vec<&mut Outcome> = outcomes.iter_mut().collect();
-        // The order alternates: the first of one round is the last of the next.
-        if round % 2 == 0 {
-            order.reverse();
+pub(crate) async fn run(arguments: &Arguments, environment: &Environment, workload: Workload) -> Result<Measurement> {
+    let mut runs: Vec<Run<'_>> = competitors(workload, arguments)
+        .into_iter()
+        .map(|competitor| Run::new(arguments, environment, workload, competitor))
+        .collect();
+    let count = runs.len();
+    for round in 0..=arguments.rounds + 1 {
+        let is_timed = (1..=arguments.rounds).contains(&round);
+        for index in 0..count {
+            // The order alternates: the first of one round is the last of the next.
+            let run = &mut runs[if round % 2 == 0 { count - 1 - index } else { index }];
+            let result = if is_timed {
+                run.timed().await.map(|figures| run.outcome.slices.push(figures))
+            } else if round == 0 {
+                run.slice(UNTIMED).await.map(|_| ())
+            } else {
+                run.counted().await.map(|work| run.outcome.work = work)
+            };
+            result.with_context(|| run.outcome.competitor.name())?;
         }
-        for Outcome { competitor, slices } in order {
-            let run = Run { arguments, environment, setting, workload, competitor: *competitor, duration };
-            let figures = run.measure().await.with_context(|| competitor.name())?;
-            if round > 0 {
-                slices.push(figures);
-            }
-        }
-        eprint!("{}", if round == arguments.rounds { "\n" } else { "." });
+        eprint!("{}", if round > arguments.rounds { "\n" } else { "." });
     }
-    Ok(Measurement { setting, workload, outcomes })
+    Ok(Measurement { workload, outcomes: runs.into_iter().map(|run| run.outcome).collect() })
 }
 
-/// One slice of one competitor.
+/// The slices of one competitor.
 struct Run<'a> {
     arguments: &'a Arguments,
     environment: &'a Environment,
-    setting: Setting,
     workload: Workload,
-    competitor: Competitor,
-    duration: Duration,
+    outcome: Outcome,
+    groups: Vec<Uuid>,
+    /// The number of the next request.
+    counter: Arc<AtomicU64>,
 }
 
-impl Run<'_> {
-    async fn measure(&self) -> Result<Figures> {
+impl<'a> Run<'a> {
+    fn new(arguments: &'a Arguments, environment: &'a Environment, workload: Workload, competitor: Competitor) -> Self {
+        // Members and values of `active` follow from a count of one's own; names must never repeat.
+        let counts_alone = matches!(workload, Workload::PatchActive | Workload::Members | Workload::GroupSizes);
+        let counter = if counts_alone { Arc::default() } else { environment.counter.clone() };
+        let outcome = Outcome { competitor, slices: Vec::new(), work: Work::default() };
+        Self { arguments, environment, workload, outcome, groups: Vec::new(), counter }
+    }
+
+    /// A slice with its rate, latencies and CPU time.
+    async fn timed(&mut self) -> Result<Figures> {
+        self.renew_groups().await?;
         let environment = self.environment;
-        let server = match self.competitor.side {
-            Side::Gateway => Some(&environment.gateway),
-            Side::Floor => Some(&environment.floor),
-            Side::Pgbench => None,
-        };
-        let groups = self.groups().await?;
-        wait_for_event_numbers(&environment.gateway_database).await?;
-        let cpu_micros = || -> Result<(u64, u64)> {
-            let of_server = server.map_or(Ok(0), Server::cpu_micros)?;
-            Ok((of_server, database_cpu_micros(environment.postmaster)?))
-        };
+        let server = environment.server(self.outcome.competitor.side);
+        let cpu_micros =
+            || -> Result<(u64, u64)> { Ok((server.cpu_micros()?, database_cpu_micros(environment.postmaster)?)) };
         let before = cpu_micros()?;
-        let slice = match server {
-            Some(server) => self.load(server, groups).await?,
-            None => self.pgbench().await?,
-        };
-        if self.competitor.side == Side::Gateway {
-            wait_for_event_numbers(&environment.gateway_database).await?;
-        }
+        let slice = self.load(Duration::from_secs(self.arguments.seconds)).await?;
         let after = cpu_micros()?;
         Ok(figures(&slice, after.0 - before.0, after.1 - before.1))
     }
 
+    /// A slice whose work in the database is counted.
+    async fn counted(&mut self) -> Result<Work> {
+        self.renew_groups().await?;
+        let database = Environment::database_name(self.outcome.competitor.side);
+        let meter = Meter::start(&self.environment.superuser).await?;
+        let slice = self.load(UNTIMED).await?;
+        meter.stop(&self.arguments.programs, database, slice.requests).await
+    }
+
+    async fn slice(&mut self, duration: Duration) -> Result<Slice> {
+        self.renew_groups().await?;
+        self.load(duration).await
+    }
+
+    /// Sends requests, and returns once their events have numbers.
+    async fn load(&self, duration: Duration) -> Result<Slice> {
+        let Self { workload, outcome: Outcome { competitor, .. }, .. } = *self;
+        let clients = if workload.has_one_client() { 1 } else { self.arguments.clients };
+        let (tenants, groups, counter) = (self.tenants().to_vec(), self.groups.clone(), self.counter.clone());
+        let requests = Arc::new(Requests { workload, competitor, tenants, groups, counter });
+        let address = self.environment.server(competitor.side).address;
+        let slice = load::run(address, clients, duration, requests).await?;
+        self.environment.wait_for_event_numbers().await?;
+        Ok(slice)
+    }
+
     fn tenants(&self) -> &[Tenant] {
         let tenants = &self.environment.tenants;
-        match self.competitor.variant {
-            _ if self.setting.has_many_tenants() => &tenants.many,
+        match self.outcome.competitor.variant {
+            Variant::ManyTenants => &tenants.many,
             Variant::Mapped => &tenants.mapped,
-            _ if self.workload.adds_members() => &tenants.grouped,
+            Variant::Large => &tenants.large,
             _ if self.workload.needs_large_tenant() => &tenants.large,
             _ => &tenants.plain,
         }
     }
 
-    fn clients(&self) -> usize {
-        if self.workload.needs_large_tenant() { 1 } else { self.arguments.clients }
-    }
-
-    async fn load(&self, server: &Server, groups: Vec<Uuid>) -> Result<Slice> {
-        let tenants = self.tenants().to_vec();
-        let pairs = groups.len() as u64 * tenants[0].users;
-        // New groups get their members from the first user on.
-        let counter = if groups.is_empty() { self.environment.counter.clone() } else { Arc::default() };
-        let Self { workload, competitor, .. } = *self;
-        let requests = Arc::new(Requests { workload, competitor, tenants, groups, counter });
-        let slice = load::run(server.address, self.clients(), self.duration, requests.clone()).await?;
-        let enough = !workload.adds_members() || requests.counter.load(Ordering::Relaxed) <= pairs;
-        ensure!(enough, "there are too few users for so many new members: increase --users");
-        Ok(slice)
-    }
-
-    async fn pgbench(&self) -> Result<Slice> {
-        let Self { workload, competitor: Competitor { variant, .. }, duration, .. } = *self;
-        let (tenant, clients) = (&self.tenants()[0], self.clients());
-        let job = pgbench::Job { workload, variant, tenant, clients, duration };
-        pgbench::run(self.environment, &self.arguments.programs, &job).await
-    }
-
-    /// New groups, if the workload adds members. The floor needs no row for a group.
-    async fn groups(&self) -> Result<Vec<Uuid>> {
-        let Variant::Groups { count, members } = self.competitor.variant else { return Ok(Vec::new()) };
-        let tenant = &self.tenants()[0];
-        let (groups, database) = match self.competitor.side {
-            Side::Gateway => (self.create_groups(tenant, count).await?, &self.environment.gateway_database),
-            _ => ((0..count).map(|_| Uuid::now_v7()).collect(), &self.environment.floor_database),
+    /// New groups, if the workload adds members. The bare handler needs no row for a group.
+    async fn renew_groups(&mut self) -> Result<()> {
+        let Competitor { side, variant: Variant::Groups { count, members } } = self.outcome.competitor else {
+            return Ok(());
         };
-        if members > 0 {
-            fill_groups(database, tenant, &groups, members).await?;
+        if members > MAX_REFILLED_MEMBERS && !self.groups.is_empty() {
+            return Ok(());
         }
-        Ok(groups)
-    }
-
-    async fn create_groups(&self, tenant: &Tenant, count: u64) -> Result<Vec<Uuid>> {
-        let mut scim = Api::open(self.environment.gateway.address, &tenant.token).await?;
-        let mut groups = Vec::new();
+        let tenant = &self.tenants()[0];
+        let mut groups = Vec::with_capacity(count);
         for _ in 0..count {
-            let name = Uuid::now_v7().to_string();
-            let schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"];
-            let body = json!({ "schemas": schemas, "displayName": name, "externalId": name });
-            let group = scim.post("/scim/v2/Groups", &body).await?;
-            groups.push(group["id"].as_str().context("a created group has no id")?.parse()?);
+            let group = match self.environment.gateway(side) {
+                None => Uuid::now_v7(),
+                Some(gateway) => {
+                    let group = create_group(gateway.server.address, tenant).await?;
+                    add_members(gateway.server.address, tenant, group, members).await?;
+                    group
+                }
+            };
+            groups.push(group);
         }
-        Ok(groups)
+        self.groups = groups;
+        self.counter.store(0, Ordering::Relaxed);
+        self.environment.wait_for_event_numbers().await
     }
 }
 

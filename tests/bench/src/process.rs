@@ -13,6 +13,15 @@ use tokio::process::{Child, Command};
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
+/// A process's memory, in MiB.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    /// The resident set.
+    pub(crate) resident: f64,
+    /// The part of it that is not a file's, such as the program.
+    pub(crate) anonymous: f64,
+}
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -36,8 +45,20 @@ impl Server {
 
     /// CPU time in microseconds.
     pub(crate) fn cpu_micros(&self) -> Result<u64> {
+        Ok(own_micros(&self.process()?.stat()?))
+    }
+
+    /// The memory in use.
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        let status = self.process()?.status()?;
+        #[expect(clippy::cast_precision_loss, reason = "a size of memory")]
+        let mebibytes = |kibibytes: Option<u64>| kibibytes.unwrap_or_default() as f64 / 1024.0;
+        Ok(Memory { resident: mebibytes(status.vmrss), anonymous: mebibytes(status.rssanon) })
+    }
+
+    fn process(&self) -> Result<Process> {
         let id = self.child.id().context("a server has ended")?;
-        Ok(own_micros(&Process::new(i32::try_from(id)?)?.stat()?))
+        Ok(Process::new(i32::try_from(id)?)?)
     }
 
     /// Kills the server.

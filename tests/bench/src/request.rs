@@ -4,7 +4,7 @@ use std::fmt::{Arguments, Display};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode};
@@ -12,8 +12,8 @@ use memchr::memmem;
 use uuid::Uuid;
 
 use crate::client;
-use crate::competitor::{Competitor, Side, Variant};
-use crate::tenant::Tenant;
+use crate::competitor::{Competitor, Side};
+use crate::tenant::{Tenant, User};
 use crate::user;
 use crate::workload::Workload;
 
@@ -22,7 +22,7 @@ const PAGE: u64 = 100;
 /// The first position of page 5,000.
 const DEEP_START_INDEX: u64 = 499_901;
 /// A page of users has at least this many bytes.
-const MIN_PAGE_BYTES: usize = 20_000;
+const MIN_PAGE_BYTES: usize = 200_000;
 
 /// What a response must be.
 pub(crate) struct Expected {
@@ -38,12 +38,12 @@ impl Expected {
     }
 
     /// A user's name is in the body.
-    fn user(user: u64) -> Self {
-        Self::new(StatusCode::OK, format!("\"{}@corp.test", user::name(user)))
+    fn user(user: User) -> Self {
+        Self::new(StatusCode::OK, format!("\"{}@corp.test", user::name(user.number)))
     }
 
     /// A page that contains a user.
-    fn page(first: u64) -> Self {
+    fn page(first: User) -> Self {
         Self { min_bytes: MIN_PAGE_BYTES, ..Self::user(first) }
     }
 
@@ -71,75 +71,82 @@ impl Requests {
     pub(crate) fn next(&self) -> Result<(Request<Full<Bytes>>, Expected)> {
         let n = self.counter.fetch_add(1, Ordering::Relaxed);
         let tenant = &self.tenants[usize::try_from(n)? % self.tenants.len()];
-        let (method, path, body, expected) = self.parts(n, tenant);
-        let token = (self.competitor.side == Side::Gateway).then_some(tenant.token.as_str());
+        let (method, path, body, expected) = self.parts(n, tenant)?;
+        let is_gateway = matches!(self.competitor.side, Side::Gateway | Side::Rival);
+        let token = is_gateway.then_some(tenant.token.as_str());
         Ok((client::request(method, &path, token, body)?, expected))
     }
 
-    fn parts(&self, n: u64, tenant: &Tenant) -> (Method, String, String, Expected) {
-        let user = 1 + scatter(n) % tenant.users;
-        match self.workload {
+    fn parts(&self, n: u64, tenant: &Tenant) -> Result<(Method, String, String, Expected)> {
+        let users = tenant.users.len();
+        let user = tenant.users[usize::try_from(scatter(n) % users as u64)?];
+        Ok(match self.workload {
             Workload::Create => self.create(n, tenant),
-            Workload::Patch => self.patch(n, tenant, user),
-            Workload::Members | Workload::GroupSizes => self.add_member(n, tenant),
+            Workload::PatchEmail => self.patch_email(n, tenant, user),
+            Workload::PatchActive => self.patch_active(n, tenant, tenant.users[usize::try_from(n)? % users]),
+            Workload::Members | Workload::GroupSizes => self.add_member(usize::try_from(n)?, tenant)?,
             _ => {
-                let (path, expected) = self.read(n, tenant, user);
+                let (path, expected) = self.read(n, tenant, user)?;
                 (Method::GET, path, String::new(), expected)
             }
-        }
+        })
     }
 
-    /// A path of the gateway or the floor.
-    fn path(&self, tenant: &Tenant, gateway: Arguments<'_>, floor: Arguments<'_>) -> String {
+    /// A path of the gateway, the bare handler or the floor.
+    fn path(&self, tenant: &Tenant, gateway: Arguments<'_>, other: Arguments<'_>) -> String {
         match self.competitor.side {
-            Side::Gateway => format!("/scim/v2/{gateway}"),
-            _ => format!("/{}/{floor}", tenant.id),
+            Side::Gateway | Side::Rival => format!("/scim/v2/{gateway}"),
+            Side::Bare => format!("/bare/{other}"),
+            Side::Floor => format!("/floor/{}/{other}", tenant.id),
         }
     }
 
     fn create(&self, n: u64, tenant: &Tenant) -> (Method, String, String, Expected) {
         let name = format!("new{n}");
-        let path = match self.competitor.variant {
-            Variant::OneRow => "/plain".to_owned(),
-            _ => self.path(tenant, format_args!("Users"), format_args!("users/{name}@corp.test")),
-        };
+        let path = self.path(tenant, format_args!("Users"), format_args!("users/{name}"));
         let expected = Expected::new(StatusCode::CREATED, format!("\"{name}@corp.test"));
         (Method::POST, path, user::json(&name), expected)
     }
 
-    /// Entra's two dialects: with and without the feature flag `aadOptscim062020`.
-    fn patch(&self, n: u64, tenant: &Tenant, user: u64) -> (Method, String, String, Expected) {
-        let id = user::id(user);
-        let path = self.path(tenant, format_args!("Users/{id}"), format_args!("users/{id}"));
-        let title = format!("Analyst {n}");
-        let operation = if n.is_multiple_of(2) {
-            format!(r#"{{"op":"Replace","path":"title","value":"{title}"}}"#)
-        } else {
-            format!(r#"{{"op":"replace","value":{{"title":"{title}"}}}}"#)
+    fn patch_email(&self, n: u64, tenant: &Tenant, user: User) -> (Method, String, String, Expected) {
+        let name = user::name(user.number);
+        let value = format!("\"{name}.{n}@corp.test\"");
+        let operation = format!(r#"{{"op":"Replace","path":"emails[type eq \"work\"].value","value":{value}}}"#);
+        let id = user.id;
+        let other = format_args!("users/{id}/emails.0.value/%22{name}.{n}%40corp.test%22");
+        let path = self.path(tenant, format_args!("Users/{id}"), other);
+        (Method::PATCH, path, patch_body(&operation), Expected::new(StatusCode::OK, value))
+    }
+
+    /// Visits all users in turns: one visit deactivates them, the next activates them.
+    fn patch_active(&self, n: u64, tenant: &Tenant, user: User) -> (Method, String, String, Expected) {
+        let active = n / tenant.users.len() as u64 % 2 == 1;
+        let operation = format!(r#"{{"op":"Replace","path":"active","value":{active}}}"#);
+        let id = user.id;
+        let path = self.path(tenant, format_args!("Users/{id}"), format_args!("users/{id}/active/{active}"));
+        // PostgreSQL prints jsonb with a space.
+        let part = match self.competitor.side {
+            Side::Gateway | Side::Rival => format!("\"active\":{active}"),
+            Side::Bare | Side::Floor => format!("\"active\": {active}"),
         };
-        let expected = match self.competitor.side {
-            Side::Gateway => Expected::new(StatusCode::OK, title),
-            // The floor stores the text that it read.
-            _ => Expected::user(user),
-        };
-        (Method::PATCH, path, patch_body(&operation), expected)
+        (Method::PATCH, path, patch_body(&operation), Expected::new(StatusCode::OK, part))
     }
 
     /// Every member of a group is a different user.
-    fn add_member(&self, n: u64, tenant: &Tenant) -> (Method, String, String, Expected) {
-        let groups = self.groups.len() as u64;
-        let group = self.groups[usize::try_from(n % groups).unwrap_or_default()];
-        let member = user::id(1 + n / groups);
+    fn add_member(&self, n: usize, tenant: &Tenant) -> Result<(Method, String, String, Expected)> {
+        let group = self.groups[n % self.groups.len()];
+        let member = tenant.users.get(n / self.groups.len());
+        let member = member.context("there are too few users for so many new members: increase --users")?.id;
         let path = self.path(tenant, format_args!("Groups/{group}"), format_args!("groups/{group}/members/{member}"));
         let operation = format!(r#"{{"op":"Add","path":"members","value":[{{"value":"{member}"}}]}}"#);
-        let expected = Expected::new(StatusCode::NO_CONTENT, String::new());
-        (Method::PATCH, path, patch_body(&operation), expected)
+        Ok((Method::PATCH, path, patch_body(&operation), Expected::new(StatusCode::NO_CONTENT, String::new())))
     }
 
-    fn read(&self, n: u64, tenant: &Tenant, user: u64) -> (String, Expected) {
-        let (id, name) = (user::id(user), user::name(user));
+    fn read(&self, n: u64, tenant: &Tenant, user: User) -> Result<(String, Expected)> {
+        let (id, name) = (user.id, user::name(user.number));
         let of_user = |path| (path, Expected::user(user));
-        match self.workload {
+        Ok(match self.workload {
+            // The bare handler looks for the whole name.
             Workload::Filter => of_user(self.equal(tenant, "userName", format_args!("{name}%40corp.test"))),
             Workload::Mail => of_user(self.equal(tenant, "emails.value", format_args!("{name}%40corp.test"))),
             Workload::ExternalId => of_user(self.equal(tenant, "externalId", format_args!("{name}"))),
@@ -150,16 +157,20 @@ impl Requests {
                 (path, Expected::new(StatusCode::OK, format!("\"use{part}")))
             }
             Workload::List => {
-                let before = n % (tenant.users / PAGE).max(1) * PAGE;
-                self.page(tenant, before, format_args!("after/{}", user::id(before)))
+                let before = n % (tenant.users.len() as u64 / PAGE).max(1) * PAGE;
+                let first = tenant.users[usize::try_from(before)?];
+                self.page(tenant, before, first, format_args!("from-id/{}", first.id))
             }
-            Workload::FirstPage => self.page(tenant, 0, format_args!("after/{}", user::id(0))),
+            Workload::FirstPage => {
+                let first = tenant.users[0];
+                self.page(tenant, 0, first, format_args!("from-id/{}", first.id))
+            }
             Workload::DeepPage => {
-                let before = DEEP_START_INDEX.min(tenant.users - PAGE) - 1;
-                self.page(tenant, before, format_args!("from/{before}"))
+                let before = (DEEP_START_INDEX - 1).min(tenant.users.len() as u64 - PAGE);
+                self.page(tenant, before, tenant.users[usize::try_from(before)?], format_args!("from/{before}"))
             }
             _ => of_user(self.path(tenant, format_args!("Users/{id}"), format_args!("users/{id}"))),
-        }
+        })
     }
 
     /// A user by an attribute.
@@ -169,9 +180,9 @@ impl Requests {
     }
 
     /// The page after so many users.
-    fn page(&self, tenant: &Tenant, before: u64, floor: Arguments<'_>) -> (String, Expected) {
-        let first = before + 1;
-        let path = self.path(tenant, format_args!("Users?startIndex={first}&count={PAGE}"), floor);
+    fn page(&self, tenant: &Tenant, before: u64, first: User, other: Arguments<'_>) -> (String, Expected) {
+        let start_index = before + 1;
+        let path = self.path(tenant, format_args!("Users?startIndex={start_index}&count={PAGE}"), other);
         (path, Expected::page(first))
     }
 }

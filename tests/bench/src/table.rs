@@ -2,16 +2,23 @@
 
 use std::fmt::Write as _;
 
-use clap::ValueEnum as _;
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::goal;
 use crate::measure::Measurement;
-use crate::report::{Report, Summary};
-use crate::setting::Setting;
+use crate::memory::MemoryUse;
+use crate::paced::Paced;
+use crate::report::Report;
 use crate::step::Step;
+use crate::work::Work;
+use crate::workload::Workload;
 
 /// A table with numbers to the right of the first column.
 fn table<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: impl IntoIterator<Item = [String; COLUMNS]>) -> String {
+    aligned(headings.map(str::to_owned).to_vec(), rows.into_iter().map(Vec::from).collect())
+}
+
+fn aligned(headings: Vec<String>, rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(headings).add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
@@ -25,29 +32,36 @@ fn table<const COLUMNS: usize>(headings: [&str; COLUMNS], rows: impl IntoIterato
 
 /// The goals.
 pub(crate) fn goals(report: &Report) -> String {
-    let rows = report.goals().into_iter().map(|goal| {
+    let micros = |(server, database): (f64, f64)| format!("{server:.0}+{database:.0}");
+    let rows = goal::goals(report).into_iter().map(|goal| {
         let sign = if goal.lower_is_better { "≤" } else { "≥" };
         let met = if goal.met() { "met" } else { "**missed**" };
-        [goal.name.to_owned(), format!("{sign} {}", goal.target), format!("{:.2}", goal.reached), met.to_owned()]
+        let [own, other] = goal.micros.map_or_else(Default::default, |both| both.map(micros));
+        let target = format!("{sign} {}", goal.target);
+        [goal.name.to_owned(), own, other, target, format!("{:.2}", goal.reached), met.to_owned()]
     });
-    table(["goal", "target", "reached", ""], rows)
+    table(["goal", "gateway µs", "other µs", "target", "reached", ""], rows)
 }
 
-/// The measurements, a section per setting.
+/// The measurements, a table per workload.
 pub(crate) fn measurements(report: &Report) -> String {
     let mut text = String::new();
-    for &setting in Setting::value_variants() {
-        let mut measurements = report.of(setting).peekable();
-        if measurements.peek().is_some() {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "## {}\n", setting.title());
-        }
-        for measurement in measurements {
-            let (workload, rows) = (measurement.workload, rows(measurement));
-            let _ = writeln!(text, "**{}**: {}\n\n{rows}\n", workload.name(), workload.description());
-        }
+    for measurement in &report.measurements {
+        let (workload, rows) = (measurement.workload, rows(measurement));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "**{}**: {}\n\n{rows}\n", workload.name(), workload.description());
+    }
+    if let Some(paced) = &report.paced {
+        let _ = writeln!(text, "**paced**: {}\n\n{}\n", Workload::Paced.description(), paced_table(paced));
+    }
+    if let Some(memory) = &report.memory {
+        let _ = writeln!(text, "**memory**: {}\n\n{}\n", Workload::Memory.description(), memory_table(memory));
     }
     text.trim_end().to_owned()
+}
+
+fn ratio(ratio: Option<f64>) -> String {
+    ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"))
 }
 
 fn rows(measurement: &Measurement) -> String {
@@ -58,29 +72,71 @@ fn rows(measurement: &Measurement) -> String {
         "p99 ms",
         "server µs",
         "database µs",
+        "rate / bare",
         "rate / floor",
-        "server µs / floor",
-        "rate / pgbench",
+        "µs / one tenant",
+        "µs / other",
     ];
-    let ratio = |ratio: Option<f64>| ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
-    let rows = measurement.summaries().map(
-        |Summary { competitor, median, rate_to_floor, server_to_floor, rate_to_pgbench }| {
-            let server =
-                if median.server_micros > 0.0 { format!("{:.0}", median.server_micros) } else { String::new() };
+    let rows = measurement.summaries().map(|it| {
+        [
+            it.competitor.name(),
+            format!("{:.0}", it.median.rate),
+            format!("{:.2}", it.median.p50_micros / 1e3),
+            format!("{:.2}", it.median.p99_micros / 1e3),
+            format!("{:.0}", it.median.server_micros),
+            format!("{:.0}", it.median.database_micros),
+            ratio(it.rate_to_bare),
+            ratio(it.rate_to_floor),
+            ratio(it.cpu_to_plain),
+            ratio(it.cpu_to_rival),
+        ]
+    });
+    table_of_used_columns(&headings, rows.map(|row| row.to_vec()).collect())
+}
+
+/// A table without the columns that are empty in each row.
+fn table_of_used_columns(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+    let used: Vec<bool> = (0..headings.len()).map(|column| rows.iter().any(|row| !row[column].is_empty())).collect();
+    let pick = |cells: Vec<String>| cells.into_iter().zip(&used).filter(|(_, used)| **used).map(|(cell, _)| cell);
+    let headings = headings.iter().map(|&heading| heading.to_owned()).collect();
+    aligned(pick(headings).collect(), rows.into_iter().map(|row| pick(row).collect()).collect())
+}
+
+/// What the database does for each request.
+pub(crate) fn work(report: &Report) -> String {
+    let rows = report.measurements.iter().flat_map(|measurement| {
+        measurement.summaries().map(|it| {
+            let Work { wal_bytes, full_page_bytes, rows, index_entries, pages } = it.work;
             [
-                competitor.name(),
-                format!("{:.0}", median.rate),
-                format!("{:.2}", median.p50_micros / 1e3),
-                format!("{:.2}", median.p99_micros / 1e3),
-                server,
-                format!("{:.0}", median.database_micros),
-                ratio(rate_to_floor),
-                ratio(server_to_floor),
-                ratio(rate_to_pgbench),
+                format!("{}, {}", measurement.workload.name(), it.competitor.name()),
+                format!("{wal_bytes:.0}"),
+                format!("{full_page_bytes:.0}"),
+                format!("{rows:.1}"),
+                format!("{index_entries:.1}"),
+                format!("{pages:.0}"),
             ]
-        },
-    );
-    table(headings, rows)
+        })
+    });
+    table(["", "log bytes", "full pages' bytes", "rows", "index entries", "pages"], rows)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds")]
+fn paced_table(paced: &Paced) -> String {
+    let rows = [("gateway", &paced.gateway), ("bare handler", &paced.bare)].map(|(name, latencies)| {
+        let millis = |quantile| format!("{:.2}", latencies.value_at_quantile(quantile) as f64 / 1e3);
+        [name.to_owned(), latencies.len().to_string(), millis(0.5), millis(0.9), millis(0.99)]
+    });
+    table(["", "requests", "p50 ms", "p90 ms", "p99 ms"], rows)
+}
+
+fn memory_table(memory: &MemoryUse) -> String {
+    let rows = [
+        ("idle, before the first request", memory.idle),
+        ("directly after the pages", memory.loaded),
+        ("ten seconds later", memory.after),
+    ]
+    .map(|(name, it)| [name.to_owned(), format!("{:.1}", it.resident), format!("{:.1}", it.anonymous)]);
+    table(["", "resident MiB", "of which no file's"], rows)
 }
 
 /// The plugin steps.
@@ -111,14 +167,16 @@ mod tests {
 
     #[test]
     fn every_competitor_and_goal_has_a_row() {
-        let text = format!("{}\n{}", measurements(&report()), goals(&report()));
+        let report = report();
+        let text = format!("{}\n{}\n{}", measurements(&report), work(&report), goals(&report));
         for part in
-            ["## Durable, one tenant", "**create**: POST /Users", "| gateway ", "| floor ", "| pgbench ", "≤ 40"]
+            ["**create**: POST /Users", "| gateway, many tenants", "| floor ", "| bare handler ", "≤ 15", "19.0"]
         {
             assert!(text.contains(part), "{part} is missing:\n{text}");
         }
-        let goal = text.lines().find(|line| line.starts_with("| get a user")).unwrap();
+        assert!(!text.contains("µs / other"), "there is no other gateway:\n{text}");
+        let goal = text.lines().find(|line| line.starts_with("| GET / bare")).unwrap();
         let cells: Vec<&str> = goal.split('|').map(str::trim).collect();
-        assert_eq!(cells, ["", "get a user, gateway / floor", "≥ 0.9", "0.50", "**missed**", ""]);
+        assert_eq!(cells, ["", "GET / bare handler", "150+150", "75+75", "≥ 0.92", "0.50", "**missed**", ""]);
     }
 }

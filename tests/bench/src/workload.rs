@@ -2,23 +2,26 @@
 
 use clap::ValueEnum;
 
-/// What is measured.
+/// What is measured, in the order of the measurement: a workload does not change what a later one reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Workload {
     Create,
     Get,
     Filter,
-    Patch,
-    Members,
-    List,
     ExternalId,
     Mail,
+    List,
     Contains,
     #[value(name = "page-1")]
     FirstPage,
     #[value(name = "page-5000")]
     DeepPage,
+    PatchEmail,
+    PatchActive,
+    Members,
     GroupSizes,
+    Paced,
+    Memory,
 }
 
 impl Workload {
@@ -33,11 +36,9 @@ impl Workload {
             Self::Create => "POST /Users",
             Self::Get => "GET /Users/{id}",
             Self::Filter => "GET /Users?filter=userName eq \"…\"",
-            Self::Patch => "PATCH of one attribute, alternating between Entra's two dialects",
-            Self::Members => "PATCH that adds one member to a group",
-            Self::List => "GET /Users?startIndex=…&count=100",
             Self::ExternalId => "GET /Users?filter=externalId eq \"…\"",
             Self::Mail => "GET /Users?filter=emails.value eq \"…\"",
+            Self::List => "GET /Users?startIndex=…&count=100",
             Self::Contains => {
                 "GET /Users?filter=userName co \"…\" on a million users, of whom about ten match; one client"
             }
@@ -45,27 +46,22 @@ impl Workload {
             Self::DeepPage => {
                 "GET /Users?startIndex=499901&count=100 on a million users, without the pages before it; one client"
             }
+            Self::PatchEmail => "PATCH that replaces the mail address of type work",
+            Self::PatchActive => "PATCH that changes active, to another value each time",
+            Self::Members => "PATCH that adds one member to a group",
             Self::GroupSizes => "PATCH that adds one member to a group of a given size",
+            Self::Paced => "25 requests a second on one connection: filter, create, GET and PATCH in turns",
+            Self::Memory => "pages of 1,000 users, then nothing for ten seconds",
         }
     }
 
-    /// The goal in the durable setting: requests per second, as a ratio to the floor's.
-    pub(crate) fn target(self) -> Option<f64> {
-        match self {
-            Self::Create => Some(0.85),
-            Self::Get | Self::Filter | Self::Patch => Some(0.9),
-            Self::List => Some(1.0),
-            _ => None,
-        }
-    }
-
-    /// Whether the workload needs the large tenant. One client sends it: further ones would only queue up.
+    /// Whether every request goes to the large tenant.
     pub(crate) fn needs_large_tenant(self) -> bool {
-        matches!(self, Self::Contains | Self::FirstPage | Self::DeepPage)
+        matches!(self, Self::Contains | Self::FirstPage | Self::DeepPage | Self::GroupSizes)
     }
 
-    /// Whether the workload adds members to groups.
-    pub(crate) fn adds_members(self) -> bool {
-        matches!(self, Self::Members | Self::GroupSizes)
+    /// Whether one client sends the requests: they take so long that further ones would only queue up.
+    pub(crate) fn has_one_client(self) -> bool {
+        matches!(self, Self::Contains | Self::FirstPage | Self::DeepPage)
     }
 }

@@ -1,9 +1,9 @@
-//! The handlers: one statement per request, and two for a patch, a read and a conditional write.
+//! The floor's handlers: one statement per request, on the gateway's rows.
 
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use deadpool_postgres::{Client, Pool};
+use deadpool_postgres::Pool;
 use scimgate_bench::statement;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -24,36 +24,40 @@ impl IntoResponse for Failure {
     }
 }
 
-type Reply = Result<Response, Failure>;
+pub(crate) type Reply = Result<Response, Failure>;
 
-async fn query(pool: &Pool, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Failure> {
-    query_on(&pool.get().await?, sql, params).await
-}
-
-async fn query_on(client: &Client, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Failure> {
+pub(crate) async fn query(pool: &Pool, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Failure> {
+    let client = pool.get().await?;
     let prepared = client.prepare_cached(sql).await?;
     Ok(client.query(&prepared, params).await?)
 }
 
-fn uuid(text: &str) -> Result<Uuid, Failure> {
+pub(crate) fn uuid(text: &str) -> Result<Uuid, Failure> {
     Ok(text.parse()?)
 }
 
-fn json(status: StatusCode, text: String) -> Response {
+pub(crate) fn json(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/scim+json")], text).into_response()
 }
 
 /// The JSON of the first row, or 404.
-fn one(rows: &[Row]) -> Response {
+pub(crate) fn one(rows: &[Row]) -> Response {
     match rows.first() {
         Some(row) => json(StatusCode::OK, row.get(0)),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
-/// One of sixteen counter rows, by the random last byte of an id.
-fn slot(id: Uuid) -> i16 {
-    i16::from(id.as_bytes()[15] % 16)
+/// The search keys that the gateway stores of the benchmark's users.
+fn keys(name: &str) -> (Vec<&'static str>, Vec<String>) {
+    const ENTERPRISE: [&str; 2] = [
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+    ];
+    let attributes = vec!["emails.value", "emails.value", "emails.value", ENTERPRISE[0], ENTERPRISE[1]];
+    let manager = "01800000-0000-7000-8000-000000001815".to_owned();
+    let mails = ["corp", "home", "society"].map(|domain| format!("{name}@{domain}.test"));
+    (attributes, mails.into_iter().chain([format!("e-{name}"), manager]).collect())
 }
 
 /// Creates a user under the name in the path.
@@ -63,25 +67,13 @@ pub(crate) async fn create(
     body: String,
 ) -> Reply {
     let id = Uuid::now_v7();
-    let external_id = name.split('@').next().unwrap_or_default();
-    query(&pool, statement::CREATE, &[&uuid(&tenant)?, &id, &name, &external_id, &body, &slot(id)]).await?;
+    let user_name = format!("{name}@corp.test");
+    // One of sixteen counter rows, by the random last byte of the id.
+    let slot = i16::from(id.as_bytes()[15] % 16);
+    let (attributes, keys) = keys(&name);
+    let tenant = uuid(&tenant)?;
+    query(&pool, statement::CREATE, &[&tenant, &id, &user_name, &name, &body, &slot, &attributes, &keys]).await?;
     Ok(json(StatusCode::CREATED, body))
-}
-
-/// Inserts one row into a table with a primary key.
-pub(crate) async fn plain(State(pool): State<Pool>, body: String) -> Reply {
-    query(&pool, statement::PLAIN, &[&Uuid::now_v7(), &body]).await?;
-    Ok(json(StatusCode::CREATED, body))
-}
-
-/// Reads a user by id.
-pub(crate) async fn get(State(pool): State<Pool>, Path((tenant, id)): Path<(String, String)>) -> Reply {
-    Ok(one(&query(&pool, statement::GET, &[&uuid(&tenant)?, &uuid(&id)?]).await?))
-}
-
-/// Reads a user by userName.
-pub(crate) async fn filter(State(pool): State<Pool>, Path((tenant, name)): Path<(String, String)>) -> Reply {
-    Ok(one(&query(&pool, statement::FILTER, &[&uuid(&tenant)?, &name]).await?))
 }
 
 /// Reads a user by externalId.
@@ -94,9 +86,9 @@ pub(crate) async fn mail(State(pool): State<Pool>, Path((tenant, mail)): Path<(S
     Ok(one(&query(&pool, statement::MAIL, &[&uuid(&tenant)?, &mail]).await?))
 }
 
-/// Reads a hundred users after an id.
-pub(crate) async fn list(State(pool): State<Pool>, Path((tenant, after)): Path<(String, String)>) -> Reply {
-    Ok(page(&query(&pool, statement::LIST, &[&uuid(&tenant)?, &uuid(&after)?]).await?))
+/// Reads a hundred users from an id on.
+pub(crate) async fn list(State(pool): State<Pool>, Path((tenant, first)): Path<(String, String)>) -> Reply {
+    Ok(page(&query(&pool, statement::LIST, &[&uuid(&tenant)?, &uuid(&first)?]).await?))
 }
 
 /// Reads a hundred users from an offset on.
@@ -113,30 +105,4 @@ pub(crate) async fn contains(State(pool): State<Pool>, Path((tenant, part)): Pat
 fn page(rows: &[Row]) -> Response {
     let texts: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
     json(StatusCode::OK, format!("{{\"Resources\":[{}]}}", texts.join(",")))
-}
-
-/// Changes a user with optimistic locking. The JSON is written as it was read: that is the same work for the database,
-/// and the floor parses nothing.
-pub(crate) async fn patch(State(pool): State<Pool>, Path((tenant, id)): Path<(String, String)>, _: String) -> Reply {
-    let (tenant, id) = (uuid(&tenant)?, uuid(&id)?);
-    let client = pool.get().await?;
-    loop {
-        let rows = query_on(&client, statement::READ, &[&tenant, &id]).await?;
-        let Some(row) = rows.first() else { return Ok(StatusCode::NOT_FOUND.into_response()) };
-        let (source, version): (String, i64) = (row.get(0), row.get(1));
-        if !query_on(&client, statement::UPDATE, &[&tenant, &id, &version, &source]).await?.is_empty() {
-            return Ok(json(StatusCode::OK, source));
-        }
-    }
-}
-
-/// Adds a member to a group.
-pub(crate) async fn member(
-    State(pool): State<Pool>,
-    Path((tenant, group, member)): Path<(String, String, String)>,
-    _: String,
-) -> Reply {
-    let slot = slot(Uuid::now_v7());
-    query(&pool, statement::MEMBER, &[&uuid(&tenant)?, &uuid(&group)?, &uuid(&member)?, &slot]).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,6 +1,8 @@
-//! The floor: a bare server that runs one statement per request. It has no authentication, roles, row-level security or
-//! explicit transactions, and parses no body. HTTP stack, runtime and pool are the gateway's.
+//! The two yardsticks, in one server: the bare handler, which stores one jsonb row, and the floor, which reads and writes the
+//! gateway's rows. Neither has authentication, roles, row-level security or explicit transactions, and neither parses a body.
+//! HTTP stack, runtime and pool are the gateway's.
 
+mod bare;
 mod handler;
 
 use std::error::Error;
@@ -23,9 +25,9 @@ struct Arguments {
     /// URL of the database, as superuser.
     #[arg(long)]
     database_url: String,
-    /// Number of database connections.
-    #[arg(long, default_value_t = 16)]
-    pool_size: usize,
+    /// Number of database connections; the gateway's default where it is not given.
+    #[arg(long)]
+    pool_size: Option<usize>,
 }
 
 #[tokio::main]
@@ -41,17 +43,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
             client.batch_execute(settings).await.map_err(HookError::Backend)
         })
     });
-    let pool = Pool::builder(manager).max_size(arguments.pool_size).post_create(settings).build()?;
+    let cores = std::thread::available_parallelism()?.get();
+    let pool_size = arguments.pool_size.unwrap_or((4 * cores).clamp(4, 32));
+    let pool = Pool::builder(manager).max_size(pool_size).post_create(settings).build()?;
     let router = Router::new()
-        .route("/{tenant}/users/{key}", get(handler::get).post(handler::create).patch(handler::patch))
-        .route("/{tenant}/userName/{name}", get(handler::filter))
-        .route("/{tenant}/externalId/{external_id}", get(handler::external_id))
-        .route("/{tenant}/emails.value/{mail}", get(handler::mail))
-        .route("/{tenant}/containing/{part}", get(handler::contains))
-        .route("/{tenant}/after/{id}", get(handler::list))
-        .route("/{tenant}/from/{offset}", get(handler::from))
-        .route("/{tenant}/groups/{group}/members/{member}", patch(handler::member))
-        .route("/plain", post(handler::plain))
+        .route("/bare/users/{key}", get(bare::get).post(bare::create))
+        .route("/bare/users/{id}/{place}/{value}", patch(bare::patch))
+        .route("/bare/userName/{name}", get(bare::filter))
+        .route("/bare/groups/{group}/members/{member}", patch(bare::member))
+        .route("/floor/{tenant}/users/{name}", post(handler::create))
+        .route("/floor/{tenant}/externalId/{external_id}", get(handler::external_id))
+        .route("/floor/{tenant}/emails.value/{mail}", get(handler::mail))
+        .route("/floor/{tenant}/containing/{part}", get(handler::contains))
+        .route("/floor/{tenant}/from-id/{id}", get(handler::list))
+        .route("/floor/{tenant}/from/{offset}", get(handler::from))
         .with_state(pool);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let listener = tokio::net::TcpListener::bind(address).await?.tap_io(|stream| {
