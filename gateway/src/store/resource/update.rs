@@ -16,6 +16,7 @@ use crate::store::resource::content::{
     key_columns,
 };
 use crate::store::resource::key::{Key, Keys};
+use crate::store::resource::read::{GROUPS, GroupRef, groups};
 use crate::store::stamp::{Stamp, Target, slot};
 
 const IF_MEMBERS_UNCHANGED: &str =
@@ -50,23 +51,26 @@ struct Parts {
     guards_members: bool,
     changes_keys: bool,
     is_created: bool,
+    reads_groups: bool,
 }
 
 impl Parts {
     fn sql(self) -> &'static str {
-        static TEXTS: Variants = Variants::new();
-        TEXTS.get([self.guards_members, self.changes_keys, self.is_created], || self.text())
+        static TEXTS: [Variants; 2] = [const { Variants::new() }; 2];
+        let texts = &TEXTS[usize::from(self.reads_groups)];
+        texts.get([self.guards_members, self.changes_keys, self.is_created], || self.text())
     }
 
     fn text(self) -> String {
         let guard = if self.guards_members { IF_MEMBERS_UNCHANGED } else { WHATEVER_MEMBERS };
         let (inserts, deletes) = if self.changes_keys { (INSERT_KEYS, DELETE_KEYS) } else { ("", "") };
         let events = if self.is_created { INSERT_CREATED_EVENTS } else { INSERT_EVENT };
+        let groups = if self.reads_groups { GROUPS } else { "NULL::text" };
         format!(
             "
 WITH w AS ({SET_CONTENT}{IF_UNCHANGED} AND r.deleted_at IS NULL AND {guard}
-  RETURNING r.tenant_id, r.id, r.version){inserts}{deletes}{events}
-SELECT version FROM w"
+  RETURNING r.tenant_id, r.id, r.version, r.resource_type){inserts}{deletes}{events}
+SELECT r.version, {groups} FROM w r"
         )
     }
 }
@@ -87,17 +91,19 @@ pub struct Update<'a> {
     pub content: &'a Content,
     /// Member changes to make in the same transaction.
     pub members: Option<&'a Members>,
+    /// Whether to read the groups that the resource is a member of.
+    pub reads_groups: bool,
 }
 
 impl TenantStore {
     /// Updates a resource whose own version is still `version`, and its members. With `member_changes` given, a group's
     /// members must not have changed either. Also returns the number of groups whose pending references to one of its new
-    /// names became memberships.
+    /// names became memberships, and its groups where they are to be read.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use.
-    pub async fn update(&self, update: &Update<'_>, stamp: &Stamp) -> Result<(Written, i64), Error> {
-        let Update { resource_type, id, version, member_changes, before, content, members } = update;
+    pub async fn update(&self, update: &Update<'_>, stamp: &Stamp) -> Result<(Written, i64, Vec<GroupRef>), Error> {
+        let Update { resource_type, id, version, member_changes, before, content, members, .. } = update;
         let target = Target { tenant: self.tenant, resource_type, id: *id, slot: slot(), stamp };
         let (added, removed) = difference(&before.unique, &content.keys.unique);
         let (found, lost) = difference(&before.searchable, &content.keys.searchable);
@@ -105,6 +111,7 @@ impl TenantStore {
             guards_members: member_changes.is_some(),
             changes_keys: [&added, &found, &removed, &lost].iter().any(|keys| !keys.0.is_empty()),
             is_created: content.event == Some(EventKind::Created),
+            reads_groups: update.reads_groups,
         };
         let write = RowWrite::with_keys(target, content, (added, found));
         let mut params = write.params([member_changes, version]);
@@ -127,7 +134,8 @@ impl TenantStore {
         batch.extend(members.as_ref().map(MemberStatement::statement));
         let answers = self.batch(&batch).await?;
         let joined = if pending.is_some() { answers[index + 1].first().map_or(0, |row| row.get(0)) } else { 0 };
-        Ok((Written::from_rows(&answers[index]), joined))
+        let of = answers[index].first().map_or(Ok(Vec::new()), |row| groups(row.get(1)))?;
+        Ok((Written::from_rows(&answers[index]), joined, of))
     }
 }
 
