@@ -10,7 +10,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-containment fuzz lint circles advisories setup-rust setup-postgres build
+.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-work bench-containment fuzz lint circles advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ fuzz: setup-rust ## Fuzz the protocol for hours and write docs/fuzzing.md (ARGS=
 bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
 	@cargo build --locked --release --no-default-features --package scimgate-cli --package scimgate-bench
 	@.config/run-bench $(ARGS)
+
+bench-work: setup-rust plugins ## Count what a create allocates and executes, without network and database
+	@cargo bench --locked --quiet --package scimgate --no-default-features --bench work
 
 bench-containment: setup-rust plugins ## Measure what a hostile plugin costs the other tenants and write docs/containment.md
 	@cargo bench --locked --quiet --package scimgate-tests --bench containment | tee docs/containment.md

@@ -19,6 +19,7 @@ use crate::operation::Gateway;
 use crate::operation::bulk::admission::BulkAdmission;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
+use crate::operation::resource::recent::RecentRows;
 use crate::operation::resource::record::LogLine;
 use crate::operation::settings::SettingsCache;
 use crate::root_key::{Keys, RootKey};
@@ -106,6 +107,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         public_url: Arc::from(public_url.trim_end_matches('/')),
         trusted_proxies: Arc::from([]),
         write_locks: KeyedLock::default(),
+        recent: RecentRows::default(),
         recorder: Arc::new(LogLine),
         bulks: BulkAdmission::default(),
         uses: LeniencyUses::default(),

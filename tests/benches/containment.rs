@@ -167,5 +167,5 @@ async fn map(mapper: &Mapper, tenant: &str, digest: &str, config: Value) {
         size: document.to_string().len(),
     };
     // Only the time matters, not the result.
-    let _ = mapper.run(&chain, info, document.as_object().unwrap().clone()).await;
+    let _ = mapper.run(&chain, info, Arc::new(document.as_object().unwrap().clone())).await;
 }

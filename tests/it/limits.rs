@@ -90,7 +90,7 @@ async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError
         last_modified: "2026-01-02T03:04:05Z".to_owned(),
         size: document.to_string().len(),
     };
-    mapper.run(&chain, info, document.as_object().unwrap().clone()).await.result.map(drop)
+    mapper.run(&chain, info, Arc::new(document.as_object().unwrap().clone())).await.result.map(drop)
 }
 
 async fn a_call_needs_a_slot_of_its_tenant_and_a_global_one(gateway: &TestGateway) {

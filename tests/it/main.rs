@@ -28,6 +28,7 @@ mod plans;
 mod profiles;
 mod pushdown;
 mod races;
+mod recent_rows;
 mod reconcile;
 mod records;
 mod replay;

@@ -158,8 +158,10 @@ impl Stored {
                     before,
                     content: &content,
                     members: None,
+                    reads_groups: false,
                 };
-                assert_eq!(store.update(&update, &stamp).await.unwrap(), (Written::Done(2), 0));
+                let (written, joined, _) = store.update(&update, &stamp).await.unwrap();
+                assert_eq!((written, joined), (Written::Done(2), 0));
             }
         }
     }

@@ -8,14 +8,16 @@ use crate::cost;
 use crate::filter::ElementFilter;
 use crate::instant;
 use crate::leniency::{Leniencies, Leniency, Warnings};
-use crate::normalise::rebuild_schemas;
 use crate::normalise::value::Coercion;
 use crate::path::{Path, Target};
 use crate::schema::validate::is_base64;
 use crate::schema::{AttributeRef, ResourceType, Schema};
-use crate::value::elements;
+use crate::value::{Members as _, elements};
 
+mod overlay;
 mod write;
+
+pub use overlay::Overlay;
 
 #[cfg(test)]
 mod tests;
@@ -43,21 +45,17 @@ pub enum AccessError {
 
 /// The values at a path. A bare multi-valued attribute (`emails`) is a single value, the whole array; `emails.value` and
 /// `emails[…]` select from its elements.
-pub fn get<'d>(
-    document: &'d Map<String, Value>,
-    resource_type: &ResourceType,
-    path: &str,
-) -> Result<Vec<&'d Value>, AccessError> {
+pub fn get<'d>(document: &'d Overlay, resource_type: &ResourceType, path: &str) -> Result<Vec<&'d Value>, AccessError> {
     let path = parse(path, resource_type)?;
     let attribute = match &path.target {
         Target::Extension(schema) => return Ok(document.get(&schema.id).into_iter().collect()),
         Target::Attribute(attribute) => attribute,
     };
     if attribute.sub.is_none() && path.element.is_none() {
-        return Ok(attribute.value(document).into_iter().collect());
+        return Ok(document.value(attribute).into_iter().collect());
     }
     check_cost(document, &path)?;
-    let all = elements(attribute.value(document)).iter();
+    let all = elements(document.value(attribute)).iter();
     let selected = all.filter(|element| path.element.as_ref().is_none_or(|filter| filter.matches_element(element)));
     Ok(match &attribute.sub {
         None => selected.collect(),
@@ -67,12 +65,7 @@ pub fn get<'d>(
 
 /// Sets every value at a path and returns their number. A path of `eq` terms without a match creates the element that it
 /// describes. Null removes. An error leaves the document unchanged.
-pub fn set(
-    document: &mut Map<String, Value>,
-    resource_type: &ResourceType,
-    path: &str,
-    value: Value,
-) -> Result<u32, AccessError> {
+pub fn set(document: &mut Overlay, resource_type: &ResourceType, path: &str, value: Value) -> Result<u32, AccessError> {
     let path = writable(path, resource_type)?;
     check_cost(document, &path)?;
     let count = match &path.target {
@@ -89,7 +82,7 @@ pub fn set(
 /// Adds a value, or each value of an array, to a multi-valued attribute and returns the number of new ones. An error
 /// leaves the document unchanged.
 pub fn append(
-    document: &mut Map<String, Value>,
+    document: &mut Overlay,
     resource_type: &ResourceType,
     path: &str,
     value: Value,
@@ -113,7 +106,7 @@ pub fn append(
 }
 
 /// Removes the values at a path and returns their number. Removing nothing is not an error.
-pub fn remove(document: &mut Map<String, Value>, resource_type: &ResourceType, path: &str) -> Result<u32, AccessError> {
+pub fn remove(document: &mut Overlay, resource_type: &ResourceType, path: &str) -> Result<u32, AccessError> {
     let path = writable(path, resource_type)?;
     check_cost(document, &path)?;
     let count = write::remove(document, &path);
@@ -156,10 +149,10 @@ fn writable(text: &str, resource_type: &ResourceType) -> Result<Path, AccessErro
 }
 
 /// Refuses a path whose filter would take too long on this document.
-fn check_cost(document: &Map<String, Value>, path: &Path) -> Result<(), AccessError> {
+fn check_cost(document: &Overlay, path: &Path) -> Result<(), AccessError> {
     let (Target::Attribute(attribute), Some(filter)) = (&path.target, &path.element) else { return Ok(()) };
     let terms = filter.filter().term_count();
-    let bytes = attribute.value(document).map_or(0, cost::of_value);
+    let bytes = document.value(attribute).map_or(0, cost::of_value);
     if terms.saturating_mul(bytes) <= MAX_FILTER_COST {
         return Ok(());
     }
@@ -170,9 +163,26 @@ fn check_cost(document: &Map<String, Value>, path: &Path) -> Result<(), AccessEr
 }
 
 /// RFC 7643 §3: `schemas` lists the extensions with data, so it changes with the first and last attribute of one.
-fn update_schemas(document: &mut Map<String, Value>, resource_type: &ResourceType, path: &Path) {
+fn update_schemas(document: &mut Overlay, resource_type: &ResourceType, path: &Path) {
     if path.attribute().is_none_or(|attribute| attribute.extension.is_some()) {
         rebuild_schemas(document, resource_type);
+    }
+}
+
+/// Sets `schemas` to the base schema and the extensions with data, in the type's order, and removes empty extensions.
+fn rebuild_schemas(document: &mut Overlay, resource_type: &ResourceType) {
+    let mut urns = vec![resource_type.schema.id.as_str()];
+    for extension in &resource_type.extensions {
+        let urn = &extension.schema.id;
+        match document.get(urn) {
+            Some(Value::Object(members)) if !members.is_empty() => urns.push(urn),
+            Some(_) => drop(document.remove(urn)),
+            None => {}
+        }
+    }
+    let present = document.get("schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if !present.iter().map(Value::as_str).eq(urns.iter().copied().map(Some)) {
+        document.insert("schemas", urns.into());
     }
 }
 

@@ -16,17 +16,26 @@ use crate::attribute::{Attribute, Type};
 /// a text folds to one of the folded text, unless an accent is cut from its letter.
 #[must_use]
 pub fn fold(text: &str) -> String {
+    folded(text).into_owned()
+}
+
+/// As [`fold`], without a copy of a text that is folded already.
+#[must_use]
+pub fn folded(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(text);
+    }
     if text.is_ascii() {
-        return text.to_ascii_lowercase();
+        return Cow::Owned(text.to_ascii_lowercase());
     }
     let lower = text.nfc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    lower.nfc().collect()
+    Cow::Owned(lower.nfc().collect())
 }
 
 /// The text by which values of `attribute` are compared: folded unless the attribute is case exact.
 #[must_use]
 pub fn comparison_key<'t>(text: &'t str, attribute: &Attribute) -> Cow<'t, str> {
-    if is_case_exact(attribute) { Cow::Borrowed(text) } else { Cow::Owned(fold(text)) }
+    if is_case_exact(attribute) { Cow::Borrowed(text) } else { folded(text) }
 }
 
 /// Whether texts of `attribute` are compared by case. RFC 7643 §2.3.6 and §2.3.7: binary and reference values are always

@@ -206,14 +206,14 @@ impl Leniencies {
     pub fn tolerate(
         &self,
         leniency: Leniency,
-        attribute: &str,
+        attribute: &(impl fmt::Display + ?Sized),
         warnings: &mut Warnings,
         refusal: impl FnOnce() -> ScimError,
     ) -> Result<(), ScimError> {
         if !self.allows(leniency) {
             return Err(refusal());
         }
-        warnings.add(leniency, attribute);
+        warnings.add(leniency, attribute.to_string());
         Ok(())
     }
 }

@@ -28,6 +28,7 @@ pub mod resource;
 pub mod schema;
 pub mod search;
 pub mod sort;
+pub mod text;
 pub mod unknown;
-mod value;
+pub mod value;
 mod verb;

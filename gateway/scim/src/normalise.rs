@@ -47,7 +47,7 @@ pub fn normalise(body: Value, resource_type: &ResourceType, leniencies: &Lenienc
     };
     let mut reader = Reader::new(resource_type, leniencies);
     for (key, value) in body {
-        reader.read(&key, value)?;
+        reader.read(key, value)?;
     }
     reader.check_schemas()?;
     reader.finish()
@@ -80,7 +80,8 @@ struct Reader<'a> {
     resource_type: &'a ResourceType,
     leniencies: &'a Leniencies,
     schemas: Option<Value>,
-    values: Vec<(AttributeRef, Value)>,
+    /// Attributes with their last names, which are often the canonical ones, and their values.
+    values: Vec<(AttributeRef, String, Value)>,
     unknown: Map<String, Value>,
     cleared: Vec<String>,
     warnings: Warnings,
@@ -99,11 +100,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(&mut self, key: &str, value: Value) -> Result<(), ScimError> {
-        match key::resolve(key, self.resource_type, self.leniencies, &mut self.warnings)? {
+    fn read(&mut self, key: String, value: Value) -> Result<(), ScimError> {
+        match key::resolve(&key, self.resource_type, self.leniencies, &mut self.warnings)? {
             Key::Attribute(found) => self.attribute(found, key, value),
-            Key::Extension(schema) => self.schema_object(Some(&schema), key, value),
-            Key::Base => self.schema_object(None, key, value),
+            Key::Extension(schema) => self.schema_object(Some(&schema), &key, value),
+            Key::Base => self.schema_object(None, &key, value),
             Key::Unknown => self.unknown(key, value),
         }
     }
@@ -121,20 +122,26 @@ impl<'a> Reader<'a> {
         let Value::Object(members) = value else { return Err(refuse()) };
         for (name, value) in members {
             match self.resource_type.resolve_in(schema, &name) {
-                Some(found) => self.attribute(found, &name, value)?,
-                None => self.unknown(&format!("{key}:{name}"), value)?,
+                Some(found) => self.attribute(found, name, value)?,
+                None => self.unknown(format!("{key}:{name}"), value)?,
             }
         }
         Ok(())
     }
 
-    fn unknown(&mut self, key: &str, value: Value) -> Result<(), ScimError> {
-        key::tolerate_unknown(key, self.resource_type, self.leniencies, &mut self.warnings, ScimError::invalid_syntax)?;
-        self.unknown.insert(key.to_owned(), value);
+    fn unknown(&mut self, key: String, value: Value) -> Result<(), ScimError> {
+        key::tolerate_unknown(
+            &key,
+            self.resource_type,
+            self.leniencies,
+            &mut self.warnings,
+            ScimError::invalid_syntax,
+        )?;
+        self.unknown.insert(key, value);
         Ok(())
     }
 
-    fn attribute(&mut self, found: AttributeRef, key: &str, value: Value) -> Result<(), ScimError> {
+    fn attribute(&mut self, found: AttributeRef, key: String, value: Value) -> Result<(), ScimError> {
         if found.attribute.name == "schemas" && found.extension.is_none() {
             self.schemas = Some(value);
             return Ok(());
@@ -144,7 +151,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let Some(sub) = &found.sub else {
-            self.merge(found, value);
+            self.merge(found, key, value);
             return Ok(());
         };
         if found.attribute.multi_valued {
@@ -152,21 +159,20 @@ impl<'a> Reader<'a> {
             return self.unknown(key, value);
         }
         let whole = Value::Object(Map::from_iter([(sub.name.clone(), value)]));
-        let full = found.name();
-        self.leniencies.tolerate(Leniency::PathlessDottedKeys, &full, &mut self.warnings, || {
+        self.leniencies.tolerate(Leniency::PathlessDottedKeys, &found, &mut self.warnings, || {
             ScimError::invalid_syntax(format!("\"{key}\" must be written as an object within its attribute."))
         })?;
-        self.merge(AttributeRef { sub: None, ..found }, whole);
+        self.merge(AttributeRef { sub: None, ..found }, key, whole);
         Ok(())
     }
 
     /// Merges two objects for one attribute. Of other values the last one wins, as in a JSON object.
-    fn merge(&mut self, found: AttributeRef, value: Value) {
-        let earlier = self.values.iter_mut().find(|(known, _)| *known == found).map(|(_, earlier)| earlier);
+    fn merge(&mut self, found: AttributeRef, key: String, value: Value) {
+        let earlier = self.values.iter_mut().find(|(known, ..)| known.is(&found)).map(|(.., earlier)| earlier);
         match (earlier, value) {
             (Some(Value::Object(earlier)), Value::Object(later)) => earlier.extend(later),
             (Some(earlier), value) => *earlier = value,
-            (None, value) => self.values.push((found, value)),
+            (None, value) => self.values.push((found, key, value)),
         }
     }
 
@@ -201,7 +207,7 @@ impl<'a> Reader<'a> {
                 ScimError::invalid_syntax(format!("schemas must name {urn}."))
             })?;
         }
-        for (found, _) in &self.values {
+        for (found, ..) in &self.values {
             let Some(schema) = &found.extension else { continue };
             if !extensions.contains(schema) {
                 self.leniencies.tolerate(Leniency::ExtensionUndeclared, &schema.id, &mut self.warnings, || {
@@ -217,7 +223,8 @@ impl<'a> Reader<'a> {
         match self.schemas.take() {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::Array(urns)) => {
-                urns.into_iter().map(|urn| urn.as_str().map(str::to_owned).ok_or_else(refuse)).collect()
+                let text = |urn| if let Value::String(urn) = urn { Ok(urn) } else { Err(refuse()) };
+                urns.into_iter().map(text).collect()
             }
             Some(Value::String(urn)) => {
                 self.leniencies.tolerate(Leniency::ScalarForArray, "schemas", &mut self.warnings, refuse)?;
@@ -228,21 +235,20 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Result<Normalised, ScimError> {
-        let mut document = Map::new();
+        let mut document = Map::with_capacity(self.values.len() + 1);
         document.insert("schemas".into(), Value::Null);
         let mut detached = Vec::new();
-        for (found, value) in self.values {
-            let name = found.name();
+        for (found, key, value) in self.values {
             let mut coercion =
                 Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, unknown: &mut self.unknown };
-            let Some(value) = coercion.value(value, &found.attribute, &name)? else {
-                self.cleared.push(name);
+            let Some(value) = coercion.value(value, &found.attribute, &found)? else {
+                self.cleared.push(found.name());
                 continue;
             };
             if self.resource_type.is_detached(&found) {
-                detached = Member::list_from_json(value, &name)?;
+                detached = Member::list_from_json(value, &found.name())?;
             } else {
-                found.set(&mut document, Some(value));
+                found.insert(&mut document, key, value);
             }
         }
         rebuild_schemas(&mut document, self.resource_type);

@@ -102,8 +102,8 @@ impl Patch {
     /// `invalidValue` for a value that the schema does not allow. 413 if the work exceeds the limit.
     pub fn apply(
         self,
-        document: Map<String, Value>,
-        unknown: UnknownAttributes,
+        document: &Map<String, Value>,
+        unknown: &UnknownAttributes,
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
@@ -114,11 +114,11 @@ impl Patch {
     pub(crate) fn apply_within(
         self,
         budget: &mut Budget,
-        document: Map<String, Value>,
+        document: &Map<String, Value>,
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
-        apply::apply(self, document, UnknownAttributes::default(), rt, *leniencies, budget)
+        apply::apply(self, document, &UnknownAttributes::default(), rt, *leniencies, budget)
     }
 }
 

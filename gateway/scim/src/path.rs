@@ -47,6 +47,9 @@ impl Path {
         if text.len() > MAX_BYTES {
             return Err(invalid(&format!("The path has {} bytes; at most {MAX_BYTES} are read.", text.len())));
         }
+        if is_name(text) {
+            return plain(text, resource_type);
+        }
         let mut parser = Parser::new(text, *leniencies, warnings).map_err(|error| ScimError {
             scim_type: Some(if text.contains('[') { ScimType::InvalidFilter } else { ScimType::InvalidPath }),
             ..error
@@ -81,12 +84,20 @@ impl Path {
 
 /// A name without a filter.
 fn plain(name: &str, resource_type: &ResourceType) -> Result<Path, ScimError> {
-    let target = match (resource_type.resolve(name), resource_type.split_urn(name)) {
-        (Some(attribute), _) => Target::Attribute(attribute),
-        (None, Some(Qualified { extension: Some(schema), rest: "", .. })) => Target::Extension(Arc::clone(schema)),
-        (None, _) => return Err(unknown(name, resource_type)),
-    };
-    Ok(Path { target, element: None })
+    if let Some(attribute) = resource_type.resolve(name) {
+        return Ok(Path { target: Target::Attribute(attribute), element: None });
+    }
+    match resource_type.split_urn(name) {
+        Some(Qualified { extension: Some(schema), rest: "", .. }) => {
+            Ok(Path { target: Target::Extension(Arc::clone(schema)), element: None })
+        }
+        _ => Err(unknown(name, resource_type)),
+    }
+}
+
+/// Whether a path is a name alone, as nearly all are, so that it need not be split into tokens.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-_$".contains(&byte))
 }
 
 /// The rest of a path after `emails[`.

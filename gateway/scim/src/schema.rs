@@ -8,10 +8,13 @@ use crate::attribute::Attribute;
 use crate::error::ScimError;
 
 pub use attribute_ref::AttributeRef;
+pub(crate) use key_attributes::Derived;
+pub use key_attributes::{KeyAttributes, NamedAttribute};
 
 mod attribute_ref;
 pub mod compatibility;
 pub mod definition;
+mod key_attributes;
 pub mod packs;
 pub mod registry;
 pub mod rules;
@@ -108,6 +111,8 @@ pub struct ResourceType {
     pub name_attribute: String,
     /// The attribute whose values are stored outside the document, such as `members` of a group.
     pub detached: Option<&'static str>,
+    /// What follows from the rest.
+    pub(crate) derived: Derived,
 }
 
 /// A URN-qualified name, split after the URN.
@@ -155,6 +160,10 @@ impl ResourceType {
     /// known ones are recognised, the longest first.
     #[must_use]
     pub fn split_urn<'n>(&self, name: &'n str) -> Option<Qualified<'_, 'n>> {
+        // Nearly all names are plain, and every URN has a colon.
+        if !name.contains(':') {
+            return None;
+        }
         let base = (None, self.schema.id.as_str());
         let extensions = self.extensions.iter().map(|e| (Some(&e.schema), e.schema.id.as_str()));
         let mut best: Option<(usize, Qualified<'_, 'n>)> = None;

@@ -2,6 +2,25 @@
 
 use serde_json::{Map, Value};
 
+/// The members of a document.
+pub trait Members {
+    /// The member with exactly this name.
+    fn get(&self, name: &str) -> Option<&Value>;
+
+    /// All of them, in their order.
+    fn iter(&self) -> impl Iterator<Item = (&String, &Value)>;
+}
+
+impl Members for Map<String, Value> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        Map::get(self, name)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
+        Map::iter(self)
+    }
+}
+
 /// The member called `name`. RFC 7643 §2.1: "Attribute names are case insensitive".
 pub(crate) fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)

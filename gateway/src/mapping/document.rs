@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use scimgate_plugin_host::{Document, PathError};
-use scimgate_scim::access::{self, AccessError};
+use scimgate_scim::access::{self, AccessError, Overlay};
 use scimgate_scim::attribute::{Mutability, Returned};
 use scimgate_scim::json;
 use scimgate_scim::schema::ResourceType;
-use serde_json::{Map, Value};
+use scimgate_scim::value::Members as _;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Longest document, as the client wrote it and after every step.
@@ -29,7 +30,7 @@ pub struct DocumentInfo<'a> {
 
 /// A canonical document with the schema that resolves its paths.
 pub(super) struct ScimDocument {
-    pub(super) tree: Map<String, Value>,
+    pub(super) tree: Overlay,
     pub(super) resource_type: Arc<ResourceType>,
 }
 
@@ -54,23 +55,23 @@ impl Document for ScimDocument {
     }
 
     fn to_json(&self) -> String {
-        // Displaying a tree of strings, numbers and arrays cannot fail.
-        serde_json::to_string(&self.tree).unwrap_or_default()
+        self.tree.to_json()
     }
 
     fn replace(&mut self, json: &str) -> Result<(), PathError> {
         let Value::Object(mut tree) = parse("the document", json)? else {
             return Err(PathError::WrongValue("a document must be a JSON object".to_owned()));
         };
-        // Attributes that no client can write are not the plugin's either; id, meta and schemas stay as they are.
+        // Attributes that no client can write are not the plugin's either; id, meta and schemas stay as they are. The id is
+        // not among the members.
         tree.retain(|name, _| !is_protected(&self.resource_type, name));
         for name in ["id", "meta", "schemas"] {
             tree.shift_remove(name);
-            if let Some(current) = self.tree.get(name) {
+            if let Some(current) = self.tree.get(name).filter(|_| name != "id") {
                 tree.insert(name.to_owned(), current.clone());
             }
         }
-        self.tree = tree;
+        self.tree.replace(tree);
         Ok(())
     }
 }

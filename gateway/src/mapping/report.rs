@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use scimgate_plugin_host::LogLine;
-use serde_json::{Map, Value};
+use scimgate_scim::access::Overlay;
 
 use super::error::MapError;
 
 /// What a chain decides for a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MappingOutcome {
-    /// The mapped document, without its id.
-    Mapped(Map<String, Value>),
+    /// The mapped document.
+    Mapped(Overlay),
     /// Accepted from the client, hidden from the product; the plugin's reason.
     Excluded(String),
 }

@@ -1,5 +1,9 @@
-//! Runs a chain: the document goes from step to step without being serialised in between.
+//! Runs a chain: the document goes from step to step without being serialised or copied. What the steps change lies on top of
+//! the source.
 
+use std::sync::Arc;
+
+use scimgate_scim::access::Overlay;
 use scimgate_scim::schema::validate::validate;
 use serde_json::{Map, Value};
 
@@ -12,7 +16,7 @@ use super::step::{Intermediate, StepRun};
 
 impl Mapper {
     /// Runs a chain over a canonical document. If no step applies, the document is its own mapped document.
-    pub async fn run(&self, chain: &Chain, info: DocumentInfo<'_>, document: Map<String, Value>) -> MappingRun {
+    pub async fn run(&self, chain: &Chain, info: DocumentInfo<'_>, document: Arc<Map<String, Value>>) -> MappingRun {
         let mut steps = Vec::with_capacity(chain.steps.len());
         let result = self.run_steps(chain, &info, document, &mut steps).await;
         MappingRun { result, steps }
@@ -22,35 +26,36 @@ impl Mapper {
         &self,
         chain: &Chain,
         info: &DocumentInfo<'_>,
-        document: Map<String, Value>,
+        document: Arc<Map<String, Value>>,
         reports: &mut Vec<StepReport>,
     ) -> Result<MappingOutcome, MapError> {
-        let mut document = Intermediate { tree: document, max_length: info.size };
+        let tree = Overlay::new(document, Some(info.id.to_string()));
+        let mut document = Intermediate { tree, max_length: info.size };
         let mut is_mapped = false;
         for (index, step) in chain.steps.iter().enumerate() {
             let number = index + 1;
             let mut report = StepReport::new(number, &step.plugin);
             let step = StepRun { revision: chain.revision, number, step, info };
-            let result = self.run_step(&step, &mut document, &mut report).await;
-            report.result = result.as_ref().map_or_else(StepResult::from, StepResult::clone);
+            let result = self.run_step(&step, document, &mut report).await;
+            report.result = result.as_ref().map_or_else(StepResult::from, |(done, _)| done.clone());
             reports.push(report);
-            match result? {
+            let (done, left) = result?;
+            match done {
                 StepResult::Excluded(reason) => return Ok(MappingOutcome::Excluded(reason)),
                 StepResult::Skipped => {}
                 _ => is_mapped = true,
             }
+            document = left;
         }
-        let mut tree = document.tree;
         if is_mapped {
-            tree.shift_remove("id");
-            check_result(chain, info, &tree)?;
+            check_result(chain, info, &document.tree)?;
         }
-        Ok(MappingOutcome::Mapped(tree))
+        Ok(MappingOutcome::Mapped(document.tree))
     }
 }
 
 /// The product relies on the directory's schemas, so the mapped document must match them.
-fn check_result(chain: &Chain, info: &DocumentInfo<'_>, tree: &Map<String, Value>) -> Result<(), MapError> {
+fn check_result(chain: &Chain, info: &DocumentInfo<'_>, tree: &Overlay) -> Result<(), MapError> {
     validate(tree, info.resource_type).map_err(|rejection| {
         let reason = "the result does not match the directory's schemas";
         // The detail may contain personal data that a plugin used as a name; only the client gets it.

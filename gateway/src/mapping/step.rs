@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scimgate_plugin_host::{CallResult, Component, Context, Decision, Failure, FailureKind, Host, Limits, LogLine};
+use scimgate_scim::access::Overlay;
 use scimgate_scim::error::{ScimError, ScimType};
-use serde_json::{Map, Value};
 
 use super::Mapper;
 use super::chain::Step;
@@ -17,7 +17,7 @@ use super::report::{StepReport, StepResult};
 
 /// The document between two steps.
 pub(super) struct Intermediate {
-    pub(super) tree: Map<String, Value>,
+    pub(super) tree: Overlay,
     /// An upper bound of its length, which is cheaper than the length itself.
     pub(super) max_length: usize,
 }
@@ -32,20 +32,21 @@ pub(super) struct StepRun<'a> {
 }
 
 impl Mapper {
-    /// Runs a step: mapped, excluded or skipped.
+    /// Runs a step: mapped, excluded or skipped. Returns the document for the next one.
     pub(super) async fn run_step(
         &self,
         step: &StepRun<'_>,
-        document: &mut Intermediate,
+        document: Intermediate,
         report: &mut StepReport,
-    ) -> Result<StepResult, MapError> {
+    ) -> Result<(StepResult, Intermediate), MapError> {
         let component = self.component(&step.step.plugin).await?;
         let manifest = component.manifest();
         report.title = format!("{}@{}", manifest.name, manifest.version);
         if !step.step.applies_to(&step.info.resource_type.name, &manifest.resource_types) {
-            return Ok(StepResult::Skipped);
+            return Ok((StepResult::Skipped, document));
         }
-        let call = step.call(self.compiled.host.clone(), component.clone(), std::mem::take(&mut document.tree));
+        let Intermediate { tree, max_length } = document;
+        let call = step.call(self.compiled.host.clone(), component.clone(), tree);
         let result = self.containment.call(step.key(), move || call.run()).await;
         let CallResult { document: returned, decision, log, cpu, written } =
             result.map_err(|blocked| step.blocked(&component, blocked))?;
@@ -53,14 +54,13 @@ impl Mapper {
             step.trace(line);
         }
         (report.cpu, report.log) = (cpu, log);
+        let mut document = Intermediate { tree: returned.tree, max_length: max_length.saturating_add(written) };
         match decision {
             Ok(Decision::Mapped) => {
-                document.tree = returned.tree;
-                document.max_length = document.max_length.saturating_add(written);
-                step.check_length(&component, document)?;
-                Ok(StepResult::Mapped)
+                step.check_length(&component, &mut document)?;
+                Ok((StepResult::Mapped, document))
             }
-            Ok(Decision::Excluded(reason)) => Ok(StepResult::Excluded(reason)),
+            Ok(Decision::Excluded(reason)) => Ok((StepResult::Excluded(reason), document)),
             Ok(Decision::Rejected { scim_type, detail }) => {
                 Err(MapError::Rejected(rejection(scim_type.as_deref(), detail)))
             }
@@ -90,10 +90,8 @@ impl StepRun<'_> {
         StepKey { tenant, revision: self.revision, number: self.number, plugin: self.step.plugin.clone() }
     }
 
-    fn call(&self, host: Arc<Host>, component: Arc<Component>, mut tree: Map<String, Value>) -> PluginCall {
+    fn call(&self, host: Arc<Host>, component: Arc<Component>, tree: Overlay) -> PluginCall {
         let info = self.info;
-        // Plugins see the id first; the stored document has none.
-        tree.shift_insert(0, "id".to_owned(), info.id.to_string().into());
         let context = Context {
             tenant: info.tenant.to_owned(),
             resource_type: info.resource_type.name.clone(),
@@ -109,7 +107,7 @@ impl StepRun<'_> {
         if document.max_length <= MAX_DOCUMENT_BYTES {
             return Ok(());
         }
-        document.max_length = serde_json::to_string(&document.tree).map_or(usize::MAX, |text| text.len());
+        document.max_length = document.tree.to_json().len();
         if document.max_length <= MAX_DOCUMENT_BYTES {
             return Ok(());
         }

@@ -15,6 +15,7 @@ use crate::operation::events_waiting::EventsWaiting;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::list::limits::Limits;
+use crate::operation::resource::recent::RecentRows;
 use crate::operation::resource::record::Recorder;
 use crate::operation::settings::{Settings, SettingsCache};
 use crate::root_key::Keys;
@@ -47,6 +48,8 @@ pub struct Gateway {
     pub trusted_proxies: Arc<[Network]>,
     /// Serialises the writers of one resource.
     pub write_locks: KeyedLock,
+    /// Rows that this process wrote shortly before.
+    pub recent: RecentRows,
     /// Takes the record of each write.
     pub recorder: Arc<dyn Recorder>,
     /// Limits concurrent bulk requests.

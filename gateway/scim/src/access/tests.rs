@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::schema::registry::Registry;
+use crate::text::Printed;
 
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -18,8 +19,12 @@ fn object(value: Value) -> Map<String, Value> {
     object
 }
 
-fn ada() -> Map<String, Value> {
-    object(json!({
+fn overlay(document: Value) -> Overlay {
+    Overlay::new(Arc::new(object(document)), None)
+}
+
+fn ada() -> Overlay {
+    overlay(json!({
         "schemas": [CORE, ENTERPRISE],
         "id": "1",
         "userName": "ada",
@@ -53,7 +58,7 @@ fn append_accepts_up_to_a_thousand_values() {
 #[test]
 fn filters_above_the_cost_limit_are_refused() {
     let mut document = ada();
-    document["emails"] = (0..1_000).map(|n| json!({ "value": format!("{n:032}") })).collect();
+    document.insert("emails", (0..1_000).map(|n| json!({ "value": format!("{n:032}") })).collect());
     let path = |terms: usize| format!("emails[{}].value", vec!["value co \"x\""; terms].join(" or "));
     // A thousand elements that cost 64 bytes each, and the array.
     assert_eq!(get(&document, &user(), &path(65)), Ok(Vec::new()));
@@ -186,8 +191,8 @@ fn append_adds_new_values_only() {
         Ok(2)
     );
     assert_eq!(append(&mut document, &user(), "ims", json!(null)), Ok(0));
-    assert_eq!(document["emails"].as_array().unwrap().len(), 3);
-    assert_eq!(document["phoneNumbers"], json!([{ "value": "1" }, { "value": "2" }]));
+    assert_eq!(document.get("emails").unwrap().as_array().unwrap().len(), 3);
+    assert_eq!(*document.get("phoneNumbers").unwrap(), json!([{ "value": "1" }, { "value": "2" }]));
     assert_eq!(document.get("ims"), None);
     let single = append(&mut document, &user(), "title", json!("x")).unwrap_err();
     assert_eq!(single.to_string(), "title is not multi-valued; set it instead.");
@@ -206,7 +211,7 @@ fn remove_leaves_no_empty_values() {
             "emails",
             json!([{ "type": "work", "value": "w" }, { "type": "home", "value": "h" }]),
         ),
-        ("emails[type eq \"other\"]", 0, "emails", ada()["emails"].clone()),
+        ("emails[type eq \"other\"]", 0, "emails", ada().get("emails").cloned().unwrap()),
         ("title", 0, "title", json!(null)),
     ] {
         let mut document = ada();
@@ -219,17 +224,17 @@ fn remove_leaves_no_empty_values() {
 fn schemas_follow_the_data() {
     let mut document = ada();
     remove(&mut document, &user(), "department").unwrap();
-    assert_eq!(document["schemas"], json!([CORE]));
+    assert_eq!(*document.get("schemas").unwrap(), json!([CORE]));
     assert_eq!(document.get(ENTERPRISE), None);
     set(&mut document, &user(), "manager.value", json!("m")).unwrap();
-    assert_eq!(document["schemas"], json!([CORE, ENTERPRISE]));
-    assert_eq!(document[ENTERPRISE], json!({ "manager": { "value": "m" } }));
+    assert_eq!(*document.get("schemas").unwrap(), json!([CORE, ENTERPRISE]));
+    assert_eq!(*document.get(ENTERPRISE).unwrap(), json!({ "manager": { "value": "m" } }));
     assert_eq!(remove(&mut document, &user(), ENTERPRISE), Ok(1));
-    assert_eq!(document["schemas"], json!([CORE]));
+    assert_eq!(*document.get("schemas").unwrap(), json!([CORE]));
     assert_eq!(set(&mut document, &user(), ENTERPRISE, json!({ "DIVISION": "x", "department": null })), Ok(1));
-    assert_eq!(document[ENTERPRISE], json!({ "division": "x" }));
+    assert_eq!(*document.get(ENTERPRISE).unwrap(), json!({ "division": "x" }));
     set(&mut document, &user(), ENTERPRISE, json!({})).unwrap();
-    assert_eq!(document["schemas"], json!([CORE]));
+    assert_eq!(*document.get("schemas").unwrap(), json!([CORE]));
     assert_eq!(document.get(ENTERPRISE), None);
 }
 
@@ -313,12 +318,41 @@ proptest! {
     #[test]
     fn no_path_or_document_causes_a_panic(path in any::<String>(), pick in 0..6_usize) {
         let odd = [json!(null), json!("x"), json!([[1]]), json!({ "a": [{}] }), json!([null, "x", {}]), json!(1)][pick].clone();
-        let mut document = object(json!({ "emails": odd, "name": odd, "schemas": odd, ENTERPRISE: odd, "title": odd }));
+        let mut document = overlay(json!({ "emails": odd, "name": odd, "schemas": odd, ENTERPRISE: odd, "title": odd }));
         for path in [path.as_str(), "emails.value", "emails[type eq \"a\"].value", "name.givenName", "manager.value", "title", ENTERPRISE] {
             let _ = get(&document, &user(), path);
             let _ = set(&mut document, &user(), path, json!("x"));
             let _ = append(&mut document, &user(), path, json!([{ "value": "x" }]));
             let _ = remove(&mut document, &user(), path);
         }
+    }
+
+    #[test]
+    fn text_from_the_sources_text_is_the_trees_text(steps in prop::collection::vec((0..9_usize, 0..4_usize, 0..3_u8), 0..12)) {
+        let source = Arc::new(object(json!({
+            "schemas": [CORE, ENTERPRISE], "userName": "ada", "title": "\u{e9}\"", "name": { "givenName": "Ada" },
+            "emails": [{ "value": "w" }], "active": true, ENTERPRISE: { "department": "R&D" },
+        })));
+        let printed = Printed::of(&source);
+        let mut document = Overlay::new(Arc::clone(&source), Some("1".to_owned()));
+        let paths = ["title", "userName", "name.givenName", "name", "emails", "emails.value", "department", ENTERPRISE, "nickName"];
+        for (path, value, verb) in steps {
+            let value = [json!("x"), json!("ada"), json!([{ "value": "w" }]), json!({ "department": "R&D" })][value].clone();
+            let _ = match verb {
+                0 => set(&mut document, &user(), paths[path], value),
+                1 => remove(&mut document, &user(), paths[path]),
+                _ => append(&mut document, &user(), paths[path], value),
+            };
+            let tree = document.to_map();
+            prop_assert_eq!(document.print(&printed), Value::Object(tree.clone()).to_string());
+            prop_assert_eq!(document.is_source(), tree == *source);
+            let json = document.to_json();
+            prop_assert!(json.starts_with(r#"{"id":"1""#), "{}", json);
+        }
+        document.replace(Map::clone(&source));
+        prop_assert!(document.is_source());
+        document.replace(object(json!({ "userName": "ada" })));
+        prop_assert!(!document.is_source());
+        prop_assert_eq!(document.print(&printed), "{\"userName\":\"ada\"}");
     }
 }

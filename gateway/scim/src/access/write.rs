@@ -2,41 +2,37 @@
 
 use serde_json::{Map, Value};
 
-use super::{AccessError, checked, extension_data};
+use super::{AccessError, Overlay, checked, extension_data};
 use crate::filter::ElementFilter;
 use crate::path::{Path, Target};
 use crate::schema::validate::MAX_ELEMENTS;
 use crate::schema::{AttributeRef, Schema};
 use crate::value::{complete, elements_mut, is_primary, keep_primary};
 
-pub(super) fn set_extension(
-    document: &mut Map<String, Value>,
-    schema: &Schema,
-    value: Value,
-) -> Result<u32, AccessError> {
+pub(super) fn set_extension(document: &mut Overlay, schema: &Schema, value: Value) -> Result<u32, AccessError> {
     let data = extension_data(schema, value)?;
-    document.insert(schema.id.clone(), Value::Object(data));
+    document.insert(&schema.id, Value::Object(data));
     Ok(1)
 }
 
 pub(super) fn set(
-    document: &mut Map<String, Value>,
+    document: &mut Overlay,
     attribute: &AttributeRef,
     filter: Option<&ElementFilter>,
     value: Value,
 ) -> Result<u32, AccessError> {
     match (filter, &attribute.sub) {
         (None, None) => {
-            attribute.set(document, Some(value));
+            document.set(attribute, Some(value));
             Ok(1)
         }
         (None, Some(sub)) if !attribute.attribute.multi_valued => {
-            match attribute.value_mut(document) {
+            match document.value_mut(attribute) {
                 Some(Value::Object(members)) => drop(members.insert(sub.name.clone(), value)),
                 Some(_) => return Ok(0),
                 None => {
                     let members = Map::from_iter([(sub.name.clone(), value)]);
-                    attribute.set(document, Some(Value::Object(members)));
+                    document.set(attribute, Some(Value::Object(members)));
                 }
             }
             Ok(1)
@@ -54,13 +50,13 @@ pub(super) fn set(
 
 /// Writes to every element that matches the filter.
 fn set_elements(
-    document: &mut Map<String, Value>,
+    document: &mut Overlay,
     attribute: &AttributeRef,
     filter: Option<&ElementFilter>,
     described: Option<&[(String, Value)]>,
     value: &Value,
 ) -> u32 {
-    let Some(elements) = attribute.value_mut(document).map(elements_mut) else { return 0 };
+    let Some(elements) = document.value_mut(attribute).map(elements_mut) else { return 0 };
     let mut changed = Vec::new();
     for (index, element) in elements.iter_mut().enumerate() {
         if filter.is_some_and(|filter| !filter.matches_element(element)) {
@@ -79,7 +75,7 @@ fn set_elements(
 
 /// Creates the element that a path of `eq` terms describes.
 fn create(
-    document: &mut Map<String, Value>,
+    document: &mut Overlay,
     attribute: &AttributeRef,
     described: Vec<(String, Value)>,
     value: Value,
@@ -102,15 +98,15 @@ fn create(
     }
     let Some(element) = checked(element, &parent, None)? else { return Ok(0) };
     // A single value that the path does not describe stays unchanged.
-    if parent.value(document).is_some() {
+    if document.value(&parent).is_some() {
         return Ok(0);
     }
-    parent.set(document, Some(element));
+    document.set(&parent, Some(element));
     Ok(1)
 }
 
 pub(super) fn append(
-    document: &mut Map<String, Value>,
+    document: &mut Overlay,
     attribute: &AttributeRef,
     elements: Vec<Value>,
 ) -> Result<u32, AccessError> {
@@ -122,7 +118,7 @@ pub(super) fn append(
     if elements.len() > MAX_ELEMENTS {
         return Err(too_many(elements.len()));
     }
-    let present = match attribute.value(document) {
+    let present = match document.value(attribute) {
         Some(Value::Array(present)) => present.as_slice(),
         Some(_) => return Ok(0),
         None => &[],
@@ -139,22 +135,22 @@ pub(super) fn append(
         new.push(element);
     }
     let appended: Vec<usize> = (before..before + new.len()).collect();
-    match attribute.value_mut(document) {
+    match document.value_mut(attribute) {
         Some(Value::Array(present)) => present.extend(new),
-        _ => attribute.set(document, Some(Value::Array(new))),
+        _ => document.set(attribute, Some(Value::Array(new))),
     }
-    if let Some(value) = attribute.value_mut(document) {
+    if let Some(value) = document.value_mut(attribute) {
         keep_last_primary(elements_mut(value), &appended);
     }
     Ok(count(appended.len()))
 }
 
-pub(super) fn remove(document: &mut Map<String, Value>, path: &Path) -> u32 {
+pub(super) fn remove(document: &mut Overlay, path: &Path) -> u32 {
     let attribute = match &path.target {
-        Target::Extension(schema) => return u32::from(document.shift_remove(&schema.id).is_some()),
+        Target::Extension(schema) => return u32::from(document.remove(&schema.id)),
         Target::Attribute(attribute) => attribute,
     };
-    let Some(value) = attribute.value_mut(document) else { return 0 };
+    let Some(value) = document.value_mut(attribute) else { return 0 };
     let mut count = 0;
     // Removes from one element, and returns whether nothing of it is left.
     let mut remove_from = |element: &mut Value| {
@@ -177,7 +173,7 @@ pub(super) fn remove(document: &mut Map<String, Value>, path: &Path) -> u32 {
         single => remove_from(single),
     };
     if is_empty {
-        attribute.set(document, None);
+        document.set(attribute, None);
     }
     count
 }

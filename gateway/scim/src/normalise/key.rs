@@ -64,11 +64,9 @@ pub(crate) fn tolerate_form(
     refuse: impl FnOnce() -> ScimError,
 ) -> Result<(), ScimError> {
     match resource_type.split_urn(name) {
-        Some(qualified) if qualified.malformed => {
-            leniencies.tolerate(Leniency::MalformedUrn, &found.name(), warnings, refuse)
-        }
+        Some(qualified) if qualified.malformed => leniencies.tolerate(Leniency::MalformedUrn, found, warnings, refuse),
         None if found.extension.is_some() => {
-            leniencies.tolerate(Leniency::ExtensionUnprefixed, &found.name(), warnings, refuse)
+            leniencies.tolerate(Leniency::ExtensionUnprefixed, found, warnings, refuse)
         }
         _ => Ok(()),
     }

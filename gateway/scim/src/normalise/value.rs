@@ -1,7 +1,7 @@
 //! Coerces a value to the type of its attribute. Only the JSON type changes; texts, numbers and times stay as written,
 //! because a provider that reads back a changed value would send its own again and again.
 
-use std::sync::Arc;
+use std::fmt::Display;
 
 use serde_json::{Map, Number, Value};
 
@@ -77,7 +77,7 @@ impl Coercion<'_> {
         &mut self,
         value: Value,
         attribute: &Attribute,
-        name: &str,
+        name: &dyn Display,
     ) -> Result<Option<Value>, ScimError> {
         match value {
             // RFC 7643 §2.5: "Unassigned attributes, the null value, or an empty array (in the case of a
@@ -99,7 +99,7 @@ impl Coercion<'_> {
         &mut self,
         elements: Vec<Value>,
         attribute: &Attribute,
-        name: &str,
+        name: &dyn Display,
     ) -> Result<Option<Value>, ScimError> {
         let mut kept = Vec::with_capacity(elements.len());
         for element in elements {
@@ -118,7 +118,7 @@ impl Coercion<'_> {
         &mut self,
         mut elements: Vec<Value>,
         attribute: &Attribute,
-        name: &str,
+        name: &dyn Display,
     ) -> Result<Option<Value>, ScimError> {
         let (Some(element), true) = (elements.pop(), elements.is_empty()) else {
             return Err(wrong(name, "must be a single value, not several"));
@@ -132,13 +132,13 @@ impl Coercion<'_> {
         &mut self,
         value: Value,
         attribute: &Attribute,
-        name: &str,
+        name: &dyn Display,
     ) -> Result<Option<Value>, ScimError> {
         if value.is_null() {
             return Ok(None);
         }
         if value.as_str() == Some("") && empty_string_clears(attribute, *self.leniencies) {
-            self.warnings.add(empty_string_leniency(attribute), name);
+            self.warnings.add(empty_string_leniency(attribute), name.to_string());
             return Ok(None);
         }
         match attribute.kind {
@@ -151,7 +151,7 @@ impl Coercion<'_> {
         }
     }
 
-    fn boolean(&mut self, value: Value, name: &str) -> Result<Value, ScimError> {
+    fn boolean(&mut self, value: Value, name: &dyn Display) -> Result<Value, ScimError> {
         let flag = match &value {
             Value::Bool(_) => return Ok(value),
             Value::String(text) if text.eq_ignore_ascii_case("true") => true,
@@ -164,7 +164,7 @@ impl Coercion<'_> {
         Ok(Value::Bool(flag))
     }
 
-    fn number(&mut self, value: &Value, attribute: &Attribute, name: &str) -> Result<Value, ScimError> {
+    fn number(&mut self, value: &Value, attribute: &Attribute, name: &dyn Display) -> Result<Value, ScimError> {
         let is_integer = attribute.kind == Type::Integer;
         let expected = if is_integer { "a whole number" } else { "a number" };
         let number = match value {
@@ -182,7 +182,7 @@ impl Coercion<'_> {
         Ok(Value::Number(number))
     }
 
-    fn text(&mut self, value: Value, attribute: &Attribute, name: &str) -> Result<Value, ScimError> {
+    fn text(&mut self, value: Value, attribute: &Attribute, name: &dyn Display) -> Result<Value, ScimError> {
         let text = match &value {
             Value::String(text) => {
                 refuse_nul_in(text)?;
@@ -198,7 +198,7 @@ impl Coercion<'_> {
         Ok(Value::String(text))
     }
 
-    fn complex(&mut self, value: Value, attribute: &Attribute, name: &str) -> Result<Option<Value>, ScimError> {
+    fn complex(&mut self, value: Value, attribute: &Attribute, name: &dyn Display) -> Result<Option<Value>, ScimError> {
         let members = match value {
             Value::Object(members) => self.unpack(members, attribute, name)?,
             bare @ (Value::String(_) | Value::Number(_)) if attribute.sub_attribute("value").is_some() => {
@@ -209,6 +209,9 @@ impl Coercion<'_> {
             }
             other => return Err(wrong(name, &format!("must be an object, not {}", describe(&other)))),
         };
+        if is_canonical(&members, attribute) {
+            return Ok(Some(Value::Object(members)));
+        }
         let mut kept = Map::new();
         for (key, value) in members {
             let Some(sub) = attribute.sub_attribute(&key) else {
@@ -218,22 +221,11 @@ impl Coercion<'_> {
             if is_ignored(sub, attribute) {
                 continue;
             }
-            if let Some(value) = self.sub_value(value, sub, name)? {
+            if let Some(value) = self.value(value, sub, &format_args!("{name}.{}", sub.name))? {
                 kept.insert(sub.name.clone(), value);
             }
         }
         Ok(if kept.is_empty() { None } else { Some(Value::Object(kept)) })
-    }
-
-    /// Skips building the dotted name for plain texts, because a group can have 100,000 members.
-    fn sub_value(&mut self, value: Value, sub: &Arc<Attribute>, name: &str) -> Result<Option<Value>, ScimError> {
-        match (&value, sub.kind) {
-            (Value::String(text), Type::String | Type::Reference) if !text.is_empty() && !sub.multi_valued => {
-                refuse_nul_in(text)?;
-                Ok(Some(value))
-            }
-            _ => self.value(value, sub, &format!("{name}.{}", sub.name)),
-        }
     }
 
     /// Entra ID's `AppRoleAssignmentsComplex`: the `value` of an element is the JSON text of the element itself.
@@ -241,20 +233,20 @@ impl Coercion<'_> {
         &mut self,
         mut members: Map<String, Value>,
         attribute: &Attribute,
-        name: &str,
+        name: &dyn Display,
     ) -> Result<Map<String, Value>, ScimError> {
-        let written = members.iter().find(|(key, _)| key.eq_ignore_ascii_case("value"));
-        let Some((key, text)) = written.and_then(|(key, value)| Some((key.clone(), value.as_str()?))) else {
-            return Ok(members);
-        };
-        if !attribute.multi_valued || !text.starts_with('{') || !self.leniencies.allows(Leniency::JsonTextValue) {
+        if !attribute.multi_valued || !self.leniencies.allows(Leniency::JsonTextValue) {
             return Ok(members);
         }
+        let written = members.iter().find(|(key, _)| key.eq_ignore_ascii_case("value"));
+        let json = written.and_then(|(key, value)| Some((key, value.as_str().filter(|it| it.starts_with('{'))?)));
+        let Some((key, text)) = json else { return Ok(members) };
+        let key = key.clone();
         let Ok(Value::Object(inner)) = crate::json::parse(text) else { return Ok(members) };
         if member(&inner, "value").is_none() {
             return Ok(members);
         }
-        self.warnings.add(Leniency::JsonTextValue, name);
+        self.warnings.add(Leniency::JsonTextValue, name.to_string());
         members.shift_remove(&key);
         for (key, value) in inner {
             refuse_nul_in(&key)?;
@@ -264,7 +256,13 @@ impl Coercion<'_> {
         Ok(members)
     }
 
-    fn keep_unknown(&mut self, key: &str, value: Value, attribute: &Attribute, name: &str) -> Result<(), ScimError> {
+    fn keep_unknown(
+        &mut self,
+        key: &str,
+        value: Value,
+        attribute: &Attribute,
+        name: &dyn Display,
+    ) -> Result<(), ScimError> {
         let full = format!("{name}.{key}");
         self.leniencies.tolerate(Leniency::UnknownAttributeSetAside, &full, self.warnings, || {
             ScimError::invalid_syntax(format!("{full} is no attribute of this resource type."))
@@ -278,7 +276,7 @@ impl Coercion<'_> {
     }
 
     /// Keeps the last primary element only.
-    fn single_primary(&mut self, elements: &mut [Value], name: &str) -> Result<(), ScimError> {
+    fn single_primary(&mut self, elements: &mut [Value], name: &dyn Display) -> Result<(), ScimError> {
         let Some(last) = elements.iter().rposition(is_primary) else { return Ok(()) };
         if elements[..last].iter().any(is_primary) {
             self.tolerate(Leniency::ExtraPrimary, name, || "must have at most one primary value".into())?;
@@ -287,8 +285,34 @@ impl Coercion<'_> {
         Ok(())
     }
 
-    fn tolerate(&mut self, leniency: Leniency, name: &str, problem: impl FnOnce() -> String) -> Result<(), ScimError> {
+    fn tolerate(
+        &mut self,
+        leniency: Leniency,
+        name: &dyn Display,
+        problem: impl FnOnce() -> String,
+    ) -> Result<(), ScimError> {
         self.leniencies.tolerate(leniency, name, self.warnings, || wrong(name, &problem()))
+    }
+}
+
+/// Whether the members are in canonical form as they are, so that their object need not be built anew.
+fn is_canonical(members: &Map<String, Value>, attribute: &Attribute) -> bool {
+    let mut written = members.iter();
+    !members.is_empty()
+        && written.all(|(key, value)| {
+            let sub = attribute.sub_attributes.iter().find(|sub| sub.name == *key);
+            sub.is_some_and(|sub| !is_ignored(sub, attribute) && is_plain(value, sub))
+        })
+}
+
+/// Whether a value has the type of its sub-attribute and nothing to coerce.
+fn is_plain(value: &Value, sub: &Attribute) -> bool {
+    match (value, sub.kind) {
+        (Value::String(text), Type::String | Type::Reference) => {
+            !sub.multi_valued && !text.is_empty() && !text.contains('\0')
+        }
+        (Value::Bool(_), Type::Boolean) => !sub.multi_valued,
+        _ => false,
     }
 }
 
@@ -298,7 +322,7 @@ fn is_ignored(sub: &Attribute, parent: &Attribute) -> bool {
     read_only || sub.returned == Returned::Never
 }
 
-fn wrong(name: &str, problem: &str) -> ScimError {
+fn wrong(name: &dyn Display, problem: &str) -> ScimError {
     ScimError::invalid_value(format!("{name} {problem}."))
 }
 

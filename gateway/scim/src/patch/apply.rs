@@ -18,14 +18,14 @@ use crate::value::{is_blank, is_unassigned};
 
 pub(super) fn apply(
     patch: Patch,
-    mut document: Map<String, Value>,
-    mut unknown: UnknownAttributes,
+    document_before: &Map<String, Value>,
+    unknown_before: &UnknownAttributes,
     rt: &ResourceType,
     leniencies: Leniencies,
     budget: &mut Budget,
 ) -> Result<Patched, ScimError> {
     let members_only = patch.touches_only_members();
-    let before = if members_only { None } else { Some((document.clone(), unknown.clone())) };
+    let (mut document, mut unknown) = (document_before.clone(), unknown_before.clone());
     let mut warnings = patch.warnings;
     let mut members = DeltaBuilder::default();
     // Recording an unknown part reads the whole log, so their number is limited.
@@ -62,12 +62,12 @@ pub(super) fn apply(
         }
     }
     let mut changed = false;
-    if let Some((document_before, unknown_before)) = before {
+    if !members_only {
         rebuild_schemas(&mut document, rt);
-        if unknown != unknown_before {
+        if unknown != *unknown_before {
             unknown.enforce_bounds(&leniencies, &mut warnings)?;
         }
-        changed = document != document_before || unknown != unknown_before;
+        changed = document != *document_before || unknown != *unknown_before;
     }
     Ok(Patched { document, unknown, members: members.finish(), changed, warnings })
 }

@@ -57,7 +57,7 @@ fn run(
     rt: &ResourceType,
     how: Leniencies,
 ) -> Result<Patched, ScimError> {
-    Patch::parse(body(patch), rt, &how)?.apply(document(before, rt), kept(unknown), rt, &how)
+    Patch::parse(body(patch), rt, &how)?.apply(&document(before, rt), &kept(unknown), rt, &how)
 }
 
 /// `"strict"`, or all leniencies but the named ones.
@@ -100,7 +100,7 @@ fn check(case: &Value, registry: &Registry) {
     if operations.iter().all(|operation| operation["op"].as_str().is_some_and(|op| op.eq_ignore_ascii_case("replace")))
     {
         let again = Patch::parse(body(&case["patch"]), rt, &leniencies(case)).unwrap();
-        let again = again.apply(patched.document.clone(), patched.unknown.clone(), rt, &leniencies(case)).unwrap();
+        let again = again.apply(&patched.document, &patched.unknown, rt, &leniencies(case)).unwrap();
         assert_eq!(again.document, patched.document, "replacing twice");
         assert!(!again.changed, "replacing twice");
     }
@@ -269,7 +269,7 @@ proptest! {
             let rt = registry.resource_type(name).unwrap();
             for how in [Leniencies::all(), Leniencies::strict()] {
                 if let Ok(patch) = Patch::parse(body.clone(), rt, &how) {
-                    let _ = patch.apply(Map::new(), UnknownAttributes::default(), rt, &how);
+                    let _ = patch.apply(&Map::new(), &UnknownAttributes::default(), rt, &how);
                 }
             }
         }
@@ -305,7 +305,7 @@ proptest! {
         let mut failed = false;
         for operation in patch.as_array().unwrap() {
             let Ok(one) = Patch::parse(body(&json!([operation])), rt, &how)
-                .and_then(|patch| patch.apply(document.clone(), unknown.clone(), rt, &how)) else { failed = true; break };
+                .and_then(|patch| patch.apply(&document, &unknown, rt, &how)) else { failed = true; break };
             (document, unknown) = (one.document, one.unknown);
         }
         match run(&patch, &rich(), &Value::Null, rt, how) {

@@ -1,5 +1,6 @@
 //! A resolved attribute name, and the place of its value in a canonical document.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -36,12 +37,17 @@ impl AttributeRef {
     /// The full name in canonical spelling: `urn:…:User:manager.displayName`, `name.givenName`.
     #[must_use]
     pub fn name(&self) -> String {
-        let mut name = self.attribute_name();
-        if let Some(sub) = &self.sub {
-            name.push('.');
-            name.push_str(&sub.name);
-        }
-        name
+        self.to_string()
+    }
+
+    /// Whether it is the same attribute of the same type.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let same = |one: Option<&Arc<Attribute>>, other: Option<&Arc<Attribute>>| match (one, other) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        // Types may share a schema, but no type has one twice.
+        same(Some(&self.attribute), Some(&other.attribute)) && same(self.sub.as_ref(), other.sub.as_ref())
     }
 
     /// The full name without the sub-attribute.
@@ -70,6 +76,15 @@ impl AttributeRef {
         }
     }
 
+    /// As [`AttributeRef::set`] for a value, with a name that is kept if it is the canonical one.
+    pub(crate) fn insert(&self, document: &mut Map<String, Value>, name: String, value: Value) {
+        if self.extension.is_none() && name == self.attribute.name && !is_unassigned(&value) {
+            document.insert(name, value);
+        } else {
+            self.set(document, Some(value));
+        }
+    }
+
     /// Sets the value of the attribute; none, or an unassigned one, removes it. The object of an extension is created with
     /// its first attribute and removed with its last.
     pub(crate) fn set(&self, document: &mut Map<String, Value>, value: Option<Value>) {
@@ -83,6 +98,17 @@ impl AttributeRef {
         if members.is_empty() {
             document.shift_remove(&schema.id);
         }
+    }
+}
+
+impl fmt::Display for AttributeRef {
+    /// The full name in canonical spelling.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.extension {
+            write!(f, "{}:", schema.id)?;
+        }
+        f.write_str(&self.attribute.name)?;
+        self.sub.as_ref().map_or(Ok(()), |sub| write!(f, ".{}", sub.name))
     }
 }
 

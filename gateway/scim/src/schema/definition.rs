@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{ResourceType, Schema};
+use super::{Derived, ResourceType, Schema};
 use crate::error::ScimError;
 
 /// The definition of a resource type.
@@ -69,6 +69,7 @@ impl TypeDefinition {
             extensions: Vec::new(),
             name_attribute: self.name_attribute.clone(),
             detached: None,
+            derived: Derived::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Extension, ResourceType, Schema, packs};
+use super::{Derived, Extension, ResourceType, Schema, packs};
 use crate::error::ScimError;
 
 const MAX_URN_BYTES: usize = 256;
@@ -141,6 +141,7 @@ fn user_type() -> ResourceType {
         extensions: vec![Extension { schema: Arc::new(packs::schema(packs::ENTERPRISE)), required: false }],
         name_attribute: "userName".into(),
         detached: None,
+        derived: Derived::default(),
     }
 }
 
@@ -153,6 +154,7 @@ fn group_type() -> ResourceType {
         extensions: Vec::new(),
         name_attribute: "displayName".into(),
         detached: Some("members"),
+        derived: Derived::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Validates a canonical document against its resource type: known attributes, correct types, nothing missing.
 
+use std::fmt::{Arguments, Display};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,14 +10,14 @@ use crate::attribute::{Attribute, Mutability, Type};
 use crate::decimal::Decimal;
 use crate::error::ScimError;
 use crate::instant;
-use crate::value::{is_primary, is_unassigned};
+use crate::value::{Members, is_primary, is_unassigned};
 
 /// The most elements of a multi-valued attribute. Elements are compared with each other, so their number bounds the work
 /// of a request. Members of a group are stored elsewhere and have no such limit.
 pub const MAX_ELEMENTS: usize = 1_000;
 
 /// Checks the number of elements of an attribute.
-pub(crate) fn check_elements(count: usize, name: &str) -> Result<(), ScimError> {
+pub(crate) fn check_elements(count: usize, name: &dyn Display) -> Result<(), ScimError> {
     if count <= MAX_ELEMENTS {
         return Ok(());
     }
@@ -88,26 +89,28 @@ fn is_immutable(attribute: &Arc<Attribute>) -> bool {
 
 /// Validates a canonical document. An error is 400 `invalidValue`, or `invalidSyntax` for an unknown attribute.
 /// `canonicalValues` are only suggestions (RFC 7643 §7: "a service provider MAY ignore").
-pub fn validate(document: &Map<String, Value>, resource_type: &ResourceType) -> Result<(), ScimError> {
+pub fn validate(document: &impl Members, resource_type: &ResourceType) -> Result<(), ScimError> {
     check_schemas(document, resource_type)?;
-    for (key, value) in document {
+    for (key, value) in document.iter() {
         if let Some(extension) = resource_type.extensions.iter().find(|e| e.schema.id == *key) {
             check_extension(value, &extension.schema)?;
             continue;
         }
         let attribute = exact(&resource_type.schema.attributes, key).or_else(|| exact(common_attributes(), key));
         let attribute = attribute.ok_or_else(|| unknown(key, &resource_type.name))?;
-        check_value(value, attribute, key)?;
+        check_value(value, attribute, format_args!("{key}"))?;
     }
-    check_required(document, &resource_type.schema.attributes, "")?;
-    let missing = resource_type.extensions.iter().find(|e| e.required && !document.contains_key(&e.schema.id));
+    check_required(document, &resource_type.schema.attributes, format_args!(""))?;
+    let missing = resource_type.extensions.iter().find(|e| e.required && document.get(&e.schema.id).is_none());
     missing.map_or(Ok(()), |e| Err(wrong(&e.schema.id, "is a required extension; give its attributes")))
 }
 
 /// Validates one attribute of a canonical document.
 pub(crate) fn check_attribute(document: &Map<String, Value>, reference: &AttributeRef) -> Result<(), ScimError> {
     let value = reference.value(document);
-    value.map_or(Ok(()), |value| check_value(value, &reference.attribute, &reference.attribute_name()))
+    value.map_or(Ok(()), |value| {
+        check_value(value, &reference.attribute, format_args!("{}", reference.attribute_name()))
+    })
 }
 
 /// Validates the data of one extension in a canonical document.
@@ -116,59 +119,66 @@ pub(crate) fn check_extension_of(document: &Map<String, Value>, schema: &Schema)
 }
 
 /// RFC 7643 §3: `schemas` lists the base schema and the extensions that have data.
-fn check_schemas(document: &Map<String, Value>, resource_type: &ResourceType) -> Result<(), ScimError> {
+fn check_schemas(document: &impl Members, resource_type: &ResourceType) -> Result<(), ScimError> {
     let urns = document.get("schemas").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let names = |urn: &str| urns.iter().any(|listed| listed.as_str() == Some(urn));
     if !names(&resource_type.schema.id) {
-        return Err(wrong("schemas", &format!("must name {}", resource_type.schema.id)));
+        return Err(wrong(&"schemas", &format!("must name {}", resource_type.schema.id)));
     }
     for urn in urns {
         let known = urn.as_str().is_some_and(|urn| {
             urn == resource_type.schema.id || resource_type.extensions.iter().any(|e| e.schema.id == urn)
         });
         if !known {
-            return Err(wrong("schemas", &format!("names {urn}, which {} does not have", resource_type.name)));
+            return Err(wrong(&"schemas", &format!("names {urn}, which {} does not have", resource_type.name)));
         }
     }
-    let unnamed = resource_type.extensions.iter().find(|e| document.contains_key(&e.schema.id) && !names(&e.schema.id));
-    unnamed.map_or(Ok(()), |e| Err(wrong("schemas", &format!("must name {}", e.schema.id))))
+    let unnamed =
+        resource_type.extensions.iter().find(|e| document.get(&e.schema.id).is_some() && !names(&e.schema.id));
+    unnamed.map_or(Ok(()), |e| Err(wrong(&"schemas", &format!("must name {}", e.schema.id))))
 }
 
 fn check_extension(value: &Value, schema: &Schema) -> Result<(), ScimError> {
     let members = value.as_object().ok_or_else(|| wrong(&schema.id, "must be an object"))?;
     for (key, value) in members {
-        let full = format!("{}:{key}", schema.id);
-        let attribute = exact(&schema.attributes, key).ok_or_else(|| unknown(&full, &schema.name))?;
-        check_value(value, attribute, &full)?;
+        let id = &schema.id;
+        let attribute = exact(&schema.attributes, key);
+        let attribute = attribute.ok_or_else(|| unknown(&format_args!("{id}:{key}"), &schema.name))?;
+        check_value(value, attribute, format_args!("{id}:{key}"))?;
     }
-    check_required(members, &schema.attributes, &format!("{}:", schema.id))
+    check_required(members, &schema.attributes, format_args!("{}:", schema.id))
 }
 
-fn check_required(members: &Map<String, Value>, attributes: &[Arc<Attribute>], prefix: &str) -> Result<(), ScimError> {
+fn check_required(
+    members: &impl Members,
+    attributes: &[Arc<Attribute>],
+    prefix: Arguments<'_>,
+) -> Result<(), ScimError> {
     let is_missing = |attribute: &Attribute| {
         members.get(&attribute.name).is_none_or(|value| is_unassigned(value) || value.as_str() == Some(""))
     };
     let mut required = attributes.iter().filter(|attribute| attribute.required && attribute.is_stored());
     required
         .find(|attribute| is_missing(attribute))
-        .map_or(Ok(()), |attribute| Err(wrong(&format!("{prefix}{}", attribute.name), "is required")))
+        .map_or(Ok(()), |attribute| Err(wrong(&format_args!("{prefix}{}", attribute.name), "is required")))
 }
 
-fn check_value(value: &Value, attribute: &Attribute, name: &str) -> Result<(), ScimError> {
+/// The name is put together only for a complaint.
+fn check_value(value: &Value, attribute: &Attribute, name: Arguments<'_>) -> Result<(), ScimError> {
     if !attribute.multi_valued {
         return check_one(value, attribute, name);
     }
-    let elements = value.as_array().ok_or_else(|| wrong(name, "must be an array"))?;
-    check_elements(elements.len(), name)?;
+    let elements = value.as_array().ok_or_else(|| wrong(&name, "must be an array"))?;
+    check_elements(elements.len(), &name)?;
     elements.iter().try_for_each(|element| check_one(element, attribute, name))?;
     // RFC 7643 §2.4: "The primary attribute value 'true' MUST appear no more than once."
     if elements.iter().filter(|element| is_primary(element)).count() > 1 {
-        return Err(wrong(name, "must have at most one primary value"));
+        return Err(wrong(&name, "must have at most one primary value"));
     }
     Ok(())
 }
 
-fn check_one(value: &Value, attribute: &Attribute, name: &str) -> Result<(), ScimError> {
+fn check_one(value: &Value, attribute: &Attribute, name: Arguments<'_>) -> Result<(), ScimError> {
     let complaint = match (attribute.kind, value) {
         (Type::Complex, Value::Object(members)) => return check_complex(members, attribute, name),
         (Type::Complex, _) => "must be an object",
@@ -183,16 +193,16 @@ fn check_one(value: &Value, attribute: &Attribute, name: &str) -> Result<(), Sci
         },
         (_, _) => "must be a text",
     };
-    Err(wrong(name, complaint))
+    Err(wrong(&name, complaint))
 }
 
-fn check_complex(members: &Map<String, Value>, attribute: &Attribute, name: &str) -> Result<(), ScimError> {
+fn check_complex(members: &Map<String, Value>, attribute: &Attribute, name: Arguments<'_>) -> Result<(), ScimError> {
     for (key, value) in members {
-        let full = || format!("{name}.{key}");
-        let sub = exact(&attribute.sub_attributes, key).ok_or_else(|| unknown(&full(), name))?;
-        check_value(value, sub, &full())?;
+        let sub = exact(&attribute.sub_attributes, key);
+        let sub = sub.ok_or_else(|| unknown(&format_args!("{name}.{key}"), &name))?;
+        check_value(value, sub, format_args!("{name}.{key}"))?;
     }
-    check_required(members, &attribute.sub_attributes, &format!("{name}."))
+    check_required(members, &attribute.sub_attributes, format_args!("{name}."))
 }
 
 fn check_text(kind: Type, text: &str) -> Option<&'static str> {
@@ -232,11 +242,11 @@ fn exact<'a>(attributes: &'a [Arc<Attribute>], name: &str) -> Option<&'a Arc<Att
     attributes.iter().find(|attribute| attribute.name == name)
 }
 
-fn unknown(name: &str, owner: &str) -> ScimError {
+fn unknown(name: &dyn Display, owner: &dyn Display) -> ScimError {
     ScimError::invalid_syntax(format!("{name} is no attribute of {owner}."))
 }
 
-fn wrong(name: &str, complaint: &str) -> ScimError {
+fn wrong(name: &dyn Display, complaint: &str) -> ScimError {
     ScimError::invalid_value(format!("{name} {complaint}."))
 }
 

@@ -122,7 +122,7 @@ fn made((document, unknown): &State, request: &Request, rt: &ResourceType) -> Op
     };
     let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [operation] });
     let patch = Patch::parse(body, rt, &Leniencies::all()).ok()?;
-    let patched = patch.apply(document.clone(), unknown.clone(), rt, &Leniencies::all()).ok()?;
+    let patched = patch.apply(document, unknown, rt, &Leniencies::all()).ok()?;
     Some((patched.document, UnknownAttributes::from_json(patched.unknown.to_json())?))
 }
 

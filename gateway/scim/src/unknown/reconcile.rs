@@ -214,7 +214,7 @@ impl Replay<'_> {
         let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [change.to_json()] });
         let (resource_type, leniencies) = (self.resource_type, self.leniencies);
         let patched = Patch::parse(body, resource_type, leniencies)
-            .and_then(|patch| patch.apply_within(budget, part.clone(), resource_type, leniencies))
+            .and_then(|patch| patch.apply_within(budget, part, resource_type, leniencies))
             .and_then(|patched| check_attribute(&patched.document, reference).map(|()| patched));
         match patched {
             Ok(patched) => {

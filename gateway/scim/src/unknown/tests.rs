@@ -41,7 +41,7 @@ pub(super) fn patched(
 ) -> (Map<String, Value>, UnknownAttributes) {
     let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": operations });
     let patch = Patch::parse(body, rt, &Leniencies::all()).unwrap();
-    let patched = patch.apply(document, unknown, rt, &Leniencies::all()).unwrap();
+    let patched = patch.apply(&document, &unknown, rt, &Leniencies::all()).unwrap();
     (patched.document, patched.unknown)
 }
 

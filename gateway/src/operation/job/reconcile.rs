@@ -154,11 +154,11 @@ impl Change for Reconcile {
         Ok(Prepared::Write(vec![Write {
             resource_type: Arc::clone(&self.resource_type),
             id: self.id,
-            document: reconciled.document,
+            document: Arc::new(reconciled.document),
             unknown: reconciled.unknown,
             validated_by: None,
             members: None,
-            base: Base::Living { before, document: old, guards_members: false },
+            base: Base::Living { before, document: old, guards_members: false, reads_groups: false },
         }]))
     }
 

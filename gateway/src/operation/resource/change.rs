@@ -78,8 +78,8 @@ pub(crate) enum Prepared {
 pub(crate) struct Write {
     pub(crate) resource_type: Arc<ResourceType>,
     pub(crate) id: Uuid,
-    /// The canonical source document.
-    pub(crate) document: Map<String, Value>,
+    /// The canonical source document. Each attempt and the mapping share it.
+    pub(crate) document: Arc<Map<String, Value>>,
     pub(crate) unknown: UnknownAttributes,
     /// The type by which the document has been validated already.
     pub(crate) validated_by: Option<Arc<ResourceType>>,
@@ -99,6 +99,8 @@ pub(crate) enum Base {
         document: Map<String, Value>,
         /// Whether a group's members must be as they were read, too.
         guards_members: bool,
+        /// Whether to read the resource's groups with the write, because `before` is without them.
+        reads_groups: bool,
     },
     /// A tombstone.
     Deleted(Stored),
@@ -159,7 +161,7 @@ pub(crate) struct Saved {
 impl Write {
     pub(super) fn validate(&self) -> Result<(), ScimError> {
         let done = self.validated_by.as_ref().is_some_and(|by| Arc::ptr_eq(by, &self.resource_type));
-        if done { Ok(()) } else { validate(&self.document, &self.resource_type) }
+        if done { Ok(()) } else { validate(&*self.document, &self.resource_type) }
     }
 
     pub(super) fn draft(&self) -> Draft<'_> {

@@ -1,10 +1,15 @@
 //! What is stored of a document: its texts, its index keys, the mapped document, and the event for the product.
 
+use std::sync::Arc;
+
+use scimgate_scim::access::Overlay;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::compatibility::conflict;
 use scimgate_scim::schema::validate::validate;
+use scimgate_scim::text::Printed;
 use scimgate_scim::unknown::UnknownAttributes;
+use scimgate_scim::value::Members;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -22,7 +27,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) resource_type: &'a ResourceType,
     pub(crate) id: Uuid,
     /// The canonical source document.
-    pub(crate) document: &'a Map<String, Value>,
+    pub(crate) document: &'a Arc<Map<String, Value>>,
     pub(crate) unknown: &'a UnknownAttributes,
     /// The living resource that it replaces.
     pub(crate) before: Option<&'a Stored>,
@@ -38,20 +43,22 @@ pub(crate) async fn content(
 ) -> Result<Content, Error> {
     check_pending_schemas(ctx, &draft)?;
     let keys = ctx.settings.keys(draft.document, draft.resource_type);
-    let source = print(draft.document)?;
+    let source = Printed::of(draft.document);
     let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
-    check_size(&source, set_aside.as_deref())?;
-    let (mapping_state, mapped) = match map(ctx, &draft, (stamp, source.len()), steps).await? {
-        Some(MappingOutcome::Mapped(document)) if document == *draft.document => (MappingState::Same, None),
+    check_size(source.text(), set_aside.as_deref())?;
+    let mut is_deactivated = is_inactive(&**draft.document);
+    let (mapping_state, mapped) = match map(ctx, &draft, (stamp, source.text().len()), steps).await? {
+        Some(MappingOutcome::Mapped(document)) if document.is_source() => (MappingState::Same, None),
         Some(MappingOutcome::Mapped(document)) => {
             check_pending_directory(ctx, draft.resource_type, &document)?;
-            (MappingState::Mapped, Some(print(&document)?))
+            is_deactivated = is_inactive(&document);
+            (MappingState::Mapped, Some(document.print(&source)))
         }
         Some(MappingOutcome::Excluded(_)) => (MappingState::Excluded, None),
         None => kept(draft.before),
     };
     let mut content = Content {
-        source,
+        source: source.into_text(),
         set_aside,
         mapped,
         mapping_state,
@@ -62,12 +69,13 @@ pub(crate) async fn content(
         keys,
         event: None,
     };
-    content.event = event(draft.before, &content)?;
+    content.event = event(draft.before, &content, is_deactivated)?;
     Ok(content)
 }
 
-fn print(document: &Map<String, Value>) -> Result<String, Error> {
-    serde_json::to_string(document).map_err(|why| Error::Corrupt(format!("a document that cannot be printed: {why}")))
+/// Whether the document says that its resource is deactivated.
+fn is_inactive(document: &impl Members) -> bool {
+    document.get("active") == Some(&Value::Bool(false))
 }
 
 /// While a schema change is pending, a document that the new schemas forbid is refused; the client may retry later.
@@ -77,11 +85,7 @@ fn check_pending_schemas(ctx: &Context, draft: &Draft<'_>) -> Result<(), Error> 
     conflict(draft.document, draft.resource_type, next).map_or(Ok(()), |_| Err(Error::SchemasChanging))
 }
 
-fn check_pending_directory(
-    ctx: &Context,
-    resource_type: &ResourceType,
-    mapped: &Map<String, Value>,
-) -> Result<(), Error> {
+fn check_pending_directory(ctx: &Context, resource_type: &ResourceType, mapped: &Overlay) -> Result<(), Error> {
     let next = ctx.settings.pending.as_ref().and_then(|next| next.directory.resource_type(&resource_type.name));
     next.map_or(Ok(()), |next| validate(mapped, next).map_err(|_| Error::SchemasChanging))
 }
@@ -116,7 +120,7 @@ async fn map(
         last_modified: rfc3339(stamp.at),
         size,
     };
-    let run = ctx.gateway.mapper.run(chain, info, draft.document.clone()).await;
+    let run = ctx.gateway.mapper.run(chain, info, Arc::clone(draft.document)).await;
     steps.extend(run.steps);
     match run.result {
         Ok(outcome) => Ok(Some(outcome)),
@@ -141,7 +145,7 @@ fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
 
 /// The event for the product. A resource that it does not see does not exist for it: showing one creates it, hiding one
 /// deletes it.
-fn event(before: Option<&Stored>, after: &Content) -> Result<Option<EventKind>, Error> {
+fn event(before: Option<&Stored>, after: &Content, is_deactivated: bool) -> Result<Option<EventKind>, Error> {
     let old = before.and_then(Stored::mapped_text);
     let new = match after.mapping_state {
         MappingState::Same => Some(after.source.as_str()),
@@ -153,13 +157,13 @@ fn event(before: Option<&Stored>, after: &Content) -> Result<Option<EventKind>, 
         (None, Some(_)) => Some(EventKind::Created),
         (Some(_), None) => Some(EventKind::Deleted),
         (Some(old), Some(new)) if old == new => None,
-        (Some(old), Some(new)) if is_active(old)? && !is_active(new)? => Some(EventKind::Deactivated),
+        (Some(old), Some(_)) if is_deactivated && was_active(old)? => Some(EventKind::Deactivated),
         (Some(_), Some(_)) => Some(EventKind::Updated),
     })
 }
 
-/// Parses no other attribute, because this runs on two documents with every write.
-fn is_active(text: &str) -> Result<bool, Error> {
+/// Whether a stored document says nothing else. Parses no other attribute.
+fn was_active(text: &str) -> Result<bool, Error> {
     #[derive(serde::Deserialize)]
     struct Activity {
         #[serde(default)]

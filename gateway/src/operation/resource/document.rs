@@ -23,9 +23,6 @@ pub(crate) fn parse_unknown(stored: &Stored) -> Result<UnknownAttributes, Error>
     UnknownAttributes::from_json(stored).ok_or_else(|| corrupt(&"they are neither values nor changes"))
 }
 
-/// A document and its unknown attributes.
-pub(crate) type Fitted = (Map<String, Value>, UnknownAttributes);
-
 /// Converts a document that was read under other schemas to the current ones.
 ///
 /// # Errors
@@ -33,14 +30,16 @@ pub(crate) type Fitted = (Map<String, Value>, UnknownAttributes);
 pub(crate) fn refit(
     ctx: &Context,
     resource_type: &mut Arc<ResourceType>,
-    document: Map<String, Value>,
-    kept: UnknownAttributes,
-) -> Result<Fitted, Error> {
+    document: &mut Arc<Map<String, Value>>,
+    kept: &mut UnknownAttributes,
+) -> Result<(), Error> {
     let now = ctx.current(resource_type)?;
     if Arc::ptr_eq(&now, resource_type) {
-        return Ok((document, kept));
+        return Ok(());
     }
     *resource_type = now;
-    let fitted = unknown::refit(document, kept, resource_type, &ctx.settings.leniencies);
-    Ok((fitted.document, fitted.unknown))
+    let read = Arc::unwrap_or_clone(std::mem::take(document));
+    let fitted = unknown::refit(read, std::mem::take(kept), resource_type, &ctx.settings.leniencies);
+    (*document, *kept) = (Arc::new(fitted.document), fitted.unknown);
+    Ok(())
 }

@@ -20,7 +20,7 @@ use crate::store::membership::Members;
 /// A resource that is to be created.
 pub(crate) struct New {
     pub(crate) resource_type: Arc<ResourceType>,
-    pub(crate) document: Map<String, Value>,
+    pub(crate) document: Arc<Map<String, Value>>,
     pub(crate) unknown: UnknownAttributes,
     /// Attributes that the body names without a value.
     pub(crate) cleared: Vec<String>,
@@ -44,14 +44,13 @@ impl New {
         validate(&document, &resource_type)?;
         let members = resource_type.detached.map(|_| members::replace_with(&detached)).transpose()?;
         let members = members.filter(|members| !members.add.is_empty());
-        Ok(Self { validated_by: Arc::clone(&resource_type), resource_type, document, unknown, cleared, members })
+        let (validated_by, document) = (Arc::clone(&resource_type), Arc::new(document));
+        Ok(Self { validated_by, resource_type, document, unknown, cleared, members })
     }
 
     /// Converts the resource to the current schemas.
     pub(crate) fn fit(&mut self, ctx: &Context) -> Result<(), Error> {
-        let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
-        (self.document, self.unknown) = refit(ctx, &mut self.resource_type, document, unknown)?;
-        Ok(())
+        refit(ctx, &mut self.resource_type, &mut self.document, &mut self.unknown)
     }
 
     /// The write that stores the document on a row.
@@ -59,7 +58,7 @@ impl New {
         Write {
             resource_type: Arc::clone(&self.resource_type),
             id,
-            document: self.document.clone(),
+            document: Arc::clone(&self.document),
             unknown,
             validated_by: Some(Arc::clone(&self.validated_by)),
             members: if matches!(base, Base::New) { self.members.clone() } else { None },

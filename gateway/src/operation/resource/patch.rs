@@ -19,6 +19,7 @@ use crate::operation::resource::document::{parse, parse_unknown, refit};
 use crate::operation::resource::get::{find, parse_id};
 use crate::operation::resource::record::Action;
 use crate::operation::resource::reply::{Reply, check_match, location, show};
+use crate::operation::resource::start::Start;
 use crate::operation::resource::{members, write};
 use crate::store::resource::read::{ReadOptions, Stored};
 
@@ -47,6 +48,7 @@ pub async fn run(
         request: None,
         reconciles: true,
         has_reconciled: false,
+        start: Start::default(),
         warnings: Warnings::default(),
     };
     let (stored, joined) = write::run(&mut ctx, &mut patch).await?.into_stored();
@@ -87,6 +89,7 @@ struct Patch<'a> {
     /// with them, because the client did not send them with this request.
     reconciles: bool,
     has_reconciled: bool,
+    start: Start,
     warnings: Warnings,
 }
 
@@ -117,38 +120,25 @@ impl Change for Patch<'_> {
         if self.changes_members_alone() {
             return self.members_alone(ctx, id, patch).await;
         }
-        let resource_type = &self.resource_type;
-        let before = find(ctx, resource_type, id, ReadOptions { mapped: true, ..self.options }).await?;
-        check_match(self.if_match.as_ref(), &before)?;
-        let old = parse("source", &before.source)?;
-        let reconciled = reconciled(ctx, resource_type, &before, &old, self.reconciles)?;
-        self.has_reconciled = reconciled.changed;
-        let patch = by_current_schemas(ctx, resource_type, patch)?;
-        let leniencies = &ctx.settings.leniencies;
-        let patched = patch.apply(reconciled.document, reconciled.unknown, resource_type, leniencies)?;
-        let Patched { document, unknown, members, warnings, changed, .. } = patched;
-        self.warnings = warnings;
-        if !changed && !reconciled.changed && members.is_empty() && before.mapping_state.is_mapped() {
-            return Ok(Prepared::Unchanged(before));
+        if let Some(recent) = self.start.recent(ctx, &self.resource_type, id).await {
+            let prepared = self.change(ctx, recent, patch.clone(), self.options.groups).await;
+            if let Some(write) = self.start.tried(prepared) {
+                return Ok(write);
+            }
         }
-        let mut now = Arc::clone(resource_type);
-        let (document, unknown) = refit(ctx, &mut now, document, unknown)?;
-        let members = (!members.is_empty()).then(|| members::from_delta(&members)).transpose()?;
-        let members = members::resolve_unknown(ctx, members, &mut self.warnings).await?;
-        Ok(Prepared::Write(vec![Write {
-            resource_type: now,
-            id,
-            document,
-            unknown,
-            validated_by: None,
-            members,
-            base: Base::Living { before, document: old, guards_members: self.if_match.is_some() },
-        }]))
+        let before = find(ctx, &self.resource_type, id, ReadOptions { mapped: true, ..self.options }).await?;
+        self.change(ctx, before, patch, false).await
     }
 
     fn recover(&mut self, _place: usize, refusal: Refusal) -> Result<(), Error> {
         let error = refusal.into();
-        if self.has_reconciled && matches!(error, Error::Scim(_) | Error::Mapping(_)) {
+        if !matches!(error, Error::Scim(_) | Error::Mapping(_)) {
+            return Err(error);
+        }
+        if self.start.was_recent() {
+            return Ok(());
+        }
+        if self.has_reconciled {
             self.reconciles = false;
             return Ok(());
         }
@@ -161,6 +151,60 @@ impl Change for Patch<'_> {
 }
 
 impl Patch<'_> {
+    /// Applies the request to the row. With `reads_groups` the row is without its groups, which the reply shows.
+    async fn change(
+        &mut self,
+        ctx: &Context,
+        before: Stored,
+        patch: patch::Patch,
+        reads_groups: bool,
+    ) -> Result<Prepared, Error> {
+        let resource_type = &self.resource_type;
+        check_match(self.if_match.as_ref(), &before)?;
+        let old = parse("source", &before.source)?;
+        let kept = parse_unknown(&before)?;
+        let reconciled = self.reconciled(ctx, &old, &kept)?;
+        self.has_reconciled = reconciled.is_some();
+        let (document, unknown) = reconciled.as_ref().map_or((&old, &kept), |it| (&it.document, &it.unknown));
+        let patch = by_current_schemas(ctx, resource_type, patch)?;
+        let leniencies = &ctx.settings.leniencies;
+        let patched = patch.apply(document, unknown, resource_type, leniencies)?;
+        let Patched { document, mut unknown, members, warnings, changed, .. } = patched;
+        self.warnings = warnings;
+        if !changed && !self.has_reconciled && members.is_empty() && before.mapping_state.is_mapped() {
+            return Ok(Prepared::Unchanged(before));
+        }
+        let mut now = Arc::clone(resource_type);
+        let mut document = Arc::new(document);
+        refit(ctx, &mut now, &mut document, &mut unknown)?;
+        let members = (!members.is_empty()).then(|| members::from_delta(&members)).transpose()?;
+        let members = members::resolve_unknown(ctx, members, &mut self.warnings).await?;
+        Ok(Prepared::Write(vec![Write {
+            resource_type: now,
+            id: before.id,
+            document,
+            unknown,
+            validated_by: None,
+            members,
+            base: Base::Living { before, document: old, guards_members: self.if_match.is_some(), reads_groups },
+        }]))
+    }
+
+    /// The stored document after reconciling the unknown attributes that a schema defines by now; none where it stays.
+    fn reconciled(
+        &self,
+        ctx: &Context,
+        old: &Map<String, Value>,
+        kept: &UnknownAttributes,
+    ) -> Result<Option<Reconciled>, Error> {
+        if kept.is_empty() || !self.reconciles {
+            return Ok(None);
+        }
+        let now = ctx.current(&self.resource_type)?;
+        let reconciled = reconcile(old.clone(), kept.clone(), &now, &ctx.settings.leniencies, &|_| Ok(()));
+        Ok(Some(reconciled).filter(|reconciled| reconciled.changed))
+    }
+
     /// Whether the group's document need not be read: the cost is then that of the changed members, not of the group.
     fn changes_members_alone(&self) -> bool {
         self.if_match.is_none() && self.request.as_ref().is_some_and(patch::Patch::touches_only_members)
@@ -168,7 +212,7 @@ impl Patch<'_> {
 
     async fn members_alone(&mut self, ctx: &Context, id: Uuid, patch: patch::Patch) -> Result<Prepared, Error> {
         let patched =
-            patch.apply(Map::new(), UnknownAttributes::default(), &self.resource_type, &ctx.settings.leniencies)?;
+            patch.apply(&Map::new(), &UnknownAttributes::default(), &self.resource_type, &ctx.settings.leniencies)?;
         self.warnings = patched.warnings;
         let members = members::from_delta(&patched.members)?;
         let members = members::resolve_unknown_in_change(ctx, members, &mut self.warnings).await?;
@@ -188,20 +232,4 @@ fn by_current_schemas(
         return Ok(patch);
     }
     Ok(patch.reinterpret(&now, &ctx.settings.leniencies)?)
-}
-
-/// The stored document after reconciling the unknown attributes that a schema defines by now.
-fn reconciled(
-    ctx: &Context,
-    resource_type: &ResourceType,
-    before: &Stored,
-    old: &Map<String, Value>,
-    reconciles: bool,
-) -> Result<Reconciled, Error> {
-    let (document, unknown) = (old.clone(), parse_unknown(before)?);
-    if unknown.is_empty() || !reconciles {
-        return Ok(Reconciled { document, unknown, rejected: Vec::new(), changed: false });
-    }
-    let now = ctx.current(resource_type)?;
-    Ok(reconcile(document, unknown, &now, &ctx.settings.leniencies, &|_| Ok(())))
 }

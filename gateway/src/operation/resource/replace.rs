@@ -15,14 +15,15 @@ use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::operation::resource::change::{Base, Change, MembersWrite, Prepared, Write};
+use crate::operation::resource::change::{Base, Change, MembersWrite, Prepared, Refusal, Write};
 use crate::operation::resource::document::{parse, parse_unknown, refit};
 use crate::operation::resource::get::{find, parse_id};
 use crate::operation::resource::record::Action;
 use crate::operation::resource::reply::{Reply, check_match, show};
+use crate::operation::resource::start::Start;
 use crate::operation::resource::{members, write};
 use crate::store::membership::Members;
-use crate::store::resource::read::ReadOptions;
+use crate::store::resource::read::{ReadOptions, Stored};
 
 /// Replaces a resource by the body and shows it.
 ///
@@ -46,6 +47,7 @@ pub async fn run(
         if_match,
         options,
         parsed: None,
+        start: Start::default(),
         warnings: Warnings::default(),
         dropped: Warnings::default(),
     };
@@ -68,6 +70,7 @@ struct Replace<'a> {
     if_match: Option<Condition>,
     options: ReadOptions,
     parsed: Option<ParsedBody>,
+    start: Start,
     warnings: Warnings,
     /// Unknown attributes that the last attempt dropped, since there are too many.
     dropped: Warnings,
@@ -75,7 +78,7 @@ struct Replace<'a> {
 
 /// The parsed body.
 struct ParsedBody {
-    document: Map<String, Value>,
+    document: Arc<Map<String, Value>>,
     unknown: UnknownAttributes,
     members: Option<Members>,
     /// Whether the members have been checked for values that name no resource.
@@ -111,6 +114,7 @@ impl Change for Replace<'_> {
         }
         let validated_by = (!keeps).then(|| Arc::clone(resource_type));
         let members = mentions_members.then(|| members::replace_with(&detached)).transpose()?;
+        let document = Arc::new(document);
         self.parsed = Some(ParsedBody { document, unknown, members, resolved: false, cleared, validated_by });
         Ok(())
     }
@@ -126,15 +130,39 @@ impl Change for Replace<'_> {
             body.resolved = true;
         }
         body.fit(ctx, &mut self.resource_type)?;
-        let resource_type = &self.resource_type;
-        let before = find(ctx, resource_type, id, ReadOptions { mapped: true, ..self.options }).await?;
+        if let Some(recent) = self.start.recent(ctx, &self.resource_type, id).await {
+            let prepared = self.change(ctx, recent, self.options.groups);
+            if let Some(write) = self.start.tried(prepared) {
+                return Ok(write);
+            }
+        }
+        let before = find(ctx, &self.resource_type, id, ReadOptions { mapped: true, ..self.options }).await?;
+        self.change(ctx, before, false)
+    }
+
+    fn recover(&mut self, _place: usize, refusal: Refusal) -> Result<(), Error> {
+        if self.start.was_recent() { Ok(()) } else { Err(refusal.into()) }
+    }
+
+    fn warnings(&self, _place: usize) -> Warnings {
+        let mut warnings = self.warnings.clone();
+        warnings.extend(self.dropped.clone());
+        warnings
+    }
+}
+
+impl Replace<'_> {
+    /// Puts the body on the row. With `reads_groups` the row is without its groups, which the reply shows.
+    fn change(&mut self, ctx: &Context, before: Stored, reads_groups: bool) -> Result<Prepared, Error> {
+        let Some(body) = &self.parsed else { return Err(Error::Contended) };
+        let (id, resource_type) = (before.id, &self.resource_type);
         check_match(self.if_match.as_ref(), &before)?;
         let old = parse("source", &before.source)?;
         let kept = parse_unknown(&before)?;
         let (document, unknown, dropped) = body.onto(ctx, &old, &kept, resource_type)?;
         self.dropped = dropped;
         check_immutable(&old, &document, resource_type)?;
-        let is_same = old == document && kept == unknown;
+        let is_same = old == *document && kept == unknown;
         if is_same && self.if_match.is_none() && before.mapping_state.is_mapped() {
             return Ok(match &body.members {
                 None => Prepared::Unchanged(before),
@@ -150,23 +178,15 @@ impl Change for Replace<'_> {
             unknown,
             validated_by: body.validated_by.clone(),
             members: body.members.clone(),
-            base: Base::Living { before, document: old, guards_members: self.if_match.is_some() },
+            base: Base::Living { before, document: old, guards_members: self.if_match.is_some(), reads_groups },
         }]))
-    }
-
-    fn warnings(&self, _place: usize) -> Warnings {
-        let mut warnings = self.warnings.clone();
-        warnings.extend(self.dropped.clone());
-        warnings
     }
 }
 
 impl ParsedBody {
     /// Converts the body to the current schemas.
     fn fit(&mut self, ctx: &Context, resource_type: &mut Arc<ResourceType>) -> Result<(), Error> {
-        let (document, unknown) = (std::mem::take(&mut self.document), std::mem::take(&mut self.unknown));
-        (self.document, self.unknown) = refit(ctx, resource_type, document, unknown)?;
-        Ok(())
+        refit(ctx, resource_type, &mut self.document, &mut self.unknown)
     }
 
     /// The document and the unknown attributes, given what is stored now. Unknown attributes that the body omits stay in any
@@ -177,13 +197,13 @@ impl ParsedBody {
         old: &Map<String, Value>,
         kept: &UnknownAttributes,
         resource_type: &ResourceType,
-    ) -> Result<(Map<String, Value>, UnknownAttributes, Warnings), ScimError> {
-        let (mut document, mut unknown) = (self.document.clone(), self.unknown.clone());
+    ) -> Result<(Arc<Map<String, Value>>, UnknownAttributes, Warnings), ScimError> {
+        let (mut document, mut unknown) = (Arc::clone(&self.document), self.unknown.clone());
         let leniencies = &ctx.settings.leniencies;
         let dropped = keep_omitted(&mut unknown, kept, &document, &self.cleared, resource_type, leniencies)?;
         if self.validated_by.is_none() {
-            omitted::keep(old, &mut document, &self.cleared, resource_type);
-            validate(&document, resource_type)?;
+            omitted::keep(old, Arc::make_mut(&mut document), &self.cleared, resource_type);
+            validate(&*document, resource_type)?;
         }
         Ok((document, unknown, dropped))
     }

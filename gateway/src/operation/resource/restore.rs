@@ -1,6 +1,7 @@
 //! POST of a resource that exists or existed: by the client's profile it reactivates a deactivated user, restores a deleted
 //! resource, or is answered as the repetition of a request whose reply was lost.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use scimgate_scim::leniency::{Leniency, Warnings};
@@ -76,7 +77,7 @@ fn name_of<'a>(keys: &'a Keys, new: &New) -> Option<&'a Key> {
 /// Whether a POST has the content of a resource that was written shortly before.
 fn repeats(new: &New, owner: &Stored, old: &Map<String, Value>, now: SystemTime) -> Result<bool, Error> {
     let age = now.duration_since(owner.modified_at).unwrap_or_default();
-    Ok(age < REPEATED_WITHIN && *old == new.document && parse_unknown(owner)? == new.unknown)
+    Ok(age < REPEATED_WITHIN && *old == *new.document && parse_unknown(owner)? == new.unknown)
 }
 
 /// The update that replaces the deactivated resource by the body and sets `active`.
@@ -85,8 +86,12 @@ fn activate(ctx: &Context, new: &New, owner: Stored, old: Map<String, Value>) ->
     let (mut unknown, kept, leniencies) = (new.unknown.clone(), parse_unknown(&owner)?, &ctx.settings.leniencies);
     let dropped = keep_omitted(&mut unknown, &kept, &new.document, &new.cleared, &new.resource_type, leniencies)?;
     let id = owner.id;
-    let mut write = new.write(id, Base::Living { before: owner, document: old, guards_members: false }, unknown);
-    write.document.insert("active".to_owned(), Value::Bool(true));
+    let mut write = new.write(
+        id,
+        Base::Living { before: owner, document: old, guards_members: false, reads_groups: false },
+        unknown,
+    );
+    Arc::make_mut(&mut write.document).insert("active".to_owned(), Value::Bool(true));
     if let Base::Living { document, .. } = &write.base {
         check_immutable(document, &write.document, &new.resource_type)?;
     }

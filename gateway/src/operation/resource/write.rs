@@ -4,6 +4,7 @@
 //! start where another write came first; then it wakes the sequencer and records the write. Nothing else calls the store's
 //! functions that write resources.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
@@ -25,7 +26,7 @@ use crate::store::resource::content::{Content, Written};
 use crate::store::resource::delete::Delete;
 use crate::store::resource::insert::Insert;
 use crate::store::resource::indexed::unique_names;
-use crate::store::resource::read::{MappingState, Stored};
+use crate::store::resource::read::{GroupRef, MappingState, Stored};
 use crate::store::resource::restore::Restore;
 use crate::store::resource::update::Update;
 use crate::store::stamp::Stamp;
@@ -110,10 +111,14 @@ async fn write(ctx: &Context, writes: Vec<Write>, trace: &mut Trace) -> Attempt 
     };
     match stored {
         Ok(Some(versions)) => {
-            let rows = writes.into_iter().zip(contents).zip(versions);
-            Attempt::Done(Outcome::Saved(
-                rows.map(|((write, mapped), done)| saved(write, mapped, done, &stamp)).collect(),
-            ))
+            let mut rows = Vec::with_capacity(writes.len());
+            for ((write, mapped), done) in writes.into_iter().zip(contents).zip(versions) {
+                let resource_type = Arc::clone(&write.resource_type);
+                let row = saved(write, mapped, done, &stamp);
+                ctx.gateway.recent.keep(ctx.store.id(), &resource_type, &row.stored).await;
+                rows.push(row);
+            }
+            Attempt::Done(Outcome::Saved(rows))
         }
         Ok(None) | Err((_, store::Error::Conflict { .. })) => Attempt::Lost,
         Err((index, error)) => {
@@ -157,8 +162,8 @@ async fn contents(
     iter(mapping).buffered(MAX_CONCURRENT_MAPPINGS).try_collect().await
 }
 
-/// Each row's own version, and the number of groups that it joined.
-type Versions = Vec<(i64, i64)>;
+/// Each row's own version, the number of groups that it joined, and its groups where they were read.
+type Versions = Vec<(i64, i64, Vec<GroupRef>)>;
 
 /// None where the race was lost.
 async fn store_one(
@@ -169,8 +174,8 @@ async fn store_one(
 ) -> Result<Option<Versions>, (usize, store::Error)> {
     let (resource_type, id, members) = (write.resource_type.name.as_str(), write.id, write.members.as_ref());
     let written = match &write.base {
-        Base::New => ctx.store.insert(&Insert { resource_type, id, content, members }, stamp).await,
-        Base::Living { before, document, guards_members } => {
+        Base::New => ctx.store.insert(&Insert { resource_type, id, content, members }, stamp).await.map(without_groups),
+        Base::Living { before, document, guards_members, reads_groups } => {
             let update = Update {
                 resource_type,
                 id,
@@ -179,18 +184,23 @@ async fn store_one(
                 before: &ctx.settings.keys(document, &write.resource_type),
                 content,
                 members,
+                reads_groups: *reads_groups,
             };
             ctx.store.update(&update, stamp).await
         }
         Base::Deleted(before) => {
             let restore = Restore { resource_type, id, version: before.own_version, content };
-            ctx.store.restore(&restore, stamp).await
+            ctx.store.restore(&restore, stamp).await.map(without_groups)
         }
     };
     match written.map_err(|error| (0, error))? {
-        (Written::Done(version), joined) => Ok(Some(vec![(version, joined)])),
-        (Written::Lost, _) => Ok(None),
+        (Written::Done(version), joined, groups) => Ok(Some(vec![(version, joined, groups)])),
+        (Written::Lost, ..) => Ok(None),
     }
+}
+
+fn without_groups((written, joined): (Written, i64)) -> (Written, i64, Vec<GroupRef>) {
+    (written, joined, Vec::new())
 }
 
 /// Stores new resources in one transaction; a batch has no updates. None where the race was lost.
@@ -211,13 +221,19 @@ async fn store_batch(
         })
         .collect();
     match ctx.store.insert_batch(&inserts, stamp).await.map_err(|error| (0, error))? {
-        BatchOutcome::Done => Ok(Some(writes.iter().map(|_| (1, 0)).collect())),
+        BatchOutcome::Done => Ok(Some(writes.iter().map(|_| (1, 0, Vec::new())).collect())),
         BatchOutcome::Lost => Ok(None),
         BatchOutcome::Refused(index, error) => Err((index, error)),
     }
 }
 
-fn saved(write: Write, (content, steps): Mapped, (version, joined): (i64, i64), stamp: &Stamp) -> Saved {
+fn saved(
+    write: Write,
+    (content, steps): Mapped,
+    (version, joined, groups): (i64, i64, Vec<GroupRef>),
+    stamp: &Stamp,
+) -> Saved {
+    let reads_groups = matches!(write.base, Base::Living { reads_groups: true, .. });
     let effect = match write.base {
         Base::New => Effect::Created,
         Base::Living { .. } => Effect::Updated,
@@ -226,7 +242,10 @@ fn saved(write: Write, (content, steps): Mapped, (version, joined): (i64, i64), 
     let id = write.id;
     let resource_type = write.resource_type;
     let before = write.base.into_stored();
-    let stored = content.stored(before.as_ref().unwrap_or(&unstored(&resource_type, id, stamp)), version, stamp.at);
+    let mut stored = content.stored(before.as_ref().unwrap_or(&unstored(&resource_type, id, stamp)), version, stamp.at);
+    if reads_groups {
+        stored.groups = groups;
+    }
     Saved { stored, joined, before, effect, steps }
 }
 
@@ -291,6 +310,7 @@ async fn delete(
         keys: &ctx.settings.keys(&parse("source", &before.source)?, resource_type),
         key_layout: ctx.settings.search.layout,
     };
+    ctx.gateway.recent.take(ctx.store.id(), before.id).await;
     match ctx.store.delete(&delete, &ctx.stamp()).await {
         Ok(Written::Done(_)) => Ok(Attempt::Done(Outcome::Deleted)),
         Ok(Written::Lost) | Err(store::Error::Conflict { .. }) => Ok(Attempt::Lost),

@@ -124,13 +124,14 @@ impl Stored {
             created_at: row.get(7),
             member_changes: row.get(8),
             modified_at: row.get(9),
-            groups: row.get::<_, Option<&str>>(10).map_or_else(|| Ok(Vec::new()), groups)?,
+            groups: groups(row.get(10))?,
         })
     }
 }
 
-/// Reads the object of ids and names that [`columns`] makes of a resource's groups.
-fn groups(text: &str) -> Result<Vec<GroupRef>, Error> {
+/// Reads the object of ids and names that [`GROUPS`] makes of a resource's groups; none where it has none.
+pub(in crate::store) fn groups(text: Option<&str>) -> Result<Vec<GroupRef>, Error> {
+    let Some(text) = text else { return Ok(Vec::new()) };
     let corrupt = |why: String| Error::Corrupt { what: "list of groups", why };
     let names: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(text).map_err(|why| corrupt(why.to_string()))?;
@@ -159,6 +160,11 @@ impl Default for ReadOptions {
     }
 }
 
+/// The groups of a row called `r`, which [`groups`] reads.
+pub(in crate::store) const GROUPS: &str = "CASE WHEN r.resource_type <> 'Group' \
+    AND (SELECT true FROM membership m WHERE m.tenant_id = $1 AND m.member_id = r.id LIMIT 1) \
+    THEN groups_of($1, r.id) END";
+
 /// The columns of [`Stored`], in the order in which `from_row` reads them, for a row called `r` with the tenant in `$1`.
 pub(in crate::store) fn columns(options: ReadOptions) -> String {
     let mapped = if options.mapped { "r.set_aside, r.mapped" } else { "NULL::text, NULL::text" };
@@ -170,13 +176,7 @@ pub(in crate::store) fn columns(options: ReadOptions) -> String {
     // A group's display is read from its document: groups are few beside users, and a copy of the name would have to be kept
     // consistent. A user without groups costs one index look-up; with EXISTS the server may read the memberships of the whole
     // tenant first. The names are behind a function, because the server sets up a sub-select whether it is needed or not.
-    let groups = if options.groups {
-        "CASE WHEN r.resource_type <> 'Group' \
-          AND (SELECT true FROM membership m WHERE m.tenant_id = $1 AND m.member_id = r.id LIMIT 1) \
-          THEN groups_of($1, r.id) END"
-    } else {
-        "NULL::text"
-    };
+    let groups = if options.groups { GROUPS } else { "NULL::text" };
     format!("r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}")
 }
 

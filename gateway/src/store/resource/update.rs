@@ -16,6 +16,7 @@ use crate::store::resource::content::{
     delete_search_keys, key_columns,
 };
 use crate::store::resource::key::{Key, Keys};
+use crate::store::resource::read::{GROUPS, GroupRef, groups};
 use crate::store::stamp::{Stamp, Target, slot};
 
 /// The events of an update that makes a resource visible to the product. They include its memberships, because none were
@@ -47,13 +48,15 @@ struct Parts {
     is_created: bool,
     /// Whether the resource gets a name and the tenant has no pending references.
     none_pending: bool,
+    /// Whether the answer has the resource's groups.
+    reads_groups: bool,
 }
 
 impl Parts {
     fn sql(self) -> &'static str {
-        static TEXTS: Variants<512> = Variants::new();
+        static TEXTS: Variants<1024> = Variants::new();
         let Arms { text, unique, searchable, event } = self.arms;
-        let Self { loses_unique, loses_searchable, guards_members, is_created, none_pending, .. } = self;
+        let Self { loses_unique, loses_searchable, guards_members, is_created, none_pending, reads_groups, .. } = self;
         let flags = [
             text,
             unique,
@@ -64,6 +67,7 @@ impl Parts {
             guards_members,
             is_created,
             none_pending,
+            reads_groups,
         ];
         TEXTS.get(flags, || self.text())
     }
@@ -105,6 +109,7 @@ sd AS ({})",
         } else {
             String::new()
         };
+        let groups = if self.reads_groups { GROUPS } else { "NULL::text" };
         let none_pending = if self.none_pending { NONE_PENDING } else { "" };
         let keys = self.arms.insert_keys();
         let events =
@@ -113,8 +118,8 @@ sd AS ({})",
             "
 WITH w AS ({SET_CONTENT}
   WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NULL END AND r.version = ${version}{members}{IF_SETTINGS_UNCHANGED}{none_pending})
-  RETURNING r.tenant_id, r.id, r.version){keys}{deletes}{events}
-SELECT version FROM w"
+  RETURNING r.tenant_id, r.id, r.version, r.resource_type){keys}{deletes}{events}
+SELECT r.version, {groups} FROM w r"
         )
     }
 }
@@ -135,17 +140,19 @@ pub struct Update<'a> {
     pub content: &'a Content,
     /// Member changes to make in the same transaction.
     pub members: Option<&'a Members>,
+    /// Whether to read the groups that the resource is a member of.
+    pub reads_groups: bool,
 }
 
 impl TenantStore {
     /// Updates a resource whose own version is still `version`, and its members. With `member_changes` given, a group's
     /// members must not have changed either. Also returns the number of groups whose pending references to one of its new
-    /// names became memberships.
+    /// names became memberships, and its groups where they are to be read.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use.
-    pub async fn update(&self, update: &Update<'_>, stamp: &Stamp) -> Result<(Written, i64), Error> {
-        let Update { resource_type, id, version, member_changes, before, content, members } = update;
+    pub async fn update(&self, update: &Update<'_>, stamp: &Stamp) -> Result<(Written, i64, Vec<GroupRef>), Error> {
+        let Update { resource_type, id, version, member_changes, before, content, members, .. } = update;
         let target = Target { tenant: self.tenant, resource_type, id: *id, slot: slot(), stamp };
         let (added, removed) = difference(&before.unique, &content.keys.unique);
         let (found, lost) = difference(&before.searchable, &content.keys.searchable);
@@ -162,6 +169,7 @@ impl TenantStore {
             guards_members: member_changes.is_some(),
             is_created: content.event == Some(EventKind::Created),
             none_pending,
+            reads_groups: update.reads_groups,
         };
         let mut params = write.params();
         params.push(version);
@@ -185,7 +193,8 @@ impl TenantStore {
         batch.extend(members.as_ref().map(MemberStatement::statement));
         let answers = self.batch(&batch).await?;
         let joined = if pending.is_some() { answers[index + 1].first().map_or(0, |row| row.get(0)) } else { 0 };
-        Ok((Written::from_rows(&answers[index]), joined))
+        let of = answers[index].first().map_or(Ok(Vec::new()), |row| groups(row.get(1)))?;
+        Ok((Written::from_rows(&answers[index]), joined, of))
     }
 }
 

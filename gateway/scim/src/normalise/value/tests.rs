@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::schema::registry::Registry;
 
@@ -229,7 +231,7 @@ fn strict_refuses_every_leniency() {
 fn a_single_element_does_not_become_an_array() {
     let element = json!({ "Value": "a", "primary": "true" });
     let (leniencies, warnings, unknown) = (&Leniencies::all(), &mut Warnings::default(), &mut Map::new());
-    let found = Coercion { leniencies, warnings, unknown }.element(element, &attribute("emails"), "emails");
+    let found = Coercion { leniencies, warnings, unknown }.element(element, &attribute("emails"), &"emails");
     assert_eq!(found, Ok(Some(json!({ "value": "a", "primary": true }))));
 }
 

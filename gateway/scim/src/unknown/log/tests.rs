@@ -58,8 +58,7 @@ fn the_oldest_entry_is_dropped_with_a_warning() {
     let full = written(&json!({ "x": 1 }), &[many(0, MAX_ENTRIES - 1)], &rt);
     assert_eq!(full.1.entries.len(), MAX_ENTRIES);
     let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [add(5_000)] });
-    let apply =
-        |how: Leniencies| Patch::parse(body.clone(), &rt, &how)?.apply(full.0.clone(), full.1.clone(), &rt, &how);
+    let apply = |how: Leniencies| Patch::parse(body.clone(), &rt, &how)?.apply(&full.0, &full.1, &rt, &how);
     let patched = apply(Leniencies::all()).unwrap();
     assert_eq!((patched.unknown.entries.len(), dropped(&patched.warnings)), (MAX_ENTRIES, vec!["x"]));
     let refusal = apply(Leniencies::all().without(Leniency::UnknownAttributeDropped)).unwrap_err();
@@ -94,7 +93,7 @@ fn a_log_that_is_too_long_from_before_does_not_refuse_other_changes() {
     let how = Leniencies::all().without(Leniency::UnknownAttributeDropped);
     let apply = |path: &str, how: Leniencies| {
         let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [op("replace", path, &json!("x"))] });
-        Patch::parse(body, &rt, &how)?.apply(written(&json!({}), &[], &rt).0, over.clone(), &rt, &how)
+        Patch::parse(body, &rt, &how)?.apply(&written(&json!({}), &[], &rt).0, &over, &rt, &how)
     };
     assert_eq!(apply("title", how).unwrap().unknown, over);
     assert_eq!(apply("x1499", how).unwrap_err().status, 400);
