@@ -8,13 +8,13 @@ use crate::attribute::Attribute;
 use crate::error::ScimError;
 
 pub use attribute_ref::AttributeRef;
-pub(crate) use key_attributes::Derived;
-pub use key_attributes::{KeyAttributes, NamedAttribute};
+pub use named_attribute::NamedAttribute;
+pub(crate) use named_attribute::Derived;
 
 mod attribute_ref;
 pub mod compatibility;
 pub mod definition;
-mod key_attributes;
+mod named_attribute;
 pub mod packs;
 pub mod registry;
 pub mod rules;

@@ -1,9 +1,7 @@
 //! Which attributes of a resource type have index keys, and in which form.
 
-use std::sync::Arc;
-
-use scimgate_scim::attribute::{Type, Uniqueness};
-use scimgate_scim::schema::{AttributeRef, ResourceType};
+use scimgate_scim::attribute::Type;
+use scimgate_scim::schema::{AttributeRef, NamedAttribute, ResourceType};
 
 use crate::store::error::Error;
 
@@ -43,24 +41,11 @@ pub struct SearchKeys {
     pub layout: KeyLayout,
 }
 
-/// An attribute with keys.
-#[derive(Clone, Debug)]
-pub(super) struct Indexed {
-    pub(super) name: Arc<str>,
-    pub(super) attribute: AttributeRef,
-}
-
-impl Indexed {
-    fn new(attribute: AttributeRef) -> Self {
-        Self { name: attribute.name().into(), attribute }
-    }
-}
-
 /// The attributes of one resource type that have keys.
 #[derive(Clone, Debug)]
 pub struct IndexedAttributes {
-    pub(super) unique: Vec<Indexed>,
-    pub(super) searchable: Vec<Indexed>,
+    pub(super) unique: Vec<NamedAttribute>,
+    pub(super) searchable: Vec<NamedAttribute>,
 }
 
 impl IndexedAttributes {
@@ -68,20 +53,16 @@ impl IndexedAttributes {
     #[must_use]
     pub fn of(resource_type: &ResourceType, search: &SearchKeys) -> Self {
         let keeps_name = search.layout != KeyLayout::Hashed;
-        let unique = unique_attributes(resource_type)
-            .into_iter()
-            .filter(|attribute| keeps_name || !is_unique_by_row(attribute, resource_type));
+        let unique = resource_type.unique_attributes().iter();
+        let unique = unique.filter(|attribute| keeps_name || !is_unique_by_row(attribute, resource_type));
         let searchable = search.attributes.iter().filter_map(|name| resource_type.resolve(name));
-        Self { unique: unique.map(Indexed::new).collect(), searchable: searchable.map(Indexed::new).collect() }
+        Self { unique: unique.cloned().collect(), searchable: searchable.map(NamedAttribute::new).collect() }
     }
 
     /// Those that must be unique, userName included.
     #[must_use]
     pub fn unique(resource_type: &ResourceType) -> Self {
-        Self {
-            unique: unique_attributes(resource_type).into_iter().map(Indexed::new).collect(),
-            searchable: Vec::new(),
-        }
+        Self { unique: resource_type.unique_attributes().to_vec(), searchable: Vec::new() }
     }
 }
 
@@ -110,7 +91,7 @@ pub(in crate::store) fn key_table(
     if search.ready.contains(&name) {
         return Some(if search.layout == KeyLayout::Text { KeyTable::Text } else { KeyTable::Hashed });
     }
-    let is_unique = unique_attributes(resource_type).contains(attribute);
+    let is_unique = resource_type.unique_attributes().iter().any(|unique| **unique == *attribute);
     (is_unique && !is_unique_by_row(attribute, resource_type)).then_some(KeyTable::Unique)
 }
 
@@ -143,18 +124,5 @@ pub fn indexed_names(resource_type: &ResourceType, search: &SearchKeys) -> Vec<S
 /// The attributes that must be unique among a type's living resources.
 #[must_use]
 pub fn unique_names(resource_type: &ResourceType) -> Vec<String> {
-    unique_attributes(resource_type).iter().map(AttributeRef::name).collect()
-}
-
-fn unique_attributes(resource_type: &ResourceType) -> Vec<AttributeRef> {
-    let own = resource_type.schema.attributes.iter().map(|attribute| (None, attribute));
-    let extended = resource_type.extensions.iter().flat_map(|extension| {
-        extension.schema.attributes.iter().map(move |attribute| (Some(extension.schema.clone()), attribute))
-    });
-    own.chain(extended)
-        .filter(|(_, attribute)| {
-            attribute.uniqueness != Uniqueness::None && !attribute.is_complex() && attribute.name != "id"
-        })
-        .map(|(extension, attribute)| AttributeRef { extension, attribute: attribute.clone(), sub: None })
-        .collect()
+    resource_type.unique_attributes().iter().map(|attribute| attribute.full_name().to_string()).collect()
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use scimgate_scim::attribute::Attribute;
 use scimgate_scim::decimal::Decimal;
-use scimgate_scim::fold::{comparison_key, fold};
-use scimgate_scim::schema::ResourceType;
+use scimgate_scim::fold::{comparison_key, folded};
+use scimgate_scim::schema::{NamedAttribute, ResourceType};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::store::resource::indexed::{Indexed, IndexedAttributes, name_attribute};
+use crate::store::resource::indexed::{IndexedAttributes, name_attribute};
 
 /// A longer value keeps its beginning and gets a digest, so that equality still holds.
 const MAX_KEY_BYTES: usize = 512;
@@ -78,7 +78,7 @@ impl Keys {
     pub fn of(document: &Map<String, Value>, resource_type: &ResourceType, indexed: &IndexedAttributes) -> Self {
         let text = |name: &str| document.get(name).and_then(Value::as_str);
         Self {
-            name_key: text(name_attribute(resource_type)).map(|name| truncate(fold(name))),
+            name_key: text(name_attribute(resource_type)).map(|name| truncate(folded(name).into_owned())),
             external_id: text("externalId").map(|id| truncate(id.to_owned())),
             active: document.get("active").and_then(Value::as_bool),
             unique: entries(document, &indexed.unique),
@@ -92,23 +92,17 @@ pub(in crate::store) fn key_of(attribute: &Attribute, value: &str) -> String {
     truncate(comparison_key(value, attribute).into_owned())
 }
 
-fn entries(document: &Map<String, Value>, attributes: &[Indexed]) -> Vec<Key> {
+fn entries(document: &Map<String, Value>, attributes: &[NamedAttribute]) -> Vec<Key> {
     let mut found = Vec::new();
-    for Indexed { name, attribute } in attributes {
-        let Some(value) = attribute.value(document) else { continue };
-        let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        for element in elements {
-            let leaf = match &attribute.sub {
-                Some(sub) => element.get(&sub.name),
-                None => Some(element),
-            };
+    for attribute in attributes {
+        for leaf in attribute.leaves(document) {
             let key = match leaf {
-                Some(Value::String(text)) => key_of(attribute.leaf(), text),
+                Value::String(text) => key_of(attribute.leaf(), text),
                 // 7 and 7.0 are one number.
-                Some(Value::Number(number)) => truncate(Decimal::new(number).key()),
+                Value::Number(number) => truncate(Decimal::new(number).key()),
                 _ => continue,
             };
-            found.push(Key { attribute: Arc::clone(name), key });
+            found.push(Key { attribute: Arc::clone(attribute.full_name()), key });
         }
     }
     found.sort();

@@ -1,4 +1,5 @@
-//! The attributes of a resource type whose values a store indexes: worked out once per type, since every write needs them.
+//! Attributes with their full names, and the unique ones of a resource type: worked out once per type, since every write needs
+//! them.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -7,22 +8,6 @@ use serde_json::{Map, Value};
 
 use super::{AttributeRef, ResourceType};
 use crate::attribute::{Attribute, Uniqueness};
-
-/// Attributes that can be looked up besides the unique ones, by full name.
-const SEARCHABLE: [&str; 3] = [
-    "emails.value",
-    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
-    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
-];
-
-/// The attributes of one type whose values are indexed.
-#[derive(Clone, Debug)]
-pub struct KeyAttributes {
-    /// Those that must be unique among the type's resources.
-    pub unique: Vec<NamedAttribute>,
-    /// Those that can be looked up.
-    pub searchable: Vec<NamedAttribute>,
-}
 
 /// An attribute with its full name, which [`AttributeRef::name`] would put together anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,23 +51,17 @@ impl Deref for NamedAttribute {
     }
 }
 
-impl KeyAttributes {
-    fn of(resource_type: &ResourceType) -> Self {
-        let own = resource_type.schema.attributes.iter().map(|attribute| (None, attribute));
-        let extended = resource_type.extensions.iter().flat_map(|extension| {
-            extension.schema.attributes.iter().map(move |attribute| (Some(&extension.schema), attribute))
-        });
-        let unique = own.chain(extended).filter(|(_, attribute)| is_unique(attribute));
-        let whole = |(extension, attribute): (Option<&Arc<_>>, &Arc<Attribute>)| {
-            NamedAttribute::new(AttributeRef {
-                extension: extension.cloned(),
-                attribute: Arc::clone(attribute),
-                sub: None,
-            })
-        };
-        let searchable = SEARCHABLE.iter().filter_map(|name| resource_type.resolve(name));
-        Self { unique: unique.map(whole).collect(), searchable: searchable.map(NamedAttribute::new).collect() }
-    }
+fn unique(resource_type: &ResourceType) -> Vec<NamedAttribute> {
+    let own = resource_type.schema.attributes.iter().map(|attribute| (None, attribute));
+    let extended = resource_type.extensions.iter().flat_map(|extension| {
+        extension.schema.attributes.iter().map(move |attribute| (Some(&extension.schema), attribute))
+    });
+    let unique = own.chain(extended).filter(|(_, attribute)| is_unique(attribute));
+    let whole = |(extension, attribute): (Option<&Arc<_>>, &Arc<Attribute>)| {
+        let (extension, attribute) = (extension.cloned(), Arc::clone(attribute));
+        NamedAttribute::new(AttributeRef { extension, attribute, sub: None })
+    };
+    unique.map(whole).collect()
 }
 
 fn is_unique(attribute: &Attribute) -> bool {
@@ -93,14 +72,14 @@ fn is_unique(attribute: &Attribute) -> bool {
 /// without it.
 #[derive(Debug, Default)]
 pub(crate) struct Derived {
-    keys: OnceLock<KeyAttributes>,
+    unique: OnceLock<Vec<NamedAttribute>>,
 }
 
 impl ResourceType {
-    /// The attributes whose values are indexed; worked out at the first call.
+    /// The attributes that must be unique among the type's resources; worked out at the first call.
     #[must_use]
-    pub fn key_attributes(&self) -> &KeyAttributes {
-        self.derived.keys.get_or_init(|| KeyAttributes::of(self))
+    pub fn unique_attributes(&self) -> &[NamedAttribute] {
+        self.derived.unique.get_or_init(|| unique(self))
     }
 }
 
@@ -134,23 +113,24 @@ mod tests {
     fn an_extension_adds_its_unique_attributes() {
         let standard = Registry::standard();
         let user = standard.resource_type("User").unwrap();
-        assert_eq!(names(&user.key_attributes().unique), ["userName"]);
-        assert_eq!(names(&user.key_attributes().searchable), SEARCHABLE);
+        assert_eq!(names(user.unique_attributes()), ["userName"]);
         let badge = json!({
             "id": "urn:acme:badge", "attributes": [{ "name": "number", "uniqueness": "server" }, { "name": "colour" }],
         });
         let extended = standard.with_extension("User", Schema::from_json(&badge).unwrap(), false).unwrap();
-        let keys = extended.resource_type("User").unwrap().key_attributes();
-        assert_eq!(names(&keys.unique), ["userName", "urn:acme:badge:number"]);
+        let unique = extended.resource_type("User").unwrap().unique_attributes();
+        assert_eq!(names(unique), ["userName", "urn:acme:badge:number"]);
     }
 
     #[test]
     fn leaves_are_the_values_of_every_element() {
         let registry = Registry::standard();
-        let keys = registry.resource_type("User").unwrap().key_attributes();
+        let user = registry.resource_type("User").unwrap();
+        let named = |name: &str| NamedAttribute::new(user.resolve(name).unwrap());
         let document = json!({ "emails": [{ "value": "a" }, { "type": "work" }, { "value": "b" }] });
-        let found: Vec<&Value> = keys.searchable[0].leaves(document.as_object().unwrap()).collect();
+        let mails = named("emails.value");
+        let found: Vec<&Value> = mails.leaves(document.as_object().unwrap()).collect();
         assert_eq!(found, [&json!("a"), &json!("b")]);
-        assert_eq!(keys.searchable[2].leaves(document.as_object().unwrap()).count(), 0);
+        assert_eq!(named("title").leaves(document.as_object().unwrap()).count(), 0);
     }
 }
