@@ -51,7 +51,7 @@ async fn main() -> Result<()> {
         eprint!("{} ", workload.name());
         match workload {
             Workload::Paced => {
-                report.paced = Some(paced::run(&environment, Duration::from_secs(arguments.paced)).await?)
+                report.paced = Some(paced::run(&environment, Duration::from_secs(arguments.paced)).await?);
             }
             Workload::Memory => report.memory = Some(memory::run(arguments, &environment).await?),
             _ => report.measurements.push(measure::run(arguments, &environment, workload).await?),

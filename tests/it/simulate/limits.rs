@@ -2,10 +2,10 @@
 
 use scimgate_simulate::{NoProgress, Options, Report};
 use scimgate_tests::faulty_server::{Fault, Request, Response};
-use scimgate_tests::{TestGateway, on_both, on_postgres};
+use scimgate_tests::{Database, TestGateway, on_both, on_postgres, run};
 
 use super::test_bed::{OnRequest, TestBed, assert_finds, error, is, operations};
-use super::{options, remaining};
+use super::{Provider, options, remaining};
 
 on_both!(many_members_can_be_added_at_once);
 on_postgres!(truncated_members_are_reported, an_unstated_limit_is_reported, a_stated_limit_is_accepted);
@@ -13,8 +13,12 @@ on_postgres!(truncated_members_are_reported, an_unstated_limit_is_reported, a_st
 const SIZES: [usize; 3] = [10, 100, 101];
 
 async fn send(options: &Options) -> Report {
-    let size = scimgate_simulate::limits_size(&SIZES);
-    scimgate_simulate::limits(&Options { size, ..options.clone() }, &SIZES, &NoProgress).await.unwrap()
+    send_sizes(options, &SIZES).await
+}
+
+async fn send_sizes(options: &Options, sizes: &[usize]) -> Report {
+    let size = scimgate_simulate::limits_size(sizes);
+    scimgate_simulate::limits(&Options { size, ..options.clone() }, sizes, &NoProgress).await.unwrap()
 }
 
 async fn many_members_can_be_added_at_once(gateway: &TestGateway) {
@@ -24,6 +28,20 @@ async fn many_members_can_be_added_at_once(gateway: &TestGateway) {
     assert_eq!(report.notes.len(), SIZES.len());
     assert_eq!(report.notes[2], "101 members at once: accepted");
     assert_eq!(remaining(&tenant).await, [0, 0]);
+}
+
+/// Statements that were prepared while their tables were small must serve large ones, too. One that reads every row would keep
+/// the embedded database's only connection until other requests get 503, after which the simulation waits.
+#[test]
+fn nothing_is_refused_when_thousands_of_members_follow_a_provider() {
+    run(Database::Embedded, async |gateway| {
+        let tenant = gateway.plain_tenant("acme").await;
+        let (entra, limits) = (options(&tenant), Options { keep: true, ..options(&tenant) });
+        for report in [Provider::Entra.simulate(&entra).await, send_sizes(&limits, &[100, 8001]).await] {
+            assert!(report.green, "{:#?} {:?}", report.findings, report.stopped);
+            assert_eq!(report.waits, 0, "{:#?}", report.steps);
+        }
+    });
 }
 
 async fn truncated_members_are_reported(gateway: &TestGateway) {
