@@ -28,6 +28,9 @@ use scimgate::telemetry::{self, LogFormat};
 
 use failure::Failure;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The SCIM 2.0 endpoint in front of your product.
