@@ -1,5 +1,6 @@
 //! Members of groups, a row each, so that adding one costs the same in a group of ten and of a hundred thousand.
 
+mod by_id;
 pub(super) mod change;
 pub(super) mod reference;
 mod value;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::membership::by_id::IdChange;
 use crate::store::membership::change::MemberStatement;
 use crate::store::membership::value::{MemberValues, resolve_sql};
 use crate::store::postgres::pool::Statement;
@@ -90,6 +92,12 @@ impl TenantStore {
         members: &Members,
         stamp: &Stamp,
     ) -> Result<MemberChangeResult, Error> {
+        if let Some(change) = IdChange::new(self.tenant, group, members, stamp) {
+            let rows = self.batch(&[change.statement()]).await?;
+            if let Some(result) = IdChange::result(&rows[0]) {
+                return Ok(result);
+            }
+        }
         let change = MemberStatement::new(self.tenant, group, false, members, stamp);
         let mut batch = Vec::with_capacity(2);
         if members.replace_all {

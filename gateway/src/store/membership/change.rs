@@ -135,6 +135,13 @@ impl Parts {
     }
 }
 
+/// The forms in which references by these values may be stored: as written, and, by earlier versions, ids in canonical form.
+pub(super) fn references(values: &[String]) -> Vec<String> {
+    let canonical =
+        |text: &String| text.parse::<Uuid>().ok().map(|id| id.to_string()).filter(|canonical| canonical != text);
+    values.iter().filter_map(canonical).chain(values.iter().cloned()).collect()
+}
+
 /// The owned parameters of a member change.
 pub(in crate::store) struct MemberStatement<'a> {
     tenant: Uuid,
@@ -144,7 +151,7 @@ pub(in crate::store) struct MemberStatement<'a> {
     add: MemberValues<'a>,
     drop_unknown: bool,
     remove: MemberValues<'a>,
-    /// The references to remove, in the forms in which they may be stored.
+    /// The references to remove.
     references: Vec<String>,
     slot: i16,
     stamp: &'a Stamp,
@@ -160,9 +167,6 @@ impl<'a> MemberStatement<'a> {
         members: &'a Members,
         stamp: &'a Stamp,
     ) -> Self {
-        // Earlier versions stored references to ids in canonical form.
-        let canonical =
-            |text: &String| text.parse::<Uuid>().ok().map(|id| id.to_string()).filter(|canonical| canonical != text);
         Self {
             tenant: tenant.0,
             group,
@@ -171,7 +175,7 @@ impl<'a> MemberStatement<'a> {
             add: MemberValues::of(&members.add),
             drop_unknown: members.drop_unknown,
             remove: MemberValues::of(&members.remove),
-            references: members.remove.iter().filter_map(canonical).chain(members.remove.iter().cloned()).collect(),
+            references: references(&members.remove),
             slot: slot(),
             stamp,
         }
