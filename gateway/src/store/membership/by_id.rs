@@ -40,14 +40,14 @@ visible AS (SELECT changed.member_id FROM g, changed
   WHERE g.seen AND changed.member_id NOT IN (SELECT id FROM m WHERE NOT seen)),";
 
 /// A value that names no member may name another resource by its externalId or name, and one that names a member may also be
-/// kept as a reference: neither is handled here.
+/// kept as a reference: neither is handled here. Rows are deleted as in the large statement.
 const REMOVE: &str = "
-m AS (SELECT m.member_id AS id FROM unnest($3::uuid[]) v (id) CROSS JOIN LATERAL
-  (SELECT m.member_id FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = v.id LIMIT 1) m),
+m AS (SELECT m.place FROM unnest($3::uuid[]) v (id) CROSS JOIN LATERAL
+  (SELECT m.ctid AS place FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = v.id LIMIT 1) m),
 known AS (SELECT count(*) = cardinality($3::uuid[]) AND NOT EXISTS (SELECT 1 FROM unnest($8::text[]) v (value) CROSS JOIN LATERAL
   (SELECT 1 FROM member_ref f WHERE f.tenant_id = $1 AND f.group_id = $2 AND f.value = v.value LIMIT 1) f) AS all FROM m),
-changed AS (DELETE FROM membership m USING (SELECT m.id FROM g, known, m WHERE known.all OFFSET 0) gone
-  WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = gone.id RETURNING m.member_id),
+changed AS (DELETE FROM membership m USING (SELECT m.place FROM g, known, m WHERE known.all LIMIT (SELECT 1000000)) gone
+  WHERE m.tenant_id = $1 AND m.ctid = gone.place RETURNING m.member_id),
 visible AS (SELECT changed.member_id FROM g, changed CROSS JOIN LATERAL
   (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = changed.member_id
     AND CASE WHEN r.tenant_id = $1 THEN r.mapping_state NOT IN ('excluded', 'never') END LIMIT 1) r WHERE g.seen),";
