@@ -8,3 +8,4 @@ pub mod migrate;
 pub(crate) mod pool;
 pub(crate) mod session;
 pub(super) mod sql;
+pub mod statistics;
