@@ -36,3 +36,4 @@ mod resource_types;
 mod routes;
 mod schema_change;
 mod simulate;
+mod statements;
