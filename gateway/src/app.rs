@@ -147,6 +147,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
     tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::statistics::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, stop);
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());
     let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Api, terms.clone());

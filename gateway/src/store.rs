@@ -17,6 +17,7 @@ pub mod tenant;
 
 pub use error::Error;
 pub use postgres::connect::ConnectError;
+use postgres::pool::once::Planning;
 use postgres::pool::{Pool, Role, Statement};
 use postgres::sql::Sql;
 use tokio_postgres::Row;
@@ -79,8 +80,8 @@ impl TenantStore {
     }
 
     /// For statements of many shapes; see `postgres::pool::once`.
-    async fn query_once(&self, doing: &'static str, sql: &Sql) -> Result<Vec<Row>, Error> {
-        self.pool.query_once(Role::Tenant(self.tenant), doing, &sql.text, &sql.params()).await
+    async fn query_once(&self, doing: &'static str, planning: Planning, sql: &Sql) -> Result<Vec<Row>, Error> {
+        self.pool.query_once(Role::Tenant(self.tenant), doing, planning, (&sql.text, &sql.params())).await
     }
 
     async fn batch(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {

@@ -4,3 +4,4 @@ pub mod change_poll;
 pub mod jobs;
 pub mod leniency_flush;
 pub mod sequencer;
+pub mod statistics;

@@ -12,7 +12,7 @@ use std::fs;
 use scimgate_tests::root;
 
 use imports::Imports;
-use workspace::files;
+pub(crate) use workspace::files;
 
 /// The floors of the gateway from the top. A module may import modules of lower floors, but none of its own floor. The
 /// ground imports nothing of ours.

@@ -38,4 +38,5 @@ mod routes;
 mod schema_change;
 mod search_attributes;
 mod simulate;
+mod statements;
 mod upgrade;

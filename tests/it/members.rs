@@ -16,6 +16,7 @@ mod values;
 on_both!(
     a_write_that_loses_a_race_keeps_the_members,
     a_member_can_be_referenced_before_it_exists,
+    ids_of_members_and_other_values_change_in_one_version,
     a_put_without_members_keeps_them,
     a_member_value_over_the_limit_is_refused,
     the_size_of_requests_is_bounded,
@@ -96,6 +97,54 @@ async fn a_member_can_be_referenced_before_it_exists(gateway: &TestGateway) {
     assert_eq!(members(&tenant, &created.id()).await, Vec::<String>::new());
     let kinds: Vec<Value> = tenant.events().await.into_iter().map(|event| event["type"].clone()).collect();
     assert_eq!(kinds, ["group.created", "user.created", "membership.added", "membership.removed"]);
+}
+
+/// Whether all values are ids that exist, some are not, or none of the change is to be made.
+async fn ids_of_members_and_other_values_change_in_one_version(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let exclude = json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } });
+    gateway.map("acme", "tutorial", &exclude, "refuse").await;
+    let (ada, bob, crew) = (tenant.user("ada").await, tenant.user("bob").await, tenant.group("crew").await);
+    let mut hidden = user("eve");
+    hidden["userType"] = "Contractor".into();
+    let eve = tenant.post("/Users", &hidden).await.expect(201).id();
+    let (unknown, later) = ("00000000-0000-7000-8000-000000000000", "later");
+    let path = format!("/Groups/{crew}");
+    let mut version = 1;
+    let upper = ada.to_uppercase();
+    for (op, values, expected, is_changed) in [
+        ("add", vec![&*ada], vec![&*ada], true),
+        ("add", vec![&*ada, &upper], vec![&*ada], false),
+        ("add", vec![&*eve, &bob, &ada], vec![&*ada, &bob, &eve], true),
+        ("remove", vec![&*bob, &eve, &upper], vec![], true),
+        ("remove", vec![&*bob, &ada], vec![], false),
+        ("add", vec![&*ada, unknown, later, &bob], vec![unknown, &*ada, &bob, later], true),
+        ("remove", vec![unknown, &*ada], vec![&*bob, later], true),
+        ("remove", vec![later], vec![&*bob], true),
+        ("remove", vec![&*bob], vec![], true),
+    ] {
+        let listed: Vec<Value> = values.iter().map(|value| json!({ "value": value })).collect();
+        let body = patch(json!([{ "op": op, "path": "members", "value": listed }]));
+        assert!(tenant.patch(&path, &body).await.status < 300, "{op} {values:?}");
+        assert_eq!(members(&tenant, &crew).await, expected, "{op} {values:?}");
+        version += i64::from(is_changed);
+        assert_eq!(tenant.get(&path).await.expect(200).version(), version, "{op} {values:?}");
+    }
+    let events = tenant.events().await;
+    let events = events.iter().filter(|event| event["type"].as_str().unwrap().starts_with("membership"));
+    let events: Vec<_> = events
+        .map(|event| {
+            (event["type"].as_str().unwrap().trim_start_matches("membership."), event["memberId"].as_str().unwrap())
+        })
+        .collect();
+    // None of the user whom the product does not see; those of one change come in any order.
+    assert_eq!(events.len(), 8, "{events:?}");
+    for user in [&*ada, &bob] {
+        let own: Vec<&str> = events.iter().filter(|event| event.1 == user).map(|event| event.0).collect();
+        assert_eq!(own, ["added", "removed", "added", "removed"]);
+    }
+    let add = patch(json!([{ "op": "add", "path": "members", "value": [{ "value": bob }] }]));
+    let _ = tenant.patch(&format!("/Groups/{ada}"), &add).await.expect(404);
 }
 
 async fn a_put_without_members_keeps_them(gateway: &TestGateway) {

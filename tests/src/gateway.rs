@@ -51,6 +51,8 @@ enum Base {
     /// Belongs to another gateway, which drops it.
     Shared(Fresh),
     Embedded(Box<Embedded>),
+    /// Belongs to the test.
+    External,
 }
 
 impl TestGateway {
@@ -80,6 +82,11 @@ impl TestGateway {
         let embedded = embedded::start(Some(directory)).await.unwrap();
         embedded.store.migrate().await.unwrap();
         Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded)), None).await
+    }
+
+    /// Starts one on a migrated database that the test removes, by one connection.
+    pub async fn over(url: &str) -> Self {
+        Self::serve(connect(url, 1), Base::External, None).await
     }
 
     /// Starts one on the server with other limits for its clients, and with this many connections to its database.
@@ -168,7 +175,7 @@ impl TestGateway {
     pub fn fresh(&self) -> &Fresh {
         match &self.base {
             Base::Fresh(fresh) | Base::Shared(fresh) => fresh,
-            Base::Embedded(_) => panic!("the embedded database takes no second connection"),
+            Base::Embedded(_) | Base::External => panic!("the database takes no second connection"),
         }
     }
 
@@ -262,7 +269,7 @@ impl TestGateway {
         drop(self.gateway);
         match self.base {
             Base::Fresh(fresh) => fresh.drop().await,
-            Base::Shared(_) => {}
+            Base::Shared(_) | Base::External => {}
             Base::Embedded(embedded) => {
                 let stopped = tokio::task::spawn_blocking(move || drop(embedded));
                 tokio::time::timeout(Duration::from_secs(10), stopped).await.unwrap().unwrap();

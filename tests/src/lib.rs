@@ -23,6 +23,7 @@ pub mod redaction;
 pub mod replay;
 pub mod rows;
 pub mod served;
+pub mod tap;
 pub mod tenant;
 
 use std::path::{Path, PathBuf};

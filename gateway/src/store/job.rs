@@ -122,13 +122,13 @@ WHERE j.state = 'running' AND j.resume_at <= now() AND (j.leased_until IS NULL O
 
 const CLAIM: &str = "
 UPDATE job SET holder = $3, leased_until = now() + $4 * interval '1 second'
-WHERE tenant_id = $1 AND kind = $2 AND state = 'running' AND resume_at <= now()
-  AND (leased_until IS NULL OR leased_until < now() OR holder = $3)
+WHERE tenant_id = $1 AND kind = $2 AND CASE WHEN state = 'running'
+  THEN resume_at <= now() AND (leased_until IS NULL OR leased_until < now() OR holder = $3) END
 RETURNING ";
 
 const RENEW: &str = "
 UPDATE job SET leased_until = now() + $5 * interval '1 second'
-WHERE tenant_id = $1 AND kind = $2 AND id = $3 AND holder = $4 AND state = 'running' RETURNING 1";
+WHERE tenant_id = $1 AND kind = $2 AND CASE WHEN state = 'running' THEN id = $3 AND holder = $4 END RETURNING 1";
 
 const SAVE: &str = "
 UPDATE job SET after_id = $5, examined = $6, changed = $7, rejected = $8, examples = $9, moved_at = $10,
@@ -137,7 +137,8 @@ UPDATE job SET after_id = $5, examined = $6, changed = $7, rejected = $8, exampl
 WHERE tenant_id = $1 AND kind = $2 AND id = $3 AND holder = $4";
 
 const CANCEL: &str = "
-UPDATE job SET state = 'cancelled', moved_at = $3 WHERE tenant_id = $1 AND kind = $2 AND state = 'running' RETURNING 1";
+UPDATE job SET state = 'cancelled', moved_at = $3
+WHERE tenant_id = $1 AND kind = $2 AND CASE WHEN kind = $2 THEN state = 'running' END RETURNING 1";
 
 /// Begins a job anew for the tenants in `t (id, schema_revision)`, with the time in `$3`: a part of the statements that change
 /// what it applies.

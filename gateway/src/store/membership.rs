@@ -1,5 +1,6 @@
 //! Members of groups, a row each, so that adding one costs the same in a group of ten and of a hundred thousand.
 
+mod by_id;
 pub(super) mod change;
 pub(super) mod reference;
 mod value;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::membership::by_id::IdChange;
 use crate::store::membership::change::MemberStatement;
 use crate::store::membership::value::{MemberValues, resolve_sql};
 use crate::store::postgres::pool::Statement;
@@ -60,19 +62,21 @@ pub struct MemberChangeResult {
 }
 
 const LIST: &str = "
-SELECT m.group_id, m.member_id::text AS value, m.member_type AS type FROM membership m
-WHERE m.tenant_id = $1 AND m.group_id = ANY($2)
-UNION ALL SELECT group_id, value, NULL FROM member_ref WHERE tenant_id = $1 AND group_id = ANY($2) ORDER BY 1, 2";
+SELECT v.id AS group_id, m.value, m.type FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
+  (SELECT member_id::text AS value, member_type AS type FROM membership WHERE tenant_id = $1 AND group_id = v.id
+  UNION ALL SELECT value, NULL FROM member_ref WHERE tenant_id = $1 AND group_id = v.id) m ORDER BY 1, 2";
 
 /// Members that the product sees, in the order of their ids.
 const LIST_VISIBLE: &str = "
-SELECT m.group_id, m.member_id::text AS value, m.member_type AS type FROM membership m
-JOIN resource r ON r.tenant_id = m.tenant_id AND r.id = m.member_id AND r.mapping_state NOT IN ('excluded', 'never')
-WHERE m.tenant_id = $1 AND m.group_id = ANY($2) ORDER BY 1, 2";
+SELECT v.id AS group_id, m.member_id::text AS value, m.member_type AS type FROM unnest($2::uuid[]) v (id)
+CROSS JOIN LATERAL (SELECT member_id, member_type FROM membership WHERE tenant_id = $1 AND group_id = v.id OFFSET 0) m
+CROSS JOIN LATERAL (SELECT mapping_state FROM resource WHERE tenant_id = $1 AND id = m.member_id LIMIT 1) r
+WHERE r.mapping_state NOT IN ('excluded', 'never') ORDER BY 1, 2";
 
 const COUNT: &str = "
-SELECT count(*) FROM (SELECT 1 FROM (SELECT 1 FROM membership WHERE tenant_id = $1 AND group_id = ANY($2)
-  UNION ALL SELECT 1 FROM member_ref WHERE tenant_id = $1 AND group_id = ANY($2)) every LIMIT $3) counted";
+SELECT count(*) FROM (SELECT 1 FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
+  (SELECT 1 FROM membership WHERE tenant_id = $1 AND group_id = v.id
+  UNION ALL SELECT 1 FROM member_ref WHERE tenant_id = $1 AND group_id = v.id) every LIMIT $3) counted";
 
 /// Locks a row against member changes, which share its lock. In a statement of its own, so that the next one takes its
 /// snapshot when the lock is held.
@@ -90,6 +94,12 @@ impl TenantStore {
         members: &Members,
         stamp: &Stamp,
     ) -> Result<MemberChangeResult, Error> {
+        if let Some(change) = IdChange::new(self.tenant, group, members, stamp) {
+            let rows = self.batch(&[change.statement()]).await?;
+            if let Some(result) = IdChange::result(&rows[0]) {
+                return Ok(result);
+            }
+        }
         let change = MemberStatement::new(self.tenant, group, false, members, stamp);
         let mut batch = Vec::with_capacity(2);
         if members.replace_all {

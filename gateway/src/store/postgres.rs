@@ -8,4 +8,5 @@ pub mod migrate;
 pub(crate) mod pool;
 pub(crate) mod session;
 pub(super) mod sql;
+pub mod statistics;
 pub mod upgrade;

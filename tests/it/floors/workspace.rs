@@ -86,7 +86,7 @@ fn module(path: &str) -> Vec<String> {
 }
 
 /// Every file below a folder of the workspace that ends in one of these.
-pub(super) fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

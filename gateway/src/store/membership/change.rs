@@ -15,18 +15,20 @@ use crate::tenant::TenantId;
 /// members that the product sees.
 ///
 /// Except with `replace_all`, every table is read by key for the given values only, never for the whole group: a change must
-/// cost the same in a group of ten and of a hundred thousand. Two details keep the planner to that. The values to remove are
-/// paired with the group in a set of their own, which `OFFSET 0` materialises first; otherwise all members are compared with
-/// them. And sets that are joined with tables are arrays, whose size the planner estimates as ten rows; with an estimate of
-/// one or two it compares each of eight thousand values with every member.
+/// cost the same in a group of ten and of a hundred thousand. Two details keep the planner to that. The rows to remove are found
+/// one by one (`LATERAL`) and deleted by their places (`ctid`), which never change, since these rows are never updated; with a
+/// limit that it does not know the planner expects few of them, and does not read the table instead. And sets
+/// that are joined with tables are arrays, whose size the planner estimates as ten rows; with an estimate of one or two it
+/// compares each of eight thousand values with every member.
 const GROUP: &str = "
-WITH g AS (SELECT id, mapping_state FROM resource WHERE tenant_id = $1 AND id = $2 AND resource_type = 'Group' AND deleted_at IS NULL
-  AND (NOT $3 OR xmin = pg_current_xact_id()::xid) FOR SHARE),";
+WITH g AS (SELECT id, mapping_state FROM resource WHERE tenant_id = $1 AND id = $2
+  AND CASE WHEN resource_type = 'Group' THEN deleted_at IS NULL END AND (NOT $3 OR xmin = pg_current_xact_id()::xid) FOR SHARE),";
 
 /// The members to add, and the pending references to keep.
 const ADDED: &str = ",
-living AS (SELECT r.id, r.resource_type FROM unnest(ARRAY(SELECT id FROM wanted)) w (id) JOIN resource r ON r.tenant_id = $1 AND r.id = w.id
-  WHERE r.deleted_at IS NULL AND EXISTS (SELECT 1 FROM g) ORDER BY r.id FOR SHARE OF r),
+living AS (SELECT r.id, r.resource_type FROM unnest(ARRAY(SELECT id FROM wanted ORDER BY id)) w (id) CROSS JOIN LATERAL
+  (SELECT r.id, r.resource_type FROM resource r WHERE r.tenant_id = $1 AND r.id = w.id
+    AND CASE WHEN r.tenant_id = $1 THEN r.deleted_at IS NULL END FOR SHARE) r WHERE EXISTS (SELECT 1 FROM g)),
 added AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
   SELECT $1, g.id, living.id, living.resource_type, $4 FROM g, living ON CONFLICT DO NOTHING RETURNING member_id),
 pending AS (INSERT INTO member_ref (tenant_id, group_id, value, key, created_at)
@@ -37,8 +39,9 @@ const RESOLVED: &str = "SELECT value FROM wanted_other WHERE value NOT IN (SELEC
 
 /// The members to remove, without `replace_all`.
 const REMOVED: &str = ",
-removed AS (DELETE FROM membership m USING (SELECT g.id AS group_id, u.id FROM g, unnest(ARRAY(SELECT id FROM unwanted)) u (id) OFFSET 0) u
-  WHERE m.tenant_id = $1 AND m.group_id = u.group_id AND m.member_id = u.id RETURNING m.member_id),";
+removed AS (DELETE FROM membership m USING (SELECT m.place FROM g, unnest(ARRAY(SELECT id FROM unwanted)) u (id) CROSS JOIN LATERAL
+    (SELECT m.ctid AS place FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = u.id LIMIT 1) m
+    LIMIT (SELECT 1000000)) gone WHERE m.tenant_id = $1 AND m.ctid = gone.place RETURNING m.member_id),";
 
 /// The members and references to remove with `replace_all`.
 const OTHERS_REMOVED: &str = "
@@ -51,8 +54,9 @@ dropped AS (DELETE FROM member_ref m USING g WHERE m.tenant_id = $1 AND m.group_
 fn dropped_sql(queries: &[&str]) -> String {
     format!(
         "
-dropped AS (DELETE FROM member_ref m USING (SELECT g.id AS group_id, f.value FROM g, unnest(ARRAY({})) f (value) OFFSET 0) f
-  WHERE m.tenant_id = $1 AND m.group_id = f.group_id AND m.value = f.value RETURNING m.value),",
+dropped AS (DELETE FROM member_ref m USING (SELECT m.place FROM g, unnest(ARRAY({})) f (value) CROSS JOIN LATERAL
+    (SELECT m.ctid AS place FROM member_ref m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.value = f.value LIMIT 1) m
+    LIMIT (SELECT 1000000)) gone WHERE m.tenant_id = $1 AND m.ctid = gone.place RETURNING m.value),",
         queries.join(" UNION ALL ")
     )
 }
@@ -135,6 +139,13 @@ impl Parts {
     }
 }
 
+/// The forms in which references by these values may be stored: as written, and, by earlier versions, ids in canonical form.
+pub(super) fn references(values: &[String]) -> Vec<String> {
+    let canonical =
+        |text: &String| text.parse::<Uuid>().ok().map(|id| id.to_string()).filter(|canonical| canonical != text);
+    values.iter().filter_map(canonical).chain(values.iter().cloned()).collect()
+}
+
 /// The owned parameters of a member change.
 pub(in crate::store) struct MemberStatement<'a> {
     tenant: Uuid,
@@ -144,7 +155,7 @@ pub(in crate::store) struct MemberStatement<'a> {
     add: MemberValues<'a>,
     drop_unknown: bool,
     remove: MemberValues<'a>,
-    /// The references to remove, in the forms in which they may be stored.
+    /// The references to remove.
     references: Vec<String>,
     slot: i16,
     stamp: &'a Stamp,
@@ -160,9 +171,6 @@ impl<'a> MemberStatement<'a> {
         members: &'a Members,
         stamp: &'a Stamp,
     ) -> Self {
-        // Earlier versions stored references to ids in canonical form.
-        let canonical =
-            |text: &String| text.parse::<Uuid>().ok().map(|id| id.to_string()).filter(|canonical| canonical != text);
         Self {
             tenant: tenant.0,
             group,
@@ -171,7 +179,7 @@ impl<'a> MemberStatement<'a> {
             add: MemberValues::of(&members.add),
             drop_unknown: members.drop_unknown,
             remove: MemberValues::of(&members.remove),
-            references: members.remove.iter().filter_map(canonical).chain(members.remove.iter().cloned()).collect(),
+            references: references(&members.remove),
             slot: slot(),
             stamp,
         }

@@ -12,10 +12,12 @@ use crate::store::stamp::Target;
 macro_rules! referencing_groups {
     ($keys:literal) => {
         concat!(
-            "SELECT g.id FROM resource g WHERE g.tenant_id = $1 AND g.deleted_at IS NULL AND g.id IN ",
-            "(SELECT m.group_id FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY(",
+            "SELECT g.id FROM (SELECT DISTINCT m.group_id FROM unnest(",
             $keys,
-            ")) ORDER BY g.id FOR SHARE"
+            "::text[]) k (key) CROSS JOIN LATERAL (SELECT m.group_id FROM member_ref m WHERE m.tenant_id = $1 ",
+            "AND m.key = k.key OFFSET 0) m ORDER BY 1) m CROSS JOIN LATERAL (SELECT g.id FROM resource g ",
+            "WHERE g.tenant_id = $1 AND g.id = m.group_id ",
+            "AND CASE WHEN g.tenant_id = $1 THEN g.deleted_at IS NULL END FOR SHARE) g"
         )
     };
 }
@@ -30,7 +32,7 @@ const LOCK_GROUPS: &str = referencing_groups!("$2");
 const RESOLVE: &str = concat!(
     "
 WITH r AS (SELECT id, resource_type, mapping_state, name_key, external_id FROM resource
-  WHERE tenant_id = $1 AND id = $2 AND xmin = pg_current_xact_id()::xid AND deleted_at IS NULL),
+  WHERE tenant_id = $1 AND id = $2 AND CASE WHEN xmin = pg_current_xact_id()::xid THEN deleted_at IS NULL END),
 referrers AS (",
     referencing_groups!("$3"),
     "),

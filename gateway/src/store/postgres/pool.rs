@@ -3,7 +3,7 @@
 //! A batch is sent whole at its first poll. A caller that is dropped in the middle therefore never leaves a pooled
 //! connection inside an open transaction, as a hand-written BEGIN would.
 
-mod once;
+pub(crate) mod once;
 mod pipeline;
 #[cfg(test)]
 #[cfg(feature = "embedded")]
@@ -86,6 +86,11 @@ impl Pool {
     #[cfg(feature = "embedded")]
     pub(in crate::store) fn keep_on_timeout(self) -> Self {
         Self { keeps_on_timeout: true, ..self }
+    }
+
+    /// Whether it is the embedded database's.
+    pub(in crate::store) fn is_embedded(&self) -> bool {
+        self.keeps_on_timeout
     }
 
     /// Runs one statement, which is a transaction by itself.

@@ -4,6 +4,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::store::error::Error;
+use crate::store::postgres::pool::once::Planning;
 use crate::store::postgres::sql::{Param, Sql};
 use crate::store::resource::filter_sql::Plan;
 use crate::store::resource::read::{ReadOptions, Stored, columns, joins, select};
@@ -90,7 +91,7 @@ impl TenantStore {
             sql.bind(Param::Number(limit));
         }
         sql.push(") r");
-        let rows = self.select("counting resources", plan, &sql).await?;
+        let rows = self.select("counting resources", plan, Order::Id, &sql).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
@@ -112,7 +113,7 @@ impl TenantStore {
             sql.push(") AS total");
         }
         write_rows(plan, window, joins(options), &mut sql);
-        let rows = self.select("reading a list", plan, &sql).await?;
+        let rows = self.select("reading a list", plan, window.order, &sql).await?;
         let total = rows.first().filter(|_| plan.is_everything()).map(|row| row.get("total"));
         let predicates = plan.row_predicates().count();
         let found = rows.iter().map(|row| found(row, window.order, predicates)).collect::<Result<_, _>>()?;
@@ -125,8 +126,9 @@ impl TenantStore {
 
     /// The living resources with these ids, in no order.
     pub async fn by_ids(&self, types: &[String], ids: &[Uuid], options: ReadOptions) -> Result<Vec<Stored>, Error> {
-        let living = "WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.resource_type = ANY($3) AND r.deleted_at IS NULL";
-        let sql = select("resource r", options, living);
+        let one = "unnest($2::uuid[]) v (id) CROSS JOIN LATERAL (SELECT * FROM resource WHERE tenant_id = $1 AND id = v.id \
+                   AND CASE WHEN resource_type = ANY($3) THEN deleted_at IS NULL END LIMIT 1) r";
+        let sql = select(one, options, "");
         let rows = self.query("reading resources", &sql, &[&self.tenant.0, &ids, &types]).await?;
         rows.iter().map(Stored::from_row).collect()
     }
@@ -141,11 +143,17 @@ impl TenantStore {
     }
 
     /// Plain lists and common look-ups are kept prepared; other filters come in any number of shapes.
-    async fn select(&self, doing: &'static str, plan: &Plan, sql: &Sql) -> Result<Vec<Row>, Error> {
-        if plan.is_everything() || plan.row_predicates().next().is_none() && plan.condition.is_common() {
+    async fn select(&self, doing: &'static str, plan: &Plan, order: Order, sql: &Sql) -> Result<Vec<Row>, Error> {
+        if plan.is_everything() {
+            if order == Order::Id && plan.types.len() == 1 {
+                return self.query_prepared(doing, sql).await;
+            }
+            return self.query_once(doing, Planning::InIndexOrder, sql).await;
+        }
+        if plan.row_predicates().next().is_none() && plan.condition.is_common() {
             return self.query_prepared(doing, sql).await;
         }
-        self.query_once(doing, sql).await
+        self.query_once(doing, Planning::ByCost, sql).await
     }
 
     async fn query_prepared(&self, doing: &'static str, sql: &Sql) -> Result<Vec<Row>, Error> {

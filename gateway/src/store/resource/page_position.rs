@@ -40,7 +40,8 @@ pub struct PagePosition {
 /// one is requested again only if its client missed the reply. Of the active ones take the least advanced, which skips no
 /// resource for any of them. An idle one ranks behind them: it would repeat what a newer one has shown.
 const FIND: &str = "
-SELECT begun, after_id, total FROM bookmark WHERE tenant_id = $1 AND walk = $2 AND next_index = $3 AND at > $4
+SELECT begun, after_id, total FROM bookmark WHERE tenant_id = $1 AND walk = $2 AND next_index = $3
+  AND CASE WHEN tenant_id = $1 THEN at > $4 END
 ORDER BY alike IS DISTINCT FROM $5, finished, at <= $6, CASE WHEN at > $6 THEN after_id END, at DESC LIMIT 1";
 
 /// A page that is requested twice may end later the second time, and either reply may have arrived: the earlier end is kept.
@@ -51,7 +52,8 @@ ON CONFLICT (tenant_id, walk, next_index, begun)
 DO UPDATE SET after_id = least(b.after_id, excluded.after_id), total = excluded.total, at = excluded.at,
   alike = excluded.alike";
 
-const FINISH: &str = "UPDATE bookmark SET finished = true WHERE tenant_id = $1 AND walk = $2 AND begun = $3 AND at > $4 AND NOT finished";
+const FINISH: &str = "
+UPDATE bookmark SET finished = true WHERE tenant_id = $1 AND walk = $2 AND CASE WHEN begun = $3 THEN at > $4 AND NOT finished END";
 
 /// Skips rows that another replica is deleting. The rows are found once (`ARRAY`): by IN, in a plan from when the table was
 /// empty, the server would search for them again for each row.

@@ -198,7 +198,8 @@ pub(in crate::store) fn select(tables: &str, options: ReadOptions, rest: &str) -
 impl TenantStore {
     /// Reads a living resource of a type.
     pub async fn get(&self, resource_type: &str, id: Uuid, options: ReadOptions) -> Result<Option<Stored>, Error> {
-        const LIVING: &str = "WHERE r.tenant_id = $1 AND r.id = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL";
+        const LIVING: &str =
+            "WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NULL END";
         // Sent more often than all other statements, so its text is built once.
         static TEXTS: Variants = Variants::new();
         let text = || select("resource r", options, LIVING);
@@ -222,7 +223,8 @@ impl TenantStore {
             self.query(doing, &sql, &[&self.tenant.0, &resource_type, key]).await?
         } else {
             let sql = select(
-                "unique_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NULL",
+                "unique_key k CROSS JOIN LATERAL (SELECT * FROM resource WHERE tenant_id = $1 AND id = k.id \
+                 AND CASE WHEN tenant_id = $1 THEN deleted_at IS NULL END LIMIT 1) r",
                 options,
                 "WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4",
             );
@@ -245,10 +247,11 @@ impl TenantStore {
         }
         let ids: Vec<Uuid> = members.keys().copied().collect();
         // Group by group, whatever number the server estimates: joined as a whole, it may read all of them.
-        let sql = "SELECT m.member_id, m.group_id, g.display FROM membership m CROSS JOIN LATERAL \
+        let sql = "SELECT m.member_id, m.group_id, g.display FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL \
+                   (SELECT member_id, group_id FROM membership WHERE tenant_id = $1 AND member_id = v.id OFFSET 0) m CROSS JOIN LATERAL \
                    (SELECT r.source::json ->> 'displayName' AS display FROM resource r \
-                   WHERE r.tenant_id = $1 AND r.id = m.group_id AND r.deleted_at IS NULL LIMIT 1) g \
-                   WHERE m.tenant_id = $1 AND m.member_id = ANY($2) ORDER BY m.group_id";
+                   WHERE r.tenant_id = $1 AND r.id = m.group_id AND CASE WHEN r.tenant_id = $1 THEN r.deleted_at IS NULL END \
+                   LIMIT 1) g ORDER BY m.group_id";
         for row in self.query("reading the groups of a page", sql, &[&self.tenant.0, &ids]).await? {
             if let Some(stored) = members.get_mut(&row.get(0)) {
                 let display = row.get::<_, Option<String>>(2).unwrap_or_default();

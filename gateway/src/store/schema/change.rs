@@ -72,19 +72,28 @@ t AS (UPDATE tenant SET config_epoch = nextval('config_epoch'), schema_revision 
 /// Only for a document from which the key was computed: a write of another one inserts its own keys.
 const INSERT_KEYS: &str = "
 WITH w AS (SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[]) w (id, version, attribute, key)),
-living AS (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.deleted_at IS NULL
-  AND EXISTS (SELECT 1 FROM w WHERE w.id = r.id AND w.version = r.version) AND r.id = ANY($2) ORDER BY r.id FOR SHARE)
+living AS (SELECT r.id, v.version FROM (SELECT DISTINCT id, version FROM w ORDER BY id) v CROSS JOIN LATERAL
+  (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id
+    AND CASE WHEN r.version = v.version THEN r.deleted_at IS NULL END FOR SHARE) r)
 INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
-SELECT $1, $6, w.attribute, w.key, w.id FROM w JOIN living ON living.id = w.id ORDER BY w.attribute, w.key
+SELECT $1, $6, w.attribute, w.key, w.id FROM w WHERE (w.id, w.version) IN (SELECT id, version FROM living)
+  ORDER BY w.attribute, w.key
 ON CONFLICT DO NOTHING";
 
 /// A statement of its own: its snapshot sees the rows with which the one before conflicted.
 const MISSING_KEYS: &str = "
-SELECT w.id, w.attribute, EXISTS (SELECT 1 FROM unique_key k WHERE k.tenant_id = $1 AND k.resource_type = $5
-  AND k.attribute = w.attribute AND k.key = w.key AND k.id <> w.id) AS taken
-FROM unnest($2::uuid[], $3::text[], $4::text[]) w (id, attribute, key)
-WHERE NOT EXISTS (SELECT 1 FROM unique_key k WHERE k.tenant_id = $1 AND k.resource_type = $5
-  AND k.attribute = w.attribute AND k.key = w.key AND k.id = w.id)";
+SELECT w.id, w.attribute, k.id IS NOT NULL AS taken FROM unnest($2::uuid[], $3::text[], $4::text[]) w (id, attribute, key)
+LEFT JOIN LATERAL (SELECT k.id FROM unique_key k WHERE k.tenant_id = $1 AND k.resource_type = $5
+  AND k.attribute = w.attribute AND k.key = w.key LIMIT 1) k ON true WHERE k.id IS DISTINCT FROM w.id";
+
+/// From each to the next, by the table's order: there are few among many keys.
+const KEYED: &str = "
+WITH RECURSIVE keyed AS (
+  (SELECT resource_type, attribute FROM unique_key WHERE tenant_id = $1 ORDER BY resource_type, attribute, key LIMIT 1)
+  UNION ALL SELECT next.* FROM keyed CROSS JOIN LATERAL (SELECT k.resource_type, k.attribute FROM unique_key k
+    WHERE k.tenant_id = $1 AND (k.resource_type, k.attribute) > (keyed.resource_type, keyed.attribute)
+    ORDER BY k.resource_type, k.attribute, k.key LIMIT 1) next)
+SELECT resource_type, attribute FROM keyed";
 
 const DELETE_KEYS: &str = "
 DELETE FROM unique_key k WHERE k.tenant_id = $1 AND k.resource_type = $3 AND k.attribute = $4
@@ -141,8 +150,9 @@ impl TenantStore {
 
     /// The living resources of a type with these ids, with both documents.
     pub async fn documents_by_ids(&self, resource_type: &str, ids: &[Uuid]) -> Result<Vec<StoredDocuments>, Error> {
-        let sql = "SELECT id, version, source, mapped FROM resource WHERE tenant_id = $1 AND resource_type = $2 \
-                   AND deleted_at IS NULL AND id = ANY($3)";
+        let sql = "SELECT r.* FROM unnest($3::uuid[]) v (id) CROSS JOIN LATERAL \
+                   (SELECT id, version, source, mapped FROM resource WHERE tenant_id = $1 AND id = v.id \
+                   AND CASE WHEN resource_type = $2 THEN deleted_at IS NULL END LIMIT 1) r";
         let rows = self.query("reading documents", sql, &[&self.tenant.0, &resource_type, &ids]).await?;
         Ok(rows.iter().map(stored_documents).collect())
     }
@@ -165,8 +175,7 @@ impl TenantStore {
 
     /// The resource types and attributes that have unique keys.
     pub async fn keyed_attributes(&self) -> Result<Vec<(String, String)>, Error> {
-        let sql = "SELECT DISTINCT resource_type, attribute FROM unique_key WHERE tenant_id = $1";
-        let rows = self.query("looking for keys", sql, &[&self.tenant.0]).await?;
+        let rows = self.query("looking for keys", KEYED, &[&self.tenant.0]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 

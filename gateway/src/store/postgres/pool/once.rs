@@ -11,8 +11,24 @@ use crate::store::postgres::session::Session;
 /// A parameter and its type.
 pub(crate) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A statement that is planned each time anyway should get a plan for its own parameters.
-const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = auto";
+/// How such a statement is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Planning {
+    /// For its own parameters, as it is planned each time anyway.
+    ByCost,
+    /// Rows are read in the order of an index. Without statistics the planner takes every tenant for small, and would rather
+    /// read and sort all of it for the first few rows.
+    InIndexOrder,
+}
+
+impl Planning {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::ByCost => "BEGIN; SET LOCAL plan_cache_mode = auto",
+            Self::InIndexOrder => "BEGIN; SET LOCAL plan_cache_mode = auto; SET LOCAL enable_sort = off",
+        }
+    }
+}
 
 impl Pool {
     /// Runs one statement as one transaction in one round trip.
@@ -20,10 +36,11 @@ impl Pool {
         &self,
         role: Role,
         doing: &'static str,
-        sql: &str,
-        params: &[Typed<'_>],
+        planning: Planning,
+        (sql, params): (&str, &[Typed<'_>]),
     ) -> Result<Vec<Row>, Error> {
-        self.with_session(doing, async |session| once(session, role, doing, (sql, params)).await).await
+        let begin = planning.begin();
+        self.with_session(doing, async |session| once(session, role, doing, (begin, sql, params)).await).await
     }
 }
 
@@ -31,9 +48,9 @@ async fn once(
     session: &mut Session,
     role: Role,
     doing: &'static str,
-    (sql, params): (&str, &[Typed<'_>]),
+    (begin, sql, params): (&str, &str, &[Typed<'_>]),
 ) -> Result<Vec<Row>, Error> {
-    let begin = session.assume_role(role).map_or_else(|| BEGIN.to_owned(), |set_role| format!("{BEGIN}; {set_role}"));
+    let begin = session.assume_role(role).map_or_else(|| begin.to_owned(), |set_role| format!("{begin}; {set_role}"));
     let client = &session.client;
     let (opened, rows, ended) = pipeline::transaction(client, &begin, vec![client.query_typed(sql, params)]).await;
     let failed = |source| Error::from_driver(doing, source);

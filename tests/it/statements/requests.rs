@@ -1,0 +1,297 @@
+//! Requests and calls that send every statement of the store.
+
+use std::time::Duration;
+
+use scimgate::store::job::{JobKind, JobLease, JobProgress};
+use scimgate::store::plugin::PluginRow;
+use scimgate::store::resource::key::Key;
+use scimgate::store::resource::page_position::{PageKey, PagePosition};
+use scimgate::store::schema::change::WantedKey;
+use scimgate::store::tenant::client::RecognisedRow;
+use scimgate_tests::tap::Tap;
+use scimgate_tests::tenant::{group, patch, user};
+use scimgate_tests::{Answer, Request, Tenant, TestGateway, many_users};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn fine(answer: Answer) -> Answer {
+    assert!(answer.status < 500, "{}: {}", answer.asked, answer.text);
+    answer
+}
+
+fn values(values: &[&str]) -> Value {
+    values.iter().map(|value| json!({ "value": value })).collect()
+}
+
+/// Sends them all. The name of what is created begins with `round`.
+pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tenant, round: &str) {
+    let allow = json!({ "allow": ["restore-deleted", "restore-deactivated", "idempotent-create"] });
+    let client = format!("/tenants/{}/client", tenant.name);
+    let _ = fine(gateway.operator.patch(&client, &allow).await.expect(200));
+    let ada = users(tap, tenant, round).await;
+    groups(tenant, round, &ada).await;
+    lists(tenant, &ada).await;
+    filters(tenant).await;
+    bulk(tenant, round).await;
+    directory(tenant, &ada).await;
+    operators(gateway, tenant, round).await;
+    schemas(gateway, tenant, round).await;
+    jobs(gateway, tenant).await;
+}
+
+/// Creates, changes, deletes and restores users; returns the id of one that stays.
+async fn users(tap: &Tap, tenant: &Tenant, round: &str) -> String {
+    let name = |name: &str| format!("{round}-{name}");
+    let set = |attribute: &str, value: Value| patch(json!([{ "op": "replace", "path": attribute, "value": value }]));
+    let ada = tenant.user(&name("ada")).await;
+    let path = format!("/Users/{ada}");
+    for query in ["", "?attributes=userName", "?excludedAttributes=groups"] {
+        let _ = fine(tenant.get(&format!("{path}{query}")).await);
+    }
+    for (attribute, value) in [
+        ("title", "Countess".into()),
+        ("externalId", Value::from(name("other"))),
+        ("userName", Value::from(name("Renamed"))),
+        ("active", Value::from(false)),
+        ("emails[type eq \"work\"].value", Value::from(format!("{round}@work.test"))),
+    ] {
+        let _ = fine(tenant.patch(&path, &set(attribute, value)).await);
+    }
+    // The same name again: the deactivated owner, and then the deleted one, is restored.
+    let mut again = user(&name("ada"));
+    (again["userName"], again["externalId"]) = (name("Renamed").into(), name("other").into());
+    let _ = fine(tenant.post("/Users", &again).await);
+    let _ = fine(tenant.delete(&path).await);
+    let _ = fine(tenant.post("/Users", &again).await.expect(201));
+    again["title"] = "Duchess".into();
+    let _ = fine(tenant.put(&path, &again).await.expect(200));
+    // Unknown attributes.
+    again["shoeSize"] = 37.into();
+    let _ = fine(tenant.put(&path, &again).await.expect(200));
+    // Excluded by a mapping that is not active any more: the next write shows it to the product.
+    let _ = tap.run(&format!("UPDATE resource SET mapping_state = 'excluded' WHERE id = '{ada}'")).await;
+    let _ = fine(tenant.patch(&path, &set("title", "Empress".into())).await.expect(200));
+    let unnamed = tenant.user(&name("bob")).await;
+    let _ = fine(tenant.delete(&format!("/Users/{unnamed}")).await);
+    ada
+}
+
+async fn groups(tenant: &Tenant, round: &str, ada: &str) {
+    let known: Vec<String> = (10..20).map(many_users::id).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let mut body = group(&format!("{round}-crew"));
+    let later = format!("{round}-later");
+    body["members"] = values(&[ada, known[0], "x12", &later]);
+    let crew = tenant.post("/Groups", &body).await.expect(201).id();
+    let path = format!("/Groups/{crew}");
+    // The reference becomes a membership, by a new user and by another's new name.
+    let _ = tenant.user(&later).await;
+    let again = format!("{round}-again");
+    for (op, value) in [
+        ("add", values(&[known[1]])),
+        ("add", values(&known)),
+        ("add", values(&["U40@corp.test", "x41", &again])),
+        ("remove", values(&[known[1]])),
+        ("remove", values(&[known[2], known[3]])),
+        ("remove", values(&["x41", &again])),
+        ("add", values(&[&again])),
+        ("replace", values(&[ada, known[4]])),
+    ] {
+        let _ = fine(tenant.patch(&path, &patch(json!([{ "op": op, "path": "members", "value": value }]))).await);
+    }
+    let both = json!([{ "op": "add", "path": "members", "value": values(&[known[5], &again]) },
+        { "op": "remove", "path": "members", "value": values(&[known[4]]) }]);
+    let _ = fine(tenant.patch(&path, &patch(both)).await);
+    let rename = json!([{ "op": "replace", "path": "externalId", "value": again }]);
+    let _ = fine(tenant.patch(&format!("/Users/{ada}"), &patch(rename)).await);
+    let both = json!([{ "op": "replace", "path": "displayName", "value": again },
+        { "op": "add", "path": "members", "value": values(&[known[6]]) }]);
+    let etag = tenant.get(&path).await.body["meta"]["version"].as_str().unwrap().to_owned();
+    let conditional = Request::new("PATCH", &path).json(&patch(both)).header("if-match", &etag);
+    let _ = fine(tenant.send(conditional).await.expect(204));
+    let _ = fine(tenant.get(&format!("/Users/{ada}")).await);
+    // One that many groups have.
+    let gone = tenant.user(&format!("{round}-gone")).await;
+    let _ =
+        fine(tenant.patch(&path, &patch(json!([{ "op": "add", "path": "members", "value": values(&[&gone]) }]))).await);
+    let _ = fine(tenant.delete(&format!("/Users/{gone}")).await);
+    let etag = tenant.get(&path).await.body["meta"]["version"].as_str().unwrap().to_owned();
+    let _ = fine(tenant.send(Request::new("DELETE", &path).header("if-match", &etag)).await);
+}
+
+async fn lists(tenant: &Tenant, ada: &str) {
+    let group = "0198c0de-0001-7000-8000-000000000009";
+    for query in [
+        "/Users?count=5".to_owned(),
+        "/Users?startIndex=6&count=5".to_owned(),
+        "/Users?startIndex=11&count=5".to_owned(),
+        "/Users?count=0".to_owned(),
+        "/Users?sortBy=userName&count=5".to_owned(),
+        "/Users?sortBy=userName&sortOrder=descending&count=5".to_owned(),
+        "/Users?sortBy=id&sortOrder=descending&count=5".to_owned(),
+        "/Groups?excludedAttributes=members&count=5".to_owned(),
+        "/Groups?count=2&excludedAttributes=members&filter=displayName eq \"g9\"".to_owned(),
+        "/?count=5&excludedAttributes=members".to_owned(),
+        "/Groups?sortBy=meta.lastModified&count=2&excludedAttributes=members".to_owned(),
+        "/Users?count=0&filter=userName sw \"u77@\"".to_owned(),
+        "/Users?sortBy=name.familyName&filter=userName eq \"u7@corp.test\" or userName eq \"u8@corp.test\"".to_owned(),
+        format!("/Groups?excludedAttributes=members&filter=id eq \"{group}\" and members.type eq \"User\""),
+        format!(
+            "/Groups?excludedAttributes=members&filter=id eq \"{group}\" and meta.lastModified gt \"2020-01-01T00:00:00Z\""
+        ),
+        format!("/Groups?excludedAttributes=members&count=5&filter=members eq \"{ada}\""),
+        format!("/Users?count=5&filter=id eq \"{}\"", many_users::id(7)),
+        format!("/Groups?excludedAttributes=members&filter=id eq \"{group}\" and members eq \"{ada}\""),
+    ] {
+        let _ = fine(tenant.get(&query).await.expect(200));
+    }
+    // The end of a list of which each page is requested.
+    for start in [1, 151] {
+        let page = format!("/Groups?excludedAttributes=members&count=150&startIndex={start}");
+        let _ = fine(tenant.get(&page).await.expect(200));
+    }
+    for order in ["", "&sortBy=userName", "&sortBy=userName&sortOrder=descending"] {
+        let first = tenant.get(&format!("/Users?count=1{order}&cursor=")).await.expect(200);
+        let next = first.body["nextCursor"].as_str().unwrap();
+        let second = tenant.get(&format!("/Users?count=1{order}&cursor={next}")).await.expect(200);
+        let previous = second.body["previousCursor"].as_str().unwrap();
+        let _ = fine(tenant.get(&format!("/Users?count=1{order}&cursor={previous}")).await.expect(200));
+    }
+}
+
+async fn filters(tenant: &Tenant) {
+    for filter in [
+        "userName eq \"U7@corp.test\"",
+        "userName eq \"nobody\"",
+        "userName sw \"u77@\"",
+        "externalId eq \"x7\"",
+        "externalId eq \"none\"",
+        "emails.value eq \"m7@corp.test\"",
+        "emails eq \"none\"",
+        "emails.value sw \"m7@\"",
+        "emails[type eq \"work\" and value eq \"m7@corp.test\"]",
+        "userName eq \"u7@corp.test\" and active eq true",
+        "userName eq \"u7@corp.test\" or emails.value eq \"m8@corp.test\"",
+        "groups.value eq \"0198c0de-0001-7000-8000-0000000000ff\"",
+    ] {
+        let _ = fine(tenant.get(&format!("/Users?count=5&filter={filter}")).await.expect(200));
+    }
+}
+
+async fn bulk(tenant: &Tenant, round: &str) {
+    let body = |name: &str, member: &str| {
+        let mut body = group(&format!("{round}-{name}"));
+        body["members"] = values(&[member]);
+        body
+    };
+    let circle = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [
+            { "method": "POST", "path": "/Groups", "bulkId": "g", "data": body("g", "bulkId:h") },
+            { "method": "POST", "path": "/Groups", "bulkId": "h", "data": body("h", "bulkId:g") },
+        ],
+    });
+    let _ = fine(tenant.post("/Bulk", &circle).await.expect(200));
+}
+
+async fn directory(tenant: &Tenant, ada: &str) {
+    for path in [
+        "/users?limit=5".to_owned(),
+        "/groups?limit=2".to_owned(),
+        format!("/users/{ada}"),
+        "/events?after=5&limit=5".to_owned(),
+    ] {
+        let _ = fine(tenant.directory(&path).await.expect(200));
+    }
+}
+
+async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
+    let operator = &gateway.operator;
+    let own = format!("/tenants/{}", tenant.name);
+    let other = format!("t{round}");
+    let _ = fine(operator.post("/tenants", &json!({ "name": other })).await.expect(201));
+    let _ = fine(operator.get("/tenants").await.expect(200));
+    let issued = gateway.token(&tenant.name, "directory").await.0;
+    let _ = fine(operator.get(&format!("{own}/tokens")).await.expect(200));
+    let _ = fine(operator.delete(&format!("{own}/tokens/{issued}")).await.expect(204));
+    let _ = fine(operator.get(&format!("{own}/client")).await.expect(200));
+    // An upload would be compiled, which takes seconds.
+    let (control, now) = (gateway.gateway.store.control(), gateway.clock.now());
+    let digest = format!("{:0>64}", format!("{:x}", Uuid::new_v4().simple()));
+    let (name, version, manifest) = (round.to_owned(), "1".to_owned(), "{}".to_owned());
+    control
+        .insert_plugin(&PluginRow { digest: digest.clone(), name, version, manifest, created_at: now }, &[1])
+        .await
+        .unwrap();
+    assert!(control.plugin_wasm(&digest).await.unwrap().is_some());
+    let _ = control.plugins().await.unwrap();
+    let store = gateway.gateway.store.tenant(control.find_tenant(&other).await.unwrap().unwrap().id);
+    let revision = store.put_mapping("keep", "[]", now).await.unwrap();
+    let _ = store.mapping(revision).await.unwrap();
+    store.deactivate_mapping(now).await.unwrap();
+    let _ = fine(operator.patch(&format!("/tenants/{other}"), &json!({ "state": "suspended" })).await.expect(200));
+    let _ = fine(operator.delete(&format!("/tenants/{other}")).await);
+    gateway.gateway.store.control().revoke_bootstrap_keys(gateway.clock.now()).await.unwrap();
+    // A client that is recognised, and its leniencies.
+    let lax = Request::new("POST", "/Users").header("user-agent", "Okta SCIM Client 1.0.0");
+    let mut body = user(&format!("{round}-lax"));
+    body["active"] = "True".into();
+    let _ = fine(tenant.send(lax.json(&body)).await);
+}
+
+/// A change of the schemas, and the statements of one that stored documents may contradict. Its own way takes seconds.
+async fn schemas(gateway: &TestGateway, tenant: &Tenant, round: &str) {
+    let path = format!("/tenants/{}/schemas", tenant.name);
+    let urn = format!("urn:example:{round}:2.0:User");
+    let schema =
+        json!({ "schema": { "id": urn, "name": "Badge", "attributes": [{ "name": "badge", "type": "string" }] } });
+    let _ = fine(gateway.operator.post(&path, &schema).await.expect(201));
+    let _ = fine(gateway.operator.get(&path).await.expect(200));
+    let control = gateway.gateway.store.control();
+    let row = control.find_tenant(&tenant.name).await.unwrap().unwrap();
+    let store = gateway.gateway.store.tenant(row.id);
+    let (holder, now) = (Uuid::new_v4(), gateway.clock.now());
+    let until = now + Duration::from_mins(1);
+    let revision =
+        store.begin_pending_change("{\"types\":[],\"schemas\":[]}", row.schema_revision, holder, until).await.unwrap();
+    let _ = store.renew_pending_change(holder, until).await.unwrap();
+    let _ = store.pending_change().await.unwrap();
+    let ids = [many_users::id(7).parse().unwrap(), many_users::id(8).parse().unwrap()];
+    let key = Key { attribute: "badge".to_owned(), key: round.to_owned() };
+    let wanted = ids.map(|id| WantedKey { id, version: 1, key: key.clone() });
+    let _ = store.fill_keys("User", &wanted).await.unwrap();
+    let _ = store.drop_keys(revision.unwrap(), "User", "badge").await.unwrap();
+    store.cancel_pending_change(holder, now).await.unwrap();
+    let _ = store.documents_by_ids("User", &ids).await.unwrap();
+    let _ = store.documents_after("User", ids[0], 5).await.unwrap();
+    let _ = store.keyed_attributes().await.unwrap();
+    let _ = store.in_flight_writers().await.unwrap();
+}
+
+async fn jobs(gateway: &TestGateway, tenant: &Tenant) {
+    let control = gateway.gateway.store.control();
+    let row = control.find_tenant(&tenant.name).await.unwrap().unwrap();
+    let store = gateway.gateway.store.tenant(row.id);
+    let now = gateway.clock.now();
+    let _ = fine(gateway.operator.get(&format!("/tenants/{}/jobs/reconcile", tenant.name)).await.expect(200));
+    let (holder, ttl) = (Uuid::new_v4(), Duration::from_secs(30));
+    let kind = JobKind::Reconcile;
+    let _ = store.claim_job(kind, holder, ttl).await.unwrap();
+    let lease = JobLease { kind, id: holder, holder, ttl };
+    let _ = store.renew_job(&lease).await.unwrap();
+    let progress = JobProgress { after: Uuid::nil(), examined: 0, changed: 0, rejected: 0, examples: Vec::new() };
+    store.save_job(&lease, &progress, false, (Duration::ZERO, now)).await.unwrap();
+    store.adopt_job().await.unwrap();
+    assert!(!control.root_key(&[0; 32], now).await.unwrap().is_empty());
+    control.insert_operator_key(holder, holder.as_bytes(), "last", false, now).await.unwrap();
+    let recognised =
+        RecognisedRow { profile: "okta".into(), signal: "test".into(), strength: "certain".into(), at: now };
+    let _ = store.recognise(&recognised, None).await.unwrap();
+    let _ = store.count_members(&[many_users::id(7).parse().unwrap()], 100).await.unwrap();
+    let key = PageKey { list: vec![1], start_index: 1, request_shape: 1 };
+    // The session is one of those that delete expired positions.
+    let position = PagePosition { session: Uuid::nil(), after: holder, total: 1 };
+    store.save_page_position(&key, &position, (now, true)).await.unwrap();
+    let _ = store.cancel_job(kind, now).await.unwrap();
+    let _ = store.with_unknown_after(Uuid::nil(), 5).await.unwrap();
+}
