@@ -51,21 +51,19 @@ struct Parts {
     guards_members: bool,
     changes_keys: bool,
     is_created: bool,
-    reads_groups: bool,
 }
 
 impl Parts {
-    fn sql(self) -> &'static str {
+    fn sql(self, reads_groups: bool) -> &'static str {
         static TEXTS: [Variants; 2] = [const { Variants::new() }; 2];
-        let texts = &TEXTS[usize::from(self.reads_groups)];
-        texts.get([self.guards_members, self.changes_keys, self.is_created], || self.text())
+        let (texts, groups) = (&TEXTS[usize::from(reads_groups)], if reads_groups { GROUPS } else { "NULL::text" });
+        texts.get([self.guards_members, self.changes_keys, self.is_created], || self.text(groups))
     }
 
-    fn text(self) -> String {
+    fn text(self, groups: &str) -> String {
         let guard = if self.guards_members { IF_MEMBERS_UNCHANGED } else { WHATEVER_MEMBERS };
         let (inserts, deletes) = if self.changes_keys { (INSERT_KEYS, DELETE_KEYS) } else { ("", "") };
         let events = if self.is_created { INSERT_CREATED_EVENTS } else { INSERT_EVENT };
-        let groups = if self.reads_groups { GROUPS } else { "NULL::text" };
         format!(
             "
 WITH w AS ({SET_CONTENT}{IF_UNCHANGED} AND r.deleted_at IS NULL AND {guard}
@@ -111,7 +109,6 @@ impl TenantStore {
             guards_members: member_changes.is_some(),
             changes_keys: [&added, &found, &removed, &lost].iter().any(|keys| !keys.0.is_empty()),
             is_created: content.event == Some(EventKind::Created),
-            reads_groups: update.reads_groups,
         };
         let write = RowWrite::with_keys(target, content, (added, found));
         let mut params = write.params([member_changes, version]);
@@ -129,7 +126,7 @@ impl TenantStore {
         }
         batch.extend(pending.as_ref().map(|pending| pending.lock_groups(&write.target)));
         let index = batch.len();
-        batch.push(Statement { doing: "storing a resource", sql: parts.sql(), params });
+        batch.push(Statement { doing: "storing a resource", sql: parts.sql(update.reads_groups), params });
         batch.extend(pending.as_ref().map(|pending| pending.resolve(&write.target)));
         batch.extend(members.as_ref().map(MemberStatement::statement));
         let answers = self.batch(&batch).await?;
