@@ -77,7 +77,7 @@ impl Tenant {
     }
 
     /// The body as a tree.
-    pub(crate) fn parse(&self) -> Value {
+    pub(crate) fn parse() -> Value {
         json::parse(BODY).unwrap()
     }
 
@@ -99,7 +99,7 @@ impl Tenant {
     }
 
     /// The stored text.
-    pub(crate) fn print(&self, document: &Map<String, Value>) -> Printed {
+    pub(crate) fn print(document: &Map<String, Value>) -> Printed {
         Printed::of(document)
     }
 
@@ -121,10 +121,10 @@ impl Tenant {
 
     /// All of the steps but the mapping: the texts that are stored.
     pub(crate) fn create(&self) -> (Arc<Map<String, Value>>, Printed) {
-        let document = self.normalise(self.parse());
+        let document = self.normalise(Self::parse());
         self.validate(&document);
         std::hint::black_box(self.keys(&document));
-        let text = self.print(&document);
+        let text = Self::print(&document);
         (Arc::new(document), text)
     }
 }
