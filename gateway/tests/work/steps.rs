@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use scimgate::clock::Clock;
 use scimgate::mapping::{Chain, DocumentInfo, Mapper, MapperConfig, MappingOutcome, OnFailure, Step};
+use scimgate::store::resource::indexed::{IndexedAttributes, SearchKeys};
 use scimgate::store::resource::key::Keys;
 use scimgate_plugin_host::{Host, HostConfig};
 use scimgate_scim::json;
@@ -26,6 +27,7 @@ const WS1B: &str = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User";
 /// What a tenant has: schemas and a mapping, here the tutorial's, which changes six attributes.
 pub(crate) struct Tenant {
     source: Arc<ResourceType>,
+    indexed: IndexedAttributes,
     directory: Arc<ResourceType>,
     leniencies: Leniencies,
     mapping: OnceCell<Mapping>,
@@ -69,6 +71,7 @@ impl Tenant {
         let directory = source.with_extension("User", Schema::from_json(&product).unwrap(), false).unwrap();
         let user = |registry: &Registry| Arc::clone(registry.resource_type("User").unwrap());
         Self {
+            indexed: IndexedAttributes::of(&user(&source), &SearchKeys::default()),
             source: user(&source),
             directory: user(&directory),
             leniencies: Leniencies::strict(),
@@ -77,7 +80,7 @@ impl Tenant {
     }
 
     /// The body as a tree.
-    pub(crate) fn parse(&self) -> Value {
+    pub(crate) fn parse() -> Value {
         json::parse(BODY).unwrap()
     }
 
@@ -95,11 +98,11 @@ impl Tenant {
 
     /// The index keys.
     pub(crate) fn keys(&self, document: &Map<String, Value>) -> Keys {
-        Keys::of(document, &self.source)
+        Keys::of(document, &self.source, &self.indexed)
     }
 
     /// The stored text.
-    pub(crate) fn print(&self, document: &Map<String, Value>) -> Printed {
+    pub(crate) fn print(document: &Map<String, Value>) -> Printed {
         Printed::of(document)
     }
 
@@ -121,10 +124,10 @@ impl Tenant {
 
     /// All of the steps but the mapping: the texts that are stored.
     pub(crate) fn create(&self) -> (Arc<Map<String, Value>>, Printed) {
-        let document = self.normalise(self.parse());
+        let document = self.normalise(Self::parse());
         self.validate(&document);
         std::hint::black_box(self.keys(&document));
-        let text = self.print(&document);
+        let text = Self::print(&document);
         (Arc::new(document), text)
     }
 }

@@ -26,7 +26,7 @@ pub const BARE_UPDATE: &str = "UPDATE bare SET doc = jsonb_set(doc, $2::text[], 
 /// Adds a member.
 pub const BARE_MEMBER: &str = "INSERT INTO bare_member (group_id, member_id) VALUES ($1::uuid, $2::uuid)";
 
-/// Creates a user with the gateway's rows: the resource, its unique key, its search keys, the counter and the event, in one
+/// Creates a user with the gateway's rows: the resource, which also guards the name, its search keys and the event, in one
 /// statement.
 pub const CREATE: &str = "
 WITH w AS (
@@ -34,14 +34,9 @@ WITH w AS (
     mapping_revision, version, created_at, modified_at)
   VALUES ($1::uuid, $2::uuid, 'User', $3::text, $4::text, true, $5::text, 'same', 0, 1, now(), now())
   RETURNING tenant_id, id, version),
-u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
-  SELECT w.tenant_id, 'User', 'userName', $3::text, w.id FROM w),
-s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
-  SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest($7::text[], $8::text[]) k (attribute, key)),
-c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, 'User', $6::smallint, 1 FROM w
-  ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + 1),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
-  SELECT w.tenant_id, 'user.created', 'User', w.id, w.version, 'floor', 'floor', now() FROM w)
+s AS (INSERT INTO search_key (tenant_id, h, id) SELECT w.tenant_id, k.h, w.id FROM w, unnest($6::bigint[]) k (h)),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at, delta)
+  SELECT w.tenant_id, 'user.created', 'User', w.id, w.version, 'floor', 'floor', now(), 1 FROM w)
 SELECT version FROM w";
 
 /// Reads a user's JSON by externalId.
@@ -50,8 +45,7 @@ pub const EXTERNAL_ID: &str = "SELECT source FROM resource WHERE tenant_id = $1:
 
 /// Reads a user's JSON by mail address.
 pub const MAIL: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'
-  AND deleted_at IS NULL AND id IN (SELECT id FROM resource_key WHERE tenant_id = $1::uuid
-  AND attribute = 'emails.value' AND key = $2::text)";
+  AND deleted_at IS NULL AND id IN (SELECT id FROM search_key WHERE tenant_id = $1::uuid AND h = $2::bigint)";
 
 /// Reads the JSON of users whose name contains a text. No index helps: the statement scans all names.
 pub const CONTAINS: &str = "SELECT source FROM resource WHERE tenant_id = $1::uuid AND resource_type = 'User'

@@ -37,6 +37,42 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     operators(gateway, tenant, round).await;
     schemas(gateway, tenant, round).await;
     jobs(gateway, tenant).await;
+    search_keys(gateway, tenant).await;
+    upgraded((tap, gateway), tenant, round).await;
+}
+
+/// Completing the keys of attributes to search by.
+async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
+    let path = format!("/tenants/{}/search-attributes", tenant.name);
+    let number = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
+    let attributes = vec!["emails.value".to_owned(), number.to_owned()];
+    let _ = fine(gateway.operator.put(&path, &json!({ "attributes": attributes })).await.expect(200));
+    let control = gateway.gateway.store.control();
+    let store = gateway.gateway.store.tenant(control.find_tenant(&tenant.name).await.unwrap().unwrap().id);
+    let sources = store.key_sources_after(Uuid::nil(), 5).await.unwrap();
+    let ids: Vec<Uuid> = sources.iter().map(|source| source.id).collect();
+    assert_eq!(store.key_sources(&ids).await.unwrap().len(), ids.len());
+    let key = Key { attribute: number.into(), key: "7".into() };
+    let keys: Vec<_> = sources.iter().map(|source| (source.id, source.version, vec![key.clone()])).collect();
+    let done = store.fill_search_keys(&keys).await.unwrap();
+    assert!(done.missed.is_empty());
+    store.search_keys_are_complete(&attributes).await.unwrap();
+}
+
+/// The keys as the version before has them, until an upgrade is finished.
+async fn upgraded((tap, gateway): (&Tap, &TestGateway), tenant: &Tenant, round: &str) {
+    let control = gateway.gateway.store.control();
+    let id = control.find_tenant(&tenant.name).await.unwrap().unwrap().id;
+    for layout in [0, 1] {
+        let _ = tap.run(&format!("UPDATE tenant SET key_layout = {layout} WHERE name = '{}'", tenant.name)).await;
+        gateway.gateway.forget_tenant(id).await;
+        let _ = users(tap, tenant, &format!("{round}-layout{layout}")).await;
+        filters(tenant).await;
+        let gone = fine(tenant.post("/Users", &user(&format!("{round}-gone{layout}"))).await.expect(201)).id();
+        let _ = fine(tenant.delete(&format!("/Users/{gone}")).await);
+    }
+    let _ = gateway.gateway.store.finish_upgrade().await.unwrap();
+    gateway.gateway.forget_tenant(id).await;
 }
 
 /// Creates, changes, deletes and restores users; returns the id of one that stays.
@@ -257,7 +293,7 @@ async fn schemas(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let _ = store.renew_pending_change(holder, until).await.unwrap();
     let _ = store.pending_change().await.unwrap();
     let ids = [many_users::id(7).parse().unwrap(), many_users::id(8).parse().unwrap()];
-    let key = Key { attribute: "badge".to_owned(), key: round.to_owned() };
+    let key = Key { attribute: "badge".into(), key: round.to_owned() };
     let wanted = ids.map(|id| WantedKey { id, version: 1, key: key.clone() });
     let _ = store.fill_keys("User", &wanted).await.unwrap();
     let _ = store.drop_keys(revision.unwrap(), "User", "badge").await.unwrap();

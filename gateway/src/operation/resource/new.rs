@@ -45,7 +45,7 @@ impl New {
         let members = resource_type.detached.map(|_| members::replace_with(&detached)).transpose()?;
         let members = members.filter(|members| !members.add.is_empty());
         let (validated_by, document) = (Arc::clone(&resource_type), Arc::new(document));
-        Ok(Self { validated_by, resource_type, document, unknown, cleared, members })
+        Ok(Self { resource_type, document, unknown, cleared, members, validated_by })
     }
 
     /// Converts the resource to the current schemas.

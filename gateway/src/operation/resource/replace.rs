@@ -183,6 +183,9 @@ impl Replace<'_> {
     }
 }
 
+/// A document, its unknown attributes, and those that were dropped.
+type Merged = (Arc<Map<String, Value>>, UnknownAttributes, Warnings);
+
 impl ParsedBody {
     /// Converts the body to the current schemas.
     fn fit(&mut self, ctx: &Context, resource_type: &mut Arc<ResourceType>) -> Result<(), Error> {
@@ -197,7 +200,7 @@ impl ParsedBody {
         old: &Map<String, Value>,
         kept: &UnknownAttributes,
         resource_type: &ResourceType,
-    ) -> Result<(Arc<Map<String, Value>>, UnknownAttributes, Warnings), ScimError> {
+    ) -> Result<Merged, ScimError> {
         let (mut document, mut unknown) = (Arc::clone(&self.document), self.unknown.clone());
         let leniencies = &ctx.settings.leniencies;
         let dropped = keep_omitted(&mut unknown, kept, &document, &self.cleared, resource_type, leniencies)?;

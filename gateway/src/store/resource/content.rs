@@ -95,6 +95,7 @@ const ROW_PARAMS: usize = 13;
 
 /// Which arms a write has besides the row. An arm that has nothing to do is left out: the server would set it up in any case.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each arm is there or not, independently of the others")]
 pub(in crate::store) struct Arms {
     /// Keys as the version before reads them: all keys in both tables.
     pub(in crate::store) text: bool,

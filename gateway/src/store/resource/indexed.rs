@@ -41,6 +41,14 @@ pub struct SearchKeys {
     pub layout: KeyLayout,
 }
 
+impl Default for SearchKeys {
+    /// Those of a new tenant.
+    fn default() -> Self {
+        let attributes = vec!["emails.value".to_owned()];
+        Self { ready: attributes.clone(), attributes, layout: KeyLayout::Hashed }
+    }
+}
+
 /// The attributes of one resource type that have keys.
 #[derive(Clone, Debug)]
 pub struct IndexedAttributes {

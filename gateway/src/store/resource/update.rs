@@ -36,6 +36,7 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
 
 /// The parts of the statement that depend on what changes.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each part is there or not, independently of the others")]
 struct Parts {
     arms: Arms,
     /// Whether unique keys are deleted.
