@@ -61,6 +61,11 @@ const UNBOUNDED: &[(&str, &str)] = &[
     ("r.id = ANY(ARRAY(SELECT", "the same for filters by keys"),
     ("EXISTS (SELECT 1 FROM resource_key k", "the same"),
     ("r.id IN (SELECT m.member_id", "the same"),
+    ("r.external_id = $", "a filter's index is chosen by statistics"),
+    ("r.name_key >= $", "the same"),
+    ("(r.name_key = $2::text OR", "the same"),
+    ("(r.name_key = $3::text OR", "the same"),
+    ("m.type = ANY(", "the same"),
 ];
 /// SQL that is not sent while plans are reported, with the reason.
 const NOT_SENT: &[(&str, &str)] = &[("INSERT INTO root_key", "sent once, when the database is new")];
@@ -126,8 +131,12 @@ async fn check(url: &str) {
     let mut first = 1;
     for last in SIZES {
         let begun = std::time::Instant::now();
-        let sql = many_users::sql("acme", first, last) + FILL_MORE;
-        let _ = tap.run(&sql.replace("{FIRST}", &first.to_string()).replace("{LAST}", &last.to_string())).await;
+        // In parts: the gateway's own requests meanwhile have a time limit.
+        for from in (first..=last).step_by(10_000) {
+            let to = last.min(from + 9_999);
+            let sql = many_users::sql("acme", from, to) + FILL_MORE;
+            let _ = tap.run(&sql.replace("{FIRST}", &from.to_string()).replace("{LAST}", &to.to_string())).await;
+        }
         eprintln!("filled to {last}: {:?}", begun.elapsed());
         let _ = tap.plans();
         requests::send_all((&tap, &gateway), &tenant, &format!("n{last}")).await;
