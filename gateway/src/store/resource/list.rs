@@ -7,6 +7,8 @@ use crate::store::error::Error;
 use crate::store::postgres::pool::once::Planning;
 use crate::store::postgres::sql::{Param, Sql};
 use crate::store::resource::filter_sql::Plan;
+use crate::store::resource::filter_sql::condition::{Column, Condition};
+use crate::store::resource::filter_sql::value::Test;
 use crate::store::resource::read::{ReadOptions, Stored, columns, joins, select};
 use crate::store::{Params, TenantStore};
 
@@ -256,7 +258,10 @@ impl Window {
 }
 
 fn write_where(plan: &Plan, sql: &mut Sql) {
-    sql.push("r.tenant_id = $1 AND r.deleted_at IS NULL AND r.resource_type ");
+    // By id, only the primary key is to serve.
+    let by_id = matches!(plan.condition, Condition::Column(Column::Id, Test::Equal(_)));
+    sql.push("r.tenant_id = $1 AND ");
+    sql.push(if by_id { "CASE WHEN r.resource_type " } else { "r.deleted_at IS NULL AND r.resource_type " });
     match plan.types.as_slice() {
         [only] => {
             sql.push("= ");
@@ -267,6 +272,9 @@ fn write_where(plan: &Plan, sql: &mut Sql) {
             sql.bind(Param::Texts(several.to_vec()));
             sql.push(")");
         }
+    }
+    if by_id {
+        sql.push(" THEN r.deleted_at IS NULL END");
     }
     if !plan.is_everything() {
         sql.push(" AND ");
