@@ -54,6 +54,12 @@ INSERT INTO job (tenant_id, kind, id, state, revision, after_id, begun_at, moved
 /// Statements that read more, by a part of their text, with the reason.
 const UNBOUNDED: &[(&str, &str)] = &[
     ("FROM pg_class c", "reads the catalogue"),
+    ("r.id IN (SELECT m.member_id", "a filter that is planned each time, by statistics"),
+    ("r.name_key >= $", "the same"),
+    ("(r.name_key = $2::text OR", "the same"),
+    ("(r.name_key = $3::text OR", "the same"),
+    ("m.type = ANY(", "the same"),
+    ("resource_key k WHERE", "keys of the version before, until an upgrade is finished"),
 ];
 /// SQL that is not sent while plans are reported, with the reason.
 const NOT_SENT: &[(&str, &str)] = &[("INSERT INTO root_key", "sent once, when the database is new")];
@@ -119,8 +125,12 @@ async fn check(url: &str) {
     let mut first = 1;
     for last in SIZES {
         let begun = std::time::Instant::now();
-        let sql = many_users::sql("acme", first, last) + FILL_MORE;
-        let _ = tap.run(&sql.replace("{FIRST}", &first.to_string()).replace("{LAST}", &last.to_string())).await;
+        // In parts: the gateway's own requests meanwhile have a time limit.
+        for from in (first..=last).step_by(10_000) {
+            let to = last.min(from + 9_999);
+            let sql = many_users::sql("acme", from, to) + FILL_MORE;
+            let _ = tap.run(&sql.replace("{FIRST}", &from.to_string()).replace("{LAST}", &to.to_string())).await;
+        }
         eprintln!("filled to {last}: {:?}", begun.elapsed());
         let _ = tap.plans();
         requests::send_all((&tap, &gateway), &tenant, &format!("n{last}")).await;

@@ -128,7 +128,10 @@ impl Connection {
         self.pending -= usize::from(kind == b'Z');
         if kind == b'N' {
             let text = message(frame);
-            if let Some((_, plan)) = text.split_once("plan:\n").filter(|_| self.running.is_none()) {
+            // The embedded database reports plans from its start on, in another format.
+            if let Some((_, plan)) =
+                text.split_once("plan:\n").filter(|(_, plan)| self.running.is_none() && plan.starts_with('{'))
+            {
                 plans.lock().unwrap().push(serde_json::from_str(plan).unwrap());
             }
             return;

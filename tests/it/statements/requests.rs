@@ -204,7 +204,6 @@ async fn filters(tenant: &Tenant) {
         "externalId eq \"none\"",
         "emails.value eq \"m7@corp.test\"",
         "emails eq \"none\"",
-        "emails.value sw \"m7@\"",
         "emails[type eq \"work\" and value eq \"m7@corp.test\"]",
         "userName eq \"u7@corp.test\" and active eq true",
         "userName eq \"u7@corp.test\" or emails.value eq \"m8@corp.test\"",

@@ -12,8 +12,9 @@ use crate::store::stamp::{Stamp, slot};
 /// A write that lost its race changes no row, which is not a database error, so the others would be committed. This
 /// statement therefore fails, by dividing by zero, unless the transaction wrote every row.
 const ALL_OR_NONE: &str = "
-SELECT 1 / (CASE WHEN (SELECT count(*) FROM resource r WHERE r.tenant_id = $1 AND r.id = ANY($2) AND r.xmin = pg_current_xact_id()::xid)
-  = cardinality($2) THEN 1 ELSE 0 END)";
+SELECT 1 / (CASE WHEN (SELECT count(*) FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
+  (SELECT r.xmin FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id LIMIT 1) r WHERE r.xmin = pg_current_xact_id()::xid)
+  = cardinality($2::uuid[]) THEN 1 ELSE 0 END)";
 
 /// The result of several writes.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ pub(in crate::store) mod condition;
 mod element;
 mod members;
 mod text;
-mod value;
+pub(in crate::store) mod value;
 
 use condition::{Column, Condition, Key};
 use value::Test;

@@ -39,7 +39,8 @@ fn build(arms: Arms, pending: Pending) -> String {
         Pending::Resolved => (String::new(), "", "", ""),
         Pending::Checked => (
             format!(
-                "pending AS (SELECT EXISTS (SELECT 1 FROM member_ref m WHERE m.tenant_id = $1 AND m.key = ANY(${next})) AS found),
+                "pending AS (SELECT EXISTS (SELECT 1 FROM unnest(${next}::text[]) k (key) CROSS JOIN LATERAL
+  (SELECT 1 FROM member_ref m WHERE m.tenant_id = $1 AND m.key = k.key LIMIT 1) m) AS found),
 "
             ),
             ", pending",

@@ -84,8 +84,8 @@ impl TenantStore {
     /// The number of resources that meet the plan's condition, counted up to a limit if there is one.
     pub async fn count_matching(&self, plan: &Plan, limit: Option<i64>) -> Result<i64, Error> {
         let mut sql = Sql::of(self.tenant.0);
-        sql.push("SELECT count(*) FROM (SELECT 1 FROM resource r WHERE ");
-        write_where(plan, Order::Id, &mut sql);
+        sql.push("SELECT count(*) FROM (");
+        write_matching(plan, Order::Id, &mut sql);
         if let Some(limit) = limit {
             sql.push(" LIMIT ");
             sql.bind(Param::Number(limit));
@@ -174,6 +174,10 @@ fn write_total(types: &[String], sql: &mut Sql) {
 
 /// The rows of a window as `r`, in its order.
 fn write_rows(plan: &Plan, window: &Window, joins: &str, sql: &mut Sql) {
+    if window.is_one(plan) {
+        sql.push(&format!(" FROM resource r {joins} WHERE "));
+        return write_where(plan, window.order, sql);
+    }
     if window.is_direct(plan) {
         sql.push(" FROM ");
         write_source(plan, window, sql);
@@ -196,10 +200,7 @@ fn write_rows(plan: &Plan, window: &Window, joins: &str, sql: &mut Sql) {
 fn write_source(plan: &Plan, window: &Window, sql: &mut Sql) {
     // OFFSET keeps the planner from merging the look-up with the order.
     let fence = plan.condition.is_lookup();
-    let all = |sql: &mut Sql| {
-        sql.push("SELECT r.* FROM resource r WHERE ");
-        write_where(plan, window.order, sql);
-    };
+    let all = |sql: &mut Sql| write_matching(plan, window.order, sql);
     let others = window.other_rows();
     sql.push("(");
     if let Some(others) = others.filter(|_| !fence) {
@@ -235,6 +236,12 @@ fn write_slice(window: &Window, table: &str, sql: &mut Sql) {
 }
 
 impl Window {
+    /// Whether there is at most one row, the user with a userName: nothing is to be sorted or skipped.
+    fn is_one(&self, plan: &Plan) -> bool {
+        let is_user = matches!(plan.types.as_slice(), [only] if only == "User");
+        is_user && plan.condition.is_one_name() && self.offset == 0 && self.limit > 0 && self.after.is_none()
+    }
+
     /// Whether the rows can be read directly: none is skipped, and they are few or an index has their order.
     fn is_direct(&self, plan: &Plan) -> bool {
         self.offset == 0 && (plan.condition.is_lookup() || plan.is_everything() && self.order == Order::Id)
@@ -261,12 +268,44 @@ impl Window {
 /// The index of lists has this condition, which always holds: without it the index cannot serve a look-up.
 const LISTED: &str = "r.created_at > '-infinity' AND ";
 
+/// The rows that meet the plan's condition.
+fn write_matching(plan: &Plan, order: Order, sql: &mut Sql) {
+    let Some((ids, rest)) = plan.condition.split_ids() else {
+        sql.push("SELECT r.* FROM resource r WHERE ");
+        return write_where(plan, order, sql);
+    };
+    // Each id is looked up on its own, whatever number the server estimates.
+    sql.push("SELECT r.* FROM (SELECT DISTINCT f.id FROM (");
+    ids.write_ids(sql);
+    sql.push(") f) f CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.tenant_id = $1 AND r.id = f.id LIMIT 1) r ");
+    sql.push("WHERE r.deleted_at IS NULL AND r.resource_type ");
+    write_types(&plan.types, sql);
+    for condition in rest {
+        sql.push(" AND ");
+        condition.write(sql);
+    }
+}
+
+/// The conditions on the row, in the form that the one right index can serve.
 fn write_where(plan: &Plan, order: Order, sql: &mut Sql) {
-    if !plan.condition.is_lookup() && order != Order::Name {
+    sql.push("r.tenant_id = $1 AND r.deleted_at IS NULL AND ");
+    let by_external_id = plan.condition.is_by_external_id();
+    if by_external_id {
+        sql.push("CASE WHEN r.tenant_id = $1 THEN ");
+    } else if order != Order::Name && !plan.condition.is_lookup() && !plan.condition.is_by_name() {
         sql.push(LISTED);
     }
-    sql.push("r.tenant_id = $1 AND r.deleted_at IS NULL AND r.resource_type ");
-    match plan.types.as_slice() {
+    sql.push("r.resource_type ");
+    write_types(&plan.types, sql);
+    sql.push(if by_external_id { " END" } else { "" });
+    if !plan.is_everything() {
+        sql.push(" AND ");
+        plan.condition.write(sql);
+    }
+}
+
+fn write_types(types: &[String], sql: &mut Sql) {
+    match types {
         [only] => {
             sql.push("= ");
             sql.bind(Param::Text(only.clone()));
@@ -276,10 +315,6 @@ fn write_where(plan: &Plan, order: Order, sql: &mut Sql) {
             sql.bind(Param::Texts(several.to_vec()));
             sql.push(")");
         }
-    }
-    if !plan.is_everything() {
-        sql.push(" AND ");
-        plan.condition.write(sql);
     }
 }
 

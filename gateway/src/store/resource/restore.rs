@@ -65,7 +65,8 @@ impl TenantStore {
             (None, None) => return Ok(None),
         };
         let sql = select(
-            "tombstone_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NOT NULL",
+            "tombstone_key k CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.tenant_id = $1 AND r.id = k.id \
+             AND CASE WHEN r.tenant_id = $1 THEN r.deleted_at IS NOT NULL END LIMIT 1) r",
             ReadOptions::default(),
             "WHERE k.tenant_id = $1 AND k.resource_type = $2 AND k.attribute = $3 AND k.key = $4 AND k.deleted_at > $5 \
              ORDER BY k.deleted_at DESC, k.id DESC LIMIT 1",

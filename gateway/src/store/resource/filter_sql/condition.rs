@@ -105,6 +105,70 @@ impl Condition {
         }
     }
 
+    /// The term that leads to the few ids of the matching rows, and the other conditions on them.
+    pub(in crate::store) fn split_ids(&self) -> Option<(&Self, Vec<&Self>)> {
+        if self.leads_to_ids() {
+            return Some((self, Vec::new()));
+        }
+        let Self::All(terms) = self else { return None };
+        let index = terms.iter().position(Self::leads_to_ids)?;
+        let rest = terms.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, term)| term);
+        Some((&terms[index], rest.collect()))
+    }
+
+    fn leads_to_ids(&self) -> bool {
+        match self {
+            Self::Column(Column::Id, Test::Equal(_)) | Self::Keyed(_, Test::Equal(_)) | Self::Hashed(_) => true,
+            Self::Member(element) => element.is_lookup(),
+            _ => false,
+        }
+    }
+
+    /// Whether the name, or the beginning of it, leads to the matching rows.
+    pub(in crate::store) fn is_by_name(&self) -> bool {
+        match self {
+            Self::Column(Column::Name, Test::Equal(_) | Test::Starts(_)) => true,
+            Self::All(terms) => terms.iter().any(Self::is_by_name),
+            _ => false,
+        }
+    }
+
+    /// Whether it requires a whole name.
+    pub(in crate::store) fn is_one_name(&self) -> bool {
+        match self {
+            Self::Column(Column::Name, Test::Equal(_)) => true,
+            Self::All(terms) => terms.iter().any(Self::is_one_name),
+            _ => false,
+        }
+    }
+
+    /// Whether the externalId, and no name, leads to the matching rows.
+    pub(in crate::store) fn is_by_external_id(&self) -> bool {
+        match self {
+            Self::Column(Column::ExternalId, Test::Equal(_)) => true,
+            Self::All(terms) => terms.iter().any(Self::is_by_external_id) && !self.is_by_name(),
+            _ => false,
+        }
+    }
+
+    /// Writes the query for the ids of a term that [`Condition::split_ids`] gave.
+    pub(in crate::store) fn write_ids(&self, sql: &mut Sql) {
+        match self {
+            Self::Column(_, Test::Equal(id)) => {
+                sql.push("SELECT ");
+                sql.bind(id.clone());
+                sql.push(" AS id");
+            }
+            Self::Hashed(hash) => {
+                sql.push("SELECT k.id FROM search_key k WHERE k.tenant_id = $1 AND k.h = ");
+                sql.bind(Param::Number(*hash));
+            }
+            Self::Keyed(key, test) => key.write_ids(test, sql),
+            Self::Member(element) => element.write_groups(sql),
+            _ => sql.push("SELECT NULL::uuid AS id"),
+        }
+    }
+
     /// Writes it for a row called `r`, in parentheses where it needs them.
     pub(in crate::store) fn write(&self, sql: &mut Sql) {
         match self {
@@ -124,8 +188,8 @@ impl Condition {
             Self::Column(column, test) => test.write(column.expression(), sql),
             Self::Keyed(key, test) => key.write(test, sql),
             Self::Hashed(hash) => {
-                sql.push("r.id = ANY(ARRAY(SELECT k.id FROM search_key k WHERE k.tenant_id = $1 AND k.h = ");
-                sql.bind(Param::Number(*hash));
+                sql.push("r.id = ANY(ARRAY(");
+                Self::Hashed(*hash).write_ids(sql);
                 sql.push("))");
             }
             Self::Member(element) => element.write_exists(sql),
@@ -148,8 +212,23 @@ impl Condition {
 impl Key {
     /// The few ids with one key are looked up once: with a test for each row, the server may scan the rows first.
     fn write(&self, test: &Test, sql: &mut Sql) {
-        let looked_up = matches!(test, Test::Equal(_));
-        sql.push(if looked_up { "r.id = ANY(ARRAY(SELECT k.id FROM " } else { "EXISTS (SELECT 1 FROM " });
+        if matches!(test, Test::Equal(_)) {
+            sql.push("r.id = ANY(ARRAY(");
+            self.write_ids(test, sql);
+            sql.push("))");
+        } else {
+            sql.push("EXISTS (SELECT 1 FROM ");
+            self.write_keys(test, sql);
+            sql.push(" AND k.id = r.id)");
+        }
+    }
+
+    fn write_ids(&self, test: &Test, sql: &mut Sql) {
+        sql.push("SELECT k.id FROM ");
+        self.write_keys(test, sql);
+    }
+
+    fn write_keys(&self, test: &Test, sql: &mut Sql) {
         match self.table {
             KeyTable::Unique => {
                 sql.push("unique_key k WHERE k.tenant_id = $1 AND k.resource_type = ");
@@ -161,7 +240,6 @@ impl Key {
         sql.bind(Param::Text(self.attribute.clone()));
         sql.push(" AND ");
         test.write("k.key", sql);
-        sql.push(if looked_up { "))" } else { " AND k.id = r.id)" });
     }
 }
 

@@ -30,20 +30,28 @@ impl Element {
     }
 
     pub(in crate::store) fn write_exists(&self, sql: &mut Sql) {
-        match self.wanted().map(str::to_owned) {
-            Some(value) => {
-                sql.push("r.id = ANY(ARRAY(SELECT m.group_id FROM (");
-                Self::write_wanted(&value, sql);
-            }
-            None => sql.push(
-                "EXISTS (SELECT 1 FROM (SELECT member_id::text COLLATE \"C\" AS value, member_type AS type FROM membership \
-                 WHERE tenant_id = $1 AND group_id = r.id UNION ALL SELECT value, NULL FROM member_ref \
-                 WHERE tenant_id = $1 AND group_id = r.id",
-            ),
+        if self.is_lookup() {
+            sql.push("r.id = ANY(ARRAY(");
+            self.write_groups(sql);
+            sql.push("))");
+            return;
         }
+        sql.push(
+            "EXISTS (SELECT 1 FROM (SELECT member_id::text COLLATE \"C\" AS value, member_type AS type FROM membership \
+             WHERE tenant_id = $1 AND group_id = r.id UNION ALL SELECT value, NULL FROM member_ref \
+             WHERE tenant_id = $1 AND group_id = r.id) m WHERE ",
+        );
+        self.write(sql);
+        sql.push(")");
+    }
+
+    /// The query for the groups of a member that an index leads to.
+    pub(in crate::store) fn write_groups(&self, sql: &mut Sql) {
+        let value = self.wanted().unwrap_or_default().to_owned();
+        sql.push("SELECT m.group_id AS id FROM (");
+        Self::write_wanted(&value, sql);
         sql.push(") m WHERE ");
         self.write(sql);
-        sql.push(if self.is_lookup() { "))" } else { ")" });
     }
 
     /// Whether an index leads from a value to the few groups with such a member.
