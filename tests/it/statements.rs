@@ -54,6 +54,8 @@ INSERT INTO job (tenant_id, kind, id, state, revision, after_id, begun_at, moved
 /// Statements that read more, by a part of their text, with the reason.
 const UNBOUNDED: &[(&str, &str)] = &[
     ("FROM pg_class c", "reads the catalogue"),
+    ("FROM tenant WHERE key_layout", "the last step of an upgrade, over all tenants"),
+    ("UPDATE tenant SET key_layout = 2", "the same"),
     ("r.id IN (SELECT m.member_id", "a filter that is planned each time, by statistics"),
     ("r.name_key >= $", "the same"),
     ("(r.name_key = $2::text OR", "the same"),
@@ -62,7 +64,10 @@ const UNBOUNDED: &[(&str, &str)] = &[
     ("resource_key k WHERE", "keys of the version before, until an upgrade is finished"),
 ];
 /// SQL that is not sent while plans are reported, with the reason.
-const NOT_SENT: &[(&str, &str)] = &[("INSERT INTO root_key", "sent once, when the database is new")];
+const NOT_SENT: &[(&str, &str)] = &[
+    ("INSERT INTO root_key", "sent once, when the database is new"),
+    ("INSERT INTO event_head", "sent once for a tenant, before its first event is numbered"),
+];
 
 /// Rows that a plan read from tables and indexes, including those that it filtered out.
 fn rows_read(node: &Value) -> u64 {

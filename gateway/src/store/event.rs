@@ -82,10 +82,11 @@ const LOCK_HEAD: &str = "SELECT last_seq FROM event_head WHERE tenant_id = $1 FO
 /// of the head's lock changes them.
 const NUMBER: &str = "
 WITH head AS (SELECT last_seq FROM event_head WHERE tenant_id = $1),
-todo AS (SELECT place, id, delta, row_number() OVER (ORDER BY id) AS nth FROM (
+todo AS (SELECT place, delta, row_number() OVER (ORDER BY id) AS nth FROM (
   SELECT ctid AS place, id, delta FROM event WHERE tenant_id = $1 AND seq IS NULL ORDER BY id LIMIT $2) unnumbered),
-numbered AS (UPDATE event e SET seq = head.last_seq + todo.nth, delta = NULL FROM todo, head
-  WHERE e.tenant_id = $1 AND e.ctid = ANY(ARRAY(SELECT place FROM todo)) AND e.id = todo.id RETURNING e.resource_type, todo.delta),
+numbered AS (UPDATE event e SET seq = t.last_seq + t.nth, delta = NULL
+  FROM (SELECT todo.place, todo.nth, todo.delta, head.last_seq FROM todo, head LIMIT (SELECT 1000000)) t
+  WHERE e.tenant_id = $1 AND e.ctid = t.place RETURNING e.resource_type, t.delta),
 counted AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n)
   SELECT $1, resource_type, 0, sum(delta) FROM numbered GROUP BY resource_type HAVING sum(delta) <> 0 ORDER BY resource_type
   ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + excluded.n)

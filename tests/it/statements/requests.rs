@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
 use scimgate::store::plugin::PluginRow;
+use scimgate::store::resource::content::{Content, Written};
+use scimgate::store::resource::insert::Insert;
 use scimgate::store::resource::key::Key;
+use scimgate::store::resource::read::{MappingState, ReadOptions};
 use scimgate::store::resource::page_position::{PageKey, PagePosition};
 use scimgate::store::schema::change::WantedKey;
 use scimgate::store::tenant::client::RecognisedRow;
@@ -46,7 +49,9 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
     let path = format!("/tenants/{}/search-attributes", tenant.name);
     let number = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
     let attributes = vec!["emails.value".to_owned(), number.to_owned()];
-    let _ = fine(gateway.operator.put(&path, &json!({ "attributes": attributes })).await.expect(200));
+    for attributes in [&attributes[..1], &attributes] {
+        let _ = fine(gateway.operator.put(&path, &json!({ "attributes": attributes })).await.expect(200));
+    }
     let control = gateway.gateway.store.control();
     let store = gateway.gateway.store.tenant(control.find_tenant(&tenant.name).await.unwrap().unwrap().id);
     let sources = store.key_sources_after(Uuid::nil(), 5).await.unwrap();
@@ -57,6 +62,27 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
     let done = store.fill_search_keys(&keys).await.unwrap();
     assert!(done.missed.is_empty());
     store.search_keys_are_complete(&attributes).await.unwrap();
+    let _ = store.owner("Badge", &key, ReadOptions::default()).await.unwrap();
+    // One that the product does not see is counted with the write.
+    gateway.gateway.forget_tenant(store.id()).await;
+    let ctx = gateway.context(&tenant.name).await;
+    let id = ctx.gateway.clock.new_id();
+    let document = json!({ "userName": id.to_string() });
+    let resource_type = ctx.settings.registry.resource_type("User").unwrap();
+    let content = Content {
+        source: document.to_string(),
+        set_aside: None,
+        mapped: None,
+        mapping_state: MappingState::Excluded,
+        mapping_revision: ctx.settings.chain.revision,
+        schema_revision: ctx.settings.schema_revision,
+        key_layout: ctx.settings.search.layout,
+        awaits_references: ctx.settings.awaits_references,
+        keys: ctx.settings.keys(document.as_object().unwrap(), resource_type),
+        event: None,
+    };
+    let new = Insert { resource_type: "User", id, content: &content, members: None };
+    assert_eq!(ctx.store.insert(&new, &ctx.stamp()).await.unwrap(), (Written::Done(1), 0));
 }
 
 /// The keys as the version before has them, until an upgrade is finished.
@@ -105,8 +131,12 @@ async fn users(tap: &Tap, tenant: &Tenant, round: &str) -> String {
     again["shoeSize"] = 37.into();
     let _ = fine(tenant.put(&path, &again).await.expect(200));
     // Excluded by a mapping that is not active any more: the next write shows it to the product.
-    let _ = tap.run(&format!("UPDATE resource SET mapping_state = 'excluded' WHERE id = '{ada}'")).await;
+    let _ = tap.run(&format!("UPDATE resource SET mapping_state = 'excluded', version = version + 1 WHERE id = '{ada}'")).await;
     let _ = fine(tenant.patch(&path, &set("title", "Empress".into())).await.expect(200));
+    let hidden = tenant.user(&name("hidden")).await;
+    let hide = format!("UPDATE resource SET mapping_state = 'excluded', version = version + 1 WHERE id = '{hidden}'");
+    let _ = tap.run(&hide).await;
+    let _ = fine(tenant.delete(&format!("/Users/{hidden}")).await.expect(204));
     let unnamed = tenant.user(&name("bob")).await;
     let _ = fine(tenant.delete(&format!("/Users/{unnamed}")).await);
     ada

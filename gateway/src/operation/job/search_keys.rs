@@ -61,10 +61,11 @@ async fn fill(ctx: &Context, mut documents: Vec<KeySource>) -> Result<i64, Error
     Err(Error::Contended)
 }
 
-/// A document's id, version and search keys. None of a type that is gone, or that cannot be read: it is in no list either.
+/// A document's id, version and search keys. None of a tombstone, of a type that is gone, or of a document that cannot be read,
+/// which is in no list either.
 fn keys(ctx: &Context, document: &KeySource) -> Option<(Uuid, i64, Vec<Key>)> {
     let KeySource { id, resource_type, version, source } = document;
-    let known = ctx.settings.registry.resource_type(resource_type)?;
+    let (known, source) = (ctx.settings.registry.resource_type(resource_type)?, source.as_deref()?);
     match parse("source", source) {
         Ok(parsed) => Some((*id, *version, ctx.settings.keys(&parsed, known).searchable)),
         Err(error) => {

@@ -172,13 +172,13 @@ c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT
     }
 }
 
-/// Deletes the search keys of the row `w` with the hashes in this parameter. Each is looked up on its own: joined as a whole,
-/// in a plan from when the table was empty, all keys of the tenant would be read.
+/// Deletes the search keys of the row `w` with the hashes in this parameter. Each is looked up on its own, and deleted by its
+/// place, of which the planner expects few: otherwise all keys of the tenant may be read.
 pub(in crate::store) fn delete_search_keys(hashes: usize) -> String {
     format!(
-        "DELETE FROM search_key WHERE tenant_id = $1 AND ctid = ANY(ARRAY(
-  SELECT k.ctid FROM w, unnest(${hashes}::int8[]) lost (h) CROSS JOIN LATERAL
-    (SELECT f.ctid FROM search_key f WHERE f.tenant_id = $1 AND f.h = lost.h AND f.id = w.id LIMIT 10) k))"
+        "DELETE FROM search_key k USING (SELECT f.place FROM w, unnest(${hashes}::int8[]) lost (h) CROSS JOIN LATERAL
+    (SELECT f.ctid AS place FROM search_key f WHERE f.tenant_id = $1 AND f.h = lost.h AND f.id = w.id LIMIT 10) f
+    LIMIT (SELECT 1000)) gone WHERE k.tenant_id = $1 AND k.ctid = gone.place"
     )
 }
 

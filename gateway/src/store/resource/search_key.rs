@@ -20,13 +20,14 @@ pub struct KeySource {
     pub resource_type: String,
     /// Its own version.
     pub version: i64,
-    /// The source document's text.
-    pub source: String,
+    /// The source document's text; none of a tombstone.
+    pub source: Option<String>,
 }
 
-const LIVING: &str = "
-SELECT id, resource_type, version, source FROM resource
-WHERE tenant_id = $1 AND deleted_at IS NULL AND id > $2 ORDER BY id LIMIT $3";
+/// Tombstones count, so that a batch reads no more rows than its size.
+const NEXT: &str = "
+SELECT id, resource_type, version, CASE WHEN deleted_at IS NULL THEN source END FROM resource
+WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
 
 const BY_IDS: &str = "
 SELECT r.id, r.resource_type, r.version, r.source FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
@@ -38,8 +39,9 @@ WITH living AS (SELECT r.id FROM unnest($2::uuid[], $3::bigint[]) v (id, version
   (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id AND CASE WHEN r.version = v.version THEN r.deleted_at IS NULL END
    FOR SHARE) r),
 filled AS (INSERT INTO search_key (tenant_id, h, id)
-  SELECT $1, k.h, k.id FROM unnest($4::uuid[], $5::bigint[]) k (id, h) JOIN living ON living.id = k.id
-  WHERE NOT EXISTS (SELECT 1 FROM search_key s WHERE s.tenant_id = $1 AND s.h = k.h AND s.id = k.id) RETURNING id)
+  SELECT $1, k.h, k.id FROM unnest($4::uuid[], $5::bigint[]) k (id, h) CROSS JOIN LATERAL (SELECT count(*) AS n FROM
+    (SELECT 1 FROM search_key s WHERE s.tenant_id = $1 AND s.h = k.h AND s.id = k.id LIMIT 1) s) present
+  WHERE present.n = 0 AND k.id IN (SELECT id FROM living) RETURNING id)
 SELECT v.id, v.id IN (SELECT id FROM filled) FROM unnest($2::uuid[]) v (id)
 WHERE v.id NOT IN (SELECT id FROM living) OR v.id IN (SELECT id FROM filled)";
 
@@ -69,9 +71,9 @@ pub struct FilledKeys {
 }
 
 impl TenantStore {
-    /// The next living resources of all types, by their ids.
+    /// The next resources of all types, tombstones included, by their ids.
     pub async fn key_sources_after(&self, after: Uuid, count: i64) -> Result<Vec<KeySource>, Error> {
-        let rows = self.query("reading documents", LIVING, &[&self.tenant.0, &after, &count]).await?;
+        let rows = self.query("reading documents", NEXT, &[&self.tenant.0, &after, &count]).await?;
         Ok(rows.iter().map(key_source).collect())
     }
 
