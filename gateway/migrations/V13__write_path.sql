@@ -25,6 +25,18 @@ $$;
 -- The gateway checks the word when it reads it; the check cost a tenth of the row's insert.
 ALTER TABLE resource DROP CONSTRAINT resource_mapping_state_check;
 
+-- A group's displayName, for the groups of its members. It holds for the version of the row that it was written with: a replica
+-- of the version before changes the document alone.
+ALTER TABLE resource ADD COLUMN display text, ADD COLUMN display_version bigint;
+CREATE OR REPLACE FUNCTION groups_of(tenant uuid, member uuid) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT json_object_agg(g.id, g.display ORDER BY g.id)::text FROM membership m CROSS JOIN LATERAL
+    (SELECT r.id, CASE WHEN r.display_version = r.version THEN r.display ELSE r.source::json ->> 'displayName' END AS display
+      FROM resource r WHERE r.tenant_id = m.tenant_id AND r.id = m.group_id
+        AND CASE WHEN r.tenant_id = m.tenant_id THEN r.deleted_at IS NULL END LIMIT 1) g
+    WHERE m.tenant_id = tenant AND m.member_id = member);
+END $$;
+
 -- By how much the event changes the number of resources of its type. The sequencer adds it to resource_count.
 ALTER TABLE event ADD COLUMN delta smallint;
 

@@ -288,6 +288,11 @@ async fn check_resource_types_and_packs(admin: &Admin<'_>) {
     let _ = admin.send("POST", &add, &["acme"], &json!({ "pack": "okta" })).await.expect(200);
     let _ = admin.send("POST", &add, &["acme"], &json!({ "pack": "enterprise" })).await.expect(409);
     let _ = admin.send("POST", &add, &["acme"], &json!({ "pack": "none" })).await.expect(404);
+    let search = format!("{TENANT}/search-attributes");
+    let _ = admin.get(&search, &["acme"]).await.expect(200);
+    let attributes = json!({ "attributes": ["emails.value", "title"] });
+    let _ = admin.send("PUT", &search, &["acme"], &attributes).await.expect(200);
+    let _ = admin.send("PUT", &search, &["acme"], &json!({ "attributes": ["active"] })).await.expect(400);
 }
 
 async fn check_mapping(admin: &Admin<'_>) {

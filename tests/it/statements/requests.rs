@@ -62,6 +62,7 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
     let done = store.fill_search_keys(&keys).await.unwrap();
     assert!(done.missed.is_empty());
     store.search_keys_are_complete(&attributes).await.unwrap();
+    store.fill_displays(&["0198c0de-0001-7000-8000-000000000009".parse().unwrap()]).await.unwrap();
     let _ = store.owner("Badge", &key, ReadOptions::default()).await.unwrap();
     // One that the product does not see is counted with the write.
     gateway.gateway.forget_tenant(store.id()).await;

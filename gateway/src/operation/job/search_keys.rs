@@ -38,6 +38,11 @@ pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch
         return Ok(false);
     }
     let examined = i64::try_from(documents.len()).unwrap_or(i64::MAX);
+    let groups = documents.iter().filter(|document| document.resource_type == "Group" && document.source.is_some());
+    let groups: Vec<Uuid> = groups.map(|document| document.id).collect();
+    if !groups.is_empty() {
+        store.fill_displays(&groups).await?;
+    }
     let changed = fill(&ctx, documents).await?;
     let progress = &mut batch.job.progress;
     (progress.after, progress.examined) = (last, progress.examined + examined);

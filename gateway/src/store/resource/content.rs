@@ -80,7 +80,9 @@ impl Written {
 /// Sets the content of an existing row `r`.
 pub(in crate::store) const SET_CONTENT: &str = "
   UPDATE resource r SET name_key = $4, external_id = $5, active = $6, source = $7, set_aside = $8, mapped = $9,
-    mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12";
+    mapping_state = $10, mapping_revision = $11, version = r.version + 1, modified_at = $12,
+    display = CASE WHEN $3 = 'Group' THEN $7::text::json ->> 'displayName' END,
+    display_version = CASE WHEN $3 = 'Group' THEN r.version + 1 END";
 
 /// Whether the tenant's mapping and schemas have the revisions that were read. In a form that the primary key alone can serve,
 /// like every condition on a row by its id: a plan that was made while the table was empty might take another index.

@@ -52,8 +52,9 @@ fn build(arms: Arms, pending: Pending) -> String {
         "
 WITH {with}w AS (
   INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, set_aside, mapped,
-    mapping_state, mapping_revision, version, created_at, modified_at)
-  SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12 FROM tenant t{from}
+    mapping_state, mapping_revision, version, created_at, modified_at, display, display_version)
+  SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12,
+    CASE WHEN $3 = 'Group' THEN $7::text::json ->> 'displayName' END, CASE WHEN $3 = 'Group' THEN 1 END FROM tenant t{from}
   WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $13{condition}
   RETURNING tenant_id, id, version){}{count}{}
 SELECT (SELECT version FROM w){found}",

@@ -173,9 +173,8 @@ pub(in crate::store) fn columns(options: ReadOptions) -> String {
     } else {
         "0::bigint, r.modified_at"
     };
-    // A group's display is read from its document: groups are few beside users, and a copy of the name would have to be kept
-    // consistent. A user without groups costs one index look-up; with EXISTS the server may read the memberships of the whole
-    // tenant first. The names are behind a function, because the server sets up a sub-select whether it is needed or not.
+    // A user without groups costs one index look-up; with EXISTS the server may read the memberships of the whole tenant first.
+    // The names are behind a function, because the server sets up a sub-select whether it is needed or not.
     let groups = if options.groups { GROUPS } else { "NULL::text" };
     format!("r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}")
 }
@@ -249,7 +248,8 @@ impl TenantStore {
         // Group by group, whatever number the server estimates: joined as a whole, it may read all of them.
         let sql = "SELECT m.member_id, m.group_id, g.display FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL \
                    (SELECT member_id, group_id FROM membership WHERE tenant_id = $1 AND member_id = v.id OFFSET 0) m CROSS JOIN LATERAL \
-                   (SELECT r.source::json ->> 'displayName' AS display FROM resource r \
+                   (SELECT CASE WHEN r.display_version = r.version THEN r.display ELSE r.source::json ->> 'displayName' END AS display \
+                   FROM resource r \
                    WHERE r.tenant_id = $1 AND r.id = m.group_id AND CASE WHEN r.tenant_id = $1 THEN r.deleted_at IS NULL END \
                    LIMIT 1) g ORDER BY m.group_id";
         for row in self.query("reading the groups of a page", sql, &[&self.tenant.0, &ids]).await? {

@@ -45,6 +45,14 @@ filled AS (INSERT INTO search_key (tenant_id, h, id)
 SELECT v.id, v.id IN (SELECT id FROM filled) FROM unnest($2::uuid[]) v (id)
 WHERE v.id NOT IN (SELECT id FROM living) OR v.id IN (SELECT id FROM filled)";
 
+/// Members read their groups' names from the column.
+const FILL_DISPLAY: &str = "
+UPDATE resource r SET display = r.source::json ->> 'displayName', display_version = r.version
+FROM (SELECT g.id FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
+  (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id AND CASE WHEN r.resource_type = 'Group'
+    THEN r.display_version IS DISTINCT FROM r.version END LIMIT 1) g LIMIT (SELECT 1000000)) g
+WHERE r.tenant_id = $1 AND r.id = g.id";
+
 const READY: &str = "
 UPDATE tenant SET search_ready = search_attributes, key_layout = greatest(key_layout, 1::smallint), config_epoch = nextval('config_epoch')
 WHERE id = $1 AND search_attributes = $2";
@@ -95,6 +103,12 @@ impl TenantStore {
             list.push(row.get(0));
         }
         Ok(done)
+    }
+
+    /// Stores the displayName of those of the resources that are groups, where a replica of the version before wrote them.
+    pub async fn fill_displays(&self, ids: &[Uuid]) -> Result<(), Error> {
+        self.query("storing names of groups", FILL_DISPLAY, &[&self.tenant.0, &ids]).await?;
+        Ok(())
     }
 
     /// From now on filters rely on the search keys of these attributes, if they are still those of the tenant.
