@@ -96,6 +96,9 @@ BEGIN
       SELECT id, 'search-keys', gen_random_uuid(), 'running', schema_revision, '00000000-0000-0000-0000-000000000000', now(), now() FROM tenant;
   ELSE
     ALTER TABLE tenant ALTER COLUMN key_layout SET DEFAULT 2;
+    -- What only the version before needs.
+    DROP INDEX resource_page;
+    ALTER TABLE event DROP CONSTRAINT event_pkey;
   END IF;
 END $$;
 ALTER TABLE tenant FORCE ROW LEVEL SECURITY;

@@ -6,7 +6,7 @@
 -- For pages in the order of ids. The second condition always holds; only statements that repeat it can use the index.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS resource_listed ON resource (tenant_id, resource_type, id)
   WHERE deleted_at IS NULL AND created_at > '-infinity';
-DROP INDEX CONCURRENTLY IF EXISTS resource_page;
+-- The version before also reads pages by resource_page, and numbers events by event_pkey: the last step of the upgrade drops them.
 
 -- Finds resources by name, and guards userName: the last column is null for other types, and nulls never collide.
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS resource_by_name
@@ -20,4 +20,4 @@ DROP INDEX CONCURRENTLY IF EXISTS resource_external_id;
 
 -- An event has an index entry until it has its number, and then one for the number: nothing else reads it.
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS event_seq ON event (tenant_id, seq) WHERE seq IS NOT NULL;
-ALTER TABLE event DROP CONSTRAINT IF EXISTS event_pkey, DROP CONSTRAINT IF EXISTS event_tenant_id_seq_key;
+ALTER TABLE event DROP CONSTRAINT IF EXISTS event_tenant_id_seq_key;

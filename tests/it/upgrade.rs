@@ -25,9 +25,9 @@ const TENANT: &str = "0198c0de-aaaa-7000-8000-00000000000a";
 
 fn fill(users: i64) -> String {
     let before = MIGRATIONS.iter().filter(|(version, ..)| *version <= BEFORE);
-    let history = before.clone().map(|(version, name, _)| {
-        format!("INSERT INTO schema_history (version, name) VALUES ({version}, '{name}');")
-    });
+    let history = before
+        .clone()
+        .map(|(version, name, _)| format!("INSERT INTO schema_history (version, name) VALUES ({version}, '{name}');"));
     let schema: String = before.clone().map(|(_, _, sql)| in_transaction(sql)).collect();
     let table = "CREATE TABLE schema_history (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());";
     let rows = FILL.replace("{USERS}", &users.to_string()).replace("{TENANT}", TENANT);
@@ -114,9 +114,13 @@ fn both_versions_write_one_database_until_the_upgrade_is_finished() {
         assert_eq!(reader.by_name("ada@corp.test").await, [ada_id]);
         assert_eq!(by_mail(&scim, "ada@corp.test").await, [ada_id]);
         assert_eq!(reader.create("ada@corp.test", "other@corp.test").await, None, "the name is taken");
-        let mail = patch(json!([{ "op": "replace", "path": "emails[type eq \"work\"].value", "value": "new@corp.test" }]));
+        let mail =
+            patch(json!([{ "op": "replace", "path": "emails[type eq \"work\"].value", "value": "new@corp.test" }]));
         let _ = scim.patch(&format!("/Users/{ada}"), &mail).await.expect(200);
-        assert_eq!((reader.by_mail("new@corp.test").await, reader.by_mail("ada@corp.test").await), (vec![ada_id], vec![]));
+        assert_eq!(
+            (reader.by_mail("new@corp.test").await, reader.by_mail("ada@corp.test").await),
+            (vec![ada_id], vec![])
+        );
         // And what the older one writes, the new one.
         let bob = reader.create("bob@corp.test", "bob@corp.test").await.unwrap();
         assert_eq!(by_mail(&scim, "bob@corp.test").await, [bob]);

@@ -8,8 +8,8 @@ use crate::attribute::Attribute;
 use crate::error::ScimError;
 
 pub use attribute_ref::AttributeRef;
-pub use named_attribute::NamedAttribute;
 pub(crate) use named_attribute::Derived;
+pub use named_attribute::NamedAttribute;
 
 mod attribute_ref;
 pub mod compatibility;

@@ -138,11 +138,7 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         config_epoch: row.get(4),
         created_at: row.get(5),
         schema_revision: row.get(6),
-        search: SearchKeys {
-            layout: KeyLayout::from_number(row.get(7))?,
-            attributes: row.get(8),
-            ready: row.get(9),
-        },
+        search: SearchKeys { layout: KeyLayout::from_number(row.get(7))?, attributes: row.get(8), ready: row.get(9) },
         awaits_references: row.get(10),
         client: ClientRow::from_row(row, 11),
     })

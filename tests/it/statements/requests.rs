@@ -7,8 +7,8 @@ use scimgate::store::plugin::PluginRow;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::insert::Insert;
 use scimgate::store::resource::key::Key;
-use scimgate::store::resource::read::{MappingState, ReadOptions};
 use scimgate::store::resource::page_position::{PageKey, PagePosition};
+use scimgate::store::resource::read::{MappingState, ReadOptions};
 use scimgate::store::schema::change::WantedKey;
 use scimgate::store::tenant::client::RecognisedRow;
 use scimgate_tests::tap::Tap;
@@ -133,7 +133,9 @@ async fn users(tap: &Tap, tenant: &Tenant, round: &str) -> String {
     again["shoeSize"] = 37.into();
     let _ = fine(tenant.put(&path, &again).await.expect(200));
     // Excluded by a mapping that is not active any more: the next write shows it to the product.
-    let _ = tap.run(&format!("UPDATE resource SET mapping_state = 'excluded', version = version + 1 WHERE id = '{ada}'")).await;
+    let _ = tap
+        .run(&format!("UPDATE resource SET mapping_state = 'excluded', version = version + 1 WHERE id = '{ada}'"))
+        .await;
     let _ = fine(tenant.patch(&path, &set("title", "Empress".into())).await.expect(200));
     let hidden = tenant.user(&name("hidden")).await;
     let hide = format!("UPDATE resource SET mapping_state = 'excluded', version = version + 1 WHERE id = '{hidden}'");

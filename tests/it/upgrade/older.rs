@@ -75,7 +75,8 @@ SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.deleted_at IS NULL AND 
 const BY_NAME: &str = "
 SELECT r.id FROM unique_key k JOIN resource r ON r.tenant_id = $1 AND r.id = k.id AND r.deleted_at IS NULL
 WHERE k.tenant_id = $1 AND k.resource_type = 'User' AND k.attribute = 'userName' AND k.key = $2";
-const TOTAL: &str = "SELECT coalesce(sum(n), 0)::bigint FROM resource_count WHERE tenant_id = $1 AND resource_type = 'User'";
+const TOTAL: &str =
+    "SELECT coalesce(sum(n), 0)::bigint FROM resource_count WHERE tenant_id = $1 AND resource_type = 'User'";
 
 /// A replica of the version before.
 pub(super) struct Older {

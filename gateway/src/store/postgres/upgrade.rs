@@ -17,12 +17,14 @@ const UPGRADE: &str = "
 UPDATE tenant SET key_layout = 2, schema_revision = schema_revision + 1, config_epoch = nextval('config_epoch')
 WHERE key_layout = 1 OR key_layout = 0 AND state = 'deleted'";
 
-/// A trigger is dropped when the statements that may still need it have ended.
+/// A trigger is dropped when the statements that may still need it have ended. The indexes served the version before alone.
 const CONTRACT: &str = "
 SET LOCAL lock_timeout = '10s';
 ALTER TABLE tenant ALTER COLUMN key_layout SET DEFAULT 2;
 DROP TRIGGER IF EXISTS mirror ON resource_key;
-DROP TRIGGER IF EXISTS count_numbered ON event;";
+DROP TRIGGER IF EXISTS count_numbered ON event;
+DROP INDEX IF EXISTS resource_page;
+ALTER TABLE event DROP CONSTRAINT IF EXISTS event_pkey;";
 
 /// The result of [`Store::finish_upgrade`].
 #[derive(Clone, Debug, PartialEq, Eq)]

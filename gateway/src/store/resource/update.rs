@@ -159,7 +159,8 @@ impl TenantStore {
         let (found, lost) = difference(&before.searchable, &content.keys.searchable);
         let removed = key_columns(removed);
         let lost = SearchColumns::of(lost, content.key_layout);
-        let write = RowWrite::with_keys(target, content, (key_columns(added), SearchColumns::of(found, content.key_layout)));
+        let write =
+            RowWrite::with_keys(target, content, (key_columns(added), SearchColumns::of(found, content.key_layout)));
         let named = PendingReferences::renamed(resource_type, before, &content.keys);
         let none_pending = named.is_some() && !content.awaits_references;
         let pending = named.filter(|_| content.awaits_references);
