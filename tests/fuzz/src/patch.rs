@@ -41,7 +41,7 @@ pub fn check(input: &str) {
 }
 
 fn apply(patch: &Patch, before: &Map<String, Value>, resource_type: &ResourceType, how: &Leniencies) {
-    let run = |unknown: &UnknownAttributes| patch.clone().apply(before.clone(), unknown.clone(), resource_type, how);
+    let run = |unknown: &UnknownAttributes| patch.clone().apply(before, unknown, resource_type, how);
     let nothing = UnknownAttributes::default();
     let (one, other) = (run(&nothing), run(&nothing));
     let patched = match (one, other) {

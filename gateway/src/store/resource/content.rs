@@ -123,30 +123,30 @@ impl Arms {
     /// The arms that insert keys of the row `w`.
     pub(in crate::store) fn insert_keys(self) -> String {
         let mut next = ROW_PARAMS + 1 + usize::from(self.event) * 3;
-        let mut sql = String::new();
+        let mut arms = Vec::with_capacity(2);
         if self.unique {
-            sql += &format!(
+            arms.push(format!(
                 ",
 u AS (INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id)
   SELECT w.tenant_id, $3, k.attribute, k.key, w.id FROM w, unnest(${next}::text[], ${}::text[]) k (attribute, key))",
                 next + 1
-            );
+            ));
             next += 2;
         }
         if self.searchable && self.text {
-            sql += &format!(
+            arms.push(format!(
                 ",
 s AS (INSERT INTO resource_key (tenant_id, attribute, key, id)
   SELECT w.tenant_id, k.attribute, k.key, w.id FROM w, unnest(${next}::text[], ${}::text[]) k (attribute, key))",
                 next + 1
-            );
+            ));
         } else if self.searchable {
-            sql += &format!(
+            arms.push(format!(
                 ",
 s AS (INSERT INTO search_key (tenant_id, h, id) SELECT w.tenant_id, k.h, w.id FROM w, unnest(${next}::int8[]) k (h))"
-            );
+            ));
         }
-        sql
+        arms.concat()
     }
 
     /// The arm that inserts the event of the row `w`, which changes the number of resources by `delta`.

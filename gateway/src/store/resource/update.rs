@@ -76,30 +76,30 @@ impl Parts {
     fn text(self) -> String {
         let version = self.arms.next_param();
         let mut next = version + 1;
-        let mut deletes = String::new();
+        let mut deletes = Vec::with_capacity(2);
         if self.loses_unique {
-            deletes += &format!(
+            deletes.push(format!(
                 ",
 ud AS (DELETE FROM unique_key k USING w, unnest(${next}::text[], ${}::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.resource_type = $3 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id)",
                 next + 1
-            );
+            ));
             next += 2;
         }
         if self.loses_searchable && self.arms.text {
-            deletes += &format!(
+            deletes.push(format!(
                 ",
 sd AS (DELETE FROM resource_key k USING w, unnest(${next}::text[], ${}::text[]) gone (attribute, key)
   WHERE k.tenant_id = $1 AND k.attribute = gone.attribute AND k.key = gone.key AND k.id = w.id)",
                 next + 1
-            );
+            ));
             next += 2;
         } else if self.loses_searchable {
-            deletes += &format!(
+            deletes.push(format!(
                 ",
 sd AS ({})",
                 delete_search_keys(next)
-            );
+            ));
             next += 1;
         }
         let members = if self.guards_members {
@@ -111,6 +111,7 @@ sd AS ({})",
             String::new()
         };
         let groups = if self.reads_groups { GROUPS } else { "NULL::text" };
+        let deletes = deletes.concat();
         let none_pending = if self.none_pending { NONE_PENDING } else { "" };
         let keys = self.arms.insert_keys();
         let events =
