@@ -89,7 +89,7 @@ def check_build(context):
 def check_settings():
     bases = [line.split()[1] for line in LINES if line.startswith("FROM ")]
     channel = one(r'channel = "([^"]+)"', (ROOT / "rust-toolchain.toml").read_text(), "the toolchain")
-    require(bases[0] == f"rust:{channel}-slim-bookworm", f"{bases[0]} is not the toolchain {channel} on bookworm")
+    require(bases[0] == f"rust:{channel}-bookworm", f"{bases[0]} is not the toolchain {channel} on bookworm")
     require(bases[1:] == ["debian:bookworm-slim"], "the last stage must be the builder's Debian, for its C library")
     exposed = [int(port) for port in one(r"\nEXPOSE ([\d ]+)", DOCKERFILE, "EXPOSE").split()]
     require(exposed == list(PORTS.values()), f"EXPOSE {exposed}; the gateway's ports are {list(PORTS.values())}")
