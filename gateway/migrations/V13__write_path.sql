@@ -50,8 +50,8 @@ ALTER TABLE tenant ADD COLUMN key_layout smallint NOT NULL DEFAULT 0,
     'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value',
     'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber'],
   ADD COLUMN awaits_references boolean NOT NULL DEFAULT false;
-ALTER TABLE tenant ALTER COLUMN search_attributes SET DEFAULT ARRAY['emails.value'],
-  ALTER COLUMN search_ready SET DEFAULT ARRAY['emails.value'];
+-- A tenant that is created before the last step has no resources whose keys are missing.
+ALTER TABLE tenant ALTER COLUMN key_layout SET DEFAULT 1;
 
 -- A statement-level trigger: one member change may leave thousands of references pending.
 CREATE FUNCTION note_pending_references() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -95,7 +95,8 @@ BEGIN
     INSERT INTO job (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
       SELECT id, 'search-keys', gen_random_uuid(), 'running', schema_revision, '00000000-0000-0000-0000-000000000000', now(), now() FROM tenant;
   ELSE
-    ALTER TABLE tenant ALTER COLUMN key_layout SET DEFAULT 2;
+    ALTER TABLE tenant ALTER COLUMN key_layout SET DEFAULT 2, ALTER COLUMN search_attributes SET DEFAULT ARRAY['emails.value'],
+      ALTER COLUMN search_ready SET DEFAULT ARRAY['emails.value'];
     -- What only the version before needs.
     DROP INDEX resource_page;
     ALTER TABLE event DROP CONSTRAINT event_pkey;

@@ -6,6 +6,7 @@ pub mod bearer;
 pub mod token;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use moka::future::Cache;
@@ -31,6 +32,8 @@ pub struct Verified {
     /// What it gives access to.
     pub scope: Scope,
     expires_at: Option<SystemTime>,
+    /// The generation of the tenant's credentials when the look-up began.
+    generation: u64,
 }
 
 /// Why a request is not authenticated.
@@ -63,7 +66,12 @@ pub struct Auth {
     /// Apart from the valid ones, so that garbage cannot evict them.
     invalid: Cache<TokenDigest, ()>,
     operators: Cache<TokenDigest, Uuid>,
+    /// `forget` increments a tenant's: what was read before it, even if it is cached after it, is read again.
+    generations: Arc<[AtomicU64; GENERATIONS]>,
 }
+
+/// Tenants that share a counter have their credentials read again together.
+const GENERATIONS: usize = 256;
 
 enum Miss {
     Unknown,
@@ -77,13 +85,10 @@ impl Auth {
         Self {
             store,
             clock,
-            valid: Cache::builder()
-                .max_capacity(MAX_VALID)
-                .time_to_live(VALID_TTL)
-                .support_invalidation_closures()
-                .build(),
+            valid: Cache::builder().max_capacity(MAX_VALID).time_to_live(VALID_TTL).build(),
             invalid: Cache::builder().max_capacity(MAX_INVALID).time_to_live(INVALID_TTL).build(),
             operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(INVALID_TTL).build(),
+            generations: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))),
         }
     }
 
@@ -102,8 +107,15 @@ impl Auth {
         }
         let digest = token.digest();
         let verified = match self.valid.get(&digest).await {
-            Some(verified) => verified,
-            None => self.look_up_once(&token, digest).await?,
+            Some(verified) if verified.generation == self.generation(verified.tenant).load(Ordering::SeqCst) => {
+                verified
+            }
+            outdated => {
+                if outdated.is_some() {
+                    self.valid.invalidate(&digest).await;
+                }
+                self.look_up_once(&token, digest).await?
+            }
         };
         let expired = verified.expires_at.is_some_and(|at| at <= self.clock.now());
         if expired || verified.scope != scope { Err(Error::Unauthorized) } else { Ok(verified) }
@@ -127,12 +139,19 @@ impl Auth {
 
     /// Drops what is cached of a tenant's credentials.
     pub fn forget(&self, tenant: TenantId) {
-        // It fails only if the cache was built without support for closures.
-        let _ = self.valid.invalidate_entries_if(move |_, verified| verified.tenant == tenant);
+        self.generation(tenant).fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn generation(&self, tenant: TenantId) -> &AtomicU64 {
+        // The last byte of an id is random.
+        &self.generations[usize::from(tenant.0.as_bytes()[15])]
     }
 
     /// Drops what is cached of all tenants' credentials.
     pub fn forget_all(&self) {
+        for generation in self.generations.iter() {
+            generation.fetch_add(1, Ordering::SeqCst);
+        }
         self.valid.invalidate_all();
     }
 
@@ -148,8 +167,17 @@ impl Auth {
     }
 
     async fn look_up(&self, token: &Token, digest: TokenDigest) -> Result<Arc<Verified>, Miss> {
+        // Another request's look-up may have ended since this one checked.
+        if self.invalid.contains_key(&digest) {
+            return Err(Miss::Unknown);
+        }
+        let generation = self.generation(token.tenant).load(Ordering::SeqCst);
         let found = self.store.control().find_credential(token.tenant, &digest).await.map_err(Miss::Store)?;
-        let found = found.filter(|found| found.credential.revoked_at.is_none()).ok_or(Miss::Unknown)?;
+        let Some(found) = found.filter(|found| found.credential.revoked_at.is_none()) else {
+            // Before the look-up ends, or the next request would make another.
+            self.invalid.insert(digest, ()).await;
+            return Err(Miss::Unknown);
+        };
         Ok(Arc::new(Verified {
             tenant: token.tenant,
             tenant_name: found.tenant_name,
@@ -157,6 +185,7 @@ impl Auth {
             credential: found.credential.id,
             scope: found.credential.scope,
             expires_at: found.credential.expires_at,
+            generation,
         }))
     }
 

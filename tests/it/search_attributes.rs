@@ -5,7 +5,11 @@ use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{TestGateway, on_both};
 use serde_json::{Value, json};
 
-on_both!(an_attribute_is_searched_by_its_keys_once_they_are_complete, attributes_without_search_keys_are_refused);
+on_both!(
+    an_attribute_is_searched_by_its_keys_once_they_are_complete,
+    attributes_without_search_keys_are_refused,
+    a_search_attribute_keeps_its_folding,
+);
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const PATH: &str = "/tenants/acme/search-attributes";
@@ -59,6 +63,27 @@ async fn an_attribute_is_searched_by_its_keys_once_they_are_complete(gateway: &T
 
     let _ = set(gateway, &["emails.value"]).await.expect(200);
     assert_eq!(found("m-bob").await, [ids[1].clone()], "by looking at documents again");
+}
+
+/// The stored keys are folded as the attribute says.
+async fn a_search_attribute_keeps_its_folding(gateway: &TestGateway) {
+    const SEAT: &str = "urn:acme:seat:2.0:User";
+    let tenant = gateway.plain_tenant("acme").await;
+    let define = async |exact: bool| {
+        let attributes = json!([{ "name": "desk", "type": "string", "caseExact": exact }]);
+        let schema = json!({ "schema": { "id": SEAT, "name": "Seat", "attributes": attributes } });
+        gateway.operator.post("/tenants/acme/schemas", &schema).await
+    };
+    let _ = define(false).await.expect(201);
+    let desk = format!("{SEAT}:desk");
+    let _ = set(gateway, &["emails.value", &desk]).await.expect(200);
+    let mut ada = user("ada");
+    ada[SEAT] = json!({ "desk": "A1" });
+    let _ = tenant.post("/Users", &ada).await.expect(201);
+    let refused = define(true).await.expect(409);
+    assert!(refused.body["detail"].as_str().unwrap().contains(&desk), "{}", refused.text);
+    let _ = set(gateway, &["emails.value"]).await.expect(200);
+    let _ = define(true).await.expect(200);
 }
 
 async fn attributes_without_search_keys_are_refused(gateway: &TestGateway) {

@@ -5,6 +5,7 @@ mod older;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use pglite_oxide::PgliteServer;
 use scimgate::store::postgres::migrate::{MIGRATIONS, in_transaction};
@@ -106,6 +107,17 @@ fn both_versions_write_one_database_until_the_upgrade_is_finished() {
         assert_eq!(connect(&fresh.url, 2).migrate().await.unwrap().first(), Some(&(BEFORE + 1)));
         let gateway = TestGateway::on(fresh.clone()).await;
         let scim = gateway.anonymous().with(&gateway.token("acme", "scim").await.1);
+        // A tenant of the time between.
+        let newer = gateway.plain_tenant("globex").await;
+        let zoe: Uuid = newer.user("zoe").await.parse().unwrap();
+        assert_eq!(by_mail(&newer.scim, "zoe@corp.test").await, [zoe]);
+        // The last step refuses as long as the job is not done, and continues one that was cancelled.
+        let cancelled = json!({ "state": "cancelled" });
+        let _ = gateway.operator.patch("/tenants/acme/jobs/search-keys", &cancelled).await.expect(200);
+        let unready = gateway.gateway.store.finish_upgrade(Duration::ZERO).await.unwrap();
+        assert_eq!(unready, Finished::Unready(vec!["acme".to_owned()]));
+        let attributes = json!({ "attributes": ["emails.value"] });
+        let _ = gateway.operator.put("/tenants/acme/search-attributes", &attributes).await.expect(409);
 
         // What the new version writes, the older one finds.
         let ada = scim.post("/Users", &user("ada")).await.expect(201).id();
@@ -139,8 +151,9 @@ fn both_versions_write_one_database_until_the_upgrade_is_finished() {
         stop.store(true, Ordering::Relaxed);
         let written = writing.await.unwrap();
         assert!(written.living.len() > 20 && written.moved.len() > 20, "the older version wrote meanwhile");
-        assert_eq!(gateway.gateway.store.finish_upgrade().await.unwrap(), Finished::Done(1));
-        assert_eq!(gateway.gateway.store.finish_upgrade().await.unwrap(), Finished::Done(0));
+        assert_eq!(gateway.gateway.store.finish_upgrade(Duration::from_secs(2)).await.unwrap(), Finished::Done(2));
+        assert_eq!(gateway.gateway.store.finish_upgrade(Duration::from_secs(2)).await.unwrap(), Finished::Done(0));
+        assert_eq!(by_mail(&newer.scim, "zoe@corp.test").await, [zoe]);
         let eve = scim.post("/Users", &user("eve")).await.expect(201).id();
         assert_eq!(by_mail(&scim, "eve@corp.test").await, [eve.parse::<Uuid>().unwrap()]);
         assert_eq!(reader.by_mail("eve@corp.test").await, Vec::<Uuid>::new(), "no longer written for it");
@@ -154,8 +167,8 @@ fn both_versions_write_one_database_until_the_upgrade_is_finished() {
         let store = gateway.store().await;
         rows::numbered(&store).await;
         let total = scim.get("/Users?count=0").await.expect(200).body["totalResults"].as_i64().unwrap();
-        let living = "SELECT count(*) FROM resource WHERE deleted_at IS NULL";
-        assert_eq!(store.query_one(living, &[]).await.unwrap().get::<_, i64>(0), total);
+        let living = format!("SELECT count(*) FROM resource WHERE deleted_at IS NULL AND tenant_id = '{TENANT}'");
+        assert_eq!(store.query_one(&living, &[]).await.unwrap().get::<_, i64>(0), total);
         assert_eq!(reader.total().await, total);
         gateway.end().await;
     });
@@ -177,7 +190,7 @@ fn the_embedded_database_is_upgraded() {
             let scim = gateway.anonymous().with(&gateway.token("acme", "scim").await.1);
             let ada: Uuid = scim.post("/Users", &user("ada")).await.expect(201).id().parse().unwrap();
             keys_are_complete(&gateway).await;
-            assert_eq!(gateway.gateway.store.finish_upgrade().await.unwrap(), Finished::Done(1));
+            assert_eq!(gateway.gateway.store.finish_upgrade(Duration::from_secs(2)).await.unwrap(), Finished::Done(1));
             let old: Uuid = "0198c0de-0000-7000-8000-000000000003".parse().unwrap();
             assert_eq!(by_mail(&scim, "m3@corp.test").await, [old]);
             assert_eq!(by_mail(&scim, "ada@corp.test").await, [ada]);

@@ -1,5 +1,7 @@
 //! `scimgate migrate`: migrates the database.
 
+use std::time::Duration;
+
 use scimgate::store::postgres::migrate::KNOWN;
 use scimgate::store::postgres::upgrade::Finished;
 use scimgate::store::{self, Store};
@@ -38,8 +40,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.finish { finish(&store).await } else { Ok(()) }
 }
 
+/// A replica whose poll for changes fails drops its cached settings after 30 seconds.
+const SETTINGS_AGE: Duration = Duration::from_secs(35);
+
 async fn finish(store: &Store) -> Result<(), Failure> {
-    match store.finish_upgrade().await? {
+    match store.finish_upgrade(SETTINGS_AGE).await? {
         Finished::Done(0) => print("No tenant had anything left of the version before."),
         Finished::Done(tenants) => print(&format!("The upgrade is finished, for {tenants} tenants.")),
         Finished::Unready(tenants) => {

@@ -12,6 +12,7 @@ pub(crate) mod stale_keys;
 use std::time::SystemTime;
 
 use scimgate_scim::error::ScimError;
+use scimgate_scim::schema::registry::Registry;
 use uuid::Uuid;
 
 use crate::operation::context::Gateway;
@@ -41,13 +42,15 @@ pub(crate) async fn change<T>(
         }
         // The revision first: the write is refused with definitions that are newer than it, not with older ones.
         let row = gateway.store.control().tenant_by_id(tenant).await?;
-        let revision = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?.schema_revision;
+        let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
+        let (revision, search) = (row.schema_revision, row.search.attributes);
         let before = store.definitions().await?;
         let (after, given) = edit(before.clone())?;
         if after == before {
             return Ok(given);
         }
-        let replacement = Replacement { gateway: gateway.clone(), store: store.clone(), revision, before, after };
+        let replacement =
+            Replacement { gateway: gateway.clone(), store: store.clone(), revision, search, before, after };
         // An operator that disconnects must not leave a change half made.
         if tokio::spawn(replacement.run()).await?? {
             return Ok(given);
@@ -81,6 +84,8 @@ struct Replacement {
     gateway: Gateway,
     store: TenantStore,
     revision: i64,
+    /// The tenant's search attributes.
+    search: Vec<String>,
     before: Definitions,
     after: Definitions,
 }
@@ -89,6 +94,7 @@ impl Replacement {
     /// Makes the change; false if another one was made first.
     async fn run(self) -> Result<bool, Error> {
         let (before, after) = (Registries::of(&self.before)?, Registries::of(&self.after)?);
+        self.check_search_attributes(&before.client, &after.client)?;
         let check = Check { store: &self.store, clock: &self.gateway.clock, before: &before, after: &after };
         if check.only_grows() {
             return self.put(self.revision, None).await;
@@ -111,6 +117,21 @@ impl Replacement {
                 other
             }
         }
+    }
+
+    /// The keys of stored values are folded as their attribute says.
+    fn check_search_attributes(&self, before: &Registry, after: &Registry) -> Result<(), ScimError> {
+        let folding = |registry: &Registry, name: &str| {
+            let found = registry.resource_types().iter().find_map(|known| known.resolve(name))?;
+            Some((found.leaf().kind, found.leaf().case_exact))
+        };
+        let differs = |name: &&String| matches!((folding(before, name), folding(after, name)), (Some(before), Some(after)) if before != after);
+        let Some(name) = self.search.iter().find(differs) else { return Ok(()) };
+        let detail = format!(
+            "{name} is a search attribute, so its type and caseExact must stay. Remove it from those first \
+             (`scimgate schema search`), and add it again."
+        );
+        Err(ScimError::new(409, detail))
     }
 
     /// Checks again when all writes that began before the change was pending have ended: every later one fits it.

@@ -53,9 +53,11 @@ async fn once(gateway: &Gateway, progress: &mut Progress) -> Result<(), Error> {
     if tables.is_empty() || !control.take_lease(LEASE, progress.holder, gateway.clock.now(), LEASE_TTL).await? {
         return Ok(());
     }
+    let mut outcome = Ok(());
     for table in &tables {
         if table.is_owned {
-            gateway.store.analyse(table).await?;
+            // An error of one table does not affect the others.
+            outcome = gateway.store.analyse(table).await.and(outcome);
         } else if !std::mem::replace(&mut progress.has_warned, true) {
             tracing::warn!(
                 table = table.name,
@@ -67,5 +69,5 @@ async fn once(gateway: &Gateway, progress: &mut Progress) -> Result<(), Error> {
     if is_vacuum_due {
         progress.vacuumed_at = writes;
     }
-    Ok(())
+    outcome
 }

@@ -62,7 +62,8 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
     let keys: Vec<_> = living.map(|source| (source.id, source.version, vec![key.clone()])).collect();
     let done = store.fill_search_keys(&keys).await.unwrap();
     assert!(done.missed.is_empty());
-    store.search_keys_are_complete(&attributes).await.unwrap();
+    assert!(store.search_keys_are_complete(&attributes).await.unwrap());
+    store.resume_search_keys().await.unwrap();
     store.fill_displays(&["0198c0de-0001-7000-8000-000000000009".parse().unwrap()]).await.unwrap();
     let _ = store.owner("Badge", &key, ReadOptions::default()).await.unwrap();
     // One that the product does not see is counted with the write.
@@ -99,7 +100,7 @@ async fn upgraded((tap, gateway): (&Tap, &TestGateway), tenant: &Tenant, round: 
         let gone = fine(tenant.post("/Users", &user(&format!("{round}-gone{layout}"))).await.expect(201)).id();
         let _ = fine(tenant.delete(&format!("/Users/{gone}")).await);
     }
-    let _ = gateway.gateway.store.finish_upgrade().await.unwrap();
+    let _ = gateway.gateway.store.finish_upgrade(Duration::from_secs(2)).await.unwrap();
     gateway.gateway.forget_tenant(id).await;
 }
 

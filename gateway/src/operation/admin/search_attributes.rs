@@ -7,7 +7,7 @@ use scimgate_scim::schema::registry::Registry;
 
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
-use crate::store::resource::indexed::{SearchKeys, name_attribute};
+use crate::store::resource::indexed::{KeyLayout, SearchKeys, name_attribute};
 
 /// Attributes of one tenant at most: each value costs a write an index entry.
 const MAX_SEARCH_ATTRIBUTES: usize = 16;
@@ -25,7 +25,7 @@ pub async fn get(operator: &Operator, tenant: &str) -> Result<SearchKeys, Error>
 ///
 /// # Errors
 /// 400 for an attribute that no schema defines or that cannot be searched so, and for too many; 404 where there is no such
-/// tenant.
+/// tenant; 409 while an upgrade is not finished.
 pub async fn set(operator: &Operator, tenant: &str, names: &[String]) -> Result<SearchKeys, Error> {
     let gateway = &operator.gateway;
     let found = operator.tenant(tenant).await?;
@@ -37,7 +37,13 @@ pub async fn set(operator: &Operator, tenant: &str, names: &[String]) -> Result<
     let mut attributes = names.iter().map(|name| canonical(name, &settings.registry)).collect::<Result<Vec<_>, _>>()?;
     attributes.sort();
     attributes.dedup();
-    if attributes != found.search.attributes {
+    if found.search.layout != KeyLayout::Hashed {
+        let detail = "An upgrade is not finished: replicas of the version before would not write keys of other attributes. Run \
+                      `scimgate migrate --finish` when none of them runs.";
+        return Err(ScimError::new(409, detail).into());
+    }
+    // Again where a job was cancelled.
+    if attributes != found.search.attributes || attributes != found.search.ready {
         gateway.store.tenant(found.id).set_search_attributes(&attributes, gateway.clock.now()).await?;
         gateway.forget_tenant(found.id).await;
         gateway.schemas_changed.notify_one();

@@ -27,12 +27,17 @@ pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch
         in_flight::wait(&store).await?;
         gateway.forget_tenant(tenant).await;
     }
-    let ctx = Context::background(gateway, tenant, ACTOR).await?;
+    let mut ctx = Context::background(gateway, tenant, ACTOR).await?;
+    if ctx.settings.schema_revision < batch.job.revision {
+        // Another process may have begun the run: its attributes are not in this one's cache yet.
+        ctx = ctx.refreshed().await?;
+    }
     let documents = store.key_sources_after(batch.job.progress.after, BATCH_SIZE).await?;
     let Some(last) = documents.last().map(|document| document.id) else {
-        store.search_keys_are_complete(&ctx.settings.search.attributes).await?;
+        let is_done = store.search_keys_are_complete(&ctx.settings.search.attributes).await?;
         gateway.forget_tenant(tenant).await;
-        return Ok(true);
+        // Otherwise the attributes were changed meanwhile, and another run was begun.
+        return Ok(is_done);
     };
     if !batch.may_continue().await? {
         return Ok(false);

@@ -1,7 +1,7 @@
 //! Migrates the schema to the version of this binary. One runner at a time, each migration in a transaction of its own, but for
 //! those that build indexes beside running writers.
 
-mod concurrent;
+pub(super) mod concurrent;
 
 use std::time::Duration;
 

@@ -61,7 +61,7 @@ pub(in crate::store) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(7);
 /// server plans each write anew, which costs more than the write. A generic plan's estimate is too high, which would trigger
 /// JIT compilation: 90 ms for a statement of less than one. So JIT is off. And no statement needs to read a whole table: where
 /// the planner's statistics are of another time, an index is still the better choice.
-fn settings() -> String {
+pub(in crate::store) fn settings() -> String {
     let limit = STATEMENT_TIMEOUT.as_millis();
     format!(
         "SET statement_timeout = {limit}; SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off"

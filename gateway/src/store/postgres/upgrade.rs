@@ -3,28 +3,32 @@
 
 use std::time::Duration;
 
+use crate::store::Store;
 use crate::store::error::Error;
-use crate::store::{ControlStore, Store};
-
-/// A replica reads search keys as its cached settings say, which are up to this old.
-const SETTINGS_AGE: Duration = Duration::from_secs(3);
+use crate::store::postgres::migrate::concurrent;
+use crate::tenant::TenantId;
 
 /// Tenants whose search keys a job is still completing.
-const UNREADY: &str = "SELECT name FROM tenant WHERE key_layout = 0 AND state <> 'deleted' ORDER BY name LIMIT 20";
+const UNREADY: &str = "SELECT name, id FROM tenant WHERE key_layout = 0 AND state <> 'deleted' ORDER BY name LIMIT 20";
 const UPGRADABLE: &str = "SELECT count(*) FROM tenant WHERE key_layout < 2";
 /// Statements by the older settings are refused, since the schema revision changes.
 const UPGRADE: &str = "
 UPDATE tenant SET key_layout = 2, schema_revision = schema_revision + 1, config_epoch = nextval('config_epoch')
 WHERE key_layout = 1 OR key_layout = 0 AND state = 'deleted'";
 
+/// From now on tenants are created as they will stay.
+const DEFAULTS: &str = "
+ALTER TABLE tenant ALTER COLUMN key_layout SET DEFAULT 2, ALTER COLUMN search_attributes SET DEFAULT ARRAY['emails.value'],
+  ALTER COLUMN search_ready SET DEFAULT ARRAY['emails.value'];
+";
+
 /// A trigger is dropped when the statements that may still need it have ended. The indexes served the version before alone.
 const CONTRACT: &str = "
-SET LOCAL lock_timeout = '10s';
-ALTER TABLE tenant ALTER COLUMN key_layout SET DEFAULT 2;
 DROP TRIGGER IF EXISTS mirror ON resource_key;
 DROP TRIGGER IF EXISTS count_numbered ON event;
 DROP INDEX IF EXISTS resource_page;
-ALTER TABLE event DROP CONSTRAINT IF EXISTS event_pkey;";
+ALTER TABLE event DROP CONSTRAINT IF EXISTS event_pkey;
+";
 
 /// The result of [`Store::finish_upgrade`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,32 +40,26 @@ pub enum Finished {
 }
 
 impl Store {
-    /// Finishes an upgrade. It can be repeated.
-    pub async fn finish_upgrade(&self) -> Result<Finished, Error> {
+    /// Finishes an upgrade, when every replica has read its tenants' settings within `settings_age`. It can be repeated.
+    pub async fn finish_upgrade(&self, settings_age: Duration) -> Result<Finished, Error> {
         let doing = "finishing an upgrade";
-        let control = self.control();
+        let (control, login) = (self.control(), self.pool.login(doing).await?);
+        concurrent::run_each(&login.client, DEFAULTS).await?;
+        drop(login);
         let unready = control.query(doing, UNREADY, &[]).await?;
         if !unready.is_empty() {
+            for row in &unready {
+                self.tenant(TenantId(row.get(1))).resume_search_keys().await?;
+            }
             return Ok(Finished::Unready(unready.iter().map(|row| row.get(0)).collect()));
         }
         let count = control.query(doing, UPGRADABLE, &[]).await?.first().map_or(0, |row| row.get(0));
         if count > 0 {
-            tokio::time::sleep(SETTINGS_AGE).await;
-            control.upgrade_tenants().await?;
+            tokio::time::sleep(settings_age).await;
+            control.query(doing, UPGRADE, &[]).await?;
         }
         let login = self.pool.login(doing).await?;
-        let contract = format!("BEGIN; {CONTRACT} COMMIT");
-        if let Err(source) = login.client.batch_execute(&contract).await {
-            login.client.batch_execute("ROLLBACK").await.map_err(|lost| Error::from_driver(doing, lost))?;
-            return Err(Error::from_driver(doing, source));
-        }
+        concurrent::run_each(&login.client, CONTRACT).await?;
         Ok(Finished::Done(count))
-    }
-}
-
-impl ControlStore {
-    async fn upgrade_tenants(&self) -> Result<(), Error> {
-        self.query("finishing an upgrade", UPGRADE, &[]).await?;
-        Ok(())
     }
 }

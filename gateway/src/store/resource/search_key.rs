@@ -55,7 +55,10 @@ WHERE r.tenant_id = $1 AND r.id = g.id";
 
 const READY: &str = "
 UPDATE tenant SET search_ready = search_attributes, key_layout = greatest(key_layout, 1::smallint), config_epoch = nextval('config_epoch')
-WHERE id = $1 AND search_attributes = $2";
+WHERE id = $1 AND search_attributes = $2 RETURNING 1";
+
+const RESUME: &str = "
+UPDATE job SET state = 'running', resume_at = now() WHERE tenant_id = $1 AND kind = 'search-keys' AND state = 'cancelled'";
 
 /// A writer that does not know the attributes is refused by the schema revision. The job inserts the keys of what is stored.
 static SET: LazyLock<String> = LazyLock::new(|| {
@@ -111,9 +114,16 @@ impl TenantStore {
         Ok(())
     }
 
-    /// From now on filters rely on the search keys of these attributes, if they are still those of the tenant.
-    pub async fn search_keys_are_complete(&self, attributes: &[String]) -> Result<(), Error> {
-        self.query("completing search keys", READY, &[&self.tenant.0, &attributes]).await?;
+    /// From now on filters rely on the search keys of these attributes, if they are still those of the tenant; returns whether
+    /// they are.
+    pub async fn search_keys_are_complete(&self, attributes: &[String]) -> Result<bool, Error> {
+        let rows = self.query("completing search keys", READY, &[&self.tenant.0, &attributes]).await?;
+        Ok(!rows.is_empty())
+    }
+
+    /// Continues the job where an operator has cancelled it.
+    pub async fn resume_search_keys(&self) -> Result<(), Error> {
+        self.query("continuing a job", RESUME, &[&self.tenant.0]).await?;
         Ok(())
     }
 

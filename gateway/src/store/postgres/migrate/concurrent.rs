@@ -8,12 +8,12 @@ use tokio_postgres::error::SqlState;
 
 use crate::store::error::Error;
 use crate::store::postgres::migrate::MAX_ATTEMPTS;
+use crate::store::postgres::session;
 
 const DOING: &str = "building indexes";
 
 /// Waits only for the locks of other migrations and of vacuum: neither the build nor the wait for it blocks a writer.
 const SETTINGS: &str = "SET lock_timeout = '60s'; SET statement_timeout = 0";
-const RESET: &str = "RESET lock_timeout; RESET statement_timeout";
 
 /// Dropping a constraint locks the table against everybody, if only for a moment.
 const SHORT: &str = "SET lock_timeout = '2s'";
@@ -34,10 +34,9 @@ pub(super) async fn apply(
     let begin = "BEGIN; SET LOCAL statement_timeout = 0; LOCK TABLE schema_history IN EXCLUSIVE MODE";
     guard.batch_execute(begin).await.map_err(failed)?;
     let done = build(guard, client, (version, name, sql)).await;
-    let reset = client.batch_execute(RESET).await;
     let ended = guard.batch_execute(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
     let done = done?;
-    reset.and(ended).map_err(failed)?;
+    ended.map_err(failed)?;
     Ok(done)
 }
 
@@ -53,18 +52,25 @@ async fn build(
     if there.iter().any(|answer| matches!(answer, SimpleQueryMessage::Row(_))) {
         return Ok(false);
     }
-    for statement in statements(sql) {
-        execute(client, &statement).await?;
-    }
+    run_each(client, sql).await?;
     let insert = "INSERT INTO schema_history (version, name) VALUES ($1, $2)";
     guard.execute(insert, &[&version, &name]).await.map_err(failed)?;
     Ok(true)
 }
 
+/// Runs each statement of a text by itself, again where a lock is held.
+pub(in crate::store::postgres) async fn run_each(client: &ClientWrapper, sql: &str) -> Result<(), Error> {
+    for statement in statements(sql) {
+        execute(client, &statement).await?;
+    }
+    let reset = format!("RESET lock_timeout; {}", session::settings());
+    client.batch_execute(&reset).await.map_err(|source| Error::from_driver(DOING, source))
+}
+
 async fn execute(client: &ClientWrapper, statement: &str) -> Result<(), Error> {
     let failed = |source| Error::from_driver(DOING, source);
     for attempt in 1.. {
-        drop_invalid(client).await?;
+        drop_invalid(client, statement).await?;
         client.batch_execute(if super::is_concurrent(statement) { SETTINGS } else { SHORT }).await.map_err(failed)?;
         match client.batch_execute(statement).await {
             Ok(()) => break,
@@ -77,12 +83,14 @@ async fn execute(client: &ClientWrapper, statement: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Otherwise `IF NOT EXISTS` would take what an interrupted build left behind for the index.
-async fn drop_invalid(client: &ClientWrapper) -> Result<(), Error> {
+/// Otherwise `IF NOT EXISTS` would take what an interrupted build of the statement left behind for the index.
+async fn drop_invalid(client: &ClientWrapper, statement: &str) -> Result<(), Error> {
     let failed = |source| Error::from_driver(DOING, source);
     for row in client.query(INVALID, &[]).await.map_err(failed)? {
-        let drop = format!("{SETTINGS}; DROP INDEX \"{}\"", row.get::<_, String>(0));
-        client.batch_execute(&drop).await.map_err(failed)?;
+        let name: String = row.get(0);
+        if statement.split_whitespace().any(|word| word == name) {
+            client.batch_execute(&format!("{SETTINGS}; DROP INDEX \"{name}\"")).await.map_err(failed)?;
+        }
     }
     Ok(())
 }
