@@ -119,6 +119,8 @@ async fn users(tap: &Tap, tenant: &Tenant, round: &str) -> String {
         ("userName", Value::from(name("Renamed"))),
         ("active", Value::from(false)),
         ("emails[type eq \"work\"].value", Value::from(format!("{round}@work.test"))),
+        ("emails", values(&[&format!("{round}@one.test"), &format!("{round}@two.test")])),
+        ("emails", values(&[&format!("{round}@three.test")])),
     ] {
         let _ = fine(tenant.patch(&path, &set(attribute, value)).await);
     }

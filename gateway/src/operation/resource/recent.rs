@@ -16,7 +16,7 @@ use crate::store::resource::read::Stored;
 use crate::tenant::TenantId;
 
 /// Most bytes of rows that are kept, of all tenants.
-const MAX_RECENT_BYTES: u64 = 16 << 20;
+const MAX_RECENT_BYTES: u64 = 8 << 20;
 /// What a row takes besides its texts.
 const ROW_BYTES: usize = 512;
 

@@ -285,6 +285,14 @@ impl<'a> SearchColumns<'a> {
         }
     }
 
+    /// The hash of the only key.
+    pub(in crate::store) fn one(&self) -> Option<&i64> {
+        match self {
+            Self::Hashed(hashes) if hashes.len() == 1 => hashes.first(),
+            _ => None,
+        }
+    }
+
     /// Adds the parameters, unless there are no keys.
     pub(in crate::store) fn push_to<'p>(&'p self, params: &mut Vec<&'p (dyn ToSql + Sync)>) {
         match self {

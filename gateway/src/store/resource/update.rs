@@ -43,6 +43,8 @@ struct Parts {
     loses_unique: bool,
     /// Whether search keys are deleted.
     loses_searchable: bool,
+    /// Whether it is one, which the index finds without more ado.
+    loses_one: bool,
     /// Whether a group's members must be as they were read.
     guards_members: bool,
     /// Whether the product sees the resource for the first time, or again.
@@ -55,9 +57,18 @@ struct Parts {
 
 impl Parts {
     fn sql(self) -> &'static str {
-        static TEXTS: Variants<1024> = Variants::new();
+        static TEXTS: Variants<2048> = Variants::new();
         let Arms { text, unique, searchable, event } = self.arms;
-        let Self { loses_unique, loses_searchable, guards_members, is_created, none_pending, reads_groups, .. } = self;
+        let Self {
+            loses_unique,
+            loses_searchable,
+            loses_one,
+            guards_members,
+            is_created,
+            none_pending,
+            reads_groups,
+            ..
+        } = self;
         let flags = [
             text,
             unique,
@@ -65,6 +76,7 @@ impl Parts {
             event,
             loses_unique,
             loses_searchable,
+            loses_one,
             guards_members,
             is_created,
             none_pending,
@@ -94,6 +106,12 @@ sd AS (DELETE FROM resource_key k USING w, unnest(${next}::text[], ${}::text[]) 
                 next + 1
             ));
             next += 2;
+        } else if self.loses_one {
+            deletes.push(format!(
+                ",
+sd AS (DELETE FROM search_key k USING w WHERE k.tenant_id = $1 AND k.h = ${next}::int8 AND k.id = w.id)"
+            ));
+            next += 1;
         } else if self.loses_searchable {
             deletes.push(format!(
                 ",
@@ -169,6 +187,7 @@ impl TenantStore {
             arms: write.arms(),
             loses_unique: !removed.0.is_empty(),
             loses_searchable: !lost.is_empty(),
+            loses_one: lost.one().is_some(),
             guards_members: member_changes.is_some(),
             is_created: content.event == Some(EventKind::Created),
             none_pending,
@@ -180,7 +199,10 @@ impl TenantStore {
             let unique: [&(dyn ToSql + Sync); 2] = [&removed.0, &removed.1];
             params.extend(unique);
         }
-        lost.push_to(&mut params);
+        match lost.one() {
+            Some(hash) => params.push(hash),
+            None => lost.push_to(&mut params),
+        }
         if parts.guards_members {
             params.push(member_changes);
         }
