@@ -92,6 +92,27 @@ async fn keys_are_complete(gateway: &TestGateway) {
     .await;
 }
 
+/// Until the last step, in both directions, and names are unique across both.
+async fn each_version_finds_what_the_other_writes(scim: &Client, reader: &Older) {
+    // What the new version writes, the older one finds.
+    let ada = scim.post("/Users", &user("ada")).await.expect(201).id();
+    let ada_id: Uuid = ada.parse().unwrap();
+    assert_eq!(reader.by_mail("ada@corp.test").await, [ada_id]);
+    assert_eq!(reader.by_name("ada@corp.test").await, [ada_id]);
+    assert_eq!(by_mail(scim, "ada@corp.test").await, [ada_id]);
+    assert_eq!(reader.create("ada@corp.test", "other@corp.test").await, None, "the name is taken");
+    let mail = patch(json!([{ "op": "replace", "path": "emails[type eq \"work\"].value", "value": "new@corp.test" }]));
+    let _ = scim.patch(&format!("/Users/{ada}"), &mail).await.expect(200);
+    assert_eq!((reader.by_mail("new@corp.test").await, reader.by_mail("ada@corp.test").await), (vec![ada_id], vec![]));
+    // And what the older one writes, the new one.
+    let bob = reader.create("bob@corp.test", "bob@corp.test").await.unwrap();
+    assert_eq!(by_mail(scim, "bob@corp.test").await, [bob]);
+    assert_eq!(found(scim, "userName eq \"bob@corp.test\"").await, [bob]);
+    let _ = scim.post("/Users", &user("bob")).await.expect(409);
+    let _ = scim.delete(&format!("/Users/{ada}")).await.expect(204);
+    assert_eq!((reader.by_name("ada@corp.test").await, by_mail(scim, "new@corp.test").await), (vec![], vec![]));
+}
+
 #[test]
 fn both_versions_write_one_database_until_the_upgrade_is_finished() {
     block_on(async {
@@ -119,27 +140,7 @@ fn both_versions_write_one_database_until_the_upgrade_is_finished() {
         let attributes = json!({ "attributes": ["emails.value"] });
         let _ = gateway.operator.put("/tenants/acme/search-attributes", &attributes).await.expect(409);
 
-        // What the new version writes, the older one finds.
-        let ada = scim.post("/Users", &user("ada")).await.expect(201).id();
-        let ada_id: Uuid = ada.parse().unwrap();
-        assert_eq!(reader.by_mail("ada@corp.test").await, [ada_id]);
-        assert_eq!(reader.by_name("ada@corp.test").await, [ada_id]);
-        assert_eq!(by_mail(&scim, "ada@corp.test").await, [ada_id]);
-        assert_eq!(reader.create("ada@corp.test", "other@corp.test").await, None, "the name is taken");
-        let mail =
-            patch(json!([{ "op": "replace", "path": "emails[type eq \"work\"].value", "value": "new@corp.test" }]));
-        let _ = scim.patch(&format!("/Users/{ada}"), &mail).await.expect(200);
-        assert_eq!(
-            (reader.by_mail("new@corp.test").await, reader.by_mail("ada@corp.test").await),
-            (vec![ada_id], vec![])
-        );
-        // And what the older one writes, the new one.
-        let bob = reader.create("bob@corp.test", "bob@corp.test").await.unwrap();
-        assert_eq!(by_mail(&scim, "bob@corp.test").await, [bob]);
-        assert_eq!(found(&scim, "userName eq \"bob@corp.test\"").await, [bob]);
-        let _ = scim.post("/Users", &user("bob")).await.expect(409);
-        let _ = scim.delete(&format!("/Users/{ada}")).await.expect(204);
-        assert_eq!((reader.by_name("ada@corp.test").await, by_mail(&scim, "new@corp.test").await), (vec![], vec![]));
+        each_version_finds_what_the_other_writes(&scim, &reader).await;
 
         // Users from before the upgrade, while the job runs and after it.
         let old: Uuid = "0198c0de-0000-7000-8000-000000000309".parse().unwrap();

@@ -50,7 +50,7 @@ async fn once(gateway: &Gateway, progress: &mut Progress) -> Result<(), Error> {
     let writes = if gateway.store.is_embedded() { control.write_count().await? } else { 0 };
     let is_vacuum_due = writes > progress.vacuumed_at + WRITES_PER_VACUUM;
     let tables = control.grown_tables(is_vacuum_due).await?;
-    if tables.is_empty() || !control.take_lease(LEASE, progress.holder, gateway.clock.now(), LEASE_TTL).await? {
+    if tables.is_empty() || !control.take_lease(LEASE, progress.holder, LEASE_TTL).await? {
         return Ok(());
     }
     let mut outcome = Ok(());
