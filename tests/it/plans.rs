@@ -101,7 +101,7 @@ impl Log {
 /// How many rows a plan read from tables and indexes, including those that it filtered out.
 fn rows_read(node: &Value) -> u64 {
     let number = |name: &str| node[name].as_f64().unwrap_or_default();
-    let own = if node["Node Type"].as_str().unwrap().contains("Scan") {
+    let own = if node["Relation Name"].is_string() || node["Node Type"] == "Bitmap Index Scan" {
         (number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Index Recheck"))
             * number("Actual Loops")
     } else {

@@ -58,8 +58,6 @@ const UNBOUNDED: &[(&str, &str)] = &[
     ("UPDATE tenant SET key_layout = 2", "the same"),
     ("r.id IN (SELECT m.member_id", "a filter that is planned each time, by statistics"),
     ("r.name_key >= $", "the same"),
-    ("(r.name_key = $2::text OR", "the same"),
-    ("(r.name_key = $3::text OR", "the same"),
     ("m.type = ANY(", "the same"),
     ("resource_key k WHERE", "keys of the version before, until an upgrade is finished"),
 ];

@@ -39,6 +39,10 @@ pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) ->
         return cursor::run(&ctx, &request, &search, cursor).await;
     }
     let paging = request.paging;
+    if let Some(slice) = paging_session::ordinary_page(&ctx, &request, &search).await? {
+        let resources = render::resources(&ctx, &request, &slice.rows).await?;
+        return Ok(list_response(&resources, slice.total, paging.start_index));
+    }
     let session = PagingSession::find(&ctx, &request, &search).await?;
     let mut wanted = Wanted { offset: paging.offset(), count: paging.count, after: None, reported_total: 0 };
     if let Some(session) = &session {

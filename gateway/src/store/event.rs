@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::store::error::Error;
-use crate::store::postgres::pool::Statement;
+use crate::store::postgres::pool::{Role, Statement};
 use crate::store::{ControlStore, TenantStore};
 use crate::tenant::TenantId;
 
@@ -65,33 +65,42 @@ impl EventKind {
     }
 }
 
-/// Events that one statement numbers at most, so that its time is bounded.
-const MAX_NUMBERED: i64 = 1000;
+/// Events of one tenant that one statement numbers at most, so that its time is bounded; fewer if it is for several tenants.
+const MAX_NUMBERED: usize = 1000;
+/// … and however many tenants there are.
+const MIN_NUMBERED: usize = 100;
+/// Tenants whose events one statement numbers at most.
+const MAX_NUMBERED_TENANTS: usize = 100;
 /// Tenants that one look for unnumbered events finds at most.
 const MAX_TENANTS: i64 = 1000;
 
-const ENSURE_HEAD: &str =
-    "INSERT INTO event_head (tenant_id, last_seq) VALUES ($1, 0) ON CONFLICT (tenant_id) DO NOTHING";
+const ENSURE_HEADS: &str = "INSERT INTO event_head (tenant_id, last_seq) SELECT t.id, 0 FROM unnest($1::uuid[]) t (id)
+  ON CONFLICT (tenant_id) DO NOTHING";
 
-/// A statement of its own, before the numbering: under read committed the next statement takes its snapshot when the lock
-/// is held, so two sequencers never number the same event or leave a gap.
-const LOCK_HEAD: &str = "SELECT last_seq FROM event_head WHERE tenant_id = $1 FOR UPDATE";
+/// A statement of its own, before the numbering: under read committed the next statement takes its snapshot when the locks
+/// are held, so two sequencers never number the same event or leave a gap. In the order of the tenants, so that two sequencers
+/// wait for each other in one direction only.
+const LOCK_HEADS: &str = "SELECT h.last_seq FROM unnest($1::uuid[]) t (id)
+  CROSS JOIN LATERAL (SELECT last_seq FROM event_head WHERE tenant_id = t.id FOR UPDATE) h";
 
 /// Also adds what the events count to the number of resources: a total is what the counters have and what unnumbered events
 /// add, in one snapshot. The rows are found by their place (`ctid`), however long the backlog behind them is: only the holder
-/// of the head's lock changes them.
+/// of the head's lock changes them. `IS TRUE` keeps the planner from an index that has the tenant alone.
 const NUMBER: &str = "
-WITH head AS (SELECT last_seq FROM event_head WHERE tenant_id = $1),
-todo AS (SELECT place, delta, row_number() OVER (ORDER BY id) AS nth FROM (
-  SELECT ctid AS place, id, delta FROM event WHERE tenant_id = $1 AND seq IS NULL ORDER BY id LIMIT $2) unnumbered),
+WITH todo AS (SELECT t.id AS tenant_id, e.place, e.delta, e.nth FROM unnest($1::uuid[]) t (id) CROSS JOIN LATERAL (
+  SELECT place, delta, row_number() OVER (ORDER BY id) AS nth FROM (
+    SELECT ctid AS place, id, delta FROM event WHERE tenant_id = t.id AND seq IS NULL ORDER BY id LIMIT $2) unnumbered) e),
 numbered AS (UPDATE event e SET seq = t.last_seq + t.nth, delta = NULL
-  FROM (SELECT todo.place, todo.nth, todo.delta, head.last_seq FROM todo, head LIMIT (SELECT 1000000)) t
-  WHERE e.tenant_id = $1 AND e.ctid = t.place RETURNING e.resource_type, t.delta),
+  FROM (SELECT todo.tenant_id, todo.place, todo.nth, todo.delta, head.last_seq FROM todo CROSS JOIN LATERAL
+    (SELECT last_seq FROM event_head WHERE tenant_id = todo.tenant_id LIMIT 1) head LIMIT (SELECT 1000000)) t
+  WHERE e.ctid = t.place AND (e.tenant_id = t.tenant_id) IS TRUE RETURNING e.tenant_id, e.resource_type, t.delta),
 counted AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n)
-  SELECT $1, resource_type, 0, sum(delta) FROM numbered GROUP BY resource_type HAVING sum(delta) <> 0 ORDER BY resource_type
+  SELECT tenant_id, resource_type, 0, sum(delta) FROM numbered GROUP BY tenant_id, resource_type HAVING sum(delta) <> 0
+  ORDER BY tenant_id, resource_type
   ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n + excluded.n)
-UPDATE event_head h SET last_seq = h.last_seq + (SELECT count(*) FROM numbered) WHERE h.tenant_id = $1
-RETURNING (SELECT count(*) FROM numbered)";
+UPDATE event_head h SET last_seq = h.last_seq + done.n
+FROM (SELECT tenant_id, count(*) AS n FROM numbered GROUP BY tenant_id LIMIT (SELECT 1000)) done
+WHERE h.tenant_id = done.tenant_id RETURNING h.tenant_id, done.n";
 
 /// From one tenant to the next, without the events in between.
 const WITH_UNNUMBERED: &str = "
@@ -103,21 +112,6 @@ WITH RECURSIVE found AS (
 SELECT tenant_id FROM found WHERE tenant_id IS NOT NULL LIMIT $1";
 
 impl TenantStore {
-    /// Numbers committed events, at most a thousand; returns whether there may be more.
-    pub async fn number_events(&self) -> Result<bool, Error> {
-        let doing = "numbering events";
-        let number = [
-            Statement::new(doing, LOCK_HEAD, &[&self.tenant.0]),
-            Statement::new(doing, NUMBER, &[&self.tenant.0, &MAX_NUMBERED]),
-        ];
-        let mut answers = self.batch(&number).await?;
-        if answers[0].is_empty() {
-            self.query("beginning an event feed", ENSURE_HEAD, &[&self.tenant.0]).await?;
-            answers = self.batch(&number).await?;
-        }
-        Ok(answers[1].first().is_some_and(|row| row.get::<_, i64>(0) == MAX_NUMBERED))
-    }
-
     /// Events after a number, in order.
     pub async fn events(&self, after: i64, count: i64) -> Result<Vec<Event>, Error> {
         let sql = "SELECT seq, type, resource_type, resource_id, member_id, version, actor, request_id, at FROM event \
@@ -139,6 +133,30 @@ impl TenantStore {
 }
 
 impl ControlStore {
+    /// Numbers committed events of these tenants, a limited number of each, and returns the tenants that may have more.
+    pub async fn number_events(&self, mut tenants: Vec<Uuid>) -> Result<Vec<TenantId>, Error> {
+        tenants.sort_unstable();
+        let mut unfinished = Vec::new();
+        for some in tenants.chunks(MAX_NUMBERED_TENANTS) {
+            unfinished.extend(self.number_some(some).await?);
+        }
+        Ok(unfinished)
+    }
+
+    async fn number_some(&self, tenants: &[Uuid]) -> Result<Vec<TenantId>, Error> {
+        let doing = "numbering events";
+        let each = i64::try_from((MAX_NUMBERED / tenants.len().max(1)).max(MIN_NUMBERED)).unwrap_or(i64::MAX);
+        let number =
+            [Statement::new(doing, LOCK_HEADS, &[&tenants]), Statement::new(doing, NUMBER, &[&tenants, &each])];
+        let mut answers = self.pool.batch(Role::Control, &number).await?;
+        if answers[0].len() < tenants.len() {
+            self.query("beginning event feeds", ENSURE_HEADS, &[&tenants]).await?;
+            answers = self.pool.batch(Role::Control, &number).await?;
+        }
+        let full = answers[1].iter().filter(|row| row.get::<_, i64>(1) == each);
+        Ok(full.map(|row| TenantId(row.get(0))).collect())
+    }
+
     /// Tenants with events that have no number yet.
     pub async fn tenants_with_unnumbered_events(&self) -> Result<Vec<TenantId>, Error> {
         let rows = self.query("looking for new events", WITH_UNNUMBERED, &[&MAX_TENANTS]).await?;

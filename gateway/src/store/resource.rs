@@ -12,5 +12,6 @@ pub mod page_position;
 pub mod read;
 pub mod restore;
 pub mod search_key;
+pub mod session_page;
 pub mod unknown;
 pub mod update;

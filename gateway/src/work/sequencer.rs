@@ -2,7 +2,7 @@
 //! written without one and numbered here.
 //!
 //! Each process numbers the events that it wrote itself, and those that a killed process left behind. Two may number at the
-//! same time: the row with the tenant's last number is locked for it.
+//! same time: the rows with the tenants' last numbers are locked for it.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -43,21 +43,16 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
     }
 }
 
-/// Numbers events of every tenant that has some, a thousand of each: one with many delays no other.
+/// Numbers events of every tenant that has some, a limited number of each: one with many delays no other.
 async fn round(gateway: &Gateway, next_sweep: &mut Instant) -> Result<(), Error> {
     let mut tenants: HashSet<TenantId> = gateway.events_waiting.take();
+    let control = gateway.store.control();
     if Instant::now() >= *next_sweep {
         *next_sweep = Instant::now() + SWEEP_INTERVAL;
-        tenants.extend(gateway.store.control().tenants_with_unnumbered_events().await?);
+        tenants.extend(control.tenants_with_unnumbered_events().await?);
     }
-    let mut outcome = Ok(());
-    for tenant in tenants {
-        match gateway.store.tenant(tenant).number_events().await {
-            Ok(true) => gateway.events_waiting.add(tenant),
-            Ok(false) => {}
-            // An error of one tenant does not affect the others.
-            Err(error) => outcome = Err(error),
-        }
+    for tenant in control.number_events(tenants.into_iter().map(|tenant| tenant.0).collect()).await? {
+        gateway.events_waiting.add(tenant);
     }
-    outcome
+    Ok(())
 }

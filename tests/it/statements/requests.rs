@@ -223,6 +223,10 @@ async fn lists(tenant: &Tenant, ada: &str) {
         let page = format!("/Groups?excludedAttributes=members&count=150&startIndex={start}");
         let _ = fine(tenant.get(&page).await.expect(200));
     }
+    for start in [1, 2] {
+        let two = format!("/Users?count=1&startIndex={start}&filter=externalId eq \"x7\" or externalId eq \"x8\"");
+        let _ = fine(tenant.get(&two).await.expect(200));
+    }
     for order in ["", "&sortBy=userName", "&sortBy=userName&sortOrder=descending"] {
         let first = tenant.get(&format!("/Users?count=1{order}&cursor=")).await.expect(200);
         let next = first.body["nextCursor"].as_str().unwrap();
@@ -244,6 +248,8 @@ async fn filters(tenant: &Tenant) {
         "emails[type eq \"work\" and value eq \"m7@corp.test\"]",
         "userName eq \"u7@corp.test\" and active eq true",
         "userName eq \"u7@corp.test\" or emails.value eq \"m8@corp.test\"",
+        "userName eq \"u7@corp.test\" or externalId eq \"x8\" or id eq \"none\"",
+        "active eq true and (userName eq \"u7@corp.test\" or userName eq \"u8@corp.test\")",
         "groups.value eq \"0198c0de-0001-7000-8000-0000000000ff\"",
     ] {
         let _ = fine(tenant.get(&format!("/Users?count=5&filter={filter}")).await.expect(200));

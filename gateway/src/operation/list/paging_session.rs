@@ -9,8 +9,10 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::list::page::{Slice, Wanted, to_i64};
 use crate::operation::list::request::Request;
+use crate::store;
 use crate::store::resource::list::Order;
 use crate::store::resource::page_position::{PageKey, PagePosition};
+use crate::store::resource::session_page::PageRequest;
 
 /// One page of a session.
 pub(super) struct PagingSession {
@@ -18,17 +20,48 @@ pub(super) struct PagingSession {
     position: Option<PagePosition>,
 }
 
+/// The whole page in one statement: without a filter, of one type, and where the page before was requested. None otherwise.
+pub(super) async fn ordinary_page(ctx: &Context, request: &Request, search: &Search) -> Result<Option<Slice>, Error> {
+    let [resource_type] = request.plan.types() else { return Ok(None) };
+    let Some(key) = key(ctx, request, search).filter(|_| request.plan.is_everything()) else { return Ok(None) };
+    let (session, now) = (ctx.gateway.clock.new_id(), ctx.gateway.clock.now());
+    let wanted = PageRequest { resource_type, key: &key, count: to_i64(request.paging.count), session, now };
+    let mut page = match ctx.store.session_page(&wanted, request.read_options()).await {
+        Ok(page) if !page.rows.is_empty() => page,
+        // Another request finishes the same session at the same time.
+        Ok(_) | Err(store::Error::Conflict { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let known = |number: i64| u64::try_from(number).unwrap_or_default();
+    let read = request.paging.offset() + page.rows.len() as u64;
+    let more = page.rows.len() as u64 > request.paging.count;
+    let total = match page.reported {
+        Some(_) if !more => read,
+        // If resources that the client has read are deleted, a smaller total than before would make it stop too early.
+        reported if more => known(page.counted).max(reported.map_or(0, known)).max(read),
+        _ => known(page.counted),
+    };
+    if page.reported.is_none() {
+        ctx.store.delete_expired_positions(session, now).await?;
+    }
+    page.rows.truncate(usize::try_from(request.paging.count).unwrap_or(usize::MAX));
+    Ok(Some(Slice { rows: page.rows, total, more }))
+}
+
+/// None where the list is in another order, or only counted.
+fn key(ctx: &Context, request: &Request, search: &Search) -> Option<PageKey> {
+    let has_pages = request.order == Some(Order::Id) && !request.descending() && request.paging.count > 0;
+    has_pages.then(|| PageKey {
+        list: session_digest(ctx, request, search),
+        start_index: to_i64(request.paging.start_index),
+        request_shape: shape_digest(request, search),
+    })
+}
+
 impl PagingSession {
     /// None where the list is in another order, or only counted.
     pub(super) async fn find(ctx: &Context, request: &Request, search: &Search) -> Result<Option<Self>, Error> {
-        if request.order != Some(Order::Id) || request.descending() || request.paging.count == 0 {
-            return Ok(None);
-        }
-        let key = PageKey {
-            list: session_digest(ctx, request, search),
-            start_index: to_i64(request.paging.start_index),
-            request_shape: shape_digest(request, search),
-        };
+        let Some(key) = key(ctx, request, search) else { return Ok(None) };
         let position = if request.paging.offset() == 0 {
             None
         } else {

@@ -1,5 +1,5 @@
 //! Migrates the schema to the version of this binary. One runner at a time, each migration in a transaction of its own, but for
-//! those that build indexes beside running writers.
+//! those that build indexes or lock several tables beside running writers.
 
 pub(super) mod concurrent;
 
@@ -26,6 +26,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (12, "job", include_str!("../../../migrations/V12__job.sql")),
     (13, "write_path", include_str!("../../../migrations/V13__write_path.sql")),
     (14, "indexes", include_str!("../../../migrations/V14__indexes.sql")),
+    (15, "numbering", include_str!("../../../migrations/V15__numbering.sql")),
 ];
 
 /// The newest version of this binary.
@@ -34,6 +35,8 @@ pub const KNOWN: i32 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 /// Attempts at one migration while another statement holds its lock.
 const MAX_ATTEMPTS: u32 = 10;
 
+/// How a file begins whose statements can each be repeated, and are sent one by one beside running writers.
+const EACH_BY_ITSELF: &str = "-- Each statement is a transaction of its own";
 const CONCURRENTLY: &str = " CONCURRENTLY ";
 
 /// A lock that is held, or a role that another database's migration made at the same moment.
@@ -56,7 +59,7 @@ impl Store {
         }
         let mut applied = Vec::new();
         for &(version, name, sql) in MIGRATIONS {
-            let is_applied = if is_concurrent(sql) && has_writers(client).await? {
+            let is_applied = if sql.starts_with(EACH_BY_ITSELF) && has_writers(client).await? {
                 let guard = self.pool.login(doing).await?;
                 concurrent::apply(&guard.client, client, (version, name, sql)).await?
             } else {
@@ -85,7 +88,7 @@ impl Store {
     }
 }
 
-/// Whether a migration builds its indexes without blocking writers, which PostgreSQL does outside transactions only.
+/// Whether a statement builds its index without blocking writers, which PostgreSQL does outside transactions only.
 fn is_concurrent(sql: &str) -> bool {
     sql.contains(CONCURRENTLY)
 }

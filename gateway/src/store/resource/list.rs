@@ -276,7 +276,7 @@ fn write_matching(plan: &Plan, order: Order, sql: &mut Sql) {
     };
     // Each id is looked up on its own, whatever number the server estimates.
     sql.push("SELECT r.* FROM (SELECT DISTINCT f.id FROM (");
-    ids.write_ids(sql);
+    ids.write_ids(&plan.types, sql);
     sql.push(") f) f CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.tenant_id = $1 AND r.id = f.id LIMIT 1) r ");
     sql.push("WHERE r.deleted_at IS NULL AND r.resource_type ");
     write_types(&plan.types, sql);

@@ -1,6 +1,7 @@
 //! Where the pages of a list begin, for clients that page by startIndex. In the database, since the next page may be
 //! requested from another replica.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
@@ -39,21 +40,23 @@ pub struct PagePosition {
 /// If several paging sessions share a list, prefer one with the same count and attributes that is not finished: a finished
 /// one is requested again only if its client missed the reply. Of the active ones take the least advanced, which skips no
 /// resource for any of them. An idle one ranks behind them: it would repeat what a newer one has shown.
-const FIND: &str = "
+pub(super) const FIND: &str = "
 SELECT begun, after_id, total FROM bookmark WHERE tenant_id = $1 AND walk = $2 AND next_index = $3
   AND CASE WHEN tenant_id = $1 THEN at > $4 END
 ORDER BY alike IS DISTINCT FROM $5, finished, at <= $6, CASE WHEN at > $6 THEN after_id END, at DESC LIMIT 1";
 
+/// What is inserted in this order of columns.
+pub(super) const INSERT: &str =
+    "INSERT INTO bookmark AS b (tenant_id, walk, next_index, begun, after_id, total, at, alike)";
+
 /// A page that is requested twice may end later the second time, and either reply may have arrived: the earlier end is kept.
-const SAVE: &str = "
-INSERT INTO bookmark AS b (tenant_id, walk, next_index, begun, after_id, total, at, alike)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (tenant_id, walk, next_index, begun)
+pub(super) const UPDATE: &str = "ON CONFLICT (tenant_id, walk, next_index, begun)
 DO UPDATE SET after_id = least(b.after_id, excluded.after_id), total = excluded.total, at = excluded.at,
   alike = excluded.alike";
 
-const FINISH: &str = "
-UPDATE bookmark SET finished = true WHERE tenant_id = $1 AND walk = $2 AND CASE WHEN begun = $3 THEN at > $4 AND NOT finished END";
+/// For the session `$3`.
+pub(super) const FINISH: &str = "UPDATE bookmark SET finished = true
+WHERE tenant_id = $1 AND walk = $2 AND CASE WHEN begun = $3 THEN at > $4 AND NOT finished END";
 
 /// Skips rows that another replica is deleting. The rows are found once (`ARRAY`): by IN, in a plan from when the table was
 /// empty, the server would search for them again for each row.
@@ -81,12 +84,19 @@ impl TenantStore {
         position: &PagePosition,
         (now, first): (SystemTime, bool),
     ) -> Result<(), Error> {
+        static SAVE: LazyLock<String> =
+            LazyLock::new(|| format!("{INSERT} VALUES ($1, $2, $3, $4, $5, $6, $7, $8) {UPDATE}"));
         let PageKey { list, start_index, request_shape } = key;
         let PagePosition { session, after, total } = position;
         let params: Params<'_> = &[&self.tenant.0, list, start_index, session, after, total, &now, request_shape];
-        self.query("saving a page position", SAVE, params).await?;
+        self.query("saving a page position", &SAVE, params).await?;
+        if first { self.delete_expired_positions(*session, now).await } else { Ok(()) }
+    }
+
+    /// Deletes expired positions, in some of the sessions that begin.
+    pub async fn delete_expired_positions(&self, session: Uuid, now: SystemTime) -> Result<(), Error> {
         // The last byte of an id is random.
-        if first && session.as_bytes()[15] % DELETES_ONE_IN == 0 {
+        if session.as_bytes()[15] % DELETES_ONE_IN == 0 {
             let expired = now - PAGE_POSITION_TTL;
             self.query("deleting page positions", DELETE_EXPIRED, &[&self.tenant.0, &expired]).await?;
         }

@@ -1,6 +1,7 @@
 //! One stored resource: its row, and reading it by id.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
@@ -165,6 +166,14 @@ pub(in crate::store) const GROUPS: &str = "CASE WHEN r.resource_type <> 'Group' 
     AND (SELECT true FROM membership m WHERE m.tenant_id = $1 AND m.member_id = r.id LIMIT 1) \
     THEN groups_of($1, r.id) END";
 
+/// Joins the memberships `m` and the groups `g` of rows called `v`. Group by group, whatever number the server estimates: joined
+/// as a whole, it may read all of them.
+pub(super) const GROUPS_OF_ROWS: &str = "CROSS JOIN LATERAL \
+    (SELECT member_id, group_id FROM membership WHERE tenant_id = $1 AND member_id = v.id OFFSET 0) m CROSS JOIN LATERAL \
+    (SELECT CASE WHEN r.display_version = r.version THEN r.display ELSE r.source::json ->> 'displayName' END AS display \
+    FROM resource r \
+    WHERE r.tenant_id = $1 AND r.id = m.group_id AND CASE WHEN r.tenant_id = $1 THEN r.deleted_at IS NULL END LIMIT 1) g";
+
 /// The columns of [`Stored`], in the order in which `from_row` reads them, for a row called `r` with the tenant in `$1`.
 pub(in crate::store) fn columns(options: ReadOptions) -> String {
     let mapped = if options.mapped { "r.set_aside, r.mapped" } else { "NULL::text, NULL::text" };
@@ -245,14 +254,11 @@ impl TenantStore {
             return Ok(());
         }
         let ids: Vec<Uuid> = members.keys().copied().collect();
-        // Group by group, whatever number the server estimates: joined as a whole, it may read all of them.
-        let sql = "SELECT m.member_id, m.group_id, g.display FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL \
-                   (SELECT member_id, group_id FROM membership WHERE tenant_id = $1 AND member_id = v.id OFFSET 0) m CROSS JOIN LATERAL \
-                   (SELECT CASE WHEN r.display_version = r.version THEN r.display ELSE r.source::json ->> 'displayName' END AS display \
-                   FROM resource r \
-                   WHERE r.tenant_id = $1 AND r.id = m.group_id AND CASE WHEN r.tenant_id = $1 THEN r.deleted_at IS NULL END \
-                   LIMIT 1) g ORDER BY m.group_id";
-        for row in self.query("reading the groups of a page", sql, &[&self.tenant.0, &ids]).await? {
+        static SQL: LazyLock<String> = LazyLock::new(|| {
+            let of = "SELECT m.member_id, m.group_id, g.display FROM unnest($2::uuid[]) v (id)";
+            format!("{of} {GROUPS_OF_ROWS} ORDER BY m.group_id")
+        });
+        for row in self.query("reading the groups of a page", &SQL, &[&self.tenant.0, &ids]).await? {
             if let Some(stored) = members.get_mut(&row.get(0)) {
                 let display = row.get::<_, Option<String>>(2).unwrap_or_default();
                 stored.groups.push(GroupRef { id: row.get(1), display });

@@ -1,4 +1,4 @@
-//! Migrations that build indexes while resources are written: each statement is a transaction of its own, and can be repeated.
+//! Migrations that run while resources are written: each statement is a transaction of its own, and can be repeated.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::store::error::Error;
 use crate::store::postgres::migrate::MAX_ATTEMPTS;
 use crate::store::postgres::session;
 
-const DOING: &str = "building indexes";
+const DOING: &str = "migrating beside writers";
 
 /// Waits only for the locks of other migrations and of vacuum: neither the build nor the wait for it blocks a writer.
 const SETTINGS: &str = "SET lock_timeout = '60s'; SET statement_timeout = 0";
 
-/// Dropping a constraint locks the table against everybody, if only for a moment.
+/// Other statements lock their table against everybody, if only for a moment.
 const SHORT: &str = "SET lock_timeout = '2s'";
 
 /// What an interrupted run left behind: an index that is written but never read.

@@ -85,6 +85,8 @@ impl Condition {
     pub(in crate::store) fn is_common(&self) -> bool {
         let single = |term: &Self| match term {
             Self::Column(Column::Active, Test::Equal(_)) | Self::Member(Element::Value(Test::Equal(_))) => true,
+            // Joined terms come in any number.
+            Self::Any(_) | Self::All(_) => false,
             term => term.is_lookup(),
         };
         let of_two = |terms: &[Self]| terms.len() == 2 && terms.iter().all(single);
@@ -120,8 +122,14 @@ impl Condition {
         match self {
             Self::Column(Column::Id, Test::Equal(_)) | Self::Keyed(_, Test::Equal(_)) | Self::Hashed(_) => true,
             Self::Member(element) => element.is_lookup(),
+            Self::Any(terms) => terms.iter().all(|term| term.leads_to_ids() || term.is_column_lookup()),
             _ => false,
         }
+    }
+
+    /// Whether it is a whole value of a column that has an index: alone it leads to the row, without its id.
+    fn is_column_lookup(&self) -> bool {
+        matches!(self, Self::Column(Column::Name | Column::ExternalId, Test::Equal(_)))
     }
 
     /// Whether the name, or the beginning of it, leads to the matching rows.
@@ -151,9 +159,31 @@ impl Condition {
         }
     }
 
-    /// Writes the query for the ids of a term that [`Condition::split_ids`] gave.
-    pub(in crate::store) fn write_ids(&self, sql: &mut Sql) {
+    /// Writes the query for the ids of a term that [`Condition::split_ids`] gave, of resources of these types.
+    pub(in crate::store) fn write_ids(&self, types: &[String], sql: &mut Sql) {
         match self {
+            Self::Any(terms) => {
+                for (index, term) in terms.iter().enumerate() {
+                    sql.push(if index > 0 { " UNION ALL " } else { "" });
+                    term.write_ids(types, sql);
+                }
+            }
+            Self::Column(Column::Name, test) => {
+                // By `= ANY` the server may take an index with the tenant alone.
+                for (index, resource_type) in types.iter().enumerate() {
+                    sql.push(if index > 0 { " UNION ALL " } else { "" });
+                    sql.push(OF_COLUMN);
+                    sql.push(" AND r.resource_type = ");
+                    sql.bind(Param::Text(resource_type.clone()));
+                    sql.push(" AND ");
+                    test.write(Column::Name.expression(), sql);
+                }
+            }
+            Self::Column(Column::ExternalId, test) => {
+                sql.push(OF_COLUMN);
+                sql.push(" AND ");
+                test.write(Column::ExternalId.expression(), sql);
+            }
             Self::Column(_, Test::Equal(id)) => {
                 sql.push("SELECT ");
                 sql.bind(id.clone());
@@ -189,7 +219,7 @@ impl Condition {
             Self::Keyed(key, test) => key.write(test, sql),
             Self::Hashed(hash) => {
                 sql.push("r.id = ANY(ARRAY(");
-                Self::Hashed(*hash).write_ids(sql);
+                Self::Hashed(*hash).write_ids(&[], sql);
                 sql.push("))");
             }
             Self::Member(element) => element.write_exists(sql),
@@ -242,6 +272,8 @@ impl Key {
         test.write("k.key", sql);
     }
 }
+
+const OF_COLUMN: &str = "SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.deleted_at IS NULL";
 
 const GROUPS: &str = "r.id IN (SELECT m.member_id FROM membership m \
     JOIN resource g ON g.tenant_id = $1 AND g.id = m.group_id AND g.deleted_at IS NULL WHERE m.tenant_id = $1";
