@@ -11,7 +11,8 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     let date_ends = text.find(['T', 't'])?;
     let is_plain =
         bytes.iter().all(|b| b.is_ascii_digit() || matches!(b, b'T' | b't' | b'Z' | b'z' | b':' | b'.' | b'-' | b'+'));
-    if !is_plain || date_ends < "0000-00-00".len() || !has_seconds(text.get(date_ends + 1..)?) {
+    let time = text.get(date_ends + 1..)?;
+    if !is_plain || date_ends < "0000-00-00".len() || !has_seconds(time) || !has_whole_offset(time) {
         return None;
     }
     let text = cut_fraction(text)?;
@@ -24,6 +25,13 @@ pub fn parse(text: &str) -> Option<Timestamp> {
 
 fn has_seconds(time: &str) -> bool {
     matches!(time.as_bytes(), [_, _, b':', _, _, b':', _, _, ..])
+}
+
+/// XML Schema part 2, §3.2.7.3: an offset is `Z` or has hours and minutes (`+02:00`). It may be absent.
+fn has_whole_offset(time: &str) -> bool {
+    let Some(start) = time.find(['Z', 'z', '+', '-']) else { return true };
+    let offset = time.as_bytes().get(start..).unwrap_or_default();
+    matches!(offset, [b'Z' | b'z'] | [b'+' | b'-', _, _, b':', _, _])
 }
 
 /// `text` with at most nine fractional digits. .NET writes seven, other clients more than nine.
@@ -70,6 +78,13 @@ mod tests {
             "yesterdayT12:00:00Z",
             "99999999-01-01T00:00:00Z",
             "2026-03-01T12:00:00.1Ж",
+            "2026-03-01T12:00:00+02",
+            "2026-03-01T12:00:00-2",
+            "2026-03-01T12:00:00+0200",
+            "2026-03-01T12:00:00+02:0",
+            "2026-03-01T12:00:00+02:00:00",
+            "2026-03-01T12:00:00Z02:00",
+            "2026-03-01T12:00:00+02:",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
