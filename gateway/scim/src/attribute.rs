@@ -106,9 +106,13 @@ impl Attribute {
         self.mutability != Mutability::ReadOnly && self.returned != Returned::Never
     }
 
-    /// Whether a client must not learn the value, be it by a filter or a sort order.
+    /// Whether a client must not learn the value, be it by a filter or a sort order. What nobody may write has no value.
     pub(crate) fn is_secret(&self) -> bool {
-        self.returned == Returned::Never || self.mutability == Mutability::WriteOnly
+        match self.mutability {
+            Mutability::WriteOnly => true,
+            Mutability::ReadOnly => false,
+            Mutability::ReadWrite | Mutability::Immutable => self.returned == Returned::Never,
+        }
     }
 
     /// Whether values of it are stored, and a client may learn them by a filter.

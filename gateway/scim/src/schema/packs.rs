@@ -181,8 +181,9 @@ mod tests {
         for sub in ["value", "$ref", "type"] {
             assert_eq!(members.sub_attribute(sub).unwrap().mutability, Mutability::Immutable, "{sub}");
         }
-        // RFC 7643 §8.7.1 has no members.display. It is accepted but not stored, so it is readOnly.
-        assert_eq!(members.sub_attribute("display").unwrap().mutability, Mutability::ReadOnly);
+        // RFC 7643 §8.7.1 has no members.display. It is accepted, but neither stored nor returned.
+        let display = members.sub_attribute("display").unwrap();
+        assert_eq!((display.mutability, display.returned), (Mutability::ReadOnly, Returned::Never));
         // Erratum 8472.
         let manager = enterprise.attribute("manager").unwrap();
         assert!(manager.sub_attribute("value").unwrap().case_exact);
