@@ -101,6 +101,15 @@ impl ScimError {
         Self::new(404, format!("There is no {resource_type} with id {id}."))
     }
 
+    /// The error with the number of the PATCH operation that caused it; `None` for an operation by itself.
+    #[must_use]
+    pub(crate) fn in_operation(self, number: Option<usize>) -> Self {
+        match number {
+            Some(number) => Self { detail: format!("Operation {number}: {}", self.detail), ..self },
+            None => self,
+        }
+    }
+
     /// The body (RFC 7644 §3.12: `status` is a JSON string).
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -110,5 +119,13 @@ impl ScimError {
         }
         body["detail"] = self.detail.as_str().into();
         body
+    }
+}
+
+/// A text of a client for a detail: in quotes, and cut after eighty characters.
+pub(crate) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("\"{}…\"", text.get(..end).unwrap_or_default()),
+        None => format!("\"{text}\""),
     }
 }

@@ -73,10 +73,14 @@ names! {
     ExtensionUndeclared = "extension-undeclared",
     /// An attribute of an extension without the extension's URN (`manager`).
     ExtensionUnprefixed = "extension-unprefixed",
-    /// A bare id for a complex attribute with a `value` (`"manager": "6f1c"`).
+    /// A bare id for a single-valued complex attribute with a `value` (`"manager": "6f1c"`).
     ManagerAsString = "manager-as-string",
-    /// An array of one element for a single-valued attribute (`"manager": [{ "value": "6f1c" }]`).
+    /// An array of one element for a single-valued complex attribute (`"manager": [{ "value": "6f1c" }]`).
     ManagerAsArray = "manager-as-array",
+    /// A bare value for an element with a `value` (`"members": ["6f1c"]`).
+    BareElement = "bare-element",
+    /// An array of one, or an object with nothing but a `value`, for a value without parts (`"title": [{ "value": "x" }]`).
+    WrappedScalar = "wrapped-scalar",
     /// `remove` with a list of values removes only those instead of the whole attribute.
     MemberRemovalByValue = "member-removal-by-value",
     /// A URN without its last colon (`…:enterprise:2.0User:department`).
@@ -103,6 +107,8 @@ names! {
     BlankPath = "blank-path",
     /// `schemas` lists a URN twice.
     RepeatedSchemaUrn = "repeated-schema-urn",
+    /// The endpoint of a resource type in another case (`/users`).
+    EndpointCase = "endpoint-case",
     /// `""` leaves a text attribute unassigned, although it is a value by the RFC.
     EmptyStringClears = "empty-string-clears",
     /// An unknown member is ignored.
@@ -140,6 +146,8 @@ names! {
     Choice:
     /// PUT keeps omitted attributes instead of clearing them.
     PutKeepsOmitted = "put-keeps-omitted",
+    /// PUT of a group without `members` keeps them instead of emptying the group.
+    PutKeepsMembers = "put-keeps-members",
     /// PATCH replace of a complex attribute replaces all its sub-attributes instead of the named ones.
     ComplexReplacedWhole = "complex-replaced-whole",
     /// A PATCH operation must have a path.

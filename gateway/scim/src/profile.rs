@@ -80,6 +80,8 @@ const TABLE: [(Leniency, Row); Leniency::ALL.len()] = [
     (Leniency::ExtensionUnprefixed,      [ X,   X,    X,   X,       X,        O,   O,     X,       O,        O,     O ]),
     (Leniency::ManagerAsString,          [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::ManagerAsArray,           [ X,   X,    O,   X,       X,        O,   O,     O,       O,        O,     O ]),
+    (Leniency::BareElement,              [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
+    (Leniency::WrappedScalar,            [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::MemberRemovalByValue,     [ X,   X,    O,   X,       X,        O,   O,     X,       X,        O,     O ]),
     (Leniency::MalformedUrn,             [ X,   X,    O,   O,       O,        O,   O,     O,       O,        O,     O ]),
     (Leniency::JsonTextValue,            [ X,   X,    O,   O,       O,        O,   O,     O,       O,        O,     O ]),
@@ -93,6 +95,7 @@ const TABLE: [(Leniency, Row); Leniency::ALL.len()] = [
     (Leniency::OperationCase,            [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::BlankPath,                [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::RepeatedSchemaUrn,        [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
+    (Leniency::EndpointCase,             [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Leniency::EmptyStringClears,        [ O,   X,    X,   X,       X,        O,   O,     O,       O,        O,     O ]),
     (Leniency::UnknownMemberDropped,     [ O,   O,    O,   O,       O,        X,   O,     O,       O,        O,     O ]),
     (Leniency::UnknownMemberPending,     [ X,   X,    X,   X,       X,        O,   X,     X,       O,        O,     O ]),
@@ -105,6 +108,7 @@ const TABLE: [(Leniency, Row); Leniency::ALL.len()] = [
 const CHOICES: [(Choice, Row); Choice::ALL.len()] = [
     //                                     auto entra okta onelogin jumpcloud ping google rippling sailpoint strict interop
     (Choice::PutKeepsOmitted,            [ O,   O,    O,   X,       O,        O,   O,     O,       O,        O,     O ]),
+    (Choice::PutKeepsMembers,            [ X,   X,    X,   X,       X,        X,   X,     X,       X,        O,     O ]),
     (Choice::ComplexReplacedWhole,       [ O,   O,    O,   O,       O,        O,   O,     O,       O,        O,     X ]),
     (Choice::PathRequired,               [ O,   O,    O,   O,       O,        O,   O,     O,       O,        O,     X ]),
     (Choice::GroupNoContent,             [ O,   X,    X,   O,       X,        O,   O,     X,       O,        O,     O ]),

@@ -117,12 +117,20 @@ impl Context {
         Stamp { at: self.gateway.clock.now(), actor: self.actor.clone(), request_id: self.request_id.clone() }
     }
 
-    /// The resource type behind `/Users` and the like.
+    /// The resource type behind `/Users` and the like. Paths are case-sensitive (RFC 3986 §6.2.2.1); another case is a
+    /// leniency.
     ///
     /// # Errors
     /// 404 where the tenant has none there.
     pub fn resource_type(&self, endpoint: &str) -> Result<Arc<ResourceType>, Error> {
-        self.settings.registry.by_endpoint(endpoint).cloned().ok_or_else(|| {
+        let registry = &self.settings.registry;
+        let found = registry.by_endpoint(endpoint).cloned().or_else(|| {
+            let allowed = self.settings.leniencies.allows(Leniency::EndpointCase);
+            let found = registry.by_endpoint_in_any_case(endpoint).filter(|_| allowed)?;
+            self.record_leniency(Leniency::EndpointCase, &found.endpoint);
+            Some(Arc::clone(found))
+        });
+        found.ok_or_else(|| {
             Error::Scim(scimgate_scim::error::ScimError::new(
                 404,
                 format!(

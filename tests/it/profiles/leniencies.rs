@@ -109,6 +109,11 @@ fn case(leniency: Leniency, given: &Fixture) -> Case {
         L::ManagerAsArray => {
             (replace(given, &manager, &json!([{ "value": "6f1c" }])), 200, manager.as_str(), bad("invalidValue"))
         }
+        L::BareElement => (replace(given, "emails", &json!(["a@b"])), 200, "emails", bad("invalidValue")),
+        L::WrappedScalar => {
+            let wrapped = json!([{ "$ref": null, "value": "de" }]);
+            (replace(given, "title", &wrapped), 200, "title", bad("invalidValue"))
+        }
         L::MemberRemovalByValue => {
             let remove = json!([{ "op": "remove", "path": "members", "value": [{ "value": given.ada }] }]);
             let request = Request::new("PATCH", &format!("/Groups/{}", given.crew)).json(&patch(remove));
@@ -148,6 +153,7 @@ fn case(leniency: Leniency, given: &Fixture) -> Case {
             let twice = json!(vec!["urn:ietf:params:scim:schemas:core:2.0:User"; 2]);
             (post(&bob("schemas", twice)), 201, "schemas", bad("invalidValue"))
         }
+        L::EndpointCase => (Request::new("GET", "/USERS"), 200, "/Users", Refused(404, None)),
         L::EmptyStringClears => {
             let a_text = |_: &Case, answer: &Answer| answer.body["title"] == "";
             (replace(given, "title", &json!("")), 200, "title", Otherwise(a_text))

@@ -10,7 +10,8 @@ use super::set;
 on_both!(
     unknown_members_are_kept_dropped_or_refused,
     a_refused_write_changes_nothing,
-    put_clears_or_keeps_omitted_attributes
+    put_clears_or_keeps_omitted_attributes,
+    put_without_members_keeps_them_or_empties_the_group
 );
 
 const UNKNOWN: &str = "00000000-0000-7000-8000-000000000000";
@@ -160,4 +161,23 @@ async fn put_clears_or_keeps_omitted_attributes(gateway: &TestGateway) {
     let whole = json!({ "schemas": body["schemas"], "userName": body["userName"] });
     let cleared = tenant.put(&ada, &whole).await.expect(200);
     assert_eq!((&cleared.body["title"], &cleared.body["emails"]), (&Value::Null, &Value::Null));
+}
+
+async fn put_without_members_keeps_them_or_empties_the_group(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    let crew = format!("/Groups/{}", tenant.post("/Groups", &with_members("crew", &[&ada])).await.expect(201).id());
+    for (settings, left) in [
+        (json!({}), vec![ada.clone()]),
+        (json!({ "profile": "okta" }), vec![ada.clone()]),
+        (json!({ "profile": "strict" }), vec![]),
+        (json!({ "allow": ["put-keeps-members"] }), vec![ada.clone()]),
+        (json!({ "reset": ["put-keeps-members"], "allow": ["put-keeps-omitted"] }), vec![ada.clone()]),
+    ] {
+        let _ = set(gateway, "acme", &settings).await.expect(200);
+        let _ = tenant.put(&crew, &with_members("crew", &[&ada])).await.expect(200);
+        let _ = tenant.put(&crew, &group("renamed")).await.expect(200);
+        let read = tenant.get(&crew).await.expect(200);
+        assert_eq!((members(&read), &read.body["displayName"]), (left, &json!("renamed")), "{settings}");
+    }
 }

@@ -7,9 +7,9 @@ use serde_json::{Map, Number, Value};
 
 use crate::attribute::{Attribute, Mutability, Returned, Type};
 use crate::decimal::Decimal;
-use crate::error::ScimError;
+use crate::error::{ScimError, quoted};
 use crate::leniency::{Leniencies, Leniency, Warnings};
-use crate::value::{is_primary, keep_primary, member};
+use crate::value::{is_primary, keep_primary, member, take_member};
 
 /// The longest integer that is rewritten without an exponent.
 const MAX_INTEGER_DIGITS: usize = 64;
@@ -17,14 +17,14 @@ const MAX_INTEGER_DIGITS: usize = 64;
 /// Refuses U+0000 in any text or key of `value`, because the database cannot store it.
 pub(crate) fn refuse_nul(value: &Value) -> Result<(), ScimError> {
     // A stack of its own instead of recursion, so that deep nesting cannot overflow the thread's.
-    let mut stack = vec![value];
-    while let Some(value) = stack.pop() {
+    let mut stack = vec![("", value)];
+    while let Some((name, value)) = stack.pop() {
         match value {
-            Value::String(text) => refuse_nul_in(text)?,
-            Value::Array(elements) => stack.extend(elements),
+            Value::String(text) => refuse_nul_in(text, &name)?,
+            Value::Array(elements) => stack.extend(elements.iter().map(|element| (name, element))),
             Value::Object(members) => {
-                members.keys().try_for_each(|key| refuse_nul_in(key))?;
-                stack.extend(members.values());
+                members.keys().try_for_each(|key| refuse_nul_in(key, &name))?;
+                stack.extend(members.iter().map(|(key, value)| (key.as_str(), value)));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -32,11 +32,14 @@ pub(crate) fn refuse_nul(value: &Value) -> Result<(), ScimError> {
     Ok(())
 }
 
-fn refuse_nul_in(text: &str) -> Result<(), ScimError> {
-    if text.contains('\0') {
-        return Err(ScimError::invalid_value("A text holds the character U+0000; remove it."));
+/// The name is that of the member that holds the text; empty for none.
+fn refuse_nul_in(text: &str, name: &dyn Display) -> Result<(), ScimError> {
+    if !text.contains('\0') {
+        return Ok(());
     }
-    Ok(())
+    let name = name.to_string();
+    let place = if name.is_empty() { "A text".to_owned() } else { format!("A text in {}", quoted(&name)) };
+    Err(ScimError::invalid_value(format!("{place} holds the character U+0000; remove it.")))
 }
 
 /// RFC 7643 §2.3.4: an integer "MUST NOT contain fractional or exponent parts", so `1.0` and `1e3` are rewritten. Returns
@@ -102,18 +105,22 @@ impl Coercion<'_> {
         name: &dyn Display,
     ) -> Result<Option<Value>, ScimError> {
         let mut kept = Vec::with_capacity(elements.len());
-        for element in elements {
+        let is_one = elements.len() == 1;
+        for (number, element) in (1..).zip(elements) {
             if element.is_null() {
                 self.tolerate(Leniency::NullAttribute, name, || "must not have null among its values".into())?;
                 continue;
             }
-            kept.extend(self.element(element, attribute, name)?);
+            kept.extend(self.element(element, attribute, name).map_err(|error| {
+                let place = if is_one { String::new() } else { format!(" That is value {number} of {name}.") };
+                ScimError { detail: error.detail + &place, ..error }
+            })?);
         }
         self.single_primary(&mut kept, name)?;
         Ok(if kept.is_empty() { None } else { Some(Value::Array(kept)) })
     }
 
-    /// A single-valued attribute sent as an array, such as Entra ID's manager.
+    /// A single-valued attribute sent as an array, such as Entra ID's manager. Clients that wrap every value do so, too.
     fn single(
         &mut self,
         mut elements: Vec<Value>,
@@ -123,7 +130,8 @@ impl Coercion<'_> {
         let (Some(element), true) = (elements.pop(), elements.is_empty()) else {
             return Err(wrong(name, "must be a single value, not several"));
         };
-        self.tolerate(Leniency::ManagerAsArray, name, || "must be a single value, not an array".into())?;
+        let leniency = if attribute.is_complex() { Leniency::ManagerAsArray } else { Leniency::WrappedScalar };
+        self.tolerate(leniency, name, || "must be a single value, not an array".into())?;
         self.element(element, attribute, name)
     }
 
@@ -134,6 +142,7 @@ impl Coercion<'_> {
         attribute: &Attribute,
         name: &dyn Display,
     ) -> Result<Option<Value>, ScimError> {
+        let value = if attribute.is_complex() { value } else { self.unwrap(value, name)? };
         if value.is_null() {
             return Ok(None);
         }
@@ -148,6 +157,19 @@ impl Coercion<'_> {
                 self.text(value, attribute, name).map(Some)
             }
             Type::Complex => self.complex(value, attribute, name),
+        }
+    }
+
+    /// The value of an object in the place of a value without parts. Whatever else is in the object must be null.
+    fn unwrap(&mut self, value: Value, name: &dyn Display) -> Result<Value, ScimError> {
+        let Value::Object(mut members) = value else { return Ok(value) };
+        let is_wrapper = members.iter().all(|(key, value)| key.eq_ignore_ascii_case("value") || value.is_null());
+        match take_member(&mut members, "value").filter(|inner| is_wrapper && !inner.is_object() && !inner.is_array()) {
+            Some(inner) => {
+                self.tolerate(Leniency::WrappedScalar, name, || "must be the value itself, not an object".into())?;
+                Ok(inner)
+            }
+            None => Ok(Value::Object(members)),
         }
     }
 
@@ -185,7 +207,7 @@ impl Coercion<'_> {
     fn text(&mut self, value: Value, attribute: &Attribute, name: &dyn Display) -> Result<Value, ScimError> {
         let text = match &value {
             Value::String(text) => {
-                refuse_nul_in(text)?;
+                refuse_nul_in(text, name)?;
                 return Ok(value);
             }
             Value::Number(number) if attribute.kind == Type::String => number.to_string(),
@@ -202,9 +224,8 @@ impl Coercion<'_> {
         let members = match value {
             Value::Object(members) => self.unpack(members, attribute, name)?,
             bare @ (Value::String(_) | Value::Number(_)) if attribute.sub_attribute("value").is_some() => {
-                self.tolerate(Leniency::ManagerAsString, name, || {
-                    format!("must be an object with a value, not {}", describe(&bare))
-                })?;
+                let leniency = if attribute.multi_valued { Leniency::BareElement } else { Leniency::ManagerAsString };
+                self.tolerate(leniency, name, || format!("must be an object with a value, not {}", describe(&bare)))?;
                 self.unpack(Map::from_iter([("value".to_owned(), bare)]), attribute, name)?
             }
             other => return Err(wrong(name, &format!("must be an object, not {}", describe(&other)))),
@@ -249,7 +270,7 @@ impl Coercion<'_> {
         self.warnings.add(Leniency::JsonTextValue, name.to_string());
         members.shift_remove(&key);
         for (key, value) in inner {
-            refuse_nul_in(&key)?;
+            refuse_nul_in(&key, name)?;
             refuse_nul(&value)?;
             members.insert(key, value);
         }
@@ -263,6 +284,9 @@ impl Coercion<'_> {
         attribute: &Attribute,
         name: &dyn Display,
     ) -> Result<(), ScimError> {
+        if attribute.is_named(key) && (value.is_array() || value.is_object()) {
+            return Err(wrong(name, "must be given as it is, not within an object that has its name"));
+        }
         let full = format!("{name}.{key}");
         self.leniencies.tolerate(Leniency::UnknownAttributeSetAside, &full, self.warnings, || {
             ScimError::invalid_syntax(format!("{full} is no attribute of this resource type."))
@@ -327,7 +351,7 @@ fn wrong(name: &dyn Display, problem: &str) -> ScimError {
 }
 
 /// The JSON type of a value for an error. The value itself may be long or personal.
-fn describe(value: &Value) -> &'static str {
+pub(crate) fn describe(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

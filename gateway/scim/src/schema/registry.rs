@@ -95,6 +95,13 @@ impl Registry {
         self.resource_types.iter().find(|known| known.endpoint.trim_start_matches('/') == endpoint)
     }
 
+    /// As [`Registry::by_endpoint`], in any case. No two types have endpoints that differ only in case.
+    #[must_use]
+    pub fn by_endpoint_in_any_case(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {
+        let endpoint = endpoint.trim_matches('/');
+        self.resource_types.iter().find(|known| known.endpoint.trim_start_matches('/').eq_ignore_ascii_case(endpoint))
+    }
+
     /// All resource types.
     #[must_use]
     pub fn resource_types(&self) -> &[Arc<ResourceType>] {
@@ -205,7 +212,11 @@ mod tests {
         for endpoint in ["Users", "/Users", "/Users/"] {
             assert_eq!(registry.by_endpoint(endpoint).unwrap().name, "User");
         }
-        assert!(registry.by_endpoint("users").is_none());
+        for endpoint in ["users", "/USERS", "uSers/"] {
+            assert!(registry.by_endpoint(endpoint).is_none());
+            assert_eq!(registry.by_endpoint_in_any_case(endpoint).unwrap().name, "User");
+        }
+        assert!(registry.by_endpoint_in_any_case("user").is_none());
         assert_eq!(registry.resource_types().len(), 2);
         assert_eq!(registry.schemas().len(), 3);
     }

@@ -103,8 +103,10 @@ impl Change for Replace<'_> {
         self.id.ok_or_else(|| ScimError::not_found(&self.resource_type.name, self.written_id))?;
         self.resource_type = ctx.current(&self.resource_type)?;
         let resource_type = &self.resource_type;
-        // A body without `members` leaves them unchanged: clients rename a group by a PUT without its members.
-        let mentions_members = resource_type.detached.is_some_and(|name| mentions(&self.body, name));
+        // RFC 7644 §3.5.1 clears what the body omits. Clients rename a group by a PUT without its members.
+        let leniencies = &ctx.settings.leniencies;
+        let keeps_members = leniencies.chooses(Choice::PutKeepsMembers) || leniencies.chooses(Choice::PutKeepsOmitted);
+        let writes_members = resource_type.detached.is_some_and(|name| !keeps_members || mentions(&self.body, name));
         let normalised = normalise(self.body.take(), resource_type, &ctx.settings.leniencies)?;
         let Normalised { document, unknown, cleared, detached, warnings } = normalised;
         self.warnings = warnings;
@@ -113,7 +115,7 @@ impl Change for Replace<'_> {
             validate(&document, resource_type)?;
         }
         let validated_by = (!keeps).then(|| Arc::clone(resource_type));
-        let members = mentions_members.then(|| members::replace_with(&detached)).transpose()?;
+        let members = writes_members.then(|| members::replace_with(&detached)).transpose()?;
         let document = Arc::new(document);
         self.parsed = Some(ParsedBody { document, unknown, members, resolved: false, cleared, validated_by });
         Ok(())

@@ -118,11 +118,14 @@ fn a_manager_may_be_an_object_a_text_or_an_array() {
 fn single_values_become_arrays_and_the_reverse() {
     check_lenient(&json!([
         ["emails", { "value": "a" }, [{ "value": "a" }], ["scalar-for-array"]],
-        ["emails", "a", [{ "value": "a" }], ["manager-as-string", "scalar-for-array"]],
-        ["emails", ["a", "b"], [{ "value": "a" }, { "value": "b" }], ["manager-as-string"]],
+        ["emails", "a", [{ "value": "a" }], ["bare-element", "scalar-for-array"]],
+        ["emails", ["a", "b"], [{ "value": "a" }, { "value": "b" }], ["bare-element"]],
         ["tags", "x", ["x"], ["scalar-for-array"]],
         ["tags", ["x", "y"], ["x", "y"], []],
-        ["title", ["Countess"], "Countess", ["manager-as-array"]]
+        ["title", ["Countess"], "Countess", ["wrapped-scalar"]],
+        ["title", [{ "$ref": null, "value": "Countess" }], "Countess", ["wrapped-scalar"]],
+        ["active", { "Value": "True" }, true, ["wrapped-scalar", "string-boolean"]],
+        ["tags", [{ "value": "x" }, "y"], ["x", "y"], ["wrapped-scalar"]]
     ]));
 }
 
@@ -170,7 +173,7 @@ fn values_of_the_wrong_type_are_refused_with_the_attribute_name() {
         ("level", json!(1.5)),
         ("level", json!("NaN")),
         ("ratio", json!("Infinity")),
-        ("title", json!({ "value": "x" })),
+        ("title", json!({ "value": "x", "type": "y" })),
         ("title", json!(["a", "b"])),
         ("name", json!("Ada")),
         ("name", json!({ "givenName": ["a", "b"] })),
@@ -192,15 +195,15 @@ fn values_of_the_wrong_type_are_refused_with_the_attribute_name() {
     level = 1.5 → level must be a whole number, not this number.
     level = \"NaN\" → level must be a whole number, not this text.
     ratio = \"Infinity\" → ratio must be a number, not this text.
-    title = {\"value\":\"x\"} → title must be a text, not an object.
+    title = {\"value\":\"x\",\"type\":\"y\"} → title must be a text, not an object.
     title = [\"a\",\"b\"] → title must be a single value, not several.
     name = \"Ada\" → name must be an object, not this text.
     name = {\"givenName\":[\"a\",\"b\"]} → name.givenName must be a single value, not several.
     emails = [[\"a\"]] → emails must be an object, not an array.
     emails = [true] → emails must be an object, not a boolean.
     since = 1700000000 → since must be a text, not this number.
-    title = \"a\\u0000b\" → A text holds the character U+0000; remove it.
-    emails = [{\"value\":\"a\\u0000\"}] → A text holds the character U+0000; remove it.
+    title = \"a\\u0000b\" → A text in "title" holds the character U+0000; remove it.
+    emails = [{\"value\":\"a\\u0000\"}] → A text in "emails.value" holds the character U+0000; remove it.
     "#);
 }
 
