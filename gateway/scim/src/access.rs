@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::attribute::{Attribute, Mutability, Type};
-use crate::cost;
+use crate::effort::Effort;
 use crate::filter::ElementFilter;
 use crate::instant;
 use crate::leniency::{Leniencies, Leniency, Warnings};
@@ -22,9 +22,9 @@ pub use overlay::Overlay;
 #[cfg(test)]
 mod tests;
 
-/// The most terms of a filter times bytes of the attribute. The work takes some milliseconds: a thousand mail addresses can
-/// be searched for sixty terms.
-const MAX_FILTER_COST: usize = 4 << 20;
+/// The most units of [`Effort`] of one call. The work takes some milliseconds: a thousand mail addresses can be searched for
+/// eighty terms.
+const MAX_CALL_EFFORT: usize = 4 << 20;
 
 /// The reason why a document was not read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,9 +54,9 @@ pub fn get<'d>(document: &'d Overlay, resource_type: &ResourceType, path: &str) 
     if attribute.sub.is_none() && path.element.is_none() {
         return Ok(document.value(attribute).into_iter().collect());
     }
-    check_cost(document, &path)?;
-    let all = elements(document.value(attribute)).iter();
-    let selected = all.filter(|element| path.element.as_ref().is_none_or(|filter| filter.matches_element(element)));
+    let all = elements(document.value(attribute));
+    let selected = selected(all, attribute, path.element.as_ref())?;
+    let selected = selected.into_iter().filter_map(|index| all.get(index));
     Ok(match &attribute.sub {
         None => selected.collect(),
         Some(sub) => selected.flat_map(|element| elements(element.get(&sub.name))).collect(),
@@ -67,11 +67,10 @@ pub fn get<'d>(document: &'d Overlay, resource_type: &ResourceType, path: &str) 
 /// describes. Null removes. An error leaves the document unchanged.
 pub fn set(document: &mut Overlay, resource_type: &ResourceType, path: &str, value: Value) -> Result<u32, AccessError> {
     let path = writable(path, resource_type)?;
-    check_cost(document, &path)?;
     let count = match &path.target {
         Target::Extension(schema) => write::set_extension(document, schema, value)?,
         Target::Attribute(attribute) => match checked(value, attribute, path.element.as_ref())? {
-            None => write::remove(document, &path),
+            None => write::remove(document, &path)?,
             Some(value) => write::set(document, attribute, path.element.as_ref(), value)?,
         },
     };
@@ -98,7 +97,7 @@ pub fn append(
     };
     let value = if value.is_array() || value.is_null() { value } else { Value::Array(vec![value]) };
     let count = match checked(value, attribute, None)? {
-        Some(Value::Array(elements)) => write::append(document, attribute, elements)?,
+        Some(Value::Array(elements)) => write::append(document, attribute, &elements)?,
         _ => 0,
     };
     update_schemas(document, resource_type, &parsed);
@@ -108,8 +107,7 @@ pub fn append(
 /// Removes the values at a path and returns their number. Removing nothing is not an error.
 pub fn remove(document: &mut Overlay, resource_type: &ResourceType, path: &str) -> Result<u32, AccessError> {
     let path = writable(path, resource_type)?;
-    check_cost(document, &path)?;
-    let count = write::remove(document, &path);
+    let count = write::remove(document, &path)?;
     update_schemas(document, resource_type, &path);
     Ok(count)
 }
@@ -148,18 +146,19 @@ fn writable(text: &str, resource_type: &ResourceType) -> Result<Path, AccessErro
     }
 }
 
-/// Refuses a path whose filter would take too long on this document.
-fn check_cost(document: &Overlay, path: &Path) -> Result<(), AccessError> {
-    let (Target::Attribute(attribute), Some(filter)) = (&path.target, &path.element) else { return Ok(()) };
-    let terms = filter.filter().term_count();
-    let bytes = document.value(attribute).map_or(0, cost::of_value);
-    if terms.saturating_mul(bytes) <= MAX_FILTER_COST {
-        return Ok(());
-    }
-    let name = &attribute.attribute.name;
-    Err(AccessError::Malformed(format!(
-        "{terms} terms are too many for the {bytes} bytes of {name}; ask for less at once."
-    )))
+/// The indices of the elements that a filter selects, or of all. Refuses a filter that would take too long on them.
+fn selected(
+    elements: &[Value],
+    attribute: &AttributeRef,
+    filter: Option<&ElementFilter>,
+) -> Result<Vec<usize>, AccessError> {
+    let Some(filter) = filter else { return Ok((0..elements.len()).collect()) };
+    filter.select(elements, &mut Effort::patch_within(MAX_CALL_EFFORT)).map_err(|_| {
+        let (name, terms, count) = (&attribute.attribute.name, filter.filter().term_count(), elements.len());
+        AccessError::Malformed(format!(
+            "{terms} terms are too many for {count} values of {name}; ask for less at once."
+        ))
+    })
 }
 
 /// RFC 7643 §3: `schemas` lists the extensions with data, so it changes with the first and last attribute of one.

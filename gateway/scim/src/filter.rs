@@ -6,9 +6,12 @@ use std::sync::Arc;
 use serde_json::{Map, Number, Value};
 
 use crate::attribute::Attribute;
+use crate::effort::Effort;
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Warnings};
 use crate::schema::{AttributeRef, ResourceType};
+
+pub use evaluate::Prepared;
 
 mod evaluate;
 mod lexer;
@@ -127,17 +130,17 @@ impl Filter {
         parser::parse_filter(text, resource_types, *leniencies, warnings)
     }
 
-    /// Whether a canonical document, including `id` and `meta`, matches the filter.
+    /// The filter prepared for the evaluation of many documents.
     #[must_use]
-    pub fn matches(&self, document: &Map<String, Value>) -> bool {
-        evaluate::matches(self, evaluate::Subject::Document(document))
+    pub fn prepare(&self) -> Prepared<'_> {
+        Prepared::new(self)
     }
 
-    /// As [`Filter::matches`], for conditions on values outside the document (members of a group). `external` returns the
-    /// result of such a comparison, `pr` or value path, and `None` for one to evaluate on the document.
+    /// Whether a canonical document, including `id` and `meta`, matches the filter. The work is not limited: for documents
+    /// of clients, use [`Prepared::matches_within`].
     #[must_use]
-    pub fn matches_with(&self, document: &Map<String, Value>, external: &dyn Fn(&Filter) -> Option<bool>) -> bool {
-        evaluate::matches_with(self, evaluate::Subject::Document(document), external)
+    pub fn matches(&self, document: &Map<String, Value>) -> bool {
+        self.prepare().matches_within(document, &|_| None, &mut Effort::unlimited()) == Ok(true)
     }
 
     /// The terms that must all match, for a store that can evaluate some of them itself.
@@ -171,26 +174,15 @@ impl Filter {
         }
     }
 
-    /// The number of comparisons and `pr` terms.
-    pub(crate) fn term_count(&self) -> usize {
-        self.sum(&|_| 1)
-    }
-
-    /// The length of all text literals; each is folded once per evaluation.
-    pub(crate) fn literal_bytes(&self) -> usize {
-        self.sum(&|leaf| match leaf {
-            Self::Compare(Comparison { value: Literal::String(text), .. }) => text.len(),
-            _ => 0,
-        })
-    }
-
-    /// The sum of `weight` over all comparisons and `pr` terms.
-    fn sum(&self, weight: &dyn Fn(&Self) -> usize) -> usize {
+    /// The number of comparisons and `pr` terms. With the length of a document in bytes it bounds the effort of evaluating
+    /// it.
+    #[must_use]
+    pub fn term_count(&self) -> usize {
         match self {
-            Self::And(terms) | Self::Or(terms) => terms.iter().map(|term| term.sum(weight)).sum(),
-            Self::Not(inner) => inner.sum(weight),
-            Self::ValuePath(path) => path.filter.0.sum(weight),
-            leaf => weight(leaf),
+            Self::And(terms) | Self::Or(terms) => terms.iter().map(Self::term_count).sum(),
+            Self::Not(inner) => inner.term_count(),
+            Self::ValuePath(path) => path.filter.0.term_count(),
+            Self::Compare(_) | Self::Present(_) => 1,
         }
     }
 }
@@ -204,12 +196,6 @@ impl ElementFilter {
     #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.0
-    }
-
-    /// Whether an element matches.
-    #[must_use]
-    pub fn matches_element(&self, element: &Value) -> bool {
-        evaluate::matches(&self.0, evaluate::Subject::Element(element))
     }
 
     /// The sub-attributes and their values if the condition is a conjunction of `eq` terms: it then describes an element

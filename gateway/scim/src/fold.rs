@@ -22,7 +22,7 @@ pub fn fold(text: &str) -> String {
 /// As [`fold`], without a copy of a text that is folded already.
 #[must_use]
 pub fn folded(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+    if is_folded(text) {
         return Cow::Borrowed(text);
     }
     if text.is_ascii() {
@@ -30,6 +30,11 @@ pub fn folded(text: &str) -> Cow<'_, str> {
     }
     let lower = text.nfc().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     Cow::Owned(lower.nfc().collect())
+}
+
+/// Whether a text is folded already. Text that is not ASCII is never found to be.
+pub(crate) fn is_folded(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }
 
 /// The text by which values of `attribute` are compared: folded unless the attribute is case exact.

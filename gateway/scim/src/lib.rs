@@ -6,9 +6,9 @@
 pub mod access;
 pub mod attribute;
 pub mod bulk;
-mod cost;
 pub mod decimal;
 pub mod discovery;
+pub mod effort;
 pub mod error;
 pub mod etag;
 pub mod filter;

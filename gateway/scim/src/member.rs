@@ -29,15 +29,19 @@ impl Member {
         Some(Self { value: text("value")?.to_owned(), kind: text("type").map(str::to_owned) })
     }
 
-    /// Reads the canonical value of the attribute `name`. Of elements with the same id the first is kept.
-    pub(crate) fn list_from_json(value: Value, name: &str) -> Result<Vec<Self>, ScimError> {
-        let Value::Array(elements) = value else { return Ok(Vec::new()) };
+    /// Reads the canonical value of the attribute `name`, for which the client sent so many elements. Of elements with the
+    /// same id the first is kept. An error is 400 `invalidValue`, also where nothing is left of an element: the request
+    /// would succeed and change nothing, or empty the group.
+    pub(crate) fn list_from_json(value: Value, sent: usize, name: &str) -> Result<Vec<Self>, ScimError> {
+        let refuse = || ScimError::invalid_value(format!("{name}: each element must have a value, which is an id."));
+        let elements = if let Value::Array(elements) = value { elements } else { Vec::new() };
+        if elements.len() < sent {
+            return Err(refuse());
+        }
         let mut seen: HashSet<String> = HashSet::with_capacity(elements.len());
         let mut members = Vec::with_capacity(elements.len());
         for element in elements {
-            let member = element.as_object().and_then(Self::from_json).ok_or_else(|| {
-                ScimError::invalid_value(format!("{name}: each element must have a value, which is an id."))
-            })?;
+            let member = element.as_object().and_then(Self::from_json).ok_or_else(refuse)?;
             if seen.insert(member.value.clone()) {
                 members.push(member);
             }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::error::ScimError;
+use crate::error::{ScimError, quoted};
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::member::Member;
 use crate::schema::{AttributeRef, ResourceType, Schema};
 use crate::unknown::log::UnknownAttributes;
-use crate::value::is_blank;
+use crate::value::{assigned, is_blank};
 use key::Key;
 use value::Coercion;
 
@@ -25,7 +25,6 @@ pub struct Normalised {
     /// The canonical document, `schemas` first.
     pub document: Map<String, Value>,
     /// What no schema defines, under the full name and as it was written.
-    /// The attributes that no schema defines.
     pub unknown: UnknownAttributes,
     /// Attributes (full names, also unknown ones) and extensions (URNs) that the body names without a value.
     pub cleared: Vec<String>,
@@ -187,8 +186,9 @@ impl<'a> Reader<'a> {
             if !seen.insert(urn.to_ascii_lowercase()) {
                 // RFC 7643 §3: "Duplicate values MUST NOT be included."
                 self.leniencies.tolerate(Leniency::RepeatedSchemaUrn, "schemas", &mut self.warnings, || {
-                    ScimError::invalid_value(format!("schemas names \"{urn}\" twice."))
+                    ScimError::invalid_value(format!("schemas names {} twice.", quoted(&urn)))
                 })?;
+                continue;
             }
             match key::resolve(&urn, self.resource_type, self.leniencies, &mut self.warnings)? {
                 Key::Base => base = true,
@@ -196,7 +196,10 @@ impl<'a> Reader<'a> {
                 Key::Attribute(_) | Key::Unknown => {
                     self.leniencies.tolerate(Leniency::UnknownSchemaUrn, &urn, &mut self.warnings, || {
                         let name = &self.resource_type.name;
-                        ScimError::invalid_syntax(format!("schemas names \"{urn}\", which {name} does not have."))
+                        ScimError::invalid_syntax(format!(
+                            "schemas names {}, which {name} does not have.",
+                            quoted(&urn)
+                        ))
                     })?;
                 }
             }
@@ -241,13 +244,17 @@ impl<'a> Reader<'a> {
         for (found, key, value) in self.values {
             let mut coercion =
                 Coercion { leniencies: self.leniencies, warnings: &mut self.warnings, unknown: &mut self.unknown };
-            let Some(value) = coercion.value(value, &found.attribute, &found)? else {
+            let sent = assigned(&value);
+            let value = coercion.value(value, &found.attribute, &found)?;
+            let is_detached = self.resource_type.is_detached(&found);
+            if is_detached {
+                detached = Member::list_from_json(value.clone().unwrap_or_default(), sent, &found.name())?;
+            }
+            let Some(value) = value else {
                 self.cleared.push(found.name());
                 continue;
             };
-            if self.resource_type.is_detached(&found) {
-                detached = Member::list_from_json(value, &found.name())?;
-            } else {
+            if !is_detached {
                 found.insert(&mut document, key, value);
             }
         }

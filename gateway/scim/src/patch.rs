@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::effort::Effort;
 use crate::error::ScimError;
 use crate::filter::ElementFilter;
 use crate::leniency::{Leniencies, Warnings};
@@ -14,18 +15,17 @@ use crate::schema::{AttributeRef, ResourceType, Schema};
 use crate::unknown::log::UnknownAttributes;
 use crate::verb::Verb;
 
-pub(crate) use budget::{Budget, MAX_COST};
 pub use members::MemberDelta;
 
 mod add;
 mod apply;
-mod budget;
 mod context;
 mod element;
 mod members;
 mod parse;
 mod remove;
 mod replace;
+mod same;
 mod write;
 
 /// The URN of a PATCH request.
@@ -39,7 +39,8 @@ const MAX_ELEMENTS: usize = 2_000;
 /// A parsed PATCH request.
 #[derive(Clone, Debug)]
 pub struct Patch {
-    steps: Vec<Step>,
+    /// The changes, each with the number of its operation.
+    steps: Vec<(Number, Step)>,
     warnings: Warnings,
 }
 
@@ -54,6 +55,15 @@ impl Patch {
         parse::parse(body, rt, *leniencies)?.check_size()
     }
 
+    /// Parses one operation by itself, whose errors have no number.
+    pub(crate) fn parse_operation(
+        operation: Value,
+        rt: &ResourceType,
+        leniencies: &Leniencies,
+    ) -> Result<Self, ScimError> {
+        parse::parse_operation(operation, rt, *leniencies)?.check_size()
+    }
+
     /// The same request under newer schemas: its unknown attributes that they define become changes of the document. The
     /// errors are those of [`Patch::parse`].
     pub fn reinterpret(self, rt: &ResourceType, leniencies: &Leniencies) -> Result<Self, ScimError> {
@@ -62,19 +72,14 @@ impl Patch {
 
     /// Elements are compared with the stored ones, so their number bounds the work.
     fn check_size(self) -> Result<Self, ScimError> {
-        let elements = self.steps.iter().map(|step| match step {
+        let elements = self.steps.iter().map(|(_, step)| match step {
             Step::Attribute { value: Some(Value::Array(elements)), .. } => elements.len(),
             _ => 0,
         });
-        let (steps, elements) = (self.steps.len(), elements.sum::<usize>());
-        let refuse = |what: &str, most: usize| {
-            Err(ScimError::new(413, format!("The request {what}; at most {most} are accepted.")))
-        };
-        if steps > MAX_STEPS {
-            return refuse(&format!("makes {steps} changes"), MAX_STEPS);
-        }
+        let elements: usize = elements.sum();
         if elements > MAX_ELEMENTS {
-            return refuse(&format!("brings {elements} values"), MAX_ELEMENTS);
+            let detail = format!("The request brings {elements} values; at most {MAX_ELEMENTS} are accepted.");
+            return Err(ScimError::new(413, detail));
         }
         Ok(self)
     }
@@ -82,20 +87,20 @@ impl Patch {
     /// Whether only the detached values change, so that the document need not be read. False for an empty request.
     #[must_use]
     pub fn touches_only_members(&self) -> bool {
-        !self.steps.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Members(..)))
+        !self.steps.is_empty() && self.steps.iter().all(|(_, step)| matches!(step, Step::Members(..)))
     }
 
     /// The attributes of the document that the request names.
     #[must_use]
     pub fn specified(&self) -> Vec<AttributeRef> {
-        let attributes = self.steps.iter().filter_map(|step| match step {
+        let attributes = self.steps.iter().filter_map(|(_, step)| match step {
             Step::Attribute { target, .. } => Some(target.reference.clone()),
             _ => None,
         });
         attributes.collect()
     }
 
-    /// Applies the request to a canonical document and its unknown attributes.
+    /// Applies the request to a canonical document and its unknown attributes, with an effort of its own.
     ///
     /// # Errors
     /// 400 `noTarget` for a value path without a match, `mutability` for a required or immutable attribute,
@@ -107,18 +112,19 @@ impl Patch {
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
-        apply::apply(self, document, unknown, rt, *leniencies, &mut Budget::default())
+        self.apply_within(&mut Effort::patch(), document, unknown, rt, leniencies)
     }
 
-    /// As [`Patch::apply`], for a request that shares its budget with others.
-    pub(crate) fn apply_within(
+    /// As [`Patch::apply`], for a request that shares its effort with others.
+    pub fn apply_within(
         self,
-        budget: &mut Budget,
+        effort: &mut Effort,
         document: &Map<String, Value>,
+        unknown: &UnknownAttributes,
         rt: &ResourceType,
         leniencies: &Leniencies,
     ) -> Result<Patched, ScimError> {
-        apply::apply(self, document, &UnknownAttributes::default(), rt, *leniencies, budget)
+        apply::apply(self, document, unknown, rt, *leniencies, effort)
     }
 }
 
@@ -137,6 +143,9 @@ pub struct Patched {
     /// The leniencies that were used.
     pub warnings: Warnings,
 }
+
+/// The number of an operation in its request, from 1; `None` for one by itself.
+type Number = Option<usize>;
 
 /// An attribute or sub-attribute, of all elements or of those that a filter selects.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The attributes of a resource in a reply (RFC 7644 §3.9): those that the client requested and the schema's `returned`
 //! characteristics allow.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,11 +10,19 @@ use crate::attribute::{Attribute, Returned};
 use crate::error::ScimError;
 use crate::schema::{AttributeRef, ResourceType, Schema, common_attributes};
 
+/// The most different names in `attributes` or `excludedAttributes`.
+pub const MAX_NAMES: usize = 200;
+/// The most bytes of `attributes` or `excludedAttributes`.
+pub const MAX_LIST_BYTES: usize = 64 << 10;
+
 /// The attributes that a client requested or excluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Projection {
     mode: Mode,
-    targets: Vec<Target>,
+    /// The schemas of which all attributes are named: URNs.
+    schemas: HashSet<String>,
+    /// The named attributes, by the address of their definition, which `resource_type` keeps.
+    attributes: HashMap<usize, Named>,
     specified: Specified,
     resource_type: ResourceType,
 }
@@ -37,32 +46,28 @@ enum Mode {
     Without,
 }
 
-/// A name in the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Target {
-    /// Every attribute of the base schema (`None`) or of an extension.
-    Schema(Option<Arc<Schema>>),
-    /// An attribute or a sub-attribute.
-    Attribute(AttributeRef),
-}
-
 /// The parts of an attribute that the list names.
-enum Named<'a> {
-    Nothing,
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Named {
     Whole,
-    SubAttributes(Vec<&'a str>),
+    /// Sub-attributes in canonical spelling.
+    SubAttributes(HashSet<String>),
 }
 
 impl Projection {
     /// Parses `attributes` and `excludedAttributes`, comma-separated lists of names. Returns `None` if the reply is the whole
-    /// resource: neither was given and the type has no attribute with `returned` `request`. Unknown names are ignored. An
-    /// error is 400 `invalidValue` if both are given.
+    /// resource: neither was given and the type has no attribute with `returned` `request`. Unknown names are ignored, and a
+    /// name with a filter (`emails[type eq "work"]`) is read without it. An error is 400 `invalidValue` if both are given, or
+    /// one has more than [`MAX_NAMES`] different names or [`MAX_LIST_BYTES`] bytes.
     pub fn parse(
         attributes: Option<&str>,
         excluded: Option<&str>,
         resource_type: &ResourceType,
     ) -> Result<Option<Self>, ScimError> {
-        let given = |list: Option<&str>| list.is_some_and(|list| !names(list).is_empty());
+        for (parameter, list) in [("attributes", attributes), ("excludedAttributes", excluded)] {
+            check_length(parameter, list.unwrap_or_default())?;
+        }
+        let given = |list: Option<&str>| list.is_some_and(|list| names(list).next().is_some());
         let (mode, list) = match (given(attributes), given(excluded)) {
             // RFC 7644 §3.4.2.5: excludedAttributes is "mutually exclusive" with attributes.
             (true, true) => {
@@ -75,9 +80,33 @@ impl Projection {
             (false, false) if has_request_attributes(resource_type) => (Mode::Without, None),
             (false, false) => return Ok(None),
         };
-        let targets =
-            names(list.unwrap_or_default()).into_iter().filter_map(|name| target(name, resource_type)).collect();
-        Ok(Some(Self { mode, targets, specified: Specified::Nothing, resource_type: resource_type.clone() }))
+        let mut projection = Self {
+            mode,
+            schemas: HashSet::new(),
+            attributes: HashMap::new(),
+            specified: Specified::Nothing,
+            resource_type: resource_type.clone(),
+        };
+        for name in distinct(list.unwrap_or_default(), mode)? {
+            projection.name(&name);
+        }
+        Ok(Some(projection))
+    }
+
+    /// Adds a name of the list.
+    fn name(&mut self, name: &str) {
+        if let Some(qualified) = self.resource_type.split_urn(name).filter(|qualified| qualified.rest.is_empty()) {
+            let schema = qualified.extension.unwrap_or(&self.resource_type.schema);
+            self.schemas.insert(schema.id.clone());
+        } else if let Some(found) = self.resource_type.resolve_any(name) {
+            let named = self.attributes.entry(Arc::as_ptr(&found.attribute).addr());
+            let named = named.or_insert_with(|| Named::SubAttributes(HashSet::new()));
+            match (named, &found.sub) {
+                (named, None) => *named = Named::Whole,
+                (Named::SubAttributes(subs), Some(sub)) => drop(subs.insert(sub.name.clone())),
+                (Named::Whole, Some(_)) => {}
+            }
+        }
     }
 
     /// The projection for the reply to a write. RFC 7643 §7 `request`: "The attribute is returned in response to any PUT,
@@ -90,7 +119,7 @@ impl Projection {
     /// Whether the client requested this projection.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.mode == Mode::Only || !self.targets.is_empty()
+        self.mode == Mode::Only || !self.schemas.is_empty() || !self.attributes.is_empty()
     }
 
     /// Reduces a resource to the attributes of the reply. Unknown attributes stay unless `attributes` was given.
@@ -121,7 +150,7 @@ impl Projection {
     pub fn includes(&self, name: &str) -> bool {
         let Some(found) = self.resource_type.resolve(name) else { return self.mode == Mode::Without };
         let named = self.named(found.extension.as_ref(), &found.attribute);
-        self.keeps(&found.attribute, &named)
+        self.keeps(&found.attribute, named)
     }
 
     fn attribute(&self, extension: Option<&Arc<Schema>>, key: &str, value: Value) -> Option<Value> {
@@ -129,14 +158,14 @@ impl Projection {
             return (self.mode == Mode::Without).then_some(value);
         };
         let named = self.named(extension, &found.attribute);
-        if !self.keeps(&found.attribute, &named) && !self.was_written(&found, &named) {
+        if !self.keeps(&found.attribute, named) && !self.was_written(&found, named) {
             return None;
         }
         if !found.attribute.is_complex() {
             return Some(value);
         }
         let reduce = |element| match element {
-            Value::Object(members) => self.sub_attributes(members, &found.attribute, &named).map(Value::Object),
+            Value::Object(members) => self.sub_attributes(members, &found.attribute, named).map(Value::Object),
             other => Some(other),
         };
         match value {
@@ -149,10 +178,10 @@ impl Projection {
     }
 
     /// Whether the reply has a `request` attribute because the request wrote it.
-    fn was_written(&self, found: &AttributeRef, named: &Named<'_>) -> bool {
+    fn was_written(&self, found: &AttributeRef, named: Option<&Named>) -> bool {
         found.attribute.returned == Returned::Request
             && self.mode == Mode::Without
-            && !matches!(named, Named::Whole)
+            && !matches!(named, Some(Named::Whole))
             && match &self.specified {
                 Specified::Nothing => false,
                 Specified::Everything => true,
@@ -163,13 +192,13 @@ impl Projection {
     }
 
     /// RFC 7643 §7 `returned`, combined with the list.
-    fn keeps(&self, attribute: &Attribute, named: &Named<'_>) -> bool {
+    fn keeps(&self, attribute: &Attribute, named: Option<&Named>) -> bool {
         match (attribute.returned, self.mode) {
             // "always: The attribute is always returned, regardless of the contents of the 'attributes' parameter."
             (Returned::Always, _) => true,
             (Returned::Never, _) | (Returned::Request, Mode::Without) => false,
-            (Returned::Default | Returned::Request, Mode::Only) => !matches!(named, Named::Nothing),
-            (Returned::Default, Mode::Without) => !matches!(named, Named::Whole),
+            (Returned::Default | Returned::Request, Mode::Only) => named.is_some(),
+            (Returned::Default, Mode::Without) => !matches!(named, Some(Named::Whole)),
         }
     }
 
@@ -178,51 +207,56 @@ impl Projection {
         &self,
         mut members: Map<String, Value>,
         parent: &Attribute,
-        named: &Named<'_>,
+        named: Option<&Named>,
     ) -> Option<Map<String, Value>> {
         members.retain(|key, _| {
-            let listed =
-                matches!(named, Named::SubAttributes(subs) if subs.iter().any(|it| it.eq_ignore_ascii_case(key)));
-            let returned = parent.sub_attribute(key).map_or(Returned::Default, |sub| sub.returned);
+            let sub = parent.sub_attribute(key);
+            let listed = match named {
+                Some(Named::SubAttributes(subs)) => sub.is_some_and(|sub| subs.contains(&sub.name)),
+                _ => false,
+            };
+            let returned = sub.map_or(Returned::Default, |sub| sub.returned);
             match (returned, self.mode) {
                 (Returned::Always, _) => true,
                 (Returned::Never, _) | (Returned::Request, Mode::Without) => false,
                 (Returned::Request, Mode::Only) => listed,
                 (Returned::Default, Mode::Without) => !listed,
                 // A complex attribute named as a whole has its default sub-attributes.
-                (Returned::Default, Mode::Only) => listed || !matches!(named, Named::SubAttributes(_)),
+                (Returned::Default, Mode::Only) => listed || !matches!(named, Some(Named::SubAttributes(_))),
             }
         });
         (!members.is_empty()).then_some(members)
     }
 
-    fn named(&self, extension: Option<&Arc<Schema>>, attribute: &Arc<Attribute>) -> Named<'_> {
-        let mut subs = Vec::new();
-        for target in &self.targets {
-            match target {
-                Target::Schema(schema) if schema.as_ref() == extension => return Named::Whole,
-                Target::Attribute(found) if found.extension.as_ref() == extension && found.attribute == *attribute => {
-                    match &found.sub {
-                        None => return Named::Whole,
-                        Some(sub) => subs.push(sub.name.as_str()),
-                    }
-                }
-                _ => {}
-            }
-        }
-        if subs.is_empty() { Named::Nothing } else { Named::SubAttributes(subs) }
+    fn named(&self, extension: Option<&Arc<Schema>>, attribute: &Arc<Attribute>) -> Option<&Named> {
+        let schema = extension.unwrap_or(&self.resource_type.schema);
+        let is_whole = self.schemas.contains(&schema.id);
+        if is_whole { Some(&Named::Whole) } else { self.attributes.get(&Arc::as_ptr(attribute).addr()) }
     }
 }
 
-fn names(list: &str) -> Vec<&str> {
-    list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
+fn names(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
-fn target(name: &str, resource_type: &ResourceType) -> Option<Target> {
-    match resource_type.split_urn(name) {
-        Some(qualified) if qualified.rest.is_empty() => Some(Target::Schema(qualified.extension.cloned())),
-        _ => resource_type.resolve(name).map(Target::Attribute),
+/// Checked before the list is split.
+fn check_length(parameter: &str, list: &str) -> Result<(), ScimError> {
+    if list.len() <= MAX_LIST_BYTES {
+        return Ok(());
     }
+    let detail = format!("{parameter} has {} bytes; at most {MAX_LIST_BYTES} are read.", list.len());
+    Err(ScimError::invalid_value(detail))
+}
+
+/// The names of a list in lower case, each once.
+fn distinct(list: &str, mode: Mode) -> Result<HashSet<String>, ScimError> {
+    let names: HashSet<String> = names(list).map(str::to_ascii_lowercase).collect();
+    if names.len() <= MAX_NAMES {
+        return Ok(names);
+    }
+    let parameter = if mode == Mode::Only { "attributes" } else { "excludedAttributes" };
+    let detail = format!("{parameter} has {} names; at most {MAX_NAMES} are accepted.", names.len());
+    Err(ScimError::invalid_value(detail))
 }
 
 /// Whether the type has an attribute that is only returned on request.

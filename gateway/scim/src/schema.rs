@@ -138,6 +138,15 @@ impl ResourceType {
         self.resolve_in(qualified.extension, qualified.rest)
     }
 
+    /// Resolves a name with a filter in it to the attribute that it means, whichever of its values:
+    /// `emails[type eq "work"].display` is `emails.display`.
+    #[must_use]
+    pub fn resolve_any(&self, path: &str) -> Option<AttributeRef> {
+        let Some((head, rest)) = path.split_once('[') else { return self.resolve(path.trim()) };
+        let part = rest.rsplit_once(']').map_or("", |(_, part)| part);
+        self.resolve(&format!("{}{}", head.trim(), part.trim_end()))
+    }
+
     /// Resolves `name` in one extension or, for `None`, in the base schema and the common attributes.
     #[must_use]
     pub fn resolve_in(&self, extension: Option<&Arc<Schema>>, name: &str) -> Option<AttributeRef> {

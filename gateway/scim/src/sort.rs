@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::attribute::Type;
 use crate::decimal::Decimal;
+use crate::effort::Effort;
 use crate::error::ScimError;
 use crate::fold::comparison_key;
 use crate::instant;
@@ -86,39 +87,47 @@ impl Sort {
         Ok(Some(Self { attribute, descending }))
     }
 
-    /// The value that a resource is sorted by. RFC 7644 §3.4.2.3: "if the attribute is multi-valued, resources are
-    /// sorted by the value of the primary attribute (see Section 2.4 of \[RFC7643\]), if any, or else the first value in
-    /// the list, if any."
-    #[must_use]
-    pub fn value<'d>(&self, document: &'d Map<String, Value>) -> Option<&'d Value> {
-        let single = |value: &'d Value| {
-            let elements = elements(Some(value));
-            elements.iter().find(|element| is_primary(element)).or_else(|| elements.first())
-        };
-        let element = single(self.attribute.value(document)?)?;
-        let leaf = match &self.attribute.sub {
-            Some(sub) => single(element.get(&sub.name)?)?,
-            None => element,
-        };
-        (!leaf.is_null()).then_some(leaf)
+    /// The sort key of a resource; `None` if it has no value of the attribute's type. RFC 7644 §3.4.2.3: "if the attribute is
+    /// multi-valued, resources are sorted by the value of the primary attribute (see Section 2.4 of \[RFC7643\]), if any, or
+    /// else the first value in the list, if any."
+    ///
+    /// # Errors
+    /// That of `effort`.
+    pub fn key(&self, document: &Map<String, Value>, effort: &mut Effort) -> Result<Option<SortKey>, ScimError> {
+        let Some(value) = self.attribute.value(document) else { return Ok(None) };
+        let Some(element) = first(value, effort)? else { return Ok(None) };
+        match &self.attribute.sub {
+            None => self.key_of(element, effort),
+            Some(sub) => match element.get(&sub.name).map(|value| first(value, effort)).transpose()? {
+                Some(Some(leaf)) => self.key_of(leaf, effort),
+                _ => Ok(None),
+            },
+        }
     }
 
-    /// The sort key of a value; `None` if the value is not of the attribute's type.
-    #[must_use]
-    pub fn key(&self, value: &Value) -> Option<SortKey> {
+    fn key_of(&self, value: &Value, effort: &mut Effort) -> Result<Option<SortKey>, ScimError> {
         let leaf = self.attribute.leaf();
-        match (leaf.kind, value) {
+        Ok(match (leaf.kind, value) {
             // "The attribute type determines the order": a dateTime is sorted by time, whatever its offset.
-            (Type::DateTime, Value::String(text)) => instant::parse(text).map(SortKey::Instant),
+            (Type::DateTime, Value::String(text)) => {
+                effort.charge(text.len())?;
+                instant::parse(text).map(SortKey::Instant)
+            }
             (_, Value::String(text)) => {
+                // Folding shortens a text to a third at most, so that no more of it counts.
+                let text = text.get(..text.floor_char_boundary(8 * MAX_KEY_LENGTH)).unwrap_or_default();
+                effort.fold(text)?;
                 let mut key = comparison_key(text, leaf).into_owned();
                 key.truncate(key.floor_char_boundary(MAX_KEY_LENGTH));
                 Some(SortKey::Text(key))
             }
-            (_, Value::Number(number)) => Some(SortKey::Number(Decimal::new(number).shortened(MAX_KEY_LENGTH))),
+            (_, Value::Number(number)) => {
+                effort.charge(number.as_str().len())?;
+                Some(SortKey::Number(Decimal::new(number).shortened(MAX_KEY_LENGTH)))
+            }
             (_, Value::Bool(flag)) => Some(SortKey::Flag(*flag)),
             _ => None,
-        }
+        })
     }
 
     /// The order of two keys in an ascending list: "all resources without a value SHALL be sorted last".
@@ -131,6 +140,13 @@ impl Sort {
             (Some(_), None) => Ordering::Less,
         }
     }
+}
+
+/// The primary element, or else the first one.
+fn first<'d>(value: &'d Value, effort: &mut Effort) -> Result<Option<&'d Value>, ScimError> {
+    let elements = elements(Some(value));
+    effort.compare(elements.len(), 0)?;
+    Ok(elements.iter().find(|element| is_primary(element)).or_else(|| elements.first()))
 }
 
 impl SortKey {
@@ -179,7 +195,7 @@ mod tests {
 
     fn key(by: &str, document: &Value) -> Option<SortKey> {
         let sort = parse(by, None).unwrap().unwrap();
-        sort.value(document.as_object().unwrap()).and_then(|value| sort.key(value))
+        sort.key(document.as_object().unwrap(), &mut Effort::list()).unwrap()
     }
 
     #[test]
@@ -241,7 +257,7 @@ mod tests {
     #[test]
     fn sort_keys_survive_a_round_trip() {
         for value in [json!("Ada"), json!(""), json!("tie"), json!(-12.5e7), json!(0), json!(true), json!(false)] {
-            let key = parse("title", None).unwrap().unwrap().key(&value).unwrap();
+            let key = key("title", &json!({ "title": value })).unwrap();
             assert_eq!(SortKey::from_text(&key.to_text()), Some(key), "{value}");
         }
         let at = key("meta.created", &json!({ "meta": { "created": "1969-01-01T10:00:00.1234567+05:00" } })).unwrap();
@@ -257,8 +273,8 @@ mod tests {
         let (long, longer) = ("é".repeat(300), "é".repeat(400));
         assert_eq!(title(long.clone()), title(longer));
         assert_eq!(title(long).to_text().len(), 1 + MAX_KEY_LENGTH);
-        let sort = parse("title", None).unwrap().unwrap();
-        let number = |digits: &str| sort.key(&serde_json::from_str(digits).unwrap()).unwrap();
+        let number =
+            |digits: &str| key("title", &serde_json::from_str(&format!("{{\"title\":{digits}}}")).unwrap()).unwrap();
         assert!(number(&"9".repeat(600)) > number(&"9".repeat(599)));
         assert_eq!(number(&"9".repeat(600)), number(&format!("{}8", "9".repeat(599))));
         assert!(number(&format!("{}8", "9".repeat(511))) < number(&"9".repeat(512)));

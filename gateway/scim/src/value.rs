@@ -65,6 +65,11 @@ pub(crate) fn is_blank(value: &Value) -> bool {
     value.is_null() || value.as_str() == Some("")
 }
 
+/// The number of elements that a client sent with something in them.
+pub(crate) fn assigned(value: &Value) -> usize {
+    elements(Some(value)).iter().filter(|element| !is_blank(element)).count()
+}
+
 /// RFC 7643 §2.4 `primary`.
 pub(crate) fn is_primary(element: &Value) -> bool {
     element.get("primary") == Some(&Value::Bool(true))

@@ -56,18 +56,17 @@ fn append_accepts_up_to_a_thousand_values() {
 }
 
 #[test]
-fn filters_above_the_cost_limit_are_refused() {
+fn filters_above_the_limit_are_refused() {
     let mut document = ada();
     document.insert("emails", (0..1_000).map(|n| json!({ "value": format!("{n:032}") })).collect());
     let path = |terms: usize| format!("emails[{}].value", vec!["value co \"x\""; terms].join(" or "));
-    // A thousand elements that cost 64 bytes each, and the array.
-    assert_eq!(get(&document, &user(), &path(65)), Ok(Vec::new()));
+    assert_eq!(get(&document, &user(), &path(86)), Ok(Vec::new()));
     for refused in [
-        get(&document, &user(), &path(66)).map(|_| 0),
-        set(&mut document.clone(), &user(), &path(66), json!("y")),
-        remove(&mut document.clone(), &user(), &path(66)),
+        get(&document, &user(), &path(87)).map(|_| 0),
+        set(&mut document.clone(), &user(), &path(87), json!("y")),
+        remove(&mut document.clone(), &user(), &path(87)),
     ] {
-        assert!(matches!(&refused, Err(AccessError::Malformed(why)) if why.starts_with("66 terms")), "{refused:?}");
+        assert!(matches!(&refused, Err(AccessError::Malformed(why)) if why.starts_with("87 terms")), "{refused:?}");
     }
 }
 

@@ -1,13 +1,16 @@
 //! The changes themselves, on values that have been checked.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
-use super::{AccessError, Overlay, checked, extension_data};
+use super::{AccessError, MAX_CALL_EFFORT, Overlay, checked, extension_data, selected};
+use crate::effort::of_value;
 use crate::filter::ElementFilter;
 use crate::path::{Path, Target};
 use crate::schema::validate::MAX_ELEMENTS;
 use crate::schema::{AttributeRef, Schema};
-use crate::value::{complete, elements_mut, is_primary, keep_primary};
+use crate::value::{complete, elements, elements_mut, is_primary, keep_primary};
 
 pub(super) fn set_extension(document: &mut Overlay, schema: &Schema, value: Value) -> Result<u32, AccessError> {
     let data = extension_data(schema, value)?;
@@ -39,7 +42,7 @@ pub(super) fn set(
         }
         _ => {
             let described = filter.and_then(ElementFilter::equalities);
-            let count = set_elements(document, attribute, filter, described.as_deref(), &value);
+            let count = set_elements(document, attribute, filter, described.as_deref(), &value)?;
             match described {
                 Some(described) if count == 0 => create(document, attribute, described, value),
                 _ => Ok(count),
@@ -55,13 +58,16 @@ fn set_elements(
     filter: Option<&ElementFilter>,
     described: Option<&[(String, Value)]>,
     value: &Value,
-) -> u32 {
-    let Some(elements) = document.value_mut(attribute).map(elements_mut) else { return 0 };
+) -> Result<u32, AccessError> {
+    let selected = selected(elements(document.value(attribute)), attribute, filter)?;
+    if of_value(value).saturating_mul(selected.len()) > MAX_CALL_EFFORT {
+        let detail = format!("The value is too large for {} values of {}.", selected.len(), attribute.attribute.name);
+        return Err(AccessError::WrongValue(detail));
+    }
+    let Some(elements) = document.value_mut(attribute).map(elements_mut) else { return Ok(0) };
     let mut changed = Vec::new();
-    for (index, element) in elements.iter_mut().enumerate() {
-        if filter.is_some_and(|filter| !filter.matches_element(element)) {
-            continue;
-        }
+    for index in selected {
+        let Some(element) = elements.get_mut(index) else { continue };
         match (&attribute.sub, element.as_object_mut()) {
             (Some(sub), Some(members)) => drop(members.insert(sub.name.clone(), value.clone())),
             (Some(_), None) => continue,
@@ -70,7 +76,7 @@ fn set_elements(
         changed.push(index);
     }
     keep_last_primary(elements, &changed);
-    count(changed.len())
+    Ok(count(changed.len()))
 }
 
 /// Creates the element that a path of `eq` terms describes.
@@ -92,7 +98,7 @@ fn create(
     // The terms of the path have not been checked as values yet: one may be a fraction for an integer.
     if parent.attribute.multi_valued {
         return match checked(Value::Array(vec![element]), &parent, None)? {
-            Some(Value::Array(elements)) => append(document, &parent, elements),
+            Some(Value::Array(elements)) => append(document, &parent, &elements),
             _ => Ok(0),
         };
     }
@@ -105,12 +111,7 @@ fn create(
     Ok(1)
 }
 
-pub(super) fn append(
-    document: &mut Overlay,
-    attribute: &AttributeRef,
-    elements: Vec<Value>,
-) -> Result<u32, AccessError> {
-    // Each new element is compared with all present ones, which takes time.
+pub(super) fn append(document: &mut Overlay, attribute: &AttributeRef, elements: &[Value]) -> Result<u32, AccessError> {
     let too_many = |count: usize| {
         let name = attribute.name();
         AccessError::WrongValue(format!("{name} would have {count} values or more; it can have {MAX_ELEMENTS}."))
@@ -124,15 +125,10 @@ pub(super) fn append(
         None => &[],
     };
     let before = present.len();
-    let mut new = Vec::new();
-    for element in elements {
-        if before <= MAX_ELEMENTS && (present.contains(&element) || new.contains(&element)) {
-            continue;
-        }
-        if before + new.len() >= MAX_ELEMENTS {
-            return Err(too_many(before + 1));
-        }
-        new.push(element);
+    let mut known: HashSet<&Value> = present.iter().collect();
+    let new: Vec<Value> = elements.iter().filter(|element| known.insert(*element)).cloned().collect();
+    if !new.is_empty() && before + new.len() > MAX_ELEMENTS {
+        return Err(too_many(before + new.len()));
     }
     let appended: Vec<usize> = (before..before + new.len()).collect();
     match document.value_mut(attribute) {
@@ -145,16 +141,17 @@ pub(super) fn append(
     Ok(count(appended.len()))
 }
 
-pub(super) fn remove(document: &mut Overlay, path: &Path) -> u32 {
+pub(super) fn remove(document: &mut Overlay, path: &Path) -> Result<u32, AccessError> {
     let attribute = match &path.target {
-        Target::Extension(schema) => return u32::from(document.remove(&schema.id)),
+        Target::Extension(schema) => return Ok(u32::from(document.remove(&schema.id))),
         Target::Attribute(attribute) => attribute,
     };
-    let Some(value) = document.value_mut(attribute) else { return 0 };
+    let selected = selected(elements(document.value(attribute)), attribute, path.element.as_ref())?;
+    let Some(value) = document.value_mut(attribute) else { return Ok(0) };
     let mut count = 0;
     // Removes from one element, and returns whether nothing of it is left.
-    let mut remove_from = |element: &mut Value| {
-        if path.element.as_ref().is_some_and(|filter| !filter.matches_element(element)) {
+    let mut remove_from = |index: usize, element: &mut Value| {
+        if selected.binary_search(&index).is_err() {
             return false;
         }
         let Some(sub) = &attribute.sub else {
@@ -167,15 +164,16 @@ pub(super) fn remove(document: &mut Overlay, path: &Path) -> u32 {
     };
     let is_empty = match value {
         Value::Array(elements) => {
-            elements.retain_mut(|element| !remove_from(element));
+            let mut indices = 0..;
+            elements.retain_mut(|element| !indices.next().is_some_and(|index| remove_from(index, element)));
             elements.is_empty()
         }
-        single => remove_from(single),
+        single => remove_from(0, single),
     };
     if is_empty {
         document.set(attribute, None);
     }
-    count
+    Ok(count)
 }
 
 /// Of the changed elements, the last primary one becomes the only primary one.

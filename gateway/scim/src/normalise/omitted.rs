@@ -1,5 +1,7 @@
 //! PUT for clients that omit attributes they do not mean to change. RFC 7644 §3.5.1: omitted attributes "MAY" be cleared.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::rebuild_schemas;
@@ -8,7 +10,8 @@ use crate::schema::ResourceType;
 /// Copies into `document` the attributes of `before` that the body did not mention. `cleared` lists those it mentioned
 /// without a value: full names of attributes, and URNs of extensions.
 pub fn keep(before: &Map<String, Value>, document: &mut Map<String, Value>, cleared: &[String], rt: &ResourceType) {
-    let is_cleared = |name: &str| cleared.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let cleared: HashSet<String> = cleared.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let is_cleared = |name: &str| cleared.contains(&name.to_ascii_lowercase());
     for (name, value) in before {
         if name == "schemas" || is_cleared(name) {
             continue;

@@ -4,13 +4,13 @@
 
 use serde_json::{Map, Value};
 
-use super::budget::Budget;
 use super::context::Context;
 use super::members::DeltaBuilder;
 use super::{Patch, Patched, Step, Target, Verb, add, element, remove, replace, write};
 use crate::attribute::Mutability;
+use crate::effort::{Effort, of_value};
 use crate::error::ScimError;
-use crate::leniency::{Choice, Leniencies};
+use crate::leniency::{Choice, Leniencies, Warnings};
 use crate::normalise::rebuild_schemas;
 use crate::schema::{AttributeRef, ResourceType, Schema};
 use crate::unknown::log::{MAX_ENTRIES, UnknownAttributes, tolerate_drop};
@@ -22,45 +22,24 @@ pub(super) fn apply(
     unknown_before: &UnknownAttributes,
     rt: &ResourceType,
     leniencies: Leniencies,
-    budget: &mut Budget,
+    effort: &mut Effort,
 ) -> Result<Patched, ScimError> {
     let members_only = patch.touches_only_members();
     let (mut document, mut unknown) = (document_before.clone(), unknown_before.clone());
-    let mut warnings = patch.warnings;
-    let mut members = DeltaBuilder::default();
-    // Recording an unknown part reads the whole log, so their number is limited.
-    let mut room = MAX_ENTRIES;
-    for step in patch.steps {
-        match step {
-            Step::Attribute { verb, target, value } => {
-                budget.charge_step(&target, target.reference.value(&document))?;
-                let mut parts = Map::new();
-                let replaces_all = replaces_all(verb, &target, value.as_ref());
-                let mut context = Context { target: &target, leniencies, warnings: &mut warnings, unknown: &mut parts };
-                change(&mut document, verb, value, &mut context)?;
-                if replaces_all {
-                    forget(&mut unknown, &target.reference, rt);
-                }
-                let Some(verb) = verb_of_parts(verb, &target) else { continue };
-                for (name, value) in parts {
-                    if room == 0 {
-                        tolerate_drop(&name, &leniencies, &mut warnings)?;
-                        continue;
-                    }
-                    room -= 1;
-                    unknown.record(verb, name, Some(value));
-                }
-            }
-            Step::ExtensionRemoved(schema) => {
-                remove_extension(&mut document, &schema)?;
-                unknown.forget(&schema.id);
-            }
-            Step::Unknown { verb, name, value } => unknown.record(verb, name, value),
-            Step::Members(Verb::Add, listed) => members.add(listed),
-            Step::Members(Verb::Replace, listed) => members.replace(listed),
-            Step::Members(Verb::Remove, listed) => members.remove(listed),
-        }
+    let mut applied = Applied {
+        document: &mut document,
+        unknown: &mut unknown,
+        members: DeltaBuilder::default(),
+        warnings: patch.warnings,
+        room: MAX_ENTRIES,
+        rt,
+        leniencies,
+        effort,
+    };
+    for (operation, step) in patch.steps {
+        applied.step(step).map_err(|error| error.in_operation(operation))?;
     }
+    let Applied { members, mut warnings, .. } = applied;
     let mut changed = false;
     if !members_only {
         rebuild_schemas(&mut document, rt);
@@ -70,6 +49,59 @@ pub(super) fn apply(
         changed = document != *document_before || unknown != *unknown_before;
     }
     Ok(Patched { document, unknown, members: members.finish(), changed, warnings })
+}
+
+/// The state between two steps.
+struct Applied<'a> {
+    document: &'a mut Map<String, Value>,
+    unknown: &'a mut UnknownAttributes,
+    members: DeltaBuilder,
+    warnings: Warnings,
+    /// How many more unknown parts are recorded: each reads the whole log.
+    room: usize,
+    rt: &'a ResourceType,
+    leniencies: Leniencies,
+    effort: &'a mut Effort,
+}
+
+impl Applied<'_> {
+    fn step(&mut self, step: Step) -> Result<(), ScimError> {
+        match step {
+            Step::Attribute { verb, target, value } => return self.attribute(verb, &target, value),
+            Step::ExtensionRemoved(schema) => {
+                remove_extension(self.document, &schema)?;
+                self.unknown.forget(&schema.id);
+            }
+            Step::Unknown { verb, name, value } => self.unknown.record(verb, name, value, self.effort)?,
+            Step::Members(Verb::Add, listed) => self.members.add(listed),
+            Step::Members(Verb::Replace, listed) => self.members.replace(listed),
+            Step::Members(Verb::Remove, listed) => self.members.remove(listed),
+        }
+        Ok(())
+    }
+
+    fn attribute(&mut self, verb: Verb, target: &Target, value: Option<Value>) -> Result<(), ScimError> {
+        // A step reads and copies the whole value.
+        self.effort.charge(target.reference.value(self.document).map_or(0, of_value))?;
+        let mut parts = Map::new();
+        let replaces_all = replaces_all(verb, target, value.as_ref());
+        let (leniencies, warnings) = (self.leniencies, &mut self.warnings);
+        let mut context = Context { target, leniencies, warnings, unknown: &mut parts, effort: self.effort };
+        change(self.document, verb, value, &mut context)?;
+        if replaces_all {
+            forget(self.unknown, &target.reference, self.rt);
+        }
+        let Some(verb) = verb_of_parts(verb, target) else { return Ok(()) };
+        for (name, value) in parts {
+            if self.room == 0 {
+                tolerate_drop(&name, &self.leniencies, &mut self.warnings)?;
+                continue;
+            }
+            self.room -= 1;
+            self.unknown.record(verb, name, Some(value), self.effort)?;
+        }
+        Ok(())
+    }
 }
 
 fn change(

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Target;
+use crate::effort::Effort;
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Warnings};
 use crate::normalise::value::Coercion;
@@ -14,6 +15,8 @@ pub(super) struct Context<'a> {
     pub(super) warnings: &'a mut Warnings,
     /// Receives the parts of the values that no schema defines.
     pub(super) unknown: &'a mut Map<String, Value>,
+    /// Is charged with the work.
+    pub(super) effort: &'a mut Effort,
 }
 
 impl Context<'_> {

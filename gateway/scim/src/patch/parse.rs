@@ -2,47 +2,57 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{PATCH_SCHEMA, Patch, Step, Target, Verb, members};
+use super::{MAX_STEPS, Number, PATCH_SCHEMA, Patch, Step, Target, Verb};
 use crate::attribute::{Attribute, Mutability, Returned};
-use crate::error::{ScimError, ScimType};
+use crate::error::{ScimError, ScimType, quoted};
 use crate::leniency::{Choice, Leniencies, Leniency, Warnings};
-use crate::member::Member;
 use crate::normalise::key::{self, Key};
-use crate::normalise::value::{Coercion, refuse_nul};
+use crate::normalise::value::{describe, refuse_nul};
 use crate::path::{self, Path};
 use crate::schema::{AttributeRef, ResourceType, Schema};
 use crate::value::{is_blank, is_unassigned, take_member};
+
+mod members;
 
 pub(super) fn parse(body: Value, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
     refuse_nul(&body)?;
     let Value::Object(mut body) = body else {
         return Err(ScimError::invalid_syntax("The body of a PATCH must be a JSON object with Operations."));
     };
-    let mut reader = Reader { rt, leniencies, warnings: Warnings::default(), steps: Vec::new() };
+    let mut reader = Reader::new(rt, leniencies, Warnings::default());
     reader.check_schemas(take_member(&mut body, "schemas").as_ref())?;
-    for operation in reader.operations(take_member(&mut body, "Operations"))? {
-        reader.operation(operation)?;
+    for (operation, number) in reader.operations(take_member(&mut body, "Operations"))?.into_iter().zip(1..) {
+        reader.number = Some(number);
+        reader.operation(operation).map_err(|error| error.in_operation(Some(number)))?;
     }
-    Ok(Patch { steps: reader.steps, warnings: reader.warnings })
+    Ok(reader.finish())
+}
+
+pub(super) fn parse_operation(operation: Value, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
+    refuse_nul(&operation)?;
+    let mut reader = Reader::new(rt, leniencies, Warnings::default());
+    reader.operation(operation)?;
+    Ok(reader.finish())
 }
 
 /// Parses the steps on unknown attributes again under the schemas of `rt`.
 pub(super) fn reinterpret(patch: Patch, rt: &ResourceType, leniencies: Leniencies) -> Result<Patch, ScimError> {
-    let mut reader = Reader { rt, leniencies, warnings: patch.warnings, steps: Vec::new() };
-    for step in patch.steps {
+    let mut reader = Reader::new(rt, leniencies, patch.warnings);
+    for (number, step) in patch.steps {
+        reader.number = number;
         match step {
             Step::Unknown { verb, name, value } => {
                 // A readOnly attribute is ignored as in a body.
                 let name = Name { text: &name, in_path: false };
                 let value = if verb == Verb::Remove { value } else { Some(value.unwrap_or_default()) };
-                reader.change(name, verb, value)?;
+                reader.change(name, verb, value).map_err(|error| error.in_operation(number))?;
             }
-            other => reader.steps.push(other),
+            other => reader.push(other)?,
         }
     }
-    Ok(Patch { steps: reader.steps, warnings: reader.warnings })
+    Ok(reader.finish())
 }
 
 /// The name in an operation: its `path`, or a key of the value of an operation without a path.
@@ -63,10 +73,30 @@ struct Reader<'a> {
     rt: &'a ResourceType,
     leniencies: Leniencies,
     warnings: Warnings,
-    steps: Vec<Step>,
+    /// The number of the operation that is read.
+    number: Number,
+    steps: Vec<(Number, Step)>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(rt: &'a ResourceType, leniencies: Leniencies, warnings: Warnings) -> Self {
+        Self { rt, leniencies, warnings, number: None, steps: Vec::new() }
+    }
+
+    fn finish(self) -> Patch {
+        Patch { steps: self.steps, warnings: self.warnings }
+    }
+
+    /// Adds a step. Refused before more are read, since each name is looked up.
+    fn push(&mut self, step: Step) -> Result<(), ScimError> {
+        if self.steps.len() == MAX_STEPS {
+            let detail = format!("The request makes more than {MAX_STEPS} changes, the most that are accepted.");
+            return Err(ScimError::new(413, detail));
+        }
+        self.steps.push((self.number, step));
+        Ok(())
+    }
+
     /// RFC 7644 §3.5.2: "The body of each request MUST contain the "schemas" attribute with the URI value of
     /// urn:ietf:params:scim:api:messages:2.0:PatchOp". Entra ID omits it with its feature flag on.
     fn check_schemas(&mut self, schemas: Option<&Value>) -> Result<(), ScimError> {
@@ -93,17 +123,22 @@ impl Reader<'_> {
 
     fn operation(&mut self, operation: Value) -> Result<(), ScimError> {
         let Value::Object(mut operation) = operation else {
-            return Err(ScimError::invalid_syntax("Each of the Operations must be an object."));
+            let detail = format!("Each of the Operations must be an object, not {}.", describe(&operation));
+            return Err(ScimError::invalid_syntax(detail));
         };
         let verb = self.verb(take_member(&mut operation, "op").as_ref())?;
         let value = take_member(&mut operation, "value");
         let path = match take_member(&mut operation, "path") {
             None | Some(Value::Null) => String::new(),
             Some(Value::String(path)) => self.trim(path)?,
-            Some(_) => return Err(ScimError::bad_request(ScimType::InvalidPath, "path must be a text.")),
+            Some(other) => {
+                let detail = format!("path must be a text, not {}.", describe(&other));
+                return Err(ScimError::bad_request(ScimType::InvalidPath, detail));
+            }
         };
         if verb != Verb::Remove && value.is_none() {
-            return Err(ScimError::invalid_value("An operation add or replace must have a value."));
+            let at = if path.is_empty() { String::new() } else { format!(" of {}", quoted(&path)) };
+            return Err(ScimError::invalid_value(format!("The {}{at} must have a value.", verb.word())));
         }
         if !path.is_empty() {
             return self.change(Name { text: &path, in_path: true }, verb, value);
@@ -120,15 +155,23 @@ impl Reader<'_> {
             (_, Some(Value::Object(attributes))) => {
                 attributes.into_iter().try_for_each(|(key, value)| self.change_key(&key, verb, value))
             }
-            _ => Err(ScimError::invalid_value(
-                "Without a path, the value must be an object with the attributes to change.",
-            )),
+            (_, other) => Err(ScimError::invalid_value(format!(
+                "Without a path, the value must be an object with the attributes to change, not {}.",
+                describe(&other.unwrap_or_default())
+            ))),
         }
     }
 
     /// RFC 7644 §3.5.2: the value of `op` "MAY be one of "add", "remove", or "replace"".
     fn verb(&mut self, op: Option<&Value>) -> Result<Verb, ScimError> {
-        let refuse = || ScimError::invalid_syntax("op must be add, remove or replace.");
+        let refuse = || {
+            let sent = match op {
+                None => "it is missing".to_owned(),
+                Some(Value::String(text)) => format!("it is {}", quoted(text)),
+                Some(other) => format!("it is {}", describe(other)),
+            };
+            ScimError::invalid_syntax(format!("op must be add, remove or replace; {sent}."))
+        };
         let text = op.and_then(Value::as_str).unwrap_or_default();
         let verb = Verb::find(text).ok_or_else(refuse)?;
         if verb.word() != text {
@@ -143,7 +186,8 @@ impl Reader<'_> {
             return Ok(path);
         }
         self.leniencies.tolerate(Leniency::BlankPath, "path", &mut self.warnings, || {
-            ScimError::bad_request(ScimType::InvalidPath, "path must name an attribute, without spaces around it.")
+            let detail = format!("path must name an attribute, without spaces around it; it is {}.", quoted(&path));
+            ScimError::bad_request(ScimType::InvalidPath, detail)
         })?;
         Ok(trimmed.to_owned())
     }
@@ -219,8 +263,7 @@ impl Reader<'_> {
         if self.rt.extension(&schema.id).is_some_and(|extension| extension.required) {
             return Err(ScimError::mutability(format!("{} is required and cannot be removed.", schema.id)));
         }
-        self.steps.push(Step::ExtensionRemoved(Arc::clone(schema)));
-        Ok(())
+        self.push(Step::ExtensionRemoved(Arc::clone(schema)))
     }
 
     /// A change of an unknown attribute, which is kept outside the document under the name as written.
@@ -234,8 +277,7 @@ impl Reader<'_> {
             Verb::Remove => self.unknown_value_list(name, value)?,
             Verb::Add | Verb::Replace => value.filter(|value| !self.clears(value, Leniency::EmptyStringClears)),
         };
-        self.steps.push(Step::Unknown { verb, name: name.text.to_owned(), value });
-        Ok(())
+        self.push(Step::Unknown { verb, name: name.text.to_owned(), value })
     }
 
     /// The values listed by a removal without a filter. The meaning of a single value depends on the future schema.
@@ -264,8 +306,7 @@ impl Reader<'_> {
         if any(|part| part.mutability == Mutability::ReadOnly) {
             return self.read_only(reference, name);
         }
-        self.steps.push(Step::Attribute { verb, target, value });
-        Ok(())
+        self.push(Step::Attribute { verb, target, value })
     }
 
     /// RFC 7644 §3.5.2: "If the operation's target is "readOnly" [the server] SHALL return 400 with "mutability"". In an
@@ -301,48 +342,6 @@ impl Reader<'_> {
         self.leniencies.tolerate(Leniency::ReadOnlyIgnored, "schemas", &mut self.warnings, || {
             ScimError::mutability("schemas follows from the attributes; change those of the extension.")
         })
-    }
-
-    fn members(&mut self, target: &Target, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
-        let attribute = &target.reference.attribute;
-        if let Some(sub) = target.reference.sub.as_ref().filter(|sub| sub.name != "value") {
-            // RFC 7643 §8.7.1: the sub-attributes of a member are immutable.
-            let full = format!("{}.{}", attribute.name, sub.name);
-            return self.leniencies.tolerate(Leniency::ReadOnlyIgnored, &full, &mut self.warnings, || {
-                ScimError::mutability(format!("{full} is immutable; remove the member and add another."))
-            });
-        }
-        let selected = match &target.element {
-            Some(element) => Some(members::selected(element, &attribute.name)?),
-            None => None,
-        };
-        let step = match (verb, selected) {
-            (Verb::Remove, Some(selected)) => Step::Members(verb, selected),
-            (Verb::Remove, None) if value.as_ref().is_none_or(is_blank) => Step::Members(Verb::Replace, Vec::new()),
-            (Verb::Remove, None) => {
-                tolerate_value_list(self.leniencies, &attribute.name, &mut self.warnings)?;
-                Step::Members(verb, self.listed_members(target, value)?)
-            }
-            (Verb::Replace, Some(selected)) => {
-                self.steps.push(Step::Members(Verb::Remove, selected));
-                Step::Members(Verb::Add, self.listed_members(target, value)?)
-            }
-            (Verb::Add, _) | (Verb::Replace, None) => Step::Members(verb, self.listed_members(target, value)?),
-        };
-        self.steps.push(step);
-        Ok(())
-    }
-
-    fn listed_members(&mut self, target: &Target, value: Option<Value>) -> Result<Vec<Member>, ScimError> {
-        let attribute = &target.reference.attribute;
-        let value = match value.unwrap_or_default() {
-            one @ Value::Object(_) => Value::Array(vec![one]),
-            other => other,
-        };
-        // Unknown sub-attributes of members are not kept, because members are stored outside the document.
-        let (leniencies, warnings, unknown) = (&self.leniencies, &mut self.warnings, &mut Map::new());
-        let value = Coercion { leniencies, warnings, unknown }.value(value, attribute, &attribute.name)?;
-        Member::list_from_json(value.unwrap_or_default(), &attribute.name)
     }
 
     /// Whether a value leaves its target unassigned.

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::parse::tolerate_value_list;
-use super::{element, write};
+use super::same::Listed;
+use super::write;
 use crate::attribute::Attribute;
 use crate::error::ScimError;
 use crate::leniency::Leniency;
-use crate::value::is_blank;
+use crate::value::{assigned, is_blank};
 
 /// The value after the operation. "If the target location is a multi-valued attribute and no filter is specified, the
 /// attribute and all values are removed […]. If […] a complex filter is specified comparing a "value", the values matched
@@ -32,25 +33,35 @@ pub(super) fn edit(
     }
 }
 
-/// Removes the listed values only; an empty list removes none.
+/// Removes the listed values only; an empty list removes none. A list that identifies nothing would seem to succeed.
 fn only_listed(current: Option<Value>, listed: Value, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
-    tolerate_value_list(context.leniencies, &context.attribute_name(), context.warnings)?;
+    let name = context.attribute_name();
+    tolerate_value_list(context.leniencies, &name, context.warnings)?;
+    let sent = assigned(&listed);
+    let new = write::new_elements(listed, context)?;
     let attribute = &context.target.reference.attribute;
-    let listed = write::new_elements(listed, context)?;
-    let mut elements = write::into_elements(current);
-    elements.retain(|present| !listed.iter().any(|listed| element::is_listed(present, listed, attribute)));
+    let identified = if new.len() == sent { Listed::new(&new, attribute, context.effort)? } else { None };
+    let Some(listed) = identified else {
+        return Err(ScimError::invalid_value(format!(
+            "Each of the listed values must identify a value of {name}, by its value for example."
+        )));
+    };
+    let mut elements = Vec::new();
+    for element in write::into_elements(current) {
+        if !listed.contains(&element, context.effort)? {
+            elements.push(element);
+        }
+    }
     Ok(write::join(elements, context))
 }
 
 fn selected(current: Option<Value>, context: &mut Context<'_>) -> Result<Option<Value>, ScimError> {
     let mut elements = write::into_elements(current);
-    let matching = write::matching(&elements, context.target.element.as_ref());
+    let matching = write::matching(&elements, context)?;
     if matching.is_empty() {
         tolerate_no_match(context)?;
     }
-    for index in matching.iter().rev() {
-        elements.remove(*index);
-    }
+    write::remove_at(&mut elements, &matching);
     Ok(write::join(elements, context))
 }
 
@@ -61,7 +72,7 @@ fn sub_attribute(
     context: &mut Context<'_>,
 ) -> Result<Option<Value>, ScimError> {
     let mut elements = write::into_elements(current);
-    let matching = write::matching(&elements, context.target.element.as_ref());
+    let matching = write::matching(&elements, context)?;
     if matching.is_empty() && context.target.element.is_some() {
         tolerate_no_match(context)?;
     }

@@ -19,7 +19,7 @@ pub(super) fn selected(
 ) -> Result<Option<Value>, ScimError> {
     let filter = context.target.element.as_ref();
     let mut elements = write::into_elements(current);
-    let matching = write::matching(&elements, filter);
+    let matching = write::matching(&elements, context)?;
     let new = write::new_elements(value, context)?;
     let terms = match matching.first() {
         None => match write::described_element(context, !elements.is_empty(), new.is_empty())? {
@@ -33,9 +33,7 @@ pub(super) fn selected(
         Some(_) => Vec::new(),
     };
     let first = matching.first().copied().unwrap_or(elements.len());
-    for index in matching.iter().rev() {
-        elements.remove(*index);
-    }
+    write::remove_at(&mut elements, &matching);
     elements.splice(first..first, new.into_iter().map(|element| complete(element, &terms)));
     Ok(write::join(elements, context))
 }

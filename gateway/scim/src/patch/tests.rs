@@ -11,6 +11,7 @@ use crate::schema::registry::Registry;
 use crate::value::is_unassigned;
 
 mod guards;
+mod shapes;
 
 const FILES: [(&str, &str); 7] = [
     ("core", include_str!("../../testdata/patch/core.json")),

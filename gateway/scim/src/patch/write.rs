@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::element;
 use crate::attribute::{Attribute, Mutability};
+use crate::effort::of_value;
 use crate::error::{ScimError, ScimType};
 use crate::filter::ElementFilter;
 use crate::leniency::Leniency;
@@ -60,7 +61,7 @@ pub(super) fn sub_attribute(
         return Ok(Some(Value::Object(members)));
     }
     let mut elements = into_elements(current);
-    let matching = matching(&elements, target.element.as_ref());
+    let matching = matching(&elements, context)?;
     let clears = value.is_none();
     if matching.is_empty() {
         let described = described_element(context, !elements.is_empty(), clears)?;
@@ -71,6 +72,8 @@ pub(super) fn sub_attribute(
         }
         return Ok(join(elements, context));
     }
+    // Each of the selected elements gets a copy.
+    context.effort.compare(matching.len(), value.as_ref().map_or(0, of_value))?;
     for index in &matching {
         if let Some(Value::Object(members)) = elements.get_mut(*index) {
             set(members, sub, value.clone())?;
@@ -165,21 +168,31 @@ pub(super) fn join(mut elements: Vec<Value>, context: &Context<'_>) -> Option<Va
     if context.target.reference.attribute.multi_valued { Some(Value::Array(elements)) } else { elements.pop() }
 }
 
-/// The indices of the elements that a filter selects.
-pub(super) fn matching(elements: &[Value], filter: Option<&ElementFilter>) -> Vec<usize> {
-    let matches = |element: &Value| filter.is_none_or(|filter| filter.matches_element(element));
-    elements.iter().enumerate().filter(|(_, element)| matches(element)).map(|(index, _)| index).collect()
+/// The indices of the elements that the path selects, in ascending order.
+pub(super) fn matching(elements: &[Value], context: &mut Context<'_>) -> Result<Vec<usize>, ScimError> {
+    match &context.target.element {
+        Some(filter) => filter.select(elements, context.effort),
+        None => Ok((0..elements.len()).collect()),
+    }
+}
+
+/// Removes the elements at these indices, which are in ascending order.
+pub(super) fn remove_at(elements: &mut Vec<Value>, indices: &[usize]) {
+    let mut index = 0;
+    elements.retain(|_| {
+        let is_removed = indices.binary_search(&index).is_ok();
+        index += 1;
+        !is_removed
+    });
 }
 
 /// Removes the changed elements that have nothing left, or nothing but the labels that a value path would create again.
 pub(super) fn remove_empty(elements: &mut Vec<Value>, changed: &[usize], context: &Context<'_>) {
     let drops_labels = context.leniencies.allows(Leniency::ValuePathCreated);
-    let mut index = 0;
-    elements.retain(|element| {
-        let is_changed = changed.binary_search(&index).is_ok();
-        index += 1;
-        !(is_changed && (is_unassigned(element) || (drops_labels && element::has_only_labels(element))))
-    });
+    let is_empty = |element: &Value| is_unassigned(element) || (drops_labels && element::has_only_labels(element));
+    let emptied: Vec<usize> =
+        changed.iter().copied().filter(|index| elements.get(*index).is_some_and(is_empty)).collect();
+    remove_at(elements, &emptied);
 }
 
 fn into_object(current: Option<Value>) -> Map<String, Value> {

@@ -1,5 +1,6 @@
 //! Validates a canonical document against its resource type: known attributes, correct types, nothing missing.
 
+use std::collections::HashMap;
 use std::fmt::{Arguments, Display};
 use std::sync::Arc;
 
@@ -69,18 +70,23 @@ fn check_unchanged_parts(before: &Value, after: &Value, attribute: &Attribute, p
     let subs = &attribute.sub_attributes;
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => check_unchanged(before, after, subs, prefix),
-        (Value::Array(before), Value::Array(after)) => after.iter().try_for_each(|element| {
-            let same = before.iter().find(|it| is_same_element(it, element));
-            same.map_or(Ok(()), |before| check_unchanged_parts(before, element, attribute, prefix))
-        }),
+        (Value::Array(before), Value::Array(after)) => {
+            let mut first = HashMap::with_capacity(before.len());
+            for element in before {
+                identity(element).map(|identity| first.entry(identity).or_insert(element));
+            }
+            after.iter().try_for_each(|element| {
+                let same = identity(element).and_then(|identity| first.get(&identity));
+                same.map_or(Ok(()), |before| check_unchanged_parts(before, element, attribute, prefix))
+            })
+        }
         _ => Ok(()),
     }
 }
 
 /// Elements are identified by `value` and `type`.
-fn is_same_element(before: &Value, after: &Value) -> bool {
-    let same = |key| before.get(key) == after.get(key);
-    before.get("value").is_some() && same("value") && same("type")
+fn identity(element: &Value) -> Option<(&Value, Option<&Value>)> {
+    Some((element.get("value")?, element.get("type")))
 }
 
 fn is_immutable(attribute: &Arc<Attribute>) -> bool {

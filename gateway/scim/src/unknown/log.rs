@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::name::{head, related, same, within};
 use super::secret;
+use crate::effort::{Effort, of_value};
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::verb::Verb;
@@ -15,6 +16,9 @@ use crate::verb::Verb;
 pub const MAX_ENTRIES: usize = 1_000;
 /// Most bytes of their names and values as JSON: half of what a resource may have.
 pub const MAX_BYTES: usize = 512 << 10;
+
+/// The units of [`Effort`] of comparing a path with one name: it is done up to four times.
+const ENTRY_EFFORT: usize = 8;
 
 /// The changes to the unknown attributes of one resource.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,7 +79,16 @@ impl UnknownAttributes {
     }
 
     /// Keeps an operation of a PATCH. A replacement by null is a removal.
-    pub(crate) fn record(&mut self, verb: Verb, path: String, value: Option<Value>) {
+    ///
+    /// # Errors
+    /// That of `effort`: the log is read.
+    pub(crate) fn record(
+        &mut self,
+        verb: Verb,
+        path: String,
+        value: Option<Value>,
+        effort: &mut Effort,
+    ) -> Result<(), ScimError> {
         let value = value.filter(|value| !value.is_null());
         let change = match (verb, value) {
             (Verb::Replace, None) => Change { verb: Verb::Remove, path, value: None },
@@ -89,24 +102,28 @@ impl UnknownAttributes {
             Verb::Replace => !change.value.as_ref().is_some_and(Value::is_object),
         };
         let is_whole = is_whole && !change.path.contains('[');
-        self.append(change, is_whole);
+        self.append(change, is_whole, effort)
     }
 
     /// Keeps a value of a body, and drops all earlier changes of its name.
-    pub(super) fn assign(&mut self, change: Change) {
+    ///
+    /// # Errors
+    /// As for [`UnknownAttributes::record`].
+    pub(super) fn assign(&mut self, change: Change, effort: &mut Effort) -> Result<(), ScimError> {
         if self.entries.iter().filter(|entry| entry.concerns(&change.path)).nth(1).is_some() {
             self.forget(&change.path);
         }
-        self.append(change, true);
+        self.append(change, true, effort)
     }
 
-    fn append(&mut self, change: Change, is_whole: bool) {
-        let Some(mut change) = change.without_secrets() else { return };
+    fn append(&mut self, change: Change, is_whole: bool, effort: &mut Effort) -> Result<(), ScimError> {
+        effort.charge(self.entries.iter().map(|entry| entry.effort(&change)).sum())?;
+        let Some(mut change) = change.without_secrets() else { return Ok(()) };
         let mut earlier = self.entries.iter().rev().filter(|entry| entry.concerns(&change.path));
         if let Some(last) = earlier.next().filter(|last| last.says(&change)) {
             let is_added = last.verb != Verb::Remove && change.verb != Verb::Remove && earlier.next().is_none();
             if last.verb == change.verb || is_added {
-                return;
+                return Ok(());
             }
         }
         if is_whole {
@@ -116,12 +133,13 @@ impl UnknownAttributes {
         }
         if !self.entries.iter().any(|entry| entry.concerns(&change.path)) {
             if change.verb == Verb::Remove || change.value == Some(Value::Null) {
-                return;
+                return Ok(());
             }
             // RFC 7644 §3.5.2.3: where there is nothing to replace, "treat the operation as an 'add'".
             change.verb = Verb::Add;
         }
         self.entries.push(change);
+        Ok(())
     }
 
     /// Drops the changes of a name and of its parts, and the name from the objects under its URN.
@@ -211,6 +229,18 @@ impl Change {
             }
             _ => related(own, name),
         }
+    }
+
+    /// What it costs to compare this change with a later one: their paths, and each member under a URN.
+    fn effort(&self, later: &Self) -> usize {
+        let members = self.value.as_ref().and_then(Value::as_object).map_or(0, Map::len);
+        let is_same = same(&self.path, &later.path);
+        let values = if is_same { self.value.as_ref().map_or(0, of_value) } else { 0 };
+        self.path
+            .len()
+            .min(later.path.len())
+            .saturating_add(values)
+            .saturating_add(members.saturating_add(1).saturating_mul(ENTRY_EFFORT))
     }
 
     /// Whether both have the same path and value.

@@ -1,8 +1,6 @@
 //! How the names of unknown attributes relate. Without a schema this is decided by their text, in any case (RFC 7643 §2.1:
 //! "Attribute names are case insensitive").
 
-use crate::schema::{AttributeRef, ResourceType};
-
 /// A path up to its filter.
 pub(super) fn head(path: &str) -> &str {
     path.split('[').next().unwrap_or_default()
@@ -24,11 +22,4 @@ pub(super) fn related(one: &str, other: &str) -> bool {
 pub(super) fn same(one: &str, other: &str) -> bool {
     let filter = head(one).len();
     within(other, head(one)) == one.get(filter..)
-}
-
-/// The attribute that a path means, whichever of its values: `emails[type eq "work"].display` is `emails.display`.
-pub(super) fn meaning(path: &str, resource_type: &ResourceType) -> Option<AttributeRef> {
-    let Some((head, rest)) = path.split_once('[') else { return resource_type.resolve(path.trim()) };
-    let part = rest.rsplit_once(']').map_or("", |(_, part)| part);
-    resource_type.resolve(&format!("{}{}", head.trim(), part.trim_end()))
 }

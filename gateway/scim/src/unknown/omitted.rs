@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::log::UnknownAttributes;
-use super::name::meaning;
+use crate::effort::Effort;
 use crate::error::ScimError;
 use crate::leniency::{Leniencies, Warnings};
 use crate::schema::ResourceType;
@@ -15,7 +15,7 @@ use crate::value::elements;
 /// document, nor in `cleared`, which are full names of attributes and URNs of extensions.
 ///
 /// # Errors
-/// 400 where the bounds are exceeded and the tenant refuses to drop changes.
+/// 400 where the bounds are exceeded and the tenant refuses to drop changes, 413 where too much would be compared.
 pub fn keep_omitted(
     unknown: &mut UnknownAttributes,
     before: &UnknownAttributes,
@@ -36,8 +36,9 @@ pub fn keep_omitted(
         members.retain(|key, _| !is_said(&format!("{path}:{key}")));
         !members.is_empty()
     });
+    let mut effort = Effort::patch();
     for entry in std::mem::take(&mut unknown.entries) {
-        kept.assign(entry);
+        kept.assign(entry, &mut effort)?;
     }
     let mut warnings = Warnings::default();
     if kept != *before {
@@ -56,7 +57,7 @@ fn is_cleared(path: &str, cleared: &HashSet<String>) -> bool {
 
 /// Whether the document now has what a path names.
 fn is_in(document: &Map<String, Value>, path: &str, resource_type: &ResourceType) -> bool {
-    let Some(found) = meaning(path, resource_type) else { return false };
+    let Some(found) = resource_type.resolve_any(path) else { return false };
     let value = found.value(document);
     match &found.sub {
         Some(sub) => elements(value).iter().any(|element| element.get(&sub.name).is_some()),

@@ -3,21 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::log::{Change, UnknownAttributes};
-use super::name::meaning;
 use crate::attribute::{Mutability, Returned};
+use crate::effort::{Effort, MAX_PATCH_EFFORT};
 use crate::leniency::Leniencies;
 use crate::normalise::rebuild_schemas;
-use crate::patch::{self, Budget, PATCH_SCHEMA, Patch};
+use crate::patch::Patch;
 use crate::schema::validate::{check_attribute, check_elements, check_extension_of};
 use crate::schema::{AttributeRef, ResourceType};
 use crate::value::is_unassigned;
 use crate::verb::Verb;
 
-/// The limit on the cost of all changes, in bytes: twice that of a request.
-const MAX_COST: usize = 2 * patch::MAX_COST;
+/// The most units of [`Effort`] of all changes of one resource.
+const MAX_EFFORT: usize = MAX_PATCH_EFFORT;
 
 /// A value that its schema does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +51,12 @@ pub fn reconcile(
     leniencies: &Leniencies,
     allowed: &dyn Fn(&AttributeRef) -> Result<(), String>,
 ) -> Reconciled {
-    let mut replay = Replay { resource_type, leniencies, allowed, cost: MAX_COST, document, changed: false };
+    let mut replay = Replay { resource_type, leniencies, allowed, left: MAX_EFFORT, document, changed: false };
     // What is left of each entry of the log.
     let mut log: Vec<Vec<Change>> = Vec::new();
     let mut schemas: BTreeMap<Option<String>, Groups> = BTreeMap::new();
     for change in split(unknown, resource_type) {
-        let Some(reference) = meaning(&change.path, resource_type) else {
+        let Some(reference) = resource_type.resolve_any(&change.path) else {
             log.push(vec![change]);
             continue;
         };
@@ -98,7 +98,7 @@ fn split(unknown: UnknownAttributes, resource_type: &ResourceType) -> Vec<Change
             let urn = &name.extension.unwrap_or(&resource_type.schema).id;
             for (key, value) in std::mem::take(members) {
                 let path = format!("{urn}:{key}");
-                if meaning(&path, resource_type).is_some() {
+                if resource_type.resolve_any(&path).is_some() {
                     known.push(Change { verb: change.verb, path, value: Some(value) });
                 } else {
                     members.insert(key, value);
@@ -136,8 +136,8 @@ struct Replay<'a> {
     resource_type: &'a ResourceType,
     leniencies: &'a Leniencies,
     allowed: &'a dyn Fn(&AttributeRef) -> Result<(), String>,
-    /// The cost that the changes may still have. Those of one attribute get half of it, so that some is left for the others.
-    cost: usize,
+    /// The effort that is left. The changes of one attribute get half of it, so that some is left for the others.
+    left: usize,
     document: Map<String, Value>,
     changed: bool,
 }
@@ -177,12 +177,12 @@ impl Replay<'_> {
         let attribute = &first.reference;
         let mut part = Map::new();
         attribute.set(&mut part, attribute.value(&self.document).cloned());
-        let mut budget = Budget::new(self.cost / 2);
-        let outcomes: Vec<Outcome> = group.iter().map(|known| self.one(known, &mut part, &mut budget)).collect();
-        self.cost -= self.cost / 2 - budget.left();
+        let mut effort = Effort::patch_within(self.left / 2);
+        let outcomes: Vec<Outcome> = group.iter().map(|known| self.one(known, &mut part, &mut effort)).collect();
+        self.left -= self.left / 2 - effort.left();
         // What is made of the first changes would count as newer than the others, except for parts of elements.
         let in_parts = |known: &Known| known.reference.sub.is_some() && attribute.attribute.multi_valued;
-        if budget.is_spent() && !group.iter().all(in_parts) {
+        if effort.is_exceeded() && !group.iter().all(in_parts) {
             return (vec![Err(TOO_MUCH.to_owned()); group.len()], false);
         }
         let value = attribute.value(&part);
@@ -193,7 +193,7 @@ impl Replay<'_> {
         (outcomes, changed)
     }
 
-    fn one(&self, known: &Known, part: &mut Map<String, Value>, budget: &mut Budget) -> Outcome {
+    fn one(&self, known: &Known, part: &mut Map<String, Value>, effort: &mut Effort) -> Outcome {
         let Known { change, reference, .. } = known;
         let present = reference.value(part);
         let says_nothing = change.verb == Verb::Remove || change.value.as_ref().is_none_or(is_unassigned);
@@ -207,21 +207,21 @@ impl Replay<'_> {
         }
         let count = |value: Option<&Value>| value.and_then(Value::as_array).map_or(0, Vec::len);
         check_elements(count(change.value.as_ref()), &reference.name()).map_err(|refusal| refusal.detail)?;
-        budget.charge_comparisons(count(change.value.as_ref()), count(present));
-        if budget.is_spent() {
+        if effort.is_exceeded() {
             return Err(TOO_MUCH.to_owned());
         }
-        let body = json!({ "schemas": [PATCH_SCHEMA], "Operations": [change.to_json()] });
         let (resource_type, leniencies) = (self.resource_type, self.leniencies);
-        let patched = Patch::parse(body, resource_type, leniencies)
-            .and_then(|patch| patch.apply_within(budget, part, resource_type, leniencies))
+        let patched = Patch::parse_operation(change.to_json(), resource_type, leniencies)
+            .and_then(|patch| {
+                patch.apply_within(effort, part, &UnknownAttributes::default(), resource_type, leniencies)
+            })
             .and_then(|patched| check_attribute(&patched.document, reference).map(|()| patched));
         match patched {
             Ok(patched) => {
                 *part = patched.document;
                 Ok(patched.unknown.entries)
             }
-            Err(_) if budget.is_spent() => Err(TOO_MUCH.to_owned()),
+            Err(_) if effort.is_exceeded() => Err(TOO_MUCH.to_owned()),
             Err(refusal) => Err(refusal.detail),
         }
     }

@@ -1,5 +1,9 @@
 //! Examines documents one by one, in bounded batches: the database's condition narrows, the filter's evaluator decides.
 
+use scimgate_scim::effort::Effort;
+use scimgate_scim::filter::{Filter, Prepared};
+use scimgate_scim::sort::{Sort, SortKey};
+
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::list::page::{Slice, Wanted, to_i64};
@@ -29,6 +33,9 @@ pub(super) struct Examination<'a> {
     options: ReadOptions,
     examined: u64,
     finished: bool,
+    /// The filter, where the database does not decide alone.
+    filter: Option<Prepared<'a>>,
+    effort: Effort,
 }
 
 impl<'a> Examination<'a> {
@@ -42,7 +49,8 @@ impl<'a> Examination<'a> {
     /// Examines documents from a position, with these read options. The window's limit bounds the first batch; later ones may
     /// be larger.
     pub(super) fn over(ctx: &'a Context, request: &'a Request, window: Window, options: ReadOptions) -> Self {
-        Self { ctx, request, window, options, examined: 0, finished: false }
+        let filter = request.filter.as_ref().filter(|_| !request.plan.is_exact()).map(Filter::prepare);
+        Self { ctx, request, window, options, examined: 0, finished: false, filter, effort: Effort::list() }
     }
 
     /// Examines documents in the order of ids, without what only a reply needs.
@@ -95,13 +103,25 @@ impl<'a> Examination<'a> {
     }
 
     /// Whether a document matches the filter. Where the database decides alone, the evaluator is not called.
-    pub(super) fn matches(&self, found: &Found) -> Result<bool, Error> {
-        let Some(filter) = self.request.filter.as_ref().filter(|_| !self.request.plan.is_exact()) else {
-            return Ok(true);
-        };
+    ///
+    /// # Errors
+    /// 400 `tooMany` where more would have to be compared than may be.
+    pub(super) fn matches(&mut self, found: &Found) -> Result<bool, Error> {
+        let Some(filter) = &self.filter else { return Ok(true) };
         let (resource_type, _) = self.request.of_type(&found.stored.resource_type)?;
         let document = tree(self.ctx, resource_type, &found.stored)?;
-        Ok(filter.matches_with(&document, &|term| self.request.plan.predicate_result(term, &found.predicate_results)))
+        let external = |term: &Filter| self.request.plan.predicate_result(term, &found.predicate_results);
+        Ok(filter.matches_within(&document, &external, &mut self.effort)?)
+    }
+
+    /// The key by which a resource is sorted.
+    ///
+    /// # Errors
+    /// As for [`Examination::matches`].
+    pub(super) fn sort_key(&mut self, sort: &Sort, found: &Found) -> Result<Option<SortKey>, Error> {
+        let (resource_type, _) = self.request.of_type(&found.stored.resource_type)?;
+        let document = tree(self.ctx, resource_type, &found.stored)?;
+        Ok(sort.key(&document, &mut self.effort)?)
     }
 }
 

@@ -12,7 +12,6 @@ use crate::operation::list::cursor_position::{self, Boundary, CursorPosition, Di
 use crate::operation::list::examine::Examination;
 use crate::operation::list::page::{CursorPage, Slice, Wanted};
 use crate::operation::list::request::Request;
-use crate::operation::resource::reply::tree;
 use crate::store::resource::list::Position;
 use crate::store::resource::read::Stored;
 
@@ -106,7 +105,7 @@ async fn rows(ctx: &Context, request: &Request, page: impl Iterator<Item = &Entr
     let mut stored = ctx.store.by_ids(request.plan.types(), &ids, request.read_options()).await?;
     // Missing are only resources that were deleted meanwhile.
     let position = |id: &Uuid| ids.iter().position(|other| other == id);
-    stored.sort_by_key(|stored| position(&stored.id));
+    stored.sort_by_cached_key(|stored| position(&stored.id));
     Ok(stored)
 }
 
@@ -118,10 +117,7 @@ async fn gather(ctx: &Context, request: &Request, sort: &Sort) -> Result<Vec<Ent
             if !examination.matches(&found)? {
                 continue;
             }
-            let (resource_type, _) = request.of_type(&found.stored.resource_type)?;
-            let document = tree(ctx, resource_type, &found.stored)?;
-            let key = sort.value(&document).and_then(|value| sort.key(value));
-            entries.push(Entry { key, id: found.stored.id });
+            entries.push(Entry { key: examination.sort_key(sort, &found)?, id: found.stored.id });
         }
     }
     Ok(entries)

@@ -59,11 +59,9 @@ fn search(addresses: usize, operations: usize, terms: usize, text: &str) -> Resu
 fn a_patch_above_the_work_limit_is_refused() {
     assert!(search(500, 100, 1, "é").is_ok());
     assert!(search(5, 1_000, 10, "é").is_ok());
-    for (addresses, operations, terms, text) in
-        [(1_000, 100, 30, "é".to_owned()), (1_000, 1_000, 1, "é".to_owned()), (1_000, 100, 1, "é".repeat(1_000))]
-    {
-        let refusal = search(addresses, operations, terms, &text).unwrap_err();
+    for (addresses, operations, terms, text) in [(1_000, 100, 30, "x"), (1_000, 1_000, 1, "x")] {
+        let refusal = search(addresses, operations, terms, text).unwrap_err();
         assert_eq!(refusal.status, 413, "{refusal}");
-        assert!(refusal.detail.contains("values of emails are too many"), "{refusal}");
+        assert!(refusal.detail.contains("are too many together: more than 67108864 bytes"), "{refusal}");
     }
 }
