@@ -32,7 +32,7 @@ fn contains(present: &Map<String, Value>, new: &Map<String, Value>, effort: &mut
     let by_value = new.contains_key("value");
     for (key, value) in new.iter().filter(|(key, _)| !by_value || matches!(key.as_str(), "value" | "type")) {
         let own = present.get(key);
-        effort.compare(1, if own.is_some() { shorter(own, value) } else { 0 })?;
+        effort.compare(1, own.map_or(0, |own| shorter(own, value)))?;
         if own != Some(value) {
             return Ok(false);
         }
@@ -41,9 +41,9 @@ fn contains(present: &Map<String, Value>, new: &Map<String, Value>, effort: &mut
 }
 
 /// The bytes that a comparison of two texts reads at most.
-fn shorter(own: Option<&Value>, value: &Value) -> usize {
+fn shorter(own: &Value, value: &Value) -> usize {
     let length = |value: &Value| value.as_str().map_or_else(|| of_value(value), str::len);
-    own.map_or(0, length).min(length(value))
+    length(own).min(length(value))
 }
 
 /// As [`position`], by look-up, for several elements to add.
@@ -194,3 +194,6 @@ fn comparable<'v>(value: &'v Value, attribute: &Attribute, effort: &mut Effort) 
     effort.fold(text)?;
     Ok(Comparable::Text(comparison_key(text, attribute)))
 }
+
+#[cfg(test)]
+mod laws;
