@@ -123,13 +123,10 @@ impl Context {
     /// # Errors
     /// 404 where the tenant has none there.
     pub fn resource_type(&self, endpoint: &str) -> Result<Arc<ResourceType>, Error> {
-        let registry = &self.settings.registry;
-        let found = registry.by_endpoint(endpoint).cloned().or_else(|| {
-            let allowed = self.settings.leniencies.allows(Leniency::EndpointCase);
-            let found = registry.by_endpoint_in_any_case(endpoint).filter(|_| allowed)?;
-            self.record_leniency(Leniency::EndpointCase, &found.endpoint);
-            Some(Arc::clone(found))
-        });
+        let Settings { registry, leniencies, .. } = &*self.settings;
+        let mut warnings = Warnings::default();
+        let found = registry.by_endpoint_with(endpoint, leniencies, &mut warnings).cloned();
+        self.record_leniencies(&warnings);
         found.ok_or_else(|| {
             Error::Scim(scimgate_scim::error::ScimError::new(
                 404,

@@ -1,6 +1,7 @@
 //! Parses a bulk request. An error of the request refuses it as a whole; an error of an operation fails only that one.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +10,7 @@ use crate::error::ScimError;
 use crate::etag::Condition;
 use crate::leniency::{Leniencies, Leniency, Warnings};
 use crate::patch::PATCH_SCHEMA;
+use crate::schema::ResourceType;
 use crate::schema::registry::Registry;
 use crate::value::take_member;
 
@@ -31,8 +33,9 @@ impl Request {
             );
             return Err(ScimError::new(413, detail));
         }
+        let mut find = |endpoint: &str| registry.by_endpoint_with(endpoint, leniencies, &mut warnings).cloned();
         let operations: Vec<Operation> =
-            operations.into_iter().map(|operation| parse_operation(operation, registry, base_url)).collect();
+            operations.into_iter().map(|operation| parse_operation(operation, &mut find, base_url)).collect();
         check_bulk_ids(&operations)?;
         Ok(Self { fail_on_errors, operations, warnings })
     }
@@ -73,7 +76,10 @@ fn check_bulk_ids(operations: &[Operation]) -> Result<(), ScimError> {
     }
 }
 
-fn parse_operation(operation: Value, registry: &Registry, base_url: &str) -> Operation {
+/// Finds the resource type of an endpoint.
+type Find<'f> = dyn FnMut(&str) -> Option<Arc<ResourceType>> + 'f;
+
+fn parse_operation(operation: Value, find: &mut Find<'_>, base_url: &str) -> Operation {
     let Value::Object(mut members) = operation else {
         let task = Err(ScimError::invalid_syntax("An operation must be a JSON object."));
         return Operation { method: String::new(), bulk_id: None, path: String::new(), task };
@@ -91,7 +97,7 @@ fn parse_operation(operation: Value, registry: &Registry, base_url: &str) -> Ope
     let task = if has_invalid_id {
         Err(ScimError::invalid_value("bulkId must be a text that is not empty."))
     } else {
-        parse_task(&method, bulk_id.is_some(), &path, members, registry)
+        parse_task(&method, bulk_id.is_some(), &path, members, find)
     };
     Operation { method, bulk_id, path, task }
 }
@@ -107,7 +113,7 @@ fn parse_task(
     has_bulk_id: bool,
     path: &str,
     mut members: Map<String, Value>,
-    registry: &Registry,
+    find: &mut Find<'_>,
 ) -> Result<Task, ScimError> {
     if path.is_empty() {
         return Err(ScimError::invalid_syntax("An operation must have a path, such as /Users."));
@@ -116,7 +122,7 @@ fn parse_task(
     if endpoint.eq_ignore_ascii_case("Bulk") {
         return Err(ScimError::invalid_value("A bulk request cannot hold another one."));
     }
-    let resource_type = registry.by_endpoint(endpoint).ok_or_else(|| {
+    let resource_type = find(endpoint).ok_or_else(|| {
         ScimError::new(404, format!("There is nothing at /{path}: no resource type has /{endpoint}."))
     })?;
     let version = take(&mut members, "version");
@@ -147,7 +153,7 @@ fn parse_task(
     };
     // A new resource has no version yet (RFC 7644 §3.7: "and "method" is "PUT", "PATCH", or "DELETE"").
     let version = version.filter(|_| method != "POST").map(|version| condition(&version)).transpose()?;
-    Ok(Task { resource_type: resource_type.clone(), action, version })
+    Ok(Task { resource_type, action, version })
 }
 
 fn body(method: &str, data: Option<Value>) -> Result<Value, ScimError> {

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::{Derived, Extension, ResourceType, Schema, packs};
 use crate::error::ScimError;
+use crate::leniency::{Leniencies, Leniency, Warnings};
 
 const MAX_URN_BYTES: usize = 256;
 
@@ -95,11 +96,23 @@ impl Registry {
         self.resource_types.iter().find(|known| known.endpoint.trim_start_matches('/') == endpoint)
     }
 
-    /// As [`Registry::by_endpoint`], in any case. No two types have endpoints that differ only in case.
+    /// As [`Registry::by_endpoint`], or in another case by a leniency. No two types have endpoints that differ only in case.
     #[must_use]
-    pub fn by_endpoint_in_any_case(&self, endpoint: &str) -> Option<&Arc<ResourceType>> {
+    pub fn by_endpoint_with(
+        &self,
+        endpoint: &str,
+        leniencies: &Leniencies,
+        warnings: &mut Warnings,
+    ) -> Option<&Arc<ResourceType>> {
+        if let Some(found) = self.by_endpoint(endpoint) {
+            return Some(found);
+        }
         let endpoint = endpoint.trim_matches('/');
-        self.resource_types.iter().find(|known| known.endpoint.trim_start_matches('/').eq_ignore_ascii_case(endpoint))
+        let is_meant =
+            |known: &&Arc<ResourceType>| known.endpoint.trim_start_matches('/').eq_ignore_ascii_case(endpoint);
+        let found = self.resource_types.iter().find(is_meant).filter(|_| leniencies.allows(Leniency::EndpointCase))?;
+        warnings.add(Leniency::EndpointCase, found.endpoint.as_str());
+        Some(found)
     }
 
     /// All resource types.
@@ -214,9 +227,13 @@ mod tests {
         }
         for endpoint in ["users", "/USERS", "uSers/"] {
             assert!(registry.by_endpoint(endpoint).is_none());
-            assert_eq!(registry.by_endpoint_in_any_case(endpoint).unwrap().name, "User");
+            let mut warnings = Warnings::default();
+            assert!(registry.by_endpoint_with(endpoint, &Leniencies::strict(), &mut warnings).is_none());
+            assert!(warnings.is_empty());
+            let found = registry.by_endpoint_with(endpoint, &Leniencies::all(), &mut warnings);
+            assert_eq!((found.unwrap().name.as_str(), warnings.iter().count()), ("User", 1));
         }
-        assert!(registry.by_endpoint_in_any_case("user").is_none());
+        assert!(registry.by_endpoint_with("user", &Leniencies::all(), &mut Warnings::default()).is_none());
         assert_eq!(registry.resource_types().len(), 2);
         assert_eq!(registry.schemas().len(), 3);
     }

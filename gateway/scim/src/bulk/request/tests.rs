@@ -87,7 +87,7 @@ fn an_error_of_an_operation_fails_only_that_one() {
         json!({ "method": "POST", "path": "/Users/1", "bulkId": "a", "data": data }),
         json!({ "method": "PUT", "path": "/Users", "data": data }),
         json!({ "method": "DELETE", "path": "/Groups" }),
-        json!({ "method": "POST", "path": "/users", "bulkId": "a", "data": data }),
+        json!({ "method": "POST", "path": "/user", "bulkId": "a", "data": data }),
         json!({ "method": "DELETE", "path": "/Schemas/x" }),
         json!({ "method": "DELETE", "path": "https://b.test/scim/v2/Users/1" }),
         json!({ "method": "POST", "path": "/Bulk", "bulkId": "a", "data": data }),
@@ -118,7 +118,7 @@ fn an_error_of_an_operation_fails_only_that_one() {
     405: /Users/1 does not allow POST; make a resource at /Users.
     405: /Users does not allow PUT; name a resource of it.
     405: /Groups does not allow DELETE; name a resource of it.
-    404: There is nothing at /users: no resource type has /users.
+    404: There is nothing at /user: no resource type has /user.
     404: There is nothing at /Schemas/x: no resource type has /Schemas.
     404: There is nothing at /https://b.test/scim/v2/Users/1: no resource type has /https:.
     400: A bulk request cannot hold another one.
@@ -171,4 +171,16 @@ fn strict_requires_the_schema() {
         let refused = Request::parse(body, &Registry::standard(), &Leniencies::strict(), BASE).unwrap_err();
         assert!(refused.detail.contains(BULK_REQUEST_SCHEMA), "{refused}");
     }
+}
+
+#[test]
+fn an_endpoint_in_another_case_is_a_leniency() {
+    let body = request(&json!([{ "method": "DELETE", "path": "/USERS/1" }]));
+    let parse = |how: Leniencies| Request::parse(body.clone(), &Registry::standard(), &how, BASE).unwrap();
+    let lenient = parse(Leniencies::auto());
+    assert_eq!(lenient.operations[0].task.as_ref().unwrap().resource_type.name, "User");
+    assert_eq!(lenient.warnings.iter().next().unwrap().attribute, "/Users");
+    let strict = parse(Leniencies::strict());
+    assert_eq!(strict.operations[0].task.as_ref().unwrap_err().status, 404);
+    assert!(strict.warnings.is_empty());
 }
