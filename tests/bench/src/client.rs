@@ -55,27 +55,29 @@ pub(crate) fn request(
     Ok(builder.body(Full::new(body))?)
 }
 
-/// The gateway's APIs under one token.
+/// The gateway's APIs under one token. Each request has a connection of its own: between two of them millions of rows may be
+/// inserted, for longer than the gateway keeps an idle one.
 pub(crate) struct Api {
-    connection: Connection,
+    address: SocketAddr,
     token: String,
 }
 
 impl Api {
-    pub(crate) async fn open(address: SocketAddr, token: &str) -> Result<Self> {
-        Ok(Self { connection: Connection::open(address).await?, token: token.to_owned() })
+    pub(crate) fn new(address: SocketAddr, token: &str) -> Self {
+        Self { address, token: token.to_owned() }
     }
 
     /// Sends a body and returns the JSON of a successful response.
-    pub(crate) async fn send(&mut self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<Value> {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Result<Value> {
         let request = request(method.clone(), path, Some(&self.token), body)?;
-        let (status, body) = self.connection.send(request).await.with_context(|| format!("{method} {path}"))?;
+        let mut connection = Connection::open(self.address).await?;
+        let (status, body) = connection.send(request).await.with_context(|| format!("{method} {path}"))?;
         ensure!(status.is_success(), "{method} {path} returned {status}: {}", String::from_utf8_lossy(&body));
         serde_json::from_slice(&body).with_context(|| format!("{method} {path} returned no JSON"))
     }
 
     /// Sends JSON with POST.
-    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.send(Method::POST, path, body.to_string()).await
     }
 }

@@ -61,7 +61,7 @@ impl Tenants {
         key: &str,
         gateway: SocketAddr,
     ) -> Result<Self> {
-        let mut creation = Creation { admin: Api::open(admin, key).await?, gateway, clients: arguments.clients };
+        let mut creation = Creation { admin: Api::new(admin, key), gateway, clients: arguments.clients };
         let mut tenants = Self::default();
         tenants.plain.push(creation.tenant("plain", arguments.users, None).await?);
         let plugin = creation.upload_plugin().await?;
@@ -81,7 +81,7 @@ impl Tenants {
 
 /// Creates an empty group.
 pub(crate) async fn create_group(gateway: SocketAddr, tenant: &Tenant) -> Result<Uuid> {
-    let mut scim = Api::open(gateway, &tenant.token).await?;
+    let scim = Api::new(gateway, &tenant.token);
     let name = Uuid::now_v7().to_string();
     let schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"];
     let body = json!({ "schemas": schemas, "displayName": name, "externalId": name });
