@@ -74,8 +74,12 @@ bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor a
 bench-work: setup-rust plugins ## Count what a create allocates and executes, without network and database
 	@cargo bench --locked --quiet --package scimgate --no-default-features --bench work
 
-bench-containment: setup-rust plugins ## Measure what a hostile plugin costs the other tenants and write docs/containment.md
+bench-containment: setup-rust setup-postgres plugins ## Measure what a hostile plugin, and a hostile tenant, cost the others and write the pages
 	@cargo bench --locked --quiet --package scimgate-tests --bench containment | tee docs/containment.md
+	@cargo build --locked --release --no-default-features --package scimgate-cli
+	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
+	  cargo bench --locked --quiet --package scimgate-tests --bench fair_share | tee docs/fair-share.md
+	@.config/postgres stop durable
 
 setup-rust:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }

@@ -14,11 +14,13 @@ use crate::config::{Limits, Listeners};
 use crate::http::connection::server;
 use crate::http::error::Surface;
 use crate::http::router;
-use crate::mapping::{Mapper, MapperConfig};
+use crate::mapping::{Key, Mapper, MapperConfig};
 use crate::operation::Gateway;
-use crate::operation::bulk::admission::BulkAdmission;
+use crate::operation::admission::Admission;
+use crate::operation::bulk;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
+use crate::operation::plugin_loader::StoredPlugins;
 use crate::operation::resource::recent::RecentRows;
 use crate::operation::resource::record::LogLine;
 use crate::operation::settings::SettingsCache;
@@ -98,10 +100,11 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
 pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Result<Gateway, Error> {
     let host =
         Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
+    let mapper = Arc::new(mapper(host, &store, &clock, &keys));
     Ok(Gateway {
         keys: Arc::new(keys),
         auth: Arc::new(Auth::new(store.clone(), clock.clone())),
-        mapper: Arc::new(Mapper::new(host, store.control(), clock.clone(), MapperConfig::default())),
+        mapper,
         settings: Arc::new(SettingsCache::new(store.clone())),
         lists: crate::operation::list::Limits::default(),
         public_url: Arc::from(public_url.trim_end_matches('/')),
@@ -109,7 +112,9 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         write_locks: KeyedLock::default(),
         recent: RecentRows::default(),
         recorder: Arc::new(LogLine),
-        bulks: BulkAdmission::default(),
+        admission: Admission::default(),
+        large: Arc::default(),
+        bulks: Arc::new(tokio::sync::Semaphore::new(bulk::MAX_CONCURRENT)),
         uses: LeniencyUses::default(),
         events_waiting: Arc::default(),
         job_rounds: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -119,12 +124,21 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
     })
 }
 
+/// The mapper of the stored plugins. It keeps what it compiles, unless the key that seals it is in the same database: machine code
+/// is loaded only if nobody but the gateway can have written it.
+fn mapper(host: Host, store: &Store, clock: &Clock, keys: &Keys) -> Mapper {
+    let plugins = StoredPlugins { store: store.control(), clock: clock.clone() };
+    let seals = if keys.in_database { Vec::new() } else { keys.derive("compiled plugins") };
+    let keys = seals.into_iter().map(Key::new).collect();
+    Mapper::new(host, plugins, clock.clone(), MapperConfig::default()).keeping_compiled(keys)
+}
+
 /// The keys of an installation without configured ones: one is kept in the database, so that every process has the same.
 pub async fn kept_keys(store: &Store, clock: &Clock) -> Result<Keys, Error> {
     let new = RootKey::generate();
     let kept = store.control().root_key(new.bytes(), clock.now()).await.map_err(Error::RootKey)?;
     let current = RootKey::from_bytes(&kept).ok_or(Error::NoRootKey)?;
-    Ok(Keys { current, previous: None })
+    Ok(Keys { current, previous: None, in_database: true })
 }
 
 /// A slow plugin call hands its worker's other tasks to another thread. The sleep gives that thread the time to take them;
@@ -148,7 +162,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
     tasks.spawn(work::statistics::run(gateway.clone(), background.clone()));
-    let terms = (bound.limits, stop);
+    let terms = (bound.limits, Arc::clone(&gateway.trusted_proxies), stop);
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());
     let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Api, terms.clone());
     let probes = server::serve(bound.probe, router::probes(gateway), Surface::Api, terms);

@@ -3,8 +3,10 @@
 //! A database outage is an outage, never a bad credential: an identity provider quarantines a whole job at the first 401.
 
 pub mod bearer;
+mod strangers;
 pub mod token;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -16,6 +18,7 @@ use crate::clock::Clock;
 use crate::store::tenant::credential::Scope;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
+use strangers::Strangers;
 use token::{Kind, Token, TokenDigest};
 
 /// A verified credential.
@@ -42,6 +45,9 @@ pub enum Error {
     /// Missing, malformed, unknown, expired, revoked, or of another scope: one answer for all.
     #[error("the credentials are not accepted")]
     Unauthorized,
+    /// The address has sent too many unknown ones.
+    #[error("too many unknown credentials from one address")]
+    TooMany,
     /// The credential cannot be read from the database.
     #[error("credentials cannot be checked now")]
     Store(#[source] store::Error),
@@ -50,6 +56,8 @@ pub enum Error {
 /// A revoked credential is dropped by the poll for changes, and everything is if that poll fails for long
 /// (`work/change_poll.rs`). This only frees the memory of unused ones.
 const VALID_TTL: Duration = Duration::from_mins(10);
+/// How long a credential that was valid is looked up without regard to its address.
+const KNOWN_TTL: Duration = Duration::from_hours(24);
 const INVALID_TTL: Duration = Duration::from_secs(5);
 
 /// Entries of each cache.
@@ -66,6 +74,9 @@ pub struct Auth {
     /// Apart from the valid ones, so that garbage cannot evict them.
     invalid: Cache<TokenDigest, ()>,
     operators: Cache<TokenDigest, Uuid>,
+    strangers: Strangers,
+    /// Credentials that were valid, which strangers cannot know: they are looked up whatever else comes from their address.
+    known: Cache<TokenDigest, ()>,
     /// `forget` increments a tenant's: what was read before it, even if it is cached after it, is read again.
     generations: Arc<[AtomicU64; GENERATIONS]>,
 }
@@ -88,6 +99,8 @@ impl Auth {
             valid: Cache::builder().max_capacity(MAX_VALID).time_to_live(VALID_TTL).build(),
             invalid: Cache::builder().max_capacity(MAX_INVALID).time_to_live(INVALID_TTL).build(),
             operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(INVALID_TTL).build(),
+            strangers: Strangers::default(),
+            known: Cache::builder().max_capacity(MAX_VALID).time_to_live(KNOWN_TTL).build(),
             generations: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))),
         }
     }
@@ -95,8 +108,14 @@ impl Auth {
     /// Verifies a tenant's credential for a scope.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`] for a credential that is not valid, [`Error::Store`] where it cannot be checked.
-    pub async fn verify(&self, text: &str, scope: Scope) -> Result<Arc<Verified>, Error> {
+    /// [`Error::Unauthorized`] for a credential that is not valid, [`Error::TooMany`] for one that is not looked up because its
+    /// address has sent too many unknown ones, [`Error::Store`] where it cannot be checked.
+    pub async fn verify(
+        &self,
+        text: &str,
+        scope: Scope,
+        address: impl FnOnce() -> Option<IpAddr>,
+    ) -> Result<Arc<Verified>, Error> {
         let token = Token::parse(text).ok_or(Error::Unauthorized)?;
         let wanted = match scope {
             Scope::Scim => Kind::Scim,
@@ -114,7 +133,7 @@ impl Auth {
                 if outdated.is_some() {
                     self.valid.invalidate(&digest).await;
                 }
-                self.look_up_once(&token, digest).await?
+                self.look_up_once(&token, digest, address()).await?
             }
         };
         let expired = verified.expires_at.is_some_and(|at| at <= self.clock.now());
@@ -125,15 +144,26 @@ impl Auth {
     ///
     /// # Errors
     /// As [`Auth::verify`].
-    pub async fn verify_operator(&self, text: &str) -> Result<Uuid, Error> {
+    pub async fn verify_operator(&self, text: &str, address: impl FnOnce() -> Option<IpAddr>) -> Result<Uuid, Error> {
         let token = Token::parse(text).filter(|token| token.kind == Kind::Operator).ok_or(Error::Unauthorized)?;
         let digest = token.digest();
+        if let Some(id) = self.operators.get(&digest).await {
+            return Ok(id);
+        }
+        let address = address();
+        self.check_stranger(digest, address).await?;
         let control = self.store.control();
-        let look_up =
-            async move { control.find_operator_key(&digest).await.map_err(Miss::Store)?.ok_or(Miss::Unknown) };
+        let look_up = async {
+            let found = control.find_operator_key(&digest).await.map_err(Miss::Store)?;
+            match found {
+                Some(_) => self.known.insert(digest, ()).await,
+                None => self.note_unknown(digest, address).await,
+            }
+            found.ok_or(Miss::Unknown)
+        };
         match self.operators.try_get_with(digest, look_up).await {
             Ok(id) => Ok(id),
-            Err(miss) => Err(self.refuse(digest, &miss).await),
+            Err(miss) => Err(refusal(&miss)),
         }
     }
 
@@ -156,17 +186,38 @@ impl Auth {
     }
 
     /// Concurrent requests with the same token share one look-up.
-    async fn look_up_once(&self, token: &Token, digest: TokenDigest) -> Result<Arc<Verified>, Error> {
-        if self.invalid.contains_key(&digest) {
-            return Err(Error::Unauthorized);
-        }
-        match self.valid.try_get_with(digest, self.look_up(token, digest)).await {
+    async fn look_up_once(
+        &self,
+        token: &Token,
+        digest: TokenDigest,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Verified>, Error> {
+        self.check_stranger(digest, address).await?;
+        match self.valid.try_get_with(digest, self.look_up(token, digest, address)).await {
             Ok(verified) => Ok(verified),
-            Err(miss) => Err(self.refuse(digest, &miss).await),
+            Err(miss) => Err(refusal(&miss)),
         }
     }
 
-    async fn look_up(&self, token: &Token, digest: TokenDigest) -> Result<Arc<Verified>, Miss> {
+    /// Refuses a credential that is known to be invalid, or that its address may not have looked up.
+    async fn check_stranger(&self, digest: TokenDigest, address: Option<IpAddr>) -> Result<(), Error> {
+        if self.invalid.contains_key(&digest) {
+            return Err(Error::Unauthorized);
+        }
+        match address {
+            Some(address) if !self.known.contains_key(&digest) && !self.strangers.may_look_up(address).await => {
+                Err(Error::TooMany)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn look_up(
+        &self,
+        token: &Token,
+        digest: TokenDigest,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Verified>, Miss> {
         // Another request's look-up may have ended since this one checked.
         if self.invalid.contains_key(&digest) {
             return Err(Miss::Unknown);
@@ -175,9 +226,10 @@ impl Auth {
         let found = self.store.control().find_credential(token.tenant, &digest).await.map_err(Miss::Store)?;
         let Some(found) = found.filter(|found| found.credential.revoked_at.is_none()) else {
             // Before the look-up ends, or the next request would make another.
-            self.invalid.insert(digest, ()).await;
+            self.note_unknown(digest, address).await;
             return Err(Miss::Unknown);
         };
+        self.known.insert(digest, ()).await;
         Ok(Arc::new(Verified {
             tenant: token.tenant,
             tenant_name: found.tenant_name,
@@ -189,13 +241,18 @@ impl Auth {
         }))
     }
 
-    async fn refuse(&self, digest: TokenDigest, miss: &Arc<Miss>) -> Error {
-        match &**miss {
-            Miss::Unknown => {
-                self.invalid.insert(digest, ()).await;
-                Error::Unauthorized
-            }
-            Miss::Store(source) => Error::Store(source.clone()),
+    /// Remembers an unknown credential, and counts it once.
+    async fn note_unknown(&self, digest: TokenDigest, address: Option<IpAddr>) {
+        if let Some(address) = address {
+            self.strangers.count(address).await;
         }
+        self.invalid.insert(digest, ()).await;
+    }
+}
+
+fn refusal(miss: &Miss) -> Error {
+    match miss {
+        Miss::Unknown => Error::Unauthorized,
+        Miss::Store(source) => Error::Store(source.clone()),
     }
 }

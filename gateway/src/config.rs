@@ -1,6 +1,7 @@
 //! The settings of a server process: command line arguments, each with an environment variable.
 
 mod network;
+mod tenant_limits;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use network::Network;
+pub use tenant_limits::{DEFAULT_REQUESTS, MAX_LIMIT, Rate, TenantDefaults, TenantLimits};
 
 /// The addresses of the three listeners, and how clients reach them.
 #[derive(Clone, Debug, clap::Args)]
@@ -64,8 +66,10 @@ impl Listeners {
 
 /// Connections to the database for each core of this machine. Each of them is a process of the server with plans and caches of
 /// its own, so more of them cost CPU time per request and yield no more requests.
-const CONNECTIONS_PER_CORE: usize = 4;
-const MIN_CONNECTIONS: usize = 4;
+///
+/// Half of them serve one tenant (`store/postgres/pool/turns.rs`).
+const CONNECTIONS_PER_CORE: usize = 8;
+const MIN_CONNECTIONS: usize = 8;
 /// Three processes fit into a PostgreSQL server with its default settings.
 const MAX_DEFAULT_CONNECTIONS: usize = 32;
 
@@ -82,7 +86,7 @@ fn pool_size_for(cores: usize) -> usize {
 /// The root key and where it is kept. Each is given by itself or by a file that holds it.
 #[derive(Clone, Default, clap::Args)]
 pub struct RootKeys {
-    /// 32 random bytes that sign cursors, as 64 hexadecimal digits or base64; all processes on one database need the same.
+    /// 32 random bytes that sign cursors and compiled plugins, as 64 hexadecimal digits or base64; all processes on one database need the same.
     /// Without one the database keeps one.
     #[arg(long, env = "SCIMGATE_ROOT_KEY", hide_env_values = true, conflicts_with = "root_key_file")]
     pub root_key: Option<String>,
@@ -109,6 +113,10 @@ impl fmt::Debug for RootKeys {
 pub struct Limits {
     /// Most connections of a listener; the next one stays in the kernel's queue.
     pub connections: usize,
+    /// Most connections of one address, unless it is a trusted proxy's.
+    pub connections_per_address: usize,
+    /// Most bytes that are buffered of a connection's requests, and of its replies, in HTTP/1: more than the longest address, 64 KiB.
+    pub buffer: usize,
     /// Most requests at once on one HTTP/2 connection.
     pub streams: u32,
     /// From a connection's beginning, or a request's first byte, to the end of the request's header.
@@ -132,6 +140,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: 1_000,
+            buffer: 96 << 10,
             streams: 256,
             header: Duration::from_secs(10),
             idle: Duration::from_secs(90),
@@ -150,6 +160,6 @@ mod tests {
 
     #[test]
     fn the_pool_grows_with_the_cores_between_two_bounds() {
-        assert_eq!([1, 2, 6, 8, 96].map(pool_size_for), [4, 8, 24, 32, 32]);
+        assert_eq!([1, 2, 3, 4, 96].map(pool_size_for), [8, 16, 24, 32, 32]);
     }
 }

@@ -19,6 +19,7 @@ pub use document::{DocumentInfo, MAX_DOCUMENT_BYTES};
 pub use error::MapError;
 pub use loader::{LoadError, PluginLoader};
 pub use report::{MappingOutcome, MappingRun, StepReport, StepResult};
+pub use scimgate_plugin_host::Key;
 use scimgate_plugin_host::{Component, Host};
 pub use scimgate_plugin_host::{Level, LogLine};
 
@@ -68,6 +69,17 @@ impl Mapper {
             compiled: Compiled::new(host, Arc::new(loader), config.max_compiled),
             containment: Arc::new(Containment::new(&config, clock)),
         }
+    }
+
+    /// The same, which keeps what it compiles for the next process, sealed by the first of these keys.
+    #[must_use]
+    pub fn keeping_compiled(self, keys: Vec<Key>) -> Self {
+        Self { compiled: self.compiled.keeping(keys), ..self }
+    }
+
+    /// Keeps a compiled plugin, once it is stored, for the next process.
+    pub async fn keep_compiled(&self, component: &Component) {
+        self.compiled.keep(component).await;
     }
 
     /// Compiles uploaded bytes and reads the plugin's manifest.

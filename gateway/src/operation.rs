@@ -1,6 +1,7 @@
 //! The use cases, one file each, without HTTP: a request's meaning in, a reply's content out.
 
 pub mod admin;
+pub mod admission;
 pub mod bulk;
 pub mod client;
 mod client_signal;
@@ -10,10 +11,12 @@ pub mod error;
 pub mod events_waiting;
 pub mod job;
 pub mod keyed_lock;
+pub mod large;
 pub mod leniency_use;
 pub mod list;
 pub mod operator;
-mod plugin_loader;
+pub(crate) mod pace;
+pub mod plugin_loader;
 pub mod resource;
 pub mod schema_change;
 pub mod settings;

@@ -52,10 +52,14 @@ impl RootKey {
         &self.0
     }
 
+    /// The key for a purpose.
+    fn derive(&self, purpose: &str) -> [u8; 32] {
+        keyed(&self.0).chain_update(purpose).finalize().into_bytes().into()
+    }
+
     /// The seal for a purpose over the bound parts and the content.
     fn seal(&self, purpose: &str, bound: &[&str], content: &[u8]) -> Hmac<Sha256> {
-        let derived = keyed(&self.0).chain_update(purpose).finalize().into_bytes();
-        let mut seal = keyed(&derived);
+        let mut seal = keyed(&self.derive(purpose));
         // Each part with its length, so that no bytes can move from one part to the next.
         for part in bound {
             seal.update(&(part.len() as u64).to_be_bytes());
@@ -94,9 +98,17 @@ pub struct Keys {
     pub current: RootKey,
     /// Accepted, too.
     pub previous: Option<RootKey>,
+    /// Whether the key is in the database itself: whoever can write there could seal anything.
+    pub in_database: bool,
 }
 
 impl Keys {
+    /// The keys for a purpose: that of the current root key first.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> Vec<[u8; 32]> {
+        [Some(&self.current), self.previous.as_ref()].into_iter().flatten().map(|key| key.derive(purpose)).collect()
+    }
+
     /// Seals the content as a URL-safe text that only this installation can make. It opens only for the same purpose and with
     /// the same `bound` parts, which it does not contain.
     #[must_use]
@@ -122,7 +134,7 @@ mod tests {
     const HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1dfeff";
 
     fn keys(current: u8, previous: Option<u8>) -> Keys {
-        Keys { current: RootKey([current; 32]), previous: previous.map(|byte| RootKey([byte; 32])) }
+        Keys { current: RootKey([current; 32]), previous: previous.map(|byte| RootKey([byte; 32])), in_database: false }
     }
 
     #[test]
@@ -183,6 +195,9 @@ mod tests {
 
     #[test]
     fn a_key_never_prints_itself() {
-        assert_eq!(format!("{:?}", keys(7, Some(8))), "Keys { current: RootKey, previous: Some(RootKey) }");
+        assert_eq!(
+            format!("{:?}", keys(7, Some(8))),
+            "Keys { current: RootKey, previous: Some(RootKey), in_database: false }"
+        );
     }
 }

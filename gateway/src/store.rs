@@ -6,6 +6,7 @@ pub mod event;
 pub mod job;
 pub mod mapping;
 pub mod membership;
+pub mod memory;
 pub mod operator_key;
 pub mod plugin;
 pub mod postgres;
@@ -16,7 +17,10 @@ pub mod stamp;
 pub mod tenant;
 
 pub use error::Error;
+use memory::{Account, Memory};
 pub use postgres::connect::ConnectError;
+use std::sync::Arc;
+
 use postgres::pool::once::Planning;
 use postgres::pool::{Pool, Role, Statement};
 use postgres::sql::Sql;
@@ -31,6 +35,7 @@ type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    memory: Arc<Memory>,
 }
 
 /// The database at a URL, by at most `size` connections, which are opened when they are first needed.
@@ -38,7 +43,7 @@ pub struct Store {
 /// # Errors
 /// The URL is invalid, or TLS or the pool cannot be set up.
 pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
-    Ok(Store { pool: postgres::connect::pool(url, size)? })
+    Ok(Store::over(postgres::connect::pool(url, size)?))
 }
 
 /// One tenant's part of the database.
@@ -46,6 +51,8 @@ pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
 pub struct TenantStore {
     pool: Pool,
     tenant: TenantId,
+    memory: Arc<Memory>,
+    account: Account,
 }
 
 /// Look-ups before the tenant is known, and work that crosses tenants.
@@ -55,10 +62,25 @@ pub struct ControlStore {
 }
 
 impl Store {
+    fn over(pool: Pool) -> Self {
+        Self { pool, memory: Arc::default() }
+    }
+
+    /// With so much memory for bodies and replies, in bytes.
+    #[must_use]
+    pub fn with_memory(self, bytes: usize) -> Self {
+        Self { memory: Arc::new(Memory::new(bytes)), ..self }
+    }
+
     /// The tenant's handle, the only one that reaches a tenant's rows.
     #[must_use]
     pub fn tenant(&self, tenant: TenantId) -> TenantStore {
-        TenantStore { pool: self.pool.clone(), tenant }
+        TenantStore {
+            pool: self.pool.clone(),
+            tenant,
+            memory: Arc::clone(&self.memory),
+            account: self.memory.account(tenant),
+        }
     }
 
     /// The handle for what belongs to no tenant.
@@ -79,9 +101,28 @@ impl TenantStore {
         self.pool.query(Role::Tenant(self.tenant), &Statement::new(doing, sql, params)).await
     }
 
-    /// For statements of many shapes; see `postgres::pool::once`.
-    async fn query_once(&self, doing: &'static str, planning: Planning, sql: &Sql) -> Result<Vec<Row>, Error> {
-        self.pool.query_once(Role::Tenant(self.tenant), doing, planning, (&sql.text, &sql.params())).await
+    /// What this request holds of the memory for bodies and replies.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The same tenant's rows, with an account of its own: for what is dropped before the request ends.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { account: self.memory.account(self.tenant), ..self.clone() }
+    }
+
+    /// For answers that may be long: their memory is held until this handle is dropped.
+    async fn read(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        let statement = Statement::new(doing, sql, params);
+        self.pool.read(Role::Tenant(self.tenant), &statement, &self.account).await
+    }
+
+    /// The same for statements of many shapes; see `postgres::pool::once`.
+    async fn read_once(&self, doing: &'static str, planning: Planning, sql: &Sql) -> Result<Vec<Row>, Error> {
+        let statement = (sql.text.as_str(), sql.params());
+        self.pool.read_once(Role::Tenant(self.tenant), doing, planning, statement, &self.account).await
     }
 
     async fn batch(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {

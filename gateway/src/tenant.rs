@@ -1,5 +1,7 @@
 //! What identifies a tenant: the id that every store call carries, and the name in its addresses.
 
+pub mod in_use;
+
 use std::fmt;
 use std::str::FromStr;
 

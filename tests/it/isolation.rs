@@ -277,6 +277,50 @@ fn the_control_role_sees_only_the_listed_tables_across_tenants() {
     });
 }
 
+/// Another line is a decision.
+#[test]
+fn a_tenant_may_do_only_what_its_statements_do() {
+    block_on(async {
+        let fresh = Fresh::migrated().await;
+        let sql = "SELECT relname || ': ' || string_agg(lower(privilege), ', ' ORDER BY privilege) FROM pg_class c,
+              unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) privilege
+            WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+              AND has_table_privilege('scimgate_tenant', c.oid, privilege) GROUP BY relname ORDER BY relname";
+        let grants = fresh.owner().await.query(sql, &[]).await.unwrap();
+        let grants: Vec<String> = grants.iter().map(|row| row.get(0)).collect();
+        insta::assert_snapshot!(grants.join("\n"), @r"
+        bookmark: delete, insert, select, update
+        credential: insert, select, update
+        event: insert, select, update
+        event_head: insert, select, update
+        fold_in: delete, insert, select, update
+        group_change: insert, select, update
+        job: delete, insert, select, update
+        leniency_use: delete, insert, select, update
+        mapping_revision: insert, select
+        member_ref: delete, insert, select
+        membership: delete, insert, select
+        plugin: select
+        resource: insert, select, update
+        resource_count: insert, select, update
+        resource_key: delete, insert, select
+        resource_type_definition: delete, insert, select, update
+        schema_change: delete, insert, select, update
+        schema_definition: delete, insert, select, update
+        search_key: delete, insert, select
+        tenant: select
+        tombstone_key: delete, insert, select, update
+        unique_key: delete, insert, select
+        ");
+        let sql =
+            "SELECT string_agg(attname, ', ' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'tenant'::regclass
+            AND attnum > 0 AND NOT has_column_privilege('scimgate_tenant', attrelid, attnum, 'UPDATE')";
+        let unchanged: String = fresh.owner().await.query_one(sql, &[]).await.unwrap().get(0);
+        assert_eq!(unchanged, "burst, created_at, id, max_requests, name, rate, state");
+        fresh.drop().await;
+    });
+}
+
 /// PostgreSQL requires of a partitioned table, like distributed databases, that every unique key contains the partition's
 /// column.
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use scimgate::mapping::contain::breaker;
 use scimgate::mapping::{Chain, DocumentInfo, MAX_DOCUMENT_BYTES, MapError, Mapper, MapperConfig, OnFailure, Step};
 use scimgate::operation::admin::mappings::MAX_STEPS;
+use scimgate::operation::plugin_loader::StoredPlugins;
 use scimgate_plugin_host::{Host, HostConfig, Limits};
 use scimgate_scim::filter::MAX_BYTES;
 use scimgate_scim::schema::registry::Registry;
@@ -73,7 +74,8 @@ fn the_documented_limits_match_the_code() {
 
 fn mapper(gateway: &TestGateway, config: MapperConfig) -> Mapper {
     let host = Host::new(HostConfig::default()).unwrap();
-    Mapper::new(host, gateway.gateway.store.control(), gateway.clock.clone(), config)
+    let plugins = StoredPlugins { store: gateway.gateway.store.control(), clock: gateway.clock.clone() };
+    Mapper::new(host, plugins, gateway.clock.clone(), config)
 }
 
 /// Maps a small user for a tenant.

@@ -168,19 +168,10 @@ async fn a_search_covers_one_type_or_all(gateway: &TestGateway) {
 
 async fn expensive_lists_are_refused_with_a_hint(gateway: &TestGateway) {
     let _ = with_three_users(gateway).await;
-    let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let list = async |query: &str, limits: Limits| {
         let mut limited = gateway.gateway.clone();
         limited.lists = limits;
-        let ctx = scimgate::operation::Context {
-            store: limited.store.tenant(row.id),
-            settings: limited.settings.get(row.id).await.unwrap(),
-            base_url: "http://a.test".into(),
-            actor: String::new(),
-            request_id: String::new(),
-            deadline: tokio::time::Instant::now(),
-            gateway: limited,
-        };
+        let ctx = scimgate::operation::Context { gateway: limited, ..gateway.context("acme").await };
         let get = |name: &str| query.split('&').find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
         let types = [if query.starts_with("groups") { "Group" } else { "User" }];
         let types = types.iter().map(|it| ctx.settings.registry.resource_type(it).unwrap().clone()).collect();

@@ -90,16 +90,8 @@ impl Stored {
             let body = json!({ "schema": schema, "resourceType": resource_type });
             let _ = gateway.operator.post(&format!("/tenants/{name}/schemas"), &body).await.expect(201);
         }
-        let row = gateway.gateway.store.control().find_tenant(name).await.unwrap().unwrap();
-        let ctx = Context {
-            store: gateway.gateway.store.tenant(row.id),
-            settings: gateway.gateway.settings.get(row.id).await.unwrap(),
-            base_url: format!("{}/scim/v2", gateway.gateway.public_url).into(),
-            actor: "test".into(),
-            request_id: "test".into(),
-            deadline: tokio::time::Instant::now(),
-            gateway: gateway.gateway.clone(),
-        };
+        let base_url = format!("{}/scim/v2", gateway.gateway.public_url).into();
+        let ctx = Context { base_url, ..gateway.context(name).await };
         let types = ctx.settings.registry.resource_types().to_vec();
         let mut stored = Self { ctx, types, documents: Vec::new() };
         stored.write(gateway, random).await;

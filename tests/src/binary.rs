@@ -119,6 +119,12 @@ impl Running {
         });
     }
 
+    /// The number of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Ends it by SIGTERM, and returns the rest of standard output.
     pub async fn terminate(mut self) -> (ExitStatus, String) {
         let id = self.child.id().unwrap().to_string();

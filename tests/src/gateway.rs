@@ -215,6 +215,8 @@ impl TestGateway {
             actor: "test".into(),
             request_id: "test".into(),
             deadline: tokio::time::Instant::now() + Duration::from_mins(1),
+            place: None,
+            large: scimgate::operation::large::Large::default(),
         }
     }
 

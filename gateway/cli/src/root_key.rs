@@ -15,7 +15,7 @@ pub(super) async fn keys(given: &RootKeys, store: &Store, clock: &Clock) -> Resu
     let previous = ("--previous-root-key", given.previous_root_key.as_deref(), given.previous_root_key_file.as_deref());
     let previous = read(previous.0, previous.1, previous.2)?;
     match (current, previous) {
-        (Some(current), previous) => Ok(Keys { current, previous }),
+        (Some(current), previous) => Ok(Keys { current, previous, in_database: false }),
         (None, None) => Ok(app::kept_keys(store, clock).await?),
         (None, Some(_)) => Err(Failure::new(
             "--previous-root-key needs --root-key; pass both, or neither to use the root key in the database",

@@ -1,7 +1,8 @@
 //! `scimgate serve`: serves on PostgreSQL.
 
 use scimgate::clock::Clock;
-use scimgate::config::{self, Listeners, RootKeys};
+use scimgate::config::{self, Listeners, RootKeys, TenantDefaults};
+use scimgate::operation::admission::Admission;
 use scimgate::store::postgres::migrate::KNOWN;
 use scimgate::{app, store};
 use tokio_util::sync::CancellationToken;
@@ -19,9 +20,14 @@ pub(super) struct Arguments {
     database: Database,
     #[command(flatten)]
     root_keys: RootKeys,
-    /// The maximum number of connections to the database [default: four per core, 4 to 32].
+    #[command(flatten)]
+    tenants: TenantDefaults,
+    /// The maximum number of connections to the database [default: eight per core, 8 to 32].
     #[arg(long, env = "SCIMGATE_POOL_SIZE", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pool_size: Option<u16>,
+    /// Memory for the bodies and replies of all requests together, in MiB; one tenant has half of it.
+    #[arg(long, env = "SCIMGATE_REPLY_MEMORY", default_value_t = 256, value_parser = clap::value_parser!(u16).range(256..))]
+    reply_memory: u16,
     /// The maximum number of documents that one list request may examine if no index applies.
     #[arg(long, env = "SCIMGATE_EXAMINED_DOCUMENTS", default_value_t = 50_000)]
     examined_documents: u32,
@@ -30,6 +36,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let pool_size = arguments.pool_size.map_or_else(config::default_pool_size, usize::from);
     let store = store::connect(&arguments.database.database_url, pool_size)?;
+    let store = store.with_memory(usize::from(arguments.reply_memory) << 20);
     let version = store.schema_version().await?;
     if version < KNOWN {
         return Err(Failure::new(format!(
@@ -44,6 +51,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let clock = Clock::system();
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
     let mut gateway = app::gateway(store, clock, &public_url, keys)?;
+    gateway.admission = Admission::new(arguments.tenants.limits(), arguments.tenants.replicas);
     gateway.lists.examined = u64::from(arguments.examined_documents);
     gateway.trusted_proxies = arguments.listeners.trusted_proxies.into();
     let stop_signal = app::stop_signal();

@@ -1,6 +1,7 @@
 //! `scimgate tenant`: create, list, suspend, resume and delete tenants.
 
 use reqwest::Method;
+use scimgate::config::Rate;
 use serde_json::json;
 
 use crate::client::{AdminClient, OperatorOptions};
@@ -14,6 +15,8 @@ const COLUMNS: [Column; 5] = [
     ("created", "/createdAt"),
     ("scim url", "/scimUrl"),
 ];
+
+const LIMITS: [Column; 3] = [("name", "/name"), ("requests at once", "/limits/requests"), ("rate", "/limits/rate")];
 
 /// What to do with tenants.
 #[derive(Debug, clap::Args)]
@@ -34,6 +37,8 @@ enum Command {
     Suspend(Named),
     /// Resume a suspended tenant.
     Resume(Named),
+    /// Set how much a tenant may send. What is left out follows the server's default.
+    Limit(Limit),
     /// Delete a tenant: its tokens become invalid, and the product no longer sees its users.
     Delete(Delete),
 }
@@ -42,6 +47,18 @@ enum Command {
 struct Named {
     /// The tenant's name: lower-case letters, digits and hyphens.
     name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Limit {
+    /// The tenant's name.
+    name: String,
+    /// Requests that may be in progress at once, in each replica.
+    #[arg(long)]
+    requests: Option<u32>,
+    /// Requests a second in all, and how many may come at once after a pause, such as 50/200.
+    #[arg(long, value_name = "RATE/BURST")]
+    rate: Option<Rate>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +83,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Suspend(it) => set_state(&client, output, &it.name, "suspended").await,
         Command::Resume(it) => set_state(&client, output, &it.name, "active").await,
+        Command::Limit(it) => {
+            let rate = it.rate.map(|rate| rate.to_string());
+            let limits = json!({ "limits": { "requests": it.requests, "rate": rate } });
+            let tenant = client.put(Method::PATCH, &client.path(&["tenants", &it.name])?, &limits).await?;
+            Ok(output.record(&tenant, &LIMITS)?)
+        }
         Command::Delete(it) => delete(&client, output, &it).await,
     }
 }

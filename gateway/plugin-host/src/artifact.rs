@@ -1,6 +1,8 @@
 //! Compiled code that outlives the process, authenticated with a key of the gateway. The engine does not detect a damaged
 //! artifact, so the HMAC is verified before the engine reads a byte.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -57,6 +59,14 @@ impl Component {
 }
 
 impl Host {
+    /// Differs where one engine cannot load what another has compiled: by its version, the processor and its configuration.
+    #[must_use]
+    pub fn engine_version(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.engine().precompile_compatibility_hash().hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
     /// Loads what [`Component::precompile`] wrote with any of these keys (the current one and, during a rotation, the
     /// previous one). After an error, for instance for an artifact of another engine version, compile again.
     pub fn load_precompiled(&self, artifact: &[u8], keys: &[Key]) -> Result<Component, Error> {

@@ -90,6 +90,12 @@ impl Patch {
         !self.steps.is_empty() && self.steps.iter().all(|(_, step)| matches!(step, Step::Members(..)))
     }
 
+    /// How many times the document may be looked through.
+    #[must_use]
+    pub fn step_count(&self) -> usize {
+        self.steps.len()
+    }
+
     /// The attributes of the document that the request names.
     #[must_use]
     pub fn specified(&self) -> Vec<AttributeRef> {

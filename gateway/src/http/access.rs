@@ -1,6 +1,7 @@
 //! Authentication, as extractors. Each returns the context that a handler needs, so no handler runs unauthenticated.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OriginalUri};
@@ -14,9 +15,10 @@ use scimgate_scim::recognition::{self, Head};
 use tokio::time::Instant;
 
 use super::accept;
-use super::connection::{self, Deadline, Peer, RequestId};
+use super::connection::{self, Deadline, Held, Peer, RequestId};
 use super::error::{ApiFailure, ScimFailure};
 use crate::auth::{self, Verified, bearer};
+use crate::operation::large::Large;
 use crate::operation::{Context, Error, Gateway, Operator};
 use crate::store::tenant::credential::Scope;
 
@@ -86,14 +88,14 @@ impl FromRequestParts<Gateway> for OperatorAccess {
     type Rejection = ApiFailure;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiFailure> {
-        let key = gateway.auth.verify_operator(secret(&parts.headers)?).await?;
+        let key = gateway.auth.verify_operator(secret(&parts.headers)?, || client(parts, gateway)).await?;
         check_path(parts)?;
         Ok(Self(Operator { gateway: gateway.clone(), actor: key.to_string(), request_id: request_id(parts) }))
     }
 }
 
 async fn tenant_credential(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<Arc<Verified>, Error> {
-    let verified = gateway.auth.verify(secret(&parts.headers)?, scope).await?;
+    let verified = gateway.auth.verify(secret(&parts.headers)?, scope, || client(parts, gateway)).await?;
     if verified.tenant_active { Ok(verified) } else { Err(Error::Suspended) }
 }
 
@@ -131,6 +133,12 @@ fn origin(parts: &Parts, gateway: &Gateway) -> String {
     }
 }
 
+/// The client's own address.
+fn client(parts: &Parts, gateway: &Gateway) -> Option<IpAddr> {
+    let Peer(peer) = parts.extensions.get()?;
+    Some(connection::client(&parts.headers, *peer, &gateway.trusted_proxies))
+}
+
 /// The parts of a request that can be a signal of its client. Inside the nested router the path begins below the SCIM
 /// endpoint.
 fn head(parts: &Parts) -> Head<'_> {
@@ -144,11 +152,20 @@ fn head(parts: &Parts) -> Head<'_> {
     }
 }
 
+/// The context of a tenant's request, with its place: before the body is read.
 async fn context(parts: &Parts, gateway: &Gateway, verified: &Verified, base: String) -> Result<Context, Error> {
+    let settings = gateway.settings.get(verified.tenant).await?;
+    let place = gateway.admission.admit(verified.tenant, verified.scope, &settings.limits).await?;
+    let store = gateway.store.tenant(verified.tenant);
+    if let Some(held) = parts.extensions.get::<Held>() {
+        held.keep((place.clone(), store.account().clone()));
+    }
     Ok(Context {
         gateway: gateway.clone(),
-        store: gateway.store.tenant(verified.tenant),
-        settings: gateway.settings.get(verified.tenant).await?,
+        store,
+        settings,
+        place: Some(place),
+        large: parts.extensions.get::<Large>().cloned().unwrap_or_default(),
         base_url: base.into(),
         actor: verified.credential.to_string(),
         request_id: request_id(parts),

@@ -1,6 +1,8 @@
 //! Below the routers: connections with their timers, and the properties of a request that its handler gets.
 
 mod forwarded;
+mod held;
+mod log;
 pub mod server;
 mod stream;
 mod timers;
@@ -12,7 +14,8 @@ use std::net::IpAddr;
 
 use tokio::time::Instant;
 
-pub(super) use forwarded::origin;
+pub(super) use forwarded::{client, origin};
+pub(super) use held::Held;
 pub(super) use upload::refusal;
 pub(super) use uri::is_text;
 

@@ -3,13 +3,14 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use scimgate_scim::error::ScimError;
+use scimgate_scim::error::{ScimError, ScimType};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::mapping::MapError;
 use crate::operation::Error;
 use crate::operation::schema_change::conflict::{Conflicts, Example};
+use crate::store::memory::MAX_PAGE_BYTES;
 use crate::{auth, store, telemetry};
 
 /// The form of a listener's refusals.
@@ -93,13 +94,22 @@ impl From<&Example> for ConflictingResource {
 /// Seconds after which a client is asked to try again. Whole seconds: some clients understand nothing else.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
+/// Seconds until an address that sent too many unknown tokens may send others.
+const UNKNOWN_TOKENS_RETRY_SECONDS: u32 = 60;
+
 fn log_and_render(error: &Error, surface: Surface) -> Response {
     let refusal = log_and_convert(error);
     let conflicts = if let Error::SchemaConflicts(found) = error { Some(found) } else { None };
     let mut response = render(&refusal, surface, conflicts);
-    // The breaker of a mapping step has the time until the step is called again.
-    if let Error::Mapping(MapError::Open { seconds, .. }) = error {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+    let seconds = match error {
+        // The breaker has the time until the step is called again.
+        Error::Mapping(MapError::Open { seconds, .. }) => Some(HeaderValue::from(*seconds)),
+        Error::Busy(busy) => Some(HeaderValue::from(busy.retry_after)),
+        Error::Auth(auth::Error::TooMany) => Some(HeaderValue::from(UNKNOWN_TOKENS_RETRY_SECONDS)),
+        _ => None,
+    };
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
 }
@@ -173,10 +183,30 @@ fn to_client_error(error: &Error) -> ScimError {
         Error::Auth(auth::Error::Unauthorized) => {
             ScimError::new(401, "The token is missing, or not accepted at this address.")
         }
+        Error::Auth(auth::Error::TooMany) => {
+            ScimError::new(429, "Too many unknown tokens came from this address. Try again in a minute.")
+        }
+        Error::Busy(busy) => {
+            let seconds = if busy.retry_after == 1 { "second" } else { "seconds" };
+            let detail = format!(
+                "Too much at once from this tenant: {}. Try again in {} {seconds}.",
+                busy.why, busy.retry_after
+            );
+            ScimError::new(429, detail)
+        }
         Error::Suspended => ScimError::new(403, "This tenant is suspended. Ask the provider of the application."),
         Error::Store(store::Error::Unavailable { .. })
         | Error::Auth(auth::Error::Store(store::Error::Unavailable { .. } | store::Error::Conflict { .. })) => {
             unavailable()
+        }
+        Error::Store(store::Error::TooLong { fit }) => too_long(*fit),
+        Error::Store(store::Error::Memory { bytes }) => {
+            let mebibytes = bytes >> 20;
+            let detail = format!("The {mebibytes} MiB for bodies and replies are in use. Try again in a moment.");
+            ScimError::new(429, detail)
+        }
+        Error::Store(store::Error::Turn { .. }) => {
+            ScimError::new(503, "This tenant's requests have waited too long for the database. Please try again.")
         }
         Error::Store(store::Error::Duplicate { .. }) => {
             ScimError::uniqueness("A resource with the same unique value exists already.")
@@ -193,6 +223,18 @@ fn to_client_error(error: &Error) -> ScimError {
             ScimError::new(500, "The service failed in a way that its log explains.")
         }
     }
+}
+
+fn too_long(fit: Option<usize>) -> ScimError {
+    let limit = MAX_PAGE_BYTES >> 20;
+    let detail = match fit {
+        Some(fit) => format!("The reply would be longer than {limit} MiB. Ask for at most {fit} resources at once."),
+        None => format!(
+            "The reply would be longer than {limit} MiB. Ask for fewer groups at once, or for groups without members by \
+             excludedAttributes=members."
+        ),
+    };
+    ScimError::bad_request(ScimType::TooMany, detail)
 }
 
 fn mapping_error(error: &MapError) -> ScimError {

@@ -24,6 +24,7 @@ use tracing::Instrument as _;
 use super::access::{SCIM_BASE, ScimAccess, TENANT_PREFIX};
 use super::error::{ScimFailure, timed_out};
 use crate::operation::Gateway;
+use crate::operation::large::Large;
 
 /// Every SCIM address, with the tenant from the token and with the tenant in the path.
 pub(super) fn routes() -> Router<Gateway> {
@@ -68,9 +69,9 @@ struct ResourcePath {
 /// Runs a use case that a client cannot abort by disconnecting. The deadline does abort it: the client then gets 503 and
 /// retries, and a late write would undo the retried one. A transaction that was already sent is committed whole.
 async fn run_detached<T: Send + 'static>(
-    deadline: Instant,
+    (deadline, large): (Instant, Large),
     work: impl Future<Output = Result<T, crate::operation::Error>> + Send + 'static,
 ) -> Result<T, ScimFailure> {
-    let task = tokio::spawn(timeout_at(deadline, work).in_current_span());
+    let task = tokio::spawn(large.run(timeout_at(deadline, work)).in_current_span());
     Ok(task.await?.map_err(|_elapsed| timed_out())??)
 }

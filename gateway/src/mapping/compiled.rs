@@ -1,15 +1,19 @@
-//! Compiled plugins by digest: a cache over the loader. One plugin is compiled at a time, since the compiler uses every
-//! processor.
+//! Compiled plugins by digest: a cache over the loader. A plugin is compiled once for all processes of a version of the engine:
+//! the loader keeps what was compiled, sealed.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use moka::future::Cache;
-use scimgate_plugin_host::{Component, Host};
+use scimgate_plugin_host::{Component, Host, Key};
 use tokio::sync::Semaphore;
 
 use super::error::MapError;
-use super::loader::PluginLoader;
+use super::loader::{LoadError, PluginLoader};
 use crate::telemetry;
+
+/// Plugins are compiled at the same time for so many processors each: one compilation uses several, but not all the time.
+const CORES_PER_COMPILATION: usize = 2;
 
 /// The host with the plugins that are compiled for it.
 #[derive(Clone)]
@@ -18,13 +22,22 @@ pub(super) struct Compiled {
     loader: Arc<dyn PluginLoader>,
     cache: Cache<String, Arc<Component>>,
     compiler: Arc<Semaphore>,
+    /// Seal what is kept: the current key, and those that are accepted, too. With none, nothing is kept.
+    keys: Arc<[Key]>,
 }
 
 impl Compiled {
     /// An empty cache of at most `max_plugins`: each uses a few of the memory maps that a process can have.
     pub(super) fn new(host: Host, loader: Arc<dyn PluginLoader>, max_plugins: u64) -> Self {
         let cache = Cache::builder().max_capacity(max_plugins).build();
-        Self { host: Arc::new(host), loader, cache, compiler: Arc::new(Semaphore::new(1)) }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let compiler = Arc::new(Semaphore::new(cores.div_ceil(CORES_PER_COMPILATION)));
+        Self { host: Arc::new(host), loader, cache, compiler, keys: Arc::default() }
+    }
+
+    /// The same, which keeps what it compiles.
+    pub(super) fn keeping(self, keys: Vec<Key>) -> Self {
+        Self { keys: keys.into(), ..self }
     }
 
     /// Compiles uploaded bytes and reads the plugin's manifest.
@@ -49,11 +62,53 @@ impl Compiled {
         self.cache.entry_count()
     }
 
+    /// Loads a plugin in a task of its own: when the request that began it has gone, the next one finds it compiled.
     async fn load(&self, digest: &str) -> Result<Arc<Component>, MapError> {
-        let loaded = self.loader.load(digest).await;
-        let wasm = loaded.map_err(|source| MapError::Load { digest: digest.to_owned(), source: Arc::new(source) })?;
+        let (this, digest) = (self.clone(), digest.to_owned());
+        let name = digest.clone();
+        let loading = tokio::spawn(async move {
+            let component = this.load_now(&digest).await?;
+            this.cache.insert(digest, component.clone()).await;
+            Ok(component)
+        });
+        loading.await.map_err(|panicked| unusable(&name, panicked.to_string()))?
+    }
+
+    async fn load_now(&self, digest: &str) -> Result<Arc<Component>, MapError> {
+        let failed = |source| MapError::Load { digest: digest.to_owned(), source: Arc::new(source) };
+        if let Some(component) = self.load_artifact(digest).await.map_err(failed)? {
+            return Ok(Arc::new(component));
+        }
+        let wasm = self.loader.load(digest).await.map_err(failed)?;
         let wasm = wasm.ok_or_else(|| unusable(digest, "it is not stored".to_owned()))?;
-        Ok(Arc::new(self.compile(digest, wasm).await?))
+        let component = Arc::new(self.compile(digest, wasm).await?);
+        self.keep(&component).await;
+        Ok(component)
+    }
+
+    /// What another process has compiled; none if it was sealed by other keys or made by another engine.
+    async fn load_artifact(&self, digest: &str) -> Result<Option<Component>, LoadError> {
+        if self.keys.is_empty() {
+            return Ok(None);
+        }
+        let artifact = self.loader.load_artifact(digest, &self.host.engine_version()).await?;
+        let loaded = artifact.and_then(|artifact| self.host.load_precompiled(&artifact, &self.keys).ok());
+        Ok(loaded.filter(|component| component.digest() == digest))
+    }
+
+    /// Keeps a compiled plugin. If that fails, the next process compiles it again.
+    pub(super) async fn keep(&self, component: &Component) {
+        let Some(key) = self.keys.first() else { return };
+        let kept = match component.precompile(key) {
+            Ok(artifact) => {
+                let engine = self.host.engine_version();
+                self.loader.keep_artifact(&component.digest(), &engine, artifact).await.map_err(|why| why.to_string())
+            }
+            Err(why) => Err(why.to_string()),
+        };
+        if let Err(why) = kept {
+            tracing::warn!(plugin.digest = %component.digest(), why, "a compiled plugin is not kept");
+        }
     }
 
     async fn compile(&self, digest: &str, wasm: Vec<u8>) -> Result<Component, MapError> {

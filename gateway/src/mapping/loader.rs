@@ -9,6 +9,25 @@ use futures_util::future::BoxFuture;
 pub trait PluginLoader: Send + Sync + 'static {
     /// The bytes of the plugin with this digest; none if it does not exist.
     fn load<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, LoadError>>;
+
+    /// The plugin as a version of the engine has compiled it; none if it is not kept.
+    fn load_artifact<'a>(
+        &'a self,
+        _digest: &'a str,
+        _engine: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, LoadError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Keeps a compiled plugin for the next process, where that is possible.
+    fn keep_artifact<'a>(
+        &'a self,
+        _digest: &'a str,
+        _engine: &'a str,
+        _artifact: Vec<u8>,
+    ) -> BoxFuture<'a, Result<(), LoadError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// Why a plugin could not be loaded.

@@ -1,7 +1,6 @@
 //! Bulk (RFC 7644 §3.7): many operations, ordered so that each comes after those it needs. An operation is atomic by itself;
 //! operations that need each other are one atomic batch.
 
-pub mod admission;
 mod atomic;
 mod result;
 
@@ -28,6 +27,9 @@ const START_RESERVE: Duration = Duration::from_secs(10);
 /// Most POSTs that are first tried as one batch, which costs one commit. Where the batch is refused nothing is stored, and
 /// the POSTs run one by one, so each is still atomic by itself.
 const MAX_BATCH_POSTS: usize = 32;
+
+/// Most concurrent bulk requests of all tenants. Further ones stay unparsed until they get a permit or reach their deadline.
+pub const MAX_CONCURRENT: usize = 8;
 
 /// Runs the operations. An operation has no outcome where `failOnErrors` ended the request before it.
 pub async fn run(ctx: Context, request: Request) -> Vec<Option<OperationOutcome>> {

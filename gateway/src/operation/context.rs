@@ -9,10 +9,11 @@ use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::Network;
 use crate::mapping::Mapper;
-use crate::operation::bulk::admission::BulkAdmission;
+use crate::operation::admission::{Admission, Permit, Place};
 use crate::operation::error::Error;
 use crate::operation::events_waiting::EventsWaiting;
 use crate::operation::keyed_lock::KeyedLock;
+use crate::operation::large::{LARGE_BYTES, Large, LargeRequests};
 use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::list::limits::Limits;
 use crate::operation::resource::recent::RecentRows;
@@ -52,8 +53,12 @@ pub struct Gateway {
     pub recent: RecentRows,
     /// Takes the record of each write.
     pub recorder: Arc<dyn Recorder>,
-    /// Limits concurrent bulk requests.
-    pub bulks: BulkAdmission,
+    /// The part of this process that each tenant may have.
+    pub admission: Admission,
+    /// The requests whose computing takes long.
+    pub large: Arc<LargeRequests>,
+    /// Permits for bulk requests of all tenants: a parsed one is many times as large as its text.
+    pub bulks: Arc<tokio::sync::Semaphore>,
     /// Uses of leniencies that are not written yet.
     pub uses: LeniencyUses,
     /// Wakes the sequencer: these tenants may have events.
@@ -95,6 +100,10 @@ pub struct Context {
     pub request_id: String,
     /// The latest time of the reply.
     pub deadline: tokio::time::Instant,
+    /// The request's place among those of its tenant; none in background work.
+    pub place: Option<Place>,
+    /// Whether what the request computes takes long.
+    pub large: Large,
 }
 
 impl Context {
@@ -108,7 +117,41 @@ impl Context {
             request_id: gateway.clock.new_id().to_string(),
             deadline: tokio::time::Instant::now() + std::time::Duration::from_mins(5),
             gateway: gateway.clone(),
+            place: None,
+            large: Large::default(),
         })
+    }
+
+    /// Called before so many bytes are parsed, compared or written: from [`LARGE_BYTES`] on other requests must not wait for it.
+    pub(crate) async fn compute(&self, bytes: usize) {
+        if bytes >= LARGE_BYTES {
+            self.gateway.large.begin(self.store.id(), &self.large).await;
+        }
+    }
+
+    /// Lets the request read documents that no index selects, one of few at a time.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where none becomes free in time.
+    pub(crate) async fn scan(&self) -> Result<Option<Permit>, Error> {
+        match &self.place {
+            Some(place) => Ok(Some(place.scan().await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Lets a bulk request begin: one of few of the tenant, and of few of all.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where none of the tenant's ends in time.
+    pub async fn bulk(&self) -> Result<[Option<Permit>; 2], Error> {
+        // The tenant's permit first: a request must not hold a common permit while it waits for its tenant's.
+        let of_tenant = match &self.place {
+            Some(place) => Some(place.bulk().await?),
+            None => None,
+        };
+        // Never closed.
+        Ok([of_tenant, Arc::clone(&self.gateway.bulks).acquire_owned().await.ok()])
     }
 
     /// The actor, the request and the time now.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::clock::rfc3339;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::pace::Pace;
 use crate::store::event::Event;
 use crate::store::membership::{Member, MembersByGroup};
 use crate::store::resource::read::{ReadOptions, Stored};
@@ -76,8 +77,11 @@ pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit:
     }
     let next = page.last().filter(|_| more).map(|last| cursor(ctx, resource_type, last.id));
     let members = members(ctx, &page).await?;
-    let documents =
-        page.iter().filter_map(|stored| document(stored, &members).transpose()).collect::<Result<_, _>>()?;
+    let (mut documents, mut yields) = (Vec::with_capacity(page.len()), Pace::begin());
+    for stored in &page {
+        yields.step().await;
+        documents.extend(document(stored, &members)?);
+    }
     Ok(Page { documents, next })
 }
 

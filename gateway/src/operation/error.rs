@@ -3,6 +3,7 @@
 use scimgate_scim::error::ScimError;
 
 use crate::mapping::MapError;
+use crate::operation::admission::Busy;
 use crate::operation::schema_change::conflict::Conflicts;
 use crate::{auth, store};
 
@@ -30,6 +31,9 @@ pub enum Error {
     /// A schema change is pending, and this write conflicts with it.
     #[error("a schema change is being checked")]
     SchemasChanging,
+    /// The tenant sends more than its part.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// The tenant is suspended by an operator.
     #[error("the tenant is suspended")]
     Suspended,

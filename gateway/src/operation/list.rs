@@ -35,6 +35,7 @@ pub use limits::Limits;
 /// 400 `invalidCursor`, `expiredCursor` and `invalidCount` for a page by cursor.
 pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) -> Result<String, Error> {
     let request = Request::read(&ctx, types, &search)?;
+    let _scan = if request.is_short() { None } else { ctx.scan().await? };
     if let Some(cursor) = &search.cursor {
         return cursor::run(&ctx, &request, &search, cursor).await;
     }

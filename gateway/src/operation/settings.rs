@@ -3,6 +3,7 @@
 pub mod registries;
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::registry::Registry;
 use serde_json::{Map, Value};
 
+use crate::config::{Rate, TenantLimits};
 use crate::mapping::Chain;
 use crate::operation::client::Client;
 use crate::operation::error::Error;
@@ -20,6 +22,7 @@ use crate::operation::settings::registries::Registries;
 use crate::store::resource::indexed::{IndexedAttributes, SearchKeys};
 use crate::store::resource::key::Keys;
 use crate::store::schema::Definitions;
+use crate::store::tenant::LimitsRow;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 
@@ -42,6 +45,8 @@ pub struct Settings {
     pub(in crate::operation) indexed: [HashMap<String, IndexedAttributes>; 2],
     /// Whether member references may be pending.
     pub awaits_references: bool,
+    /// How much its client, and the product for it, may send; what is none follows the default.
+    pub limits: TenantLimits,
     /// The active mapping.
     pub chain: Arc<Chain>,
     /// The SCIM client: the chosen profile, and the client that was recognised.
@@ -135,10 +140,18 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         search: row.search,
         indexed,
         awaits_references: row.awaits_references,
+        limits: tenant_limits(row.limits),
         chain: Arc::new(chain),
         client,
         leniencies,
     }))
+}
+
+/// The limits of a tenant's row.
+pub(in crate::operation) fn tenant_limits(row: LimitsRow) -> TenantLimits {
+    let number = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
+    let rate = number(row.rate).and_then(NonZeroU32::new).zip(number(row.burst).and_then(NonZeroU32::new));
+    TenantLimits { requests: number(row.requests), rate: rate.map(|(per_second, burst)| Rate { per_second, burst }) }
 }
 
 fn indexed(registry: &Registry, search: &SearchKeys) -> HashMap<String, IndexedAttributes> {

@@ -37,6 +37,24 @@ pub enum Error {
         #[source]
         source: Arc<tokio_postgres::Error>,
     },
+    /// An answer is longer than the longest page.
+    #[error("an answer is longer than a page may be")]
+    TooLong {
+        /// How many resources would fit; none for members of groups.
+        fit: Option<usize>,
+    },
+    /// No memory became free in time.
+    #[error("the {bytes} bytes for bodies and replies are in use")]
+    Memory {
+        /// The tenant's part, or that of all.
+        bytes: usize,
+    },
+    /// The tenant's turn at the connections did not come in time.
+    #[error("a tenant's batches occupy its connections while {doing}")]
+    Turn {
+        /// What was being done.
+        doing: &'static str,
+    },
     /// A stored row cannot be read.
     #[error("a stored {what} cannot be read: {why}")]
     Corrupt {
@@ -61,6 +79,13 @@ impl Error {
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
         Self::Unavailable { doing, source: Arc::new(source) }
+    }
+
+    /// After reading `rows` rows, of which one is no part of the page but shows whether there are more.
+    pub(in crate::store) fn of_page(self, rows: i64) -> Self {
+        let Self::TooLong { fit: Some(fit) } = self else { return self };
+        let fit = fit.min(usize::try_from(rows).unwrap_or(usize::MAX)).saturating_sub(1).max(1);
+        Self::TooLong { fit: Some(fit) }
     }
 
     /// Sorts a driver error.

@@ -132,7 +132,7 @@ impl TenantStore {
 
     /// The members of groups, including pending references.
     pub async fn members(&self, groups: &[Uuid]) -> Result<MembersByGroup, Error> {
-        let rows = self.query("reading members", LIST, &[&self.tenant.0, &groups]).await?;
+        let rows = self.read("reading members", LIST, &[&self.tenant.0, &groups]).await.map_err(too_many)?;
         Ok(by_group(&rows))
     }
 
@@ -144,9 +144,14 @@ impl TenantStore {
 
     /// The members of groups that the product sees.
     pub async fn visible_members(&self, groups: &[Uuid]) -> Result<MembersByGroup, Error> {
-        let rows = self.query("reading members", LIST_VISIBLE, &[&self.tenant.0, &groups]).await?;
+        let rows = self.read("reading members", LIST_VISIBLE, &[&self.tenant.0, &groups]).await.map_err(too_many)?;
         Ok(by_group(&rows))
     }
+}
+
+/// The refusal of members or groups that are too many for one reply, however few resources are asked for.
+pub(in crate::store) fn too_many(error: Error) -> Error {
+    if matches!(error, Error::TooLong { .. }) { Error::TooLong { fit: None } } else { error }
 }
 
 fn by_group(rows: &[Row]) -> MembersByGroup {

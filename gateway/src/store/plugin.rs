@@ -1,6 +1,6 @@
 //! Uploaded plugins: immutable, found by their digest.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::store::ControlStore;
 use crate::store::error::Error;
@@ -19,6 +19,9 @@ pub struct PluginRow {
     /// When it was uploaded first.
     pub created_at: SystemTime,
 }
+
+/// How long a compiled plugin of another version of the engine is kept.
+const OTHER_ENGINE_TTL: Duration = Duration::from_hours(7 * 24);
 
 impl ControlStore {
     /// Stores a plugin; uploading the same bytes again changes nothing.
@@ -43,6 +46,29 @@ impl ControlStore {
             created_at: row.get(4),
         });
         Ok(plugins.collect())
+    }
+
+    /// A plugin as this version of the engine has compiled it.
+    pub async fn plugin_artifact(&self, digest: &str, engine: &str) -> Result<Option<Vec<u8>>, Error> {
+        let sql = "SELECT artifact FROM plugin_artifact WHERE digest = $1 AND engine = $2";
+        let rows = self.query("reading a compiled plugin", sql, &[&digest, &engine]).await?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+
+    /// Keeps a compiled plugin, in place of one that could not be loaded. Those of other versions of the engine go after a while, when no older process can need them.
+    pub async fn keep_plugin_artifact(
+        &self,
+        digest: &str,
+        (engine, artifact): (&str, &[u8]),
+        at: SystemTime,
+    ) -> Result<(), Error> {
+        let sql = "WITH old AS (DELETE FROM plugin_artifact WHERE digest = $1 AND engine <> $2 AND created_at < $5) \
+                   INSERT INTO plugin_artifact (digest, engine, artifact, created_at) \
+                   SELECT digest, $2, $3, $4 FROM plugin WHERE digest = $1 \
+                   ON CONFLICT (digest, engine) DO UPDATE SET artifact = excluded.artifact, created_at = excluded.created_at";
+        let doing = "keeping a compiled plugin";
+        self.query(doing, sql, &[&digest, &engine, &artifact, &at, &(at - OTHER_ENGINE_TTL)]).await?;
+        Ok(())
     }
 
     /// A plugin's code.

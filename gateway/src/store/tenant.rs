@@ -60,13 +60,26 @@ pub struct Tenant {
     pub search: SearchKeys,
     /// Whether member references may be pending.
     pub awaits_references: bool,
+    /// How much may be sent for it.
+    pub limits: LimitsRow,
+}
+
+/// How much may be sent for a tenant, as stored; none for what follows the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitsRow {
+    /// Requests at once.
+    pub requests: Option<i32>,
+    /// Requests a second.
+    pub rate: Option<i32>,
+    /// Requests at once after a pause.
+    pub burst: Option<i32>,
 }
 
 /// The tenant's own columns, and those of its client.
 fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
-         search_ready, awaits_references, {}",
+         search_ready, awaits_references, max_requests, rate, burst, {}",
         client::COLUMNS
     )
 }
@@ -116,6 +129,14 @@ impl ControlStore {
         Ok(!self.query("setting a tenant's state", sql, &[&id.0, &state.word(), &at]).await?.is_empty())
     }
 
+    /// Sets how much may be sent for a tenant; gives whether there is one.
+    pub async fn set_tenant_limits(&self, id: TenantId, limits: &LimitsRow, at: SystemTime) -> Result<bool, Error> {
+        let sql = "UPDATE tenant SET max_requests = $2, rate = $3, burst = $4, modified_at = $5, \
+                   config_epoch = nextval('config_epoch') WHERE id = $1 AND state <> 'deleted' RETURNING 1";
+        let LimitsRow { requests, rate, burst } = limits;
+        Ok(!self.query("setting a tenant's limits", sql, &[&id.0, requests, rate, burst, &at]).await?.is_empty())
+    }
+
     /// Tenants whose configuration changed after an epoch. Epochs are taken before commit, so query with an overlap.
     pub async fn config_epochs_after(&self, epoch: i64) -> Result<Vec<(TenantId, i64)>, Error> {
         let sql = "SELECT id, config_epoch FROM tenant WHERE config_epoch > $1 ORDER BY config_epoch";
@@ -140,6 +161,7 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         schema_revision: row.get(6),
         search: SearchKeys { layout: KeyLayout::from_number(row.get(7))?, attributes: row.get(8), ready: row.get(9) },
         awaits_references: row.get(10),
-        client: ClientRow::from_row(row, 11),
+        limits: LimitsRow { requests: row.get(11), rate: row.get(12), burst: row.get(13) },
+        client: ClientRow::from_row(row, 14),
     })
 }

@@ -126,8 +126,11 @@ async fn a_count_with_a_cursor_must_match(gateway: &TestGateway) {
 async fn root_keys_rotate_without_an_outage(gateway: &TestGateway) {
     let tenant = with_users(gateway).await;
     let (old, new) = (RootKey::generate(), RootKey::generate());
-    let keys =
-        |current: &RootKey, previous: Option<&RootKey>| Keys { current: current.clone(), previous: previous.cloned() };
+    let keys = |current: &RootKey, previous: Option<&RootKey>| Keys {
+        current: current.clone(),
+        previous: previous.cloned(),
+        in_database: false,
+    };
     let old_only = gateway.replica_with(keys(&old, None)).await;
     let accepts_new = gateway.replica_with(keys(&old, Some(&new))).await;
     let rotated = gateway.replica_with(keys(&new, Some(&old))).await;
@@ -180,19 +183,10 @@ async fn the_directory_accepts_only_its_own_cursors(gateway: &TestGateway) {
 /// Where paging by `startIndex` is refused, paging by cursor continues: pages may be short or empty.
 async fn cursor_paging_continues_past_the_examination_limit(gateway: &TestGateway) {
     let tenant = with_users(gateway).await;
-    let row = gateway.gateway.store.control().find_tenant("acme").await.unwrap().unwrap();
     let list = async |cursor: Option<String>| {
         let mut limited = gateway.gateway.clone();
         limited.lists.examined = 4;
-        let ctx = scimgate::operation::Context {
-            store: limited.store.tenant(row.id),
-            settings: limited.settings.get(row.id).await.unwrap(),
-            base_url: "http://a.test".into(),
-            actor: String::new(),
-            request_id: String::new(),
-            deadline: tokio::time::Instant::now(),
-            gateway: limited,
-        };
+        let ctx = scimgate::operation::Context { gateway: limited, ..gateway.context("acme").await };
         let types = vec![ctx.settings.registry.resource_type("User").unwrap().clone()];
         let search = scimgate_scim::search::Search {
             filter: Some("name.familyName eq \"byron\"".into()),

@@ -1,12 +1,16 @@
 //! Clients that disconnect at every point of a write. The write is stored completely or not at all, and the next request on
 //! the same database connection runs under its own tenant.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use scimgate::config::Limits;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::raw::{Raw, request};
 use scimgate_tests::tenant::{patch, user};
-use scimgate_tests::{TestGateway, event_feed, poll, rows};
+use scimgate_tests::{Request, TestGateway, event_feed, poll, rows};
 use serde_json::json;
+use tokio::time::timeout;
 
 const ROUNDS: usize = 20;
 
@@ -44,6 +48,55 @@ fn disconnected_clients_leave_whole_writes_or_none_and_clean_connections() {
         let state = event_feed::check(&acme).await;
         assert!(state.users.contains_key(&ada) && state.users.len() <= 1 + ROUNDS);
         rows::check(&owner).await;
+        gateway.end().await;
+    });
+}
+
+/// Requests of two tenants on two connections, of which most clients go away at any moment.
+#[test]
+fn clients_that_go_away_mix_up_no_tenants_and_leave_no_place_taken() {
+    const WORKERS: usize = 24;
+    const REQUESTS: usize = 100;
+    block_on(async {
+        let gateway = TestGateway::with_limits(Limits::default(), 2).await;
+        let tenants = [gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await];
+        let ids = [tenants[0].user("acme-ada").await, tenants[1].user("globex-ada").await];
+        let work = (0..WORKERS).map(|worker| {
+            let (tenant, id) = (tenants[worker % 2].clone(), ids[worker % 2].clone());
+            async move {
+                let mut random = worker as u64 + 1;
+                for number in 0..REQUESTS {
+                    // Numerical Recipes' generator: the same requests in every run.
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let patience = Duration::from_micros((random >> 33) % 6000);
+                    let request = match (random >> 40) % 3 {
+                        0 => Request::new("GET", &format!("/Users/{id}")),
+                        1 => Request::new("POST", "/Users").json(&user(&format!("{}-{worker}-{number}", tenant.name))),
+                        _ => Request::new("GET", "/Users?filter=userName sw \"acme\"&count=3"),
+                    };
+                    let is_list = request.path.contains("filter");
+                    let Ok(answer) = timeout(patience, tenant.send(request)).await else { continue };
+                    assert!(matches!(answer.status, 200 | 201), "{} {}", answer.status, answer.text);
+                    let shown = if is_list { answer.body["Resources"][0].clone() } else { answer.body.clone() };
+                    let name = shown["userName"].as_str();
+                    assert!(
+                        name.is_none_or(|name| name.starts_with(&tenant.name)),
+                        "another tenant's: {}",
+                        answer.text
+                    );
+                    assert!(!is_list || tenant.name == "acme" || answer.body["totalResults"] == 0, "{}", answer.text);
+                }
+            }
+        });
+        join_all(work).await;
+        let everybody = tenants.iter().flat_map(|tenant| (0..32).map(|_| tenant.get("/Users?count=1")));
+        for answer in join_all(everybody).await {
+            let _ = answer.expect(200);
+        }
+        for tenant in &tenants {
+            assert!(event_feed::check(tenant).await.users.len() <= 1 + WORKERS / 2 * REQUESTS);
+        }
+        rows::check(&gateway.store().await).await;
         gateway.end().await;
     });
 }

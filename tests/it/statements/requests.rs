@@ -303,6 +303,10 @@ async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
         .unwrap();
     assert!(control.plugin_wasm(&digest).await.unwrap().is_some());
     let _ = control.plugins().await.unwrap();
+    control.keep_plugin_artifact(&digest, ("engine", &[1]), now).await.unwrap();
+    assert!(control.plugin_artifact(&digest, "engine").await.unwrap().is_some());
+    let limits = json!({ "limits": { "requests": 9, "rate": "50/200" } });
+    let _ = fine(operator.patch(&format!("/tenants/{other}"), &limits).await.expect(200));
     let store = gateway.gateway.store.tenant(control.find_tenant(&other).await.unwrap().unwrap().id);
     let revision = store.put_mapping("keep", "[]", now).await.unwrap();
     let _ = store.mapping(revision).await.unwrap();

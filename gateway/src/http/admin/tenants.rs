@@ -26,7 +26,22 @@ pub(super) struct NewTenant {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TenantChange {
-    state: TenantState,
+    state: Option<TenantState>,
+    limits: Option<TenantLimits>,
+}
+
+/// How much the tenant's SCIM client may send at once, and how much its product. What is left out follows the server's default.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TenantLimits {
+    /// Requests in progress at once, in each replica.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 100_000)]
+    requests: Option<u32>,
+    /// Requests a second, and how many may come at once after a pause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^[0-9]+/[0-9]+$", example = "50/200")]
+    rate: Option<String>,
 }
 
 /// Whether the tenant's requests are served.
@@ -50,6 +65,8 @@ pub(super) struct Tenant {
     state: &'static str,
     /// The profile that was chosen for the SCIM client.
     client_profile: String,
+    /// The tenant's own limits.
+    limits: TenantLimits,
     /// The number of the active mapping revision; 0 for none.
     active_mapping: i32,
     #[schema(format = DateTime)]
@@ -103,7 +120,7 @@ pub(super) async fn get(
     Ok(Json(wire(&operator, tenant)))
 }
 
-/// Suspend or resume a tenant.
+/// Suspend or resume a tenant, or set its limits.
 #[utoipa::path(
     patch, path = "/admin/v1/tenants/{tenant}", operation_id = "changeTenant", tag = "tenants",
     request_body = TenantChange,
@@ -114,8 +131,13 @@ pub(super) async fn patch(
     Path(name): Path<String>,
     Json(body): Json<TenantChange>,
 ) -> Result<Json<Tenant>, ApiFailure> {
-    let suspended = matches!(body.state, TenantState::Suspended);
-    let tenant = tenants::set_suspended(&operator, &name, suspended).await?;
+    let mut tenant = operator.tenant(&name).await?;
+    if let Some(limits) = body.limits {
+        tenant = tenants::set_limits(&operator, &name, limits.requests, limits.rate.as_deref()).await?;
+    }
+    if let Some(state) = body.state {
+        tenant = tenants::set_suspended(&operator, &name, matches!(state, TenantState::Suspended)).await?;
+    }
     Ok(Json(wire(&operator, tenant)))
 }
 
@@ -133,10 +155,12 @@ pub(super) async fn delete(
 }
 
 fn wire(operator: &Operator, tenant: TenantRow) -> Tenant {
+    let limits = tenants::limits(&tenant);
     Tenant {
         id: tenant.id.to_string(),
         state: tenant.state.word(),
         client_profile: tenant.client.profile,
+        limits: TenantLimits { requests: limits.requests, rate: limits.rate.map(|rate| rate.to_string()) },
         active_mapping: tenant.active_mapping,
         created_at: rfc3339(tenant.created_at),
         scim_url: format!("{}{TENANT_PREFIX}{}{SCIM_BASE}", operator.gateway.public_url, tenant.name),

@@ -27,6 +27,29 @@ pub(in crate::http) fn origin(headers: &HeaderMap, peer: IpAddr, trusted: &[Netw
         .unwrap_or_else(|| public_url.to_owned())
 }
 
+/// The client's own address: the peer's, or the first one that trusted proxies state and that is none of theirs. Where the two
+/// kinds of headers differ, a proxy passed one on that the client wrote, and the proxy's address stands for the client.
+#[must_use]
+pub(in crate::http) fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(peer) {
+        return peer;
+    }
+    let first = |nodes: Vec<String>| {
+        let outside = nodes.iter().rev().map(|node| node_address(node));
+        outside.take_while(Option::is_some).flatten().find(|address| !is_trusted(*address))
+    };
+    let elements = lines(headers, "forwarded").flat_map(|line| split(line, ','));
+    let nodes = elements.filter_map(|element| pairs(&element).into_iter().find(|(key, _)| key == "for"));
+    let by_standard = first(nodes.map(|(_, node)| node).collect());
+    let by_custom =
+        first(lines(headers, "x-forwarded-for").flat_map(|line| line.split(',')).map(str::to_owned).collect());
+    match (by_standard, by_custom) {
+        (Some(standard), Some(custom)) if standard != custom => peer,
+        (one, other) => one.or(other).unwrap_or(peer),
+    }
+}
+
 /// If both kinds of headers are present and differ, the proxy passed one on that the client wrote. Which one is unknown, so
 /// neither is used.
 fn stated(headers: &HeaderMap, peer: IpAddr, trusted: &[Network]) -> Option<Stated> {

@@ -2,6 +2,7 @@
 //! shutdown lets open requests finish until a deadline.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,11 +21,14 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use super::log;
 use super::stream::TimedStream;
 use super::timers::{self, Activity};
-use super::{Deadline, Peer, RequestId, upload, uri};
-use crate::config::Limits;
+use super::{Deadline, Held, Peer, RequestId, upload, uri};
+use crate::config::{Limits, Network};
 use crate::http::error::{Surface, reply, timed_out};
+use crate::operation::large::Large;
+use crate::tenant::in_use::InUse;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,9 +46,10 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     surface: Surface,
-    (limits, stop): (Limits, CancellationToken),
+    (limits, proxies, stop): (Limits, Arc<[Network]>, CancellationToken),
 ) {
     let connections = Arc::new(Semaphore::new(limits.connections));
+    let addresses: InUse<IpAddr, Semaphore> = InUse::default();
     let shared = Shared { router, surface, limits, stop: stop.clone() };
     let server = builder(&limits);
     let mut open = JoinSet::new();
@@ -60,10 +65,17 @@ pub async fn serve(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let of_address = addresses.get(peer.ip(), |_| true, || Semaphore::new(limits.connections_per_address));
+        let of_address = of_address.try_acquire_owned();
+        let is_proxy = || proxies.iter().any(|network| network.contains(peer.ip()));
+        if of_address.is_err() && !is_proxy() {
+            tracing::debug!("an address has as many connections as it may have");
+            continue;
+        }
         let (server, shared) = (server.clone(), shared.clone());
         open.spawn(async move {
             connect((stream, Peer(peer.ip())), server, shared).await;
-            drop(permit);
+            drop((permit, of_address));
         });
     }
     drop(listener);
@@ -76,7 +88,7 @@ pub async fn serve(
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut server = auto::Builder::new(TokioExecutor::new());
     // hyper's timer would also end an idle connection; `timers` has a limit for each.
-    server.http1().header_read_timeout(None);
+    server.http1().header_read_timeout(None).max_buf_size(limits.buffer);
     server
         .http2()
         .timer(TokioTimer::new())
@@ -117,9 +129,14 @@ async fn answer(shared: Shared, peer: Peer, request: Request<Incoming>) -> Resul
     let is_read = parts.method.is_safe();
     parts.extensions.insert(Deadline(deadline));
     parts.extensions.insert(peer);
-    let span = tracing::info_span!("request", request.id = %id, method = %parts.method, path = %parts.uri.path());
+    let held = Held::default();
+    parts.extensions.insert(held.clone());
+    let large = Large::default();
+    parts.extensions.insert(large.clone());
+    let span =
+        tracing::info_span!("request", request.id = %id, method = %parts.method, path = %log::path(parts.uri.path()));
     let request = Request::from_parts(parts, upload::timed(body, &limits, &stop));
-    let mut response = match timeout_at(deadline, router.oneshot(request).instrument(span.clone())).await {
+    let mut response = match timeout_at(deadline, large.run(router.oneshot(request)).instrument(span.clone())).await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
         Err(_) => reply(&timed_out(), surface),
@@ -134,7 +151,7 @@ async fn answer(shared: Shared, peer: Peer, request: Request<Incoming>) -> Resul
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    Ok(response)
+    Ok(held.until_sent(response))
 }
 
 /// The client's own id where it is short and plain, else a new one.

@@ -1,6 +1,6 @@
 //! A SCIM request's body: limited, read once, parsed once.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
@@ -9,7 +9,7 @@ use scimgate_scim::json;
 use serde_json::Value;
 
 use crate::http::connection;
-use crate::operation::Error;
+use crate::operation::{Context, Error};
 
 /// Longest body in bytes.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -20,17 +20,26 @@ const MAX_DROPPED_BYTES: usize = 16 * MAX_BODY_BYTES;
 ///
 /// # Errors
 /// 415 for another media type, 413 over the limit, 408 for a stalled upload, 400 `invalidSyntax` for a body that is not JSON.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Value, Error> {
-    let bytes = read_bytes(headers, body, MAX_BODY_BYTES, "the longest accepted").await?;
+pub(super) async fn read(ctx: &Context, headers: &HeaderMap, body: Body) -> Result<Value, Error> {
+    let bytes = read_bytes(ctx, headers, body, (MAX_BODY_BYTES, "the longest accepted")).await?;
+    ctx.compute(bytes.len()).await;
     Ok(json::parse(text(&bytes)?)?)
 }
 
-/// Reads a body up to a limit; `name` is the limit's name in the refusal.
+/// Reads a body up to a limit; `name` is the limit's name in the refusal. Its memory is held until the reply is sent.
 ///
 /// # Errors
-/// 415 for another media type, 413 over the limit, 408 for a stalled upload.
-pub(super) async fn read_bytes(headers: &HeaderMap, body: Body, limit: usize, name: &str) -> Result<Vec<u8>, Error> {
+/// 415 for another media type, 413 over the limit, 408 for a stalled upload, 429 where no memory becomes free.
+pub(super) async fn read_bytes(
+    ctx: &Context,
+    headers: &HeaderMap,
+    body: Body,
+    (limit, name): (usize, &str),
+) -> Result<Vec<u8>, Error> {
     check_media_type(headers)?;
+    // What is declared is not there yet; without a length the limit counts.
+    let declared = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+    ctx.store.account().hold(declared.unwrap_or(limit).min(limit)).await?;
     let bytes = collect(limit, body).await?;
     bytes.ok_or_else(|| ScimError::new(413, format!("The body is longer than {limit} bytes, {name}.")).into())
 }

@@ -21,9 +21,9 @@ pub(super) async fn handle(
     headers: HeaderMap,
     content: Body,
 ) -> Result<Response, ScimFailure> {
-    let bytes = body::read_bytes(&headers, content, MAX_PAYLOAD_BYTES, "the maxPayloadSize").await?;
-    let outcomes = run_detached(ctx.deadline, async move {
-        let _admission = ctx.gateway.bulks.admit(ctx.store.id()).await;
+    let bytes = body::read_bytes(&ctx, &headers, content, (MAX_PAYLOAD_BYTES, "the maxPayloadSize")).await?;
+    let outcomes = run_detached((ctx.deadline, ctx.large.clone()), async move {
+        let _permits = ctx.bulk().await?;
         // Parsing 8 MiB takes too long for a thread that serves other requests.
         let body = tokio::task::spawn_blocking(move || json::parse_within(body::text(&bytes)?, MAX_VALUES)).await??;
         let settings = &ctx.settings;

@@ -21,7 +21,7 @@ pub(super) async fn handle(
 ) -> Result<Reply, ScimFailure> {
     let resource_type = ctx.resource_type(&path.endpoint)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type)?;
-    let content = body::read(&headers, content).await?;
+    let content = body::read(&ctx, &headers, content).await?;
     let ctx = ctx.record_client_signal(recognition::in_body("POST", &content)).await;
-    run_detached(ctx.deadline, create::run(ctx, resource_type, content, projection)).await
+    run_detached((ctx.deadline, ctx.large.clone()), create::run(ctx, resource_type, content, projection)).await
 }

@@ -17,5 +17,8 @@ pub(super) async fn handle(
 ) -> Result<Reply, ScimFailure> {
     let resource_type = ctx.resource_type(&path.endpoint)?;
     let condition = condition(&ctx, &headers)?;
-    run_detached(ctx.deadline, async move { delete::run(ctx, resource_type, &path.id, condition).await }).await
+    run_detached((ctx.deadline, ctx.large.clone()), async move {
+        delete::run(ctx, resource_type, &path.id, condition).await
+    })
+    .await
 }

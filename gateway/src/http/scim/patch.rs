@@ -21,12 +21,11 @@ pub(super) async fn handle(
 ) -> Result<Reply, ScimFailure> {
     let resource_type = ctx.resource_type(&path.endpoint)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type)?;
-    let content = body::read(&headers, content).await?;
+    let content = body::read(&ctx, &headers, content).await?;
     let ctx = ctx.record_client_signal(recognition::in_body("PATCH", &content)).await;
     let condition = condition(&ctx, &headers)?;
-    run_detached(
-        ctx.deadline,
-        async move { patch::run(ctx, resource_type, &path.id, content, condition, projection).await },
-    )
+    run_detached((ctx.deadline, ctx.large.clone()), async move {
+        patch::run(ctx, resource_type, &path.id, content, condition, projection).await
+    })
     .await
 }

@@ -20,9 +20,9 @@ pub(super) async fn handle(
 ) -> Result<Reply, ScimFailure> {
     let resource_type = ctx.resource_type(&path.endpoint)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type)?;
-    let content = body::read(&headers, content).await?;
+    let content = body::read(&ctx, &headers, content).await?;
     let condition = condition(&ctx, &headers)?;
-    run_detached(ctx.deadline, async move {
+    run_detached((ctx.deadline, ctx.large.clone()), async move {
         replace::run(ctx, resource_type, &path.id, content, condition, projection).await
     })
     .await

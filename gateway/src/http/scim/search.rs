@@ -21,7 +21,7 @@ pub(super) async fn handle(
     content: Body,
 ) -> Result<Response, ScimFailure> {
     let resource_type = ctx.resource_type(&path.endpoint)?;
-    let search = read(&headers, content).await?;
+    let search = read(&ctx, &headers, content).await?;
     Ok(scim_json(list::run(ctx, vec![resource_type], search).await?))
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn everywhere(
     headers: HeaderMap,
     content: Body,
 ) -> Result<Response, ScimFailure> {
-    let search = read(&headers, content).await?;
+    let search = read(&ctx, &headers, content).await?;
     of_all_types(ctx, search).await
 }
 
@@ -43,7 +43,7 @@ async fn of_all_types(ctx: Context, search: Search) -> Result<Response, ScimFail
     Ok(scim_json(list::run(ctx, types, search).await?))
 }
 
-async fn read(headers: &HeaderMap, content: Body) -> Result<Search, ScimFailure> {
-    let content = body::read(headers, content).await?;
+async fn read(ctx: &Context, headers: &HeaderMap, content: Body) -> Result<Search, ScimFailure> {
+    let content = body::read(ctx, headers, content).await?;
     Ok(Search::from_json(&content)?)
 }

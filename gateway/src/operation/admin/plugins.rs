@@ -89,6 +89,7 @@ async fn store(operator: &Operator, wasm: Vec<u8>) -> Result<Uploaded, Error> {
         created_at: gateway.clock.now(),
     };
     gateway.store.control().insert_plugin(&row, &wasm).await?;
+    gateway.mapper.keep_compiled(&component).await;
     Ok(Uploaded { plugin: Plugin { digest: row.digest, manifest, created_at: row.created_at }, added: true })
 }
 

@@ -2,10 +2,12 @@
 
 use scimgate_scim::error::ScimError;
 
+use crate::config::{MAX_LIMIT, Rate, TenantLimits};
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change, no_tenant};
+use crate::operation::settings::tenant_limits;
 use crate::store;
-use crate::store::tenant::{State, Tenant};
+use crate::store::tenant::{LimitsRow, State, Tenant};
 use crate::tenant::{self, MAX_NAME_BYTES, TenantId};
 
 /// Creates a tenant.
@@ -41,6 +43,42 @@ pub async fn set_suspended(operator: &Operator, name: &str, suspended: bool) -> 
     let tenant = set_state(operator, name, state).await?;
     log_change!(operator, tenant.id = %tenant.id, state = state.word(), "tenant's state set");
     Ok(tenant)
+}
+
+/// A tenant's own limits.
+#[must_use]
+pub fn limits(tenant: &Tenant) -> TenantLimits {
+    tenant_limits(tenant.limits)
+}
+
+/// Sets how much may be sent for a tenant. What is none follows the default.
+///
+/// # Errors
+/// 404 where there is none, 400 for a number out of range or text that is no rate.
+pub async fn set_limits(
+    operator: &Operator,
+    name: &str,
+    requests: Option<u32>,
+    rate: Option<&str>,
+) -> Result<Tenant, Error> {
+    if requests.is_some_and(|requests| !(1..=MAX_LIMIT).contains(&requests)) {
+        return Err(ScimError::new(400, format!("requests must be 1 to {MAX_LIMIT}.")).into());
+    }
+    let rate: Option<Rate> = rate.map(str::parse).transpose().map_err(|why| ScimError::new(400, format!("{why}.")))?;
+    let number = |number: u32| i32::try_from(number).ok();
+    let row = LimitsRow {
+        requests: requests.and_then(number),
+        rate: rate.and_then(|rate| number(rate.per_second.get())),
+        burst: rate.and_then(|rate| number(rate.burst.get())),
+    };
+    let (gateway, tenant) = (&operator.gateway, operator.tenant(name).await?);
+    let found = gateway.store.control().set_tenant_limits(tenant.id, &row, gateway.clock.now()).await?;
+    gateway.forget_tenant(tenant.id).await;
+    if !found {
+        return Err(no_tenant(name));
+    }
+    log_change!(operator, tenant.id = %tenant.id, limits = ?row, "tenant's limits set");
+    Ok(Tenant { limits: row, ..tenant })
 }
 
 /// Deletes a tenant: its tokens stop working and its name is free again.

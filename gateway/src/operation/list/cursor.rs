@@ -9,10 +9,11 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::list::by_database::refuse_slow;
 use crate::operation::list::cursor_position::{Boundary, CursorPosition, CursorSeal, Direction};
-use crate::operation::list::examine::{Batch, Examination};
+use crate::operation::list::examine::{Batch, Examination, Kept};
 use crate::operation::list::page::{CursorPage, Wanted, to_i64};
 use crate::operation::list::request::Request;
 use crate::operation::list::{render, slice, sorted};
+use crate::operation::pace::Pace;
 use crate::store::resource::list::{Found, Order, Position, Window};
 use crate::store::resource::read::Stored;
 
@@ -139,20 +140,25 @@ async fn examine(
     count: u64,
     matching: &mut Vec<Found>,
 ) -> Result<Option<Position>, Error> {
-    let mut last = None;
+    let (mut last, mut kept, mut pace) = (None, Kept::default(), Pace::begin());
     loop {
         let batch = match examination.batch().await? {
             Batch::Documents(batch) => batch,
-            Batch::End => return Ok(None),
-            Batch::Exhausted => return last.map(Some).ok_or_else(|| examination.too_many()),
+            Batch::End => return examination.keep(&kept).await.map(|()| None),
+            Batch::Exhausted => {
+                let last = last.ok_or_else(|| examination.too_many())?;
+                return examination.keep(&kept).await.map(|()| Some(last));
+            }
         };
         for found in batch {
+            pace.step().await;
             last = Some(found.position.clone());
             if examination.matches(&found)? {
+                kept.add(&found)?;
                 matching.push(found);
             }
             if matching.len() as u64 > count {
-                return Ok(None);
+                return examination.keep(&kept).await.map(|()| None);
             }
         }
     }

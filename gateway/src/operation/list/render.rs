@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::list::request::Request;
+use crate::operation::pace::Pace;
 use crate::operation::resource::{members, reply};
 use crate::store::membership::MembersByGroup;
 use crate::store::resource::read::Stored;
@@ -15,11 +16,13 @@ const BATCH_SIZE: usize = 50;
 
 pub(super) async fn resources(ctx: &Context, request: &Request, rows: &[Stored]) -> Result<Vec<String>, Error> {
     check_members(ctx, request, rows).await?;
-    let mut texts = Vec::with_capacity(rows.len());
+    let (mut texts, mut pace) = (Vec::with_capacity(rows.len()), Pace::begin());
+    ctx.compute(rows.iter().map(Stored::bytes).max().unwrap_or_default()).await;
     for batch in rows.chunks(BATCH_SIZE) {
         let groups = with_members(request, batch)?;
         let listed = if groups.is_empty() { MembersByGroup::new() } else { ctx.store.members(&groups).await? };
         for row in batch {
+            pace.step().await;
             let (resource_type, projection) = request.of_type(&row.resource_type)?;
             let members = listed.get(&row.id).map(Vec::as_slice).unwrap_or_default();
             texts.push(reply::render(ctx, resource_type, row, members, projection)?);

@@ -12,6 +12,7 @@ use crate::operation::list::cursor_position::{self, Boundary, CursorPosition, Di
 use crate::operation::list::examine::Examination;
 use crate::operation::list::page::{CursorPage, Slice, Wanted};
 use crate::operation::list::request::Request;
+use crate::operation::pace::Pace;
 use crate::store::resource::list::Position;
 use crate::store::resource::read::Stored;
 
@@ -111,9 +112,10 @@ async fn rows(ctx: &Context, request: &Request, page: impl Iterator<Item = &Entr
 
 async fn gather(ctx: &Context, request: &Request, sort: &Sort) -> Result<Vec<Entry>, Error> {
     let mut examination = Examination::unshown(ctx, request);
-    let mut entries = Vec::new();
+    let (mut entries, mut pace) = (Vec::new(), Pace::begin());
     while let Some(batch) = examination.next().await? {
         for found in batch {
+            pace.step().await;
             if !examination.matches(&found)? {
                 continue;
             }

@@ -50,7 +50,7 @@ pub async fn run(
     }
     // The database resolved pending references to this resource, or a new group's first members: read what it stored.
     let stored = ctx.store.get(&resource_type.name, stored.id, create.options).await?.unwrap_or(stored);
-    let listed = members::shown(&ctx, resource_type, stored.id, projection.as_ref()).await?;
+    let listed = members::shown_after_write(&ctx, resource_type, stored.id, projection.as_ref()).await?;
     show(&ctx, 201, resource_type, &stored, &listed, projection.as_ref())
 }
 

@@ -41,7 +41,9 @@ pub(crate) async fn find(
     options: ReadOptions,
 ) -> Result<Stored, Error> {
     let found = ctx.store.get(&resource_type.name, id, options).await?;
-    found.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()).into())
+    let found = found.ok_or_else(|| ScimError::not_found(&resource_type.name, &id.to_string()))?;
+    ctx.compute(found.bytes()).await;
+    Ok(found)
 }
 
 /// Ids are case-exact (RFC 7643 §3.1), so only a UUID in canonical form is an id.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::store;
 use crate::store::membership::{self, Members, UnknownMember};
 use crate::store::resource::read::ReadOptions;
 
@@ -150,6 +151,20 @@ pub(crate) async fn shown(
         return Ok(Vec::new());
     }
     Ok(ctx.store.members(&[id]).await?.remove(&id).unwrap_or_default())
+}
+
+/// The same after a write, which is done whatever the reply can show: without the members where they are too many, or where there
+/// is no memory for them.
+pub(crate) async fn shown_after_write(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    id: Uuid,
+    projection: Option<&Projection>,
+) -> Result<Vec<membership::Member>, Error> {
+    match shown(ctx, resource_type, id, projection).await {
+        Err(Error::Store(store::Error::TooLong { .. } | store::Error::Memory { .. })) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 /// Most members of a group that a reply shows where the request names no attributes.

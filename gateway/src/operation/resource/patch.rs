@@ -72,7 +72,7 @@ async fn reply(ctx: &Context, patch: Patch<'_>, stored: Option<Stored>, joined: 
             None => return Ok(done()),
         },
     };
-    let listed = members::shown(ctx, &resource_type, id, projection.as_ref()).await?;
+    let listed = members::shown_after_write(ctx, &resource_type, id, projection.as_ref()).await?;
     show(ctx, 200, &resource_type, &stored, &listed, projection.as_ref())
 }
 
@@ -121,12 +121,14 @@ impl Change for Patch<'_> {
             return self.members_alone(ctx, id, patch).await;
         }
         if let Some(recent) = self.start.recent(ctx, &self.resource_type, id).await {
+            ctx.compute(recent.bytes().saturating_mul(patch.step_count())).await;
             let prepared = self.change(ctx, recent, patch.clone(), self.options.groups).await;
             if let Some(write) = self.start.tried(prepared) {
                 return Ok(write);
             }
         }
         let before = find(ctx, &self.resource_type, id, ReadOptions { mapped: true, ..self.options }).await?;
+        ctx.compute(before.bytes().saturating_mul(patch.step_count())).await;
         self.change(ctx, before, patch, false).await
     }
 

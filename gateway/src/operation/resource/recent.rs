@@ -26,15 +26,11 @@ pub struct RecentRows(Cache<(TenantId, Uuid), Arc<Stored>>);
 
 impl Default for RecentRows {
     fn default() -> Self {
-        let weigh = |_: &(TenantId, Uuid), row: &Arc<Stored>| u32::try_from(bytes(row)).unwrap_or(u32::MAX);
+        let weigh =
+            |_: &(TenantId, Uuid), row: &Arc<Stored>| u32::try_from(row.bytes() + ROW_BYTES).unwrap_or(u32::MAX);
         let cache = Cache::builder().max_capacity(MAX_RECENT_BYTES).weigher(weigh);
         Self(cache.eviction_policy(EvictionPolicy::lru()).build())
     }
-}
-
-fn bytes(row: &Stored) -> usize {
-    let texts = [Some(&row.source), row.set_aside.as_ref(), row.mapped.as_ref()];
-    texts.into_iter().flatten().map(String::len).sum::<usize>() + ROW_BYTES
 }
 
 impl RecentRows {

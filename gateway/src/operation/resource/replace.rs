@@ -58,7 +58,7 @@ pub async fn run(
     let is_read = joined > 0 || resource_type.detached.is_some();
     let read = if is_read { ctx.store.get(&resource_type.name, stored.id, options).await? } else { None };
     let stored = read.unwrap_or(stored);
-    let listed = members::shown(&ctx, resource_type, stored.id, projection.as_ref()).await?;
+    let listed = members::shown_after_write(&ctx, resource_type, stored.id, projection.as_ref()).await?;
     show(&ctx, 200, resource_type, &stored, &listed, projection.as_ref())
 }
 

@@ -60,7 +60,7 @@ struct Trace {
 async fn attempts(ctx: &mut Context, change: &mut impl Change, trace: &mut Trace) -> Result<Outcome, Error> {
     let locks = ctx.gateway.write_locks.clone();
     let _guard = match change.locks() {
-        Some(id) => locks.lock(ctx.store.id(), id).await,
+        Some(id) => Some(locks.lock(ctx.store.id(), id).await),
         None => None,
     };
     for attempt in 1..=MAX_ATTEMPTS {

@@ -1,12 +1,13 @@
 //! Opens the pool on a PostgreSQL server: TLS by rustls with the machine's certificates, durable commits, and
 //! the parameters that keep one bad statement from holding a connection.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::store::postgres::pool::Pool;
@@ -33,9 +34,7 @@ pub enum ConnectError {
 
 /// Builds the pool; connections are opened when they are first needed.
 pub(in crate::store) fn pool(url: &str, size: usize) -> Result<Pool, ConnectError> {
-    // With TLS, certificate and host name are always checked: the strictest mode of other clients is the only one here.
-    let url = url.replace("sslmode=verify-full", "sslmode=require");
-    let mut config = tokio_postgres::Config::from_str(&url).map_err(ConnectError::Url)?;
+    let mut config = config(url)?;
     config.application_name("scimgate").connect_timeout(BATCH_TIMEOUT).keepalives_idle(Duration::from_secs(30));
     // Without it the kernel resends unacknowledged bytes for a quarter of an hour, and a write that was given up long ago
     // could still arrive.
@@ -46,6 +45,34 @@ pub(in crate::store) fn pool(url: &str, size: usize) -> Result<Pool, ConnectErro
         _ => Manager::from_config(config, MakeRustlsConnect::new(tls()?), settings),
     };
     Pool::build(manager, size, BATCH_TIMEOUT).map_err(ConnectError::Pool)
+}
+
+/// The settings in a URL. Unless it says otherwise, a database on another machine needs TLS.
+fn config(url: &str) -> Result<tokio_postgres::Config, ConnectError> {
+    // With TLS, certificate and host name are always checked: the strictest mode of other clients is the only one here.
+    let url = url.replace("sslmode=verify-full", "sslmode=require");
+    let mut config = tokio_postgres::Config::from_str(&url).map_err(ConnectError::Url)?;
+    if !names_sslmode(&url) && !is_local(&config) {
+        config.ssl_mode(SslMode::Require);
+    }
+    Ok(config)
+}
+
+/// Whether the query of a URL, or a word of a list of settings, sets the mode.
+fn names_sslmode(url: &str) -> bool {
+    let settings = if url.contains("://") { url.split_once('?').map_or("", |(_, query)| query) } else { url };
+    settings.split(['&', ' ']).any(|setting| setting.trim_start().starts_with("sslmode"))
+}
+
+/// Whether the connection stays on this machine, where there is nobody to hide it from.
+fn is_local(config: &tokio_postgres::Config) -> bool {
+    let is_loopback = |name: &str| name == "localhost" || name.parse().is_ok_and(|it: IpAddr| it.is_loopback());
+    let by_address = config.get_hostaddrs();
+    let by_name = config.get_hosts().iter().all(|host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => is_loopback(name),
+    });
+    if by_address.is_empty() { by_name } else { by_address.iter().all(IpAddr::is_loopback) }
 }
 
 fn tls() -> Result<rustls::ClientConfig, ConnectError> {
@@ -61,4 +88,31 @@ fn tls() -> Result<rustls::ClientConfig, ConnectError> {
     let builder = rustls::ClientConfig::builder_with_provider(provider);
     let builder = builder.with_safe_default_protocol_versions().map_err(ConnectError::Tls)?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_machine_needs_tls_unless_the_url_says_otherwise() {
+        for (url, mode) in [
+            ("postgres://u@db.internal/d", SslMode::Require),
+            ("postgres://u@10.0.0.7/d", SslMode::Require),
+            ("postgres://u@localhost,db.internal/d", SslMode::Require),
+            ("postgres://u:sslmode@db.internal/sslmode", SslMode::Require),
+            ("host=db.internal user=u sslmode=disable", SslMode::Disable),
+            ("host=db.internal user=u", SslMode::Require),
+            ("host=localhost hostaddr=10.0.0.7 user=u", SslMode::Require),
+            ("postgres://u@db.internal/d?sslmode=verify-full", SslMode::Require),
+            ("postgres://u@db.internal/d?sslmode=prefer", SslMode::Prefer),
+            ("postgres://u@db.internal/d?sslmode=disable", SslMode::Disable),
+            ("postgres://u@localhost/d", SslMode::Prefer),
+            ("postgres://u@127.0.0.1/d", SslMode::Prefer),
+            ("postgres://u@[::1]/d", SslMode::Prefer),
+            ("host=/run/postgresql user=u", SslMode::Prefer),
+        ] {
+            assert_eq!(config(url).unwrap().get_ssl_mode(), mode, "{url}");
+        }
+    }
 }

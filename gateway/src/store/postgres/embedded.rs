@@ -81,7 +81,7 @@ pub async fn start(directory: Option<&Path>) -> Result<Embedded, EmbeddedError> 
     let started = tokio::task::spawn_blocking(move || start_server(owned.as_deref(), path)).await;
     let server = started.map_err(|gone| failed(directory, gone.to_string()))??;
     let pool = pool(&server.database_url(), 1).map_err(EmbeddedError::Connect)?;
-    let store = Store { pool: pool.keep_on_timeout() };
+    let store = Store::over(pool.keep_on_timeout());
     // Damage shows only when the database reads its files for the first client.
     first_answer(&store).await.map_err(|error| failed(directory, reason(&error)))?;
     Ok(Embedded { store, _server: server, _socket: socket })

@@ -27,6 +27,9 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (13, "write_path", include_str!("../../../migrations/V13__write_path.sql")),
     (14, "indexes", include_str!("../../../migrations/V14__indexes.sql")),
     (15, "numbering", include_str!("../../../migrations/V15__numbering.sql")),
+    (16, "tenant_limits", include_str!("../../../migrations/V16__tenant_limits.sql")),
+    (17, "plugin_artifact", include_str!("../../../migrations/V17__plugin_artifact.sql")),
+    (18, "grants", include_str!("../../../migrations/V18__grants.sql")),
 ];
 
 /// The newest version of this binary.

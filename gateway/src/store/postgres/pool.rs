@@ -8,7 +8,9 @@ mod pipeline;
 #[cfg(test)]
 #[cfg(feature = "embedded")]
 mod tests;
+mod turns;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{self, PoolError};
@@ -18,6 +20,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::store::error::Error;
+use crate::store::memory::Account;
+use crate::store::postgres::pool::turns::Turns;
 pub(crate) use crate::store::postgres::session::Role;
 use crate::store::postgres::session::{STATEMENT_TIMEOUT, Session, SessionManager};
 
@@ -53,6 +57,7 @@ impl From<Error> for Failure {
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: managed::Pool<SessionManager>,
+    turns: Arc<Turns>,
     /// The limit for one batch, including the wait for a connection.
     timeout: Duration,
     /// Whether a connection is kept though its batch timed out.
@@ -78,7 +83,7 @@ impl Pool {
             .queue_mode(managed::QueueMode::Lifo)
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self { connections, timeout, keeps_on_timeout: false })
+        Ok(Self { connections, turns: Arc::new(Turns::of(size)), timeout, keeps_on_timeout: false })
     }
 
     /// Never closes a connection whose statement is still running. The embedded database would stop, and as it has one
@@ -95,7 +100,17 @@ impl Pool {
 
     /// Runs one statement, which is a transaction by itself.
     pub(crate) async fn query(&self, role: Role, statement: &Statement<'_>) -> Result<Vec<Row>, Error> {
-        self.with_session(statement.doing, async |session| single(session, role, statement).await).await
+        self.with_session(role, statement.doing, async |session| single(session, role, statement).await).await
+    }
+
+    /// The same for an answer that may be long: it is held in the account as it arrives.
+    pub(crate) async fn read(
+        &self,
+        role: Role,
+        statement: &Statement<'_>,
+        account: &Account,
+    ) -> Result<Vec<Row>, Error> {
+        self.with_session(role, statement.doing, async |session| read(session, role, statement, account).await).await
     }
 
     /// Runs the statements as one transaction in one round trip and returns the rows of each. Where one fails, nothing is
@@ -110,17 +125,25 @@ impl Pool {
     /// Like [`Pool::batch`], always as one transaction, and names the statement that failed.
     pub(crate) async fn transaction(&self, role: Role, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Failure> {
         let doing = statements.first().map_or("nothing", |statement| statement.doing);
-        self.with_session(doing, async |session| transaction(session, role, statements).await).await
+        self.with_session(role, doing, async |session| transaction(session, role, statements).await).await
     }
 
     /// Runs something on a connection within the limit for a batch.
     async fn with_session<T, E: From<Error>>(
         &self,
+        role: Role,
         doing: &'static str,
         run: impl AsyncFnOnce(&mut Session) -> Result<T, E>,
     ) -> Result<T, E> {
         let late = |elapsed| Error::unavailable(doing, elapsed);
         let deadline = Instant::now() + self.timeout;
+        let turn = async {
+            match role {
+                Role::Tenant(tenant) => Some(self.turns.take(tenant).await),
+                Role::Control => None,
+            }
+        };
+        let _turn = timeout_at(deadline, turn).await.map_err(|_elapsed| Error::Turn { doing })?;
         let mut session = timeout_at(deadline, self.take(doing)).await.map_err(late)??;
         let begun = Instant::now();
         let outcome = timeout_at(deadline, run(&mut session)).await;
@@ -164,6 +187,29 @@ async fn single(session: &mut Session, role: Role, statement: &Statement<'_>) ->
     };
     session.confirm_role(role);
     answer.map_err(failed)
+}
+
+async fn read(
+    session: &mut Session,
+    role: Role,
+    statement: &Statement<'_>,
+    account: &Account,
+) -> Result<Vec<Row>, Error> {
+    let failed = |source| Error::from_driver(statement.doing, source);
+    let prepared = session.client.prepare_cached(statement.sql).await.map_err(failed)?;
+    let set_role = session.assume_role(role);
+    let assume = async {
+        match &set_role {
+            Some(set_role) => session.client.batch_execute(set_role).await,
+            None => Ok(()),
+        }
+    };
+    let query = session.client.query_raw(&prepared, statement.params.iter().copied());
+    let (assumed, answer) = join(assume, query).await;
+    assumed.map_err(failed)?;
+    let rows = account.collect(statement.doing, answer.map_err(failed)?).await;
+    session.confirm_role(role);
+    rows
 }
 
 async fn transaction(

@@ -77,7 +77,7 @@ impl TenantStore {
     pub async fn count(&self, types: &[String]) -> Result<i64, Error> {
         let mut sql = Sql::of(self.tenant.0);
         write_total(types, &mut sql);
-        let rows = self.query_prepared("counting resources", &sql).await?;
+        let rows = self.read_prepared("counting resources", &sql).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
@@ -113,7 +113,8 @@ impl TenantStore {
             sql.push(") AS total");
         }
         write_rows(plan, window, joins(options), &mut sql);
-        let rows = self.select("reading a list", plan, window.order, &sql).await?;
+        let rows = self.select("reading a list", plan, window.order, &sql).await;
+        let rows = rows.map_err(|error| error.of_page(window.limit))?;
         let total = rows.first().filter(|_| plan.is_everything()).map(|row| row.get("total"));
         let predicates = plan.row_predicates().count();
         let found = rows.iter().map(|row| found(row, window.order, predicates)).collect::<Result<_, _>>()?;
@@ -129,7 +130,7 @@ impl TenantStore {
         let one = "unnest($2::uuid[]) v (id) CROSS JOIN LATERAL (SELECT * FROM resource WHERE tenant_id = $1 AND id = v.id \
                    AND CASE WHEN resource_type = ANY($3) THEN deleted_at IS NULL END LIMIT 1) r";
         let sql = select(one, options, "");
-        let rows = self.query("reading resources", &sql, &[&self.tenant.0, &ids, &types]).await?;
+        let rows = self.read("reading resources", &sql, &[&self.tenant.0, &ids, &types]).await?;
         rows.iter().map(Stored::from_row).collect()
     }
 
@@ -139,26 +140,27 @@ impl TenantStore {
                        AND r.mapping_state NOT IN ('excluded', 'never') AND r.id > $3 ORDER BY r.id LIMIT $4";
         let sql = select("resource r", ReadOptions::default(), visible);
         let params: Params<'_> = &[&self.tenant.0, &resource_type, &after, &count];
-        self.query("reading a directory page", &sql, params).await?.iter().map(Stored::from_row).collect()
+        let rows = self.read("reading a directory page", &sql, params).await.map_err(|error| error.of_page(count))?;
+        rows.iter().map(Stored::from_row).collect()
     }
 
     /// Plain lists and common look-ups are kept prepared; other filters come in any number of shapes.
     async fn select(&self, doing: &'static str, plan: &Plan, order: Order, sql: &Sql) -> Result<Vec<Row>, Error> {
         if plan.is_everything() {
             if order == Order::Id && plan.types.len() == 1 {
-                return self.query_prepared(doing, sql).await;
+                return self.read_prepared(doing, sql).await;
             }
-            return self.query_once(doing, Planning::InIndexOrder, sql).await;
+            return self.read_once(doing, Planning::InIndexOrder, sql).await;
         }
         if plan.row_predicates().next().is_none() && plan.condition.is_common() {
-            return self.query_prepared(doing, sql).await;
+            return self.read_prepared(doing, sql).await;
         }
-        self.query_once(doing, Planning::ByCost, sql).await
+        self.read_once(doing, Planning::ByCost, sql).await
     }
 
-    async fn query_prepared(&self, doing: &'static str, sql: &Sql) -> Result<Vec<Row>, Error> {
+    async fn read_prepared(&self, doing: &'static str, sql: &Sql) -> Result<Vec<Row>, Error> {
         let params: Vec<_> = sql.params().into_iter().map(|(value, _)| value).collect();
-        self.query(doing, &sql.text, &params).await
+        self.read(doing, &sql.text, &params).await
     }
 }
 

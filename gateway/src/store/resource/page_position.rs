@@ -96,7 +96,7 @@ impl TenantStore {
     /// Deletes expired positions, in some of the sessions that begin.
     pub async fn delete_expired_positions(&self, session: Uuid, now: SystemTime) -> Result<(), Error> {
         // The last byte of an id is random.
-        if session.as_bytes()[15] % DELETES_ONE_IN == 0 {
+        if session.as_bytes()[15].is_multiple_of(DELETES_ONE_IN) {
             let expired = now - PAGE_POSITION_TTL;
             self.query("deleting page positions", DELETE_EXPIRED, &[&self.tenant.0, &expired]).await?;
         }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::membership::too_many;
 use crate::store::postgres::sql::Variants;
 use crate::store::resource::key::Key;
 
@@ -97,6 +98,13 @@ pub struct GroupRef {
 }
 
 impl Stored {
+    /// The bytes of its texts.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let others = self.set_aside.as_ref().into_iter().chain(&self.mapped).map(String::len);
+        self.source.len() + others.sum::<usize>()
+    }
+
     /// The version in the ETag: the row's own plus a group's member changes.
     #[must_use]
     pub fn version(&self) -> i64 {
@@ -248,17 +256,17 @@ impl TenantStore {
         &self,
         page: impl Iterator<Item = &'a mut Stored>,
     ) -> Result<(), Error> {
+        static SQL: LazyLock<String> = LazyLock::new(|| {
+            let of = "SELECT m.member_id, m.group_id, g.display FROM unnest($2::uuid[]) v (id)";
+            format!("{of} {GROUPS_OF_ROWS} ORDER BY m.group_id")
+        });
         let mut members: HashMap<Uuid, &mut Stored> =
             page.filter(|stored| stored.resource_type != "Group").map(|stored| (stored.id, stored)).collect();
         if members.is_empty() {
             return Ok(());
         }
         let ids: Vec<Uuid> = members.keys().copied().collect();
-        static SQL: LazyLock<String> = LazyLock::new(|| {
-            let of = "SELECT m.member_id, m.group_id, g.display FROM unnest($2::uuid[]) v (id)";
-            format!("{of} {GROUPS_OF_ROWS} ORDER BY m.group_id")
-        });
-        for row in self.query("reading the groups of a page", &SQL, &[&self.tenant.0, &ids]).await? {
+        for row in self.read("reading the groups of a page", &SQL, &[&self.tenant.0, &ids]).await.map_err(too_many)? {
             if let Some(stored) = members.get_mut(&row.get(0)) {
                 let display = row.get::<_, Option<String>>(2).unwrap_or_default();
                 stored.groups.push(GroupRef { id: row.get(1), display });

@@ -96,7 +96,7 @@ impl TenantStore {
             &[&self.tenant.0, list, start_index, &expired, request_shape, &idle, resource_type, session, count, now];
         let mut page = SessionPage::default();
         let mut groups: HashMap<Uuid, Vec<GroupRef>> = HashMap::new();
-        for row in self.query("reading a page", sql, params).await? {
+        for row in self.read("reading a page", sql, params).await.map_err(|error| error.of_page(count + 1))? {
             if let Some(group) = row.get(13) {
                 let display = row.get::<_, Option<String>>(14).unwrap_or_default();
                 groups.entry(row.get(0)).or_default().push(GroupRef { id: group, display });
@@ -105,6 +105,8 @@ impl TenantStore {
                 page.rows.push(Stored::from_row(&row)?);
             }
         }
+        // The rows of a union come in no order.
+        page.rows.sort_unstable_by_key(|row| row.id);
         for row in &mut page.rows {
             row.groups = groups.remove(&row.id).unwrap_or_default();
             row.groups.sort_unstable_by_key(|group| group.id);

@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::store::error::Error;
+use crate::store::memory::Account;
 use crate::store::postgres::pool::{Pool, Role, pipeline};
 use crate::store::postgres::session::Session;
 
@@ -31,32 +32,31 @@ impl Planning {
 }
 
 impl Pool {
-    /// Runs one statement as one transaction in one round trip.
-    pub(crate) async fn query_once(
+    /// Runs one statement as one transaction in one round trip. Its answer is held in the account as it arrives.
+    pub(crate) async fn read_once(
         &self,
         role: Role,
         doing: &'static str,
         planning: Planning,
-        (sql, params): (&str, &[Typed<'_>]),
+        (sql, params): (&str, Vec<Typed<'_>>),
+        account: &Account,
     ) -> Result<Vec<Row>, Error> {
         let begin = planning.begin();
-        self.with_session(doing, async |session| once(session, role, doing, (begin, sql, params)).await).await
+        let run = async |session: &mut Session| {
+            let set_role = session.assume_role(role);
+            let begin = set_role.map_or_else(|| begin.to_owned(), |set_role| format!("{begin}; {set_role}"));
+            let failed = |source| Error::from_driver(doing, source);
+            let query = async {
+                let rows = session.client.query_typed_raw(sql, params.iter().cloned()).await.map_err(failed)?;
+                account.collect(doing, rows).await
+            };
+            let (opened, mut rows, ended) = pipeline::transaction(&session.client, &begin, vec![query]).await;
+            opened.map_err(failed)?;
+            let rows = rows.pop().unwrap_or(Ok(Vec::new()))?;
+            ended.map_err(failed)?;
+            session.confirm_role(role);
+            Ok(rows)
+        };
+        self.with_session(role, doing, run).await
     }
-}
-
-async fn once(
-    session: &mut Session,
-    role: Role,
-    doing: &'static str,
-    (begin, sql, params): (&str, &str, &[Typed<'_>]),
-) -> Result<Vec<Row>, Error> {
-    let begin = session.assume_role(role).map_or_else(|| begin.to_owned(), |set_role| format!("{begin}; {set_role}"));
-    let client = &session.client;
-    let (opened, rows, ended) = pipeline::transaction(client, &begin, vec![client.query_typed(sql, params)]).await;
-    let failed = |source| Error::from_driver(doing, source);
-    opened.map_err(failed)?;
-    let rows = rows.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    ended.map_err(failed)?;
-    session.confirm_role(role);
-    Ok(rows.into_iter().flatten().collect())
 }

@@ -9,15 +9,15 @@ use futures_util::future::{join3, maybe_done};
 use tokio_postgres::{Error, Row};
 
 /// The answers to BEGIN, to each query, and to the end of the transaction.
-pub(super) type Answers = (Result<(), Error>, Vec<Result<Vec<Row>, Error>>, Result<(), Error>);
+pub(super) type Answers<E> = (Result<(), Error>, Vec<Result<Vec<Row>, E>>, Result<(), Error>);
 
 /// Sends everything at its first poll.
 ///
 /// A query whose parameters cannot be encoded is never sent, so COMMIT would keep the others without it. The driver encodes
 /// and sends a query when its future is first polled: a failure by then ends the transaction with ROLLBACK.
-pub(super) async fn transaction<F>(client: &ClientWrapper, begin: &str, queries: Vec<F>) -> Answers
+pub(super) async fn transaction<F, E>(client: &ClientWrapper, begin: &str, queries: Vec<F>) -> Answers<E>
 where
-    F: Future<Output = Result<Vec<Row>, Error>>,
+    F: Future<Output = Result<Vec<Row>, E>>,
 {
     let failed = AtomicBool::new(false);
     let mut noted = Vec::with_capacity(queries.len());
