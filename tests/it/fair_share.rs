@@ -121,6 +121,11 @@ fn a_reply_is_no_longer_than_the_longest_page() {
             let page = acme.get(&format!("/Users{}", query.replace("40", "17"))).await.expect(200);
             assert_eq!(page.body["Resources"].as_array().unwrap().len(), 17, "{query}");
         }
+        // Without `count` the page is as long as fits, and the next one goes on.
+        let page = acme.get("/Users").await.expect(200);
+        assert_eq!((page.body["itemsPerPage"].as_u64(), page.body["totalResults"].as_u64()), (Some(17), Some(40)));
+        let rest = acme.get("/Users?startIndex=18").await.expect(200);
+        assert_eq!(rest.body["Resources"][0]["userName"], "large18");
         let refused = acme.directory("/Users?limit=40").await.expect(400);
         assert!(refused.text.contains("at most 17 resources"), "{}", refused.text);
         let _ = acme.directory("/Users?limit=17").await.expect(200);

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use futures_util::future::BoxFuture;
+use pin_project_lite::pin_project;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -56,31 +57,34 @@ impl LargeRequests {
 impl Large {
     /// The work of a request, which leaves its thread's other tasks to another thread while it is large.
     pub fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        OffWorker { work: Box::pin(work), large: self.clone(), permits: None }
+        OffWorker { work, large: self.clone(), permits: None }
     }
 }
 
-struct OffWorker<F> {
-    work: Pin<Box<F>>,
-    large: Large,
-    /// Those for the next stretch.
-    permits: Option<BoxFuture<'static, Permits>>,
+pin_project! {
+    struct OffWorker<F> {
+        #[pin]
+        work: F,
+        large: Large,
+        // Those for the next stretch.
+        permits: Option<BoxFuture<'static, Permits>>,
+    }
 }
 
 impl<F: Future> Future for OffWorker<F> {
     type Output = F::Output;
 
-    fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
-        let Some((requests, tenant)) = this.large.0.get() else { return this.work.as_mut().poll(task) };
+    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let Some((requests, tenant)) = this.large.0.get() else { return this.work.poll(task) };
         let permits = this.permits.get_or_insert_with(|| Box::pin(Arc::clone(requests).permits(*tenant)));
         let _permits = ready!(permits.as_mut().poll(task));
-        this.permits = None;
+        *this.permits = None;
         let has_threads = Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
         if has_threads {
-            return tokio::task::block_in_place(|| this.work.as_mut().poll(task));
+            return tokio::task::block_in_place(|| this.work.poll(task));
         }
-        this.work.as_mut().poll(task)
+        this.work.poll(task)
     }
 }
 

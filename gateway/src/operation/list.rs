@@ -24,6 +24,7 @@ use crate::operation::error::Error;
 use crate::operation::list::page::Wanted;
 use crate::operation::list::paging_session::PagingSession;
 use crate::operation::list::request::Request;
+use crate::store;
 
 pub use cursor_position::CURSOR_TTL;
 pub use limits::Limits;
@@ -34,28 +35,40 @@ pub use limits::Limits;
 /// 400 `invalidFilter` for a filter that is malformed, 400 `tooMany` for one that leaves too many documents to examine;
 /// 400 `invalidCursor`, `expiredCursor` and `invalidCount` for a page by cursor.
 pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) -> Result<String, Error> {
-    let request = Request::read(&ctx, types, &search)?;
+    let mut request = Request::read(&ctx, types, &search)?;
     let _scan = if request.is_short() { None } else { ctx.scan().await? };
     if let Some(cursor) = &search.cursor {
         return cursor::run(&ctx, &request, &search, cursor).await;
     }
+    match by_number(&ctx, &request, &search).await {
+        // RFC 7644 §3.4.2.4: without count "the server MAY set the maximum number of results".
+        Err(Error::Store(store::Error::TooLong { fit: Some(fit) })) if search.count.is_none() => {
+            request.paging.count = request.paging.count.min(fit as u64);
+            by_number(&ctx, &request, &search).await
+        }
+        page => page,
+    }
+}
+
+/// A page by `startIndex`.
+async fn by_number(ctx: &Context, request: &Request, search: &Search) -> Result<String, Error> {
     let paging = request.paging;
-    if let Some(slice) = paging_session::ordinary_page(&ctx, &request, &search).await? {
-        let resources = render::resources(&ctx, &request, &slice.rows).await?;
+    if let Some(slice) = paging_session::ordinary_page(ctx, request, search).await? {
+        let resources = render::resources(ctx, request, &slice.rows).await?;
         return Ok(list_response(&resources, slice.total, paging.start_index));
     }
-    let session = PagingSession::find(&ctx, &request, &search).await?;
+    let session = PagingSession::find(ctx, request, search).await?;
     let mut wanted = Wanted { offset: paging.offset(), count: paging.count, after: None, reported_total: 0 };
     if let Some(session) = &session {
         session.narrow(&mut wanted);
     }
-    let slice = slice::read(&ctx, &request, &wanted).await?;
+    let slice = slice::read(ctx, request, &wanted).await?;
     let kept = async {
         match session {
-            Some(session) => session.keep(&ctx, &slice).await,
+            Some(session) => session.keep(ctx, &slice).await,
             None => Ok(()),
         }
     };
-    let (resources, ()) = try_join(render::resources(&ctx, &request, &slice.rows), kept).await?;
+    let (resources, ()) = try_join(render::resources(ctx, request, &slice.rows), kept).await?;
     Ok(list_response(&resources, slice.total, paging.start_index))
 }
