@@ -14,10 +14,16 @@ use crate::tenant::in_use::InUse;
 
 /// Longest page in bytes, as the database sends it.
 pub const MAX_PAGE_BYTES: usize = 16 << 20;
-/// Bytes of a page or a body that are not counted: there are no more such pages than connections to the database.
+/// Bytes of a page that are not counted: there are no more such pages than connections to the database.
 const UNCOUNTED_BYTES: usize = 512 << 10;
 /// How often a counted byte is in memory at once: as a row, as a document, in its own text, in the reply's.
 const COPIES: usize = 4;
+/// Bytes of a body that are not counted: a tenant has few requests at once.
+const UNCOUNTED_BODY_BYTES: usize = 16 << 10;
+/// The memory of a parsed body for each byte of its text: a list of digits takes most.
+const PARSED_BYTES_PER_BYTE: usize = 64;
+/// The most that a parsed body counts: the number of its values has a limit, too.
+const MAX_PARSED_BYTES: usize = 64 << 20;
 /// What is counted, in bytes.
 const UNIT: usize = 256 << 10;
 /// Memory for all tenants, in bytes, unless set.
@@ -62,12 +68,24 @@ impl Memory {
 }
 
 impl Account {
-    /// Holds memory for a body or a text of so many bytes.
+    /// Holds memory for texts of so many bytes.
     ///
     /// # Errors
     /// [`Error::Memory`] where it does not become free in time.
     pub async fn hold(&self, bytes: usize) -> Result<(), Error> {
         self.grow(0, units(bytes)).await
+    }
+
+    /// Holds memory for a body of so many bytes and the values in it.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where it does not become free in time.
+    pub async fn hold_parsed(&self, bytes: usize) -> Result<(), Error> {
+        if bytes <= UNCOUNTED_BODY_BYTES {
+            return Ok(());
+        }
+        let parsed = bytes.saturating_mul(PARSED_BYTES_PER_BYTE).min(MAX_PARSED_BYTES);
+        self.grow(0, parsed.div_ceil(UNIT)).await
     }
 
     /// Holds what `to` units are more than `from`.

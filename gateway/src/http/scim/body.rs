@@ -39,7 +39,7 @@ pub(super) async fn read_bytes(
     check_media_type(headers)?;
     // What is declared is not there yet; without a length the limit counts.
     let declared = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
-    ctx.store.account().hold(declared.unwrap_or(limit).min(limit)).await?;
+    ctx.store.account().hold_parsed(declared.unwrap_or(limit).min(limit)).await?;
     let bytes = collect(limit, body).await?;
     bytes.ok_or_else(|| ScimError::new(413, format!("The body is longer than {limit} bytes, {name}.")).into())
 }
