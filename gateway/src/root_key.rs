@@ -98,7 +98,7 @@ pub struct Keys {
     pub current: RootKey,
     /// Accepted, too.
     pub previous: Option<RootKey>,
-    /// Whether the key is in the database itself: whoever can write there could seal anything.
+    /// Whether the key is stored in the database: anyone who can read it there can make seals.
     pub in_database: bool,
 }
 

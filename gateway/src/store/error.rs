@@ -81,7 +81,7 @@ impl Error {
         Self::Unavailable { doing, source: Arc::new(source) }
     }
 
-    /// After reading `rows` rows, of which one is no part of the page but shows whether there are more.
+    /// The same error for a page of which `rows` rows were read: one more than it shows, to know whether others follow.
     pub(in crate::store) fn of_page(self, rows: i64) -> Self {
         let Self::TooLong { fit: Some(fit) } = self else { return self };
         let fit = fit.min(usize::try_from(rows).unwrap_or(usize::MAX)).saturating_sub(1).max(1);

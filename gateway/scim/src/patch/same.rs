@@ -110,7 +110,7 @@ impl Present {
 pub(super) struct Listed<'a> {
     attribute: &'a Attribute,
     /// Of each set of names that identifies a listed element, the values under them, in the names' order. No names: the
-    /// element is no object.
+    /// element is not an object.
     by_names: BTreeMap<Vec<&'a str>, HashSet<Vec<Comparable<'a>>>>,
 }
 

@@ -54,7 +54,7 @@ pub fn limits(tenant: &Tenant) -> TenantLimits {
 /// Sets how much may be sent for a tenant. What is none follows the default.
 ///
 /// # Errors
-/// 404 where there is none, 400 for a number out of range or text that is no rate.
+/// 404 where there is none, 400 for a number out of range, or a rate that cannot be parsed.
 pub async fn set_limits(
     operator: &Operator,
     name: &str,

@@ -153,8 +153,8 @@ pub(crate) async fn shown(
     Ok(ctx.store.members(&[id]).await?.remove(&id).unwrap_or_default())
 }
 
-/// The same after a write, which is done whatever the reply can show: without the members where they are too many, or where there
-/// is no memory for them.
+/// The same after a write, which has succeeded whatever the reply can show: without the members if they do not fit into a reply,
+/// or if memory for them does not become free.
 pub(crate) async fn shown_after_write(
     ctx: &Context,
     resource_type: &ResourceType,

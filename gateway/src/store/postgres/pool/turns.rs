@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::tenant::TenantId;
 use crate::tenant::in_use::InUse;
 
-/// One connection in so many is kept for work that is no tenant's.
+/// One connection in so many is reserved for authentication, readiness and the sequencer.
 const RESERVED_ONE_IN: usize = 8;
 
 /// The connections that tenants may have.
