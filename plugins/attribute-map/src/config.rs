@@ -70,9 +70,7 @@ pub(crate) fn schema() -> Value {
 }
 
 fn rule_schema() -> Value {
-    let expression = |title: &str| {
-        json!({ "title": title, "type": "string", "minLength": 1, "maxLength": MAX_EXPRESSION_CHARACTERS })
-    };
+    let expression = |title: &str| json!({ "title": title, "type": "string", "minLength": 1, "maxLength": MAX_EXPRESSION_CHARACTERS });
     json!({
         "type": "object",
         "properties": {

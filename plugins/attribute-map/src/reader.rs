@@ -10,8 +10,22 @@ const SOFT_DELETED: &str = "IsSoftDeleted";
 
 /// Attributes that every tenant has, for suggestions.
 const CORE_PATHS: [&str; 16] = [
-    "userName", "externalId", "displayName", "nickName", "title", "active", "userType", "locale", "timezone",
-    "preferredLanguage", "name.givenName", "name.familyName", "name.middleName", "name.formatted", "emails", "phoneNumbers",
+    "userName",
+    "externalId",
+    "displayName",
+    "nickName",
+    "title",
+    "active",
+    "userType",
+    "locale",
+    "timezone",
+    "preferredLanguage",
+    "name.givenName",
+    "name.familyName",
+    "name.middleName",
+    "name.formatted",
+    "emails",
+    "phoneNumbers",
 ];
 
 /// The document as the expressions of one rule read it.

@@ -81,7 +81,9 @@ impl<'c> Parsed<'c> {
             return Err(unparsed.error(NOT_UNIQUE));
         }
         let when = match &rule.when {
-            Some(text) => Some(Expression::parse_condition(text).map_err(|error| unparsed.error_in("when", text, &error))?),
+            Some(text) => {
+                Some(Expression::parse_condition(text).map_err(|error| unparsed.error_in("when", text, &error))?)
+            }
             None => None,
         };
         Ok(Self { expression, when, ..unparsed })
@@ -102,9 +104,10 @@ impl<'c> Parsed<'c> {
             Evaluated::Value(value) if value.is_absent() => Ok(default.map_or(Change::Nothing, Change::Set)),
             Evaluated::Value(value) => Ok(Change::Set(value)),
             Evaluated::IgnoreAttribute => Ok(Change::Nothing),
-            Evaluated::IgnoreObject => {
-                Err(Stop::Outcome(Outcome::excluded(format!("Rule {} ({}) gives IgnoreObjectFlow.", self.number, self.rule.target))))
-            }
+            Evaluated::IgnoreObject => Err(Stop::Outcome(Outcome::excluded(format!(
+                "Rule {} ({}) gives IgnoreObjectFlow.",
+                self.number, self.rule.target
+            )))),
         }
     }
 
@@ -119,7 +122,7 @@ impl<'c> Parsed<'c> {
     fn error_in(&self, part: &str, text: &str, error: &ExpressionError) -> Error {
         let place = error.place(text);
         let part = if part == "when" { "when, " } else { "" };
-        self.error(&format!("{part}{place}: {error}"))
+        self.error(format!("{part}{place}: {error}"))
     }
 
     fn error(&self, why: impl std::fmt::Display) -> Error {

@@ -2,7 +2,10 @@
 //! multi-valued: the host knows the type, so the forms of the value are tried until one fits.
 
 use expressions::Value;
-use scimgate_plugin_sdk::{Document, Error, PathError, serde_json::{Value as Json, json}};
+use scimgate_plugin_sdk::{
+    Document, Error, PathError,
+    serde_json::{Value as Json, json},
+};
 
 /// Sets the target to the value's first form that the target's type accepts.
 pub(crate) fn set(document: &Document<'_>, target: &str, value: &Value) -> Result<(), Error> {

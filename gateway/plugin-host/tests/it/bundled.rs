@@ -10,7 +10,8 @@ use crate::support::{HOST, TestDocument, wasm};
 
 /// Runs every example of a plugin, twice: the second result must be the same.
 fn check(plugin: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(plugin).join("fixtures/examples.json");
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(plugin).join("fixtures/examples.json");
     let fixtures = Fixture::read(&std::fs::read_to_string(path).unwrap());
     let component = HOST.prepare(&wasm(&plugin.replace('-', "_"))).unwrap();
     assert_eq!(component.manifest().name, plugin);
