@@ -93,7 +93,8 @@ impl Value {
     }
 
     /// The single values: of a list its elements, of an absent value nothing.
-    pub(crate) fn values(&self) -> &[Self] {
+    #[must_use]
+    pub fn values(&self) -> &[Self] {
         match self {
             Self::Absent => &[],
             Self::List(values) => values,
@@ -102,7 +103,8 @@ impl Value {
     }
 
     /// The value as a whole number, also of a text such as `"12"`.
-    pub(crate) fn integer(&self) -> Option<i64> {
+    #[must_use]
+    pub fn integer(&self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(*number),
             other => other.text()?.trim().parse().ok(),
