@@ -49,3 +49,23 @@ fn run(component: &Component, fixture: &Fixture) {
 fn attribute_map_maps_its_examples() {
     check("attribute-map");
 }
+
+#[test]
+fn scoping_decides_its_examples() {
+    check("scoping");
+}
+
+#[test]
+fn normalize_maps_its_examples() {
+    check("normalize");
+}
+
+#[test]
+fn roles_maps_its_examples() {
+    check("roles");
+}
+
+#[test]
+fn redact_maps_its_examples() {
+    check("redact");
+}
