@@ -10,8 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::query::{Parameters, limit};
 use crate::http::access::DirectoryAccess;
-use crate::http::error::ApiFailure;
+use crate::http::error::{self, ApiFailure};
 use crate::operation::directory;
+use crate::operation::resource::large_group::Text;
 
 /// Which page to read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -67,15 +68,12 @@ pub(super) async fn list(
 pub(super) async fn get(
     DirectoryAccess(ctx): DirectoryAccess,
     Path((endpoint, id)): Path<(String, String)>,
-) -> Result<Resource, ApiFailure> {
+) -> Result<Response, ApiFailure> {
     let resource_type = directory::resource_type(&ctx, &endpoint)?;
-    Ok(Resource(directory::get(&ctx, &resource_type, &id).await?))
-}
-
-impl IntoResponse for Resource {
-    fn into_response(self) -> Response {
-        json(self.0)
-    }
+    Ok(match directory::get(ctx, &resource_type, &id).await? {
+        Text::Whole(text) => json(text),
+        Text::InParts(parts) => json(error::body(parts)),
+    })
 }
 
 impl IntoResponse for ResourcePage {
@@ -93,8 +91,8 @@ impl ResourcePage {
     }
 }
 
-fn json(text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
+fn json(text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
