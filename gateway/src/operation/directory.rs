@@ -63,11 +63,17 @@ pub fn resource_type(ctx: &Context, endpoint: &str) -> Result<String, Error> {
     })
 }
 
-/// One page of what the product sees of a resource type, in the order of the ids; the first one without a cursor.
+/// One page of what the product sees of a resource type, in the order of the ids; the first one without a cursor. Groups have all of
+/// their members, or none.
 ///
 /// # Errors
 /// 400 for a cursor that is forged or of another list.
-pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit: i64) -> Result<Page, Error> {
+pub async fn list(
+    ctx: &Context,
+    resource_type: &str,
+    (from, limit): (Option<&str>, i64),
+    shows_members: bool,
+) -> Result<Page, Error> {
     // Ids are never nil.
     let after = from.map_or(Ok(Uuid::nil()), |cursor| after(ctx, resource_type, cursor))?;
     let limit = limit.clamp(1, MAX_PAGE_SIZE);
@@ -78,12 +84,12 @@ pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit:
         page.pop();
     }
     let next = page.last().filter(|_| more).map(|last| cursor(ctx, resource_type, last.id));
-    let members = members(ctx, &page).await?;
+    let members = if shows_members { members(ctx, &page).await? } else { MembersByGroup::new() };
     let (mut documents, mut yields) = (Vec::with_capacity(page.len()), Pace::begin());
     for stored in &page {
         yields.step().await;
         let listed = members.get(&stored.id).map(Vec::as_slice).unwrap_or_default();
-        documents.extend(document(stored, is_group(stored).then_some(listed))?);
+        documents.extend(document(stored, (shows_members && is_group(stored)).then_some(listed))?);
     }
     Ok(Page { documents, next })
 }

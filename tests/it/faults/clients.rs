@@ -15,7 +15,8 @@ use tokio::time::timeout;
 const ROUNDS: usize = 20;
 
 /// The sessions that are not idle.
-const BUSY: &str = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
+const BUSY: &str =
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
 
 #[test]
 fn disconnected_clients_leave_whole_writes_or_none_and_clean_connections() {

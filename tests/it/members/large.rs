@@ -86,4 +86,12 @@ pub(super) async fn a_group_longer_than_any_page_is_shown(gateway: &TestGateway)
     }
     let page = tenant.get("/Groups").await.expect(400);
     assert!(page.text.contains("excludedAttributes=members"), "{}", page.text);
+    let page = tenant.get("/Groups?excludedAttributes=members").await.expect(200);
+    assert_eq!(page.body["Resources"][0]["id"], group.as_str());
+    // The product sees no members that do not exist, but may not read the page with them either.
+    let page = tenant.directory("/groups?excludedAttributes=members").await.expect(200);
+    assert_eq!(page.body["resources"][0]["id"], group.as_str());
+    assert!(page.body["resources"][0].get("members").is_none(), "{}", page.text);
+    let refused = tenant.directory("/groups?excludedAttributes=emails").await.expect(400);
+    assert!(refused.text.contains("can only be members"), "{}", refused.text);
 }

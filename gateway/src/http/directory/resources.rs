@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use scimgate_scim::error::ScimError;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -23,6 +24,10 @@ pub(super) struct PageQuery {
     /// Most resources of the page.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
     limit: Option<String>,
+    /// `members`, for groups without them: those of large groups are read group by group.
+    #[serde(rename = "excludedAttributes")]
+    #[param(rename = "excludedAttributes")]
+    excluded_attributes: Option<String>,
 }
 
 /// A mapped resource: its attributes as the mapping left them, with `id`, `meta` and `mappingState`, and of a group the
@@ -46,7 +51,10 @@ pub(super) struct ResourcePage {
     get, path = "/directory/v1/{endpoint}", operation_id = "listResources", tag = "resources", params(PageQuery),
     responses(
         (status = 200, description = "One page.", body = ResourcePage),
-        (status = 400, description = "The limit is out of bounds, or the cursor is not of this list."),
+        (
+            status = 400,
+            description = "The limit is out of bounds, the cursor is not of this list, or the page would be too long."
+        ),
     )
 )]
 pub(super) async fn list(
@@ -56,7 +64,12 @@ pub(super) async fn list(
 ) -> Result<ResourcePage, ApiFailure> {
     let resource_type = directory::resource_type(&ctx, &endpoint)?;
     let limit = limit(query.limit.as_deref())?;
-    let page = directory::list(&ctx, &resource_type, query.cursor.as_deref(), limit).await?;
+    let shows_members = match query.excluded_attributes.as_deref() {
+        None | Some("") => true,
+        Some("members") => false,
+        Some(_) => return Err(ScimError::new(400, "excludedAttributes can only be members.").into()),
+    };
+    let page = directory::list(&ctx, &resource_type, (query.cursor.as_deref(), limit), shows_members).await?;
     Ok(ResourcePage { resources: page.documents.into_iter().map(Resource).collect(), next_cursor: page.next })
 }
 
