@@ -55,7 +55,7 @@ impl HttpBody for HeldBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.reply.progressed();
-        if self.rest.is_empty() {
+        while self.rest.is_empty() {
             let frame = ready!(std::pin::pin!(self.body.frame()).poll(cx));
             self.has_ended = frame.is_none();
             match frame.map(|frame| frame.map(Frame::into_data)) {
