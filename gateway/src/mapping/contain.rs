@@ -28,6 +28,16 @@ pub(super) struct StepKey {
     pub(super) number: usize,
     /// The plugin's digest.
     pub(super) plugin: String,
+    pub(super) purpose: Purpose,
+}
+
+/// What a chain is run for. Trials have breakers of their own: what a preview does to a step is no reason to refuse writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Purpose {
+    /// A document that is stored.
+    Write,
+    /// Nothing is stored.
+    Trial,
 }
 
 /// Why a call was not made.
@@ -132,6 +142,6 @@ fn log_transition(step: &StepKey, transition: Transition) {
 impl StepKey {
     /// The first step of a tenant's mapping.
     fn of(tenant: &str, revision: i32) -> Self {
-        Self { tenant: tenant.to_owned(), revision, number: 1, plugin: "aa".to_owned() }
+        Self { tenant: tenant.to_owned(), revision, number: 1, plugin: "aa".to_owned(), purpose: Purpose::Write }
     }
 }
