@@ -124,7 +124,7 @@ fn translate(error: AccessError) -> PathError {
     match error {
         AccessError::Malformed(why) => PathError::Malformed(why),
         AccessError::Unknown(why) => PathError::Unknown(why),
-        AccessError::ReadOnly(why) => PathError::ReadOnly(why),
+        AccessError::ReadOnly(_) => PathError::ReadOnly(error.to_string()),
         AccessError::WrongValue(why) => PathError::WrongValue(why),
     }
 }

@@ -150,9 +150,9 @@ impl StepRun<'_> {
         MapError::Failed { plugin: plugin(component), step: self.number, resource_type, reason, transient }
     }
 
-    /// A trial's failures are for the one who asked for it.
+    /// Where nothing is stored, a failure is for the one who asked for the run.
     fn warn(&self, kind: &str, reason: &str) {
-        if self.purpose == Purpose::Trial {
+        if self.purpose != Purpose::Write {
             return;
         }
         tracing::warn!(

@@ -1,5 +1,5 @@
 //! Runs of a chain of which nothing is stored: for a preview, a plan, a draft's check. The outcome is that of a write; their
-//! failures are not logged, and do not open the breakers of writes.
+//! failures are not logged, and open no breakers of writes.
 
 use std::sync::Arc;
 
@@ -42,15 +42,15 @@ impl Mapper {
         document: Arc<Map<String, Value>>,
     ) -> MappingRun {
         let mut kept = Kept { steps: Vec::with_capacity(chain.steps.len()), documents: None };
-        let result = self.run_steps((chain, Purpose::Trial), &info, document, &mut kept).await;
+        let result = self.run_steps((chain, Purpose::DryRun), &info, document, &mut kept).await;
         MappingRun { result, steps: kept.steps }
     }
 
-    /// The same, with the documents between the steps.
+    /// The same for one document that is shown, with the documents between the steps. Every step is called, also one that kept failing.
     pub async fn trace(&self, chain: &Chain, info: DocumentInfo<'_>, document: Arc<Map<String, Value>>) -> Trace {
         let mut documents = Vec::with_capacity(chain.steps.len() + 1);
         let mut kept = Kept { steps: Vec::with_capacity(chain.steps.len()), documents: Some(&mut documents) };
-        let result = self.run_steps((chain, Purpose::Trial), &info, document, &mut kept).await;
+        let result = self.run_steps((chain, Purpose::Preview), &info, document, &mut kept).await;
         Trace { run: MappingRun { result, steps: kept.steps }, documents }
     }
 
@@ -70,7 +70,7 @@ impl Mapper {
         for (index, step) in chain.steps.iter().enumerate() {
             let number = index + 1;
             let mut report = StepReport::new(number, &step.plugin);
-            let step = StepRun { revision: chain.revision, number, step, info: &info, purpose: Purpose::Trial };
+            let step = StepRun { revision: chain.revision, number, step, info: &info, purpose: Purpose::Preview };
             let before = document.clone();
             let (result, next) = match self.run_step(&step, document, &mut report).await {
                 Ok((done @ StepResult::Excluded(_), _)) => (done, before),
@@ -85,7 +85,7 @@ impl Mapper {
             steps.push(report);
             document = next;
         }
-        let checked = if all_mapped { check_result((chain, Purpose::Trial), &info, &document.tree) } else { Ok(()) };
+        let checked = if all_mapped { check_result((chain, Purpose::Preview), &info, &document.tree) } else { Ok(()) };
         let bad_output = match checked {
             Err(MapError::Failed { reason, .. }) => Some(reason),
             _ => None,
