@@ -2,7 +2,7 @@
 //! whatever the operator but IS NULL.
 
 use expressions::{MAX_STEPS, Pattern, Value, entra};
-use scimgate_plugin_sdk::{Context, Document, Error, Outcome, serde_json::Value as Json};
+use scimgate_plugin_sdk::{Document, Error, Outcome, serde_json::Value as Json};
 
 use crate::config::{Clause, Config, Filter};
 
@@ -15,7 +15,7 @@ struct Checked<'c> {
     pattern: Option<Pattern>,
 }
 
-pub(crate) fn decide(context: &Context, config: &Config, document: &Document<'_>) -> Result<Outcome, Error> {
+pub(crate) fn decide(config: &Config, document: &Document<'_>) -> Result<Outcome, Error> {
     // All of them first: a mistake in a later filter must not depend on the document.
     let mut filters = Vec::with_capacity(config.filters.len());
     for (index, filter) in config.filters.iter().enumerate() {
@@ -23,7 +23,7 @@ pub(crate) fn decide(context: &Context, config: &Config, document: &Document<'_>
     }
     let mut reasons = Vec::new();
     for (name, clauses) in &filters {
-        match first_failing(clauses, name, context, document)? {
+        match first_failing(clauses, name, document)? {
             None => return Ok(Outcome::Mapped),
             Some(clause) => reasons.push(format!("{name}: {clause} does not hold")),
         }
@@ -69,11 +69,10 @@ fn check(clause: &Clause) -> Result<Checked<'_>, String> {
 fn first_failing<'c>(
     clauses: &'c [Checked<'_>],
     name: &str,
-    context: &Context,
     document: &Document<'_>,
 ) -> Result<Option<&'c Checked<'c>>, Error> {
     for (index, clause) in clauses.iter().enumerate() {
-        let values = read(&clause.clause.attribute, context, document)?;
+        let values = read(&clause.clause.attribute, document)?;
         let holds = clause.holds(&values).map_err(|why| format!("{name}, clause {}: {why}", index + 1))?;
         if !holds {
             return Ok(Some(clause));
@@ -82,10 +81,8 @@ fn first_failing<'c>(
     Ok(None)
 }
 
-/// By SCIM path; of users also by Entra's names.
-fn read(attribute: &str, context: &Context, document: &Document<'_>) -> Result<Value, Error> {
-    let known = if context.resource_type == "User" { entra::scim_path(attribute) } else { None };
-    let mut found = document.get::<Json>(known.unwrap_or(attribute))?;
+fn read(attribute: &str, document: &Document<'_>) -> Result<Value, Error> {
+    let mut found = document.get::<Json>(attribute)?;
     Ok(match found.len() {
         1 => Value::from_json(found.swap_remove(0)),
         _ => Value::List(found.into_iter().map(Value::from_json).collect()),

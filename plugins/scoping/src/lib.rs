@@ -16,8 +16,8 @@ impl Mapping for Scoping {
         Manifest::new("scoping", env!("CARGO_PKG_VERSION")).config_schema(config::schema())
     }
 
-    fn transform(context: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
-        filter::decide(context, &config, document)
+    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+        filter::decide(&config, document)
     }
 }
 

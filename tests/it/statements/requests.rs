@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
+use scimgate::store::mapping::{ActivationBase, NewRevision};
+use scimgate::store::membership::page::{Position, Viewer};
 use scimgate::store::plugin::PluginRow;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::insert::Insert;
@@ -32,7 +34,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     let client = format!("/tenants/{}/client", tenant.name);
     let _ = fine(gateway.operator.patch(&client, &allow).await.expect(200));
     let ada = users(tap, tenant, round).await;
-    groups(tenant, round, &ada).await;
+    groups(gateway, tenant, round, &ada).await;
     lists(tenant, &ada).await;
     filters(tenant).await;
     bulk(tenant, round).await;
@@ -149,7 +151,17 @@ async fn users(tap: &Tap, tenant: &Tenant, round: &str) -> String {
     ada
 }
 
-async fn groups(tenant: &Tenant, round: &str, ada: &str) {
+/// A page of a group's members, and one of its pending references.
+async fn member_pages(gateway: &TestGateway, tenant: &Tenant, group: &str) {
+    let control = gateway.gateway.store.control();
+    let store = gateway.gateway.store.tenant(control.find_tenant(&tenant.name).await.unwrap().unwrap().id);
+    for position in [Position::Member(Uuid::nil()), Position::Reference(String::new())] {
+        let page = store.member_page(group.parse().unwrap(), Viewer::Product, &position, 2).await.unwrap();
+        assert!(page.members.len() <= 2);
+    }
+}
+
+async fn groups(gateway: &TestGateway, tenant: &Tenant, round: &str, ada: &str) {
     let known: Vec<String> = (10..20).map(many_users::id).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let mut body = group(&format!("{round}-crew"));
@@ -172,6 +184,7 @@ async fn groups(tenant: &Tenant, round: &str, ada: &str) {
     ] {
         let _ = fine(tenant.patch(&path, &patch(json!([{ "op": op, "path": "members", "value": value }]))).await);
     }
+    member_pages(gateway, tenant, &crew).await;
     let both = json!([{ "op": "add", "path": "members", "value": values(&[known[5], &again]) },
         { "op": "remove", "path": "members", "value": values(&[known[4]]) }]);
     let _ = fine(tenant.patch(&path, &patch(both)).await);
@@ -308,8 +321,16 @@ async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let limits = json!({ "limits": { "requests": 9, "rate": "50/200" } });
     let _ = fine(operator.patch(&format!("/tenants/{other}"), &limits).await.expect(200));
     let store = gateway.gateway.store.tenant(control.find_tenant(&other).await.unwrap().unwrap().id);
-    let revision = store.put_mapping("keep", "[]", now).await.unwrap();
-    let _ = store.mapping(revision).await.unwrap();
+    let new = NewRevision { on_failure: "keep", steps: "[]", author: "test", note: None };
+    let active = store.insert_active(&new, now).await.unwrap();
+    let draft = store.insert_draft(&new, now).await.unwrap();
+    let schema_revision = control.find_tenant(&other).await.unwrap().unwrap().schema_revision;
+    let base = ActivationBase { active_mapping: active, schema_revision };
+    assert!(store.activate_mapping(draft, base, ("test", now)).await.unwrap());
+    let _ = store.mapping(draft).await.unwrap();
+    let _ = store.named("User", "ada", 2).await.unwrap();
+    assert_eq!(store.mapping_before(draft).await.unwrap(), Some(active));
+    assert_eq!(store.mappings(i32::MAX, 5).await.unwrap().len(), 2);
     store.deactivate_mapping(now).await.unwrap();
     let _ = fine(operator.patch(&format!("/tenants/{other}"), &json!({ "state": "suspended" })).await.expect(200));
     let _ = fine(operator.delete(&format!("/tenants/{other}")).await);
