@@ -52,13 +52,13 @@ async fn the_other_plugins_map_a_user_of_entra(gateway: &TestGateway) {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": "ida@example.org",
         "title": "Sales",
-        "phoneNumbers": [{ "type": "work", "value": "22 33 44 55" }, { "type": "mobile", "value": "+46 8 123 456 00" }],
+        "phoneNumbers": [{ "type": "work", "value": "22 33 44 55" }, { "type": "mobile", "value": "+44 20 7946 0958" }],
         "roles": [{ "value": "{\"id\":\"1\",\"value\":\"Editor\",\"displayName\":\"Content editor\"}" }],
     });
     let attributes = json!([{ "path": "phoneNumbers.value", "to": "phone", "country": "NO" }]);
     let _ = gateway.map("acme", "normalize", &json!({ "attributes": attributes }), "refuse").await;
     let id = tenant.post("/Users", &ida).await.expect(201).id();
-    let numbers = json!([{ "type": "work", "value": "+4722334455" }, { "type": "mobile", "value": "+46812345600" }]);
+    let numbers = json!([{ "type": "work", "value": "+4722334455" }, { "type": "mobile", "value": "+442079460958" }]);
     assert_eq!(mapped(&tenant, &id).await["phoneNumbers"], numbers);
     assert_eq!(source(&tenant, &id).await["phoneNumbers"], ida["phoneNumbers"]);
 
