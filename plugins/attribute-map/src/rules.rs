@@ -7,13 +7,11 @@ use crate::config::{Apply, Config, Rule};
 use crate::reader::Reader;
 use crate::writer;
 
-pub(crate) const NOT_UNIQUE: &str = "SelectUniqueValue cannot run here: whether a value is taken is not known to a mapping, \
-    which depends on its document alone so that it can be repeated. Let the identity provider choose the value, or make one \
-    that is unique by itself, from externalId or userName";
+pub(crate) const NOT_UNIQUE: &str = "SelectUniqueValue cannot run here: a mapping does not know which values are taken; let \
+    the identity provider choose, or make the value unique by externalId";
 
-const NOT_ONCE: &str = "a rule cannot apply only at creation: a mapping is computed from the source document again for every \
-    change and on every activation. Let the identity provider send the value only at creation, or use a value that does not \
-    change, such as externalId";
+const NOT_ONCE: &str = "a rule cannot apply only at creation, since a mapping is computed again for every change; let the \
+    identity provider send the value only then";
 
 /// A rule with its expressions parsed.
 struct Parsed<'c> {
@@ -26,6 +24,8 @@ struct Parsed<'c> {
 /// What a rule does to its target.
 enum Change {
     Set(Value),
+    /// SCIM has no empty values: an empty text unassigns the target.
+    Remove,
     /// The default, where the target has no value.
     SetIfMissing(Value),
     Nothing,
@@ -55,6 +55,7 @@ pub(crate) fn apply(context: &Context, config: &Config, document: &Document<'_>)
                     writer::set(document, target, &value).map_err(|error| rule.error(&error))?;
                 }
             }
+            Change::Remove => drop(document.remove(target).map_err(|error| rule.error(&error))?),
             Change::Nothing => {}
         }
     }
@@ -102,6 +103,7 @@ impl<'c> Parsed<'c> {
         };
         match expression.evaluate(reader).map_err(|error| self.stop("expression", text, &error))? {
             Evaluated::Value(value) if value.is_absent() => Ok(default.map_or(Change::Nothing, Change::Set)),
+            Evaluated::Value(value) if value.is_absent_or_empty() => Ok(Change::Remove),
             Evaluated::Value(value) => Ok(Change::Set(value)),
             Evaluated::IgnoreAttribute => Ok(Change::Nothing),
             Evaluated::IgnoreObject => Err(Stop::Outcome(Outcome::excluded(format!(

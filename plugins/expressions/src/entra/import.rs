@@ -97,7 +97,7 @@ impl ObjectMapping<'_> {
                 (names, parsed.outermost())
             }
             Err(error) => {
-                let why = format!("the expression was left out: {}: {error}.", error.place(&expression));
+                let why = format!("the expression was left out: {}: {error}", error.place(&expression));
                 return self.note(target, &why);
             }
         };
