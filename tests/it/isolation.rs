@@ -312,11 +312,17 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         tombstone_key: delete, insert, select, update
         unique_key: delete, insert, select
         ");
-        let sql =
-            "SELECT string_agg(attname, ', ' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'tenant'::regclass
-            AND attnum > 0 AND NOT has_column_privilege('scimgate_tenant', attrelid, attnum, 'UPDATE')";
-        let unchanged: String = fresh.owner().await.query_one(sql, &[]).await.unwrap().get(0);
-        assert_eq!(unchanged, "burst, created_at, id, max_requests, name, rate, state");
+        for (table, expected) in [
+            ("tenant", "burst, created_at, id, max_requests, name, rate, state"),
+            ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
+        ] {
+            let sql = format!(
+                "SELECT string_agg(attname, ', ' ORDER BY attname) FROM pg_attribute WHERE attrelid = '{table}'::regclass
+                AND attnum > 0 AND NOT has_column_privilege('scimgate_tenant', attrelid, attnum, 'UPDATE')"
+            );
+            let unchanged: String = fresh.owner().await.query_one(&sql, &[]).await.unwrap().get(0);
+            assert_eq!(unchanged, expected, "{table}");
+        }
         fresh.drop().await;
     });
 }

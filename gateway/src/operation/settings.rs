@@ -185,7 +185,7 @@ impl Settings {
 fn chain(row: Option<store::mapping::MappingRow>, revision: i32) -> Result<Chain, Error> {
     let corrupt = |why: String| Error::Corrupt(format!("mapping revision {revision}: {why}"));
     let row = row.ok_or_else(|| corrupt("it is gone".to_owned()))?;
-    let on_failure = serde_json::from_value(row.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
+    let on_failure = serde_json::from_value(row.head.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
     let steps = serde_json::from_str(&row.steps).map_err(|why| corrupt(why.to_string()))?;
     Ok(Chain { revision, on_failure, steps })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
+use scimgate::store::mapping::{ActivationBase, NewRevision};
 use scimgate::store::plugin::PluginRow;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::insert::Insert;
@@ -308,8 +309,15 @@ async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let limits = json!({ "limits": { "requests": 9, "rate": "50/200" } });
     let _ = fine(operator.patch(&format!("/tenants/{other}"), &limits).await.expect(200));
     let store = gateway.gateway.store.tenant(control.find_tenant(&other).await.unwrap().unwrap().id);
-    let revision = store.put_mapping("keep", "[]", now).await.unwrap();
-    let _ = store.mapping(revision).await.unwrap();
+    let new = NewRevision { on_failure: "keep", steps: "[]", author: "test", note: None };
+    let active = store.insert_active(&new, now).await.unwrap();
+    let draft = store.insert_draft(&new, now).await.unwrap();
+    let schema_revision = control.find_tenant(&other).await.unwrap().unwrap().schema_revision;
+    let base = ActivationBase { active_mapping: active, schema_revision };
+    assert!(store.activate_mapping(draft, base, ("test", now)).await.unwrap());
+    let _ = store.mapping(draft).await.unwrap();
+    assert_eq!(store.mapping_before(draft).await.unwrap(), Some(active));
+    assert_eq!(store.mappings(i32::MAX, 5).await.unwrap().len(), 2);
     store.deactivate_mapping(now).await.unwrap();
     let _ = fine(operator.patch(&format!("/tenants/{other}"), &json!({ "state": "suspended" })).await.expect(200));
     let _ = fine(operator.delete(&format!("/tenants/{other}")).await);

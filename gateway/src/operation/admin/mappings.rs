@@ -12,6 +12,7 @@ use crate::mapping::{OnFailure, Step};
 use crate::operation::admin::plugins::{self, Plugin};
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
+use crate::store::mapping::NewRevision;
 
 /// Most steps of a mapping: every write runs them all.
 pub const MAX_STEPS: usize = 32;
@@ -65,7 +66,8 @@ pub async fn put(operator: &Operator, tenant: &str, on_failure: OnFailure, steps
     let text =
         serde_json::to_string(&stored).map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
     let now = gateway.clock.now();
-    let revision = gateway.store.tenant(tenant.id).put_mapping(on_failure.word(), &text, now).await?;
+    let new = NewRevision { on_failure: on_failure.word(), steps: &text, author: &operator.actor, note: None };
+    let revision = gateway.store.tenant(tenant.id).insert_active(&new, now).await?;
     gateway.forget_tenant(tenant.id).await;
     log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision activated");
     Ok(Active { revision, on_failure, steps, created_at: Some(now) })
@@ -84,7 +86,7 @@ pub async fn get(operator: &Operator, tenant: &str) -> Result<Active, Error> {
     let corrupt = |why: String| Error::Corrupt(format!("mapping revision {revision}: {why}"));
     let row = operator.gateway.store.tenant(tenant.id).mapping(revision).await?;
     let row = row.ok_or_else(|| corrupt("it is gone".to_owned()))?;
-    let on_failure = serde_json::from_value(row.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
+    let on_failure = serde_json::from_value(row.head.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
     let steps: Vec<Step> = serde_json::from_str(&row.steps).map_err(|why| corrupt(why.to_string()))?;
     let plugins = plugins::list(operator).await?;
     let named = steps.into_iter().map(|step| {
@@ -93,7 +95,7 @@ pub async fn get(operator: &Operator, tenant: &str) -> Result<Active, Error> {
             .map(|plugin| named(step.clone(), plugin))
             .ok_or_else(|| corrupt(format!("plugin {} is gone", step.plugin)))
     });
-    Ok(Active { revision, on_failure, steps: named.collect::<Result<_, _>>()?, created_at: Some(row.created_at) })
+    Ok(Active { revision, on_failure, steps: named.collect::<Result<_, _>>()?, created_at: Some(row.head.created_at) })
 }
 
 /// Deactivates the mapping: the product reads the source document of what is written from now on. A stored resource keeps

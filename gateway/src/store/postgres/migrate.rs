@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (16, "tenant_limits", include_str!("../../../migrations/V16__tenant_limits.sql")),
     (17, "plugin_artifact", include_str!("../../../migrations/V17__plugin_artifact.sql")),
     (18, "grants", include_str!("../../../migrations/V18__grants.sql")),
+    (20, "mapping_life", include_str!("../../../migrations/V20__mapping_life.sql")),
 ];
 
 /// The newest version of this binary.
