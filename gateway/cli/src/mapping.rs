@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let path = client.path(&["tenants", &it.tenant, "mapping"])?;
             let active = client.put(Method::PUT, &path, &read_json(&it.file)?).await?;
             show(output, &active)?;
-            Ok(output.say("\nStored resources are mapped by it when they next change.")?)
+            Ok(output.say("\nStored resources are mapped by it in the background: `scimgate job show` with `remap --wait` follows that.")?)
         }
         Command::Show(it) => show(output, &client.get(&client.path(&["tenants", &it.tenant, "mapping"])?).await?),
         Command::Off(it) => {

@@ -56,6 +56,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(packs::add))
         .routes(routes!(packs::list))
         .routes(routes!(jobs::get, jobs::patch))
+        .routes(routes!(jobs::documents))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
         .routes(routes!(plugins::list, plugins::upload))
 }

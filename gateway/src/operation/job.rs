@@ -3,7 +3,8 @@
 mod batch;
 mod progress;
 mod reconcile;
+mod remap;
 pub mod runner;
 mod search_keys;
 
-pub use progress::{JobStatus, cancel, status};
+pub use progress::{JobStatus, cancel, documents, start, status};

@@ -127,7 +127,7 @@ pub(super) async fn get(
 
 /// Deactivate the mapping.
 ///
-/// A stored resource keeps its mapped document until its next change.
+/// A job does the same to stored resources.
 #[utoipa::path(
     delete, path = "/admin/v1/tenants/{tenant}/mapping", operation_id = "deactivateMapping", tag = "mapping",
     responses((status = 204, description = "No mapping is active."))

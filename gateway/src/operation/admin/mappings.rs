@@ -69,6 +69,7 @@ pub async fn put(operator: &Operator, tenant: &str, on_failure: OnFailure, steps
     let new = NewRevision { on_failure: on_failure.word(), steps: &text, author: &operator.actor, note: None };
     let revision = gateway.store.tenant(tenant.id).insert_active(&new, now).await?;
     gateway.forget_tenant(tenant.id).await;
+    gateway.schemas_changed.notify_one();
     log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision activated");
     Ok(Active { revision, on_failure, steps, created_at: Some(now) })
 }
@@ -98,8 +99,8 @@ pub async fn get(operator: &Operator, tenant: &str) -> Result<Active, Error> {
     Ok(Active { revision, on_failure, steps: named.collect::<Result<_, _>>()?, created_at: Some(row.head.created_at) })
 }
 
-/// Deactivates the mapping: the product reads the source document of what is written from now on. A stored resource keeps
-/// its mapped document until its next change.
+/// Deactivates the mapping: the product reads the source document of what is written from now on, and, once a remap has come to
+/// it, of what is stored.
 ///
 /// # Errors
 /// 404 for an unknown tenant.
@@ -107,6 +108,7 @@ pub async fn deactivate(operator: &Operator, tenant: &str) -> Result<(), Error> 
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     gateway.store.tenant(tenant.id).deactivate_mapping(gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
+    gateway.schemas_changed.notify_one();
     log_change!(operator, tenant.id = %tenant.id, "mapping switched off");
     Ok(())
 }

@@ -41,7 +41,7 @@ impl MappingState {
         }
     }
 
-    fn from_word(word: &str) -> Result<Self, Error> {
+    pub(in crate::store) fn from_word(word: &str) -> Result<Self, Error> {
         let all = [Self::Same, Self::Mapped, Self::Excluded, Self::Stale, Self::Never];
         all.into_iter()
             .find(|state| state.word() == word)
