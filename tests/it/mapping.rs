@@ -1,5 +1,8 @@
 //! Mapping over HTTP: the product reads the mapped documents, the SCIM client its own; and plugins that fail.
 
+mod checks;
+mod preview;
+mod revisions;
 mod without_database;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -90,7 +93,7 @@ async fn a_chain_passes_the_document_from_step_to_step(gateway: &TestGateway) {
     let exclude = json!({ "excludeWhere": { "path": "title", "equals": "1" } });
     let steps = json!([
         { "plugin": digest("tutorial"), "config": tutorial_config() },
-        { "plugin": digest("hostile"), "config": { "do": "count" } },
+        { "plugin": digest("hostile"), "config": { "do": "count" }, "resourceTypes": ["User"] },
         { "plugin": digest("tutorial"), "config": exclude },
     ]);
     let mapping = json!({ "onFailure": "refuse", "steps": steps });

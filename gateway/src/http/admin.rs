@@ -58,6 +58,12 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(jobs::get, jobs::patch))
         .routes(routes!(jobs::documents))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
+        .routes(routes!(mapping::revisions::list, mapping::revisions::draft))
+        .routes(routes!(mapping::revisions::get))
+        .routes(routes!(mapping::revisions::activate))
+        .routes(routes!(mapping::revisions::rollback))
+        .routes(routes!(mapping::revisions::diff))
+        .routes(routes!(mapping::preview::preview))
         .routes(routes!(plugins::list, plugins::upload))
 }
 

@@ -318,6 +318,7 @@ async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let base = ActivationBase { active_mapping: active, schema_revision };
     assert!(store.activate_mapping(draft, base, ("test", now)).await.unwrap());
     let _ = store.mapping(draft).await.unwrap();
+    let _ = store.named("User", "ada", 2).await.unwrap();
     assert_eq!(store.mapping_before(draft).await.unwrap(), Some(active));
     assert_eq!(store.mappings(i32::MAX, 5).await.unwrap().len(), 2);
     store.deactivate_mapping(now).await.unwrap();

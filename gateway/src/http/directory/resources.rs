@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::query::{Parameters, limit};
 use crate::http::access::DirectoryAccess;
 use crate::http::error::ApiFailure;
+use crate::http::query::{Parameters, limit};
 use crate::operation::directory;
 
 /// Which page to read.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
+use scimgate_scim::fold::folded;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::membership::too_many;
 use crate::store::postgres::sql::Variants;
-use crate::store::resource::key::Key;
+use crate::store::resource::key::{Key, truncate};
 
 /// The mapped document's relation to the source document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,6 +273,17 @@ impl TenantStore {
             self.query(doing, &sql, &[&self.tenant.0, &resource_type, &attribute, key]).await?
         };
         rows.first().map(Stored::from_row).transpose()
+    }
+
+    /// Living resources with a name in any case; of most types several may have it.
+    pub async fn named(&self, resource_type: &str, name: &str, limit: i64) -> Result<Vec<Stored>, Error> {
+        let key = truncate(folded(name).into_owned());
+        let named =
+            "WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.name_key = $3 AND r.deleted_at IS NULL LIMIT $4";
+        let sql = select("resource r", ReadOptions::default(), named);
+        let rows =
+            self.query("reading resources by name", &sql, &[&self.tenant.0, &resource_type, &key, &limit]).await?;
+        rows.iter().map(Stored::from_row).collect()
     }
 
     /// Adds their groups to these resources. For a page this is a second round trip and still a fraction of the work of
