@@ -10,7 +10,7 @@ use crate::mapping::StepReport;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::pace::Pace;
-use crate::operation::resource::mapped::{Mapped, map};
+use crate::operation::resource::mapped::{Mapped, Purpose, map};
 use crate::operation::resource::record::{Action, Effect, Record};
 use crate::store::job::{JobExample, JobLease, JobProgress};
 use crate::store::resource::read::Stored;
@@ -44,7 +44,7 @@ pub(crate) async fn run(
         }
         pace.step().await;
         if let Some(stored) = resource.stored {
-            match map(ctx, &ctx.settings.chain, &stored).await {
+            match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
                 Ok(mapped) => batch.add(stored, mapped),
                 Err(error) if batch.next.after == progress.after => return Err(error),
                 // Kept for the next batch, which begins with this document.
