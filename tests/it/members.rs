@@ -71,7 +71,7 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
     let update = Update {
         resource_type: "Group",
         id,
-        version: read.own_version,
+        row: read.row_version(),
         member_changes: None,
         before: &keys,
         content: &content,

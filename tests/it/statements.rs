@@ -1,6 +1,7 @@
 //! Plans of every statement of the store, prepared while the tables were empty and never analysed: the number of rows that each
 //! reads is bounded by the number that it returns, however many there are.
 
+mod mappings;
 mod requests;
 mod source;
 
@@ -59,6 +60,7 @@ const UNBOUNDED: &[(&str, &str)] = &[
     ("r.id IN (SELECT m.member_id", "a filter that is planned each time, by statistics"),
     ("r.name_key >= $", "the same"),
     ("m.type = ANY(", "the same"),
+    ("WITH page AS MATERIALIZED (SELECT id, mapping_revision", "counts pages of 10,000 rows, without their documents"),
     ("resource_key k WHERE", "keys of the version before, until an upgrade is finished"),
 ];
 /// SQL that is not sent while plans are reported, with the reason.

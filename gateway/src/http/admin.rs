@@ -56,6 +56,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(packs::add))
         .routes(routes!(packs::list))
         .routes(routes!(jobs::get, jobs::patch))
+        .routes(routes!(jobs::documents))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
         .routes(routes!(mapping::revisions::list, mapping::revisions::draft))
         .routes(routes!(mapping::revisions::get))
@@ -63,6 +64,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(mapping::revisions::rollback))
         .routes(routes!(mapping::revisions::diff))
         .routes(routes!(mapping::preview::preview))
+        .routes(routes!(mapping::plan::begin, mapping::plan::get))
         .routes(routes!(plugins::list, plugins::upload))
 }
 

@@ -19,6 +19,8 @@ use scimgate_tests::{Answer, Request, Tenant, TestGateway, many_users};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::mappings;
+
 fn fine(answer: Answer) -> Answer {
     assert!(answer.status < 500, "{}: {}", answer.asked, answer.text);
     answer
@@ -382,9 +384,10 @@ async fn jobs(gateway: &TestGateway, tenant: &Tenant) {
     let _ = store.claim_job(kind, holder, ttl).await.unwrap();
     let lease = JobLease { kind, id: holder, holder, ttl };
     let _ = store.renew_job(&lease).await.unwrap();
-    let progress = JobProgress { after: Uuid::nil(), examined: 0, changed: 0, rejected: 0, examples: Vec::new() };
+    let progress = JobProgress::default();
     store.save_job(&lease, &progress, false, (Duration::ZERO, now)).await.unwrap();
     store.adopt_job().await.unwrap();
+    mappings::remap(gateway, tenant).await;
     assert!(!control.root_key(&[0; 32], now).await.unwrap().is_empty());
     control.insert_operator_key(holder, holder.as_bytes(), "last", false, now).await.unwrap();
     let recognised =

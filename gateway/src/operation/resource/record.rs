@@ -24,6 +24,8 @@ pub enum Action {
     Delete,
     /// The reconcile job: unknown attributes that a schema defines by now.
     Reconcile,
+    /// The remap job: a stored document is mapped by the active revision.
+    Remap,
 }
 
 /// What was done.
@@ -33,6 +35,8 @@ pub enum Effect {
     Created,
     /// A living resource was stored anew.
     Updated,
+    /// Its mapped document was stored anew; its source, version and times did not change.
+    Remapped,
     /// A deleted resource was restored.
     Restored,
     /// Nothing: the resource was already as the request wants it.

@@ -179,7 +179,7 @@ async fn store_one(
             let update = Update {
                 resource_type,
                 id,
-                version: before.own_version,
+                row: before.row_version(),
                 member_changes: guards_members.then_some(before.member_changes),
                 before: &ctx.settings.keys(document, &write.resource_type),
                 content,
@@ -258,6 +258,7 @@ fn unstored(resource_type: &ResourceType, id: Uuid, stamp: &Stamp) -> Stored {
         set_aside: None,
         mapped: None,
         mapping_state: MappingState::Never,
+        mapping_revision: 0,
         own_version: 0,
         member_changes: 0,
         created_at: stamp.at,
@@ -304,7 +305,7 @@ async fn delete(
     let delete = Delete {
         resource_type: &resource_type.name,
         id: before.id,
-        version: before.own_version,
+        row: before.row_version(),
         member_changes: guards_members.then_some(before.member_changes),
         visible: before.mapping_state.is_visible(),
         keys: &ctx.settings.keys(&parse("source", &before.source)?, resource_type),

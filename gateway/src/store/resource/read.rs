@@ -42,7 +42,7 @@ impl MappingState {
         }
     }
 
-    fn from_word(word: &str) -> Result<Self, Error> {
+    pub(in crate::store) fn from_word(word: &str) -> Result<Self, Error> {
         let all = [Self::Same, Self::Mapped, Self::Excluded, Self::Stale, Self::Never];
         all.into_iter()
             .find(|state| state.word() == word)
@@ -77,6 +77,8 @@ pub struct Stored {
     pub mapped: Option<String>,
     /// The mapped document's relation to the source.
     pub mapping_state: MappingState,
+    /// The mapping revision that made the mapped document, or failed to; 0 for none.
+    pub mapping_revision: i32,
     /// The row's own version.
     pub own_version: i64,
     /// Member changes since the group was created; 0 for other types.
@@ -98,7 +100,25 @@ pub struct GroupRef {
     pub display: String,
 }
 
+/// What identifies a row as it was read. A write of its document changes the version; a remap changes how it is mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowVersion {
+    /// The row's own version.
+    pub version: i64,
+    /// The mapping revision that made the mapped document, or failed to.
+    pub mapping_revision: i32,
+    /// The mapped document's relation to the source.
+    pub mapping_state: MappingState,
+}
+
 impl Stored {
+    /// The row as it was read.
+    #[must_use]
+    pub fn row_version(&self) -> RowVersion {
+        let Self { own_version, mapping_revision, mapping_state, .. } = *self;
+        RowVersion { version: own_version, mapping_revision, mapping_state }
+    }
+
     /// The bytes of its texts.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -135,6 +155,7 @@ impl Stored {
             member_changes: row.get(8),
             modified_at: row.get(9),
             groups: groups(row.get(10))?,
+            mapping_revision: row.get(11),
         })
     }
 }
@@ -194,7 +215,10 @@ pub(in crate::store) fn columns(options: ReadOptions) -> String {
     // A user without groups costs one index look-up; with EXISTS the server may read the memberships of the whole tenant first.
     // The names are behind a function, because the server sets up a sub-select whether it is needed or not.
     let groups = if options.groups { GROUPS } else { "NULL::text" };
-    format!("r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}")
+    format!(
+        "r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}, \
+         r.mapping_revision"
+    )
 }
 
 /// The joins that [`columns`] needs.

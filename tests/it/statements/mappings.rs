@@ -1,0 +1,46 @@
+//! Calls that send the statements of remaps and plans.
+
+use std::time::Duration;
+
+use scimgate::store::event::EventKind;
+use scimgate::store::job::{JobKind, JobLease, JobProgress};
+use scimgate::store::resource::read::MappingState;
+use scimgate::store::resource::remap::{MappedBy, Remapped};
+use scimgate_tests::{Tenant, TestGateway};
+use uuid::Uuid;
+
+/// A batch of a remap, in which users become visible.
+pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
+    let held = gateway.gateway.job_rounds.acquire().await;
+    let id = gateway.gateway.store.control().find_tenant(&tenant.name).await.unwrap().unwrap().id;
+    gateway.gateway.forget_tenant(id).await;
+    let ctx = gateway.context(&tenant.name).await;
+    let store = &ctx.store;
+    let _ = store.cancel_job(JobKind::Remap, gateway.clock.now()).await.unwrap();
+    let _ = store.begin_remap_anew(gateway.clock.now()).await.unwrap();
+    let (kind, holder, ttl) = (JobKind::Remap, Uuid::new_v4(), Duration::from_secs(30));
+    let job = store.claim_job(kind, holder, ttl).await.unwrap().unwrap();
+    let lease = JobLease { kind, id: job.id, holder, ttl };
+    let revision = ctx.settings.chain.revision;
+    let read = store.unmapped_after(Uuid::nil(), 100, revision + 1).await.unwrap();
+    let documents: Vec<Remapped> = read
+        .into_iter()
+        .filter_map(|it| it.stored)
+        .map(|stored| Remapped {
+            id: stored.id,
+            row: stored.row_version(),
+            resource_type: stored.resource_type,
+            state: MappingState::Same,
+            mapped: None,
+            keeps_mapped: false,
+            event: Some(EventKind::Created),
+            failure: None,
+        })
+        .take(3)
+        .collect();
+    let by = MappedBy { mapping: revision, schemas: ctx.settings.schema_revision };
+    let done = store.store_remapped(&lease, by, &documents, JobProgress::default(), &ctx.stamp()).await.unwrap();
+    assert_eq!(done.unwrap().changed, i64::try_from(documents.len()).unwrap());
+    let _ = store.count_by_mapping().await.unwrap();
+    drop(held);
+}
