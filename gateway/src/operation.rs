@@ -9,6 +9,7 @@ mod context;
 pub mod directory;
 pub mod error;
 pub mod events_waiting;
+pub mod explain;
 pub mod job;
 pub mod keyed_lock;
 pub mod large;

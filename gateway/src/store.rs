@@ -3,8 +3,10 @@
 
 pub mod error;
 pub mod event;
+pub mod explain;
 pub mod job;
 pub mod mapping;
+pub mod mapping_reason;
 pub mod membership;
 pub mod memory;
 pub mod operator_key;

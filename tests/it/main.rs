@@ -11,6 +11,7 @@ mod conformance;
 mod corpus;
 mod corrupt;
 mod cursors;
+mod explain;
 mod fair_share;
 mod faults;
 mod floors;

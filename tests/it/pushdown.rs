@@ -133,6 +133,7 @@ impl Stored {
                 awaits_references: self.ctx.settings.awaits_references,
                 keys: keys.clone(),
                 event: None,
+                reason: scimgate::store::mapping_reason::ReasonChange::None,
             };
             let store = &self.ctx.store;
             let new = Insert { resource_type: &resource_type.name, id, content: &content, members: members.as_ref() };

@@ -58,6 +58,8 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/schema-packs", &["POST"]),
     (Surface::Admin, "/admin/v1/schema-packs", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/jobs/{kind}", &["GET", "PATCH"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/explanation", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/unmapped", &["GET"]),
     (Surface::Admin, "/admin/v1/plugins", &["GET", "POST"]),
     (Surface::Probe, "/livez", &["GET"]),
     (Surface::Probe, "/readyz", &["GET"]),

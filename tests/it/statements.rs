@@ -59,6 +59,7 @@ const UNBOUNDED: &[(&str, &str)] = &[
     ("r.id IN (SELECT m.member_id", "a filter that is planned each time, by statistics"),
     ("r.name_key >= $", "the same"),
     ("m.type = ANY(", "the same"),
+    ("FROM event_head h WHERE h.tenant_id = $1) - $3", "looks through the last MAX_EXAMINED_EVENTS events"),
     ("resource_key k WHERE", "keys of the version before, until an upgrade is finished"),
 ];
 /// SQL that is not sent while plans are reported, with the reason.

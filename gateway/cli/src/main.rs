@@ -5,6 +5,7 @@ mod client;
 #[cfg(feature = "embedded")]
 mod dev;
 mod directory;
+mod explain;
 mod failure;
 mod job;
 mod mapping;
@@ -74,6 +75,8 @@ enum Command {
     Plugin(plugin::Arguments),
     /// Set a tenant's chain of mapping plugins.
     Mapping(mapping::Arguments),
+    /// Explain where a user or a group stands and why, or list what is not mapped.
+    Explain(explain::Arguments),
     /// Read what the product reads: mapped users and groups, and events.
     Directory(directory::Arguments),
     /// Simulate an identity provider against any SCIM URL and report what the server did wrong.
@@ -110,6 +113,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Job(arguments) => job::run(arguments).await,
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,
+        Command::Explain(arguments) => explain::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
     }

@@ -2,6 +2,7 @@
 //! documents (RFC 9457). A handler converts between the wire and a use case, which logs what it changes.
 
 mod client;
+mod explain;
 mod jobs;
 mod mapping;
 mod packs;
@@ -56,6 +57,8 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(packs::add))
         .routes(routes!(packs::list))
         .routes(routes!(jobs::get, jobs::patch))
+        .routes(routes!(explain::explain))
+        .routes(routes!(explain::unmapped))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
         .routes(routes!(plugins::list, plugins::upload))
 }

@@ -1,5 +1,7 @@
 //! The OpenAPI documents: complete, consistent in themselves, and true of what the gateway replies.
 
+mod resources;
+
 use std::collections::BTreeSet;
 
 use scimgate_tests::tenant::{WS1B, device, user};
@@ -187,6 +189,15 @@ impl Admin<'_> {
         self.send("GET", path, values, &Value::Null).await
     }
 
+    /// With query parameters, which are not a part of the template.
+    async fn get_with(&self, path: &str, tenant: &str, query: &str) -> Answer {
+        let filled = path.replace("{tenant}", tenant);
+        let request = Request::new("GET", &format!("{}?{query}", filled.strip_prefix("/admin/v1").unwrap()));
+        let answer = self.gateway.operator.send(request).await;
+        self.document.check(path, &answer);
+        answer
+    }
+
     async fn delete(&self, path: &str, values: &[&str]) -> Answer {
         self.send("DELETE", path, values, &Value::Null).await
     }
@@ -199,6 +210,7 @@ async fn replies_of_the_admin_api_fit_their_schemas(gateway: &TestGateway) {
     check_schemas(&admin).await;
     check_resource_types_and_packs(&admin).await;
     check_mapping(&admin).await;
+    resources::check(&admin).await;
 }
 
 async fn check_tenants(admin: &Admin<'_>) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
+use scimgate::store::mapping_reason::{MappingReason, ReasonChange};
 use scimgate::store::plugin::PluginRow;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::insert::Insert;
@@ -40,6 +41,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     operators(gateway, tenant, round).await;
     schemas(gateway, tenant, round).await;
     jobs(gateway, tenant).await;
+    explanations(gateway, tenant, &ada).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
 }
@@ -83,6 +85,7 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
         awaits_references: ctx.settings.awaits_references,
         keys: ctx.settings.keys(document.as_object().unwrap(), resource_type),
         event: None,
+        reason: ReasonChange::Keep(MappingReason::new(1, "scoping@1", "userType is Contractor")),
     };
     let new = Insert { resource_type: "User", id, content: &content, members: None };
     assert_eq!(ctx.store.insert(&new, &ctx.stamp()).await.unwrap(), (Written::Done(1), 0));
@@ -348,6 +351,15 @@ async fn schemas(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let _ = store.documents_after("User", ids[0], 5).await.unwrap();
     let _ = store.keyed_attributes().await.unwrap();
     let _ = store.in_flight_writers().await.unwrap();
+}
+
+/// What an operator asks about a resource.
+async fn explanations(gateway: &TestGateway, tenant: &Tenant, ada: &str) {
+    let own = format!("/tenants/{}", tenant.name);
+    for name in [ada, "u7@corp.test", "x7", "g9", "gone1"] {
+        let _ = fine(gateway.operator.get(&format!("{own}/explanation?resource={name}")).await);
+    }
+    let _ = fine(gateway.operator.get(&format!("{own}/unmapped?state=excluded&limit=5")).await.expect(200));
 }
 
 async fn jobs(gateway: &TestGateway, tenant: &Tenant) {

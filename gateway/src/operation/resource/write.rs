@@ -307,6 +307,7 @@ async fn delete(
         version: before.own_version,
         member_changes: guards_members.then_some(before.member_changes),
         visible: before.mapping_state.is_visible(),
+        has_reason: before.mapping_state.has_reason(),
         keys: &ctx.settings.keys(&parse("source", &before.source)?, resource_type),
         key_layout: ctx.settings.search.layout,
     };

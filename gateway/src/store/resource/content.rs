@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::store::event::EventKind;
+use crate::store::mapping_reason::ReasonChange;
 use crate::store::resource::indexed::KeyLayout;
 use crate::store::resource::key::{Key, Keys};
 use crate::store::resource::read::{MappingState, Stored};
@@ -39,6 +40,8 @@ pub struct Content {
     pub keys: Keys,
     /// The event for the product; none where it does not see the change.
     pub event: Option<EventKind>,
+    /// Why the product does not see it, or sees an older document.
+    pub reason: ReasonChange,
 }
 
 impl Content {

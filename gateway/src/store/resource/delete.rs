@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
+use crate::store::mapping_reason::drop_reason;
 use crate::store::membership::LOCK_RESOURCE;
 use crate::store::postgres::pool::Statement;
 use crate::store::postgres::sql::Variants;
@@ -87,6 +88,8 @@ pub struct Delete<'a> {
     pub member_changes: Option<i64>,
     /// Whether the product sees it.
     pub visible: bool,
+    /// Whether a reason of the mapping is kept of it.
+    pub has_reason: bool,
     /// Its keys.
     pub keys: &'a Keys,
     /// How the tenant's keys are stored.
@@ -108,7 +111,7 @@ SELECT count(*) FROM others";
 impl TenantStore {
     /// Deletes a resource with its keys and memberships, if it has still the version that was read.
     pub async fn delete(&self, delete: &Delete<'_>, stamp: &Stamp) -> Result<Written, Error> {
-        let Delete { resource_type, id, version, member_changes, visible, keys, key_layout } = delete;
+        let Delete { resource_type, id, version, member_changes, visible, has_reason, keys, key_layout } = delete;
         let Stamp { at, actor, request_id } = stamp;
         let (slot, event) = (slot(), EventKind::Deleted.name(resource_type));
         let hashes: Vec<i64> = keys.searchable.iter().map(Key::hash).collect();
@@ -125,13 +128,13 @@ impl TenantStore {
         if parts.searchable {
             params.push(&hashes);
         }
-        let answers = self
-            .batch(&[
-                Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, id]),
-                Statement { doing: "deleting a resource", sql: parts.sql(), params },
-                Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]),
-            ])
-            .await?;
+        let mut batch = vec![
+            Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, id]),
+            Statement { doing: "deleting a resource", sql: parts.sql(), params },
+            Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]),
+        ];
+        batch.extend(has_reason.then(|| drop_reason(tenant, id)));
+        let answers = self.batch(&batch).await?;
         Ok(Written::from_rows(&answers[1]))
     }
 }

@@ -41,7 +41,7 @@ impl MappingState {
         }
     }
 
-    fn from_word(word: &str) -> Result<Self, Error> {
+    pub(in crate::store) fn from_word(word: &str) -> Result<Self, Error> {
         let all = [Self::Same, Self::Mapped, Self::Excluded, Self::Stale, Self::Never];
         all.into_iter()
             .find(|state| state.word() == word)
@@ -52,6 +52,12 @@ impl MappingState {
     #[must_use]
     pub fn is_mapped(self) -> bool {
         !matches!(self, Self::Stale | Self::Never)
+    }
+
+    /// Whether a reason is kept of it.
+    #[must_use]
+    pub fn has_reason(self) -> bool {
+        !matches!(self, Self::Same | Self::Mapped)
     }
 
     /// Whether the product sees the resource.

@@ -216,6 +216,7 @@ impl TenantStore {
         batch.push(Statement { doing: "storing a resource", sql: parts.sql(), params });
         batch.extend(pending.as_ref().map(|pending| pending.resolve(&write.target)));
         batch.extend(members.as_ref().map(MemberStatement::statement));
+        batch.extend(content.reason.statement(&self.tenant.0, id, stamp));
         let answers = self.batch(&batch).await?;
         let joined = if pending.is_some() { answers[index + 1].first().map_or(0, |row| row.get(0)) } else { 0 };
         let of = answers[index].first().map_or(Ok(Vec::new()), |row| groups(row.get(1)))?;
