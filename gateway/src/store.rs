@@ -4,6 +4,8 @@
 pub mod error;
 pub mod event;
 pub mod explain;
+pub mod guard;
+pub mod held;
 pub mod job;
 pub mod mapping;
 pub mod mapping_reason;

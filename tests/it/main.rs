@@ -16,6 +16,7 @@ mod fair_share;
 mod faults;
 mod floors;
 mod forwarded;
+mod guard;
 mod hostile;
 mod isolation;
 mod limits;

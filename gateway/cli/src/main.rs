@@ -7,6 +7,7 @@ mod dev;
 mod directory;
 mod explain;
 mod failure;
+mod held;
 mod job;
 mod mapping;
 mod migrate;
@@ -77,6 +78,8 @@ enum Command {
     Mapping(mapping::Arguments),
     /// Explain where a user or a group stands and why, or list what is not mapped.
     Explain(explain::Arguments),
+    /// List, release and reject removals that the guard keeps from the product.
+    Held(held::Arguments),
     /// Read what the product reads: mapped users and groups, and events.
     Directory(directory::Arguments),
     /// Simulate an identity provider against any SCIM URL and report what the server did wrong.
@@ -114,6 +117,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
+        Command::Held(arguments) => held::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
     }

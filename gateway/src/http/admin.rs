@@ -3,6 +3,8 @@
 
 mod client;
 mod explain;
+mod guard;
+mod held;
 mod jobs;
 mod mapping;
 mod packs;
@@ -59,6 +61,9 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(jobs::get, jobs::patch))
         .routes(routes!(explain::explain))
         .routes(routes!(explain::unmapped))
+        .routes(routes!(guard::get, guard::put))
+        .routes(routes!(held::list))
+        .routes(routes!(held::get, held::patch))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
         .routes(routes!(plugins::list, plugins::upload))
 }

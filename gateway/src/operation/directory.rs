@@ -11,7 +11,7 @@ use crate::operation::error::Error;
 use crate::operation::pace::Pace;
 use crate::store::event::Event;
 use crate::store::membership::{Member, MembersByGroup};
-use crate::store::resource::read::{ReadOptions, Stored};
+use crate::store::resource::read::Stored;
 
 /// Entries of a page where no limit is given.
 pub const DEFAULT_PAGE_SIZE: i64 = 100;
@@ -92,7 +92,7 @@ pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit:
 pub async fn get(ctx: &Context, resource_type: &str, id: &str) -> Result<String, Error> {
     let not_found = || Error::from(ScimError::not_found(resource_type, id));
     let uuid = Uuid::try_parse(id).map_err(|_| not_found())?;
-    let stored = ctx.store.get(resource_type, uuid, ReadOptions::default()).await?.ok_or_else(not_found)?;
+    let stored = ctx.store.visible(resource_type, uuid).await?.ok_or_else(not_found)?;
     let page = [stored];
     let members = members(ctx, &page).await?;
     let [stored] = &page;
@@ -181,6 +181,7 @@ mod tests {
             member_changes: 3,
             created_at: UNIX_EPOCH,
             modified_at: UNIX_EPOCH,
+            held: None,
             groups: Vec::new(),
         }
     }

@@ -19,6 +19,7 @@ use crate::operation::operator::Operator;
 use crate::operation::resource::document::parse;
 use crate::store::event::Event;
 use crate::store::explain::{MAX_NAMED, Named};
+use crate::store::held::HeldBefore;
 use crate::store::mapping_reason::{KeptReason, Unmapped};
 use crate::store::resource::read::{MappingState, Stored};
 
@@ -42,6 +43,8 @@ pub struct Explanation {
     pub mapped: Option<Map<String, Value>>,
     /// Why the product does not see it, or sees an older document.
     pub reason: Option<KeptReason>,
+    /// What a batch holds of it.
+    pub held: Option<HeldBefore>,
     /// What the active chain makes of the source now; none of a deleted resource.
     pub now: Option<DryRun>,
     /// The last events that the product was sent about it, the latest first.
@@ -87,7 +90,7 @@ pub async fn explain(
     let found = one(&ctx, name, resource_type).await?;
     let (stored, deleted_at) = ctx.store.row(found.id).await?.ok_or_else(|| not_found(name))?;
     let source = parse("source", &stored.source)?;
-    let mapped = match stored.mapped_text().filter(|_| deleted_at.is_none()) {
+    let mapped = match stored.mapped_text().filter(|_| deleted_at.is_none() || stored.held.is_some()) {
         Some(text) => Some(parse("mapped", text)?),
         None => None,
     };
@@ -99,6 +102,7 @@ pub async fn explain(
     let mut explanation = Explanation {
         name: known.and_then(|known| name_of(&source, &known)),
         reason: ctx.store.mapping_reason(stored.id).await?,
+        held: if stored.held.is_some() { ctx.store.held(stored.id).await? } else { None },
         events: ctx.store.events_of(stored.id, MAX_EVENTS).await?,
         sentences: Vec::new(),
         stored,
@@ -112,7 +116,7 @@ pub async fn explain(
 }
 
 /// What names a resource.
-fn name_of(source: &Map<String, Value>, resource_type: &ResourceType) -> Option<String> {
+pub(super) fn name_of(source: &Map<String, Value>, resource_type: &ResourceType) -> Option<String> {
     source.get(&resource_type.name_attribute).and_then(Value::as_str).map(str::to_owned)
 }
 

@@ -20,11 +20,13 @@ pub enum JobKind {
     Reconcile,
     /// Inserts search keys that stored resources lack.
     SearchKeys,
+    /// Carries out verdicts on held changes.
+    Held,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Reconcile, Self::SearchKeys];
+    pub const ALL: [Self; 3] = [Self::Reconcile, Self::SearchKeys, Self::Held];
 
     /// Its name in the database and the admin API.
     #[must_use]
@@ -32,6 +34,7 @@ impl JobKind {
         match self {
             Self::Reconcile => "reconcile",
             Self::SearchKeys => "search-keys",
+            Self::Held => "held",
         }
     }
 

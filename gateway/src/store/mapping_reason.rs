@@ -44,8 +44,8 @@ impl MappingReason {
 pub enum ReasonChange {
     /// Nothing: the resource was mapped before and is mapped now.
     None,
-    /// It has this reason now.
-    Keep(MappingReason),
+    /// The mapping decided this, for this reason. Of a held resource, the row has another state.
+    Keep(MappingState, MappingReason),
     /// It had one, and is mapped now.
     Drop,
 }
@@ -68,7 +68,7 @@ pub struct KeptReason {
 /// Depends on the row that this transaction wrote, so that a write which lost its race keeps nothing.
 const KEEP: &str = "
 INSERT INTO mapping_reason AS m (tenant_id, id, state, revision, step, plugin, reason, since, at, actor, request_id)
-SELECT r.tenant_id, r.id, r.mapping_state, r.mapping_revision, $3, $4, $5, $6, $6, $7, $8 FROM resource r
+SELECT r.tenant_id, r.id, $9, r.mapping_revision, $3, $4, $5, $6, $6, $7, $8 FROM resource r
 WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.xmin = pg_current_xact_id()::xid THEN r.deleted_at IS NULL END
 ON CONFLICT (tenant_id, id) DO UPDATE SET state = excluded.state, revision = excluded.revision, step = excluded.step,
   plugin = excluded.plugin, reason = excluded.reason, at = excluded.at, actor = excluded.actor, request_id = excluded.request_id,
@@ -90,10 +90,10 @@ impl ReasonChange {
     ) -> Option<Statement<'a>> {
         match self {
             Self::None => None,
-            Self::Keep(MappingReason { step, plugin, text }) => Some(Statement::new(
+            Self::Keep(state, MappingReason { step, plugin, text }) => Some(Statement::new(
                 "keeping the reason of a mapping",
                 KEEP,
-                &[tenant, id, step, plugin, text, &stamp.at, &stamp.actor, &stamp.request_id],
+                &[tenant, id, step, plugin, text, &stamp.at, &stamp.actor, &stamp.request_id, state.column()],
             )),
             Self::Drop => Some(drop_reason(tenant, id)),
         }
@@ -148,9 +148,9 @@ impl TenantStore {
             "SELECT r.id, r.resource_type, r.source, {COLUMNS} FROM resource r LEFT JOIN LATERAL \
              (SELECT * FROM mapping_reason m WHERE m.tenant_id = $1 AND m.id = r.id LIMIT 1) m ON true \
              WHERE r.tenant_id = $1 AND r.mapping_state = $2 AND r.id > $3 AND r.deleted_at IS NULL \
-             AND r.mapping_state IN ('excluded', 'stale', 'never') ORDER BY r.id LIMIT $4"
+             AND r.mapping_state IN ('excluded', 'stale', 'never') AND r.held IS NULL ORDER BY r.id LIMIT $4"
         );
-        let params: Params<'_> = &[&self.tenant.0, &state.word(), &after, &count];
+        let params: Params<'_> = &[&self.tenant.0, state.column(), &after, &count];
         let rows = self.read("listing what is not mapped", &sql, params).await.map_err(|error| error.of_page(count))?;
         let unmapped = |row: &Row| {
             Ok(Unmapped { id: row.get(0), resource_type: row.get(1), source: row.get(2), reason: from_row(row, 3)? })

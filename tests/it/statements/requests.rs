@@ -1,5 +1,7 @@
 //! Requests and calls that send every statement of the store.
 
+mod guard;
+
 use std::time::Duration;
 
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
@@ -18,7 +20,7 @@ use scimgate_tests::{Answer, Request, Tenant, TestGateway, many_users};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-fn fine(answer: Answer) -> Answer {
+pub(super) fn fine(answer: Answer) -> Answer {
     assert!(answer.status < 500, "{}: {}", answer.asked, answer.text);
     answer
 }
@@ -42,6 +44,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     schemas(gateway, tenant, round).await;
     jobs(gateway, tenant).await;
     explanations(gateway, tenant, &ada).await;
+    guard::send(gateway, tenant, round).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
 }
@@ -85,7 +88,11 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
         awaits_references: ctx.settings.awaits_references,
         keys: ctx.settings.keys(document.as_object().unwrap(), resource_type),
         event: None,
-        reason: ReasonChange::Keep(MappingReason::new(1, "scoping@1", "userType is Contractor")),
+        reason: ReasonChange::Keep(
+            MappingState::Excluded,
+            MappingReason::new(1, "scoping@1", "userType is Contractor"),
+        ),
+        hold: scimgate::store::held::HoldChange::None,
     };
     let new = Insert { resource_type: "User", id, content: &content, members: None };
     assert_eq!(ctx.store.insert(&new, &ctx.stamp()).await.unwrap(), (Written::Done(1), 0));

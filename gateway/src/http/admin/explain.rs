@@ -37,7 +37,7 @@ pub(super) struct Explanation {
     resource_type: String,
     /// Its userName, or what else names resources of its type.
     name: Option<String>,
-    /// `same`, `mapped`, `excluded`, `stale` or `never`; `deleted` of a deleted resource.
+    /// `same`, `mapped`, `excluded`, `stale`, `never` or `held`; `deleted` of a deleted resource.
     state: &'static str,
     /// What it all means.
     sentences: Vec<String>,
@@ -49,6 +49,9 @@ pub(super) struct Explanation {
     #[schema(format = DateTime)]
     deleted_at: Option<String>,
     reason: Option<Reason>,
+    /// The batch that holds its removal: the product still sees it.
+    #[schema(format = "uuid")]
+    held: Option<String>,
     /// What the SCIM client wrote, and reads.
     #[schema(value_type = Object)]
     source: Value,
@@ -146,6 +149,7 @@ pub(super) async fn explain(
         last_modified: rfc3339(stored.modified_at),
         deleted_at: found.deleted_at.map(rfc3339),
         reason: found.reason.as_ref().map(Reason::from),
+        held: stored.held.map(|batch| batch.to_string()),
         source: Value::Object(found.source),
         mapped: found.mapped.map(Value::Object),
         now: found.now.map(Now::from),

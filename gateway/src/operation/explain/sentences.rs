@@ -3,6 +3,7 @@
 use crate::clock::rfc3339;
 use crate::operation::explain::{DryOutcome, DryRun, Explanation};
 use crate::store::explain::MAX_EXAMINED_EVENTS;
+use crate::store::held::{HeldBefore, HeldKind};
 use crate::store::mapping_reason::KeptReason;
 use crate::store::resource::read::MappingState;
 
@@ -22,7 +23,8 @@ fn subject(it: &Explanation) -> String {
 fn standing(it: &Explanation) -> String {
     let who = subject(it);
     if let Some(at) = it.deleted_at {
-        return format!("{who} was deleted by the SCIM client at {}.", rfc3339(at));
+        let held = it.held.as_ref().map(|held| format!(" The product still sees it: {}.", held_change(held)));
+        return format!("{who} was deleted by the SCIM client at {}.{}", rfc3339(at), held.unwrap_or_default());
     }
     let by = it.reason.as_ref().map(by);
     let since = it.reason.as_ref().map_or_else(String::new, |kept| format!(" since {}", rfc3339(kept.since)));
@@ -37,11 +39,25 @@ fn standing(it: &Explanation) -> String {
             let why = sentence(by.unwrap_or_else(unknown));
             format!("The product sees an older document of {who}: the mapping fails{since} {why}")
         }
+        MappingState::Held => {
+            let what = it.held.as_ref().map_or_else(String::new, |held| held_change(held));
+            let why = by.map_or_else(String::new, |by| format!(" The mapping decided {}", sentence(by)));
+            format!("The product still sees {who} as it was: {what}.{why}")
+        }
         MappingState::Never => {
             let why = sentence(by.unwrap_or_else(unknown));
             format!("The product has never seen {who}: the mapping fails{since} {why}")
         }
     }
+}
+
+fn held_change(held: &HeldBefore) -> String {
+    let what = match held.kind {
+        HeldKind::Deactivated => "its deactivation",
+        HeldKind::Excluded => "its exclusion",
+        HeldKind::Deleted => "its deletion",
+    };
+    format!("{what} is held since {} in batch {}", rfc3339(held.since), held.batch)
 }
 
 /// "by step 2 of revision 5 (scoping@0.1.0): userType is Contractor."
@@ -75,6 +91,9 @@ fn written(it: &Explanation) -> String {
 /// Where the active mapping would decide otherwise than is stored.
 fn difference(it: &Explanation, now: &DryRun) -> Option<String> {
     let state = it.stored.mapping_state;
+    if state == MappingState::Held {
+        return None;
+    }
     let what = match &now.outcome {
         DryOutcome::Mapped(text) if state.is_mapped() && it.stored.mapped_text() == Some(text) => return None,
         DryOutcome::Mapped(_) if state.is_visible() => "the product would see another document".to_owned(),

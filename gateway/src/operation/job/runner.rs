@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
 use crate::operation::job::batch::Batch;
-use crate::operation::job::{reconcile, search_keys};
+use crate::operation::job::{held, reconcile, search_keys};
 use crate::store::job::{JobKind, JobLease};
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
@@ -76,6 +76,7 @@ impl Runner {
         let done = match kind {
             JobKind::Reconcile => reconcile::batch(gateway, tenant, &mut batch).await,
             JobKind::SearchKeys => search_keys::batch(gateway, tenant, &mut batch).await,
+            JobKind::Held => held::batch(gateway, tenant, &mut batch).await,
         };
         let rest = if done.is_ok() { begun.elapsed().min(MAX_REST) } else { RETRY_REST };
         let finished = matches!(done, Ok(true));

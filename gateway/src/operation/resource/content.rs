@@ -18,6 +18,7 @@ use crate::mapping::{DocumentInfo, MAX_DOCUMENT_BYTES, MapError, MappingOutcome,
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::store::event::EventKind;
+use crate::store::held::HoldChange;
 use crate::store::mapping_reason::{MappingReason, ReasonChange};
 use crate::store::resource::content::Content;
 use crate::store::resource::read::{MappingState, Stored};
@@ -79,10 +80,11 @@ pub(crate) async fn content(
         keys,
         event: None,
         reason: match reason {
-            Some(reason) => ReasonChange::Keep(reason),
+            Some(reason) => ReasonChange::Keep(mapping_state, reason),
             None if had_reason => ReasonChange::Drop,
             None => ReasonChange::None,
         },
+        hold: HoldChange::None,
     };
     content.event = event(draft.before, &content, is_deactivated)?;
     Ok(content)
@@ -176,7 +178,7 @@ fn event(before: Option<&Stored>, after: &Content, is_deactivated: bool) -> Resu
     let old = before.and_then(Stored::mapped_text);
     let new = match after.mapping_state {
         MappingState::Same => Some(after.source.as_str()),
-        MappingState::Mapped | MappingState::Stale => after.mapped.as_deref(),
+        MappingState::Mapped | MappingState::Stale | MappingState::Held => after.mapped.as_deref(),
         MappingState::Excluded | MappingState::Never => None,
     };
     Ok(match (old, new) {

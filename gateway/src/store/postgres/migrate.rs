@@ -30,7 +30,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (16, "tenant_limits", include_str!("../../../migrations/V16__tenant_limits.sql")),
     (17, "plugin_artifact", include_str!("../../../migrations/V17__plugin_artifact.sql")),
     (18, "grants", include_str!("../../../migrations/V18__grants.sql")),
-    (22, "explain", include_str!("../../../migrations/V22__explain.sql")),
+    (22, "reasons_and_guard", include_str!("../../../migrations/V22__reasons_and_guard.sql")),
     (23, "mapping_state", include_str!("../../../migrations/V23__mapping_state.sql")),
 ];
 

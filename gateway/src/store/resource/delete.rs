@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
+use crate::store::held::Hold;
 use crate::store::mapping_reason::drop_reason;
 use crate::store::membership::LOCK_RESOURCE;
 use crate::store::postgres::pool::Statement;
@@ -88,6 +89,8 @@ pub struct Delete<'a> {
     pub member_changes: Option<i64>,
     /// Whether the product sees it.
     pub visible: bool,
+    /// The batch that holds the deletion: the product sees it still.
+    pub hold: Option<Hold>,
     /// Whether a reason of the mapping is kept of it.
     pub has_reason: bool,
     /// Its keys.
@@ -111,12 +114,12 @@ SELECT count(*) FROM others";
 impl TenantStore {
     /// Deletes a resource with its keys and memberships, if it has still the version that was read.
     pub async fn delete(&self, delete: &Delete<'_>, stamp: &Stamp) -> Result<Written, Error> {
-        let Delete { resource_type, id, version, member_changes, visible, has_reason, keys, key_layout } = delete;
+        let Delete { resource_type, id, version, member_changes, visible, hold, has_reason, keys, key_layout } = delete;
         let Stamp { at, actor, request_id } = stamp;
         let (slot, event) = (slot(), EventKind::Deleted.name(resource_type));
         let hashes: Vec<i64> = keys.searchable.iter().map(Key::hash).collect();
         let text = *key_layout != KeyLayout::Hashed;
-        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible };
+        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible && hold.is_none() };
         let tenant = &self.tenant.0;
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![tenant, id, resource_type, at, version, member_changes];
         if parts.visible {
@@ -131,8 +134,11 @@ impl TenantStore {
         let mut batch = vec![
             Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, id]),
             Statement { doing: "deleting a resource", sql: parts.sql(), params },
-            Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]),
         ];
+        // After the row is written: the hold ends a transaction that has lost its race.
+        batch.extend(hold.as_ref().map(|hold| hold.statement(tenant, id, stamp)));
+        batch.extend(hold.as_ref().map(|hold| hold.memberships(tenant, id, stamp)));
+        batch.push(Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]));
         batch.extend(has_reason.then(|| drop_reason(tenant, id)));
         let answers = self.batch(&batch).await?;
         Ok(Written::from_rows(&answers[1]))
