@@ -97,7 +97,7 @@ SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM b) THEN lost_race() END FROM w";
 const CANCEL: &str = "
 WITH w AS (UPDATE resource r SET held = NULL WHERE r.tenant_id = $1 AND r.id = $2
   AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END RETURNING r.id)
-DELETE FROM held h USING (SELECT w.id FROM w LIMIT 1) w WHERE h.tenant_id = $1 AND h.id = w.id";
+DELETE FROM held h WHERE h.tenant_id = $1 AND h.id = $2 AND EXISTS (SELECT 1 FROM w)";
 
 /// Before the memberships of a resource are deleted with it: the product still sees them.
 const HOLD_MEMBERSHIPS: &str = "

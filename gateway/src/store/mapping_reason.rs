@@ -75,8 +75,8 @@ ON CONFLICT (tenant_id, id) DO UPDATE SET state = excluded.state, revision = exc
   since = CASE WHEN m.state = excluded.state THEN m.since ELSE excluded.since END";
 
 const DROP: &str = "
-DELETE FROM mapping_reason m USING (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = $2
-  AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END LIMIT 1) w WHERE m.tenant_id = $1 AND m.id = w.id";
+DELETE FROM mapping_reason m WHERE m.tenant_id = $1 AND m.id = $2 AND EXISTS (SELECT 1 FROM resource r
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END)";
 
 const COLUMNS: &str = "m.state, m.revision, m.step, m.plugin, m.reason, m.since, m.at, m.actor, m.request_id";
 

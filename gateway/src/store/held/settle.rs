@@ -1,5 +1,6 @@
 //! Carrying out a verdict on a batch, some rows at a time. The rows that a statement changes are locked by the one before it, so that it
-//! sees what a concurrent write made of them.
+//! sees what a concurrent write made of them. Rows are deleted by their places (`ctid`), which are read in the same statement: joined by key, the
+//! server may read all of the tenant.
 
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ SELECT 1 FROM (SELECT h.id FROM held h WHERE h.tenant_id = $1 AND h.batch_id = $
 /// The product's view follows the source. The version changes, since processes may know the row by its version; a deletion implies
 /// that the memberships end.
 const RELEASE: &str = "
-WITH h AS (SELECT * FROM held h WHERE h.tenant_id = $1 AND h.batch_id = $2 ORDER BY h.id LIMIT $3),
+WITH h AS (SELECT h.ctid AS place, h.* FROM held h WHERE h.tenant_id = $1 AND h.batch_id = $2 ORDER BY h.id LIMIT $3),
 w AS (UPDATE resource r SET held = NULL, version = r.version + 1,
     display_version = CASE WHEN r.display_version = r.version THEN r.version + 1 ELSE r.display_version END,
     mapped = CASE WHEN h.kind = 'deleted' THEN r.mapped ELSE h.next_mapped END,
@@ -28,7 +29,7 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, a
   SELECT $1, w.event, w.resource_type, w.id, w.version, w.actor, w.request_id, $4 FROM w ORDER BY w.id),
 m AS (DELETE FROM held_member m USING w WHERE m.tenant_id = $1 AND m.member_id = w.id AND w.kind <> 'deactivated'),
 g AS (DELETE FROM held_member m USING w WHERE m.tenant_id = $1 AND m.group_id = w.id AND m.member_id <> w.id AND w.kind <> 'deactivated'),
-d AS (DELETE FROM held d USING h WHERE d.tenant_id = $1 AND d.id = h.id)
+d AS (DELETE FROM held d USING (SELECT h.place FROM h LIMIT (SELECT 1000000)) gone WHERE d.tenant_id = $1 AND d.ctid = gone.place)
 SELECT count(*) FROM h";
 
 const LOCK_GROUPS: &str = "
@@ -38,7 +39,7 @@ CROSS JOIN LATERAL (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = h
 
 /// A membership that the client added again meanwhile stays, and nothing happened for the product.
 const RELEASE_MEMBERS: &str = "
-WITH h AS (SELECT h.group_id, h.member_id, h.actor, h.request_id FROM held_member h WHERE h.tenant_id = $1 AND h.batch_id = $2
+WITH h AS (SELECT h.ctid AS place, h.group_id, h.member_id, h.actor, h.request_id FROM held_member h WHERE h.tenant_id = $1 AND h.batch_id = $2
   ORDER BY h.group_id, h.member_id LIMIT $3),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
   SELECT $1, 'membership.removed', 'Group', h.group_id, h.member_id, h.actor, h.request_id, $4 FROM h
@@ -48,12 +49,12 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
     AND CASE WHEN u.tenant_id = $1 THEN u.mapping_state NOT IN ('excluded', 'never') AND (u.deleted_at IS NULL OR u.held IS NOT NULL) END LIMIT 1) u
   WHERE (SELECT true FROM membership m WHERE m.tenant_id = $1 AND m.group_id = h.group_id AND m.member_id = h.member_id LIMIT 1) IS NULL
   ORDER BY h.group_id, h.member_id),
-d AS (DELETE FROM held_member d USING h WHERE d.tenant_id = $1 AND d.group_id = h.group_id AND d.member_id = h.member_id)
+d AS (DELETE FROM held_member d USING (SELECT h.place FROM h LIMIT (SELECT 1000000)) gone WHERE d.tenant_id = $1 AND d.ctid = gone.place)
 SELECT count(*) FROM h";
 
 /// The source has the memberships again whose group and member still live. The product saw them all along.
 const REJECT_MEMBERS: &str = "
-WITH h AS (SELECT h.group_id, h.member_id, h.member_type FROM held_member h WHERE h.tenant_id = $1 AND h.batch_id = $2
+WITH h AS (SELECT h.ctid AS place, h.group_id, h.member_id, h.member_type FROM held_member h WHERE h.tenant_id = $1 AND h.batch_id = $2
   ORDER BY h.group_id, h.member_id LIMIT $3),
 living AS (SELECT h.* FROM h
   CROSS JOIN LATERAL (SELECT 1 FROM resource g WHERE g.tenant_id = $1 AND g.id = h.group_id AND CASE WHEN g.tenant_id = $1 THEN g.deleted_at IS NULL END LIMIT 1) g
@@ -62,7 +63,7 @@ added AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, c
   SELECT $1, l.group_id, l.member_id, l.member_type, $4 FROM living l ON CONFLICT DO NOTHING RETURNING group_id),
 c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT DISTINCT $1::uuid, a.group_id, $5::smallint, 1, $4::timestamptz FROM added a ORDER BY a.group_id
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
-d AS (DELETE FROM held_member d USING h WHERE d.tenant_id = $1 AND d.group_id = h.group_id AND d.member_id = h.member_id)
+d AS (DELETE FROM held_member d USING (SELECT h.place FROM h LIMIT (SELECT 1000000)) gone WHERE d.tenant_id = $1 AND d.ctid = gone.place)
 SELECT count(*) FROM h";
 
 impl TenantStore {
