@@ -3,6 +3,7 @@
 mod by_id;
 pub(super) mod change;
 pub(super) mod held;
+pub mod page;
 pub(super) mod reference;
 mod value;
 
