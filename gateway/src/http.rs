@@ -10,5 +10,6 @@ pub mod error;
 mod json;
 mod openapi;
 mod probe;
+mod query;
 pub mod router;
 mod scim;

@@ -10,6 +10,7 @@ mod loader;
 mod report;
 mod run;
 mod step;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,11 @@ pub use chain::{Chain, OnFailure, Step};
 pub use document::{DocumentInfo, MAX_DOCUMENT_BYTES};
 pub use error::MapError;
 pub use loader::{LoadError, PluginLoader};
-pub use report::{MappingOutcome, MappingRun, StepReport, StepResult};
+pub use report::{MappingOutcome, MappingRun, RefusedPath, StepReport, StepResult};
 pub use scimgate_plugin_host::Key;
 use scimgate_plugin_host::{Component, Host};
-pub use scimgate_plugin_host::{Level, LogLine};
+pub use scimgate_plugin_host::{FailureKind, Level, LogLine, PathError};
+pub use trial::{Trace, Trial};
 
 use crate::clock::Clock;
 use compiled::Compiled;

@@ -3,6 +3,7 @@
 mod members;
 mod mistake;
 mod races;
+mod remap;
 mod settings;
 
 use std::time::Duration;

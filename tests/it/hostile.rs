@@ -72,7 +72,7 @@ fn cases() -> Vec<Case> {
 async fn map(gateway: &TestGateway, tenant: &str, case: &Case, on_failure: &str) {
     let digest = gateway.upload(case.wasm.clone()).await.body["digest"].clone();
     let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": case.config }] });
-    let _ = gateway.operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
+    let _ = gateway.operator.put(&format!("/tenants/{tenant}/mapping?dryRun=false"), &mapping).await.expect(200);
 }
 
 fn ermintrude() -> Value {
@@ -198,7 +198,8 @@ async fn a_chain_cannot_exceed_the_document_limit(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("verbose").await;
     let digest = gateway.upload(plugin("hostile")).await.body["digest"].clone();
     let put = async |last: usize| {
-        let write = |path, size| json!({ "plugin": digest, "config": { "do": "write", "path": path, "size": size } });
+        let config = |path, size| json!({ "do": "write", "path": path, "size": size });
+        let write = |path, size| json!({ "plugin": digest, "config": config(path, size), "resourceTypes": ["User"] });
         let steps = json!([write("title", 100_000), write("nickName", 100_000), write("userType", last)]);
         let mapping = json!({ "onFailure": "refuse", "steps": steps });
         let _ = gateway.operator.put("/tenants/verbose/mapping", &mapping).await.expect(200);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scimgate::mapping::contain::breaker;
 use scimgate::mapping::{Chain, DocumentInfo, MAX_DOCUMENT_BYTES, MapError, Mapper, MapperConfig, OnFailure, Step};
-use scimgate::operation::admin::mappings::MAX_STEPS;
+use scimgate::operation::admin::mappings::check::MAX_STEPS;
 use scimgate::operation::plugin_loader::StoredPlugins;
 use scimgate_plugin_host::{Host, HostConfig, Limits};
 use scimgate_scim::filter::MAX_BYTES;

@@ -34,6 +34,7 @@ mod races;
 mod recent_rows;
 mod reconcile;
 mod records;
+mod remap;
 mod replay;
 mod replies;
 mod resource_types;

@@ -73,7 +73,7 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
         held_members: None,
         resource_type: "Group",
         id,
-        version: read.own_version,
+        row: read.row_version(),
         member_changes: None,
         before: &keys,
         content: &content,

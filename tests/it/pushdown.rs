@@ -15,7 +15,7 @@ use scimgate::store::membership::Members;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::filter_sql::Plan;
 use scimgate::store::resource::insert::Insert;
-use scimgate::store::resource::read::MappingState;
+use scimgate::store::resource::read::{MappingState, RowVersion};
 use scimgate::store::resource::update::Update;
 use scimgate::store::stamp::Stamp;
 use scimgate_scim::filter::Filter;
@@ -148,7 +148,11 @@ impl Stored {
                     held_members: None,
                     resource_type: name,
                     id,
-                    version: 1,
+                    row: RowVersion {
+                        version: 1,
+                        mapping_revision: content.mapping_revision,
+                        mapping_state: content.mapping_state,
+                    },
                     member_changes: None,
                     before,
                     content: &content,

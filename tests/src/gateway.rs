@@ -204,6 +204,25 @@ impl TestGateway {
         Some(counts)
     }
 
+    /// A digest of every table's rows, to check that nothing at all was written; none on the embedded database.
+    pub async fn row_digests(&self) -> Option<Vec<(String, String)>> {
+        if self.database() == Database::Embedded {
+            return None;
+        }
+        let owner = self.store().await;
+        rows::numbered(&owner).await;
+        let tables = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+          AND relname <> 'lease' ORDER BY 1";
+        let mut digests = Vec::new();
+        for table in owner.query(tables, &[]).await.unwrap() {
+            let name: String = table.get(0);
+            let sql =
+                format!("SELECT coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '') FROM {name} t");
+            digests.push((name, owner.query_one(&sql, &[]).await.unwrap().get(0)));
+        }
+        Some(digests)
+    }
+
     /// The context of a request of the tenant's SCIM client, with the settings of this moment.
     pub async fn context(&self, tenant: &str) -> Context {
         let row = self.gateway.store.control().find_tenant(tenant).await.unwrap().unwrap();

@@ -1,15 +1,27 @@
-//! `scimgate mapping`: set, show and switch off a tenant's chain of plugins.
+//! `scimgate mapping`: a tenant's chain of plugins, its revisions, and what they make of a document.
+
+mod diff;
+mod preview;
 
 use std::path::PathBuf;
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::client::OperatorOptions;
+use crate::client::{AdminClient, OperatorOptions};
 use crate::failure::Failure;
-use crate::output::{Column, Output, read_json};
+use crate::output::{Column, Output, printable, read_json};
 
-const HEAD: [Column; 3] = [("revision", "/revision"), ("on failure", "/onFailure"), ("created", "/createdAt")];
+const HEAD: [Column; 8] = [
+    ("revision", "/revision"),
+    ("state", "/state"),
+    ("on failure", "/onFailure"),
+    ("note", "/note"),
+    ("created", "/createdAt"),
+    ("author", "/author"),
+    ("activated", "/activatedAt"),
+    ("retired", "/retiredAt"),
+];
 
 const STEPS: [Column; 5] = [
     ("plugin", "/name"),
@@ -17,6 +29,16 @@ const STEPS: [Column; 5] = [
     ("resource types", "/resourceTypes"),
     ("digest", "/plugin"),
     ("configuration", "/config"),
+];
+
+const LISTED: [Column; 7] = [
+    ("revision", "/revision"),
+    ("state", "/state"),
+    ("created", "/createdAt"),
+    ("author", "/author"),
+    ("activated", "/activatedAt"),
+    ("retired", "/retiredAt"),
+    ("note", "/note"),
 ];
 
 const FORM: &str = r#"The file:
@@ -39,21 +61,71 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Activate a new mapping revision.
-    Set(Set),
-    /// Show the active mapping; with -o json in the form that `set` accepts.
-    Show(Named),
+    /// List the revisions, the newest first.
+    List(Named),
+    /// Show the active revision, or another; with -o json in the form that `draft` and `set` accept.
+    Show(Show),
+    /// Compare two revisions, by default the active one with the newest.
+    Diff(diff::Arguments),
+    /// Check a mapping and store it as a draft.
+    Draft(New),
+    /// Activate a draft.
+    Activate(Activate),
+    /// Return to a revision that was active before.
+    Rollback(Rollback),
+    /// Show what a revision makes of one document, step by step. Nothing is written.
+    Preview(preview::Arguments),
+    /// Draft and activate in one.
+    Set(New),
     /// Switch mapping off: the product then reads source documents.
     Off(Named),
 }
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = FORM)]
-struct Set {
+struct New {
     /// The tenant's name.
     tenant: String,
     /// A JSON file with the mapping, or - for standard input.
     file: PathBuf,
+    /// Why it is made.
+    #[arg(long)]
+    note: Option<String>,
+    #[command(flatten)]
+    check: Check,
+}
+
+#[derive(Debug, clap::Args)]
+struct Check {
+    /// Do not try the steps on example documents first.
+    #[arg(long)]
+    no_dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// The tenant's name.
+    tenant: String,
+    /// The revision's number; the active one by default.
+    revision: Option<i32>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Activate {
+    /// The tenant's name.
+    tenant: String,
+    /// The draft's number.
+    revision: i32,
+    #[command(flatten)]
+    check: Check,
+}
+
+#[derive(Debug, clap::Args)]
+struct Rollback {
+    /// The tenant's name.
+    tenant: String,
+    /// The revision's number; by default the newest that is older than the active one and was active before.
+    revision: Option<i32>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -62,31 +134,101 @@ struct Named {
     tenant: String,
 }
 
+impl Check {
+    fn query(&self) -> &'static str {
+        if self.no_dry_run { "?dryRun=false" } else { "" }
+    }
+}
+
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (client, output) = arguments.operator.open()?;
     match arguments.command {
-        Command::Set(it) => {
-            let path = client.path(&["tenants", &it.tenant, "mapping"])?;
-            let active = client.put(Method::PUT, &path, &read_json(&it.file)?).await?;
-            show(output, &active)?;
-            Ok(output.say("\nStored resources are mapped by it when they next change.")?)
+        Command::List(it) => list(&client, output, &it.tenant).await,
+        Command::Show(it) => show(output, &client.get(&revision_path(&client, &it.tenant, it.revision)?).await?),
+        Command::Diff(it) => diff::run(&client, output, &it).await,
+        Command::Draft(it) => {
+            let path = format!("{}{}", mapping_path(&client, &it.tenant, &["revisions"])?, it.check.query());
+            let drafted = client.put(Method::POST, &path, &it.mapping()?).await?;
+            show(output, &drafted)?;
+            let (tenant, revision) = (&it.tenant, &drafted["revision"]);
+            Ok(output
+                .say(&format!("\nNothing is mapped by it until `scimgate mapping activate {tenant} {revision}`."))?)
         }
-        Command::Show(it) => show(output, &client.get(&client.path(&["tenants", &it.tenant, "mapping"])?).await?),
+        Command::Activate(it) => {
+            let path = mapping_path(&client, &it.tenant, &["revisions", &it.revision.to_string(), "activate"])?;
+            let body = json!({ "dryRun": !it.check.no_dry_run });
+            activated(output, &client.put(Method::POST, &path, &body).await?)
+        }
+        Command::Rollback(it) => {
+            let path = mapping_path(&client, &it.tenant, &["rollback"])?;
+            activated(output, &client.put(Method::POST, &path, &json!({ "revision": it.revision })).await?)
+        }
+        Command::Preview(it) => preview::run(&client, output, it).await,
+        Command::Set(it) => {
+            let path = format!("{}{}", mapping_path(&client, &it.tenant, &[])?, it.check.query());
+            activated(output, &client.put(Method::PUT, &path, &it.mapping()?).await?)
+        }
         Command::Off(it) => {
-            client.delete(&client.path(&["tenants", &it.tenant, "mapping"])?).await?;
+            client.delete(&mapping_path(&client, &it.tenant, &[])?).await?;
             Ok(output.say(&format!("Mapping is off for the tenant {}.", it.tenant))?)
         }
     }
 }
 
-fn show(output: Output, active: &Value) -> Result<(), Failure> {
-    if output == Output::Json {
-        return Ok(output.json(active)?);
+impl New {
+    fn mapping(&self) -> Result<Value, Failure> {
+        let mut mapping = read_json(&self.file)?;
+        if let (Some(note), Some(members)) = (&self.note, mapping.as_object_mut()) {
+            members.insert("note".to_owned(), note.as_str().into());
+        }
+        Ok(mapping)
     }
-    if active.get("revision").and_then(Value::as_i64) == Some(0) {
+}
+
+fn mapping_path(client: &AdminClient, tenant: &str, rest: &[&str]) -> Result<String, Failure> {
+    Ok(client.path(&[&["tenants", tenant, "mapping"], rest].concat())?)
+}
+
+fn revision_path(client: &AdminClient, tenant: &str, revision: Option<i32>) -> Result<String, Failure> {
+    match revision {
+        Some(revision) => mapping_path(client, tenant, &["revisions", &revision.to_string()]),
+        None => mapping_path(client, tenant, &[]),
+    }
+}
+
+/// Every page.
+async fn list(client: &AdminClient, output: Output, tenant: &str) -> Result<(), Failure> {
+    let path = mapping_path(client, tenant, &["revisions"])?;
+    let (mut revisions, mut query) = (Vec::new(), String::new());
+    loop {
+        let mut page = client.get(&format!("{path}{query}")).await?;
+        if let Some(Value::Array(more)) = page.get_mut("revisions").map(Value::take) {
+            revisions.extend(more);
+        }
+        match page.get("next").and_then(Value::as_i64) {
+            Some(next) => query = format!("?before={next}"),
+            None => return Ok(output.list(&json!({ "revisions": revisions }), "revisions", &LISTED)?),
+        }
+    }
+}
+
+fn activated(output: Output, revision: &Value) -> Result<(), Failure> {
+    show(output, revision)?;
+    Ok(output.say("\nStored resources are mapped by it when they next change.")?)
+}
+
+fn show(output: Output, revision: &Value) -> Result<(), Failure> {
+    if output == Output::Json {
+        return Ok(output.json(revision)?);
+    }
+    if revision.get("revision").and_then(Value::as_i64) == Some(0) {
         return Ok(output.say("No mapping is active: the product reads source documents.")?);
     }
-    output.record(active, &HEAD)?;
+    output.record(revision, &HEAD)?;
     output.say("")?;
-    Ok(output.list(active, "steps", &STEPS)?)
+    output.list(revision, "steps", &STEPS)?;
+    for warning in revision.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+        output.say(&format!("\nWarning: {}", printable(warning.as_str().unwrap_or_default())))?;
+    }
+    Ok(())
 }

@@ -56,6 +56,15 @@ impl Output {
     }
 }
 
+/// Prints lines with styles, which are left out unless standard output is a terminal that shows them.
+pub(super) fn write_styled(text: &str) -> io::Result<()> {
+    let mut out = anstream::AutoStream::auto(io::stdout().lock());
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Prints a line, and ignores errors.
 pub(super) fn print(text: &str) {
     let _ = write(text);

@@ -64,7 +64,14 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(guard::get, guard::put))
         .routes(routes!(held::list))
         .routes(routes!(held::get, held::patch))
+        .routes(routes!(jobs::documents))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
+        .routes(routes!(mapping::revisions::list, mapping::revisions::draft))
+        .routes(routes!(mapping::revisions::get))
+        .routes(routes!(mapping::revisions::activate))
+        .routes(routes!(mapping::revisions::rollback))
+        .routes(routes!(mapping::revisions::diff))
+        .routes(routes!(mapping::preview::preview))
         .routes(routes!(plugins::list, plugins::upload))
 }
 

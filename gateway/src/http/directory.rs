@@ -1,7 +1,6 @@
 //! `/directory/v1`: what the product reads, with a directory key of the tenant.
 
 mod events;
-pub(super) mod query;
 mod resources;
 
 use std::sync::LazyLock;

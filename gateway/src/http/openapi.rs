@@ -21,14 +21,15 @@ pub(super) struct Api {
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 8] = [
+const PATH_PARAMETERS: [(&str, &str); 9] = [
     ("tenant", "The tenant's name."),
     ("token", "The token's id."),
     ("urn", "The schema's URN."),
     ("name", "The resource type's name."),
     ("endpoint", "The resource type's endpoint, in any case: users, groups, or that of a type of the tenant's own."),
     ("id", "The resource's id."),
-    ("kind", "What the job does: reconcile, search-keys or held."),
+    ("revision", "The mapping revision's number."),
+    ("kind", "What the job does: reconcile, search-keys, remap or held."),
     ("batch", "The batch's id."),
 ];
 

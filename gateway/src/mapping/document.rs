@@ -1,5 +1,6 @@
 //! The document of a run, and how plugins access it: the host's trait, implemented with the protocol's paths.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use scimgate_plugin_host::{Document, PathError};
@@ -11,8 +12,14 @@ use scimgate_scim::value::Members as _;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::report::RefusedPath;
+
 /// Longest document, as the client wrote it and after every step.
 pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
+
+/// Refused paths that are kept of one call, and the longest text of one.
+const MAX_REFUSED_PATHS: usize = 8;
+const MAX_REFUSED_PATH_CHARS: usize = 200;
 
 /// What a chain needs besides the document itself.
 pub struct DocumentInfo<'a> {
@@ -32,26 +39,53 @@ pub struct DocumentInfo<'a> {
 pub(super) struct ScimDocument {
     pub(super) tree: Overlay,
     pub(super) resource_type: Arc<ResourceType>,
+    /// Reading refuses paths, too.
+    refused: RefCell<Vec<RefusedPath>>,
+}
+
+impl ScimDocument {
+    pub(super) fn new(tree: Overlay, resource_type: Arc<ResourceType>) -> Self {
+        Self { tree, resource_type, refused: RefCell::default() }
+    }
+
+    /// The document, and the paths that were refused.
+    pub(super) fn into_parts(self) -> (Overlay, Vec<RefusedPath>) {
+        (self.tree, self.refused.into_inner())
+    }
+
+    fn refuse(&self, call: &'static str, path: &str, error: PathError) -> PathError {
+        let mut refused = self.refused.borrow_mut();
+        if refused.len() < MAX_REFUSED_PATHS {
+            let path = path.chars().take(MAX_REFUSED_PATH_CHARS).collect();
+            refused.push(RefusedPath { call, path, error: error.clone() });
+        }
+        error
+    }
 }
 
 impl Document for ScimDocument {
     fn get(&self, path: &str) -> Result<Vec<String>, PathError> {
-        let found = access::get(&self.tree, &self.resource_type, path).map_err(translate)?;
-        Ok(found.into_iter().map(Value::to_string).collect())
+        match access::get(&self.tree, &self.resource_type, path) {
+            Ok(found) => Ok(found.into_iter().map(Value::to_string).collect()),
+            Err(error) => Err(self.refuse("get", path, translate(error))),
+        }
     }
 
     fn set(&mut self, path: &str, value: &str) -> Result<u32, PathError> {
-        let value = parse(path, value)?;
-        access::set(&mut self.tree, &self.resource_type, path, value).map_err(translate)
+        let set = |value| access::set(&mut self.tree, &self.resource_type, path, value).map_err(translate);
+        let done = parse(path, value).and_then(set);
+        done.map_err(|error| self.refuse("set", path, error))
     }
 
     fn append(&mut self, path: &str, value: &str) -> Result<(), PathError> {
-        let value = parse(path, value)?;
-        access::append(&mut self.tree, &self.resource_type, path, value).map(|_| ()).map_err(translate)
+        let append = |value| access::append(&mut self.tree, &self.resource_type, path, value).map_err(translate);
+        let done = parse(path, value).and_then(append);
+        done.map(|_| ()).map_err(|error| self.refuse("append", path, error))
     }
 
     fn remove(&mut self, path: &str) -> Result<u32, PathError> {
-        access::remove(&mut self.tree, &self.resource_type, path).map_err(translate)
+        let done = access::remove(&mut self.tree, &self.resource_type, path).map_err(translate);
+        done.map_err(|error| self.refuse("remove", path, error))
     }
 
     fn to_json(&self) -> String {
@@ -90,7 +124,7 @@ fn translate(error: AccessError) -> PathError {
     match error {
         AccessError::Malformed(why) => PathError::Malformed(why),
         AccessError::Unknown(why) => PathError::Unknown(why),
-        AccessError::ReadOnly(why) => PathError::ReadOnly(why),
+        AccessError::ReadOnly(_) => PathError::ReadOnly(error.to_string()),
         AccessError::WrongValue(why) => PathError::WrongValue(why),
     }
 }

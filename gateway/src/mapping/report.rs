@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scimgate_plugin_host::LogLine;
+use scimgate_plugin_host::{FailureKind, LogLine, PathError};
 use scimgate_scim::access::Overlay;
 
 use super::error::MapError;
@@ -40,6 +40,21 @@ pub struct StepReport {
     pub cpu: Duration,
     /// What the plugin logged, bounded by the host's limits.
     pub log: Vec<LogLine>,
+    /// How the call failed, if it did.
+    pub failure: Option<FailureKind>,
+    /// Paths that the plugin could not read or write, whatever it made of that; the first few.
+    pub refused_paths: Vec<RefusedPath>,
+}
+
+/// A path that a plugin could not read or write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedPath {
+    /// What the plugin did: `get`, `set`, `append` or `remove`.
+    pub call: &'static str,
+    /// The path, shortened if it is very long.
+    pub path: String,
+    /// Why.
+    pub error: PathError,
 }
 
 /// What a step did.
@@ -61,7 +76,16 @@ impl StepReport {
     /// The report of a step that has not run yet.
     pub(super) fn new(number: usize, plugin: &str) -> Self {
         let plugin = plugin.to_owned();
-        Self { number, plugin, title: String::new(), result: StepResult::Skipped, cpu: Duration::ZERO, log: Vec::new() }
+        Self {
+            number,
+            plugin,
+            title: String::new(),
+            result: StepResult::Skipped,
+            cpu: Duration::ZERO,
+            log: Vec::new(),
+            failure: None,
+            refused_paths: Vec::new(),
+        }
     }
 }
 

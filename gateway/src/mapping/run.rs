@@ -9,37 +9,47 @@ use serde_json::{Map, Value};
 
 use super::Mapper;
 use super::chain::Chain;
+use super::contain::Purpose;
 use super::document::DocumentInfo;
 use super::error::MapError;
 use super::report::{MappingOutcome, MappingRun, StepReport, StepResult};
 use super::step::{Intermediate, StepRun};
 
+/// What is kept of a run besides its outcome.
+pub(super) struct Kept<'a> {
+    pub(super) steps: Vec<StepReport>,
+    /// The document before the first step and after each that completed, if it is asked for.
+    pub(super) documents: Option<&'a mut Vec<Overlay>>,
+}
+
 impl Mapper {
-    /// Runs a chain over a canonical document. If no step applies, the document is its own mapped document.
+    /// Runs a chain over a canonical document that is to be stored. If no step applies, the document is its own mapped document.
     pub async fn run(&self, chain: &Chain, info: DocumentInfo<'_>, document: Arc<Map<String, Value>>) -> MappingRun {
-        let mut steps = Vec::with_capacity(chain.steps.len());
-        let result = self.run_steps(chain, &info, document, &mut steps).await;
-        MappingRun { result, steps }
+        let mut kept = Kept { steps: Vec::with_capacity(chain.steps.len()), documents: None };
+        let result = self.run_steps((chain, Purpose::Write), &info, document, &mut kept).await;
+        MappingRun { result, steps: kept.steps }
     }
 
-    async fn run_steps(
+    pub(super) async fn run_steps(
         &self,
-        chain: &Chain,
+        (chain, purpose): (&Chain, Purpose),
         info: &DocumentInfo<'_>,
         document: Arc<Map<String, Value>>,
-        reports: &mut Vec<StepReport>,
+        kept: &mut Kept<'_>,
     ) -> Result<MappingOutcome, MapError> {
         let tree = Overlay::new(document, Some(info.id.to_string()));
         let mut document = Intermediate { tree, max_length: info.size };
+        kept.document(&document);
         let mut is_mapped = false;
         for (index, step) in chain.steps.iter().enumerate() {
             let number = index + 1;
             let mut report = StepReport::new(number, &step.plugin);
-            let step = StepRun { revision: chain.revision, number, step, info };
+            let step = StepRun { revision: chain.revision, number, step, info, purpose };
             let result = self.run_step(&step, document, &mut report).await;
             report.result = result.as_ref().map_or_else(StepResult::from, |(done, _)| done.clone());
-            reports.push(report);
+            kept.steps.push(report);
             let (done, left) = result?;
+            kept.document(&left);
             match done {
                 StepResult::Excluded(reason) => return Ok(MappingOutcome::Excluded(reason)),
                 StepResult::Skipped => {}
@@ -48,21 +58,35 @@ impl Mapper {
             document = left;
         }
         if is_mapped {
-            check_result(chain, info, &document.tree)?;
+            check_result((chain, purpose), info, &document.tree)?;
         }
         Ok(MappingOutcome::Mapped(document.tree))
     }
 }
 
+impl Kept<'_> {
+    fn document(&mut self, document: &Intermediate) {
+        if let Some(documents) = &mut self.documents {
+            documents.push(document.tree.clone());
+        }
+    }
+}
+
 /// The product relies on the directory's schemas, so the mapped document must match them.
-fn check_result(chain: &Chain, info: &DocumentInfo<'_>, tree: &Overlay) -> Result<(), MapError> {
+pub(super) fn check_result(
+    (chain, purpose): (&Chain, Purpose),
+    info: &DocumentInfo<'_>,
+    tree: &Overlay,
+) -> Result<(), MapError> {
     validate(tree, info.resource_type).map_err(|rejection| {
         let reason = "the result does not match the directory's schemas";
         // The detail may contain personal data that a plugin used as a name; only the client gets it.
-        tracing::warn!(
-            tenant.name = info.tenant, mapping.revision = chain.revision, resource.type = %info.resource_type.name,
-            resource.id = %info.id, kind = "bad_output", reason, "a mapping failed"
-        );
+        if purpose == Purpose::Write {
+            tracing::warn!(
+                tenant.name = info.tenant, mapping.revision = chain.revision, resource.type = %info.resource_type.name,
+                resource.id = %info.id, kind = "bad_output", reason, "a mapping failed"
+            );
+        }
         MapError::Failed {
             plugin: format!("of revision {}", chain.revision),
             step: chain.steps.len(),

@@ -10,12 +10,13 @@ use scimgate_scim::error::{ScimError, ScimType};
 
 use super::Mapper;
 use super::chain::Step;
-use super::contain::{Blocked, StepKey};
+use super::contain::{Blocked, Purpose, StepKey};
 use super::document::{DocumentInfo, MAX_DOCUMENT_BYTES, ScimDocument};
 use super::error::MapError;
 use super::report::{StepReport, StepResult};
 
 /// The document between two steps.
+#[derive(Clone)]
 pub(super) struct Intermediate {
     pub(super) tree: Overlay,
     /// An upper bound of its length, which is cheaper than the length itself.
@@ -29,6 +30,7 @@ pub(super) struct StepRun<'a> {
     pub(super) number: usize,
     pub(super) step: &'a Step,
     pub(super) info: &'a DocumentInfo<'a>,
+    pub(super) purpose: Purpose,
 }
 
 impl Mapper {
@@ -53,8 +55,10 @@ impl Mapper {
         for line in &log {
             step.trace(line);
         }
-        (report.cpu, report.log) = (cpu, log);
-        let mut document = Intermediate { tree: returned.tree, max_length: max_length.saturating_add(written) };
+        let (tree, refused_paths) = returned.into_parts();
+        (report.cpu, report.log, report.refused_paths) = (cpu, log, refused_paths);
+        report.failure = decision.as_ref().err().map(|failure| failure.kind);
+        let mut document = Intermediate { tree, max_length: max_length.saturating_add(written) };
         match decision {
             Ok(Decision::Mapped) => {
                 step.check_length(&component, &mut document)?;
@@ -87,7 +91,13 @@ impl PluginCall {
 impl StepRun<'_> {
     fn key(&self) -> StepKey {
         let tenant = self.info.tenant.to_owned();
-        StepKey { tenant, revision: self.revision, number: self.number, plugin: self.step.plugin.clone() }
+        StepKey {
+            tenant,
+            revision: self.revision,
+            number: self.number,
+            plugin: self.step.plugin.clone(),
+            purpose: self.purpose,
+        }
     }
 
     fn call(&self, host: Arc<Host>, component: Arc<Component>, tree: Overlay) -> PluginCall {
@@ -98,7 +108,7 @@ impl StepRun<'_> {
             resource_id: info.id.to_string(),
             last_modified: info.last_modified.clone(),
         };
-        let document = ScimDocument { tree, resource_type: info.resource_type.clone() };
+        let document = ScimDocument::new(tree, info.resource_type.clone());
         PluginCall { host, component, context, config: self.step.config.to_string(), document }
     }
 
@@ -140,7 +150,11 @@ impl StepRun<'_> {
         MapError::Failed { plugin: plugin(component), step: self.number, resource_type, reason, transient }
     }
 
+    /// Where nothing is stored, a failure is for the one who asked for the run.
     fn warn(&self, kind: &str, reason: &str) {
+        if self.purpose != Purpose::Write {
+            return;
+        }
         tracing::warn!(
             tenant.name = self.info.tenant, plugin.id = self.step.plugin,
             resource.type = %self.info.resource_type.name, resource.id = %self.info.id, kind, reason, "a plugin failed"

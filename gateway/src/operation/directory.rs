@@ -193,6 +193,7 @@ mod tests {
             set_aside: None,
             mapped: Some("{\"displayName\":\"CREW\"}".into()),
             mapping_state,
+            mapping_revision: 1,
             own_version: 2,
             member_changes: 3,
             created_at: UNIX_EPOCH,

@@ -132,7 +132,7 @@ async fn one(ctx: &Context, name: &str, resource_type: Option<&str>) -> Result<N
     if name.contains('\0') {
         return Err(not_found(name));
     }
-    let mut found = ctx.store.named(name, &types).await?;
+    let mut found = ctx.store.resources_called(name, &types).await?;
     found.retain(|it| types.contains(&it.resource_type));
     if found.iter().any(|it| !it.is_deleted) {
         found.retain(|it| !it.is_deleted);

@@ -4,7 +4,8 @@ mod batch;
 mod held;
 mod progress;
 mod reconcile;
+mod remap;
 pub mod runner;
 mod search_keys;
 
-pub use progress::{JobStatus, cancel, status};
+pub use progress::{JobStatus, cancel, documents, start, status};

@@ -129,7 +129,10 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
     let pending = pending.map(|text| pending_registries(&text)).transpose()?;
     let chain = match row.active_mapping {
         0 => Chain::default(),
-        revision => chain(rows.mapping(revision).await?, revision)?,
+        revision => {
+            let gone = || Error::Corrupt(format!("mapping revision {revision} is gone"));
+            chain(rows.mapping(revision).await?.ok_or_else(gone)?)?
+        }
     };
     let client = Client::read(row.client);
     let guard = Guard::of(&row.guard, &registry);
@@ -188,10 +191,11 @@ impl Settings {
     }
 }
 
-fn chain(row: Option<store::mapping::MappingRow>, revision: i32) -> Result<Chain, Error> {
+/// The chain of a stored revision.
+pub(crate) fn chain(row: store::mapping::MappingRow) -> Result<Chain, Error> {
+    let revision = row.head.revision;
     let corrupt = |why: String| Error::Corrupt(format!("mapping revision {revision}: {why}"));
-    let row = row.ok_or_else(|| corrupt("it is gone".to_owned()))?;
-    let on_failure = serde_json::from_value(row.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
+    let on_failure = serde_json::from_value(row.head.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
     let steps = serde_json::from_str(&row.steps).map_err(|why| corrupt(why.to_string()))?;
     Ok(Chain { revision, on_failure, steps })
 }

@@ -54,7 +54,7 @@ WHERE e.resource_id = $2 OR e.member_id = $2 ORDER BY e.seq DESC LIMIT $4";
 
 impl TenantStore {
     /// The resources that an id, an externalId or a name means, at most one more than [`MAX_NAMED`]; living ones first.
-    pub async fn named(&self, name: &str, types: &[String]) -> Result<Vec<Named>, Error> {
+    pub async fn resources_called(&self, name: &str, types: &[String]) -> Result<Vec<Named>, Error> {
         let id: Option<Uuid> = name.parse().ok();
         let (external_id, name_key) = (truncate(name.to_owned()), truncate(folded(name).into_owned()));
         let rows = self

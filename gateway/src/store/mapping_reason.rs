@@ -78,6 +78,25 @@ const DROP: &str = "
 DELETE FROM mapping_reason m WHERE m.tenant_id = $1 AND m.id = $2 AND EXISTS (SELECT 1 FROM resource r
   WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END)";
 
+/// The same of many resources that are mapped again, whose ids, states, steps, plugins and reasons are arrays. The last write of a
+/// resource that has a reason already stays what it was.
+const KEEP_MANY: &str = "
+INSERT INTO mapping_reason AS m (tenant_id, id, state, revision, step, plugin, reason, since, at, actor, request_id)
+SELECT $1, r.id, v.state, r.mapping_revision, v.step, v.plugin, v.reason, $7, $7, $8, $9
+FROM unnest($2::uuid[], $3::text[], $4::int4[], $5::text[], $6::text[]) v (id, state, step, plugin, reason) CROSS JOIN LATERAL
+  (SELECT r.id, r.mapping_revision FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id
+    AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END LIMIT 1) r
+ON CONFLICT (tenant_id, id) DO UPDATE SET state = excluded.state, revision = excluded.revision, step = excluded.step,
+  plugin = excluded.plugin, reason = excluded.reason, since = CASE WHEN m.state = excluded.state THEN m.since ELSE excluded.since END";
+
+/// By the rows' places, which are found one by one.
+const DROP_MANY: &str = "
+DELETE FROM mapping_reason m USING (SELECT m.place FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
+    (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id
+      AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END LIMIT 1) r CROSS JOIN LATERAL
+    (SELECT m.ctid AS place FROM mapping_reason m WHERE m.tenant_id = $1 AND m.id = r.id LIMIT 1) m LIMIT (SELECT 1000000)) gone
+  WHERE m.tenant_id = $1 AND m.ctid = gone.place";
+
 const COLUMNS: &str = "m.state, m.revision, m.step, m.plugin, m.reason, m.since, m.at, m.actor, m.request_id";
 
 impl ReasonChange {
@@ -97,6 +116,56 @@ impl ReasonChange {
             )),
             Self::Drop => Some(drop_reason(tenant, id)),
         }
+    }
+}
+
+/// What a write of many resources changes about their reasons.
+#[derive(Default)]
+pub(in crate::store) struct Reasons<'a> {
+    ids: Vec<Uuid>,
+    states: Vec<&'static str>,
+    steps: Vec<i32>,
+    plugins: Vec<&'a str>,
+    texts: Vec<&'a str>,
+    dropped: Vec<Uuid>,
+}
+
+impl<'a> Reasons<'a> {
+    pub(in crate::store) fn of(changes: impl Iterator<Item = (Uuid, &'a ReasonChange)>) -> Self {
+        let mut all = Self::default();
+        for (id, change) in changes {
+            match change {
+                ReasonChange::None => {}
+                ReasonChange::Drop => all.dropped.push(id),
+                ReasonChange::Keep(state, reason) => {
+                    all.ids.push(id);
+                    all.states.push(state.column());
+                    all.steps.push(reason.step);
+                    all.plugins.push(&reason.plugin);
+                    all.texts.push(&reason.text);
+                }
+            }
+        }
+        all
+    }
+
+    /// The statements to send after the one that writes the resources, in its transaction.
+    pub(in crate::store) fn statements<'s>(
+        &'s self,
+        tenant: &'s Uuid,
+        stamp: &'s Stamp,
+    ) -> impl Iterator<Item = Statement<'s>> {
+        let Self { ids, states, steps, plugins, texts, dropped } = self;
+        let keep = (!ids.is_empty()).then(|| {
+            Statement::new(
+                "keeping the reasons of a mapping",
+                KEEP_MANY,
+                &[tenant, ids, states, steps, plugins, texts, &stamp.at, &stamp.actor, &stamp.request_id],
+            )
+        });
+        let drop = (!dropped.is_empty())
+            .then(|| Statement::new("dropping the reasons of a mapping", DROP_MANY, &[tenant, dropped]));
+        keep.into_iter().chain(drop)
     }
 }
 

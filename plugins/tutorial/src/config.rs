@@ -25,12 +25,14 @@ pub(crate) struct Rule {
 }
 
 pub(crate) fn schema() -> Value {
+    // The gateway checks these texts against the tenant's schemas when the configuration is saved.
+    let path = json!({ "type": "string", "format": "scim-path", "minLength": 1 });
     let rule = |title: &str| {
         json!({
             "title": title,
             "type": "object",
             "properties": {
-                "path": { "type": "string", "minLength": 1 },
+                "path": path,
                 "equals": { "type": ["string", "boolean", "number"] }
             },
             "required": ["path", "equals"],
@@ -50,8 +52,8 @@ pub(crate) fn schema() -> Value {
             "lift": {
                 "title": "Attributes to move: source path to target path",
                 "type": "object",
-                "propertyNames": { "minLength": 1 },
-                "additionalProperties": { "type": "string", "minLength": 1 }
+                "propertyNames": path,
+                "additionalProperties": path
             },
             "excludeWhere": rule("Users to exclude from the directory"),
             "rejectWhere": rule("Users to reject")

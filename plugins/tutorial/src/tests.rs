@@ -94,5 +94,9 @@ fn an_unknown_configuration_field_is_an_error() {
 fn the_manifest_has_resource_types_and_a_schema() {
     let manifest = Tutorial::describe();
     assert_eq!(manifest.resource_types, ["User"]);
-    assert_eq!(manifest.config_schema["properties"]["lift"]["type"], "object");
+    let lift = &manifest.config_schema["properties"]["lift"];
+    assert_eq!(lift["type"], "object");
+    for path in [&lift["propertyNames"], &lift["additionalProperties"]] {
+        assert_eq!(path["format"], "scim-path");
+    }
 }

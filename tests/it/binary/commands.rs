@@ -141,6 +141,52 @@ async fn settings(shell: &Shell) {
     let unknown = shell.refused(&["mapping", "set", "acme", &shell.file("unknown.json", &unknown)]).await;
     assert!(unknown.starts_with("Step 1 (tutorail): there is no such plugin."), "{unknown}");
     assert!(shell.says(&["mapping", "show", "globex"]).await.starts_with("No mapping is active"));
+    revisions(shell, mapping).await;
+}
+
+/// Revisions from a draft on, and what they make of a document.
+async fn revisions(shell: &Shell, mut mapping: Value) {
+    mapping["steps"][0]["config"]["rejectWhere"] = json!({ "path": "userName", "equals": "ada@example.com" });
+    let file = shell.file("draft.json", &mapping);
+    let said = shell.says(&["mapping", "draft", "acme", &file, "--note", "no examples"]).await;
+    for words in
+        ["state       draft", "note        no examples", "Warning: Step 1 (tutorial@0.1.0) rejects every example User"]
+    {
+        assert!(said.contains(words), "{words} is missing: {said}");
+    }
+    assert!(said.ends_with("until `scimgate mapping activate acme 3`."), "{said}");
+    let listed = shell.json(&["mapping", "list", "acme"]).await["revisions"].clone();
+    let states: Vec<&Value> = listed.as_array().unwrap().iter().map(|it| &it["state"]).collect();
+    assert_eq!(states, ["draft", "active", "retired"]);
+    assert!(shell.says(&["mapping", "list", "acme"]).await.contains("no examples"));
+    let diff = shell.says(&["mapping", "diff", "acme"]).await;
+    assert!(diff.starts_with("revision 2 → 3\n\n  step 1  tutorial@0.1.0\n+   /config/rejectWhere  {"), "{diff}");
+    assert_eq!(shell.says(&["mapping", "diff", "acme", "1", "2"]).await, "revision 1 → 2\n\nThey are the same.");
+    assert_eq!(shell.json(&["mapping", "show", "acme", "3"]).await["state"], "draft");
+
+    let body = shell.file("ada.json", &user("Ada"));
+    let said = shell.says(&["mapping", "preview", "acme", "--file", &body, "--draft"]).await;
+    assert!(said.starts_with("User Ada@corp.test by revision 3, draft\n\nstep 1  tutorial@0.1.0  mapped  "), "{said}");
+    let change = "- emails[type eq \"work\"].value  \"Ada@Corp.Test\"\n+ emails[type eq \"work\"].value  \"ada@corp.test\"\n\
+                  + displayName  \"Ada Byron\"\n";
+    assert!(said.contains(change) && said.contains("The product reads:\n{"), "{said}");
+    let shown = shell.json(&["mapping", "preview", "acme", "--file", &body, "--revision", "1"]).await;
+    assert_eq!((&shown["outcome"], &shown["state"]), (&json!("mapped"), &json!("retired")));
+    let unknown = shell.refused(&["mapping", "preview", "acme", "--user", "bob"]).await;
+    assert_eq!(unknown, "There is no User with the userName bob.");
+    let unknown = shell.refused(&["mapping", "preview", "acme", "--group", "Crew"]).await;
+    assert_eq!(unknown, "There is no Group with the displayName Crew.");
+
+    assert!(shell.says(&["mapping", "activate", "acme", "3"]).await.contains("state       active"));
+    assert_eq!(shell.json(&["mapping", "rollback", "acme", "1"]).await["state"], "active");
+    assert!(shell.refused(&["mapping", "activate", "acme", "3"]).await.contains("roll back to it"));
+    assert!(shell.refused(&["mapping", "rollback", "acme"]).await.contains("No revision before 1"));
+    mapping["steps"][0]["config"] = json!({ "lift": { "userName": "nickName" } });
+    let file = shell.file("wrong.json", &mapping);
+    assert!(shell.refused(&["mapping", "draft", "acme", &file]).await.contains("fails on every example User"));
+    let kept = shell.json(&["mapping", "draft", "acme", &file, "--no-dry-run"]).await;
+    assert_eq!((&kept["revision"], &kept["warnings"]), (&json!(4), &json!([])));
+    assert!(shell.refused(&["mapping", "activate", "acme", "4"]).await.contains("fails on every example User"));
 }
 
 async fn tokens(shell: &mut Shell, public: &str) -> Client {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use scimgate::clock::Clock;
 use scimgate::mapping::{
-    Chain, DocumentInfo, MapError, Mapper, MapperConfig, MappingOutcome, MappingRun, OnFailure, Step, StepResult,
+    Chain, DocumentInfo, FailureKind, MapError, Mapper, MapperConfig, MappingOutcome, MappingRun, OnFailure, PathError,
+    Step, StepResult,
 };
 use scimgate_plugin_host::{Host, HostConfig};
 use scimgate_scim::access::Overlay;
@@ -111,6 +112,55 @@ fn a_step_that_ends_the_run_is_the_last_in_the_report() {
             assert_eq!(results(&run), [&StepResult::Mapped, &expected]);
             assert_eq!(run.result.is_ok(), matches!(expected, StepResult::Excluded(_)), "{run:?}");
         }
+    });
+}
+
+#[test]
+fn a_trace_has_the_outcome_of_a_run_and_the_documents_between_the_steps() {
+    block_on(async {
+        let plugins = InMemory::new();
+        let registry = Registry::standard();
+        let resource_type = Arc::clone(registry.resource_type("User").unwrap());
+        let source = Arc::new(user("ada").as_object().unwrap().clone());
+        let info = || DocumentInfo {
+            tenant: "acme",
+            resource_type: &resource_type,
+            id: uuid::Uuid::nil(),
+            last_modified: "2026-01-02T03:04:05Z".to_owned(),
+            size: 1_000,
+        };
+        let (map, nothing) =
+            (plugins.tutorial(json!({ "buildDisplayName": true })), plugins.hostile(json!({ "do": "nothing" })));
+        let exclude = plugins.hostile(json!({ "do": "exclude" }));
+        let wrong = plugins.hostile(json!({ "do": "write", "path": "badge" }));
+        for (steps, documents) in [
+            (vec![map.clone(), nothing.clone()], 3),
+            (vec![map.clone(), exclude.clone(), nothing.clone()], 3),
+            (vec![map.clone(), wrong.clone(), nothing.clone()], 2),
+        ] {
+            let chain = Chain { revision: 1, on_failure: OnFailure::Refuse, steps };
+            let run = plugins.mapper.run(&chain, info(), Arc::clone(&source)).await;
+            let trace = plugins.mapper.trace(&chain, info(), Arc::clone(&source)).await;
+            let dry = plugins.mapper.dry_run(&chain, info(), Arc::clone(&source)).await;
+            assert_eq!(results(&trace.run), results(&run));
+            assert_eq!(results(&dry), results(&run));
+            assert_eq!(trace.run.result.as_ref().ok(), run.result.as_ref().ok());
+            assert_eq!(trace.documents.len(), documents);
+            assert_eq!(trace.documents[0].to_map(), *source);
+            assert_eq!(trace.documents[1].to_map()["displayName"], "ada Byron");
+        }
+        // Each step is tried, and the next has the document as it was before one that ends a run.
+        let chain = Chain { revision: 1, on_failure: OnFailure::Refuse, steps: vec![exclude, wrong, map, nothing] };
+        let trial = plugins.mapper.try_steps(&chain, info(), Arc::clone(&source)).await.unwrap();
+        let results: Vec<_> = trial.steps.iter().map(|step| &step.result).collect();
+        assert!(matches!(
+            results[..],
+            [StepResult::Excluded(_), StepResult::Failed(_), StepResult::Mapped, StepResult::Mapped]
+        ));
+        let refused = &trial.steps[1].refused_paths[0];
+        assert_eq!((refused.call, refused.path.as_str()), ("set", "badge"));
+        assert!(matches!(&refused.error, PathError::Unknown(why) if why.starts_with("badge is no attribute of User")));
+        assert_eq!((trial.steps[1].failure, trial.bad_output), (Some(FailureKind::Reported), None));
     });
 }
 

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::clock::rfc3339;
 use crate::http::access::OperatorAccess;
-use crate::http::directory::query::{Parameters, limit};
 use crate::http::error::ApiFailure;
 use crate::http::json::Json;
+use crate::http::query::{Parameters, limit};
 use crate::mapping::{StepReport, StepResult};
 use crate::operation::explain::{self, DryOutcome, DryRun};
 use crate::store::event::Event;

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::query::{Parameters, limit, number};
 use crate::clock::rfc3339;
 use crate::http::access::DirectoryAccess;
 use crate::http::error::ApiFailure;
 use crate::http::json::Json;
+use crate::http::query::{Parameters, limit, number};
 use crate::operation::directory;
 use crate::store::event::Event as StoredEvent;
 

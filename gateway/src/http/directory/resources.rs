@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::query::{Parameters, limit};
 use crate::http::access::DirectoryAccess;
 use crate::http::error::{self, ApiFailure};
+use crate::http::query::{Parameters, limit};
 use crate::operation::directory;
 use crate::operation::resource::large_group::Text;
 

@@ -100,7 +100,10 @@ impl Breakers {
         let mut states = self.lock();
         match usage {
             Usage::Exceeded => {
-                states.retain(|known, _| known.tenant != step.tenant || known.revision == step.revision);
+                let is_older = |known: &StepKey| {
+                    known.tenant == step.tenant && known.purpose == step.purpose && known.revision != step.revision
+                };
+                states.retain(|known, _| !is_older(known));
                 let new = || State { score: 0, last_failure: now, open: None };
                 states.entry(step.clone()).or_insert_with(new).fail(now)
             }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::auth::token::Token;
 use crate::mapping::{OnFailure, Step};
-use crate::operation::admin::{mappings, plugins, schemas, tenants, tokens};
+use crate::operation::admin::mappings::{self, DryRun, NewMapping};
+use crate::operation::admin::{plugins, schemas, tenants, tokens};
 use crate::operation::error::Error;
 use crate::operation::operator::Operator;
 use crate::store::tenant::credential::Scope;
@@ -30,7 +31,8 @@ pub async fn run(operator: &Operator, plugin: Vec<u8>) -> Result<Demo, Error> {
         schemas::put(operator, NAME, extension(schemas::Source::Definition(product_schema()), true)).await?;
         let digest = plugins::upload(operator, plugin).await?.plugin.digest;
         let step = Step { plugin: digest, config: config(), resource_types: Vec::new() };
-        mappings::put(operator, NAME, OnFailure::Refuse, vec![step]).await?;
+        let new = NewMapping { on_failure: OnFailure::Refuse, steps: vec![step], note: None };
+        mappings::put(operator, NAME, new, DryRun::Required).await?;
     }
     Ok(Demo { token: issue(operator, Scope::Scim).await?, directory_key: issue(operator, Scope::Directory).await? })
 }

@@ -1,103 +1,217 @@
-//! A tenant's mapping: put as a new revision that is active at once, shown, and deactivated.
+//! A tenant's mapping: its revisions, from a draft over the active one to retired ones.
 //!
-//! A stored revision can be run: every plugin exists and every configuration fits its plugin's schema.
+//! A revision that is made or activated can be run: every plugin exists, every configuration fits its plugin's schema, every
+//! path is one of the tenant's schemas, and no step refuses every document.
 
-use std::time::SystemTime;
+pub mod check;
+mod configuration;
+pub mod diff;
+mod dry_run;
+pub mod preview;
 
 use scimgate_scim::error::ScimError;
-use scimgate_scim::schema::registry::Registry;
-use serde_json::Value;
 
-use crate::mapping::{OnFailure, Step};
-use crate::operation::admin::plugins::{self, Plugin};
+use crate::mapping::{Chain, OnFailure, Step};
+use crate::operation::admin::mappings::check::RevisionStep;
+use crate::operation::admin::plugins;
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
+use crate::operation::settings::{self, Settings};
+use crate::store::mapping::{ActivationBase, MappingRow, NewRevision, RevisionHead, RevisionState};
+use crate::store::tenant::Tenant;
 
-/// Most steps of a mapping: every write runs them all.
-pub const MAX_STEPS: usize = 32;
-/// Most problems of one configuration that a refusal lists.
-const MAX_PROBLEMS: usize = 3;
-/// Longest text of one problem: the validator quotes the value, which can be of any size.
-const MAX_PROBLEM_CHARS: usize = 300;
+/// Longest note of a revision.
+pub const MAX_NOTE_CHARS: usize = 1_000;
+/// Most revisions of one page.
+pub const MAX_LISTED: i64 = 100;
 
-/// The active mapping. Revision 0, without steps, where none is active.
-#[derive(Clone, Debug, Default)]
-pub struct Active {
-    /// Its number.
-    pub revision: i32,
+/// A revision with what it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    /// Its number, its state, and who did what when.
+    pub head: RevisionHead,
     /// What a failure does.
     pub on_failure: OnFailure,
     /// The steps, in order.
-    pub steps: Vec<ActiveStep>,
-    /// When it was put.
-    pub created_at: Option<SystemTime>,
+    pub steps: Vec<RevisionStep>,
+    /// What its check found and did not refuse. None is known of a revision that is only read.
+    pub warnings: Vec<String>,
 }
 
-/// A step with the name of its plugin.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ActiveStep {
-    /// The step.
-    pub step: Step,
-    /// The plugin's name.
-    pub name: String,
-    /// The plugin's version.
-    pub version: String,
+/// A mapping to be stored.
+#[derive(Clone, Debug)]
+pub struct NewMapping {
+    /// What a failure does.
+    pub on_failure: OnFailure,
+    /// The steps; each names its plugin by digest, by `name@version`, or by a name that only one plugin has.
+    pub steps: Vec<Step>,
+    /// Why it is made.
+    pub note: Option<String>,
 }
 
-/// Makes a new revision of the steps and activates it. A step names its plugin by digest, by `name@version`, or by a
-/// name that only one plugin has; the revision keeps the digest.
+/// Whether the steps are tried on example documents before a revision is stored or activated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DryRun {
+    /// They are.
+    #[default]
+    Required,
+    /// They are not: a plugin may fail on an example, and not on what the client sends.
+    Skipped,
+}
+
+/// Some of a tenant's revisions, the newest first.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The revisions.
+    pub revisions: Vec<RevisionHead>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<i32>,
+}
+
+/// Stores a draft.
 ///
 /// # Errors
-/// 404 for an unknown tenant, 400 for a wrong step, with its number and what is wrong with it.
-pub async fn put(operator: &Operator, tenant: &str, on_failure: OnFailure, steps: Vec<Step>) -> Result<Active, Error> {
-    check_count(steps.len())?;
-    let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
-    let settings = gateway.settings.get(tenant.id).await?;
-    let plugins = plugins::list(operator).await?;
-    let checked =
-        steps.into_iter().enumerate().map(|(index, step)| check(index + 1, step, &plugins, &settings.registry));
-    let steps = checked.collect::<Result<Vec<_>, _>>()?;
-    for active in &steps {
-        // A plugin that cannot be loaded fails here rather than at the next write.
-        gateway.mapper.component(&active.step.plugin).await?;
-    }
-    let stored: Vec<&Step> = steps.iter().map(|active| &active.step).collect();
-    let text =
-        serde_json::to_string(&stored).map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
-    let now = gateway.clock.now();
-    let revision = gateway.store.tenant(tenant.id).put_mapping(on_failure.word(), &text, now).await?;
-    gateway.forget_tenant(tenant.id).await;
-    log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision activated");
-    Ok(Active { revision, on_failure, steps, created_at: Some(now) })
+/// 404 for an unknown tenant, 400 for a mapping that cannot be run, with the step and what is wrong with it.
+pub async fn draft(operator: &Operator, tenant: &str, new: NewMapping, dry_run: DryRun) -> Result<Revision, Error> {
+    store(operator, tenant, new, (dry_run, false)).await
 }
 
-/// The active mapping.
+/// Stores a revision and activates it at once.
+///
+/// # Errors
+/// As [`draft`].
+pub async fn put(operator: &Operator, tenant: &str, new: NewMapping, dry_run: DryRun) -> Result<Revision, Error> {
+    store(operator, tenant, new, (dry_run, true)).await
+}
+
+async fn store(
+    operator: &Operator,
+    tenant: &str,
+    new: NewMapping,
+    (dry_run, activate): (DryRun, bool),
+) -> Result<Revision, Error> {
+    let NewMapping { on_failure, steps, note } = new;
+    check_note(note.as_deref())?;
+    let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
+    let settings = current_settings(operator, &tenant).await?;
+    let checked = check::check(steps, &plugins::list(operator).await?, &settings)?;
+    let chain = Chain { revision: 0, on_failure, steps: checked.iter().map(|it| it.step.clone()).collect() };
+    let warnings = try_out(operator, &settings, &chain, &checked, dry_run).await?;
+    let steps = serde_json::to_string(&chain.steps);
+    let steps = steps.map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
+    let new = NewRevision {
+        on_failure: on_failure.word(),
+        steps: &steps,
+        author: &operator.actor,
+        note: note.as_deref().map(str::trim).filter(|note| !note.is_empty()),
+    };
+    let (rows, now) = (gateway.store.tenant(tenant.id), gateway.clock.now());
+    let revision = if activate { rows.insert_active(&new, now).await? } else { rows.insert_draft(&new, now).await? };
+    if activate {
+        gateway.forget_tenant(tenant.id).await;
+        gateway.schemas_changed.notify_one();
+        log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision activated");
+    } else {
+        log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision drafted");
+    }
+    Ok(Revision { warnings, ..find(operator, &tenant, revision).await? })
+}
+
+/// The active revision; none where mapping is off.
 ///
 /// # Errors
 /// 404 for an unknown tenant.
-pub async fn get(operator: &Operator, tenant: &str) -> Result<Active, Error> {
+pub async fn active(operator: &Operator, tenant: &str) -> Result<Option<Revision>, Error> {
     let tenant = operator.tenant(tenant).await?;
-    let revision = tenant.active_mapping;
-    if revision == 0 {
-        return Ok(Active::default());
+    match tenant.active_mapping {
+        0 => Ok(None),
+        revision => find(operator, &tenant, revision).await.map(Some),
     }
-    let corrupt = |why: String| Error::Corrupt(format!("mapping revision {revision}: {why}"));
-    let row = operator.gateway.store.tenant(tenant.id).mapping(revision).await?;
-    let row = row.ok_or_else(|| corrupt("it is gone".to_owned()))?;
-    let on_failure = serde_json::from_value(row.on_failure.into()).map_err(|why| corrupt(why.to_string()))?;
-    let steps: Vec<Step> = serde_json::from_str(&row.steps).map_err(|why| corrupt(why.to_string()))?;
-    let plugins = plugins::list(operator).await?;
-    let named = steps.into_iter().map(|step| {
-        let plugin = plugins.iter().find(|known| known.digest == step.plugin);
-        plugin
-            .map(|plugin| named(step.clone(), plugin))
-            .ok_or_else(|| corrupt(format!("plugin {} is gone", step.plugin)))
-    });
-    Ok(Active { revision, on_failure, steps: named.collect::<Result<_, _>>()?, created_at: Some(row.created_at) })
 }
 
-/// Deactivates the mapping: the product reads the source document of what is written from now on. A stored resource keeps
-/// its mapped document until its next change.
+/// A revision.
+///
+/// # Errors
+/// 404 for an unknown tenant or revision.
+pub async fn get(operator: &Operator, tenant: &str, revision: i32) -> Result<Revision, Error> {
+    find(operator, &operator.tenant(tenant).await?, revision).await
+}
+
+/// The revisions before a number, or the newest; `limit` of them at most.
+///
+/// # Errors
+/// 404 for an unknown tenant.
+pub async fn list(operator: &Operator, tenant: &str, before: Option<i32>, limit: i64) -> Result<Listed, Error> {
+    let tenant = operator.tenant(tenant).await?;
+    let limit = limit.clamp(1, MAX_LISTED);
+    let before = before.unwrap_or(i32::MAX);
+    // One more than the limit shows whether there is a next page.
+    let mut revisions = operator.gateway.store.tenant(tenant.id).mappings(before, limit + 1).await?;
+    let more = revisions.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        revisions.pop();
+    }
+    let next = revisions.last().filter(|_| more).map(|last| last.revision);
+    Ok(Listed { revisions, next })
+}
+
+/// Activates a draft, which is checked again: the schemas may have changed since. Writes that commit from now on are mapped by it;
+/// a stored resource keeps its mapped document until its next change.
+///
+/// # Errors
+/// 404 for an unknown tenant or revision, 409 for one that is retired or active, 400 for one that cannot be run any more.
+pub async fn activate(operator: &Operator, tenant: &str, revision: i32, dry_run: DryRun) -> Result<Revision, Error> {
+    let tenant = operator.tenant(tenant).await?;
+    let found = find(operator, &tenant, revision).await?;
+    match found.head.state {
+        RevisionState::Draft => {}
+        RevisionState::Active => return Err(conflict(format!("Revision {revision} is active already."))),
+        RevisionState::Retired => {
+            let detail = format!("Revision {revision} was active before. To return to it, roll back to it.");
+            return Err(conflict(detail));
+        }
+    }
+    let settings = current_settings(operator, &tenant).await?;
+    let warnings = check_again(operator, &settings, &found, dry_run).await?;
+    switch(operator, &tenant, (revision, &settings)).await?;
+    Ok(Revision { warnings, ..find(operator, &tenant, revision).await? })
+}
+
+/// Activates a retired revision; without a number, the newest that is older than the active one. What its check would refuse is a
+/// warning here: it was active before, and is wanted back.
+///
+/// # Errors
+/// 404 for an unknown tenant or revision, 409 for a draft, for the active one, and where there is none to return to.
+pub async fn rollback(operator: &Operator, tenant: &str, revision: Option<i32>) -> Result<Revision, Error> {
+    let tenant = operator.tenant(tenant).await?;
+    let revision = match (revision, tenant.active_mapping) {
+        (Some(revision), _) => revision,
+        (None, 0) => return Err(conflict("Mapping is off. Name the revision to return to.".to_owned())),
+        (None, active) => {
+            let older = operator.gateway.store.tenant(tenant.id).mapping_before(active).await?;
+            older.ok_or_else(|| conflict(format!("No revision before {active} was ever active.")))?
+        }
+    };
+    let found = find(operator, &tenant, revision).await?;
+    match found.head.state {
+        RevisionState::Retired => {}
+        RevisionState::Active => return Err(conflict(format!("Revision {revision} is active already."))),
+        RevisionState::Draft => {
+            return Err(conflict(format!("Revision {revision} was never active. To make it so, activate it.")));
+        }
+    }
+    let settings = current_settings(operator, &tenant).await?;
+    let warnings = match check_again(operator, &settings, &found, DryRun::Required).await {
+        Ok(warnings) => warnings,
+        Err(Error::Scim(refusal)) => vec![refusal.detail],
+        Err(other) => return Err(other),
+    };
+    switch(operator, &tenant, (revision, &settings)).await?;
+    Ok(Revision { warnings, ..find(operator, &tenant, revision).await? })
+}
+
+/// Deactivates the mapping: the product reads the source document of what is written from now on, and, once a remap has come to
+/// it, of what is stored.
 ///
 /// # Errors
 /// 404 for an unknown tenant.
@@ -105,95 +219,100 @@ pub async fn deactivate(operator: &Operator, tenant: &str) -> Result<(), Error> 
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     gateway.store.tenant(tenant.id).deactivate_mapping(gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
+    gateway.schemas_changed.notify_one();
     log_change!(operator, tenant.id = %tenant.id, "mapping switched off");
     Ok(())
 }
 
-fn check_count(steps: usize) -> Result<(), ScimError> {
-    match steps {
-        0 => Err(ScimError::new(400, "A mapping has at least one step. To switch mapping off, delete it.")),
-        1..=MAX_STEPS => Ok(()),
-        _ => Err(ScimError::new(400, format!("A mapping has at most {MAX_STEPS} steps; this one has {steps}."))),
+/// A tenant's revision with the names of its plugins.
+///
+/// # Errors
+/// 404 where it has none of that number.
+pub(crate) async fn find(operator: &Operator, tenant: &Tenant, revision: i32) -> Result<Revision, Error> {
+    let row = operator.gateway.store.tenant(tenant.id).mapping(revision).await?;
+    let row = row.ok_or_else(|| ScimError::new(404, format!("There is no mapping revision {revision}.")))?;
+    let MappingRow { head, .. } = row.clone();
+    let Chain { on_failure, steps, .. } = settings::chain(row)?;
+    let plugins = plugins::list(operator).await?;
+    let gone = |digest: &str| Error::Corrupt(format!("mapping revision {revision}: plugin {digest} is gone"));
+    let named = steps.into_iter().map(|step| {
+        let plugin = plugins.iter().find(|known| known.digest == step.plugin).ok_or_else(|| gone(&step.plugin))?;
+        Ok(RevisionStep::new(step, plugin))
+    });
+    Ok(Revision { head, on_failure, steps: named.collect::<Result<_, Error>>()?, warnings: Vec::new() })
+}
+
+/// The settings of the tenant's row. This process may not know of a change that another one has just made.
+pub(crate) async fn current_settings(operator: &Operator, tenant: &Tenant) -> Result<std::sync::Arc<Settings>, Error> {
+    let settings = operator.gateway.settings.get(tenant.id).await?;
+    if settings.schema_revision == tenant.schema_revision && settings.chain.revision == tenant.active_mapping {
+        return Ok(settings);
     }
+    operator.gateway.settings.forget(tenant.id).await;
+    operator.gateway.settings.get(tenant.id).await
 }
 
-/// The step as it is stored, with the name of its plugin.
-fn check(number: usize, step: Step, plugins: &[Plugin], registry: &Registry) -> Result<ActiveStep, ScimError> {
-    let refuse = |plugin: &str, why: String| ScimError::new(400, format!("Step {number} ({plugin}): {why}"));
-    let plugin = find(&step.plugin, plugins).map_err(|why| refuse(&step.plugin, why))?;
-    let resource_types = resource_types(&step.resource_types, plugin, registry);
-    let resource_types = resource_types.map_err(|why| refuse(&plugin.title(), why))?;
-    check_config(&step.config, plugin).map_err(|why| refuse(&plugin.title(), why))?;
-    Ok(named(Step { plugin: plugin.digest.clone(), resource_types, ..step }, plugin))
+async fn check_again(
+    operator: &Operator,
+    settings: &Settings,
+    revision: &Revision,
+    dry_run: DryRun,
+) -> Result<Vec<String>, Error> {
+    let steps: Vec<Step> = revision.steps.iter().map(|it| it.step.clone()).collect();
+    let checked = check::check(steps.clone(), &plugins::list(operator).await?, settings)?;
+    let chain = Chain { revision: revision.head.revision, on_failure: revision.on_failure, steps };
+    try_out(operator, settings, &chain, &checked, dry_run).await
 }
 
-fn named(step: Step, plugin: &Plugin) -> ActiveStep {
-    ActiveStep { step, name: plugin.manifest.name.clone(), version: plugin.manifest.version.clone() }
-}
-
-/// The plugin that a step means.
-fn find<'p>(wanted: &str, plugins: &'p [Plugin]) -> Result<&'p Plugin, String> {
-    if let Some(plugin) = plugins.iter().find(|known| known.digest.eq_ignore_ascii_case(wanted)) {
-        return Ok(plugin);
+/// Loads every plugin, so that one that cannot be loaded fails here rather than at the next write, and tries the steps.
+async fn try_out(
+    operator: &Operator,
+    settings: &Settings,
+    chain: &Chain,
+    steps: &[RevisionStep],
+    dry_run: DryRun,
+) -> Result<Vec<String>, Error> {
+    let gateway = &operator.gateway;
+    for step in &chain.steps {
+        gateway.mapper.component(&step.plugin).await?;
     }
-    let found: Vec<&Plugin> =
-        plugins.iter().filter(|known| known.manifest.name == wanted || known.title() == wanted).collect();
-    match found.as_slice() {
-        [plugin] => Ok(plugin),
-        [] => {
-            Err("there is no such plugin. Upload it first; a step names it by digest, name@version or name.".to_owned())
-        }
-        several => {
-            let choices: Vec<String> = several.iter().map(|it| format!("{} = {}", it.title(), it.digest)).collect();
-            Err(format!("several plugins are called so. Name the one you mean by its digest: {}.", choices.join(", ")))
-        }
+    if dry_run == DryRun::Skipped {
+        return Ok(Vec::new());
     }
+    let titles: Vec<String> = steps.iter().map(RevisionStep::title).collect();
+    let tried = dry_run::run(&gateway.mapper, settings, (chain, &titles), gateway.clock.now()).await;
+    tried.map_err(|refusal| match refusal {
+        dry_run::Refusal::Step(refusal) => refusal.into(),
+        dry_run::Refusal::Mapping(error) => error.into(),
+    })
 }
 
-/// The resource types in their own spelling.
-fn resource_types(wanted: &[String], plugin: &Plugin, registry: &Registry) -> Result<Vec<String>, String> {
-    let of_plugin = &plugin.manifest.resource_types;
-    let known = |name: &String| {
-        let Some(known) = registry.resource_type(name) else {
-            let all: Vec<&str> = registry.resource_types().iter().map(|known| known.name.as_str()).collect();
-            return Err(format!("there is no resource type {name}. There are: {}.", all.join(", ")));
-        };
-        if of_plugin.is_empty() || of_plugin.contains(&known.name) {
-            Ok(known.name.clone())
-        } else {
-            Err(format!("the plugin is not for {name}, but for: {}.", of_plugin.join(", ")))
-        }
-    };
-    wanted.iter().map(known).collect()
-}
-
-fn check_config(config: &Value, plugin: &Plugin) -> Result<(), String> {
-    let schema = &plugin.manifest.config_schema;
-    // The linear engine for patterns: a schema comes from outside, and backtracking is a way to stop a server.
-    let validator = jsonschema::options()
-        .with_pattern_options(jsonschema::PatternOptions::regex())
-        .offline()
-        .build(schema)
-        .map_err(|why| format!("its configuration schema is no JSON Schema: {why}. Upload a corrected plugin."))?;
-    let problems: Vec<String> = validator
-        .iter_errors(config)
-        .take(MAX_PROBLEMS)
-        .map(|problem| {
-            let path = problem.instance_path().to_string();
-            let part =
-                if path.is_empty() { "the configuration".to_owned() } else { format!("the configuration at {path}") };
-            format!("{part}: {}", shortened(&problem.to_string()))
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(format!("{}.", problems.join("; "))) }
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MAX_PROBLEM_CHARS) {
-        Some((end, _)) => format!("{} …", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+/// Makes a revision the active one, if the tenant still is as it was when that was decided.
+async fn switch(operator: &Operator, tenant: &Tenant, (revision, settings): (i32, &Settings)) -> Result<(), Error> {
+    let gateway = &operator.gateway;
+    let base = ActivationBase { active_mapping: tenant.active_mapping, schema_revision: settings.schema_revision };
+    let by = (operator.actor.as_str(), gateway.clock.now());
+    if !gateway.store.tenant(tenant.id).activate_mapping(revision, base, by).await? {
+        let detail = "The tenant's mapping or schemas were changed at the same moment. Look at them, and try again.";
+        return Err(conflict(detail.to_owned()));
     }
+    gateway.forget_tenant(tenant.id).await;
+    gateway.schemas_changed.notify_one();
+    log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision activated");
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests;
+fn conflict(detail: String) -> Error {
+    ScimError::new(409, detail).into()
+}
+
+fn check_note(note: Option<&str>) -> Result<(), ScimError> {
+    let note = note.unwrap_or_default();
+    if note.contains('\0') {
+        return Err(ScimError::new(400, "A note must not contain the character U+0000."));
+    }
+    if note.chars().count() > MAX_NOTE_CHARS {
+        return Err(ScimError::new(400, format!("A note has at most {MAX_NOTE_CHARS} characters.")));
+    }
+    Ok(())
+}

@@ -86,12 +86,12 @@ pub(crate) async fn content(
         },
         hold: HoldChange::None,
     };
-    content.event = event(draft.before, &content, is_deactivated)?;
+    content.event = event(draft.before.and_then(Stored::mapped_text), visible_text(&content), is_deactivated)?;
     Ok(content)
 }
 
 /// Whether the document says that its resource is deactivated.
-fn is_inactive(document: &impl Members) -> bool {
+pub(super) fn is_inactive(document: &impl Members) -> bool {
     document.get("active") == Some(&Value::Bool(false))
 }
 
@@ -102,7 +102,11 @@ fn check_pending_schemas(ctx: &Context, draft: &Draft<'_>) -> Result<(), Error> 
     conflict(draft.document, draft.resource_type, next).map_or(Ok(()), |_| Err(Error::SchemasChanging))
 }
 
-fn check_pending_directory(ctx: &Context, resource_type: &ResourceType, mapped: &Overlay) -> Result<(), Error> {
+pub(super) fn check_pending_directory(
+    ctx: &Context,
+    resource_type: &ResourceType,
+    mapped: &Overlay,
+) -> Result<(), Error> {
     let next = ctx.settings.pending.as_ref().and_then(|next| next.directory.resource_type(&resource_type.name));
     next.map_or(Ok(()), |next| validate(mapped, next).map_err(|_| Error::SchemasChanging))
 }
@@ -165,22 +169,25 @@ fn reason(failure: &MapError, steps: &[StepReport]) -> MappingReason {
 }
 
 /// What the product still reads where the chain failed: the older mapped document, if there is one.
-fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
+pub(super) fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
     match before.and_then(Stored::mapped_text) {
         Some(older) => (MappingState::Stale, Some(older.to_owned())),
         None => (MappingState::Never, None),
     }
 }
 
-/// The event for the product. A resource that it does not see does not exist for it: showing one creates it, hiding one
-/// deletes it.
-fn event(before: Option<&Stored>, after: &Content, is_deactivated: bool) -> Result<Option<EventKind>, Error> {
-    let old = before.and_then(Stored::mapped_text);
-    let new = match after.mapping_state {
-        MappingState::Same => Some(after.source.as_str()),
-        MappingState::Mapped | MappingState::Stale | MappingState::Held => after.mapped.as_deref(),
+/// The text that the product reads; none if the resource is hidden from it.
+fn visible_text(content: &Content) -> Option<&str> {
+    match content.mapping_state {
+        MappingState::Same => Some(&content.source),
+        MappingState::Mapped | MappingState::Stale | MappingState::Held => content.mapped.as_deref(),
         MappingState::Excluded | MappingState::Never => None,
-    };
+    }
+}
+
+/// The event for the product, by the text that it read and the one that it reads now. A resource that it does not see does not
+/// exist for it: showing one creates it, hiding one deletes it.
+pub(super) fn event(old: Option<&str>, new: Option<&str>, is_deactivated: bool) -> Result<Option<EventKind>, Error> {
     Ok(match (old, new) {
         (None, None) => None,
         (None, Some(_)) => Some(EventKind::Created),

@@ -106,11 +106,11 @@ const COLUMNS: &str =
   (SELECT count(*) FROM (SELECT 1 FROM held h WHERE h.tenant_id = $1 AND h.batch_id = b.id LIMIT 100000) h),
   (SELECT count(*) FROM (SELECT 1 FROM held_member h WHERE h.tenant_id = $1 AND h.batch_id = b.id LIMIT 100000) h)";
 
-/// A batch whose verdict is carried out already keeps it. The job that carries it out begins.
+/// The job that carries the verdict out begins; the same verdict again begins one anew that was cancelled.
 fn decide_sql() -> String {
     format!(
         "WITH b AS (UPDATE held_batch b SET state = $4, decided_at = $3, decided_by = $5 WHERE b.tenant_id = $1 AND b.id = $2
-  AND CASE WHEN b.tenant_id = $1 THEN b.state = 'open' END RETURNING b.tenant_id),
+  AND CASE WHEN b.tenant_id = $1 THEN b.state IN ('open', $4) END RETURNING b.tenant_id),
 c AS (DELETE FROM removal_count r USING b WHERE r.tenant_id = $1 AND $4 = 'releasing'),
 t AS (SELECT b.tenant_id AS id, 0::bigint AS schema_revision FROM b)
 {} RETURNING 1",
@@ -173,7 +173,8 @@ impl TenantStore {
         Ok(rows.iter().map(group).collect())
     }
 
-    /// Gives a verdict on an open batch, and begins the job that carries it out; gives whether it was open.
+    /// Gives a verdict on an open batch, or the same again on one whose job was cancelled, and begins the job that carries it out; gives
+    /// whether it did.
     pub async fn decide_batch(
         &self,
         batch: Uuid,

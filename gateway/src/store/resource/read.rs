@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
+use scimgate_scim::fold::folded;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::membership::too_many;
 use crate::store::postgres::sql::Variants;
-use crate::store::resource::key::Key;
+use crate::store::resource::key::{Key, truncate};
 
 /// The mapped document's relation to the source document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,8 @@ pub struct Stored {
     pub mapped: Option<String>,
     /// The mapped document's relation to the source.
     pub mapping_state: MappingState,
+    /// The mapping revision that made the mapped document, or failed to; 0 for none.
+    pub mapping_revision: i32,
     /// The row's own version.
     pub own_version: i64,
     /// Member changes since the group was created; 0 for other types.
@@ -112,7 +115,25 @@ pub struct GroupRef {
     pub display: String,
 }
 
+/// What identifies a row as it was read. A write of its document changes the version; a remap changes how it is mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowVersion {
+    /// The row's own version.
+    pub version: i64,
+    /// The mapping revision that made the mapped document, or failed to.
+    pub mapping_revision: i32,
+    /// The mapped document's relation to the source.
+    pub mapping_state: MappingState,
+}
+
 impl Stored {
+    /// The row as it was read.
+    #[must_use]
+    pub fn row_version(&self) -> RowVersion {
+        let Self { own_version, mapping_revision, mapping_state, .. } = *self;
+        RowVersion { version: own_version, mapping_revision, mapping_state }
+    }
+
     /// The bytes of its texts.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -137,7 +158,7 @@ impl Stored {
     }
 
     pub(in crate::store) fn from_row(row: &Row) -> Result<Self, Error> {
-        let (state, held) = (MappingState::from_word(row.get(5))?, row.get::<_, Option<Uuid>>(11));
+        let (state, held) = (MappingState::from_word(row.get(5))?, row.get::<_, Option<Uuid>>(12));
         Ok(Self {
             id: row.get(0),
             resource_type: row.get(1),
@@ -150,6 +171,7 @@ impl Stored {
             member_changes: row.get(8),
             modified_at: row.get(9),
             groups: groups(row.get(10))?,
+            mapping_revision: row.get(11),
             held,
         })
     }
@@ -211,7 +233,8 @@ pub(in crate::store) fn columns(options: ReadOptions) -> String {
     // The names are behind a function, because the server sets up a sub-select whether it is needed or not.
     let groups = if options.groups { GROUPS } else { "NULL::text" };
     format!(
-        "r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}, r.held"
+        "r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}, \
+         r.mapping_revision, r.held"
     )
 }
 
@@ -267,6 +290,17 @@ impl TenantStore {
             self.query(doing, &sql, &[&self.tenant.0, &resource_type, &attribute, key]).await?
         };
         rows.first().map(Stored::from_row).transpose()
+    }
+
+    /// Living resources with a name in any case; of most types several may have it.
+    pub async fn named(&self, resource_type: &str, name: &str, limit: i64) -> Result<Vec<Stored>, Error> {
+        let key = truncate(folded(name).into_owned());
+        let named =
+            "WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.name_key = $3 AND r.deleted_at IS NULL LIMIT $4";
+        let sql = select("resource r", ReadOptions::default(), named);
+        let rows =
+            self.query("reading resources by name", &sql, &[&self.tenant.0, &resource_type, &key, &limit]).await?;
+        rows.iter().map(Stored::from_row).collect()
     }
 
     /// Adds their groups to these resources. For a page this is a second round trip and still a fraction of the work of

@@ -31,6 +31,15 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let _ = store.held(batch).await.unwrap();
 }
 
+/// What an operator asks about a resource.
+pub(super) async fn explanations(gateway: &TestGateway, tenant: &Tenant, ada: &str) {
+    let own = format!("/tenants/{}", tenant.name);
+    for name in [ada, "u7@corp.test", "x7", "g9", "gone1"] {
+        let _ = fine(gateway.operator.get(&format!("{own}/explanation?resource={name}")).await);
+    }
+    let _ = fine(gateway.operator.get(&format!("{own}/unmapped?state=excluded&limit=5")).await.expect(200));
+}
+
 /// Removals of every kind, all of which are held.
 async fn remove(tenant: &Tenant, name: &str) {
     let mut ids = Vec::new();

@@ -1,5 +1,6 @@
 use std::time::UNIX_EPOCH;
 
+use super::super::Purpose;
 use super::*;
 
 fn breakers() -> (Clock, Breakers) {
@@ -22,6 +23,22 @@ fn the_fifth_failure_opens_the_breaker() {
     assert_eq!(breakers.admit(&acme), Err(FIRST_COOL_DOWN));
     assert_eq!(breakers.check(&StepKey::of("globex", 1)), Ok(()), "another tenant's step is another step");
     assert_eq!(breakers.check(&StepKey::of("acme", 2)), Ok(()), "and so is another revision's");
+}
+
+#[test]
+fn a_dry_run_of_another_revision_neither_opens_a_breaker_of_writes_nor_forgets_it() {
+    let (_, breakers) = breakers();
+    let written = StepKey::of("acme", 1);
+    let tried = StepKey { purpose: Purpose::DryRun, ..StepKey::of("acme", 2) };
+    fail(&breakers, &written, 4);
+    assert_eq!(fail(&breakers, &tried, 5), Transition::Opened(FIRST_COOL_DOWN));
+    assert_eq!(breakers.check(&written), Ok(()));
+    assert_eq!(
+        fail(&breakers, &written, 1),
+        Transition::Opened(FIRST_COOL_DOWN),
+        "the four failures before still count"
+    );
+    assert!(breakers.check(&tried).is_err());
 }
 
 #[test]
