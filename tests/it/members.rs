@@ -66,12 +66,15 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
         awaits_references: row.awaits_references,
         keys: keys.clone(),
         event: None,
+        reason: scimgate::store::mapping_reason::ReasonChange::None,
+        hold: scimgate::store::held::HoldChange::None,
     };
     let no_members = Members { replace_all: true, ..Members::default() };
     let update = Update {
+        held_members: None,
         resource_type: "Group",
         id,
-        version: read.own_version,
+        row: read.row_version(),
         member_changes: None,
         before: &keys,
         content: &content,

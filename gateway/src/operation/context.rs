@@ -7,7 +7,7 @@ use scimgate_scim::schema::ResourceType;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::Network;
+use crate::config::{JobShare, Network};
 use crate::mapping::Mapper;
 use crate::operation::admission::{Admission, Permit, Place};
 use crate::operation::error::Error;
@@ -63,9 +63,11 @@ pub struct Gateway {
     pub uses: LeniencyUses,
     /// Wakes the sequencer: these tenants may have events.
     pub events_waiting: Arc<EventsWaiting>,
+    /// The share of one worker that jobs may take.
+    pub job_share: JobShare,
     /// Held during a round of jobs: a process runs one at a time.
     pub job_rounds: Arc<tokio::sync::Semaphore>,
-    /// Wakes the job runner: a tenant's schemas changed.
+    /// Wakes the job runner: a tenant's schemas or its mapping changed.
     pub schemas_changed: Arc<tokio::sync::Notify>,
 }
 

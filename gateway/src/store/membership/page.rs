@@ -36,10 +36,20 @@ macro_rules! is_shown {
     };
 }
 
+/// Whether a membership `m` that a batch holds is none at the source.
+macro_rules! is_held_alone {
+    () => {
+        "(SELECT true FROM membership o WHERE o.tenant_id = $1 AND o.group_id = m.group_id AND o.member_id = m.member_id LIMIT 1) IS NULL"
+    };
+}
+
 const FEW: &str = concat!(
     "SELECT m.member_id::text AS value, m.member_type, ",
     is_shown!("$4"),
-    " FROM (SELECT member_id, member_type FROM membership WHERE tenant_id = $1 AND group_id = $2 LIMIT $3) m \
+    " FROM ((SELECT member_id, member_type FROM membership WHERE tenant_id = $1 AND group_id = $2 LIMIT $3) UNION ALL \
+     (SELECT m.member_id, m.member_type FROM held_member m WHERE $4 AND m.tenant_id = $1 AND m.group_id = $2 AND ",
+    is_held_alone!(),
+    " LIMIT $3)) m \
      UNION ALL (SELECT value, NULL, NOT $4 FROM member_ref WHERE tenant_id = $1 AND group_id = $2 LIMIT $3) ORDER BY 1"
 );
 
@@ -47,8 +57,12 @@ const FEW: &str = concat!(
 const MEMBERS: &str = concat!(
     "SELECT m.member_id, m.member_type, ",
     is_shown!("$5"),
-    " FROM membership m WHERE m.tenant_id = $1 AND (m.group_id, m.member_id) > ($2, $3) AND m.group_id <= $2 \
-     ORDER BY m.group_id, m.member_id LIMIT $4"
+    " FROM ((SELECT m.member_id, m.member_type FROM membership m WHERE m.tenant_id = $1 AND (m.group_id, m.member_id) > ($2, $3) \
+     AND m.group_id <= $2 ORDER BY m.group_id, m.member_id LIMIT $4) UNION ALL \
+     (SELECT m.member_id, m.member_type FROM held_member m WHERE $5 AND m.tenant_id = $1 AND (m.group_id, m.member_id) > ($2, $3) \
+     AND m.group_id <= $2 AND ",
+    is_held_alone!(),
+    " ORDER BY m.group_id, m.member_id LIMIT $4)) m ORDER BY m.member_id LIMIT $4"
 );
 
 const REFERENCES: &str = "
