@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Document;
-use crate::Error;
+use crate::error::Error;
 
 impl Document<'_> {
     /// Changes every text that the path matches and returns how many changed. `change` returns the new text, or none to

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Context, Mapping, Outcome};
+use super::{Context, Mapping, Outcome};
 
 /// One example. `after` may be left out where the document stays as it is.
 #[derive(Clone, Debug, Deserialize)]

@@ -5,6 +5,9 @@ use scimgate_plugin_sdk::{Context, Document, Error, PathError, serde_json::Value
 
 use crate::config::Config;
 
+pub(crate) const NOT_UNIQUE: &str = "SelectUniqueValue cannot run here: a mapping does not know which values are taken; let \
+    the identity provider choose, or make the value unique by externalId";
+
 /// Entra's computed attribute, the opposite of `active`.
 const SOFT_DELETED: &str = "IsSoftDeleted";
 
@@ -111,7 +114,7 @@ impl Source for Reader<'_> {
     }
 
     fn is_taken(&self, _: &str) -> Result<bool, String> {
-        Err(crate::rules::NOT_UNIQUE.to_owned())
+        Err(NOT_UNIQUE.to_owned())
     }
 
     /// The resource and the rule's target: a rule keeps its values where others are added or moved.

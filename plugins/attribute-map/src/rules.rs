@@ -4,11 +4,8 @@ use expressions::{Error as ExpressionError, Expression, Kind, Outcome as Evaluat
 use scimgate_plugin_sdk::{Context, Document, Error, Outcome};
 
 use crate::config::{Apply, Config, Rule};
-use crate::reader::Reader;
+use crate::reader::{NOT_UNIQUE, Reader};
 use crate::writer;
-
-pub(crate) const NOT_UNIQUE: &str = "SelectUniqueValue cannot run here: a mapping does not know which values are taken; let \
-    the identity provider choose, or make the value unique by externalId";
 
 const NOT_ONCE: &str = "a rule cannot apply only at creation, since a mapping is computed again for every change; let the \
     identity provider send the value only then";
