@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::{Limits, Listeners};
+use crate::config::{JobShare, Limits, Listeners};
 use crate::http::connection::server;
 use crate::http::error::Surface;
 use crate::http::router;
@@ -117,6 +117,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         bulks: Arc::new(tokio::sync::Semaphore::new(bulk::MAX_CONCURRENT)),
         uses: LeniencyUses::default(),
         events_waiting: Arc::default(),
+        job_share: JobShare::default(),
         job_rounds: Arc::new(tokio::sync::Semaphore::new(1)),
         schemas_changed: Arc::new(tokio::sync::Notify::new()),
         store,

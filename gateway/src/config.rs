@@ -108,6 +108,33 @@ impl fmt::Debug for RootKeys {
     }
 }
 
+/// The share of one worker that background jobs may take, in per cent.
+#[derive(Clone, Copy, Debug)]
+pub struct JobShare(u8);
+
+/// … where none is set.
+pub const DEFAULT_JOB_SHARE: u8 = 50;
+
+impl Default for JobShare {
+    fn default() -> Self {
+        Self(DEFAULT_JOB_SHARE)
+    }
+}
+
+impl JobShare {
+    /// So many per cent, at least one and at most all.
+    #[must_use]
+    pub fn new(percent: u8) -> Self {
+        Self(percent.clamp(1, 100))
+    }
+
+    /// The pause after work of this length.
+    #[must_use]
+    pub fn rest(self, worked: Duration) -> Duration {
+        worked * u32::from(100 - self.0) / u32::from(self.0)
+    }
+}
+
 /// How long a server waits for its clients, and how many it serves at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -126,7 +153,7 @@ pub struct Limits {
     pub idle: Duration,
     /// Longest pause between two parts of a body.
     pub body: Duration,
-    /// How long a client may read nothing of its reply.
+    /// How long a client may take for a part of a long reply, or read nothing of a short one.
     pub reply: Duration,
     /// One request, from its header to its reply.
     pub handler: Duration,
@@ -157,6 +184,12 @@ impl Default for Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_pauses_for_the_rest_of_its_share() {
+        let rest = |percent| JobShare::new(percent).rest(Duration::from_secs(1)).as_millis();
+        assert_eq!([100, 50, 20, 0].map(rest), [0, 1_000, 4_000, 99_000]);
+    }
 
     #[test]
     fn the_pool_grows_with_the_cores_between_two_bounds() {

@@ -15,7 +15,7 @@ use scimgate::store::membership::Members;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::filter_sql::Plan;
 use scimgate::store::resource::insert::Insert;
-use scimgate::store::resource::read::MappingState;
+use scimgate::store::resource::read::{MappingState, RowVersion};
 use scimgate::store::resource::update::Update;
 use scimgate::store::stamp::Stamp;
 use scimgate_scim::filter::Filter;
@@ -133,6 +133,8 @@ impl Stored {
                 awaits_references: self.ctx.settings.awaits_references,
                 keys: keys.clone(),
                 event: None,
+                reason: scimgate::store::mapping_reason::ReasonChange::None,
+                hold: scimgate::store::held::HoldChange::None,
             };
             let store = &self.ctx.store;
             let new = Insert { resource_type: &resource_type.name, id, content: &content, members: members.as_ref() };
@@ -143,9 +145,14 @@ impl Stored {
                 let (before, stamp): (_, Stamp) = (&keys, self.ctx.stamp());
                 let name = resource_type.name.as_str();
                 let update = Update {
+                    held_members: None,
                     resource_type: name,
                     id,
-                    version: 1,
+                    row: RowVersion {
+                        version: 1,
+                        mapping_revision: content.mapping_revision,
+                        mapping_state: content.mapping_state,
+                    },
                     member_changes: None,
                     before,
                     content: &content,

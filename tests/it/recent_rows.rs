@@ -23,6 +23,7 @@ on_both!(
     a_reply_shows_the_groups_of_now,
     attributes_that_a_schema_defines_by_now_are_reconciled,
     the_product_gets_its_event,
+    a_row_that_was_remapped_elsewhere_is_read_anew,
 );
 
 /// Counts the attempts of each write.
@@ -217,4 +218,31 @@ async fn the_product_gets_its_event(gateway: &TestGateway) {
     assert_eq!(types, ["user.created", "user.updated", "user.deactivated", "user.updated", "user.updated"]);
     let mapped = tenant.directory(&format!("/users/{id}")).await.expect(200).body;
     assert_eq!((&mapped["title"], &mapped["nickName"]), (&json!("x"), &json!("first")));
+}
+
+/// A remap changes neither the version nor the document of a row.
+async fn a_row_that_was_remapped_elsewhere_is_read_anew(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let id = tenant.user("ada").await;
+    let one = Process::new(gateway);
+    let _ = one.set(&id, "nickName", "first").await;
+    gateway.map("acme", "hostile", &json!({ "do": "exclude" }), "refuse").await;
+    scimgate_tests::poll("the remap has excluded it", async || {
+        (tenant.directory(&format!("/users/{id}")).await.status == 404).then_some(())
+    })
+    .await;
+    let rule = json!({ "excludeWhere": { "path": "nickName", "equals": "first" } });
+    gateway.map("acme", "tutorial", &rule, "refuse").await;
+    scimgate_tests::poll("the remap is finished", async || {
+        let job = gateway.operator.get("/tenants/acme/jobs/remap").await.expect(200).body;
+        (job["state"] == "finished").then_some(())
+    })
+    .await;
+    // By the row that this process has, the product would see it, and `updated` would be the event.
+    let (_, attempts) = one.set(&id, "nickName", "second").await;
+    assert_eq!(attempts, 2);
+    let events = tenant.events().await;
+    let kinds: Vec<_> =
+        events.iter().filter(|it| it["resourceId"] == id.as_str()).map(|it| it["type"].clone()).collect();
+    assert_eq!(kinds, ["user.created", "user.updated", "user.deleted", "user.created"]);
 }

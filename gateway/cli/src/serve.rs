@@ -1,7 +1,7 @@
 //! `scimgate serve`: serves on PostgreSQL.
 
 use scimgate::clock::Clock;
-use scimgate::config::{self, Listeners, RootKeys, TenantDefaults};
+use scimgate::config::{self, JobShare, Listeners, RootKeys, TenantDefaults};
 use scimgate::operation::admission::Admission;
 use scimgate::store::postgres::migrate::KNOWN;
 use scimgate::{app, store};
@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// The maximum number of documents that one list request may examine if no index applies.
     #[arg(long, env = "SCIMGATE_EXAMINED_DOCUMENTS", default_value_t = 50_000)]
     examined_documents: u32,
+    /// The share of one core that background jobs may take, in per cent: a remap after a mapping was activated, for one.
+    #[arg(long, env = "SCIMGATE_JOB_SHARE", default_value_t = config::DEFAULT_JOB_SHARE, value_parser = clap::value_parser!(u8).range(1..=100))]
+    job_share: u8,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -52,6 +55,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
     let mut gateway = app::gateway(store, clock, &public_url, keys)?;
     gateway.admission = Admission::new(arguments.tenants.limits(), arguments.tenants.replicas);
+    gateway.job_share = JobShare::new(arguments.job_share);
     gateway.lists.examined = u64::from(arguments.examined_documents);
     gateway.trusted_proxies = arguments.listeners.trusted_proxies.into();
     let stop_signal = app::stop_signal();

@@ -7,7 +7,7 @@ use scimgate_scim::schema::ResourceType;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::Network;
+use crate::config::{JobShare, Network};
 use crate::mapping::Mapper;
 use crate::operation::admission::{Admission, Permit, Place};
 use crate::operation::error::Error;
@@ -63,9 +63,11 @@ pub struct Gateway {
     pub uses: LeniencyUses,
     /// Wakes the sequencer: these tenants may have events.
     pub events_waiting: Arc<EventsWaiting>,
+    /// The share of one worker that jobs may take.
+    pub job_share: JobShare,
     /// Held during a round of jobs: a process runs one at a time.
     pub job_rounds: Arc<tokio::sync::Semaphore>,
-    /// Wakes the job runner: a tenant's schemas changed.
+    /// Wakes the job runner: a tenant's schemas or its mapping changed.
     pub schemas_changed: Arc<tokio::sync::Notify>,
 }
 
@@ -136,6 +138,17 @@ impl Context {
     pub(crate) async fn scan(&self) -> Result<Option<Permit>, Error> {
         match &self.place {
             Some(place) => Ok(Some(place.scan().await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Lets the request read a page of so many resources: a long one is one of few at a time.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where none becomes free in time.
+    pub(crate) async fn page(&self, resources: u64) -> Result<Option<Permit>, Error> {
+        match &self.place {
+            Some(place) => Ok(place.page(resources).await?),
             None => Ok(None),
         }
     }

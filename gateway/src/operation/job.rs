@@ -1,9 +1,12 @@
 //! Background jobs over a tenant's stored resources: what each does, and the runner that they share.
 
 mod batch;
+mod held;
+mod plan;
 mod progress;
 mod reconcile;
+mod remap;
 pub mod runner;
 mod search_keys;
 
-pub use progress::{JobStatus, cancel, status};
+pub use progress::{JobStatus, cancel, documents, start, status};

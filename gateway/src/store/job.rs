@@ -2,6 +2,7 @@
 //!
 //! Leases go by the database's clock, which all replicas share.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::store::error::Error;
+use crate::store::postgres::pool::Statement;
 use crate::store::{ControlStore, TenantStore};
 use crate::tenant::TenantId;
 
@@ -20,11 +22,17 @@ pub enum JobKind {
     Reconcile,
     /// Inserts search keys that stored resources lack.
     SearchKeys,
+    /// Maps stored documents by the active mapping revision.
+    Remap,
+    /// Finds out what a mapping revision would do to stored documents.
+    Plan,
+    /// Carries out verdicts on held changes.
+    Held,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Reconcile, Self::SearchKeys];
+    pub const ALL: [Self; 5] = [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan, Self::Held];
 
     /// Its name in the database and the admin API.
     #[must_use]
@@ -32,6 +40,9 @@ impl JobKind {
         match self {
             Self::Reconcile => "reconcile",
             Self::SearchKeys => "search-keys",
+            Self::Remap => "remap",
+            Self::Plan => "plan",
+            Self::Held => "held",
         }
     }
 
@@ -80,7 +91,7 @@ pub struct JobExample {
 }
 
 /// How far a job has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobProgress {
     /// Resources up to this id are done.
     pub after: Uuid,
@@ -92,6 +103,10 @@ pub struct JobProgress {
     pub rejected: i64,
     /// Some of those.
     pub examples: Vec<JobExample>,
+    /// How often resources that could not be changed were tried again.
+    pub attempt: i32,
+    /// Resources that could not be changed for a reason that may pass.
+    pub retryable: i64,
 }
 
 /// The latest run of a tenant's job of one kind.
@@ -103,7 +118,7 @@ pub struct Job {
     pub id: Uuid,
     /// Whether it has more to do.
     pub state: JobState,
-    /// What it applies: the schema revision.
+    /// What it applies: the schema revision, or the mapping revision.
     pub revision: i64,
     /// How far it has come.
     pub progress: JobProgress,
@@ -111,9 +126,12 @@ pub struct Job {
     pub begun_at: SystemTime,
     /// When its last batch ended.
     pub moved_at: SystemTime,
+    /// When its next batch begins, at the earliest.
+    pub resume_at: SystemTime,
 }
 
-const COLUMNS: &str = "kind, id, state, revision, after_id, examined, changed, rejected, examples, begun_at, moved_at";
+const COLUMNS: &str = "kind, id, state, revision, after_id, examined, changed, rejected, examples, begun_at, moved_at, attempt, \
+                       retryable, resume_at";
 
 const DUE: &str = "
 SELECT j.tenant_id, j.kind FROM job j JOIN tenant t ON t.id = j.tenant_id
@@ -133,7 +151,7 @@ WHERE tenant_id = $1 AND kind = $2 AND CASE WHEN state = 'running' THEN id = $3 
 const SAVE: &str = "
 UPDATE job SET after_id = $5, examined = $6, changed = $7, rejected = $8, examples = $9, moved_at = $10,
   state = CASE WHEN $11 AND state = 'running' THEN 'finished' ELSE state END,
-  resume_at = now() + $12 * interval '1 second', holder = NULL, leased_until = NULL
+  resume_at = now() + $12 * interval '1 second', holder = NULL, leased_until = NULL, attempt = $13, retryable = $14
 WHERE tenant_id = $1 AND kind = $2 AND id = $3 AND holder = $4";
 
 const CANCEL: &str = "
@@ -143,15 +161,47 @@ WHERE tenant_id = $1 AND kind = $2 AND CASE WHEN kind = $2 THEN state = 'running
 /// Begins a job anew for the tenants in `t (id, schema_revision)`, with the time in `$3`: a part of the statements that change
 /// what it applies.
 pub(in crate::store) fn begin_job(kind: JobKind) -> String {
+    begin(kind, "t.schema_revision", "$3")
+}
+
+/// Begins a run for the tenants in `t`, with the time in the parameter `at`.
+fn begin(kind: JobKind, revision: &str, at: &str) -> String {
+    begin_run(kind, revision, at, "gen_random_uuid()")
+}
+
+/// The same, with the run's id.
+pub(in crate::store) fn begin_run(kind: JobKind, revision: &str, at: &str, id: &str) -> String {
     format!(
         "
 INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
-  SELECT t.id, '{}', gen_random_uuid(), 'running', t.schema_revision, '00000000-0000-0000-0000-000000000000', $3, $3 FROM t
+  SELECT t.id, '{}', {id}, 'running', {revision}, '00000000-0000-0000-0000-000000000000', {at}, {at} FROM t
   ON CONFLICT (tenant_id, kind) DO UPDATE SET id = excluded.id, state = 'running', revision = excluded.revision,
-    after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', begun_at = excluded.begun_at,
-    moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL",
+    after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', attempt = 0, retryable = 0,
+    begun_at = excluded.begun_at, moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL",
         kind.name()
     )
+}
+
+/// Begins a remap if this transaction has changed the tenant's row: the last statement of every transaction that activates a
+/// mapping, so that none is activated without.
+static BEGIN_REMAP: LazyLock<String> = LazyLock::new(|| {
+    let changed =
+        "WITH t AS (SELECT id, active_mapping FROM tenant WHERE id = $1 AND xmin = pg_current_xact_id()::xid)";
+    changed.to_owned() + &begin(JobKind::Remap, "t.active_mapping", "$2")
+});
+
+/// Begins one unless one is running for the active revision.
+static BEGIN_REMAP_ANEW: LazyLock<String> = LazyLock::new(|| {
+    let begin = begin(JobKind::Remap, "t.active_mapping", "$2");
+    format!(
+        "WITH t AS (SELECT id, active_mapping FROM tenant WHERE id = $1){begin}
+  WHERE j.state <> 'running' OR j.revision <> excluded.revision RETURNING 1"
+    )
+});
+
+/// The statement with which a transaction ends that activates a mapping.
+pub(in crate::store) fn begin_remap<'a>(tenant: &'a TenantId, at: &'a SystemTime) -> Statement<'a> {
+    Statement::new("beginning a remap", &BEGIN_REMAP, &[&tenant.0, at])
 }
 
 /// An older replica records its runs in the table `fold_in`. Runs that it left unfinished are continued here.
@@ -207,9 +257,9 @@ impl TenantStore {
         finished: bool,
         (rest, now): (Duration, SystemTime),
     ) -> Result<(), Error> {
-        let JobProgress { after, examined, changed, rejected, examples } = progress;
+        let JobProgress { after, examined, changed, rejected, examples, attempt, retryable } = progress;
         let examples = serde_json::to_string(examples).unwrap_or_else(|_| "[]".to_owned());
-        let params: [&(dyn ToSql + Sync); 12] = [
+        let params: [&(dyn ToSql + Sync); 14] = [
             &self.tenant.0,
             &lease.kind.name(),
             &lease.id,
@@ -222,6 +272,8 @@ impl TenantStore {
             &now,
             &finished,
             &rest.as_secs_f64(),
+            attempt,
+            retryable,
         ];
         self.query("keeping a job's progress", SAVE, &params).await?;
         Ok(())
@@ -230,6 +282,11 @@ impl TenantStore {
     /// Cancels a running job; it ends after the current resource. Returns whether it was running.
     pub async fn cancel_job(&self, kind: JobKind, now: SystemTime) -> Result<bool, Error> {
         Ok(!self.query("cancelling a job", CANCEL, &[&self.tenant.0, &kind.name(), &now]).await?.is_empty())
+    }
+
+    /// Begins a remap by the active mapping; false if one is running already.
+    pub async fn begin_remap_anew(&self, at: SystemTime) -> Result<bool, Error> {
+        Ok(!self.query("beginning a remap", &BEGIN_REMAP_ANEW, &[&self.tenant.0, &at]).await?.is_empty())
     }
 
     /// Takes over what an older replica left unfinished.
@@ -274,8 +331,11 @@ fn job(row: &Row) -> Result<Job, Error> {
             changed: row.get(6),
             rejected: row.get(7),
             examples: serde_json::from_str(row.get(8)).map_err(|why| corrupt(why.to_string()))?,
+            attempt: row.get(11),
+            retryable: row.get(12),
         },
         begun_at: row.get(9),
         moved_at: row.get(10),
+        resume_at: row.get(13),
     })
 }

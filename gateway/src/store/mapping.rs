@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::job::begin_remap;
 use crate::store::postgres::pool::Statement;
 
 /// Where a revision is in its life.
@@ -131,6 +132,7 @@ impl TenantStore {
             .batch(&[
                 Statement::new("locking a tenant", LOCK, &[&self.tenant.0]),
                 Statement::new("storing a mapping", sql, &[&self.tenant.0, on_failure, steps, author, note, &at]),
+                begin_remap(&self.tenant, &at),
             ])
             .await?;
         let row = answers[1].first();
@@ -154,6 +156,7 @@ impl TenantStore {
                     ACTIVATE,
                     &[&self.tenant.0, &revision, &at, &by, &active_mapping, &schema_revision],
                 ),
+                begin_remap(&self.tenant, &at),
             ])
             .await?;
         Ok(!answers[1].is_empty())
@@ -164,6 +167,7 @@ impl TenantStore {
         self.batch(&[
             Statement::new("locking a tenant", LOCK, &[&self.tenant.0]),
             Statement::new("switching mapping off", DEACTIVATE, &[&self.tenant.0, &at]),
+            begin_remap(&self.tenant, &at),
         ])
         .await
         .map(drop)

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 
 use crate::store::error::Error;
+use crate::store::guard::GuardRow;
 use crate::store::resource::indexed::{KeyLayout, SearchKeys};
 use crate::store::tenant::client::ClientRow;
 use crate::store::{ControlStore, Params};
@@ -62,6 +63,8 @@ pub struct Tenant {
     pub awaits_references: bool,
     /// How much may be sent for it.
     pub limits: LimitsRow,
+    /// Its guard against mass deprovisioning.
+    pub guard: GuardRow,
 }
 
 /// How much may be sent for a tenant, as stored; none for what follows the default.
@@ -79,7 +82,7 @@ pub struct LimitsRow {
 fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
-         search_ready, awaits_references, max_requests, rate, burst, {}",
+         search_ready, awaits_references, max_requests, rate, burst, guard_users, guard_members, guard_percent, guard_protected, {}",
         client::COLUMNS
     )
 }
@@ -162,6 +165,7 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         search: SearchKeys { layout: KeyLayout::from_number(row.get(7))?, attributes: row.get(8), ready: row.get(9) },
         awaits_references: row.get(10),
         limits: LimitsRow { requests: row.get(11), rate: row.get(12), burst: row.get(13) },
-        client: ClientRow::from_row(row, 14),
+        guard: GuardRow { users: row.get(14), members: row.get(15), percent: row.get(16), protected: row.get(17) },
+        client: ClientRow::from_row(row, 18),
     })
 }

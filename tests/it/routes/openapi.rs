@@ -1,5 +1,7 @@
 //! The OpenAPI documents: complete, consistent in themselves, and true of what the gateway replies.
 
+mod resources;
+
 use std::collections::BTreeSet;
 
 use scimgate_tests::tenant::{WS1B, device, user};
@@ -199,6 +201,7 @@ async fn replies_of_the_admin_api_fit_their_schemas(gateway: &TestGateway) {
     check_schemas(&admin).await;
     check_resource_types_and_packs(&admin).await;
     check_mapping(&admin).await;
+    resources::check(&admin).await;
 }
 
 async fn check_tenants(admin: &Admin<'_>) {
@@ -316,6 +319,12 @@ async fn check_mapping(admin: &Admin<'_>) {
     let read = admin.get(&mapping, &["acme"]).await.expect(200).body;
     let _ = admin.send("PUT", &mapping, &["acme"], &read).await.expect(200);
     let _ = admin.send("PUT", &mapping, &["acme"], &json!({ "steps": [] })).await.expect(400);
+    let counts = admin.get(&format!("{mapping}/documents"), &["acme"]).await.expect(200);
+    assert!(counts.body["documents"].as_array().is_some_and(|lines| !lines.is_empty()), "{}", counts.text);
+    let job = format!("{TENANT}/jobs/{{kind}}");
+    let remap = admin.get(&job, &["acme", "remap"]).await.expect(200);
+    assert!(remap.body["total"].is_number(), "{}", remap.text);
+    let _ = admin.send("PATCH", &job, &["acme", "reconcile"], &json!({ "state": "running" })).await.expect(409);
     check_revisions(admin, &mapping, &read).await;
     let _ = admin.delete(&mapping, &["acme"]).await.expect(204);
 }

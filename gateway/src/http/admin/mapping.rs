@@ -1,6 +1,7 @@
 //! `/admin/v1/tenants/{tenant}/mapping`: the active revision.
 
 pub(super) mod model;
+pub(super) mod plan;
 pub(super) mod preview;
 pub(super) mod revisions;
 
@@ -46,7 +47,7 @@ pub(super) async fn get(
 
 /// Deactivate the mapping.
 ///
-/// A stored resource keeps its mapped document until its next change.
+/// A job does the same to stored resources.
 #[utoipa::path(
     delete, path = "/admin/v1/tenants/{tenant}/mapping", operation_id = "deactivateMapping", tag = "mapping",
     responses((status = 204, description = "No mapping is active."))

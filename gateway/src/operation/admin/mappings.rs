@@ -109,6 +109,7 @@ async fn store(
     let revision = if activate { rows.insert_active(&new, now).await? } else { rows.insert_draft(&new, now).await? };
     if activate {
         gateway.forget_tenant(tenant.id).await;
+        gateway.schemas_changed.notify_one();
         log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision activated");
     } else {
         log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision drafted");
@@ -154,8 +155,8 @@ pub async fn list(operator: &Operator, tenant: &str, before: Option<i32>, limit:
     Ok(Listed { revisions, next })
 }
 
-/// Activates a draft, which is checked again: the schemas may have changed since. Writes that commit from now on are mapped by it;
-/// a stored resource keeps its mapped document until its next change.
+/// Activates a draft, which is checked again: the schemas may have changed since. Writes that commit from now on are mapped by it,
+/// stored resources by a job.
 ///
 /// # Errors
 /// 404 for an unknown tenant or revision, 409 for one that is retired or active, 400 for one that cannot be run any more.
@@ -209,8 +210,8 @@ pub async fn rollback(operator: &Operator, tenant: &str, revision: Option<i32>) 
     Ok(Revision { warnings, ..find(operator, &tenant, revision).await? })
 }
 
-/// Deactivates the mapping: the product reads the source document of what is written from now on. A stored resource keeps
-/// its mapped document until its next change.
+/// Deactivates the mapping: the product reads the source document of what is written from now on, and, once a remap has come to
+/// it, of what is stored.
 ///
 /// # Errors
 /// 404 for an unknown tenant.
@@ -218,6 +219,7 @@ pub async fn deactivate(operator: &Operator, tenant: &str) -> Result<(), Error> 
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     gateway.store.tenant(tenant.id).deactivate_mapping(gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
+    gateway.schemas_changed.notify_one();
     log_change!(operator, tenant.id = %tenant.id, "mapping switched off");
     Ok(())
 }
@@ -295,6 +297,7 @@ async fn switch(operator: &Operator, tenant: &Tenant, (revision, settings): (i32
         return Err(conflict(detail.to_owned()));
     }
     gateway.forget_tenant(tenant.id).await;
+    gateway.schemas_changed.notify_one();
     log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision activated");
     Ok(())
 }

@@ -9,6 +9,22 @@ use crate::store::job::{Job, JobLease};
 /// How often a lease is renewed; that is also how soon a cancelled job ends.
 const RENEW_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How a batch ended.
+pub(super) enum End {
+    /// There is more to do.
+    More,
+    /// There is more to do, but not before this time has passed.
+    Pause(Duration),
+    /// It was the last batch.
+    Finished,
+}
+
+impl End {
+    pub(super) fn after(was_last: bool) -> Self {
+        if was_last { Self::Finished } else { Self::More }
+    }
+}
+
 /// A running batch.
 pub(super) struct Batch {
     store: TenantStore,

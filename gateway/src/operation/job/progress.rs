@@ -1,10 +1,12 @@
-//! A tenant's jobs: an operator's view of them, and cancelling one.
+//! A tenant's jobs: an operator's view of them, starting and cancelling one.
 
 use scimgate_scim::error::ScimError;
 
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
+use crate::operation::plan::total;
 use crate::store::job::{Job, JobKind};
+use crate::store::resource::mapping_count::MappingCounts;
 
 /// How far a tenant's job of one kind has come.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct JobStatus {
     pub job: Option<Job>,
     /// Resources of which unknown attributes are kept.
     pub with_unknown: i64,
+    /// The tenant's resources, where the job examines all of them.
+    pub total: Option<i64>,
 }
 
 /// A tenant's job of a kind.
@@ -25,10 +29,43 @@ pub async fn status(operator: &Operator, tenant: &str, kind: &str) -> Result<Job
     let tenant = operator.tenant(tenant).await?;
     let kind = find(kind)?;
     let store = operator.gateway.store.tenant(tenant.id);
-    Ok(JobStatus { kind, job: store.job(kind).await?, with_unknown: store.count_with_unknown().await? })
+    let total = match kind {
+        JobKind::Remap | JobKind::Plan => Some(total(operator, &store).await?),
+        JobKind::Reconcile | JobKind::SearchKeys | JobKind::Held => None,
+    };
+    Ok(JobStatus { kind, job: store.job(kind).await?, with_unknown: store.count_with_unknown().await?, total })
 }
 
-/// Cancels a running job; it ends after the current resource. Finished resources stay changed.
+/// Begins a run of a job that can be begun: a remap, by the active mapping.
+///
+/// # Errors
+/// 404 for an unknown tenant or kind, 409 for a job that only its cause begins, and where a run is at work already.
+pub async fn start(operator: &Operator, tenant: &str, kind: &str) -> Result<JobStatus, Error> {
+    let found = operator.tenant(tenant).await?;
+    let known = find(kind)?;
+    if known != JobKind::Remap {
+        let detail = format!("The job {kind} begins by itself when there is something for it to do.");
+        return Err(ScimError::new(409, detail).into());
+    }
+    let gateway = &operator.gateway;
+    if !gateway.store.tenant(found.id).begin_remap_anew(gateway.clock.now()).await? {
+        return Err(ScimError::new(409, format!("The job {kind} of the tenant {tenant} is running already.")).into());
+    }
+    gateway.schemas_changed.notify_one();
+    log_change!(operator, tenant.id = %found.id, job = known.name(), "job started");
+    status(operator, tenant, kind).await
+}
+
+/// The number of a tenant's documents by the mapping revision that mapped them last, or failed to, and by their mapping state.
+///
+/// # Errors
+/// 404 for an unknown tenant.
+pub async fn documents(operator: &Operator, tenant: &str) -> Result<MappingCounts, Error> {
+    let tenant = operator.tenant(tenant).await?;
+    Ok(operator.gateway.store.tenant(tenant.id).count_by_mapping().await?)
+}
+
+/// Cancels a running job; it ends after the current resource or batch. Finished resources stay changed.
 ///
 /// # Errors
 /// 404 for an unknown tenant or kind, 409 where the job is not running.

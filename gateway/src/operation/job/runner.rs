@@ -1,8 +1,7 @@
 //! Runs jobs: leased, in batches, resumable, cancellable.
 //!
-//! A batch is a limited number of resources. After it the job pauses for as long as the batch took, so a tenant's jobs
-//! take at most half of one worker and one connection, and other tenants' jobs run in between. A process runs one batch at
-//! a time.
+//! A batch is a limited number of resources. After it the job pauses, so that a tenant's jobs take a share of one worker and one
+//! connection at most (`--job-share`), and other tenants' jobs run in between. A process runs one batch at a time.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +9,8 @@ use uuid::Uuid;
 
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
-use crate::operation::job::batch::Batch;
-use crate::operation::job::{reconcile, search_keys};
+use crate::operation::job::batch::{Batch, End};
+use crate::operation::job::{held, plan, reconcile, remap, search_keys};
 use crate::store::job::{JobKind, JobLease};
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
@@ -21,7 +20,7 @@ const LEASE_TTL: Duration = Duration::from_secs(30);
 /// Pause after a batch that failed.
 const RETRY_REST: Duration = Duration::from_secs(2);
 /// Longest pause after a batch.
-const MAX_REST: Duration = Duration::from_secs(5);
+const MAX_REST: Duration = Duration::from_mins(1);
 /// Longest time between two polls for due jobs.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Most jobs that one poll returns.
@@ -74,15 +73,22 @@ impl Runner {
         let lease = JobLease { kind, id: job.id, holder: self.holder, ttl: self.ttl };
         let mut batch = Batch::new(store.clone(), lease, job);
         let done = match kind {
-            JobKind::Reconcile => reconcile::batch(gateway, tenant, &mut batch).await,
-            JobKind::SearchKeys => search_keys::batch(gateway, tenant, &mut batch).await,
+            JobKind::Reconcile => reconcile::batch(gateway, tenant, &mut batch).await.map(End::after),
+            JobKind::SearchKeys => search_keys::batch(gateway, tenant, &mut batch).await.map(End::after),
+            JobKind::Remap => remap::batch(gateway, tenant, &mut batch).await,
+            JobKind::Plan => plan::batch(gateway, tenant, &mut batch).await,
+            JobKind::Held => held::batch(gateway, tenant, &mut batch).await.map(End::after),
         };
-        let rest = if done.is_ok() { begun.elapsed().min(MAX_REST) } else { RETRY_REST };
-        let finished = matches!(done, Ok(true));
+        let rest = match done {
+            Ok(End::Pause(rest)) => rest,
+            Ok(_) => gateway.job_share.rest(begun.elapsed()).min(MAX_REST),
+            Err(_) => RETRY_REST,
+        };
+        let finished = matches!(done, Ok(End::Finished));
         let now = gateway.clock.now();
         store.save_job(batch.lease(), &batch.job.progress, finished, (rest, now)).await?;
         match done {
-            Ok(finished) => Ok((!finished).then_some(rest)),
+            Ok(_) => Ok((!finished).then_some(rest)),
             Err(error) => {
                 tracing::warn!(tenant.id = %tenant, job = kind.name(), error = chain(&error), "a job's batch failed and is tried again");
                 Ok(Some(rest))

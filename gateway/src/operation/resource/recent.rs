@@ -1,8 +1,9 @@
 //! Rows that this process wrote shortly before, so that the next write of one starts without reading it.
 //!
 //! A row from here is only what a write starts from, never what a reply shows or a refusal is decided on. It is safe since the
-//! statement that stores a change depends on the version, and everything of a row that is kept here changes only together with
-//! its version: a deletion, a restoration and a write by another process increment it. What changes without it is not kept: a
+//! statement that stores a change depends on the version and on how the row is mapped, and everything of a row that is kept here
+//! changes only together with one of them: a deletion, a restoration and a write by another process increment the version, and a
+//! remap changes the mapping revision or state. What changes without them is not kept: a
 //! user's groups, which the write itself reads anew, and groups, whose version and time count their members' changes.
 
 use std::sync::Arc;

@@ -24,6 +24,10 @@ pub enum Action {
     Delete,
     /// The reconcile job: unknown attributes that a schema defines by now.
     Reconcile,
+    /// The rejection of held changes: the source as it was.
+    RejectHeld,
+    /// The remap job: a stored document is mapped by the active revision.
+    Remap,
 }
 
 /// What was done.
@@ -33,6 +37,8 @@ pub enum Effect {
     Created,
     /// A living resource was stored anew.
     Updated,
+    /// Its mapped document was stored anew; its source, version and times did not change.
+    Remapped,
     /// A deleted resource was restored.
     Restored,
     /// Nothing: the resource was already as the request wants it.

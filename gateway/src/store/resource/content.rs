@@ -10,9 +10,11 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::store::event::EventKind;
+use crate::store::held::HoldChange;
+use crate::store::mapping_reason::ReasonChange;
 use crate::store::resource::indexed::KeyLayout;
 use crate::store::resource::key::{Key, Keys};
-use crate::store::resource::read::{MappingState, Stored};
+use crate::store::resource::read::{MappingState, RowVersion, Stored};
 use crate::store::stamp::Target;
 
 /// What is stored of a resource besides its identity.
@@ -39,6 +41,10 @@ pub struct Content {
     pub keys: Keys,
     /// The event for the product; none where it does not see the change.
     pub event: Option<EventKind>,
+    /// Why the product does not see it, or sees an older document.
+    pub reason: ReasonChange,
+    /// Whether the product sees the change at once.
+    pub hold: HoldChange,
 }
 
 impl Content {
@@ -52,10 +58,12 @@ impl Content {
             set_aside: self.set_aside,
             mapped: self.mapped,
             mapping_state: self.mapping_state,
+            mapping_revision: self.mapping_revision,
             own_version: version,
             member_changes: before.member_changes,
             created_at: before.created_at,
             modified_at: at,
+            held: self.hold.after(before.held),
             groups: before.groups.clone(),
         }
     }
@@ -88,6 +96,28 @@ pub(in crate::store) const SET_CONTENT: &str = "
 /// like every condition on a row by its id: a plan that was made while the table was empty might take another index.
 pub(in crate::store) const IF_SETTINGS_UNCHANGED: &str = "
     AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $13";
+
+/// Whether the row `r` is as it was read: its version, the mapping revision and the mapping state in the three parameters from this
+/// one on.
+pub(in crate::store) fn if_row_unchanged(version: usize) -> String {
+    let (revision, state) = (version + 1, version + 2);
+    format!("r.version = ${version} AND r.mapping_revision = ${revision} AND r.mapping_state = ${state}")
+}
+
+/// The parameters of [`if_row_unchanged`].
+pub(in crate::store) struct RowParams(i64, i32, &'static str);
+
+impl From<RowVersion> for RowParams {
+    fn from(row: RowVersion) -> Self {
+        Self(row.version, row.mapping_revision, row.mapping_state.column())
+    }
+}
+
+impl RowParams {
+    pub(in crate::store) fn params(&self) -> [&(dyn ToSql + Sync); 3] {
+        [&self.0, &self.1, &self.2]
+    }
+}
 
 /// The end of [`IF_SETTINGS_UNCHANGED`] for a write that looks for no pending references.
 pub(in crate::store) const NONE_PENDING: &str = " AND NOT t.awaits_references";
@@ -208,7 +238,7 @@ impl<'a> RowWrite<'a> {
         (unique, searchable): (KeyColumns<'a>, SearchColumns<'a>),
     ) -> Self {
         let event = content.event.map(|kind| kind.name(target.resource_type));
-        Self { target, content, mapping_state: content.mapping_state.word(), event, unique, searchable }
+        Self { target, content, mapping_state: content.mapping_state.column(), event, unique, searchable }
     }
 
     pub(in crate::store) fn arms(&self) -> Arms {
@@ -255,7 +285,7 @@ impl<'a> RowWrite<'a> {
 }
 
 /// Parameters of the widest write.
-const MAX_PARAMS: usize = 28;
+const MAX_PARAMS: usize = 30;
 
 /// The attributes and the values of keys, as two array parameters.
 pub(in crate::store) type KeyColumns<'a> = (Vec<&'a str>, Vec<&'a str>);

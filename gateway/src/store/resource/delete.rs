@@ -6,12 +6,15 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
+use crate::store::held::Hold;
+use crate::store::mapping_reason::drop_reason;
 use crate::store::membership::LOCK_RESOURCE;
 use crate::store::postgres::pool::Statement;
 use crate::store::postgres::sql::Variants;
-use crate::store::resource::content::{Written, delete_search_keys};
+use crate::store::resource::content::{RowParams, Written, delete_search_keys, if_row_unchanged};
 use crate::store::resource::indexed::KeyLayout;
 use crate::store::resource::key::{Key, Keys};
+use crate::store::resource::read::RowVersion;
 use crate::store::stamp::{Stamp, slot};
 
 /// The parts of the statement that depend on what is deleted.
@@ -50,18 +53,19 @@ s AS ({})",
         let counted = if self.visible {
             ",
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at, delta)
-  SELECT w.tenant_id, $7, $3, w.id, w.version, $8, $9, $4, -1 FROM w)"
+  SELECT w.tenant_id, $9, $3, w.id, w.version, $10, $11, $4, -1 FROM w)"
         } else {
             ",
-c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $7, -1 FROM w
+c AS (INSERT INTO resource_count AS c (tenant_id, resource_type, slot, n) SELECT w.tenant_id, $3, $9, -1 FROM w
   ON CONFLICT (tenant_id, resource_type, slot) DO UPDATE SET n = c.n - 1)"
         };
+        let row = if_row_unchanged(5);
         format!(
             "
 WITH w AS (
   UPDATE resource r SET deleted_at = $4, version = r.version + 1, modified_at = $4, set_aside = NULL
-  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NULL END AND r.version = $5
-    AND ($6::bigint IS NULL OR $6 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NULL END AND {row}
+    AND ($8::bigint IS NULL OR $8 = (SELECT coalesce(sum(n), 0) FROM group_change g WHERE g.tenant_id = $1 AND g.group_id = $2))
   RETURNING r.tenant_id, r.id, r.version, r.name_key, r.external_id),
 t AS (INSERT INTO tombstone_key (tenant_id, resource_type, attribute, key, id, deleted_at)
   SELECT w.tenant_id, $3, CASE WHEN w.external_id IS NULL THEN 'name' ELSE 'externalId' END, coalesce(w.external_id, w.name_key), w.id, $4
@@ -73,7 +77,7 @@ SELECT version FROM w"
 }
 
 /// The first parameter of the event or of the counter.
-const FIRST_OWN_PARAM: usize = 7;
+const FIRST_OWN_PARAM: usize = 9;
 
 /// A resource to be deleted, as it was read.
 pub struct Delete<'a> {
@@ -81,12 +85,16 @@ pub struct Delete<'a> {
     pub resource_type: &'a str,
     /// Its id.
     pub id: Uuid,
-    /// Its own version.
-    pub version: i64,
+    /// The row.
+    pub row: RowVersion,
     /// The member changes, where they must be unchanged.
     pub member_changes: Option<i64>,
     /// Whether the product sees it.
     pub visible: bool,
+    /// The batch that holds the deletion: the product sees it still.
+    pub hold: Option<Hold>,
+    /// Whether a reason of the mapping is kept of it.
+    pub has_reason: bool,
     /// Its keys.
     pub keys: &'a Keys,
     /// How the tenant's keys are stored.
@@ -106,16 +114,19 @@ c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
 SELECT count(*) FROM others";
 
 impl TenantStore {
-    /// Deletes a resource with its keys and memberships, if it has still the version that was read.
+    /// Deletes a resource with its keys and memberships, if its row is still as it was read.
     pub async fn delete(&self, delete: &Delete<'_>, stamp: &Stamp) -> Result<Written, Error> {
-        let Delete { resource_type, id, version, member_changes, visible, keys, key_layout } = delete;
+        let Delete { resource_type, id, row, member_changes, visible, hold, has_reason, keys, key_layout } = delete;
         let Stamp { at, actor, request_id } = stamp;
         let (slot, event) = (slot(), EventKind::Deleted.name(resource_type));
         let hashes: Vec<i64> = keys.searchable.iter().map(Key::hash).collect();
         let text = *key_layout != KeyLayout::Hashed;
-        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible };
+        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible && hold.is_none() };
         let tenant = &self.tenant.0;
-        let mut params: Vec<&(dyn ToSql + Sync)> = vec![tenant, id, resource_type, at, version, member_changes];
+        let row = RowParams::from(*row);
+        let mut params: Vec<&(dyn ToSql + Sync)> = vec![tenant, id, resource_type, at];
+        params.extend(row.params());
+        params.push(member_changes);
         if parts.visible {
             let own: [&(dyn ToSql + Sync); 3] = [&event, actor, request_id];
             params.extend(own);
@@ -125,13 +136,16 @@ impl TenantStore {
         if parts.searchable {
             params.push(&hashes);
         }
-        let answers = self
-            .batch(&[
-                Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, id]),
-                Statement { doing: "deleting a resource", sql: parts.sql(), params },
-                Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]),
-            ])
-            .await?;
+        let mut batch = vec![
+            Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, id]),
+            Statement { doing: "deleting a resource", sql: parts.sql(), params },
+        ];
+        // After the row is written: the hold ends a transaction that has lost its race.
+        batch.extend(hold.as_ref().map(|hold| hold.statement(tenant, id, stamp)));
+        batch.extend(hold.as_ref().map(|hold| hold.memberships(tenant, id, stamp)));
+        batch.push(Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]));
+        batch.extend(has_reason.then(|| drop_reason(tenant, id)));
+        let answers = self.batch(&batch).await?;
         Ok(Written::from_rows(&answers[1]))
     }
 }

@@ -27,25 +27,32 @@ pub enum MappingState {
     Stale,
     /// The mapping failed and there never was a mapped document.
     Never,
+    /// The product reads an older document because a batch holds what came after it.
+    Held,
 }
 
 impl MappingState {
-    /// The word in the database and the directory.
+    /// The word in the directory and the admin API.
     #[must_use]
     pub fn word(self) -> &'static str {
+        if self == Self::Held { "held" } else { self.column() }
+    }
+
+    /// The word in the database. A held resource is stale there, which replicas of the version before understand.
+    pub(in crate::store) fn column(self) -> &'static &'static str {
         match self {
-            Self::Same => "same",
-            Self::Mapped => "mapped",
-            Self::Excluded => "excluded",
-            Self::Stale => "stale",
-            Self::Never => "never",
+            Self::Same => &"same",
+            Self::Mapped => &"mapped",
+            Self::Excluded => &"excluded",
+            Self::Stale | Self::Held => &"stale",
+            Self::Never => &"never",
         }
     }
 
-    fn from_word(word: &str) -> Result<Self, Error> {
+    pub(in crate::store) fn from_word(word: &str) -> Result<Self, Error> {
         let all = [Self::Same, Self::Mapped, Self::Excluded, Self::Stale, Self::Never];
         all.into_iter()
-            .find(|state| state.word() == word)
+            .find(|state| *state.column() == word)
             .ok_or_else(|| Error::Corrupt { what: "mapping state", why: format!("\"{word}\" is none") })
     }
 
@@ -53,6 +60,12 @@ impl MappingState {
     #[must_use]
     pub fn is_mapped(self) -> bool {
         !matches!(self, Self::Stale | Self::Never)
+    }
+
+    /// Whether a reason is kept of it.
+    #[must_use]
+    pub fn has_reason(self) -> bool {
+        !matches!(self, Self::Same | Self::Mapped)
     }
 
     /// Whether the product sees the resource.
@@ -77,6 +90,8 @@ pub struct Stored {
     pub mapped: Option<String>,
     /// The mapped document's relation to the source.
     pub mapping_state: MappingState,
+    /// The mapping revision that made the mapped document, or failed to; 0 for none.
+    pub mapping_revision: i32,
     /// The row's own version.
     pub own_version: i64,
     /// Member changes since the group was created; 0 for other types.
@@ -85,6 +100,8 @@ pub struct Stored {
     pub created_at: SystemTime,
     /// When it, or a group's members, last changed.
     pub modified_at: SystemTime,
+    /// The batch in which the product's view is held.
+    pub held: Option<Uuid>,
     /// A user's groups.
     pub groups: Vec<GroupRef>,
 }
@@ -98,7 +115,25 @@ pub struct GroupRef {
     pub display: String,
 }
 
+/// What identifies a row as it was read. A write of its document changes the version; a remap changes how it is mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowVersion {
+    /// The row's own version.
+    pub version: i64,
+    /// The mapping revision that made the mapped document, or failed to.
+    pub mapping_revision: i32,
+    /// The mapped document's relation to the source.
+    pub mapping_state: MappingState,
+}
+
 impl Stored {
+    /// The row as it was read.
+    #[must_use]
+    pub fn row_version(&self) -> RowVersion {
+        let Self { own_version, mapping_revision, mapping_state, .. } = *self;
+        RowVersion { version: own_version, mapping_revision, mapping_state }
+    }
+
     /// The bytes of its texts.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -117,24 +152,27 @@ impl Stored {
     pub fn mapped_text(&self) -> Option<&str> {
         match self.mapping_state {
             MappingState::Same => Some(&self.source),
-            MappingState::Mapped | MappingState::Stale => self.mapped.as_deref(),
+            MappingState::Mapped | MappingState::Stale | MappingState::Held => self.mapped.as_deref(),
             MappingState::Excluded | MappingState::Never => None,
         }
     }
 
     pub(in crate::store) fn from_row(row: &Row) -> Result<Self, Error> {
+        let (state, held) = (MappingState::from_word(row.get(5))?, row.get::<_, Option<Uuid>>(12));
         Ok(Self {
             id: row.get(0),
             resource_type: row.get(1),
             source: row.get(2),
             set_aside: row.get(3),
             mapped: row.get(4),
-            mapping_state: MappingState::from_word(row.get(5))?,
+            mapping_state: if state == MappingState::Stale && held.is_some() { MappingState::Held } else { state },
             own_version: row.get(6),
             created_at: row.get(7),
             member_changes: row.get(8),
             modified_at: row.get(9),
             groups: groups(row.get(10))?,
+            mapping_revision: row.get(11),
+            held,
         })
     }
 }
@@ -194,7 +232,10 @@ pub(in crate::store) fn columns(options: ReadOptions) -> String {
     // A user without groups costs one index look-up; with EXISTS the server may read the memberships of the whole tenant first.
     // The names are behind a function, because the server sets up a sub-select whether it is needed or not.
     let groups = if options.groups { GROUPS } else { "NULL::text" };
-    format!("r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}")
+    format!(
+        "r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}, \
+         r.mapping_revision, r.held"
+    )
 }
 
 /// The joins that [`columns`] needs.

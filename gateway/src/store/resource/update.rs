@@ -7,16 +7,17 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
 use crate::store::membership::change::MemberStatement;
+use crate::store::membership::held::HoldMembers;
 use crate::store::membership::reference::PendingReferences;
 use crate::store::membership::{LOCK_RESOURCE, Members};
 use crate::store::postgres::pool::Statement;
 use crate::store::postgres::sql::Variants;
 use crate::store::resource::content::{
-    Arms, Content, IF_SETTINGS_UNCHANGED, NONE_PENDING, RowWrite, SET_CONTENT, SearchColumns, Written,
-    delete_search_keys, key_columns,
+    Arms, Content, IF_SETTINGS_UNCHANGED, NONE_PENDING, RowParams, RowWrite, SET_CONTENT, SearchColumns, Written,
+    delete_search_keys, if_row_unchanged, key_columns,
 };
 use crate::store::resource::key::{Key, Keys};
-use crate::store::resource::read::{GROUPS, GroupRef, groups};
+use crate::store::resource::read::{GROUPS, GroupRef, RowVersion, groups};
 use crate::store::stamp::{Stamp, Target, slot};
 
 /// The events of an update that makes a resource visible to the product. They include its memberships, because none were
@@ -87,7 +88,7 @@ impl Parts {
 
     fn text(self) -> String {
         let version = self.arms.next_param();
-        let mut next = version + 1;
+        let mut next = version + 3;
         let mut deletes = Vec::with_capacity(2);
         if self.loses_unique {
             deletes.push(format!(
@@ -130,6 +131,7 @@ sd AS ({})",
         };
         let groups = if self.reads_groups { GROUPS } else { "NULL::text" };
         let deletes = deletes.concat();
+        let row = if_row_unchanged(version);
         let none_pending = if self.none_pending { NONE_PENDING } else { "" };
         let keys = self.arms.insert_keys();
         let events =
@@ -137,7 +139,7 @@ sd AS ({})",
         format!(
             "
 WITH w AS ({SET_CONTENT}
-  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NULL END AND r.version = ${version}{members}{IF_SETTINGS_UNCHANGED}{none_pending})
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.resource_type = $3 THEN r.deleted_at IS NULL END AND {row}{members}{IF_SETTINGS_UNCHANGED}{none_pending})
   RETURNING r.tenant_id, r.id, r.version, r.resource_type){keys}{deletes}{events}
 SELECT r.version, {groups} FROM w r"
         )
@@ -150,8 +152,8 @@ pub struct Update<'a> {
     pub resource_type: &'a str,
     /// Its id.
     pub id: Uuid,
-    /// The own version that was read.
-    pub version: i64,
+    /// The row as it was read.
+    pub row: RowVersion,
     /// The member changes that were read, where they must be unchanged.
     pub member_changes: Option<i64>,
     /// The keys of the document that was read.
@@ -160,19 +162,21 @@ pub struct Update<'a> {
     pub content: &'a Content,
     /// Member changes to make in the same transaction.
     pub members: Option<&'a Members>,
+    /// The batch that holds the members which are removed.
+    pub held_members: Option<Uuid>,
     /// Whether to read the groups that the resource is a member of.
     pub reads_groups: bool,
 }
 
 impl TenantStore {
-    /// Updates a resource whose own version is still `version`, and its members. With `member_changes` given, a group's
+    /// Updates a resource whose row is still as it was read, and its members. With `member_changes` given, a group's
     /// members must not have changed either. Also returns the number of groups whose pending references to one of its new
     /// names became memberships, and its groups where they are to be read.
     ///
     /// # Errors
     /// [`Error::Duplicate`] when a unique value is in use.
     pub async fn update(&self, update: &Update<'_>, stamp: &Stamp) -> Result<(Written, i64, Vec<GroupRef>), Error> {
-        let Update { resource_type, id, version, member_changes, before, content, members, .. } = update;
+        let Update { resource_type, id, row, member_changes, before, content, members, .. } = update;
         let target = Target { tenant: self.tenant, resource_type, id: *id, slot: slot(), stamp };
         let (added, removed) = difference(&before.unique, &content.keys.unique);
         let (found, lost) = difference(&before.searchable, &content.keys.searchable);
@@ -193,8 +197,9 @@ impl TenantStore {
             none_pending,
             reads_groups: update.reads_groups,
         };
+        let row = RowParams::from(*row);
         let mut params = write.params();
-        params.push(version);
+        params.extend(row.params());
         if parts.loses_unique {
             let unique: [&(dyn ToSql + Sync); 2] = [&removed.0, &removed.1];
             params.extend(unique);
@@ -206,16 +211,22 @@ impl TenantStore {
         if parts.guards_members {
             params.push(member_changes);
         }
+        let hold_members = members
+            .zip(update.held_members)
+            .map(|(members, batch)| HoldMembers::new(self.tenant.0, *id, (members, batch), stamp));
         let members = members.map(|members| MemberStatement::new(self.tenant, *id, true, members, stamp));
         let mut batch = Vec::with_capacity(4);
-        if parts.guards_members {
+        if parts.guards_members || hold_members.is_some() {
             batch.push(Statement::new("locking a group", LOCK_RESOURCE, &[&self.tenant.0, id]));
         }
         batch.extend(pending.as_ref().map(|pending| pending.lock_groups(&write.target)));
         let index = batch.len();
         batch.push(Statement { doing: "storing a resource", sql: parts.sql(), params });
         batch.extend(pending.as_ref().map(|pending| pending.resolve(&write.target)));
+        batch.extend(hold_members.as_ref().map(HoldMembers::statement));
         batch.extend(members.as_ref().map(MemberStatement::statement));
+        batch.extend(content.reason.statement(&self.tenant.0, id, stamp));
+        batch.extend(content.hold.statement(&self.tenant.0, id, stamp));
         let answers = self.batch(&batch).await?;
         let joined = if pending.is_some() { answers[index + 1].first().map_or(0, |row| row.get(0)) } else { 0 };
         let of = answers[index].first().map_or(Ok(Vec::new()), |row| groups(row.get(1)))?;

@@ -1,0 +1,183 @@
+//! The write path's form for many stored documents at once: only how they are mapped changes. Their source documents, versions and
+//! times stay, so there is nothing to validate, and no client's writes to take turns with: a row that another write changed
+//! meanwhile is passed by, since that write has mapped it.
+
+use std::time::{Duration, Instant};
+
+use scimgate_scim::leniency::Warnings;
+
+use crate::mapping::StepReport;
+use crate::operation::context::Context;
+use crate::operation::error::Error;
+use crate::operation::guard::{self, Reservation, Subject};
+use crate::operation::pace::Pace;
+use crate::operation::resource::document::parse;
+use crate::operation::resource::mapped::{Mapped, Purpose, map};
+use crate::operation::resource::record::{Action, Effect, Record};
+use crate::store::event::EventKind;
+use crate::store::held::HoldChange;
+use crate::store::job::{JobExample, JobLease, JobProgress};
+use crate::store::resource::read::Stored;
+use crate::store::resource::remap::{MappedBy, Remapped, Scanned};
+
+/// How long a batch maps, at most: what is mapped by then is stored.
+const MAX_BATCH_TIME: Duration = Duration::from_millis(500);
+/// Most examples of documents that could not be mapped in a run's progress.
+const MAX_EXAMPLES: usize = 5;
+/// The name in an example.
+const MAPPING: &str = "the mapping";
+
+/// Maps resources by the active chain, in the order of ids, and stores the result with the run's progress in one statement, while
+/// the run is this process's. Returns whether it is, and the mapping and the schemas are those of the context.
+///
+/// # Errors
+/// What keeps the first of them from being mapped at this moment.
+pub(crate) async fn run(
+    ctx: &Context,
+    lease: &JobLease,
+    resources: Vec<Scanned>,
+    progress: &mut JobProgress,
+) -> Result<bool, Error> {
+    let begun = Instant::now();
+    let mut batch = Batch { next: progress.clone(), done: Vec::new(), documents: Vec::new(), reserved: Vec::new() };
+    let is_first_pass = progress.attempt == 0;
+    let mut pace = Pace::begin();
+    for resource in resources {
+        if begun.elapsed() > MAX_BATCH_TIME {
+            break;
+        }
+        pace.step().await;
+        if let Some(stored) = resource.stored {
+            match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
+                Ok(mapped) => {
+                    if !is_held(ctx, &mut batch.reserved, &stored, &mapped).await? {
+                        batch.add(stored, mapped);
+                    }
+                }
+                Err(error) if batch.next.after == progress.after => return Err(error),
+                // Kept for the next batch, which begins with this document.
+                Err(_) => break,
+            }
+        }
+        batch.next.after = resource.id;
+        batch.next.examined += i64::from(resource.living && is_first_pass);
+    }
+    batch.store(ctx, lease, progress).await
+}
+
+struct Batch {
+    /// The progress after this batch, but for what depends on the documents that are stored.
+    next: JobProgress,
+    done: Vec<Done>,
+    documents: Vec<Remapped>,
+    /// What the guard has counted.
+    reserved: Vec<Reservation>,
+}
+
+/// Whether the guard holds what the mapping would take from the product, or held it: such a document is stored by itself.
+async fn is_held(
+    ctx: &Context,
+    reserved: &mut Vec<Reservation>,
+    stored: &Stored,
+    mapped: &Mapped,
+) -> Result<bool, Error> {
+    let is_removal = matches!(mapped.event, Some(EventKind::Deleted | EventKind::Deactivated));
+    let known = ctx.settings.registry.resource_type(&stored.resource_type);
+    let Some(resource_type) = known.filter(|_| is_removal || stored.held.is_some()) else { return Ok(false) };
+    let (document, stamp) = (parse("source", &stored.source)?, ctx.stamp());
+    let mut content = mapped.content(ctx, stored);
+    let subject = Subject { resource_type, before: stored, document: &document };
+    let mut reservation = Reservation::default();
+    guard::check(ctx, &mut reservation, &subject, &mut content, &stamp).await?;
+    reserved.push(reservation);
+    if content.hold == HoldChange::None && stored.held.is_none() {
+        return Ok(false);
+    }
+    // A row that changed meanwhile was written by the active mapping, and passed the guard with that write.
+    if ctx.store.store_held_remap(stored, &content, &stamp).await? && content.event.is_some() {
+        ctx.gateway.events_waiting.add(ctx.store.id());
+    }
+    ctx.gateway.recent.take(ctx.store.id(), stored.id).await;
+    Ok(true)
+}
+
+/// What the record of a document needs.
+struct Done {
+    before: Stored,
+    after: Option<Stored>,
+    steps: Vec<StepReport>,
+}
+
+impl Batch {
+    fn add(&mut self, stored: Stored, mut mapped: Mapped) {
+        if let Some(problem) = mapped.problem.as_ref().filter(|_| self.next.examples.len() < MAX_EXAMPLES) {
+            self.next.examples.push(JobExample {
+                id: stored.id,
+                resource_type: stored.resource_type.clone(),
+                attribute: MAPPING.to_owned(),
+                reason: problem.reason.clone(),
+            });
+        }
+        let steps = std::mem::take(&mut mapped.steps);
+        let is_recorded = mapped.event.is_some() || mapped.problem.is_some();
+        let document = mapped.into_remapped(&stored);
+        if is_recorded {
+            let after = after(&stored, &document);
+            self.done.push(Done { before: stored, after, steps });
+        }
+        self.documents.push(document);
+    }
+
+    async fn store(self, ctx: &Context, lease: &JobLease, progress: &mut JobProgress) -> Result<bool, Error> {
+        let by = MappedBy { mapping: ctx.settings.chain.revision, schemas: ctx.settings.schema_revision };
+        let begun = Instant::now();
+        let stored = ctx.store.store_remapped(lease, by, &self.documents, self.next, &ctx.stamp()).await?;
+        let Some(stored) = stored else {
+            for reservation in self.reserved {
+                reservation.take_back(ctx).await;
+            }
+            return Ok(false);
+        };
+        let has_events = stored.changed > progress.changed;
+        *progress = stored;
+        for document in &self.documents {
+            // A write that starts from it would be refused, since it is mapped in another way by now.
+            ctx.gateway.recent.take(ctx.store.id(), document.id).await;
+        }
+        if has_events {
+            ctx.gateway.events_waiting.add(ctx.store.id());
+        }
+        record(ctx, &self.done, begun.elapsed());
+        Ok(true)
+    }
+}
+
+/// The resource as it is stored now.
+fn after(before: &Stored, document: &Remapped) -> Option<Stored> {
+    let mapped = if document.keeps_mapped { before.mapped.clone() } else { document.mapped.clone() };
+    document.event?;
+    Some(Stored { mapped, mapping_state: document.state, ..before.clone() })
+}
+
+/// Records the documents whose mapping changed something for the product, or failed.
+fn record(ctx: &Context, done: &[Done], duration: Duration) {
+    let warnings = Warnings::default();
+    for Done { before, after, steps } in done {
+        ctx.gateway.recorder.record(&Record {
+            tenant: ctx.store.id(),
+            actor: &ctx.actor,
+            request_id: &ctx.request_id,
+            action: Action::Remap,
+            resource_type: &before.resource_type,
+            id: Some(before.id),
+            warnings: &warnings,
+            before: Some(before),
+            after: after.as_ref(),
+            mapping_revision: ctx.settings.chain.revision,
+            steps,
+            result: Ok(if after.is_some() { Effect::Remapped } else { Effect::Unchanged }),
+            attempts: 1,
+            duration,
+        });
+    }
+}

@@ -1,0 +1,298 @@
+//! Stored documents for a chain to map, many at a time: reading those that the active mapping has not mapped, and storing what it
+//! made of them. Versions and times stay: the SCIM client sees no change.
+
+use std::sync::LazyLock;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::store::TenantStore;
+use crate::store::error::Error;
+use crate::store::event::EventKind;
+use crate::store::job::{JobLease, JobProgress};
+use crate::store::mapping_reason::{ReasonChange, Reasons};
+use crate::store::postgres::pool::Statement;
+use crate::store::resource::content::Content;
+use crate::store::resource::read::{MappingState, ReadOptions, RowVersion, Stored, columns};
+use crate::store::stamp::Stamp;
+
+/// Bytes of documents that one read returns, besides the last one.
+const MAX_READ_BYTES: i64 = 4 << 20;
+
+/// The next resources by id. Tombstones and documents that are not to be mapped count, so that a read is bounded, but their texts
+/// are not read.
+fn next(wanted: &str) -> String {
+    let options = ReadOptions { groups: false, changes: false, mapped: true };
+    format!(
+        "
+SELECT {}, r.living, r.wanted FROM (
+  SELECT n.id, n.resource_type, n.mapping_state, n.mapping_revision, n.version, n.created_at, n.modified_at, n.held, n.living, n.wanted,
+    CASE WHEN n.wanted THEN n.source ELSE '' END AS source, NULL::text AS set_aside, CASE WHEN n.wanted THEN n.mapped END AS mapped,
+    sum(n.bytes) OVER (ORDER BY n.id) - n.bytes AS before
+  FROM (SELECT *, CASE WHEN wanted THEN octet_length(source) + coalesce(octet_length(mapped), 0) ELSE 0 END AS bytes
+    FROM (SELECT *, deleted_at IS NULL AS living, deleted_at IS NULL AND {wanted} AS wanted
+      FROM resource WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3) r) n) r
+WHERE r.before <= $4 ORDER BY r.id",
+        columns(options)
+    )
+}
+
+/// Of another revision, or the mapping failed.
+static UNMAPPED: LazyLock<String> =
+    LazyLock::new(|| next("(mapping_revision <> $5 OR mapping_state IN ('stale', 'never'))"));
+
+/// All, or a sample: a document with a small hash of its id.
+static PLANNED: LazyLock<String> =
+    LazyLock::new(|| next("CASE WHEN $6::int8 IS NULL THEN true ELSE uuid_hash_extended(id, $5) <= $6 END"));
+
+/// A row is passed by if it changed since it was read: whoever wrote it has mapped it. None is stored if the tenant's mapping or
+/// schemas changed, or the run is not this process's any more. The run's progress is stored with them, so that it counts each
+/// document once, however often a process is killed.
+const STORE: &str = "
+WITH t AS MATERIALIZED (SELECT j.id FROM job j WHERE j.tenant_id = $1 AND j.kind = 'remap'
+    AND CASE WHEN j.id = $2 THEN j.holder = $3 AND j.state = 'running' END
+    AND EXISTS (SELECT 1 FROM tenant WHERE id = $1 AND active_mapping = $4 AND schema_revision = $5)),
+w AS (UPDATE resource r SET mapping_state = v.state, mapping_revision = $4,
+    mapped = CASE WHEN v.keeps_mapped THEN r.mapped ELSE v.mapped END
+  FROM (SELECT v.* FROM t CROSS JOIN unnest($6::uuid[], $7::int8[], $8::int4[], $9::text[], $10::text[], $11::text[], $12::bool[],
+      $13::text[], $14::int2[])
+      v (id, version, old_revision, old_state, state, mapped, keeps_mapped, event, failure) LIMIT (SELECT 1000000)) v
+  WHERE r.tenant_id = $1 AND r.id = v.id AND CASE WHEN r.version = v.version AND r.mapping_revision = v.old_revision
+    AND r.mapping_state = v.old_state THEN r.deleted_at IS NULL END
+  RETURNING r.id, r.version, r.resource_type, v.event, v.failure),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
+  SELECT $1, w.event, w.resource_type, w.id, w.version, $15, $16, $17 FROM w WHERE w.event IS NOT NULL ORDER BY w.id),
+n AS (SELECT count(*) FILTER (WHERE event IS NOT NULL) AS changed, count(*) FILTER (WHERE failure > 0) AS rejected,
+    count(*) FILTER (WHERE failure > 1) AS retryable FROM w),
+p AS (UPDATE job j SET after_id = $18, examined = $19, changed = $20 + n.changed, rejected = $21 + n.rejected,
+    retryable = $22 + n.retryable, examples = $23, moved_at = $17
+  FROM t, n WHERE j.tenant_id = $1 AND j.kind = 'remap' AND CASE WHEN j.kind = 'remap' THEN j.id = t.id END)
+SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable FROM n";
+
+/// The same for one document that a batch holds, or held.
+const STORE_HELD: &str = "
+WITH w AS (UPDATE resource r SET mapped = $3, mapping_state = $4, mapping_revision = $5
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.version = $7 AND r.mapping_revision = $8 AND r.mapping_state = $9
+    THEN r.deleted_at IS NULL END
+    AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $5 AND t.schema_revision = $6)
+  RETURNING r.id, r.version, r.resource_type),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
+  SELECT $1, $10, w.resource_type, w.id, w.version, $11, $12, $13 FROM w WHERE $10::text IS NOT NULL)
+SELECT id FROM w";
+
+/// The memberships of resources that the product sees from now on: no event was written of them until then. With a snapshot of its
+/// own, in which the resources of this batch are visible; of two that became so, the member announces the membership.
+const INSERT_MEMBERSHIP_EVENTS: &str = "
+INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
+SELECT $1, 'membership.added', 'Group', m.group_id, m.member_id, $3, $4, $5
+FROM (SELECT r.id FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
+    (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id
+      AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END LIMIT 1) r) c
+  CROSS JOIN LATERAL (SELECT group_id, member_id, group_id AS other FROM membership WHERE tenant_id = $1 AND member_id = c.id
+    UNION ALL SELECT group_id, member_id, member_id FROM membership WHERE tenant_id = $1 AND group_id = c.id) m
+  CROSS JOIN LATERAL (SELECT o.mapping_state, o.xmin = pg_current_xact_id()::xid AS written FROM resource o
+    WHERE o.tenant_id = $1 AND o.id = m.other LIMIT 1) o
+WHERE o.mapping_state NOT IN ('excluded', 'never') AND NOT (m.other = m.member_id AND o.written AND m.other = ANY($2))
+ORDER BY m.group_id, m.member_id";
+
+/// A resource in the order of ids.
+#[derive(Debug)]
+pub struct Scanned {
+    /// Its id.
+    pub id: Uuid,
+    /// Whether it is no tombstone.
+    pub living: bool,
+    /// The resource, if it is to be mapped; `modified_at` is the row's own.
+    pub stored: Option<Stored>,
+}
+
+/// Why a document has no new mapped document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A retry does not help.
+    Lasting,
+    /// A retry may help.
+    Transient,
+}
+
+/// What a chain made of a stored document.
+#[derive(Debug)]
+pub struct Remapped {
+    /// The resource.
+    pub id: Uuid,
+    /// Its type.
+    pub resource_type: String,
+    /// The row as it was read.
+    pub row: RowVersion,
+    /// The mapped document's relation to the source document.
+    pub state: MappingState,
+    /// The mapped document's text, where it differs; none with `keeps_mapped`.
+    pub mapped: Option<String>,
+    /// Whether the stored text stays.
+    pub keeps_mapped: bool,
+    /// The event for the product.
+    pub event: Option<EventKind>,
+    /// Whether the mapping failed.
+    pub failure: Option<Failure>,
+    /// What it changes about the reason that is kept.
+    pub reason: ReasonChange,
+}
+
+/// The settings that a batch was mapped by.
+#[derive(Clone, Copy, Debug)]
+pub struct MappedBy {
+    /// The mapping revision.
+    pub mapping: i32,
+    /// The schema revision.
+    pub schemas: i64,
+}
+
+impl TenantStore {
+    /// Stores what the active mapping made of one document whose removal a batch holds: the product's view stays, or the hold ends.
+    /// False where the row, the mapping or the schemas changed.
+    pub async fn store_held_remap(&self, before: &Stored, content: &Content, stamp: &Stamp) -> Result<bool, Error> {
+        let event = content.event.map(|event| event.name(&before.resource_type));
+        let Content { mapped, mapping_revision, schema_revision, .. } = content;
+        let params: [&(dyn ToSql + Sync); 13] = [
+            &self.tenant.0,
+            &before.id,
+            mapped,
+            content.mapping_state.column(),
+            mapping_revision,
+            schema_revision,
+            &before.own_version,
+            &before.mapping_revision,
+            before.mapping_state.column(),
+            &event,
+            &stamp.actor,
+            &stamp.request_id,
+            &stamp.at,
+        ];
+        let mut batch = vec![Statement::new("storing a held mapped document", STORE_HELD, &params)];
+        batch.extend(content.reason.statement(&self.tenant.0, &before.id, stamp));
+        batch.extend(content.hold.statement(&self.tenant.0, &before.id, stamp));
+        let answers = self.batch(&batch).await?;
+        Ok(!answers[0].is_empty())
+    }
+
+    /// The next resources by id, with the documents that this revision has not mapped, or failed to map.
+    pub async fn unmapped_after(&self, after: Uuid, count: i64, revision: i32) -> Result<Vec<Scanned>, Error> {
+        let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &after, &count, &MAX_READ_BYTES, &revision];
+        self.query("reading documents to map", &UNMAPPED, &params).await?.iter().map(scanned).collect()
+    }
+
+    /// The next resources by id, with the documents whose hash by this seed is `max_hash` at most, or all.
+    pub async fn planned_after(
+        &self,
+        after: Uuid,
+        count: i64,
+        (seed, max_hash): (i64, Option<i64>),
+    ) -> Result<Vec<Scanned>, Error> {
+        let params: [&(dyn ToSql + Sync); 6] = [&self.tenant.0, &after, &count, &MAX_READ_BYTES, &seed, &max_hash];
+        self.query("reading documents to plan", &PLANNED, &params).await?.iter().map(scanned).collect()
+    }
+
+    /// Stores what the active mapping made of these documents, their events, and how far the run has come: what is stored adds to
+    /// the counts of `progress`. Returns the progress that is stored, or none where nothing is, because the mapping, the schemas or
+    /// the run changed.
+    pub async fn store_remapped(
+        &self,
+        lease: &JobLease,
+        by: MappedBy,
+        documents: &[Remapped],
+        progress: JobProgress,
+        stamp: &Stamp,
+    ) -> Result<Option<JobProgress>, Error> {
+        let columns = Columns::of(documents);
+        let Stamp { at, actor, request_id } = stamp;
+        let examples = serde_json::to_string(&progress.examples).unwrap_or_else(|_| "[]".to_owned());
+        let store: [&(dyn ToSql + Sync); 23] = [
+            &self.tenant.0,
+            &lease.id,
+            &lease.holder,
+            &by.mapping,
+            &by.schemas,
+            &columns.ids,
+            &columns.versions,
+            &columns.old_revisions,
+            &columns.old_states,
+            &columns.states,
+            &columns.mapped,
+            &columns.keeps_mapped,
+            &columns.events,
+            &columns.failures,
+            actor,
+            request_id,
+            at,
+            &progress.after,
+            &progress.examined,
+            &progress.changed,
+            &progress.rejected,
+            &progress.retryable,
+            &examples,
+        ];
+        let mut batch = vec![Statement { doing: "storing mapped documents", sql: STORE, params: store.to_vec() }];
+        if !columns.created.is_empty() {
+            let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &columns.created, actor, request_id, at];
+            batch.push(Statement::new("writing events of memberships", INSERT_MEMBERSHIP_EVENTS, &params));
+        }
+        let reasons = Reasons::of(documents.iter().map(|it| (it.id, &it.reason)));
+        batch.extend(reasons.statements(&self.tenant.0, stamp));
+        let answers = self.batch(&batch).await?;
+        let row = answers[0].first().filter(|row| row.get(0));
+        Ok(row.map(|row| JobProgress {
+            changed: progress.changed + row.get::<_, i64>(1),
+            rejected: progress.rejected + row.get::<_, i64>(2),
+            retryable: progress.retryable + row.get::<_, i64>(3),
+            ..progress
+        }))
+    }
+}
+
+/// The documents of a batch as array parameters.
+#[derive(Default)]
+struct Columns<'a> {
+    ids: Vec<Uuid>,
+    versions: Vec<i64>,
+    old_revisions: Vec<i32>,
+    old_states: Vec<&'static str>,
+    states: Vec<&'static str>,
+    mapped: Vec<Option<&'a str>>,
+    keeps_mapped: Vec<bool>,
+    events: Vec<Option<String>>,
+    failures: Vec<i16>,
+    /// Those that become visible to the product.
+    created: Vec<Uuid>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(documents: &'a [Remapped]) -> Self {
+        let mut columns = Self::default();
+        for it in documents {
+            columns.ids.push(it.id);
+            columns.versions.push(it.row.version);
+            columns.old_revisions.push(it.row.mapping_revision);
+            columns.old_states.push(it.row.mapping_state.column());
+            columns.states.push(it.state.column());
+            columns.mapped.push(it.mapped.as_deref());
+            columns.keeps_mapped.push(it.keeps_mapped);
+            columns.events.push(it.event.map(|event| event.name(&it.resource_type)));
+            columns.failures.push(match it.failure {
+                None => 0,
+                Some(Failure::Lasting) => 1,
+                Some(Failure::Transient) => 2,
+            });
+            if it.event == Some(EventKind::Created) {
+                columns.created.push(it.id);
+            }
+        }
+        columns
+    }
+}
+
+fn scanned(row: &Row) -> Result<Scanned, Error> {
+    let wanted: bool = row.get(14);
+    let stored = if wanted { Some(Stored::from_row(row)?) } else { None };
+    Ok(Scanned { id: row.get(0), living: row.get(13), stored })
+}

@@ -1,0 +1,73 @@
+//! Calls that send the statements of remaps and plans.
+
+use std::time::Duration;
+
+use scimgate::store::event::EventKind;
+use scimgate::store::held::HoldChange;
+use scimgate::store::job::{JobKind, JobLease, JobProgress};
+use scimgate::store::mapping_reason::{MappingReason, ReasonChange};
+use scimgate::store::resource::content::Content;
+use scimgate::store::resource::key::Keys;
+use scimgate::store::resource::read::{MappingState, ReadOptions};
+use scimgate::store::resource::remap::{MappedBy, Remapped};
+use scimgate_tests::{Tenant, TestGateway, many_users};
+use uuid::Uuid;
+
+/// A batch of a remap, in which users become visible.
+pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
+    let held = gateway.gateway.job_rounds.acquire().await;
+    let id = gateway.gateway.store.control().find_tenant(&tenant.name).await.unwrap().unwrap().id;
+    gateway.gateway.forget_tenant(id).await;
+    let ctx = gateway.context(&tenant.name).await;
+    let store = &ctx.store;
+    let _ = store.cancel_job(JobKind::Remap, gateway.clock.now()).await.unwrap();
+    let _ = store.begin_remap_anew(gateway.clock.now()).await.unwrap();
+    let (kind, holder, ttl) = (JobKind::Remap, Uuid::new_v4(), Duration::from_secs(30));
+    let job = store.claim_job(kind, holder, ttl).await.unwrap().unwrap();
+    let lease = JobLease { kind, id: job.id, holder, ttl };
+    let revision = ctx.settings.chain.revision;
+    let read = store.unmapped_after(Uuid::nil(), 100, revision + 1).await.unwrap();
+    let documents: Vec<Remapped> = read
+        .into_iter()
+        .filter_map(|it| it.stored)
+        .map(|stored| Remapped {
+            id: stored.id,
+            row: stored.row_version(),
+            resource_type: stored.resource_type,
+            state: MappingState::Same,
+            mapped: None,
+            keeps_mapped: false,
+            event: Some(EventKind::Created),
+            failure: None,
+            reason: if stored.id.as_u128() % 2 == 0 {
+                ReasonChange::Drop
+            } else {
+                ReasonChange::Keep(MappingState::Excluded, MappingReason::new(1, "scoping@1", "userType is Contractor"))
+            },
+        })
+        .take(8)
+        .collect();
+    let by = MappedBy { mapping: revision, schemas: ctx.settings.schema_revision };
+    let done = store.store_remapped(&lease, by, &documents, JobProgress::default(), &ctx.stamp()).await.unwrap();
+    assert_eq!(done.unwrap().changed, i64::try_from(documents.len()).unwrap());
+    let stored = store.get("User", many_users::id(7).parse().unwrap(), ReadOptions::default()).await.unwrap();
+    if let Some(stored) = stored {
+        let content = Content {
+            source: stored.source.clone(),
+            set_aside: None,
+            mapped: None,
+            mapping_state: MappingState::Same,
+            mapping_revision: revision,
+            schema_revision: ctx.settings.schema_revision,
+            key_layout: ctx.settings.search.layout,
+            awaits_references: ctx.settings.awaits_references,
+            keys: Keys::default(),
+            event: None,
+            reason: ReasonChange::Drop,
+            hold: HoldChange::Cancel,
+        };
+        assert!(store.store_held_remap(&stored, &content, &ctx.stamp()).await.unwrap());
+    }
+    let _ = store.count_by_mapping().await.unwrap();
+    drop(held);
+}
