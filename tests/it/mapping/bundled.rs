@@ -20,7 +20,7 @@ async fn expressions_set_values_of_their_attributes_type(gateway: &TestGateway) 
         rule("title", "DateAdd(\"d\", 1, CDate(\"2024-02-28\"))"),
         rule(&format!("{ENTERPRISE}:employeeNumber"), "Len([userName])"),
     ] });
-    let _ = gateway.map("acme", "attribute_map", &config, "refuse").await;
+    map_users(gateway, "attribute_map", &config).await;
     let ida = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": "ida@example.org",
@@ -40,10 +40,19 @@ async fn expressions_set_values_of_their_attributes_type(gateway: &TestGateway) 
     let mut rule = rule("title", "[jobTittle]");
     rule["when"] = json!("[userName] = \"bo@example.org\"");
     let unknown = json!({ "rules": [rule] });
-    let _ = gateway.map("acme", "attribute_map", &unknown, "refuse").await;
+    map_users(gateway, "attribute_map", &unknown).await;
     let refused = tenant.post("/Users", &json!({ "userName": "bo@example.org" })).await.expect(400);
     let detail = refused.body["detail"].as_str().unwrap();
     assert!(detail.contains("rule 1 (title): column 1:") && detail.contains("did you mean [jobTitle]?"), "{detail}");
+}
+
+/// Makes a plugin the only step, for users.
+async fn map_users(gateway: &TestGateway, plugin: &str, config: &Value) {
+    let upload = Request::new("POST", "/plugins").body("application/wasm", scimgate_tests::plugin(plugin));
+    let digest = gateway.operator.send(upload).await.body["digest"].clone();
+    let step = json!({ "plugin": digest, "config": config, "resourceTypes": ["User"] });
+    let mapping = json!({ "onFailure": "refuse", "steps": [step] });
+    let _ = gateway.operator.put("/tenants/acme/mapping?dryRun=false", &mapping).await.expect(200);
 }
 
 async fn the_other_plugins_map_a_user_of_entra(gateway: &TestGateway) {
@@ -56,23 +65,23 @@ async fn the_other_plugins_map_a_user_of_entra(gateway: &TestGateway) {
         "roles": [{ "value": "{\"id\":\"1\",\"value\":\"Editor\",\"displayName\":\"Content editor\"}" }],
     });
     let attributes = json!([{ "path": "phoneNumbers.value", "to": "phone", "country": "NO" }]);
-    let _ = gateway.map("acme", "normalize", &json!({ "attributes": attributes }), "refuse").await;
+    map_users(gateway, "normalize", &json!({ "attributes": attributes })).await;
     let id = tenant.post("/Users", &ida).await.expect(201).id();
     let numbers = json!([{ "type": "work", "value": "+4722334455" }, { "type": "mobile", "value": "+442079460958" }]);
     assert_eq!(mapped(&tenant, &id).await["phoneNumbers"], numbers);
     assert_eq!(source(&tenant, &id).await["phoneNumbers"], ida["phoneNumbers"]);
 
-    let _ = gateway.map("acme", "roles", &json!({ "rename": { "Editor": "content:write" } }), "refuse").await;
+    map_users(gateway, "roles", &json!({ "rename": { "Editor": "content:write" } })).await;
     let _ = tenant.patch(&format!("/Users/{id}"), &super::set("nickName", "1")).await;
     assert_eq!(mapped(&tenant, &id).await["roles"], json!([{ "value": "content:write" }]));
 
     let attributes = json!([{ "path": "phoneNumbers.value", "action": "mask", "keep": 2 }]);
-    let _ = gateway.map("acme", "redact", &json!({ "attributes": attributes }), "refuse").await;
+    map_users(gateway, "redact", &json!({ "attributes": attributes })).await;
     let _ = tenant.patch(&format!("/Users/{id}"), &super::set("nickName", "2")).await;
     assert_eq!(mapped(&tenant, &id).await["phoneNumbers"][0]["value"], "*********55");
 
     let clause = json!({ "attribute": "title", "operator": "EQUALS", "value": "Support" });
-    let _ = gateway.map("acme", "scoping", &json!({ "filters": [{ "clauses": [clause] }] }), "refuse").await;
+    map_users(gateway, "scoping", &json!({ "filters": [{ "clauses": [clause] }] })).await;
     let _ = tenant.patch(&format!("/Users/{id}"), &super::set("nickName", "3")).await;
     let _ = tenant.directory(&format!("/users/{id}")).await.expect(404);
     let _ = tenant.get(&format!("/Users/{id}")).await.expect(200);
