@@ -148,6 +148,7 @@ pub async fn kept_keys(store: &Store, clock: &Clock) -> Result<Keys, Error> {
 pub fn escalate() -> bool {
     let threads = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
     if matches!(threads, Ok(tokio::runtime::RuntimeFlavor::MultiThread)) {
+        crate::operation::stretch::left();
         tokio::task::block_in_place(|| std::thread::sleep(std::time::Duration::from_micros(50)));
         return tokio::task::block_in_place(crate::mapping::contain::slow_calls::acquire_for_current_call);
     }

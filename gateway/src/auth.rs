@@ -3,6 +3,7 @@
 //! A database outage is an outage, never a bad credential: an identity provider quarantines a whole job at the first 401.
 
 pub mod bearer;
+mod known_tenants;
 mod strangers;
 pub mod token;
 
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::store::tenant::credential::Scope;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
+use known_tenants::KnownTenants;
 use strangers::Strangers;
 use token::{Kind, Token, TokenDigest};
 
@@ -75,6 +77,7 @@ pub struct Auth {
     invalid: Cache<TokenDigest, ()>,
     operators: Cache<TokenDigest, Uuid>,
     strangers: Strangers,
+    tenants: KnownTenants,
     /// Credentials that were valid, which strangers cannot know: they are looked up whatever else comes from their address.
     known: Cache<TokenDigest, ()>,
     /// `forget` increments a tenant's: what was read before it, even if it is cached after it, is read again.
@@ -100,6 +103,7 @@ impl Auth {
             invalid: Cache::builder().max_capacity(MAX_INVALID).time_to_live(INVALID_TTL).build(),
             operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(INVALID_TTL).build(),
             strangers: Strangers::default(),
+            tenants: KnownTenants::default(),
             known: Cache::builder().max_capacity(MAX_VALID).time_to_live(KNOWN_TTL).build(),
             generations: Arc::new(std::array::from_fn(|_| AtomicU64::new(0))),
         }
@@ -167,6 +171,17 @@ impl Auth {
         }
     }
 
+    /// A poll for changes has read these tenants: the first one all that exist, a later one those that have changed.
+    pub fn confirm_tenants(&self, tenants: impl Iterator<Item = TenantId>) {
+        self.tenants.confirm(tenants, self.clock.now());
+    }
+
+    /// Whether a poll for changes has read which tenants exist.
+    #[must_use]
+    pub fn knows_tenants(&self) -> bool {
+        self.tenants.is_known()
+    }
+
     /// Drops what is cached of a tenant's credentials.
     pub fn forget(&self, tenant: TenantId) {
         self.generation(tenant).fetch_add(1, Ordering::SeqCst);
@@ -192,6 +207,9 @@ impl Auth {
         digest: TokenDigest,
         address: Option<IpAddr>,
     ) -> Result<Arc<Verified>, Error> {
+        if self.tenants.excludes(token.tenant, self.clock.now()) {
+            return Err(Error::Unauthorized);
+        }
         self.check_stranger(digest, address).await?;
         match self.valid.try_get_with(digest, self.look_up(token, digest, address)).await {
             Ok(verified) => Ok(verified),

@@ -4,6 +4,7 @@ pub mod in_use;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
@@ -20,6 +21,15 @@ pub fn is_name(text: &str) -> bool {
 /// A tenant's id. Everything the tenant owns is keyed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TenantId(pub Uuid);
+
+impl TenantId {
+    /// When the tenant was created, as its id says.
+    #[must_use]
+    pub fn created_at(self) -> Option<SystemTime> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
+    }
+}
 
 impl fmt::Display for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,10 @@
 //! What one tenant, or a stranger, can take of the server: every limit, and that the others do not notice.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use scimgate::auth::token::{Kind, Token};
+use scimgate::operation::stretch;
 use scimgate::tenant::TenantId;
 use scimgate_tests::attacks::{self, Attack};
 use scimgate_tests::harness::block_on;
@@ -224,6 +227,47 @@ fn attacks_are_bounded_by_named_limits() {
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         let _ = acme.get("/Users?count=1").await.expect(200);
+        let longest = stretch::longest();
+        assert!(longest < MAX_STRETCH, "a request held a thread that others wait for: {longest:?}");
+        gateway.end().await;
+    });
+}
+
+/// The longest computing between two waits, in CPU time, of this unoptimised build, which takes up to twenty times as long as an
+/// optimised one.
+const MAX_STRETCH: Duration = Duration::from_millis(40);
+
+/// Once this process has seen which tenants exist, tokens of others cost no look-up, so their number has no limit.
+#[test]
+fn tokens_of_tenants_that_do_not_exist_are_refused_without_a_look_up() {
+    block_on(async {
+        let gateway = TestGateway::start(scimgate_tests::Database::Postgres).await;
+        let acme = gateway.plain_tenant("acme").await;
+        let _ = acme.get("/Users").await.expect(200);
+        let ask = async |at: u64| {
+            let id = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, at, 0));
+            let secret = Token::generate(Kind::Scim, TenantId(id));
+            gateway.anonymous().with(secret.reveal()).get("/Users").await.status
+        };
+        let _ = poll("this process knows its tenants", async || {
+            let started = gateway.gateway.auth.knows_tenants();
+            started.then_some(())
+        })
+        .await;
+        for _ in 0..300 {
+            assert_eq!(ask(1_700_000_000).await, 401);
+        }
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let mut young = Vec::new();
+        for _ in 0..101 {
+            young.push(ask(now).await);
+        }
+        assert_eq!(
+            (young[99], young[100]),
+            (401, 429),
+            "a new tenant may be unknown here, so its tokens are looked up"
+        );
+        let _ = acme.get("/Users").await.expect(200);
         gateway.end().await;
     });
 }

@@ -4,6 +4,7 @@
 mod clients;
 mod database;
 mod drain;
+mod http2;
 mod killed;
 mod pool;
 mod timers;

@@ -8,9 +8,15 @@ use scimgate::store::resource::read::{MappingState, ReadOptions};
 use scimgate::store::resource::update::Update;
 use scimgate::store::stamp::Stamp;
 use scimgate_tests::tenant::{patch, user};
-use scimgate_tests::{TestGateway, on_both};
+use scimgate_tests::{TestGateway, on_both, on_postgres};
+
+use large::{
+    a_group_longer_than_any_page_is_shown, every_member_of_a_large_group_is_shown_once,
+    every_pending_reference_of_a_large_group_is_shown_once,
+};
 use serde_json::{Value, json};
 
+mod large;
 mod values;
 
 on_both!(
@@ -21,7 +27,9 @@ on_both!(
     a_member_value_over_the_limit_is_refused,
     the_size_of_requests_is_bounded,
     users_are_found_by_their_groups_and_groups_by_their_members,
+    every_pending_reference_of_a_large_group_is_shown_once,
 );
+on_postgres!(every_member_of_a_large_group_is_shown_once, a_group_longer_than_any_page_is_shown);
 
 async fn members(tenant: &scimgate_tests::Tenant, group: &str) -> Vec<String> {
     let read = tenant.get(&format!("/Groups/{group}")).await.expect(200);

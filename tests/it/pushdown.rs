@@ -3,7 +3,7 @@
 
 mod documents;
 mod filters;
-pub(crate) pub(crate) mod random;
+pub(crate) mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -85,7 +85,7 @@ fn status(result: Result<Reply, Error>) -> u16 {
 async fn stored(process: &Process<'_>, id: &str) -> Value {
     let ctx = process.context().await;
     let users = ctx.resource_type("Users").unwrap();
-    body(&get::run(ctx, users, id, None).await.unwrap())
+    body(&get::run(ctx, users, id, None).await.unwrap().0)
 }
 
 /// Two processes, and a user that the first one wrote last.

@@ -74,6 +74,13 @@ impl Client {
         Self { http, ..self.clone() }
     }
 
+    /// The same client on HTTP/2.
+    #[must_use]
+    pub fn on_http2(&self) -> Self {
+        let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().http2_prior_knowledge().build().unwrap();
+        Self { http, ..self.clone() }
+    }
+
     /// The same client with a bearer token.
     #[must_use]
     pub fn with(&self, secret: &str) -> Self {

@@ -97,9 +97,18 @@ pub async fn check(tenant: &Tenant) -> FeedState {
     let state = FeedState::replay(&tenant.events().await);
     let [users, groups] =
         [("/Users", state.users.len()), ("/Groups", state.groups.len())].map(|(path, number)| async move {
-            let page = tenant.get(&format!("{path}?count=1000")).await.expect(200);
-            assert_eq!(page.body["totalResults"], number, "the counter of {path}");
-            page.body["Resources"].as_array().unwrap().clone()
+            let mut all = Vec::new();
+            while all.len() < number || number == 0 {
+                let query = format!("{path}?count=1000&startIndex={}", all.len() + 1);
+                let page = tenant.get(&query).await.expect(200);
+                assert_eq!(page.body["totalResults"], number, "the counter of {path}");
+                let resources = page.body["Resources"].as_array().unwrap();
+                all.extend_from_slice(resources);
+                if resources.is_empty() {
+                    break;
+                }
+            }
+            all
         });
     let (users, groups) = (users.await, groups.await);
     let read: BTreeMap<String, i64> = users.iter().map(|user| (id(user), version(user))).collect();
@@ -116,8 +125,14 @@ pub async fn check(tenant: &Tenant) -> FeedState {
 }
 
 async fn directory(tenant: &Tenant, what: &str) -> Vec<Value> {
-    let page = tenant.directory(&format!("/{what}?limit=1000")).await.expect(200);
-    page.body["resources"].as_array().unwrap().clone()
+    let mut all = Vec::new();
+    let mut next = format!("/{what}?limit=1000");
+    loop {
+        let page = tenant.directory(&next).await.expect(200);
+        all.extend_from_slice(page.body["resources"].as_array().unwrap());
+        let Some(cursor) = page.body["nextCursor"].as_str() else { return all };
+        next = format!("/{what}?limit=1000&cursor={cursor}");
+    }
 }
 
 fn check_groups(state: &FeedState, groups: &[Value]) {

@@ -72,7 +72,7 @@ enum Command {
     Job(job::Arguments),
     /// Upload and list mapping plugins.
     Plugin(plugin::Arguments),
-    /// Set a tenant's chain of mapping plugins.
+    /// Draft, preview, activate and roll back a tenant's mapping.
     Mapping(mapping::Arguments),
     /// Read what the product reads: mapped users and groups, and events.
     Directory(directory::Arguments),

@@ -23,9 +23,9 @@ use crate::secret::Secret;
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts per request.
-const MAX_ATTEMPTS: u32 = 6;
+pub(crate) const MAX_ATTEMPTS: u32 = 6;
 /// The delay after the first failed connection; it doubles with each further one.
-const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
+pub(crate) const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// The longest `Retry-After` that is obeyed.
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 /// How much of a body is kept for messages.
@@ -47,6 +47,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<Payload>,
+    /// How often it is sent until it has a final response.
+    attempts: u32,
 }
 
 /// The body of a request.
@@ -65,7 +67,13 @@ pub(crate) enum Payload {
 
 impl Request {
     pub(crate) fn new(name: &'static str, method: Method, path: impl Into<String>) -> Self {
-        Self { name, method, path: path.into(), query: Vec::new(), body: None }
+        Self { name, method, path: path.into(), query: Vec::new(), body: None, attempts: MAX_ATTEMPTS }
+    }
+
+    /// Sends it once only, whatever the response.
+    pub(crate) fn once(mut self) -> Self {
+        self.attempts = 1;
+        self
     }
 
     /// Adds a parameter.
@@ -101,6 +109,8 @@ pub(crate) struct Response {
     pub(crate) json: Option<Value>,
     /// The beginning of the body, for messages.
     pub(crate) text: String,
+    /// Whether an earlier attempt may have been carried out: its response was 503, or it had none.
+    pub(crate) is_repeated: bool,
 }
 
 impl Response {
@@ -112,6 +122,11 @@ impl Response {
     /// The body as JSON; null if there is none.
     pub(crate) fn body(&self) -> &Value {
         self.json.as_ref().unwrap_or(&Value::Null)
+    }
+
+    /// Whether a deletion has been carried out, perhaps by an earlier attempt.
+    pub(crate) fn is_deleted(&self) -> bool {
+        matches!(self.status, 200 | 204) || self.status == 404 && self.is_repeated
     }
 
     /// The status with the server's explanation.
@@ -167,20 +182,23 @@ impl Client {
 
     /// Sends a request until a response does not ask for a later attempt, or the attempts are used up.
     pub(crate) async fn send(&self, request: &Request, mut on_event: impl FnMut(Event)) -> Result<Response, Error> {
-        let mut attempt = 1;
+        let (mut attempt, mut is_repeated) = (1, false);
         loop {
             self.pacer.wait().await;
             let started_at = Instant::now();
             match self.send_once(request).await {
                 Ok(response) => {
+                    let response = Response { is_repeated, ..response };
+                    is_repeated |= response.status == 503;
                     on_event(Event::Responded(response.status, started_at.elapsed()));
-                    let Some(delay) = retry_after(&response).filter(|_| attempt < MAX_ATTEMPTS) else {
+                    let Some(delay) = retry_after(&response).filter(|_| attempt < request.attempts) else {
                         return Ok(response);
                     };
                     on_event(Event::RetryRequested);
                     sleep(delay).await;
                 }
-                Err(_) if attempt < MAX_ATTEMPTS => {
+                Err(_) if attempt < request.attempts => {
+                    is_repeated = true;
                     on_event(Event::ConnectionFailed);
                     sleep(FIRST_RETRY_DELAY * 2_u32.pow(attempt - 1)).await;
                 }
@@ -210,7 +228,13 @@ impl Client {
         let received = http.send().await?;
         let (status, headers) = (received.status().as_u16(), received.headers().clone());
         let bytes = received.bytes().await?;
-        Ok(Response { status, headers, json: serde_json::from_slice(&bytes).ok(), text: excerpt(&bytes) })
+        Ok(Response {
+            status,
+            headers,
+            json: serde_json::from_slice(&bytes).ok(),
+            text: excerpt(&bytes),
+            is_repeated: false,
+        })
     }
 }
 
@@ -224,7 +248,7 @@ fn in_chunks(bytes: &[u8]) -> reqwest::Body {
 }
 
 /// The delay that 429 and 503 ask for in whole seconds (RFC 9110 §10.2.3); 1 s if there is none, or a date.
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let retryable = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].map(|status| status.as_u16());
     if !retryable.contains(&response.status) {
         return None;
@@ -272,7 +296,7 @@ mod tests {
         if let Some(value) = retry_after {
             headers.insert(RETRY_AFTER, value.parse().unwrap());
         }
-        Response { status, headers, json: None, text: String::new() }
+        Response { status, headers, json: None, text: String::new(), is_repeated: false }
     }
 
     #[test]

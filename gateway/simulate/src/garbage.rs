@@ -161,7 +161,7 @@ mod tests {
 
     fn response(status: u16, body: &str) -> Response {
         let json = serde_json::from_str(body).ok();
-        Response { status, headers: HeaderMap::new(), json, text: body.to_owned() }
+        Response { status, headers: HeaderMap::new(), json, text: body.to_owned(), is_repeated: false }
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Session<'_> {
     pub(crate) async fn remove(&self, resource_type: ResourceType, label: String, id: String) -> Result<(), Error> {
         let name = if resource_type == ResourceType::User { "delete user" } else { "delete group" };
         let response = self.send(Request::new(name, Method::DELETE, resource_type.path_of(&id))).await?;
-        if !matches!(response.status, 200 | 204) {
+        if !response.is_deleted() {
             self.report_status(&label, (name, "204"), &response);
         }
         Ok(())

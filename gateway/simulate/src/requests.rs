@@ -2,8 +2,9 @@
 
 use reqwest::Method;
 use serde_json::Value;
+use tokio::time::sleep;
 
-use crate::client::{Request, Response};
+use crate::client::{FIRST_RETRY_DELAY, MAX_ATTEMPTS, Payload, Request, Response, retry_after};
 use crate::error::Error;
 use crate::finding::{Finding, Kind};
 use crate::list::{List, id};
@@ -25,6 +26,14 @@ pub(crate) struct Search {
     pub(crate) filter: String,
     /// Parameters besides the filter.
     pub(crate) query: Vec<(&'static str, &'static str)>,
+}
+
+/// What became of a creation.
+enum Creation {
+    /// It has a final response.
+    Answered(Response),
+    /// It has none, and the resource was found.
+    Found(Value),
 }
 
 impl Session<'_> {
@@ -72,7 +81,10 @@ impl Session<'_> {
         resource_type: ResourceType,
         label: &str,
     ) -> Result<Option<Value>, Error> {
-        let response = self.send(request.clone()).await?;
+        let response = match self.send_creation(&request, resource_type).await? {
+            Creation::Answered(response) => response,
+            Creation::Found(resource) => return Ok(Some(resource)),
+        };
         // The providers accept 200, too.
         if !matches!(response.status, 200 | 201) {
             self.report_status(label, (request.name, "201"), &response);
@@ -87,6 +99,43 @@ impl Session<'_> {
         self.check_location(resource_type, label, &response);
         self.check_version(label, &response);
         Ok(Some(resource))
+    }
+
+    /// Sends a creation until it has a final response. A response of 503, or none, does not say that nothing was created: before the
+    /// next attempt the provider looks, as it would otherwise create a second resource or be refused.
+    async fn send_creation(&self, request: &Request, resource_type: ResourceType) -> Result<Creation, Error> {
+        for attempt in 1.. {
+            let outcome = self.send(request.clone().once()).await;
+            let delay = match &outcome {
+                Ok(response) => retry_after(response),
+                Err(Error::Unreachable { .. }) => Some(FIRST_RETRY_DELAY * 2_u32.pow(attempt - 1)),
+                Err(_) => None,
+            };
+            let Some(delay) = delay else { return outcome.map(Creation::Answered) };
+            self.note_retry();
+            sleep(delay).await;
+            let is_refused = matches!(&outcome, Ok(response) if response.status != 503);
+            if !is_refused && let Some(found) = self.find_created(request, resource_type).await? {
+                return Ok(Creation::Found(found));
+            }
+            if attempt == MAX_ATTEMPTS {
+                return outcome.map(Creation::Answered);
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// The resource that a creation without a final response has created.
+    async fn find_created(&self, request: &Request, resource_type: ResourceType) -> Result<Option<Value>, Error> {
+        let Some(Payload::Json(body)) = &request.body else { return Ok(None) };
+        let attribute = match resource_type {
+            ResourceType::User => "userName",
+            ResourceType::Group => "displayName",
+        };
+        let Some(name) = body.get(attribute).and_then(Value::as_str) else { return Ok(None) };
+        let filter = format!("{attribute} eq {}", quote(name));
+        let search = Search { name: "look for what was created", resource_type, filter, query: Vec::new() };
+        Ok(self.search(&search).await?.and_then(|found| found.into_iter().next()))
     }
 
     /// RFC 7644 §3.3: 201 "SHALL include ... the URI of the created resource … in the HTTP Location header and … the
@@ -153,7 +202,7 @@ impl Session<'_> {
         };
         let path = resource_type.path_of(id);
         let response = self.send(Request::new(delete, Method::DELETE, path.clone())).await?;
-        if !matches!(response.status, 200 | 204) {
+        if !response.is_deleted() {
             self.report_status(label, (delete, "204"), &response);
             return Ok(false);
         }

@@ -134,7 +134,7 @@ mod tests {
 
     fn response(status: u16, body: &str) -> Response {
         let headers = HeaderMap::from_iter([("content-type".parse().unwrap(), SCIM_JSON.parse().unwrap())]);
-        Response { status, headers, json: serde_json::from_str(body).ok(), text: body.to_owned() }
+        Response { status, headers, json: serde_json::from_str(body).ok(), text: body.to_owned(), is_repeated: false }
     }
 
     fn kinds(findings: &[Finding]) -> Vec<(Kind, &str)> {

@@ -127,6 +127,11 @@ impl<'a> Session<'a> {
         client.send(request, on_event).await
     }
 
+    /// Records that a creation is sent again.
+    pub(crate) fn note_retry(&self) {
+        self.results().recorder.waits += 1;
+    }
+
     fn results(&self) -> MutexGuard<'_, Results> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,12 +3,14 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::TryStreamExt as _;
 use scimgate_scim::error::{ScimError, ScimType};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::mapping::MapError;
 use crate::operation::Error;
+use crate::operation::resource::large_group::Parts;
 use crate::operation::schema_change::conflict::{Conflicts, Example};
 use crate::store::memory::MAX_PAGE_BYTES;
 use crate::{auth, store, telemetry};
@@ -124,6 +126,14 @@ pub(super) fn log_and_convert(error: &Error) -> ScimError {
         tracing::debug!(status = refusal.status, detail = %refusal.detail, "request refused");
     }
     refusal
+}
+
+/// A body in parts. A failure can only end it: its status has been sent.
+pub(super) fn body(parts: Parts) -> Body {
+    Body::from_stream(parts.map_err(|error| {
+        let _ = log_and_convert(&error);
+        std::io::Error::other("a part could not be read")
+    }))
 }
 
 /// A refusal as a reply.

@@ -9,7 +9,9 @@ use crate::clock::rfc3339;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::pace::Pace;
+use crate::operation::resource::large_group::{LargeGroup, MAX_MEMBERS_AT_ONCE, Text};
 use crate::store::event::Event;
+use crate::store::membership::page::Viewer;
 use crate::store::membership::{Member, MembersByGroup};
 use crate::store::resource::read::{ReadOptions, Stored};
 
@@ -61,11 +63,17 @@ pub fn resource_type(ctx: &Context, endpoint: &str) -> Result<String, Error> {
     })
 }
 
-/// One page of what the product sees of a resource type, in the order of the ids; the first one without a cursor.
+/// One page of what the product sees of a resource type, in the order of the ids; the first one without a cursor. Groups have all of
+/// their members, or none.
 ///
 /// # Errors
 /// 400 for a cursor that is forged or of another list.
-pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit: i64) -> Result<Page, Error> {
+pub async fn list(
+    ctx: &Context,
+    resource_type: &str,
+    (from, limit): (Option<&str>, i64),
+    shows_members: bool,
+) -> Result<Page, Error> {
     // Ids are never nil.
     let after = from.map_or(Ok(Uuid::nil()), |cursor| after(ctx, resource_type, cursor))?;
     let limit = limit.clamp(1, MAX_PAGE_SIZE);
@@ -76,11 +84,12 @@ pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit:
         page.pop();
     }
     let next = page.last().filter(|_| more).map(|last| cursor(ctx, resource_type, last.id));
-    let members = members(ctx, &page).await?;
+    let members = if shows_members { members(ctx, &page).await? } else { MembersByGroup::new() };
     let (mut documents, mut yields) = (Vec::with_capacity(page.len()), Pace::begin());
     for stored in &page {
         yields.step().await;
-        documents.extend(document(stored, &members)?);
+        let listed = members.get(&stored.id).map(Vec::as_slice).unwrap_or_default();
+        documents.extend(document(stored, (shows_members && is_group(stored)).then_some(listed))?);
     }
     Ok(Page { documents, next })
 }
@@ -89,14 +98,22 @@ pub async fn list(ctx: &Context, resource_type: &str, from: Option<&str>, limit:
 ///
 /// # Errors
 /// 404 where no resource with this id is visible.
-pub async fn get(ctx: &Context, resource_type: &str, id: &str) -> Result<String, Error> {
+pub async fn get(ctx: Context, resource_type: &str, id: &str) -> Result<Text, Error> {
     let not_found = || Error::from(ScimError::not_found(resource_type, id));
     let uuid = Uuid::try_parse(id).map_err(|_| not_found())?;
     let stored = ctx.store.get(resource_type, uuid, ReadOptions::default()).await?.ok_or_else(not_found)?;
-    let page = [stored];
-    let members = members(ctx, &page).await?;
-    let [stored] = &page;
-    document(stored, &members)?.ok_or_else(not_found)
+    if !is_group(&stored) {
+        return Ok(Text::Whole(document(&stored, None)?.ok_or_else(not_found)?));
+    }
+    if let Some(few) = ctx.store.few_members(uuid, Viewer::Product, MAX_MEMBERS_AT_ONCE).await? {
+        return Ok(Text::Whole(document(&stored, Some(&few))?.ok_or_else(not_found)?));
+    }
+    let text = document(&stored, None)?.ok_or_else(not_found)?;
+    let render = Box::new(|_: &Context, members: &[Member]| {
+        members.iter().map(|it| member(it).to_string()).collect::<Vec<_>>().join(",")
+    });
+    let group = LargeGroup { ctx, id: uuid, viewer: Viewer::Product, text, attribute: "members", render };
+    Ok(Text::InParts(group.parts()))
 }
 
 /// Events after a number, in order.
@@ -117,12 +134,11 @@ fn is_group(stored: &Stored) -> bool {
     stored.resource_type == "Group"
 }
 
-/// The mapped document with `members`, `meta` and `mappingState`; none where the resource is not visible.
-fn document(stored: &Stored, members: &MembersByGroup) -> Result<Option<String>, Error> {
+/// The mapped document with `meta`, `mappingState` and these members; none where the resource is not visible.
+fn document(stored: &Stored, members: Option<&[Member]>) -> Result<Option<String>, Error> {
     let Some(mapped) = stored.mapped_text() else { return Ok(None) };
     let mut extra = Vec::new();
-    if is_group(stored) {
-        let members = members.get(&stored.id).map(Vec::as_slice).unwrap_or_default();
+    if let Some(members) = members {
         extra.push(("members", members.iter().map(member).collect()));
     }
     extra.push(("meta", meta(stored)));
@@ -189,8 +205,7 @@ mod tests {
     #[test]
     fn a_group_has_its_visible_members_and_its_mapping_state() {
         let member = Member { value: "u1".into(), resource_type: Some("User".into()) };
-        let members = MembersByGroup::from([(Uuid::from_u128(7), vec![member])]);
-        let text = document(&stored("Group", MappingState::Mapped), &members).unwrap().unwrap();
+        let text = document(&stored("Group", MappingState::Mapped), Some(&[member])).unwrap().unwrap();
         let expected = json!({
             "id": "00000000-0000-0000-0000-000000000007",
             "displayName": "CREW",
@@ -208,11 +223,10 @@ mod tests {
 
     #[test]
     fn an_unchanged_document_is_the_source_and_an_excluded_one_is_not_visible() {
-        let no_members = MembersByGroup::new();
-        let same = document(&stored("User", MappingState::Same), &no_members).unwrap().unwrap();
+        let same = document(&stored("User", MappingState::Same), None).unwrap().unwrap();
         assert!(same.contains("\"Crew\"") && !same.contains("members"));
-        assert!(document(&stored("User", MappingState::Excluded), &no_members).unwrap().is_none());
-        assert!(document(&stored("User", MappingState::Never), &no_members).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Excluded), None).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Never), None).unwrap().is_none());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::operation::stretch;
 use crate::tenant::TenantId;
 use crate::tenant::in_use::InUse;
 
@@ -76,7 +77,7 @@ impl<F: Future> Future for OffWorker<F> {
 
     fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let Some((requests, tenant)) = this.large.0.get() else { return this.work.poll(task) };
+        let Some((requests, tenant)) = this.large.0.get() else { return stretch::measure(|| this.work.poll(task)) };
         let permits = this.permits.get_or_insert_with(|| Box::pin(Arc::clone(requests).permits(*tenant)));
         let _permits = ready!(permits.as_mut().poll(task));
         *this.permits = None;

@@ -6,6 +6,7 @@ pub mod create;
 pub mod delete;
 pub(crate) mod document;
 pub mod get;
+pub mod large_group;
 pub(crate) mod mapped;
 pub mod members;
 pub(crate) mod new;

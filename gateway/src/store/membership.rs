@@ -2,6 +2,7 @@
 
 mod by_id;
 pub(super) mod change;
+pub mod page;
 pub(super) mod reference;
 mod value;
 

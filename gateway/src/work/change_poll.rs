@@ -69,6 +69,7 @@ impl ChangePoll {
         for tenant in self.again.drain(..) {
             gateway.forget_tenant(tenant).await;
         }
+        gateway.auth.confirm_tenants(changed.iter().map(|(tenant, _)| *tenant));
         for (tenant, epoch) in changed {
             self.newest = self.newest.max(epoch);
             if self.seen.insert(tenant, epoch) != Some(epoch) {

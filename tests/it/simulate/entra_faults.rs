@@ -1,5 +1,9 @@
 //! Entra against servers that do one thing wrong each.
 
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
 use scimgate_simulate::{Dialect, Options, Size};
 use scimgate_tests::faulty_server::{Fault, Request, Response};
 use scimgate_tests::{TestGateway, on_postgres};
@@ -19,6 +23,7 @@ on_postgres!(
     unordered_pages_are_reported,
     malformed_responses_are_reported,
     retry_after_is_obeyed,
+    a_creation_that_was_answered_with_503_is_looked_for,
 );
 
 async fn a_lost_member_is_reported(gateway: &TestGateway) {
@@ -200,10 +205,10 @@ async fn malformed_responses_are_reported(gateway: &TestGateway) {
 /// 429 and 503 are permitted responses.
 async fn retry_after_is_obeyed(gateway: &TestGateway) {
     #[derive(Default)]
-    struct Throttles(std::sync::atomic::AtomicU32);
+    struct Throttles(AtomicU32);
     impl Fault for Throttles {
         fn on_request(&self, _: &mut Request) -> Option<Response> {
-            let number = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
             let mut response = Response::status(if number.is_multiple_of(2) { 429 } else { 503 });
             response.headers.insert("retry-after", "0".parse().unwrap());
             number.is_multiple_of(5).then_some(response)
@@ -212,4 +217,32 @@ async fn retry_after_is_obeyed(gateway: &TestGateway) {
     let report = TestBed::new(gateway).await.entra_default(Throttles::default()).await;
     assert_finds(&report, &[]);
     assert!(report.waits > 20, "{}", report.waits);
+}
+
+/// The gateway has carried out what it answers with 503. A group has no unique name: sent again, it would exist twice.
+async fn a_creation_that_was_answered_with_503_is_looked_for(gateway: &TestGateway) {
+    let bed = TestBed::new(gateway).await;
+    let hidden = Mutex::new(HashSet::new());
+    let created = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&created);
+    let hides = move |request: &Request, response: &mut Response| {
+        if request.method == "POST" && response.status == 201 {
+            let name = [&request.body["userName"], &request.body["displayName"]].map(ToString::to_string);
+            seen.lock().unwrap().push((request.path.clone(), name));
+        }
+        let is_write = ["POST", "DELETE", "PATCH"].iter().any(|method| request.method == *method);
+        let again = || !hidden.lock().unwrap().insert(format!("{} {} {}", request.method, request.path, request.body));
+        if is_write && !again() {
+            *response = Response::status(503);
+            response.headers.insert("retry-after", "0".parse().unwrap());
+        }
+    };
+    let report = bed.entra_default(OnResponse(hides)).await;
+    assert_finds(&report, &[]);
+    assert!(report.waits > 10, "{}", report.waits);
+    let mut created = created.lock().unwrap().clone();
+    let all = created.len();
+    created.sort();
+    created.dedup();
+    assert!(all > 15 && all == created.len(), "{all} creations of {} resources", created.len());
 }

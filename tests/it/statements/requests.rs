@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
 use scimgate::store::mapping::{ActivationBase, NewRevision};
+use scimgate::store::membership::page::{Position, Viewer};
 use scimgate::store::plugin::PluginRow;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::insert::Insert;
@@ -35,7 +36,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     let client = format!("/tenants/{}/client", tenant.name);
     let _ = fine(gateway.operator.patch(&client, &allow).await.expect(200));
     let ada = users(tap, tenant, round).await;
-    groups(tenant, round, &ada).await;
+    groups(gateway, tenant, round, &ada).await;
     lists(tenant, &ada).await;
     filters(tenant).await;
     bulk(tenant, round).await;
@@ -152,7 +153,17 @@ async fn users(tap: &Tap, tenant: &Tenant, round: &str) -> String {
     ada
 }
 
-async fn groups(tenant: &Tenant, round: &str, ada: &str) {
+/// A page of a group's members, and one of its pending references.
+async fn member_pages(gateway: &TestGateway, tenant: &Tenant, group: &str) {
+    let control = gateway.gateway.store.control();
+    let store = gateway.gateway.store.tenant(control.find_tenant(&tenant.name).await.unwrap().unwrap().id);
+    for position in [Position::Member(Uuid::nil()), Position::Reference(String::new())] {
+        let page = store.member_page(group.parse().unwrap(), Viewer::Product, &position, 2).await.unwrap();
+        assert!(page.members.len() <= 2);
+    }
+}
+
+async fn groups(gateway: &TestGateway, tenant: &Tenant, round: &str, ada: &str) {
     let known: Vec<String> = (10..20).map(many_users::id).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let mut body = group(&format!("{round}-crew"));
@@ -175,6 +186,7 @@ async fn groups(tenant: &Tenant, round: &str, ada: &str) {
     ] {
         let _ = fine(tenant.patch(&path, &patch(json!([{ "op": op, "path": "members", "value": value }]))).await);
     }
+    member_pages(gateway, tenant, &crew).await;
     let both = json!([{ "op": "add", "path": "members", "value": values(&[known[5], &again]) },
         { "op": "remove", "path": "members", "value": values(&[known[4]]) }]);
     let _ = fine(tenant.patch(&path, &patch(both)).await);

@@ -105,10 +105,11 @@ async fn connect((stream, peer): (TcpStream, Peer), server: auto::Builder<TokioE
     let requests = activity.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let guard = requests.begin_request(request.version() == Version::HTTP_2);
-        let answer = answer(shared.clone(), peer, request);
+        let answer = answer(shared.clone(), peer, requests.clone(), request);
         async move {
-            let _until_answered = guard;
-            answer.await
+            let reply = answer.await;
+            guard.answered();
+            reply
         }
     });
     let stream = TokioIo::new(TimedStream::new(stream, activity.clone(), surface));
@@ -117,8 +118,14 @@ async fn connect((stream, peer): (TcpStream, Peer), server: auto::Builder<TokioE
 }
 
 /// One request: its id, its span, its time limit.
-async fn answer(shared: Shared, peer: Peer, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    shared: Shared,
+    peer: Peer,
+    activity: Activity,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     let Shared { router, surface, limits, stop } = shared;
+    let version = request.version();
     let deadline = Instant::now() + limits.handler;
     let (mut parts, body) = request.into_parts();
     if let Some(tidied) = uri::tidy(&parts.uri) {
@@ -151,7 +158,7 @@ async fn answer(shared: Shared, peer: Peer, request: Request<Incoming>) -> Resul
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    Ok(held.until_sent(response))
+    Ok(held.until_sent(response, version, &activity))
 }
 
 /// The client's own id where it is short and plain, else a new one.

@@ -1,5 +1,5 @@
-//! The timers of one connection, which hyper does not have. A client that sends half a header, reads nothing of its reply, or
-//! stays idle is disconnected. At shutdown a request in a handler may finish, one whose header is incomplete is dropped.
+//! The timers of one connection, which hyper does not have. A client that sends half a header, reads nothing of a reply, cancels
+//! what it asks, or stays idle is disconnected. At shutdown a request in a handler may finish, one whose header is incomplete is dropped.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,19 +28,42 @@ struct State {
     header_since: Option<Instant>,
     /// When the client stopped reading what is to be sent.
     blocked_since: Option<Instant>,
+    /// Replies that are being sent, with the time when their last part was taken. On HTTP/2 a client can stop reading one of them.
+    replies: Vec<(u64, Instant)>,
+    /// The number of the next reply.
+    next_reply: u64,
+    /// Requests that the client cancelled before they were answered, less those that were answered.
+    cancelled: u32,
     /// When a request last ended or the client last read something.
     last_progress: Instant,
 }
 
+/// More cancelled requests than answered ones by so many end a connection: beginning and cancelling them costs a client nothing.
+pub(super) const MAX_CANCELLED_REQUESTS: u32 = 200;
+
 /// A request in a handler, until it is dropped.
-pub(super) struct RequestGuard(Activity);
+pub(super) struct RequestGuard {
+    activity: Activity,
+    is_answered: bool,
+}
+
+/// A reply that is being sent, until it is dropped.
+pub(super) struct ReplyGuard(Activity, u64);
 
 impl Activity {
     pub(super) fn new() -> Self {
         let now = Instant::now();
         // The time limit of the first header runs from the connection's beginning.
-        let state =
-            State { requests: 0, multiplexed: false, header_since: Some(now), blocked_since: None, last_progress: now };
+        let state = State {
+            requests: 0,
+            multiplexed: false,
+            header_since: Some(now),
+            blocked_since: None,
+            replies: Vec::new(),
+            next_reply: 0,
+            cancelled: 0,
+            last_progress: now,
+        };
         Self { state: Arc::new(Mutex::new(state)), changed: Arc::new(Notify::new()) }
     }
 
@@ -51,7 +74,16 @@ impl Activity {
         state.multiplexed = multiplexed;
         state.header_since = None;
         drop(state);
-        RequestGuard(self.clone())
+        RequestGuard { activity: self.clone(), is_answered: false }
+    }
+
+    /// A reply begins to be sent.
+    pub(super) fn begin_reply(&self) -> ReplyGuard {
+        let mut state = self.state();
+        let number = state.next_reply;
+        state.next_reply += 1;
+        state.replies.push((number, Instant::now()));
+        ReplyGuard(self.clone(), number)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,14 +110,44 @@ impl Activity {
     pub(super) fn write_progressed(&self) {
         let mut state = self.state();
         state.blocked_since = None;
-        state.last_progress = Instant::now();
+        // On HTTP/2 it may be an answer to a ping, which is no request.
+        if !state.multiplexed {
+            state.last_progress = Instant::now();
+        }
+    }
+}
+
+impl RequestGuard {
+    /// The request has its reply.
+    pub(super) fn answered(mut self) {
+        self.is_answered = true;
     }
 }
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        let mut state = self.activity.state();
         state.requests -= 1;
+        state.last_progress = Instant::now();
+        state.cancelled = if self.is_answered { state.cancelled.saturating_sub(1) } else { state.cancelled + 1 };
+        self.activity.changed.notify_one();
+    }
+}
+
+impl ReplyGuard {
+    /// The client has taken what was sent before.
+    pub(super) fn progressed(&self) {
+        let mut state = self.0.state();
+        if let Some((_, since)) = state.replies.iter_mut().find(|(number, _)| *number == self.1) {
+            *since = Instant::now();
+        }
+    }
+}
+
+impl Drop for ReplyGuard {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.replies.retain(|(number, _)| *number != self.1);
         state.last_progress = Instant::now();
         self.0.changed.notify_one();
     }
@@ -94,12 +156,16 @@ impl Drop for RequestGuard {
 impl State {
     /// When the connection is closed if nothing changes; none while its requests have time limits of their own.
     fn due(&self, limits: &Limits, stopping: Option<Instant>) -> Option<Instant> {
-        let since = self.blocked_since.or((self.requests == 0).then_some(self.last_progress))?;
+        if self.cancelled > MAX_CANCELLED_REQUESTS && stopping.is_none() {
+            return Some(Instant::now());
+        }
+        let unread = self.replies.iter().map(|(_, since)| *since).chain(self.blocked_since).min();
+        let since = unread.or((self.requests == 0).then_some(self.last_progress))?;
         if let Some(stopping) = stopping {
             return Some(since.max(stopping) + limits.grace);
         }
-        Some(match (self.blocked_since, self.header_since) {
-            (Some(blocked), _) => blocked + limits.reply,
+        Some(match (unread, self.header_since) {
+            (Some(unread), _) => unread + limits.reply,
             (None, Some(header)) => header + limits.header,
             (None, None) => self.last_progress + limits.idle,
         })

@@ -4,14 +4,16 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use scimgate_scim::error::ScimError;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::access::DirectoryAccess;
-use crate::http::error::ApiFailure;
+use crate::http::error::{self, ApiFailure};
 use crate::http::query::{Parameters, limit};
 use crate::operation::directory;
+use crate::operation::resource::large_group::Text;
 
 /// Which page to read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -22,6 +24,10 @@ pub(super) struct PageQuery {
     /// Most resources of the page.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
     limit: Option<String>,
+    /// `members`, for groups without them: those of large groups are read group by group.
+    #[serde(rename = "excludedAttributes")]
+    #[param(rename = "excludedAttributes")]
+    excluded_attributes: Option<String>,
 }
 
 /// A mapped resource: its attributes as the mapping left them, with `id`, `meta` and `mappingState`, and of a group the
@@ -45,7 +51,10 @@ pub(super) struct ResourcePage {
     get, path = "/directory/v1/{endpoint}", operation_id = "listResources", tag = "resources", params(PageQuery),
     responses(
         (status = 200, description = "One page.", body = ResourcePage),
-        (status = 400, description = "The limit is out of bounds, or the cursor is not of this list."),
+        (
+            status = 400,
+            description = "The limit is out of bounds, the cursor is not of this list, or the page would be too long."
+        ),
     )
 )]
 pub(super) async fn list(
@@ -55,7 +64,12 @@ pub(super) async fn list(
 ) -> Result<ResourcePage, ApiFailure> {
     let resource_type = directory::resource_type(&ctx, &endpoint)?;
     let limit = limit(query.limit.as_deref())?;
-    let page = directory::list(&ctx, &resource_type, query.cursor.as_deref(), limit).await?;
+    let shows_members = match query.excluded_attributes.as_deref() {
+        None | Some("") => true,
+        Some("members") => false,
+        Some(_) => return Err(ScimError::new(400, "excludedAttributes can only be members.").into()),
+    };
+    let page = directory::list(&ctx, &resource_type, (query.cursor.as_deref(), limit), shows_members).await?;
     Ok(ResourcePage { resources: page.documents.into_iter().map(Resource).collect(), next_cursor: page.next })
 }
 
@@ -67,15 +81,12 @@ pub(super) async fn list(
 pub(super) async fn get(
     DirectoryAccess(ctx): DirectoryAccess,
     Path((endpoint, id)): Path<(String, String)>,
-) -> Result<Resource, ApiFailure> {
+) -> Result<Response, ApiFailure> {
     let resource_type = directory::resource_type(&ctx, &endpoint)?;
-    Ok(Resource(directory::get(&ctx, &resource_type, &id).await?))
-}
-
-impl IntoResponse for Resource {
-    fn into_response(self) -> Response {
-        json(self.0)
-    }
+    Ok(match directory::get(ctx, &resource_type, &id).await? {
+        Text::Whole(text) => json(text),
+        Text::InParts(parts) => json(error::body(parts)),
+    })
 }
 
 impl IntoResponse for ResourcePage {
@@ -93,8 +104,8 @@ impl ResourcePage {
     }
 }
 
-fn json(text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
+fn json(text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

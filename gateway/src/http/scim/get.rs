@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, RawQuery};
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag;
 
@@ -17,13 +18,13 @@ pub(super) async fn handle(
     Path(path): Path<ResourcePath>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Result<Reply, ScimFailure> {
+) -> Result<Response, ScimFailure> {
     let resource_type = ctx.resource_type(&path.endpoint)?;
     let projection = Parameters::read(query.as_deref()).projection(&resource_type)?;
     let condition = condition(&ctx, &headers)?;
     let shows_groups = members::read_options(&resource_type, projection.as_ref()).groups;
-    let reply = get::run(ctx, resource_type, &path.id, projection).await?;
-    let Some(condition) = condition else { return Ok(reply) };
+    let (reply, parts) = get::run(ctx, resource_type, &path.id, projection).await?;
+    let Some(condition) = condition else { return Ok(reply.in_parts(parts)) };
     // RFC 9110 §13.2.2: `If-Match` comes first.
     if !condition.if_match_holds(reply.version) {
         let version = reply.version.map(etag::weak).unwrap_or_default();
@@ -31,5 +32,8 @@ pub(super) async fn handle(
     }
     // RFC 7644 §3.14: what the client has already is not sent again. A user's groups change without a new version of the user.
     let unchanged = !shows_groups && !condition.if_none_match_holds(reply.version);
-    Ok(if unchanged { Reply { status: 304, body: None, ..reply } } else { reply })
+    if unchanged {
+        return Ok(Reply { status: 304, body: None, ..reply }.into_response());
+    }
+    Ok(reply.in_parts(parts))
 }

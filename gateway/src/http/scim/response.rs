@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 
 use scimgate_scim::etag;
 
+use crate::http::error;
+use crate::operation::resource::large_group::Parts;
 use crate::operation::resource::reply::Reply;
 
 /// The media type of every SCIM reply (RFC 7644 §8.1), whatever the Accept header.
@@ -21,6 +23,18 @@ impl IntoResponse for Reply {
         }
         put(&mut response, header::LOCATION, self.location.filter(|_| self.status != 304));
         put(&mut response, header::ETAG, self.version.map(etag::weak));
+        response
+    }
+}
+
+impl Reply {
+    /// The reply, whose body comes in parts if there are any.
+    pub(super) fn in_parts(self, parts: Option<Parts>) -> Response {
+        let mut response = self.into_response();
+        if let Some(parts) = parts {
+            response.headers_mut().insert(header::CONTENT_TYPE, SCIM_JSON);
+            *response.body_mut() = error::body(parts);
+        }
         response
     }
 }

@@ -154,6 +154,22 @@ fn group_json(ctx: &Context, group: &GroupRef) -> Value {
     })
 }
 
+/// Members as JSON objects, with commas between them.
+pub(crate) fn members_text(
+    ctx: &Context,
+    attribute: &str,
+    members: &[Member],
+    projection: Option<&Projection>,
+) -> String {
+    let objects: Value = members.iter().map(|member| member_json(ctx, member)).collect();
+    let shown = match projection {
+        Some(projection) => projection.apply(Map::from_iter([(attribute.to_owned(), objects)])).remove(attribute),
+        None => Some(objects),
+    };
+    let text = shown.map(|shown| shown.to_string()).unwrap_or_default();
+    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or_default().to_owned()
+}
+
 /// A pending reference has no type and no address yet.
 fn member_json(ctx: &Context, member: &Member) -> Value {
     let known = member.resource_type.as_ref().and_then(|name| ctx.settings.registry.resource_type(name));

@@ -2,14 +2,18 @@
 //! Prints docs/fair-share.md.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
+mod crowd;
+mod restart;
+mod small_memory;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use scimgate_tests::attacks::{self, Attack};
+use scimgate_tests::attacks::{Attack, fill};
 use scimgate_tests::database::{self, Fresh};
 use scimgate_tests::served::{Prepared, Served};
-use scimgate_tests::{Client, Tenant};
+use scimgate_tests::{Client, Request, Tenant};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -33,8 +37,11 @@ of memory.
 | what is sent | clients | answered | GET p50, ms | GET p99, ms | GET worst, ms | `/livez` worst, ms | memory, MiB |
 |---|--:|--:|--:|--:|--:|--:|--:|";
 
+type Flag = Arc<AtomicBool>;
+type Count = Arc<AtomicU64>;
+
 /// The times of a request that is sent every 20 ms until `stop`.
-fn measure(client: Client, path: String, stop: Arc<AtomicBool>) -> JoinHandle<Vec<Duration>> {
+fn measure(client: Client, path: String, stop: Flag) -> JoinHandle<Vec<Duration>> {
     tokio::spawn(async move {
         let mut times = Vec::new();
         while !stop.load(Ordering::Relaxed) {
@@ -56,6 +63,26 @@ fn memory(served: &Served) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
+/// Clients that send a request without a pause until `stop`, each of which counts its answers.
+fn send_all(
+    clients: usize,
+    client: &Client,
+    request: &Request,
+    (stop, answered): (&Flag, &Count),
+) -> Vec<JoinHandle<()>> {
+    let one = |_| {
+        let (stop, answered, client, request) = (stop.clone(), answered.clone(), client.clone(), request.clone());
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                // A refusal at the connection is an answer, too.
+                let _ = client.try_send(request.clone()).await;
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    };
+    (0..clients).map(one).collect()
+}
+
 struct Row {
     answered: u64,
     gets: Vec<Duration>,
@@ -64,21 +91,10 @@ struct Row {
 }
 
 async fn slice(served: &Served, (evil, good, path): (&Tenant, &Tenant, &str), attack: Option<&Attack>) -> Row {
-    let stop = Arc::new(AtomicBool::new(false));
-    let answered = Arc::new(AtomicU64::new(0));
-    let attacking: Vec<_> = (0..attack.map_or(0, |attack| attack.clients))
-        .map(|_| {
-            let (stop, answered, evil) = (stop.clone(), answered.clone(), evil.scim.clone());
-            let request = attack.unwrap().request.clone();
-            tokio::spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    // A refusal at the connection is an answer, too.
-                    let _ = evil.try_send(request.clone()).await;
-                    answered.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        })
-        .collect();
+    let (stop, answered) = (Flag::default(), Count::default());
+    let attacking = attack
+        .map(|attack| send_all(attack.clients, &evil.scim, &attack.request, (&stop, &answered)))
+        .unwrap_or_default();
     let gets = measure(good.scim.clone(), path.to_owned(), stop.clone());
     let probes = measure(Client::new(served.probes.clone()), "/livez".to_owned(), stop.clone());
     let before = memory(served);
@@ -95,30 +111,33 @@ async fn slice(served: &Served, (evil, good, path): (&Tenant, &Tenant, &str), at
     Row { answered: answered.load(Ordering::Relaxed), gets, probes, memory: peak - before }
 }
 
+fn milliseconds(times: &[Duration], percent: usize) -> f64 {
+    times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3
+}
+
 fn print(what: &str, clients: usize, row: &Row) {
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    let at = |times: &[Duration], percent: usize| ms(times[(times.len() - 1) * percent / 100]);
     println!(
         "| {what} | {clients} | {} | {:.1} | {:.1} | **{:.0}** | **{:.0}** | {} |",
         row.answered,
-        at(&row.gets, 50),
-        at(&row.gets, 99),
-        at(&row.gets, 100),
-        at(&row.probes, 100),
+        milliseconds(&row.gets, 50),
+        milliseconds(&row.gets, 99),
+        milliseconds(&row.gets, 100),
+        milliseconds(&row.probes, 100),
         row.memory
     );
 }
 
-async fn run(filters: &[String]) {
+async fn attacks(filters: &[String]) {
+    println!("{HEADING}");
     let fresh = Fresh::empty().await;
     let served = Prepared::new(&fresh.url, &[]).await.serve(&[]).await;
     let evil = Tenant::plain(&served.operator, "evil", served.addresses()).await;
     let good = Tenant::plain(&served.operator, "good", served.addresses()).await;
-    attacks::fill(&database::owner(&fresh.url).await, &evil, LARGE_USERS).await;
+    fill(&database::owner(&fresh.url).await, &evil, LARGE_USERS).await;
     let path = format!("/Users/{}", good.user("ada").await);
     let sides = (&evil, &good, path.as_str());
     print("nothing", 0, &slice(&served, sides, None).await);
-    for attack in attacks::attacks() {
+    for attack in scimgate_tests::attacks::attacks() {
         if filters.is_empty() || filters.iter().any(|filter| attack.what.contains(filter.as_str())) {
             print(attack.what, attack.clients, &slice(&served, sides, Some(&attack)).await);
         }
@@ -128,9 +147,23 @@ async fn run(filters: &[String]) {
 }
 
 fn main() {
-    println!("{HEADING}");
     // Cargo adds an option of its own.
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(run(&filters));
+    let is_wanted = |part: &str| filters.is_empty() || filters.iter().any(|filter| filter == part);
+    runtime.block_on(async {
+        // A filter is a part's name, or a piece of an attack's.
+        if !["crowd", "memory", "restart"].iter().any(|part| filters.iter().any(|filter| filter == part)) {
+            attacks(&filters).await;
+        }
+        if is_wanted("crowd") {
+            crowd::run().await;
+        }
+        if is_wanted("memory") {
+            small_memory::run().await;
+        }
+        if is_wanted("restart") {
+            restart::run().await;
+        }
+    });
 }
