@@ -21,6 +21,7 @@ pub mod plugin_loader;
 pub mod resource;
 pub mod schema_change;
 pub mod settings;
+pub mod shadow;
 pub mod stretch;
 
 pub use context::{Context, Gateway};

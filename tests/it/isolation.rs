@@ -23,6 +23,9 @@ INSERT INTO schema_definition (tenant_id, id, resource_type, directory_only, def
 INSERT INTO resource_type_definition (tenant_id, name, definition, created_at) VALUES ('$T', 'Device', '{}', now());
 INSERT INTO schema_change (tenant_id, definitions, holder, until) VALUES ('$T', '{}', '$T', now() + interval '1 year');
 INSERT INTO mapping_revision (tenant_id, revision, on_failure, steps, created_at) VALUES ('$T', 1, 'keep', '[]', now());
+INSERT INTO mapping_plan (tenant_id, revision, id, base_mapping, schema_revision, seed, total, report, begun_at)
+  VALUES ('$T', 1, '$T', 0, 0, 0, 0, '{}', now());
+INSERT INTO mapping_shadow (tenant_id, revision, process, report, dropped, at) VALUES ('$T', 1, '$T', '{}', 0, now());
 INSERT INTO resource (tenant_id, id, resource_type, active, source, mapping_state, mapping_revision, version, created_at,
   modified_at) VALUES ('$T', '$T', 'User', true, '{}', 'same', 0, 1, now(), now());
 INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id) VALUES ('$T', 'User', 'userName', 'ada', '$T');
@@ -297,7 +300,9 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         group_change: insert, select, update
         job: delete, insert, select, update
         leniency_use: delete, insert, select, update
+        mapping_plan: insert, select, update
         mapping_revision: insert, select
+        mapping_shadow: delete, insert, select, update
         member_ref: delete, insert, select
         membership: delete, insert, select
         plugin: select

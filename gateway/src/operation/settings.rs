@@ -49,10 +49,21 @@ pub struct Settings {
     pub limits: TenantLimits,
     /// The active mapping.
     pub chain: Arc<Chain>,
+    /// The draft that also maps live writes.
+    pub shadow: Option<Shadow>,
     /// The SCIM client: the chosen profile, and the client that was recognised.
     pub client: Client,
     /// The client's leniencies, which follow from that.
     pub leniencies: Leniencies,
+}
+
+/// A draft that also maps live writes.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    /// What it does.
+    pub chain: Arc<Chain>,
+    /// How many writes, in per cent.
+    pub percent: u8,
 }
 
 /// A cache of tenants' settings.
@@ -130,6 +141,13 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
             chain(rows.mapping(revision).await?.ok_or_else(gone)?)?
         }
     };
+    let shadow = match u8::try_from(row.shadow_percent) {
+        Ok(percent) if percent > 0 && row.shadow_mapping != row.active_mapping => {
+            let draft = rows.mapping(row.shadow_mapping).await?;
+            draft.map(self::chain).transpose()?.map(|chain| Shadow { chain: Arc::new(chain), percent })
+        }
+        _ => None,
+    };
     let client = Client::read(row.client);
     let leniencies = client.leniencies();
     let indexed = [Some(&registry), pending.as_ref().map(|next| &next.client)]
@@ -145,6 +163,7 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         awaits_references: row.awaits_references,
         limits: tenant_limits(row.limits),
         chain: Arc::new(chain),
+        shadow,
         client,
         leniencies,
     }))

@@ -62,6 +62,10 @@ pub struct Tenant {
     pub awaits_references: bool,
     /// How much may be sent for it.
     pub limits: LimitsRow,
+    /// The revision that also maps live writes, or did so last; 0 for none.
+    pub shadow_mapping: i32,
+    /// How many of them, in per cent; 0 where it is off.
+    pub shadow_percent: i16,
 }
 
 /// How much may be sent for a tenant, as stored; none for what follows the default.
@@ -79,7 +83,7 @@ pub struct LimitsRow {
 fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
-         search_ready, awaits_references, max_requests, rate, burst, {}",
+         search_ready, awaits_references, max_requests, rate, burst, shadow_mapping, shadow_percent, {}",
         client::COLUMNS
     )
 }
@@ -162,6 +166,8 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         search: SearchKeys { layout: KeyLayout::from_number(row.get(7))?, attributes: row.get(8), ready: row.get(9) },
         awaits_references: row.get(10),
         limits: LimitsRow { requests: row.get(11), rate: row.get(12), burst: row.get(13) },
-        client: ClientRow::from_row(row, 14),
+        shadow_mapping: row.get(14),
+        shadow_percent: row.get(15),
+        client: ClientRow::from_row(row, 16),
     })
 }

@@ -346,8 +346,22 @@ async fn check_revisions(admin: &Admin<'_>, mapping: &str, active: &Value) {
     ] {
         let _ = admin.send("POST", &path("preview"), &["acme"], &body).await.expect(status);
     }
+    let (plan, shadow) = (path("revisions/{revision}/plan"), path("shadow"));
+    let _ = admin.get(&plan, &["acme", "3"]).await.expect(404);
+    let _ = admin.send("POST", &plan, &["acme", "3"], &json!({ "sample": 5 })).await.expect(202);
+    let _ = admin.send("POST", &plan, &["acme", "9"], &json!({})).await.expect(404);
+    let complete = scimgate_tests::poll("the plan is complete", async || {
+        let answer = admin.get(&plan, &["acme", "3"]).await.expect(200);
+        (answer.body["state"] == "finished").then_some(answer)
+    });
+    assert!(complete.await.body["examined"].is_number());
+    let _ = admin.get(&shadow, &["acme"]).await.expect(404);
+    let _ = admin.send("PUT", &shadow, &["acme"], &json!({ "revision": 3 })).await.expect(200);
+    let _ = admin.send("PUT", &shadow, &["acme"], &json!({ "revision": 9 })).await.expect(404);
+    let _ = admin.get(&shadow, &["acme"]).await.expect(200);
+    let _ = admin.delete(&shadow, &["acme"]).await.expect(204);
     let activate = path("revisions/{revision}/activate");
-    let _ = admin.send("POST", &activate, &["acme", "3"], &json!({})).await.expect(200);
+    let _ = admin.send("POST", &activate, &["acme", "3"], &json!({ "acceptVanishing": true })).await.expect(200);
     let _ = admin.send("POST", &activate, &["acme", "3"], &json!({})).await.expect(409);
     let _ = admin.send("POST", &path("rollback"), &["acme"], &json!({})).await.expect(200);
     let _ = admin.send("POST", &path("rollback"), &["acme"], &json!({ "revision": 2 })).await.expect(409);
