@@ -22,6 +22,7 @@ pub mod resource;
 pub mod schema_change;
 pub mod settings;
 pub mod shadow;
+pub mod shadow_queue;
 pub mod stretch;
 
 pub use context::{Context, Gateway};

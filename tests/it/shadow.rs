@@ -74,8 +74,9 @@ async fn a_full_queue_drops_writes_and_counts_them(gateway: &TestGateway) {
             .await
             .unwrap();
     }
-    scimgate::operation::shadow::run_queued(&own.gateway).await;
-    scimgate::operation::shadow::flush(&own.gateway).await.unwrap();
+    let mut collector = scimgate::operation::shadow::Collector::default();
+    collector.run_queued(&own.gateway).await;
+    collector.flush(&own.gateway).await.unwrap();
     let report = report(gateway, 21).await;
     let [examined, dropped] = ["examined", "dropped"].map(|name| report[name].as_i64().unwrap());
     assert!(examined > 0 && dropped > 0 && examined + dropped == 21, "{report}");

@@ -19,7 +19,7 @@ use crate::operation::list::limits::Limits;
 use crate::operation::resource::recent::RecentRows;
 use crate::operation::resource::record::Recorder;
 use crate::operation::settings::{Settings, SettingsCache};
-use crate::operation::shadow::ShadowQueue;
+use crate::operation::shadow_queue::ShadowQueue;
 use crate::root_key::Keys;
 use crate::store::stamp::Stamp;
 use crate::store::tenant::Tenant;

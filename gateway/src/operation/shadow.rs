@@ -1,11 +1,9 @@
 //! A draft that also maps live writes, to see what it would change. Nothing is stored of resources: a write that is stored leaves a
 //! copy in a bounded queue, and one task maps those and adds up what the product would see instead.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
 
 use scimgate_scim::error::ScimError;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::operation::context::{Context, Gateway};
@@ -17,24 +15,12 @@ use crate::store::resource::read::Stored;
 use crate::store::shadow::ShadowRow;
 use crate::tenant::TenantId;
 
-/// Most writes in the queue, of all tenants.
-const MAX_QUEUED: usize = 1_000;
-/// … and the bytes of their documents.
-const MAX_QUEUED_BYTES: usize = 16 << 20;
 /// The actor in the log.
 const ACTOR: &str = "shadow";
 
-/// The writes that are to be mapped by a draft, and what was found of earlier ones since it was stored last.
-pub struct ShadowQueue {
-    state: Mutex<State>,
-    added: Notify,
+/// What one process found, and has not stored yet.
+pub struct Collector {
     process: Uuid,
-}
-
-#[derive(Default)]
-struct State {
-    writes: VecDeque<(TenantId, Stored)>,
-    bytes: usize,
     found: HashMap<(TenantId, i32), Found>,
 }
 
@@ -45,110 +31,71 @@ struct Found {
     dropped: i64,
 }
 
-impl Default for ShadowQueue {
+impl Default for Collector {
     fn default() -> Self {
-        Self { state: Mutex::default(), added: Notify::new(), process: Uuid::new_v4() }
+        Self { process: Uuid::new_v4(), found: HashMap::new() }
     }
 }
 
-impl ShadowQueue {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a copy of a resource that was just stored, if the tenant has a draft that maps live writes, and this one is of its
-    /// sample. One that finds no room is counted.
-    pub(crate) fn offer(&self, ctx: &Context, stored: &Stored) {
-        let Some(shadow) = &ctx.settings.shadow else { return };
-        if rand::random_range(0..100) >= shadow.percent {
-            return;
-        }
-        let (tenant, bytes) = (ctx.store.id(), stored.bytes());
-        let mut state = self.state();
-        if state.writes.len() >= MAX_QUEUED || state.bytes + bytes > MAX_QUEUED_BYTES {
-            state.found.entry((tenant, shadow.chain.revision)).or_default().dropped += 1;
-            return;
-        }
-        state.bytes += bytes;
-        state.writes.push_back((tenant, stored.clone()));
-        drop(state);
-        self.added.notify_one();
-    }
-
-    fn take(&self) -> Option<(TenantId, Stored)> {
-        let mut state = self.state();
-        let taken = state.writes.pop_front();
-        if let Some((_, stored)) = &taken {
-            state.bytes = state.bytes.saturating_sub(stored.bytes());
-        }
-        taken
-    }
-
-    /// Returns once there may be a write.
-    pub async fn added(&self) {
-        self.added.notified().await;
-    }
-}
-
-/// Maps the writes in the queue. One that cannot be mapped at this moment counts as dropped.
-pub async fn run_queued(gateway: &Gateway) {
-    while let Some((tenant, stored)) = gateway.shadow.take() {
-        if let Err(error) = add(gateway, tenant, &stored).await {
-            tracing::debug!(tenant.id = %tenant, %error, "a write is not mapped by a draft");
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn add(gateway: &Gateway, tenant: TenantId, stored: &Stored) -> Result<(), Error> {
-    let ctx = Context::background(gateway, tenant, ACTOR).await?;
-    // Switched off meanwhile, or activated.
-    let Some(shadow) = &ctx.settings.shadow else { return Ok(()) };
-    let key = (tenant, shadow.chain.revision);
-    let begun = std::time::Instant::now();
-    let mapped = map(&ctx, (&shadow.chain, Purpose::DryRun), stored).await;
-    let mut state = gateway.shadow.state();
-    let found = state.found.entry(key).or_default();
-    match (mapped, ctx.settings.directory.resource_type(&stored.resource_type)) {
-        (Ok(mapped), Some(resource_type)) => {
-            found.report.add(resource_type, stored, &mapped)?;
-            found.report.took(begun.elapsed());
-        }
-        _ => found.dropped += 1,
-    }
-    Ok(())
-}
-
-/// Adds what was found to what this process has stored before.
-///
-/// # Errors
-/// The database is unavailable; what could not be stored is kept for the next time.
-pub async fn flush(gateway: &Gateway) -> Result<(), Error> {
-    let found = std::mem::take(&mut gateway.shadow.state().found);
-    let mut outcome = Ok(());
-    for ((tenant, revision), found) in found {
-        if let Err(error) = store(gateway, (tenant, revision), &found).await {
-            let mut state = gateway.shadow.state();
-            let kept = state.found.entry((tenant, revision)).or_default();
-            kept.report.join(found.report);
-            kept.dropped += found.dropped;
-            outcome = Err(error);
+impl Collector {
+    /// Maps the writes in the queue. One that cannot be mapped at this moment counts as dropped.
+    pub async fn run_queued(&mut self, gateway: &Gateway) {
+        while let Some((tenant, stored)) = gateway.shadow.take() {
+            if let Err(error) = self.add(gateway, tenant, &stored).await {
+                tracing::debug!(tenant.id = %tenant, %error, "a write is not mapped by a draft");
+            }
+            tokio::task::yield_now().await;
         }
     }
-    outcome
-}
 
-async fn store(gateway: &Gateway, (tenant, revision): (TenantId, i32), found: &Found) -> Result<(), Error> {
-    let (rows, process) = (gateway.store.tenant(tenant), gateway.shadow.process);
-    let before = rows.shadow(revision).await?.into_iter().find(|row| row.process == process);
-    let (mut report, dropped) = match before {
-        Some(row) => (read(&row)?, row.dropped),
-        None => (Report::default(), 0),
-    };
-    report.join(found.report.clone());
-    let report = serde_json::to_string(&report).map_err(|why| Error::Corrupt(format!("a shadow's report: {why}")))?;
-    let row = ShadowRow { process, report, dropped: dropped + found.dropped };
-    Ok(rows.save_shadow(revision, &row, gateway.clock.now()).await?)
+    async fn add(&mut self, gateway: &Gateway, tenant: TenantId, stored: &Stored) -> Result<(), Error> {
+        let ctx = Context::background(gateway, tenant, ACTOR).await?;
+        // Switched off meanwhile, or activated.
+        let Some(shadow) = &ctx.settings.shadow else { return Ok(()) };
+        let begun = std::time::Instant::now();
+        let mapped = map(&ctx, (&shadow.chain, Purpose::DryRun), stored).await;
+        let found = self.found.entry((tenant, shadow.chain.revision)).or_default();
+        match (mapped, ctx.settings.directory.resource_type(&stored.resource_type)) {
+            (Ok(mapped), Some(resource_type)) => {
+                found.report.add(resource_type, stored, &mapped)?;
+                found.report.took(begun.elapsed());
+            }
+            _ => found.dropped += 1,
+        }
+        Ok(())
+    }
+
+    /// Adds what was found to what this process has stored before.
+    ///
+    /// # Errors
+    /// The database is unavailable; what could not be stored is kept for the next time.
+    pub async fn flush(&mut self, gateway: &Gateway) -> Result<(), Error> {
+        for (key, dropped) in gateway.shadow.take_dropped() {
+            self.found.entry(key).or_default().dropped += dropped;
+        }
+        let mut outcome = Ok(());
+        for (key, found) in std::mem::take(&mut self.found) {
+            if let Err(error) = self.store(gateway, key, &found).await {
+                self.found.insert(key, found);
+                outcome = Err(error);
+            }
+        }
+        outcome
+    }
+
+    async fn store(&self, gateway: &Gateway, (tenant, revision): (TenantId, i32), found: &Found) -> Result<(), Error> {
+        let (rows, process) = (gateway.store.tenant(tenant), self.process);
+        let before = rows.shadow(revision).await?.into_iter().find(|row| row.process == process);
+        let (mut report, dropped) = match before {
+            Some(row) => (read(&row)?, row.dropped),
+            None => (Report::default(), 0),
+        };
+        report.join(found.report.clone());
+        let report =
+            serde_json::to_string(&report).map_err(|why| Error::Corrupt(format!("a shadow's report: {why}")))?;
+        let row = ShadowRow { process, report, dropped: dropped + found.dropped };
+        Ok(rows.save_shadow(revision, &row, gateway.clock.now()).await?)
+    }
 }
 
 fn read(row: &ShadowRow) -> Result<Report, Error> {

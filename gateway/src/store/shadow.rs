@@ -23,7 +23,7 @@ INSERT INTO mapping_shadow (tenant_id, revision, process, report, dropped, at) V
 ON CONFLICT (tenant_id, revision, process) DO UPDATE SET report = excluded.report, dropped = excluded.dropped, at = excluded.at";
 
 const SWITCH: &str = "
-UPDATE tenant SET shadow_mapping = CASE WHEN $3 > 0 THEN $2 ELSE shadow_mapping END, shadow_percent = $3,
+UPDATE tenant SET shadow_mapping = CASE WHEN $3::int2 > 0 THEN $2::int4 ELSE shadow_mapping END, shadow_percent = $3,
   config_epoch = nextval('config_epoch') WHERE id = $1";
 
 impl TenantStore {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::operation::{Gateway, shadow};
+use crate::operation::Gateway;
+use crate::operation::shadow::Collector;
 use crate::telemetry;
 
 const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
@@ -14,6 +15,7 @@ const LAST_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
+    let mut collector = Collector::default();
     let mut next_flush = Instant::now() + FLUSH_INTERVAL;
     loop {
         tokio::select! {
@@ -23,14 +25,14 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => break,
-            () = shadow::run_queued(&gateway) => {}
+            () = collector.run_queued(&gateway) => {}
         }
         if Instant::now() >= next_flush {
-            if let Err(error) = shadow::flush(&gateway).await {
+            if let Err(error) = collector.flush(&gateway).await {
                 tracing::warn!(error = %telemetry::chain(&error), "what drafts made of live writes cannot be stored");
             }
             next_flush = Instant::now() + FLUSH_INTERVAL;
         }
     }
-    let _ = tokio::time::timeout(LAST_FLUSH_TIMEOUT, shadow::flush(&gateway)).await;
+    let _ = tokio::time::timeout(LAST_FLUSH_TIMEOUT, collector.flush(&gateway)).await;
 }
