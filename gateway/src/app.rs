@@ -117,6 +117,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         bulks: Arc::new(tokio::sync::Semaphore::new(bulk::MAX_CONCURRENT)),
         uses: LeniencyUses::default(),
         events_waiting: Arc::default(),
+        shadow: Arc::default(),
         job_share: JobShare::default(),
         job_rounds: Arc::new(tokio::sync::Semaphore::new(1)),
         schemas_changed: Arc::new(tokio::sync::Notify::new()),
@@ -163,6 +164,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
     tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::shadow::run(gateway.clone(), background.clone()));
     tasks.spawn(work::statistics::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, Arc::clone(&gateway.trusted_proxies), stop);
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());

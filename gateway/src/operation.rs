@@ -23,6 +23,8 @@ pub mod plugin_loader;
 pub mod resource;
 pub mod schema_change;
 pub mod settings;
+pub mod shadow;
+pub mod shadow_queue;
 pub mod stretch;
 
 pub use context::{Context, Gateway};

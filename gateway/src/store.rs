@@ -18,6 +18,7 @@ pub mod postgres;
 pub mod resource;
 pub mod root_key;
 pub mod schema;
+pub mod shadow;
 pub mod stamp;
 pub mod tenant;
 

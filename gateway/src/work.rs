@@ -4,4 +4,5 @@ pub mod change_poll;
 pub mod jobs;
 pub mod leniency_flush;
 pub mod sequencer;
+pub mod shadow;
 pub mod statistics;

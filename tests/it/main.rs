@@ -42,6 +42,7 @@ mod resource_types;
 mod routes;
 mod schema_change;
 mod search_attributes;
+mod shadow;
 mod simulate;
 mod statements;
 mod upgrade;

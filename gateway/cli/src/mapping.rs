@@ -4,6 +4,7 @@ mod diff;
 mod import_entra;
 mod plan;
 mod preview;
+mod shadow;
 
 use std::path::PathBuf;
 
@@ -80,6 +81,9 @@ enum Command {
     Rollback(Rollback),
     /// Show what a revision makes of one document, step by step. Nothing is written.
     Preview(preview::Arguments),
+    /// Let a draft also map live writes, and see what it would change.
+    #[command(subcommand)]
+    Shadow(shadow::Command),
     /// Draft and activate in one.
     Set(New),
     /// Switch mapping off: the product then reads source documents.
@@ -194,6 +198,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             activated(&client, output, (&it.tenant, &active), it.remap.wait).await
         }
         Command::Plan(it) => plan::run(&client, output, &it).await,
+        Command::Shadow(it) => shadow::run(&client, output, &it).await,
         Command::Preview(it) => preview::run(&client, output, it).await,
         Command::Set(it) => {
             let path = format!("{}{}", mapping_path(&client, &it.tenant, &[])?, it.check.query());

@@ -73,6 +73,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(mapping::revisions::diff))
         .routes(routes!(mapping::preview::preview))
         .routes(routes!(mapping::plan::begin, mapping::plan::get))
+        .routes(routes!(mapping::shadow::get, mapping::shadow::put, mapping::shadow::delete))
         .routes(routes!(plugins::list, plugins::upload))
 }
 

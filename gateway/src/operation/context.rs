@@ -19,6 +19,7 @@ use crate::operation::list::limits::Limits;
 use crate::operation::resource::recent::RecentRows;
 use crate::operation::resource::record::Recorder;
 use crate::operation::settings::{Settings, SettingsCache};
+use crate::operation::shadow_queue::ShadowQueue;
 use crate::root_key::Keys;
 use crate::store::stamp::Stamp;
 use crate::store::tenant::Tenant;
@@ -63,6 +64,8 @@ pub struct Gateway {
     pub uses: LeniencyUses,
     /// Wakes the sequencer: these tenants may have events.
     pub events_waiting: Arc<EventsWaiting>,
+    /// Writes that drafts also map.
+    pub shadow: Arc<ShadowQueue>,
     /// The share of one worker that jobs may take.
     pub job_share: JobShare,
     /// Held during a round of jobs: a process runs one at a time.

@@ -53,10 +53,21 @@ pub struct Settings {
     pub guard: Guard,
     /// The active mapping.
     pub chain: Arc<Chain>,
+    /// The draft that also maps live writes.
+    pub shadow: Option<Shadow>,
     /// The SCIM client: the chosen profile, and the client that was recognised.
     pub client: Client,
     /// The client's leniencies, which follow from that.
     pub leniencies: Leniencies,
+}
+
+/// A draft that also maps live writes.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    /// What it does.
+    pub chain: Arc<Chain>,
+    /// How many writes, in per cent.
+    pub percent: u8,
 }
 
 /// A cache of tenants' settings.
@@ -134,6 +145,13 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
             chain(rows.mapping(revision).await?.ok_or_else(gone)?)?
         }
     };
+    let shadow = match u8::try_from(row.shadow_percent) {
+        Ok(percent) if percent > 0 && row.shadow_mapping != row.active_mapping => {
+            let draft = rows.mapping(row.shadow_mapping).await?;
+            draft.map(self::chain).transpose()?.map(|chain| Shadow { chain: Arc::new(chain), percent })
+        }
+        _ => None,
+    };
     let client = Client::read(row.client);
     let guard = Guard::of(&row.guard, &registry);
     let leniencies = client.leniencies();
@@ -151,6 +169,7 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         limits: tenant_limits(row.limits),
         guard,
         chain: Arc::new(chain),
+        shadow,
         client,
         leniencies,
     }))

@@ -65,6 +65,10 @@ pub struct Tenant {
     pub limits: LimitsRow,
     /// Its guard against mass deprovisioning.
     pub guard: GuardRow,
+    /// The revision that also maps live writes, or did so last; 0 for none.
+    pub shadow_mapping: i32,
+    /// How many of them, in per cent; 0 where it is off.
+    pub shadow_percent: i16,
 }
 
 /// How much may be sent for a tenant, as stored; none for what follows the default.
@@ -82,7 +86,8 @@ pub struct LimitsRow {
 fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
-         search_ready, awaits_references, max_requests, rate, burst, guard_users, guard_members, guard_percent, guard_protected, {}",
+         search_ready, awaits_references, max_requests, rate, burst, guard_users, guard_members, guard_percent, guard_protected, \
+         shadow_mapping, shadow_percent, {}",
         client::COLUMNS
     )
 }
@@ -166,6 +171,8 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         awaits_references: row.get(10),
         limits: LimitsRow { requests: row.get(11), rate: row.get(12), burst: row.get(13) },
         guard: GuardRow { users: row.get(14), members: row.get(15), percent: row.get(16), protected: row.get(17) },
-        client: ClientRow::from_row(row, 18),
+        shadow_mapping: row.get(18),
+        shadow_percent: row.get(19),
+        client: ClientRow::from_row(row, 20),
     })
 }

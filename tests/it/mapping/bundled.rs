@@ -1,6 +1,6 @@
 //! The plugins that come with the gateway, with the tenant's schemas: values get their attribute's type.
 
-use scimgate_tests::{TestGateway, on_both};
+use scimgate_tests::{Request, TestGateway, on_both};
 use serde_json::{Value, json};
 
 use super::{mapped, source};

@@ -1,6 +1,7 @@
 //! The OpenAPI documents: complete, consistent in themselves, and true of what the gateway replies.
 
 mod resources;
+mod revisions;
 
 use std::collections::BTreeSet;
 
@@ -325,35 +326,8 @@ async fn check_mapping(admin: &Admin<'_>) {
     let remap = admin.get(&job, &["acme", "remap"]).await.expect(200);
     assert!(remap.body["total"].is_number(), "{}", remap.text);
     let _ = admin.send("PATCH", &job, &["acme", "reconcile"], &json!({ "state": "running" })).await.expect(409);
-    check_revisions(admin, &mapping, &read).await;
+    revisions::check(admin, &mapping, &read).await;
     let _ = admin.delete(&mapping, &["acme"]).await.expect(204);
-}
-
-async fn check_revisions(admin: &Admin<'_>, mapping: &str, active: &Value) {
-    let path = |rest: &str| format!("{mapping}/{rest}");
-    let mut draft = active.clone();
-    draft["note"] = "lower case only".into();
-    draft["steps"][0]["config"]["excludeWhere"] = json!({ "path": "userName", "equals": "ada@example.com" });
-    let drafted = admin.send("POST", &path("revisions"), &["acme"], &draft).await.expect(201);
-    assert_eq!(drafted.body["warnings"].as_array().unwrap().len(), 1);
-    let _ = admin.send("POST", &path("revisions"), &["acme"], &json!({ "steps": [] })).await.expect(400);
-    let _ = admin.get(&path("revisions"), &["acme"]).await.expect(200);
-    let _ = admin.get(&path("revisions/{revision}"), &["acme", "3"]).await.expect(200);
-    let _ = admin.get(&path("revisions/{revision}"), &["acme", "9"]).await.expect(404);
-    let _ = admin.get(&path("diff"), &["acme"]).await.expect(200);
-    for (body, status) in [
-        (json!({ "document": user("ada"), "draft": true }), 200),
-        (json!({ "document": { "userName": "ada@example.com" }, "draft": true }), 200),
-        (json!({ "document": {} }), 400),
-        (json!({ "resource": "nobody" }), 404),
-    ] {
-        let _ = admin.send("POST", &path("preview"), &["acme"], &body).await.expect(status);
-    }
-    let activate = path("revisions/{revision}/activate");
-    let _ = admin.send("POST", &activate, &["acme", "3"], &json!({})).await.expect(200);
-    let _ = admin.send("POST", &activate, &["acme", "3"], &json!({})).await.expect(409);
-    let _ = admin.send("POST", &path("rollback"), &["acme"], &json!({})).await.expect(200);
-    let _ = admin.send("POST", &path("rollback"), &["acme"], &json!({ "revision": 2 })).await.expect(409);
 }
 
 async fn replies_of_the_directory_fit_their_schemas(gateway: &TestGateway) {

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use scimgate::store::TenantStore;
 use scimgate::store::event::EventKind;
 use scimgate::store::held::HoldChange;
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
 use scimgate::store::mapping_reason::{MappingReason, ReasonChange};
+use scimgate::store::plan::NewPlan;
 use scimgate::store::resource::content::Content;
 use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::{MappingState, ReadOptions};
 use scimgate::store::resource::remap::{MappedBy, Remapped};
+use scimgate::store::shadow::ShadowRow;
 use scimgate_tests::{Tenant, TestGateway, many_users};
 use uuid::Uuid;
 
@@ -69,5 +72,34 @@ pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
         assert!(store.store_held_remap(&stored, &content, &ctx.stamp()).await.unwrap());
     }
     let _ = store.count_by_mapping().await.unwrap();
+    plan(gateway, store).await;
+    let row = ShadowRow { process: holder, report: "{}".to_owned(), dropped: 0 };
+    store.begin_shadow(1, 10).await.unwrap();
+    store.save_shadow(1, &row, gateway.clock.now()).await.unwrap();
+    assert_eq!(store.shadow(1).await.unwrap().len(), 1);
+    store.end_shadow().await.unwrap();
     drop(held);
+}
+
+/// A plan and a batch of it.
+async fn plan(gateway: &TestGateway, store: &TenantStore) {
+    let now = gateway.clock.now();
+    let new = NewPlan {
+        revision: 1,
+        base_mapping: 0,
+        schema_revision: 0,
+        sample: Some(10),
+        seed: 1,
+        max_hash: Some(0),
+        total: 10,
+        report: "{}",
+    };
+    store.begin_plan(&new, now).await.unwrap();
+    let (kind, holder, ttl) = (JobKind::Plan, Uuid::new_v4(), Duration::from_secs(30));
+    let job = store.claim_job(kind, holder, ttl).await.unwrap().unwrap();
+    assert_eq!(store.plan(1).await.unwrap().unwrap().id, job.id);
+    let lease = JobLease { kind, id: job.id, holder, ttl };
+    let _ = store.planned_after(Uuid::nil(), 100, (1, Some(0))).await.unwrap();
+    assert!(store.save_plan(&lease, (1, "{}"), &JobProgress::default(), (true, now)).await.unwrap());
+    let _ = store.cancel_job(kind, now).await.unwrap();
 }

@@ -4,6 +4,7 @@ pub(super) mod model;
 pub(super) mod plan;
 pub(super) mod preview;
 pub(super) mod revisions;
+pub(super) mod shadow;
 
 use axum::extract::Path;
 use axum::http::StatusCode;

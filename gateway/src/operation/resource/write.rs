@@ -112,6 +112,7 @@ async fn write(ctx: &Context, writes: Vec<Write>, trace: &mut Trace) -> Attempt 
                 let resource_type = Arc::clone(&write.resource_type);
                 let row = saved(write, mapped, done, &stamp);
                 ctx.gateway.recent.keep(ctx.store.id(), &resource_type, &row.stored).await;
+                ctx.gateway.shadow.offer(ctx.store.id(), &ctx.settings, &row.stored);
                 rows.push(row);
             }
             Attempt::Done(Outcome::Saved(rows))
