@@ -18,6 +18,7 @@ pub mod leniency_use;
 pub mod list;
 pub mod operator;
 pub(crate) mod pace;
+pub mod plan;
 pub mod plugin_loader;
 pub mod resource;
 pub mod schema_change;

@@ -27,6 +27,7 @@ mod members;
 mod migrations;
 mod outage;
 mod paging;
+mod plan;
 mod plans;
 mod profiles;
 mod pushdown;

@@ -32,7 +32,9 @@ mod helpers {
         let digest = gateway.upload(scimgate_tests::plugin(plugin)).await.body["digest"].clone();
         let step = serde_json::json!({ "plugin": digest, "config": config, "resourceTypes": ["User"] });
         let mapping = serde_json::json!({ "onFailure": on_failure, "steps": [step] });
-        gateway.operator.put("/tenants/acme/mapping", &mapping).await.expect(200).body["revision"].as_i64().unwrap()
+        gateway.operator.put("/tenants/acme/mapping?dryRun=false", &mapping).await.expect(200).body["revision"]
+            .as_i64()
+            .unwrap()
     }
 
     /// The remap's progress at its end.

@@ -70,6 +70,8 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/held", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/held/{batch}", &["GET", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/documents", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/revisions/{revision}/plan", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/revisions/{revision}/shadow", &["GET", "PUT", "DELETE"]),
     (Surface::Admin, "/admin/v1/plugins", &["GET", "POST"]),
     (Surface::Probe, "/livez", &["GET"]),
     (Surface::Probe, "/readyz", &["GET"]),

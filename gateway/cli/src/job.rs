@@ -63,7 +63,8 @@ struct Named {
     /// The tenant's name.
     tenant: String,
     /// The job: `reconcile` moves unknown attributes into the documents once a schema defines them, `search-keys` completes the
-    /// keys of attributes that are searched by value, `remap` maps stored documents by the active mapping.
+    /// keys of attributes that are searched by value, `remap` maps stored documents by the active mapping, `plan` finds out what
+    /// another mapping revision would do to them.
     #[arg(default_value = "reconcile")]
     job: String,
 }
@@ -71,7 +72,7 @@ struct Named {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (client, output) = arguments.operator.open()?;
     let status = match &arguments.command {
-        Command::Show(Show { job, wait: true }) => follow(&client, job).await?,
+        Command::Show(Show { job, wait: true }) => follow(&client, &job.tenant, &job.job).await?,
         Command::Show(Show { job, wait: false }) => client.get(&path(&client, job)?).await?,
         Command::Start(job) => client.put(Method::PATCH, &path(&client, job)?, &json!({ "state": "running" })).await?,
         Command::Cancel(job) => {
@@ -88,8 +89,8 @@ fn path(client: &AdminClient, job: &Named) -> Result<String, Failure> {
 
 /// The status at the end, or when a remap waits to try again what failed; until then a line on standard error says how far the job
 /// has come.
-async fn follow(client: &AdminClient, job: &Named) -> Result<Value, Failure> {
-    let path = path(client, job)?;
+pub(super) async fn follow(client: &AdminClient, tenant: &str, job: &str) -> Result<Value, Failure> {
+    let path = client.path(&["tenants", tenant, "jobs", job])?;
     let bar = ProgressBar::new_spinner();
     loop {
         let status = client.get(&path).await?;
@@ -111,7 +112,7 @@ async fn follow(client: &AdminClient, job: &Named) -> Result<Value, Failure> {
             bar.set_length(total.max(examined));
             bar.set_position(examined);
         }
-        bar.set_message(format!("{}: {examined} resources examined, {changed} changed", job.job));
+        bar.set_message(format!("{job}: {examined} resources examined, {changed} changed"));
         bar.tick();
         tokio::time::sleep(POLL_INTERVAL).await;
     }

@@ -74,7 +74,7 @@ enum Command {
     Job(job::Arguments),
     /// Upload and list mapping plugins.
     Plugin(plugin::Arguments),
-    /// Set a tenant's chain of mapping plugins.
+    /// Draft, preview, activate and roll back a tenant's mapping.
     Mapping(mapping::Arguments),
     /// Explain where a user or a group stands and why, or list what is not mapped.
     Explain(explain::Arguments),

@@ -1,6 +1,7 @@
 //! `scimgate mapping`: a tenant's chain of plugins, its revisions, and what they make of a document.
 
 mod diff;
+mod plan;
 mod preview;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::{AdminClient, OperatorOptions};
 use crate::failure::Failure;
+use crate::job;
 use crate::output::{Column, Output, printable, read_json};
 
 const HEAD: [Column; 8] = [
@@ -69,7 +71,9 @@ enum Command {
     Diff(diff::Arguments),
     /// Check a mapping and store it as a draft.
     Draft(New),
-    /// Activate a draft.
+    /// Find out what a draft would do to the stored documents. Nothing is written but the plan.
+    Plan(plan::Arguments),
+    /// Activate a draft, and show its plan first.
     Activate(Activate),
     /// Return to a revision that was active before.
     Rollback(Rollback),
@@ -116,8 +120,20 @@ struct Activate {
     tenant: String,
     /// The draft's number.
     revision: i32,
+    /// Activate it though users would vanish from the product.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     check: Check,
+    #[command(flatten)]
+    remap: Remap,
+}
+
+#[derive(Debug, clap::Args)]
+struct Remap {
+    /// Follow the remap of stored resources until it ends.
+    #[arg(long)]
+    wait: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -126,6 +142,8 @@ struct Rollback {
     tenant: String,
     /// The revision's number; by default the newest that is older than the active one and was active before.
     revision: Option<i32>,
+    #[command(flatten)]
+    remap: Remap,
 }
 
 #[derive(Debug, clap::Args)]
@@ -156,17 +174,23 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Activate(it) => {
             let path = mapping_path(&client, &it.tenant, &["revisions", &it.revision.to_string(), "activate"])?;
-            let body = json!({ "dryRun": !it.check.no_dry_run });
-            activated(output, &client.put(Method::POST, &path, &body).await?)
+            let wanted = (it.tenant.as_str(), i64::from(it.revision));
+            let accepted = plan::confirm(&client, output, wanted, it.yes).await?;
+            let body = json!({ "dryRun": !it.check.no_dry_run, "acceptVanishing": accepted });
+            let active = client.put(Method::POST, &path, &body).await?;
+            activated(&client, output, (&it.tenant, &active), it.remap.wait).await
         }
         Command::Rollback(it) => {
             let path = mapping_path(&client, &it.tenant, &["rollback"])?;
-            activated(output, &client.put(Method::POST, &path, &json!({ "revision": it.revision })).await?)
+            let active = client.put(Method::POST, &path, &json!({ "revision": it.revision })).await?;
+            activated(&client, output, (&it.tenant, &active), it.remap.wait).await
         }
+        Command::Plan(it) => plan::run(&client, output, &it).await,
         Command::Preview(it) => preview::run(&client, output, it).await,
         Command::Set(it) => {
             let path = format!("{}{}", mapping_path(&client, &it.tenant, &[])?, it.check.query());
-            activated(output, &client.put(Method::PUT, &path, &it.mapping()?).await?)
+            let active = client.put(Method::PUT, &path, &it.mapping()?).await?;
+            activated(&client, output, (&it.tenant, &active), false).await
         }
         Command::Off(it) => {
             client.delete(&mapping_path(&client, &it.tenant, &[])?).await?;
@@ -212,9 +236,24 @@ async fn list(client: &AdminClient, output: Output, tenant: &str) -> Result<(), 
     }
 }
 
-fn activated(output: Output, revision: &Value) -> Result<(), Failure> {
+async fn activated(
+    client: &AdminClient,
+    output: Output,
+    (tenant, revision): (&str, &Value),
+    wait: bool,
+) -> Result<(), Failure> {
     show(output, revision)?;
-    Ok(output.say("\nStored resources are mapped by it when they next change.")?)
+    if !wait {
+        let sentence =
+            format!("\nStored resources are mapped by it: `scimgate job show {tenant} remap --wait` follows that.");
+        return Ok(output.say(&sentence)?);
+    }
+    let done = job::follow(client, tenant, "remap").await?;
+    let number = |pointer: &str| done.pointer(pointer).and_then(Value::as_i64).unwrap_or_default();
+    let (examined, changed, rejected) = (number("/examined"), number("/changed"), number("/rejected/count"));
+    let sentence =
+        format!("\n{examined} stored resources: {changed} changed for the product, {rejected} could not be mapped.");
+    Ok(output.say(&sentence)?)
 }
 
 fn show(output: Output, revision: &Value) -> Result<(), Failure> {

@@ -223,7 +223,7 @@ mod tests {
                 let mut map = overlay.to_map();
                 for (_, value) in &mut map {
                     if let Value::Array(elements) = value {
-                        elements.sort_by_key(ToString::to_string);
+                        elements.sort_by_key(|element| [&element["type"], &element["value"]].map(ToString::to_string));
                     }
                 }
                 map

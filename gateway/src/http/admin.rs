@@ -72,6 +72,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(mapping::revisions::rollback))
         .routes(routes!(mapping::revisions::diff))
         .routes(routes!(mapping::preview::preview))
+        .routes(routes!(mapping::plan::begin, mapping::plan::get))
         .routes(routes!(plugins::list, plugins::upload))
 }
 

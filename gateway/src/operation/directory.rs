@@ -77,6 +77,7 @@ pub async fn list(
     // Ids are never nil.
     let after = from.map_or(Ok(Uuid::nil()), |cursor| after(ctx, resource_type, cursor))?;
     let limit = limit.clamp(1, MAX_PAGE_SIZE);
+    let _page = ctx.page(limit.unsigned_abs()).await?;
     // One entry more than the limit shows whether there is a next page.
     let mut page = ctx.store.visible_page(resource_type, after, limit + 1).await?;
     let more = page.len() > usize::try_from(limit).unwrap_or(usize::MAX);

@@ -2,6 +2,7 @@
 
 mod batch;
 mod held;
+mod plan;
 mod progress;
 mod reconcile;
 mod remap;

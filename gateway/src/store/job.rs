@@ -24,13 +24,15 @@ pub enum JobKind {
     SearchKeys,
     /// Maps stored documents by the active mapping revision.
     Remap,
+    /// Finds out what a mapping revision would do to stored documents.
+    Plan,
     /// Carries out verdicts on held changes.
     Held,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Held];
+    pub const ALL: [Self; 5] = [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan, Self::Held];
 
     /// Its name in the database and the admin API.
     #[must_use]
@@ -39,6 +41,7 @@ impl JobKind {
             Self::Reconcile => "reconcile",
             Self::SearchKeys => "search-keys",
             Self::Remap => "remap",
+            Self::Plan => "plan",
             Self::Held => "held",
         }
     }
@@ -163,10 +166,15 @@ pub(in crate::store) fn begin_job(kind: JobKind) -> String {
 
 /// Begins a run for the tenants in `t`, with the time in the parameter `at`.
 fn begin(kind: JobKind, revision: &str, at: &str) -> String {
+    begin_run(kind, revision, at, "gen_random_uuid()")
+}
+
+/// The same, with the run's id.
+pub(in crate::store) fn begin_run(kind: JobKind, revision: &str, at: &str, id: &str) -> String {
     format!(
         "
 INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
-  SELECT t.id, '{}', gen_random_uuid(), 'running', {revision}, '00000000-0000-0000-0000-000000000000', {at}, {at} FROM t
+  SELECT t.id, '{}', {id}, 'running', {revision}, '00000000-0000-0000-0000-000000000000', {at}, {at} FROM t
   ON CONFLICT (tenant_id, kind) DO UPDATE SET id = excluded.id, state = 'running', revision = excluded.revision,
     after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', attempt = 0, retryable = 0,
     begun_at = excluded.begun_at, moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL",

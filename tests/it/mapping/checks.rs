@@ -20,6 +20,7 @@ async fn prepare(gateway: &TestGateway) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write it in place")]
 fn step(plugin: &str, config: Value, types: &[&str]) -> Value {
     json!({ "plugin": plugin, "config": config, "resourceTypes": types })
 }

@@ -24,6 +24,7 @@ async fn with_tutorial(gateway: &TestGateway) -> Tenant {
     tenant
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write it in place")]
 fn mapping(config: Value, note: &str) -> Value {
     json!({ "steps": [{ "plugin": "tutorial", "config": config }], "note": note })
 }
@@ -71,7 +72,7 @@ async fn a_revision_is_drafted_activated_and_retired(gateway: &TestGateway) {
     assert_eq!(gateway.operator.get(MAPPING).await.expect(200).body["revision"], 0, "a draft maps nothing");
     assert_eq!(display_name(&tenant, "ada").await, Value::Null);
 
-    gateway.clock.advance(std::time::Duration::from_secs(60));
+    gateway.clock.advance(std::time::Duration::from_mins(1));
     let active = activate(gateway, 1, 200).await;
     assert_eq!((&active["state"], &active["activatedBy"]), (&json!("active"), &json!(author)));
     assert_ne!(active["activatedAt"], active["createdAt"]);

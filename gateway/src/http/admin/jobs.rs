@@ -16,7 +16,8 @@ use crate::store::job::{Job, JobExample, JobState};
 #[serde(rename_all = "camelCase")]
 pub(super) struct JobReply {
     /// What the job does: `reconcile` moves unknown attributes into the documents once a schema defines them, `search-keys`
-    /// completes the keys of attributes that are searched by value, `remap` maps stored documents by the active mapping.
+    /// completes the keys of attributes that are searched by value, `remap` maps stored documents by the active mapping,
+    /// `plan` finds out what another revision would do to them.
     kind: &'static str,
     state: JobStateName,
     /// Resources of which unknown attributes are kept.

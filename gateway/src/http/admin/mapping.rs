@@ -1,6 +1,7 @@
 //! `/admin/v1/tenants/{tenant}/mapping`: the active revision.
 
 pub(super) mod model;
+pub(super) mod plan;
 pub(super) mod preview;
 pub(super) mod revisions;
 

@@ -155,8 +155,8 @@ pub async fn list(operator: &Operator, tenant: &str, before: Option<i32>, limit:
     Ok(Listed { revisions, next })
 }
 
-/// Activates a draft, which is checked again: the schemas may have changed since. Writes that commit from now on are mapped by it;
-/// a stored resource keeps its mapped document until its next change.
+/// Activates a draft, which is checked again: the schemas may have changed since. Writes that commit from now on are mapped by it,
+/// stored resources by a job.
 ///
 /// # Errors
 /// 404 for an unknown tenant or revision, 409 for one that is retired or active, 400 for one that cannot be run any more.

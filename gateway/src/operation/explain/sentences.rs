@@ -40,7 +40,7 @@ fn standing(it: &Explanation) -> String {
             format!("The product sees an older document of {who}: the mapping fails{since} {why}")
         }
         MappingState::Held => {
-            let what = it.held.as_ref().map_or_else(String::new, |held| held_change(held));
+            let what = it.held.as_ref().map_or_else(String::new, held_change);
             let why = by.map_or_else(String::new, |by| format!(" The mapping decided {}", sentence(by)));
             format!("The product still sees {who} as it was: {what}.{why}")
         }

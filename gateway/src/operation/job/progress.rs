@@ -4,7 +4,7 @@ use scimgate_scim::error::ScimError;
 
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
-use crate::store::TenantStore;
+use crate::operation::plan::total;
 use crate::store::job::{Job, JobKind};
 use crate::store::resource::mapping_count::MappingCounts;
 
@@ -30,16 +30,10 @@ pub async fn status(operator: &Operator, tenant: &str, kind: &str) -> Result<Job
     let kind = find(kind)?;
     let store = operator.gateway.store.tenant(tenant.id);
     let total = match kind {
-        JobKind::Remap => Some(total(operator, &store).await?),
+        JobKind::Remap | JobKind::Plan => Some(total(operator, &store).await?),
         JobKind::Reconcile | JobKind::SearchKeys | JobKind::Held => None,
     };
     Ok(JobStatus { kind, job: store.job(kind).await?, with_unknown: store.count_with_unknown().await?, total })
-}
-
-async fn total(operator: &Operator, store: &TenantStore) -> Result<i64, Error> {
-    let settings = operator.gateway.settings.get(store.id()).await?;
-    let types: Vec<String> = settings.registry.resource_types().iter().map(|known| known.name.clone()).collect();
-    Ok(store.count(&types).await?)
 }
 
 /// Begins a run of a job that can be begun: a remap, by the active mapping.

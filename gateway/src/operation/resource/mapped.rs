@@ -6,7 +6,7 @@ use scimgate_scim::text::Printed;
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::mapping::{Chain, DocumentInfo, MapError, MappingOutcome, StepReport};
+use crate::mapping::{Chain, DocumentInfo, MapError, MappingOutcome, StepReport, StepResult};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::large::{LARGE_BYTES, Large};
@@ -23,6 +23,15 @@ use crate::telemetry;
 
 /// The reason where a stored document cannot be read; the log has the details.
 const UNREADABLE: &str = "What is stored of it cannot be understood; the log has more.";
+
+/// What a mapping is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It is stored.
+    Remap,
+    /// Nothing is stored: its failures are not logged, and open no breakers of writes.
+    DryRun,
+}
 
 /// A document as a chain maps it.
 pub(crate) struct Mapped {
@@ -57,20 +66,20 @@ pub(crate) struct Problem {
 ///
 /// # Errors
 /// What concerns not this document but the moment: a plugin cannot be loaded, too many mappings run, a schema change is pending.
-pub(crate) async fn map(ctx: &Context, chain: &Chain, stored: &Stored) -> Result<Mapped, Error> {
+pub(crate) async fn map(ctx: &Context, by: (&Chain, Purpose), stored: &Stored) -> Result<Mapped, Error> {
     if stored.bytes() < LARGE_BYTES {
-        return map_here(ctx, chain, stored).await;
+        return map_here(ctx, by, stored).await;
     }
     let large = Large::default();
     large
         .run(async {
             ctx.gateway.large.begin(ctx.store.id(), &large).await;
-            map_here(ctx, chain, stored).await
+            map_here(ctx, by, stored).await
         })
         .await
 }
 
-async fn map_here(ctx: &Context, chain: &Chain, stored: &Stored) -> Result<Mapped, Error> {
+async fn map_here(ctx: &Context, (chain, purpose): (&Chain, Purpose), stored: &Stored) -> Result<Mapped, Error> {
     let Some(directory_type) = ctx.settings.directory.resource_type(&stored.resource_type) else {
         return Ok(failed(
             stored,
@@ -88,7 +97,11 @@ async fn map_here(ctx: &Context, chain: &Chain, stored: &Stored) -> Result<Mappe
         last_modified: rfc3339(stored.modified_at),
         size: stored.source.len(),
     };
-    let run = ctx.gateway.mapper.run(chain, info, Arc::clone(&document)).await;
+    let mapper = &ctx.gateway.mapper;
+    let run = match purpose {
+        Purpose::Remap => mapper.run(chain, info, Arc::clone(&document)).await,
+        Purpose::DryRun => mapper.dry_run(chain, info, Arc::clone(&document)).await,
+    };
     let mapped = match run.result {
         Ok(MappingOutcome::Mapped(tree)) if tree.is_source() => {
             mapped(stored, MappingState::Same, None, is_inactive(&*document))?
@@ -208,6 +221,17 @@ impl Mapped {
             event: self.event,
             reason: self.reason_change(stored),
             hold: HoldChange::None,
+        }
+    }
+
+    /// Why the product does not see the document, or has no new one: a plugin's words.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        if let Some(problem) = &self.problem {
+            return Some(&problem.reason);
+        }
+        match &self.steps.last()?.result {
+            StepResult::Excluded(reason) => Some(reason),
+            _ => None,
         }
     }
 

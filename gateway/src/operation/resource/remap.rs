@@ -12,7 +12,7 @@ use crate::operation::error::Error;
 use crate::operation::guard::{self, Reservation, Subject};
 use crate::operation::pace::Pace;
 use crate::operation::resource::document::parse;
-use crate::operation::resource::mapped::{Mapped, map};
+use crate::operation::resource::mapped::{Mapped, Purpose, map};
 use crate::operation::resource::record::{Action, Effect, Record};
 use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
@@ -48,7 +48,7 @@ pub(crate) async fn run(
         }
         pace.step().await;
         if let Some(stored) = resource.stored {
-            match map(ctx, &ctx.settings.chain, &stored).await {
+            match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
                 Ok(mapped) => {
                     if !is_held(ctx, &mut batch.reserved, &stored, &mapped).await? {
                         batch.add(stored, mapped);

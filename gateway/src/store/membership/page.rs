@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::store::TenantStore;
 use crate::store::error::Error;
-use crate::store::membership::Member;
+use crate::store::membership::{Member, too_many};
+use crate::store::{Params, TenantStore};
 
 /// Where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,8 @@ impl TenantStore {
     /// All members of a group, in the order of their values; none if it has more than `limit`, visible or not.
     pub async fn few_members(&self, group: Uuid, viewer: Viewer, limit: usize) -> Result<Option<Vec<Member>>, Error> {
         let (one_more, visible) = (i64::try_from(limit + 1).unwrap_or(i64::MAX), viewer == Viewer::Product);
-        let rows = self.query("reading members", FEW, &[&self.tenant.0, &group, &one_more, &visible]).await?;
+        let params: Params<'_> = &[&self.tenant.0, &group, &one_more, &visible];
+        let rows = self.read("reading members", FEW, params).await.map_err(too_many)?;
         if rows.len() > limit {
             return Ok(None);
         }
@@ -90,8 +91,8 @@ impl TenantStore {
         Ok(Some(shown.map(|row| Member { value: row.get(0), resource_type: row.get(1) }).collect()))
     }
 
-    /// The members after a position, at most `size` of them. Members that are added or removed between two pages may be missing or
-    /// not; all others are in exactly one page.
+    /// The members after a position, at most `size` of them. What is added or removed between two pages, or becomes a member where it
+    /// was a reference, may be missing; all others are in exactly one page.
     pub async fn member_page(
         &self,
         group: Uuid,

@@ -42,6 +42,10 @@ WHERE r.before <= $4 ORDER BY r.id",
 static UNMAPPED: LazyLock<String> =
     LazyLock::new(|| next("(mapping_revision <> $5 OR mapping_state IN ('stale', 'never'))"));
 
+/// All, or a sample: a document with a small hash of its id.
+static PLANNED: LazyLock<String> =
+    LazyLock::new(|| next("CASE WHEN $6::int8 IS NULL THEN true ELSE uuid_hash_extended(id, $5) <= $6 END"));
+
 /// A row is passed by if it changed since it was read: whoever wrote it has mapped it. None is stored if the tenant's mapping or
 /// schemas changed, or the run is not this process's any more. The run's progress is stored with them, so that it counts each
 /// document once, however often a process is killed.
@@ -176,6 +180,17 @@ impl TenantStore {
     pub async fn unmapped_after(&self, after: Uuid, count: i64, revision: i32) -> Result<Vec<Scanned>, Error> {
         let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &after, &count, &MAX_READ_BYTES, &revision];
         self.query("reading documents to map", &UNMAPPED, &params).await?.iter().map(scanned).collect()
+    }
+
+    /// The next resources by id, with the documents whose hash by this seed is `max_hash` at most, or all.
+    pub async fn planned_after(
+        &self,
+        after: Uuid,
+        count: i64,
+        (seed, max_hash): (i64, Option<i64>),
+    ) -> Result<Vec<Scanned>, Error> {
+        let params: [&(dyn ToSql + Sync); 6] = [&self.tenant.0, &after, &count, &MAX_READ_BYTES, &seed, &max_hash];
+        self.query("reading documents to plan", &PLANNED, &params).await?.iter().map(scanned).collect()
     }
 
     /// Stores what the active mapping made of these documents, their events, and how far the run has come: what is stored adds to

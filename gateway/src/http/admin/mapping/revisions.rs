@@ -16,6 +16,7 @@ use crate::http::json::Json;
 use crate::http::query::{Parameters, number};
 use crate::operation::admin::mappings::diff::{self, MappingDiff, StepDiff};
 use crate::operation::admin::mappings::{self, MAX_LISTED};
+use crate::operation::plan;
 
 /// Revisions, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,18 +92,21 @@ pub(in crate::http::admin) struct Activation {
     #[serde(default = "yes")]
     #[schema(default = true)]
     dry_run: bool,
+    /// Whether users may vanish from the product, as the stored plan says.
+    #[serde(default)]
+    accept_vanishing: bool,
 }
 
 /// Activate a draft.
 ///
-/// It is checked again, since the schemas may have changed. A stored resource keeps its mapped document until its next change.
+/// It is checked again, since the schemas may have changed. Stored resources are mapped by it in the background.
 #[utoipa::path(
     post, path = "/admin/v1/tenants/{tenant}/mapping/revisions/{revision}/activate", operation_id = "activateMapping",
     tag = "mapping", request_body = Activation,
     responses(
         (status = 200, description = "The revision is active.", body = Mapping),
         (status = 400, description = "It cannot be run any more."),
-        (status = 409, description = "It is no draft, or the tenant changed at the same moment."),
+        (status = 409, description = "It is no draft, users would vanish, or the tenant changed at the same moment."),
     )
 )]
 pub(in crate::http::admin) async fn activate(
@@ -110,7 +114,11 @@ pub(in crate::http::admin) async fn activate(
     Path((tenant, revision)): Path<(String, String)>,
     Json(body): Json<Activation>,
 ) -> Result<Json<Mapping>, ApiFailure> {
-    Ok(Json(mappings::activate(&operator, &tenant, numbered(&revision)?, dry_run(body.dry_run)).await?.into()))
+    let revision = numbered(&revision)?;
+    if !body.accept_vanishing {
+        plan::check_vanishing(&operator, &tenant, revision).await?;
+    }
+    Ok(Json(mappings::activate(&operator, &tenant, revision, dry_run(body.dry_run)).await?.into()))
 }
 
 /// Which revision to return to.
@@ -213,7 +221,7 @@ pub(in crate::http::admin) async fn diff(
 }
 
 /// Revisions are numbers; anything else names none.
-fn numbered(revision: &str) -> Result<i32, ScimError> {
+pub(super) fn numbered(revision: &str) -> Result<i32, ScimError> {
     revision.parse().map_err(|_| ScimError::new(404, format!("There is no mapping revision {revision}.")))
 }
 

@@ -218,8 +218,9 @@ mod tests {
 
     #[test]
     fn an_equal_step_is_the_same_step_before_one_of_the_same_plugin() {
-        let (one, two) = (step("a", json!({ "n": 1 })), step("a", json!({ "n": 2 })));
-        assert_eq!(shown(&[one.clone()], &[two.clone(), one.clone()]), "None Some(1) a\n");
-        assert_eq!(shown(&[two.clone(), one.clone()], &[one]), "Some(1) None a\n");
+        let (one, two) = ([step("a", json!({ "n": 1 }))], [step("a", json!({ "n": 2 }))]);
+        let both = [two, one.clone()].concat();
+        assert_eq!(shown(&one, &both), "None Some(1) a\n");
+        assert_eq!(shown(&both, &one), "Some(1) None a\n");
     }
 }
