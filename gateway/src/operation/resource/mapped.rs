@@ -198,6 +198,17 @@ impl Mapped {
         }
     }
 
+    /// Why the product does not see the document, or has no new one: a plugin's words.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        if let Some(problem) = &self.problem {
+            return Some(&problem.reason);
+        }
+        match &self.steps.last()?.result {
+            StepResult::Excluded(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
     fn reason_change(&self, stored: &Stored) -> ReasonChange {
         match &self.reason {
             Some(reason) => ReasonChange::Keep(self.state, reason.clone()),
@@ -221,17 +232,6 @@ impl Mapped {
             event: self.event,
             reason: self.reason_change(stored),
             hold: HoldChange::None,
-        }
-    }
-
-    /// Why the product does not see the document, or has no new one: a plugin's words.
-    pub(crate) fn reason(&self) -> Option<&str> {
-        if let Some(problem) = &self.problem {
-            return Some(&problem.reason);
-        }
-        match &self.steps.last()?.result {
-            StepResult::Excluded(reason) => Some(reason),
-            _ => None,
         }
     }
 
