@@ -109,7 +109,7 @@ pub async fn get(operator: &Operator, tenant: &str, revision: i32) -> Result<Pla
         (None, Some(JobState::Running)) => PlanState::Running,
         (None, _) => PlanState::Incomplete,
     };
-    shown(operator, &row, plan, state)
+    shown(operator, &row, &plan, state)
 }
 
 /// Refuses an activation by whose plan users would vanish from the product.
@@ -119,7 +119,7 @@ pub async fn get(operator: &Operator, tenant: &str, revision: i32) -> Result<Pla
 pub async fn check_vanishing(operator: &Operator, tenant: &str, revision: i32) -> Result<(), Error> {
     let row = operator.tenant(tenant).await?;
     let Some(plan) = operator.gateway.store.tenant(row.id).plan(revision).await? else { return Ok(()) };
-    let plan = shown(operator, &row, plan, PlanState::Finished)?;
+    let plan = shown(operator, &row, &plan, PlanState::Finished)?;
     let (users, examined) = (plan.report.excluded_users, plan.report.examined);
     if users == 0 {
         return Ok(());
@@ -131,7 +131,7 @@ pub async fn check_vanishing(operator: &Operator, tenant: &str, revision: i32) -
     Err(ScimError::new(409, detail).into())
 }
 
-fn shown(operator: &Operator, tenant: &Tenant, plan: PlanRow, state: PlanState) -> Result<Plan, Error> {
+fn shown(operator: &Operator, tenant: &Tenant, plan: &PlanRow, state: PlanState) -> Result<Plan, Error> {
     let report: Report =
         serde_json::from_str(&plan.report).map_err(|why| Error::Corrupt(format!("a plan's report: {why}")))?;
     let is_outdated = plan.base_mapping != tenant.active_mapping || plan.schema_revision != tenant.schema_revision;

@@ -83,12 +83,12 @@ async fn map_here(ctx: &Context, (chain, purpose): (&Chain, Purpose), stored: &S
     let Some(directory_type) = ctx.settings.directory.resource_type(&stored.resource_type) else {
         return Ok(failed(
             stored,
-            unreadable(format!("there is no resource type {}", stored.resource_type), stored.id),
+            unreadable(&format!("there is no resource type {}", stored.resource_type), stored.id),
         ));
     };
     let document = match parse("source", &stored.source) {
         Ok(document) => Arc::new(document),
-        Err(error) => return Ok(failed(stored, unreadable(telemetry::chain(&error), stored.id))),
+        Err(error) => return Ok(failed(stored, unreadable(&telemetry::chain(&error), stored.id))),
     };
     let info = DocumentInfo {
         tenant: &ctx.settings.name,
@@ -97,10 +97,10 @@ async fn map_here(ctx: &Context, (chain, purpose): (&Chain, Purpose), stored: &S
         last_modified: rfc3339(stored.modified_at),
         size: stored.source.len(),
     };
-    let mapper = &ctx.gateway.mapper;
+    let chains = &ctx.gateway.mapper;
     let run = match purpose {
-        Purpose::Remap => mapper.run(chain, info, Arc::clone(&document)).await,
-        Purpose::DryRun => mapper.dry_run(chain, info, Arc::clone(&document)).await,
+        Purpose::Remap => chains.run(chain, info, Arc::clone(&document)).await,
+        Purpose::DryRun => chains.dry_run(chain, info, Arc::clone(&document)).await,
     };
     let mapped = match run.result {
         Ok(MappingOutcome::Mapped(tree)) if tree.is_source() => {
@@ -164,7 +164,7 @@ fn reason_of(why: &str, steps: &[StepReport]) -> MappingReason {
     MappingReason::new(step, plugin, why)
 }
 
-fn unreadable(why: String, id: Uuid) -> Problem {
+fn unreadable(why: &str, id: Uuid) -> Problem {
     tracing::error!(resource.id = %id, error = why, "a resource cannot be read");
     Problem { is_rejection: false, failure: Failure::Lasting, reason: UNREADABLE.to_owned() }
 }

@@ -28,12 +28,11 @@ impl TenantStore {
             let rows = self.query("counting mapped documents", PAGE, &[&self.tenant.0, &after, &PAGE_ROWS]).await?;
             let mut read = 0;
             for row in rows {
-                match row.get::<_, Option<i32>>(0) {
-                    Some(revision) => {
-                        let state = MappingState::from_word(row.get(1))?.word();
-                        *counts.entry((revision, state)).or_default() += row.get::<_, i64>(2);
-                    }
-                    None => (read, after) = (row.get(2), row.get::<_, Option<Uuid>>(3).unwrap_or_default()),
+                if let Some(revision) = row.get::<_, Option<i32>>(0) {
+                    let state = MappingState::from_word(row.get(1))?.word();
+                    *counts.entry((revision, state)).or_default() += row.get::<_, i64>(2);
+                } else {
+                    (read, after) = (row.get(2), row.get::<_, Option<Uuid>>(3).unwrap_or_default());
                 }
             }
             if read < PAGE_ROWS {
