@@ -15,6 +15,8 @@ use scimgate_tests::{Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::remap::helpers::stop_jobs;
+
 on_both!(
     the_product_reads_the_mapped_document_and_the_client_the_source,
     a_chain_passes_the_document_from_step_to_step,
@@ -114,6 +116,8 @@ async fn a_chain_passes_the_document_from_step_to_step(gateway: &TestGateway) {
 }
 
 async fn a_plugin_that_fails_refuses_the_write(gateway: &TestGateway) {
+    // A remap of the stored user would keep why it fails.
+    let _stopped = stop_jobs(gateway).await;
     let tenant = gateway.plain_tenant("acme").await;
     let ada = format!("/Users/{}", tenant.user("ada").await);
     for (config, reason) in [

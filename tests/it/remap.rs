@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::helpers::{Stop, counts, finished, job, map};
 
-mod helpers {
+pub(crate) mod helpers {
     use scimgate_tests::{Tenant, TestGateway, poll};
     use serde_json::Value;
 

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use crate::auth::token::Token;
 use crate::mapping::{OnFailure, Step};
 use crate::operation::admin::mappings::{self, DryRun, NewMapping};
-use crate::operation::admin::{plugins, schemas, tenants, tokens};
+use crate::operation::admin::{guard, plugins, schemas, tenants, tokens};
 use crate::operation::error::Error;
 use crate::operation::operator::Operator;
+use crate::store::guard::GuardRow;
 use crate::store::tenant::credential::Scope;
 
 /// The demo tenant's name.
@@ -27,6 +28,8 @@ pub struct Demo {
 pub async fn run(operator: &Operator, plugin: Vec<u8>) -> Result<Demo, Error> {
     if operator.gateway.store.control().find_tenant(NAME).await?.is_none() {
         tenants::create(operator, NAME).await?;
+        // A simulation deactivates and deletes more users within a minute than a company within a day.
+        guard::set(operator, NAME, &GuardRow { users: None, members: None, percent: None, protected: None }).await?;
         schemas::put(operator, NAME, extension(schemas::Source::Pack("ws1b".to_owned()), false)).await?;
         schemas::put(operator, NAME, extension(schemas::Source::Definition(product_schema()), true)).await?;
         let digest = plugins::upload(operator, plugin).await?.plugin.digest;
