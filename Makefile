@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 WASM := wasm32-unknown-unknown
 PLUGINS := target/$(WASM)/plugin
+BUNDLED := attribute-map normalize redact roles scoping tutorial
 DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bin/python -B tests/conformance/disagreements.py
 DATA ?= data
 ARGS ?=
@@ -23,10 +24,10 @@ build: setup-rust
 	@cargo build --locked --package scimgate-cli
 
 plugins: setup-rust ## Build the plugins and the test guests to WASM
-	@cargo build --locked --quiet --profile plugin --target $(WASM) -p tutorial -p hostile
+	@cargo build --locked --quiet --profile plugin --target $(WASM) $(BUNDLED:%=-p %) -p hostile
 
 test: setup-rust setup-postgres deploy-check conformance-tools plugins ## Set up what is missing and run every test
-	@cargo build --locked --workspace --exclude tutorial --exclude hostile --all-targets
+	@cargo build --locked --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets
 	@.config/run-fuzz --short
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
 	@echo "Asking other SCIM libraries the same …"

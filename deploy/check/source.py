@@ -53,13 +53,13 @@ def body(kind, name, text):
     return found.group(1) if found else ""
 
 
-def subcommands(text, enum):
+def subcommands(text, enum, folder=CLI):
     """The commands of one of clap's enums, each with its own; a variant may hold the arguments of another module."""
     tree = {}
     for name, module, holds in re.findall(r"(?m)^    ([A-Z]\w*)(?:\((?:(\w+)::)?(\w+)\))?,", body("enum", enum, text)):
-        within = (CLI / f"{module}.rs").read_text() if module else text
+        within, below = ((folder / f"{module}.rs").read_text(), folder / module) if module else (text, folder)
         deeper = re.search(r"#\[command\(subcommand\)\]\s+\w+: (\w+)", body("struct", holds, within)) if holds else None
-        tree[kebab(name)] = subcommands(within, deeper.group(1)) if deeper else {}
+        tree[kebab(name)] = subcommands(within, deeper.group(1), below) if deeper else {}
     return tree
 
 

@@ -171,9 +171,9 @@ impl Auth {
         }
     }
 
-    /// A poll for changes has read these tenants: the first one all that exist, a later one those that have changed.
-    pub fn confirm_tenants(&self, tenants: impl Iterator<Item = TenantId>) {
-        self.tenants.confirm(tenants, self.clock.now());
+    /// A poll for changes that began then has read these tenants: all, or those that have changed.
+    pub fn confirm_tenants(&self, tenants: impl Iterator<Item = TenantId>, began: SystemTime, is_sweep: bool) {
+        self.tenants.confirm(tenants, began, is_sweep);
     }
 
     /// Whether a poll for changes has read which tenants exist.

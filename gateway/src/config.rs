@@ -153,7 +153,7 @@ pub struct Limits {
     pub idle: Duration,
     /// Longest pause between two parts of a body.
     pub body: Duration,
-    /// How long a client may read nothing of its reply.
+    /// How long a client may take for a part of a long reply, or read nothing of a short one.
     pub reply: Duration,
     /// One request, from its header to its reply.
     pub handler: Duration,

@@ -9,6 +9,8 @@ mod context;
 pub mod directory;
 pub mod error;
 pub mod events_waiting;
+pub mod explain;
+pub mod guard;
 pub mod job;
 pub mod keyed_lock;
 pub mod large;

@@ -3,8 +3,12 @@
 
 pub mod error;
 pub mod event;
+pub mod explain;
+pub mod guard;
+pub mod held;
 pub mod job;
 pub mod mapping;
+pub mod mapping_reason;
 pub mod membership;
 pub mod memory;
 pub mod operator_key;

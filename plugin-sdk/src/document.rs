@@ -1,6 +1,8 @@
 //! The document of a call, read and written by SCIM attribute paths with Rust values. It stays in the host; only the
 //! attributes that a plugin reads are copied.
 
+mod texts;
+
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 

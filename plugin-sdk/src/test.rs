@@ -3,6 +3,7 @@
 //! The resource is a JSON object with simple paths: attribute, sub-attribute, a URN in front, and `[sub eq "value"]`.
 //! It has no schemas, so no path is unknown and no value has the wrong type. Other paths need a test in the gateway.
 
+mod fixture;
 mod path;
 mod resource;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use crate::{Context, Document, Error, Level, Mapping, Outcome};
 
+pub use fixture::{Expected, Fixture};
 pub use resource::Resource;
 
 thread_local! {

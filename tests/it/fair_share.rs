@@ -9,7 +9,7 @@ use scimgate::tenant::TenantId;
 use scimgate_tests::attacks::{self, Attack};
 use scimgate_tests::harness::block_on;
 use scimgate_tests::tenant::{patch, user};
-use scimgate_tests::{Answer, Client, Request, Tenant, TestGateway, poll};
+use scimgate_tests::{Answer, Client, Request, Tenant, TestGateway, on_both, poll};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
@@ -236,6 +236,32 @@ fn attacks_are_bounded_by_named_limits() {
 /// The longest computing between two waits, in CPU time, of this unoptimised build, which takes up to twenty times as long as an
 /// optimised one.
 const MAX_STRETCH: Duration = Duration::from_millis(40);
+
+on_both!(large_changes_of_one_tenant_fail_no_request_of_another);
+
+/// Also on the embedded database, with its one connection.
+async fn large_changes_of_one_tenant_fail_no_request_of_another(gateway: &TestGateway) {
+    let [acme, globex] = [gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await];
+    let group = acme.group("Everybody").await;
+    let id = globex.user("ada").await;
+    let users: Vec<_> = (0..1000).map(|n| json!({ "value": format!("later{n}") })).collect();
+    let operation = |op| patch(json!([{ "op": op, "path": "members", "value": users }]));
+    let (add, remove) = (operation("add"), operation("remove"));
+    let changes = (0..4).map(async |_| {
+        for body in [&add, &remove, &add] {
+            let changed = acme.patch(&format!("/Groups/{group}"), body).await;
+            assert!(changed.status < 300, "{}", changed.text);
+        }
+    });
+    let others = async {
+        for number in 0..60 {
+            let _ = globex.get(&format!("/Users/{id}")).await.expect(200);
+            let title = patch(json!([{ "op": "replace", "path": "title", "value": number.to_string() }]));
+            let _ = globex.patch(&format!("/Users/{id}"), &title).await.expect(200);
+        }
+    };
+    let _ = futures_util::future::join(join_all(changes), others).await;
+}
 
 /// Once this process has seen which tenants exist, tokens of others cost no look-up, so their number has no limit.
 #[test]

@@ -26,6 +26,11 @@ INSERT INTO mapping_revision (tenant_id, revision, on_failure, steps, created_at
 INSERT INTO mapping_plan (tenant_id, revision, id, base_mapping, schema_revision, seed, total, report, begun_at)
   VALUES ('$T', 1, '$T', 0, 0, 0, 0, '{}', now());
 INSERT INTO mapping_shadow (tenant_id, revision, process, report, dropped, at) VALUES ('$T', 1, '$T', '{}', 0, now());
+INSERT INTO mapping_reason (tenant_id, id, state, revision, step, plugin, reason, since, at, actor, request_id) VALUES ('$T', '$T', 'excluded', 1, 1, 'p@1', 'why', now(), now(), 'a', 'r');
+INSERT INTO removal_count (tenant_id, kind, minute, n) VALUES ('$T', 'user', 1, 1);
+INSERT INTO held_batch (tenant_id, id, cause, state, passed, opened_at, actor, request_id) VALUES ('$T', '$T', 'threshold', 'open', 1, now(), 'a', 'r');
+INSERT INTO held (tenant_id, id, resource_type, batch_id, kind, event, source, next_state, next_revision, since, at, actor, request_id) VALUES ('$T', '$T', 'User', '$T', 'deleted', 'user.deleted', '{}', 'same', 0, now(), now(), 'a', 'r');
+INSERT INTO held_member (tenant_id, group_id, member_id, member_type, batch_id, at, actor, request_id) VALUES ('$T', '$T', '$T', 'User', '$T', now(), 'a', 'r');
 INSERT INTO resource (tenant_id, id, resource_type, active, source, mapping_state, mapping_revision, version, created_at,
   modified_at) VALUES ('$T', '$T', 'User', true, '{}', 'same', 0, 1, now(), now());
 INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id) VALUES ('$T', 'User', 'userName', 'ada', '$T');
@@ -298,14 +303,19 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         event_head: insert, select, update
         fold_in: delete, insert, select, update
         group_change: insert, select, update
+        held: delete, insert, select, update
+        held_batch: insert, select, update
+        held_member: delete, insert, select
         job: delete, insert, select, update
         leniency_use: delete, insert, select, update
         mapping_plan: insert, select, update
+        mapping_reason: delete, insert, select, update
         mapping_revision: insert, select
         mapping_shadow: delete, insert, select, update
         member_ref: delete, insert, select
         membership: delete, insert, select
         plugin: select
+        removal_count: delete, insert, select, update
         resource: insert, select, update
         resource_count: insert, select, update
         resource_key: delete, insert, select
@@ -318,7 +328,10 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         unique_key: delete, insert, select
         ");
         for (table, expected) in [
-            ("tenant", "burst, created_at, id, max_requests, name, rate, state"),
+            (
+                "tenant",
+                "burst, created_at, guard_members, guard_percent, guard_protected, guard_users, id, max_requests, name, rate, state",
+            ),
             ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
         ] {
             let sql = format!(

@@ -1,5 +1,6 @@
 //! Mapping over HTTP: the product reads the mapped documents, the SCIM client its own; and plugins that fail.
 
+mod bundled;
 mod checks;
 mod preview;
 mod revisions;

@@ -11,8 +11,8 @@ use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{TestGateway, on_both, on_postgres};
 
 use large::{
-    a_group_longer_than_any_page_is_shown, every_member_of_a_large_group_is_shown_once,
-    every_pending_reference_of_a_large_group_is_shown_once,
+    a_group_longer_than_any_page_is_shown, a_large_group_of_users_is_shown,
+    every_member_of_a_large_group_is_shown_once, every_pending_reference_of_a_large_group_is_shown_once,
 };
 use serde_json::{Value, json};
 
@@ -28,6 +28,7 @@ on_both!(
     the_size_of_requests_is_bounded,
     users_are_found_by_their_groups_and_groups_by_their_members,
     every_pending_reference_of_a_large_group_is_shown_once,
+    a_large_group_of_users_is_shown,
 );
 on_postgres!(every_member_of_a_large_group_is_shown_once, a_group_longer_than_any_page_is_shown);
 
@@ -65,9 +66,12 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
         awaits_references: row.awaits_references,
         keys: keys.clone(),
         event: None,
+        reason: scimgate::store::mapping_reason::ReasonChange::None,
+        hold: scimgate::store::held::HoldChange::None,
     };
     let no_members = Members { replace_all: true, ..Members::default() };
     let update = Update {
+        held_members: None,
         resource_type: "Group",
         id,
         row: read.row_version(),

@@ -133,6 +133,8 @@ impl Stored {
                 awaits_references: self.ctx.settings.awaits_references,
                 keys: keys.clone(),
                 event: None,
+                reason: scimgate::store::mapping_reason::ReasonChange::None,
+                hold: scimgate::store::held::HoldChange::None,
             };
             let store = &self.ctx.store;
             let new = Insert { resource_type: &resource_type.name, id, content: &content, members: members.as_ref() };
@@ -143,6 +145,7 @@ impl Stored {
                 let (before, stamp): (_, Stamp) = (&keys, self.ctx.stamp());
                 let name = resource_type.name.as_str();
                 let update = Update {
+                    held_members: None,
                     resource_type: name,
                     id,
                     row: RowVersion {

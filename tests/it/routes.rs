@@ -64,6 +64,11 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/diff", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/preview", &["POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/jobs/{kind}", &["GET", "PATCH"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/explanation", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/unmapped", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/guard", &["GET", "PUT"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/held", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/held/{batch}", &["GET", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/documents", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/revisions/{revision}/plan", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/shadow", &["GET", "PUT", "DELETE"]),
@@ -136,7 +141,7 @@ struct Target {
 fn paths(path: &str, target: &Target) -> BTreeSet<String> {
     let fill = |endpoint: &str, id: &str| {
         let path = path.replace("{endpoint}", endpoint).replace("{id}", id).replace("{tenant}", "acme");
-        let path = path.replace("{token}", &target.token).replace("{name}", "User");
+        let path = path.replace("{token}", &target.token).replace("{name}", "User").replace("{batch}", &target.user);
         path.replace("{urn}", "urn:ietf:params:scim:schemas:core:2.0:User")
     };
     BTreeSet::from([fill("Users", &target.user), fill("Groups", &target.group)])
@@ -157,6 +162,7 @@ fn body(method: &str, path: &str) -> Value {
         (_, path) if path.ends_with("/search-attributes") => json!({ "attributes": ["emails.value"] }),
         (_, path) if path.ends_with("/resource-types") => scimgate_tests::tenant::device(),
         (_, path) if path.ends_with("/mapping") => json!({ "steps": [] }),
+        (_, path) if path.ends_with("/guard") => json!({ "users": 1 }),
         (_, path) if path.contains("Groups") => group("mallory"),
         _ => user("mallory"),
     }

@@ -5,7 +5,9 @@ mod client;
 #[cfg(feature = "embedded")]
 mod dev;
 mod directory;
+mod explain;
 mod failure;
+mod held;
 mod job;
 mod mapping;
 mod migrate;
@@ -74,6 +76,10 @@ enum Command {
     Plugin(plugin::Arguments),
     /// Draft, preview, activate and roll back a tenant's mapping.
     Mapping(mapping::Arguments),
+    /// Explain where a user or a group stands and why, or list what is not mapped.
+    Explain(explain::Arguments),
+    /// List, release and reject removals that the guard keeps from the product.
+    Held(held::Arguments),
     /// Read what the product reads: mapped users and groups, and events.
     Directory(directory::Arguments),
     /// Simulate an identity provider against any SCIM URL and report what the server did wrong.
@@ -110,6 +116,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Job(arguments) => job::run(arguments).await,
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,
+        Command::Explain(arguments) => explain::run(arguments).await,
+        Command::Held(arguments) => held::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
     }

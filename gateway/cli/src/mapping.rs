@@ -1,6 +1,7 @@
 //! `scimgate mapping`: a tenant's chain of plugins, its revisions, and what they make of a document.
 
 mod diff;
+mod import_entra;
 mod plan;
 mod preview;
 mod shadow;
@@ -87,6 +88,8 @@ enum Command {
     Set(New),
     /// Switch mapping off: the product then reads source documents.
     Off(Named),
+    /// Convert a schema exported from Entra into a mapping. Needs no gateway.
+    ImportEntra(import_entra::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -163,8 +166,13 @@ impl Check {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    // Needs no gateway, and so no key.
+    if let Command::ImportEntra(it) = &arguments.command {
+        return import_entra::run(it);
+    }
     let (client, output) = arguments.operator.open()?;
     match arguments.command {
+        Command::ImportEntra(_) => Ok(()),
         Command::List(it) => list(&client, output, &it.tenant).await,
         Command::Show(it) => show(output, &client.get(&revision_path(&client, &it.tenant, it.revision)?).await?),
         Command::Diff(it) => diff::run(&client, output, &it).await,

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use scimgate::config::Rate;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{AdminClient, OperatorOptions};
 use crate::failure::Failure;
@@ -17,6 +17,13 @@ const COLUMNS: [Column; 5] = [
 ];
 
 const LIMITS: [Column; 3] = [("name", "/name"), ("requests at once", "/limits/requests"), ("rate", "/limits/rate")];
+
+const GUARD: [Column; 4] = [
+    ("users an hour", "/users"),
+    ("memberships an hour", "/members"),
+    ("or percent of the users", "/percent"),
+    ("protected", "/protected"),
+];
 
 /// What to do with tenants.
 #[derive(Debug, clap::Args)]
@@ -39,6 +46,8 @@ enum Command {
     Resume(Named),
     /// Set how much a tenant may send. What is left out follows the server's default.
     Limit(Limit),
+    /// Show or set the guard against mass deprovisioning.
+    Guard(Guard),
     /// Delete a tenant: its tokens become invalid, and the product no longer sees its users.
     Delete(Delete),
 }
@@ -59,6 +68,27 @@ struct Limit {
     /// Requests a second in all, and how many may come at once after a pause, such as 50/200.
     #[arg(long, value_name = "RATE/BURST")]
     rate: Option<Rate>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Guard {
+    /// The tenant's name.
+    name: String,
+    /// Users that may be deactivated, deleted or excluded within an hour; what is more is held.
+    #[arg(long)]
+    users: Option<u32>,
+    /// Memberships that may be removed within an hour.
+    #[arg(long)]
+    members: Option<u32>,
+    /// The share of the tenant's users, in percent, up to which either may be more.
+    #[arg(long)]
+    percent: Option<u32>,
+    /// A SCIM filter of users that never leave the product without an operator; an empty one protects none.
+    #[arg(long, value_name = "FILTER")]
+    protect: Option<String>,
+    /// Hold nothing but protected users.
+    #[arg(long, conflicts_with_all = ["users", "members", "percent"])]
+    off: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,8 +119,29 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let tenant = client.put(Method::PATCH, &client.path(&["tenants", &it.name])?, &limits).await?;
             Ok(output.record(&tenant, &LIMITS)?)
         }
+        Command::Guard(it) => guard(&client, output, &it).await,
         Command::Delete(it) => delete(&client, output, &it).await,
     }
+}
+
+/// Changes what is given; the rest stays.
+async fn guard(client: &AdminClient, output: Output, it: &Guard) -> Result<(), Failure> {
+    let path = client.path(&["tenants", &it.name, "guard"])?;
+    let mut guard = client.get(&path).await?;
+    let numbers = [("users", it.users), ("members", it.members), ("percent", it.percent)];
+    for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
+        guard[name] = number.into();
+    }
+    if it.off {
+        guard["users"] = Value::Null;
+    }
+    if let Some(filter) = &it.protect {
+        guard["protected"] = if filter.is_empty() { Value::Null } else { filter.as_str().into() };
+    }
+    if it.off || it.protect.is_some() || numbers.iter().any(|(_, number)| number.is_some()) {
+        guard = client.put(Method::PUT, &path, &guard).await?;
+    }
+    Ok(output.record(&guard, &GUARD)?)
 }
 
 async fn set_state(client: &AdminClient, output: Output, name: &str, state: &str) -> Result<(), Failure> {

@@ -4,12 +4,12 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::client::{FIRST_RETRY_DELAY, MAX_ATTEMPTS, Payload, Request, Response, retry_after};
+use crate::client::{Event, FIRST_RETRY_DELAY, MAX_ATTEMPTS, Payload, Request, Response, retry_after};
 use crate::error::Error;
 use crate::finding::{Finding, Kind};
 use crate::list::{List, id};
 use crate::resource_type::ResourceType;
-use crate::response_checks::leads_to;
+use crate::response_checks::{self, leads_to};
 use crate::session::Session;
 
 /// A text as a string literal of the filter language.
@@ -101,28 +101,39 @@ impl Session<'_> {
         Ok(Some(resource))
     }
 
-    /// Sends a creation until it has a final response. A response of 503, or none, does not say that nothing was created: before the
-    /// next attempt the provider looks, as it would otherwise create a second resource or be refused.
+    /// Sends a creation until it has a final response. A response of 503, or none, does not say that nothing was created: before any
+    /// later attempt, and where one is refused as a duplicate, the provider looks. It would otherwise create a second resource.
     async fn send_creation(&self, request: &Request, resource_type: ResourceType) -> Result<Creation, Error> {
-        for attempt in 1.. {
-            let outcome = self.send(request.clone().once()).await;
-            let delay = match &outcome {
-                Ok(response) => retry_after(response),
-                Err(Error::Unreachable { .. }) => Some(FIRST_RETRY_DELAY * 2_u32.pow(attempt - 1)),
-                Err(_) => None,
+        let (mut attempt, mut is_uncertain) = (1, false);
+        loop {
+            let outcome = self.send_unchecked(&request.clone().once()).await;
+            let (delay, event) = match &outcome {
+                Ok(response) => (retry_after(response), Event::RetryRequested),
+                Err(Error::Unreachable { .. }) => {
+                    (Some(FIRST_RETRY_DELAY * 2_u32.pow(attempt - 1)), Event::ConnectionFailed)
+                }
+                Err(_) => (None, Event::RetryRequested),
             };
-            let Some(delay) = delay else { return outcome.map(Creation::Answered) };
-            self.note_retry();
-            sleep(delay).await;
-            let is_refused = matches!(&outcome, Ok(response) if response.status != 503);
-            if !is_refused && let Some(found) = self.find_created(request, resource_type).await? {
+            let is_duplicate = matches!(&outcome, Ok(response) if response.status == 409) && is_uncertain;
+            is_uncertain |= outcome.as_ref().map_or(true, |response| response.status == 503);
+            let is_last = delay.is_none() || attempt == MAX_ATTEMPTS;
+            if let Some(delay) = delay.filter(|_| !is_last) {
+                self.record(event);
+                sleep(delay).await;
+            }
+            if is_uncertain
+                && (is_duplicate || delay.is_some())
+                && let Some(found) = self.find_created(request, resource_type).await?
+            {
                 return Ok(Creation::Found(found));
             }
-            if attempt == MAX_ATTEMPTS {
-                return outcome.map(Creation::Answered);
+            if is_last {
+                let response = outcome?;
+                self.report_all(response_checks::check(request, &response));
+                return Ok(Creation::Answered(response));
             }
+            attempt += 1;
         }
-        unreachable!("the last attempt returns")
     }
 
     /// The resource that a creation without a final response has created.
@@ -135,7 +146,10 @@ impl Session<'_> {
         let Some(name) = body.get(attribute).and_then(Value::as_str) else { return Ok(None) };
         let filter = format!("{attribute} eq {}", quote(name));
         let search = Search { name: "look for what was created", resource_type, filter, query: Vec::new() };
-        Ok(self.search(&search).await?.and_then(|found| found.into_iter().next()))
+        let found = self.search(&search).await?.unwrap_or_default();
+        let is_same =
+            |it: &Value| it[attribute].as_str().is_some_and(|seen| seen.to_lowercase() == name.to_lowercase());
+        Ok(found.into_iter().find(is_same))
     }
 
     /// RFC 7644 §3.3: 201 "SHALL include ... the URI of the created resource … in the HTTP Location header and … the

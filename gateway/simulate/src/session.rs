@@ -115,21 +115,21 @@ impl<'a> Session<'a> {
 
     /// Sends a request through another client, that of the directory, and records it.
     pub(crate) async fn send_by(&self, client: &Client, request: &Request) -> Result<Response, Error> {
-        let step = self.results().step;
-        let on_event = |event| {
-            let recorder = &mut self.results().recorder;
-            match event {
-                Event::Responded(status, latency) => recorder.record((step, request.name), status, latency),
-                Event::RetryRequested => recorder.waits += 1,
-                Event::ConnectionFailed => recorder.failed_connections += 1,
-            }
-        };
-        client.send(request, on_event).await
+        client.send(request, |event| self.record_of(request.name, event)).await
     }
 
-    /// Records that a creation is sent again.
-    pub(crate) fn note_retry(&self) {
-        self.results().recorder.waits += 1;
+    /// Records that a request is sent again.
+    pub(crate) fn record(&self, event: Event) {
+        self.record_of("", event);
+    }
+
+    fn record_of(&self, request: &'static str, event: Event) {
+        let results = &mut *self.results();
+        match event {
+            Event::Responded(status, latency) => results.recorder.record((results.step, request), status, latency),
+            Event::RetryRequested => results.recorder.waits += 1,
+            Event::ConnectionFailed => results.recorder.failed_connections += 1,
+        }
     }
 
     fn results(&self) -> MutexGuard<'_, Results> {

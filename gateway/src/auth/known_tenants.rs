@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::tenant::TenantId;
 
-/// A tenant that is younger may be unknown although it exists.
-const MIN_AGE: Duration = Duration::from_mins(2);
+/// How much older than the last poll of all tenants a tenant must be to be known by it: clocks differ.
+const MARGIN: Duration = Duration::from_mins(2);
 /// How long the tenants are known after a poll.
 const MAX_STALENESS: Duration = Duration::from_secs(30);
 
@@ -19,30 +19,35 @@ pub(super) struct KnownTenants(Arc<RwLock<Known>>);
 #[derive(Default)]
 struct Known {
     tenants: HashSet<TenantId>,
-    /// When the last poll ended; none before the first.
-    confirmed: Option<SystemTime>,
+    /// When the last poll began.
+    polled: Option<SystemTime>,
+    /// When the last poll of all tenants began.
+    swept: Option<SystemTime>,
 }
 
 impl KnownTenants {
-    /// A poll has read what is new: the first all tenants, a later one those that have changed.
-    pub(super) fn confirm(&self, tenants: impl Iterator<Item = TenantId>, now: SystemTime) {
+    /// A poll that began then has read these tenants: all, or those that have changed.
+    pub(super) fn confirm(&self, tenants: impl Iterator<Item = TenantId>, began: SystemTime, is_sweep: bool) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.tenants.extend(tenants);
-        known.confirmed = Some(now);
+        known.polled = Some(began);
+        if is_sweep {
+            known.swept = Some(began);
+        }
     }
 
-    /// Whether a poll has ended.
+    /// Whether a poll has read all tenants.
     pub(super) fn is_known(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).confirmed.is_some()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).swept.is_some()
     }
 
-    /// Whether it is certain that there is no such tenant.
+    /// Whether it is certain that there is no such tenant. One whose rows come from a backup may be taken for one until the next
+    /// poll of all tenants, half a minute later.
     pub(super) fn excludes(&self, tenant: TenantId, now: SystemTime) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |at: SystemTime, limit| now.duration_since(at).unwrap_or_default() <= limit;
-        known.confirmed.is_some_and(|at| is_recent(at, MAX_STALENESS))
-            && !known.tenants.contains(&tenant)
-            && !tenant.created_at().is_some_and(|at| is_recent(at, MIN_AGE))
+        let is_confirmed = known.polled.is_some_and(|at| now.duration_since(at).unwrap_or_default() <= MAX_STALENESS);
+        let is_older = |swept: SystemTime| tenant.created_at().is_none_or(|at| at + MARGIN <= swept);
+        is_confirmed && !known.tenants.contains(&tenant) && known.swept.is_some_and(is_older)
     }
 }
 
@@ -53,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_old_tenant_that_no_recent_poll_has_seen_is_excluded() {
+    fn only_a_tenant_that_a_poll_of_all_must_have_seen_is_excluded() {
         let start = SystemTime::UNIX_EPOCH + Duration::from_hours(1_000);
         let tenant = |age: u64| {
             let at = (start - Duration::from_secs(age)).duration_since(SystemTime::UNIX_EPOCH).unwrap();
@@ -62,11 +67,14 @@ mod tests {
         let known = KnownTenants::default();
         let (old, other, young) = (tenant(1_000), tenant(1_000), tenant(60));
         assert!(!known.excludes(old, start), "no poll yet");
-        known.confirm([old].into_iter(), start);
+        known.confirm([old].into_iter(), start, true);
         assert!(!known.excludes(old, start) && known.excludes(other, start) && !known.excludes(young, start));
-        let later = start + Duration::from_secs(31);
+        let later = start + Duration::from_mins(3);
         assert!(!known.excludes(other, later), "the database may not have answered since");
-        known.confirm([other].into_iter(), later);
+        known.confirm([other].into_iter(), later, false);
         assert!(!known.excludes(old, later) && !known.excludes(other, later));
+        assert!(!known.excludes(young, later), "all tenants were read before it was two minutes old");
+        known.confirm([].into_iter(), later, true);
+        assert!(known.excludes(young, later));
     }
 }

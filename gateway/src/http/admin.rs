@@ -2,6 +2,9 @@
 //! documents (RFC 9457). A handler converts between the wire and a use case, which logs what it changes.
 
 mod client;
+mod explain;
+mod guard;
+mod held;
 mod jobs;
 mod mapping;
 mod packs;
@@ -56,6 +59,11 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(packs::add))
         .routes(routes!(packs::list))
         .routes(routes!(jobs::get, jobs::patch))
+        .routes(routes!(explain::explain))
+        .routes(routes!(explain::unmapped))
+        .routes(routes!(guard::get, guard::put))
+        .routes(routes!(held::list))
+        .routes(routes!(held::get, held::patch))
         .routes(routes!(jobs::documents))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
         .routes(routes!(mapping::revisions::list, mapping::revisions::draft))

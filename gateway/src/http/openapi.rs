@@ -21,7 +21,7 @@ pub(super) struct Api {
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 8] = [
+const PATH_PARAMETERS: [(&str, &str); 9] = [
     ("tenant", "The tenant's name."),
     ("token", "The token's id."),
     ("urn", "The schema's URN."),
@@ -29,7 +29,8 @@ const PATH_PARAMETERS: [(&str, &str); 8] = [
     ("endpoint", "The resource type's endpoint, in any case: users, groups, or that of a type of the tenant's own."),
     ("id", "The resource's id."),
     ("revision", "The mapping revision's number."),
-    ("kind", "What the job does: reconcile."),
+    ("kind", "What the job does: reconcile, search-keys, remap or held."),
+    ("batch", "The batch's id."),
 ];
 
 /// The refusals of every API, by status.

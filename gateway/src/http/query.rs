@@ -1,4 +1,4 @@
-//! The query parameters of the directory.
+//! The query parameters of the directory and the admin API.
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +12,7 @@ use crate::operation::Gateway;
 use crate::operation::directory::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 
 /// Query parameters, refused with a problem document where they cannot be read.
-pub(super) struct Parameters<T>(pub(super) T);
+pub(in crate::http) struct Parameters<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned> FromRequestParts<Gateway> for Parameters<T> {
     type Rejection = ApiFailure;
@@ -25,7 +25,7 @@ impl<T: DeserializeOwned> FromRequestParts<Gateway> for Parameters<T> {
 }
 
 /// Entries of a page.
-pub(super) fn limit(text: Option<&str>) -> Result<i64, ScimError> {
+pub(in crate::http) fn limit(text: Option<&str>) -> Result<i64, ScimError> {
     number("limit", text, DEFAULT_PAGE_SIZE, 1..=MAX_PAGE_SIZE)
 }
 

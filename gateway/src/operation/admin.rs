@@ -4,6 +4,8 @@
 pub mod client;
 mod definition;
 pub mod demo;
+pub mod guard;
+pub mod held;
 pub mod mappings;
 pub mod packs;
 pub mod plugins;

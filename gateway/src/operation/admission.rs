@@ -82,6 +82,14 @@ impl Place {
         self.share.scan().await
     }
 
+    /// Lets a request read a page of so many resources: a long one is one of few at a time.
+    ///
+    /// # Errors
+    /// [`Busy`] where none becomes free in time.
+    pub async fn page(&self, resources: u64) -> Result<Option<Permit>, Busy> {
+        if resources > share::LONG_PAGE { Ok(Some(self.share.long_page().await?)) } else { Ok(None) }
+    }
+
     /// Lets a bulk request begin, one of few at a time.
     ///
     /// # Errors
@@ -153,6 +161,9 @@ mod tests {
         let place = admit(&admission, 1, &TenantLimits::default()).await.unwrap();
         let _held = [place.scan().await.unwrap(), place.scan().await.unwrap()];
         assert!(place.scan().await.err().unwrap().why.contains("2 lists"));
+        let _pages: Vec<_> = (0..4).map(|_| place.page(201).now_or_never().unwrap().unwrap().unwrap()).collect();
+        assert!(place.page(1000).await.err().unwrap().why.contains("4 pages of more than 200"));
+        assert!(place.page(200).await.unwrap().is_none());
         let _held = [place.bulk().await.unwrap(), place.bulk().await.unwrap()];
         assert!(place.bulk().await.err().unwrap().why.contains("2 bulk requests"));
     }

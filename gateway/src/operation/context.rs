@@ -145,6 +145,17 @@ impl Context {
         }
     }
 
+    /// Lets the request read a page of so many resources: a long one is one of few at a time.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where none becomes free in time.
+    pub(crate) async fn page(&self, resources: u64) -> Result<Option<Permit>, Error> {
+        match &self.place {
+            Some(place) => Ok(place.page(resources).await?),
+            None => Ok(None),
+        }
+    }
+
     /// Lets a bulk request begin: one of few of the tenant, and of few of all.
     ///
     /// # Errors

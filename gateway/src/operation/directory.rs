@@ -13,7 +13,7 @@ use crate::operation::resource::large_group::{LargeGroup, MAX_MEMBERS_AT_ONCE, T
 use crate::store::event::Event;
 use crate::store::membership::page::Viewer;
 use crate::store::membership::{Member, MembersByGroup};
-use crate::store::resource::read::{ReadOptions, Stored};
+use crate::store::resource::read::Stored;
 
 /// Entries of a page where no limit is given.
 pub const DEFAULT_PAGE_SIZE: i64 = 100;
@@ -77,6 +77,7 @@ pub async fn list(
     // Ids are never nil.
     let after = from.map_or(Ok(Uuid::nil()), |cursor| after(ctx, resource_type, cursor))?;
     let limit = limit.clamp(1, MAX_PAGE_SIZE);
+    let _page = ctx.page(limit.unsigned_abs()).await?;
     // One entry more than the limit shows whether there is a next page.
     let mut page = ctx.store.visible_page(resource_type, after, limit + 1).await?;
     let more = page.len() > usize::try_from(limit).unwrap_or(usize::MAX);
@@ -101,7 +102,7 @@ pub async fn list(
 pub async fn get(ctx: Context, resource_type: &str, id: &str) -> Result<Text, Error> {
     let not_found = || Error::from(ScimError::not_found(resource_type, id));
     let uuid = Uuid::try_parse(id).map_err(|_| not_found())?;
-    let stored = ctx.store.get(resource_type, uuid, ReadOptions::default()).await?.ok_or_else(not_found)?;
+    let stored = ctx.store.visible(resource_type, uuid).await?.ok_or_else(not_found)?;
     if !is_group(&stored) {
         return Ok(Text::Whole(document(&stored, None)?.ok_or_else(not_found)?));
     }
@@ -198,6 +199,7 @@ mod tests {
             member_changes: 3,
             created_at: UNIX_EPOCH,
             modified_at: UNIX_EPOCH,
+            held: None,
             groups: Vec::new(),
         }
     }

@@ -33,10 +33,11 @@ pub use limits::Limits;
 ///
 /// # Errors
 /// 400 `invalidFilter` for a filter that is malformed, 400 `tooMany` for one that leaves too many documents to examine;
-/// 400 `invalidCursor`, `expiredCursor` and `invalidCount` for a page by cursor.
+/// 400 `invalidCursor`, `expiredCursor` and `invalidCount` for a page by cursor; [`Error::Busy`] where the tenant's part is used up.
 pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) -> Result<String, Error> {
     let mut request = Request::read(&ctx, types, &search)?;
     let _scan = if request.is_short() { None } else { ctx.scan().await? };
+    let _page = ctx.page(request.paging.count).await?;
     if let Some(cursor) = &search.cursor {
         return cursor::run(&ctx, &request, &search, cursor).await;
     }

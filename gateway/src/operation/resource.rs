@@ -18,4 +18,5 @@ pub mod replace;
 pub mod reply;
 pub(crate) mod restore;
 pub(crate) mod start;
+mod trace;
 pub(crate) mod write;

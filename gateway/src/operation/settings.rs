@@ -1,5 +1,6 @@
 //! A tenant's settings as its requests need them: schemas of both documents and the mapping, read once and cached.
 
+pub mod guard;
 pub mod registries;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use crate::config::{Rate, TenantLimits};
 use crate::mapping::Chain;
 use crate::operation::client::Client;
 use crate::operation::error::Error;
+use crate::operation::settings::guard::Guard;
 use crate::operation::settings::registries::Registries;
 use crate::store::resource::indexed::{IndexedAttributes, SearchKeys};
 use crate::store::resource::key::Keys;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub awaits_references: bool,
     /// How much its client, and the product for it, may send; what is none follows the default.
     pub limits: TenantLimits,
+    /// The guard against mass deprovisioning.
+    pub guard: Guard,
     /// The active mapping.
     pub chain: Arc<Chain>,
     /// The draft that also maps live writes.
@@ -149,6 +153,7 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         _ => None,
     };
     let client = Client::read(row.client);
+    let guard = Guard::of(&row.guard, &registry);
     let leniencies = client.leniencies();
     let indexed = [Some(&registry), pending.as_ref().map(|next| &next.client)]
         .map(|registry| registry.map(|it| indexed(it, &row.search)).unwrap_or_default());
@@ -162,6 +167,7 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         indexed,
         awaits_references: row.awaits_references,
         limits: tenant_limits(row.limits),
+        guard,
         chain: Arc::new(chain),
         shadow,
         client,

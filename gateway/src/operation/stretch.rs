@@ -19,13 +19,13 @@ thread_local! {
 
 /// Computes from one wait to the next.
 #[cfg(not(debug_assertions))]
-pub(super) fn measure<T>(compute: impl FnOnce() -> T) -> T {
+pub(crate) fn measure<T>(compute: impl FnOnce() -> T) -> T {
     compute()
 }
 
 /// Computes from one wait to the next.
 #[cfg(debug_assertions)]
-pub(super) fn measure<T>(compute: impl FnOnce() -> T) -> T {
+pub(crate) fn measure<T>(compute: impl FnOnce() -> T) -> T {
     let cpu = || {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::store::error::Error;
@@ -111,24 +112,27 @@ WITH RECURSIVE found AS (
   FROM found WHERE found.tenant_id IS NOT NULL)
 SELECT tenant_id FROM found WHERE tenant_id IS NOT NULL LIMIT $1";
 
+pub(in crate::store) fn from_row(row: &Row) -> Event {
+    Event {
+        seq: row.get(0),
+        kind: row.get(1),
+        resource_type: row.get(2),
+        resource_id: row.get(3),
+        member_id: row.get(4),
+        version: row.get(5),
+        actor: row.get(6),
+        request_id: row.get(7),
+        at: row.get(8),
+    }
+}
+
 impl TenantStore {
     /// Events after a number, in order.
     pub async fn events(&self, after: i64, count: i64) -> Result<Vec<Event>, Error> {
         let sql = "SELECT seq, type, resource_type, resource_id, member_id, version, actor, request_id, at FROM event \
                    WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
         let rows = self.query("reading events", sql, &[&self.tenant.0, &after, &count]).await?;
-        let events = rows.iter().map(|row| Event {
-            seq: row.get(0),
-            kind: row.get(1),
-            resource_type: row.get(2),
-            resource_id: row.get(3),
-            member_id: row.get(4),
-            version: row.get(5),
-            actor: row.get(6),
-            request_id: row.get(7),
-            at: row.get(8),
-        });
-        Ok(events.collect())
+        Ok(rows.iter().map(from_row).collect())
     }
 }
 

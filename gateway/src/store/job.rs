@@ -26,11 +26,13 @@ pub enum JobKind {
     Remap,
     /// Finds out what a mapping revision would do to stored documents.
     Plan,
+    /// Carries out verdicts on held changes.
+    Held,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan];
+    pub const ALL: [Self; 5] = [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan, Self::Held];
 
     /// Its name in the database and the admin API.
     #[must_use]
@@ -40,6 +42,7 @@ impl JobKind {
             Self::SearchKeys => "search-keys",
             Self::Remap => "remap",
             Self::Plan => "plan",
+            Self::Held => "held",
         }
     }
 

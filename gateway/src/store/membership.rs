@@ -2,6 +2,7 @@
 
 mod by_id;
 pub(super) mod change;
+pub(super) mod held;
 pub mod page;
 pub(super) mod reference;
 mod value;
@@ -16,6 +17,7 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::membership::by_id::IdChange;
 use crate::store::membership::change::MemberStatement;
+use crate::store::membership::held::HoldMembers;
 use crate::store::membership::value::{MemberValues, resolve_sql};
 use crate::store::postgres::pool::Statement;
 use crate::store::stamp::Stamp;
@@ -67,10 +69,13 @@ SELECT v.id AS group_id, m.value, m.type FROM unnest($2::uuid[]) v (id) CROSS JO
   (SELECT member_id::text AS value, member_type AS type FROM membership WHERE tenant_id = $1 AND group_id = v.id
   UNION ALL SELECT value, NULL FROM member_ref WHERE tenant_id = $1 AND group_id = v.id) m ORDER BY 1, 2";
 
-/// Members that the product sees, in the order of their ids.
+/// Members that the product sees, in the order of their ids, with those that a batch holds for it.
 const LIST_VISIBLE: &str = "
 SELECT v.id AS group_id, m.member_id::text AS value, m.member_type AS type FROM unnest($2::uuid[]) v (id)
-CROSS JOIN LATERAL (SELECT member_id, member_type FROM membership WHERE tenant_id = $1 AND group_id = v.id OFFSET 0) m
+CROSS JOIN LATERAL (SELECT member_id, member_type FROM membership WHERE tenant_id = $1 AND group_id = v.id
+  UNION ALL SELECT h.member_id, h.member_type FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = v.id
+    AND (SELECT true FROM membership o WHERE o.tenant_id = $1 AND o.group_id = v.id AND o.member_id = h.member_id LIMIT 1) IS NULL
+  OFFSET 0) m
 CROSS JOIN LATERAL (SELECT mapping_state FROM resource WHERE tenant_id = $1 AND id = m.member_id LIMIT 1) r
 WHERE r.mapping_state NOT IN ('excluded', 'never') ORDER BY 1, 2";
 
@@ -88,25 +93,29 @@ pub(in crate::store) const LOCK_RESOURCE: &str =
 pub type MembersByGroup = HashMap<Uuid, Vec<Member>>;
 
 impl TenantStore {
-    /// Changes members without writing the group's own row.
+    /// Changes members without writing the group's own row. If a batch holds what is removed, the product sees that still.
     pub async fn change_members(
         &self,
         group: Uuid,
-        members: &Members,
+        (members, held): (&Members, Option<Uuid>),
         stamp: &Stamp,
     ) -> Result<MemberChangeResult, Error> {
-        if let Some(change) = IdChange::new(self.tenant, group, members, stamp) {
+        if held.is_none()
+            && let Some(change) = IdChange::new(self.tenant, group, members, stamp)
+        {
             let rows = self.batch(&[change.statement()]).await?;
             if let Some(result) = IdChange::result(&rows[0]) {
                 return Ok(result);
             }
         }
         let change = MemberStatement::new(self.tenant, group, false, members, stamp);
-        let mut batch = Vec::with_capacity(2);
-        if members.replace_all {
+        let hold = held.map(|batch| HoldMembers::new(self.tenant.0, group, (members, batch), stamp));
+        let mut batch = Vec::with_capacity(3);
+        if members.replace_all || hold.is_some() {
             // It removes all other members, so concurrent additions must be committed before it looks.
             batch.push(Statement::new("locking a group", LOCK_RESOURCE, &[&self.tenant.0, &group]));
         }
+        batch.extend(hold.as_ref().map(HoldMembers::statement));
         batch.push(change.statement());
         let answers = self.batch(&batch).await?;
         let row = answers.last().and_then(|rows| rows.first());

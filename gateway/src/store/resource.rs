@@ -17,3 +17,4 @@ pub mod search_key;
 pub mod session_page;
 pub mod unknown;
 pub mod update;
+pub mod visible;

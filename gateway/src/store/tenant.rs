@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 
 use crate::store::error::Error;
+use crate::store::guard::GuardRow;
 use crate::store::resource::indexed::{KeyLayout, SearchKeys};
 use crate::store::tenant::client::ClientRow;
 use crate::store::{ControlStore, Params};
@@ -62,6 +63,8 @@ pub struct Tenant {
     pub awaits_references: bool,
     /// How much may be sent for it.
     pub limits: LimitsRow,
+    /// Its guard against mass deprovisioning.
+    pub guard: GuardRow,
     /// The revision that also maps live writes, or did so last; 0 for none.
     pub shadow_mapping: i32,
     /// How many of them, in per cent; 0 where it is off.
@@ -83,7 +86,8 @@ pub struct LimitsRow {
 fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
-         search_ready, awaits_references, max_requests, rate, burst, shadow_mapping, shadow_percent, {}",
+         search_ready, awaits_references, max_requests, rate, burst, guard_users, guard_members, guard_percent, guard_protected, \
+         shadow_mapping, shadow_percent, {}",
         client::COLUMNS
     )
 }
@@ -166,8 +170,9 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         search: SearchKeys { layout: KeyLayout::from_number(row.get(7))?, attributes: row.get(8), ready: row.get(9) },
         awaits_references: row.get(10),
         limits: LimitsRow { requests: row.get(11), rate: row.get(12), burst: row.get(13) },
-        shadow_mapping: row.get(14),
-        shadow_percent: row.get(15),
-        client: ClientRow::from_row(row, 16),
+        guard: GuardRow { users: row.get(14), members: row.get(15), percent: row.get(16), protected: row.get(17) },
+        shadow_mapping: row.get(18),
+        shadow_percent: row.get(19),
+        client: ClientRow::from_row(row, 20),
     })
 }

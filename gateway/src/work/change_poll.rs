@@ -64,12 +64,13 @@ impl ChangePoll {
     pub async fn once(&mut self, gateway: &Gateway) -> Result<(), Error> {
         let is_sweep = self.polls.is_multiple_of(POLLS_PER_SWEEP);
         let after = if is_sweep { i64::MIN } else { self.newest - OVERLAP };
+        let began = gateway.clock.now();
         let changed = gateway.store.control().config_epochs_after(after).await?;
         self.polls += 1;
         for tenant in self.again.drain(..) {
             gateway.forget_tenant(tenant).await;
         }
-        gateway.auth.confirm_tenants(changed.iter().map(|(tenant, _)| *tenant));
+        gateway.auth.confirm_tenants(changed.iter().map(|(tenant, _)| *tenant), began, is_sweep);
         for (tenant, epoch) in changed {
             self.newest = self.newest.max(epoch);
             if self.seen.insert(tenant, epoch) != Some(epoch) {

@@ -1,6 +1,7 @@
 //! All attacks at once for a minute on a gateway that may use 512 MiB.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,10 +25,14 @@ impl MemoryLimit {
     fn on(pid: u32) -> Option<Self> {
         for (root, limit) in [("/sys/fs/cgroup", "memory.max"), ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")] {
             let group = PathBuf::from(root).join(format!("scimgate-bench-{pid}"));
+            let write = |name: &str, text: String| {
+                OpenOptions::new().write(true).open(group.join(name))?.write_all(text.as_bytes())
+            };
+            // In a directory of another kind there are no such files.
             let set = || {
                 fs::create_dir(&group)?;
-                fs::write(group.join(limit), BYTES.to_string())?;
-                fs::write(group.join("cgroup.procs"), pid.to_string())
+                write(limit, BYTES.to_string())?;
+                write("cgroup.procs", pid.to_string())
             };
             if set().is_ok() {
                 return Some(Self(group));

@@ -179,14 +179,19 @@ async fn revisions(shell: &Shell, mut mapping: Value) {
 
     assert!(shell.says(&["mapping", "activate", "acme", "3"]).await.contains("state       active"));
     assert_eq!(shell.json(&["mapping", "rollback", "acme", "1"]).await["state"], "active");
-    assert!(shell.refused(&["mapping", "activate", "acme", "3"]).await.contains("roll back to it"));
+    assert!(shell.refused(&["mapping", "activate", "acme", "3", "-o", "json"]).await.contains("roll back to it"));
     assert!(shell.refused(&["mapping", "rollback", "acme"]).await.contains("No revision before 1"));
     mapping["steps"][0]["config"] = json!({ "lift": { "userName": "nickName" } });
     let file = shell.file("wrong.json", &mapping);
     assert!(shell.refused(&["mapping", "draft", "acme", &file]).await.contains("fails on every example User"));
     let kept = shell.json(&["mapping", "draft", "acme", &file, "--no-dry-run"]).await;
     assert_eq!((&kept["revision"], &kept["warnings"]), (&json!(4), &json!([])));
-    assert!(shell.refused(&["mapping", "activate", "acme", "4"]).await.contains("fails on every example User"));
+    assert!(
+        shell
+            .refused(&["mapping", "activate", "acme", "4", "-o", "json"])
+            .await
+            .contains("fails on every example User")
+    );
 }
 
 async fn tokens(shell: &mut Shell, public: &str) -> Client {

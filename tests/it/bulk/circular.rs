@@ -184,6 +184,8 @@ async fn a_circle_that_loses_a_race_stores_nothing(gateway: &TestGateway) {
             awaits_references: row.awaits_references,
             keys: Keys::of(document, resource_type, &IndexedAttributes::of(resource_type, &row.search)),
             event: Some(EventKind::Created),
+            reason: scimgate::store::mapping_reason::ReasonChange::None,
+            hold: scimgate::store::held::HoldChange::None,
         }
     };
     let before = (tenant.everything().await, gateway.row_counts().await);

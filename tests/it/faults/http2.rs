@@ -88,19 +88,44 @@ fn a_reply_that_is_not_read_ends_the_connection() {
     });
 }
 
+/// The database answers nothing, so each request is cancelled before it has a reply.
 #[test]
 fn a_client_that_cancels_all_it_asks_is_disconnected() {
     block_on(async {
-        let open = Connection::open(long_limits(), 1 << 20).await;
-        let request = open.get("/scim/v2/Users");
-        // The server resets nothing by itself: each request is cancelled when it is in its handler.
+        let mut open = Connection::open(long_limits(), 1 << 20).await;
+        let first = open.get("/scim/v2/Users");
+        let (response, _) = open.requests.send_request(first.clone(), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200, "the token is cached");
+        let owner = open.gateway.store().await;
+        owner.batch_execute("BEGIN; LOCK TABLE resource IN ACCESS EXCLUSIVE MODE").await.unwrap();
         for number in 0.. {
-            assert!(number < 100_000, "the connection is still open");
+            assert!(number < 5_000, "the connection is still open");
             let Ok(mut ready) = open.requests.clone().ready().await else { break };
-            let Ok((response, mut stream)) = ready.send_request(request.clone(), true) else { break };
-            let _ = timeout(Duration::from_micros(number % 500), response).await;
+            let Ok((response, mut stream)) = ready.send_request(first.clone(), true) else { break };
+            let _ = timeout(Duration::from_millis(2), response).await;
             stream.send_reset(h2::Reason::CANCEL);
         }
+        owner.batch_execute("ROLLBACK").await.unwrap();
         open.is_ended().await;
+    });
+}
+
+/// One client behind a proxy reads nothing of its reply; the other's request on the same connection is answered.
+#[test]
+fn a_reply_that_is_not_read_cuts_no_other() {
+    block_on(async {
+        let mut open = Connection::open(Limits { reply: SHORT, ..long_limits() }, 0).await;
+        let request = open.get("/scim/v2/Users");
+        let (unread, _) = open.requests.send_request(request.clone(), true).unwrap();
+        let unread = unread.await.unwrap();
+        let owner = open.gateway.store().await;
+        owner.batch_execute("BEGIN; LOCK TABLE resource IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        let (waits, _) = open.requests.send_request(request, true).unwrap();
+        // Much longer than the first reply may stay unread.
+        tokio::time::sleep(SHORT * 6).await;
+        owner.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(waits.await.unwrap().status(), 200);
+        open.is_ended().await;
+        drop(unread);
     });
 }

@@ -139,6 +139,7 @@ async fn a_preview_says_why_a_document_is_not_mapped(gateway: &TestGateway) {
         draft(gateway, json!([{ "plugin": "tutorial", "config": { "lift": { "userName": "nickName" } } }])).await;
     let shown = preview(gateway, json!({ "document": user("ada"), "revision": revision })).await.expect(200).body;
     assert_eq!((&shown["outcome"], &shown["steps"][0]["outcome"]), (&json!("failed"), &json!("mapped")));
+    assert_eq!(shown["onFailure"], "refuse");
     assert!(shown["reason"].as_str().unwrap().contains("the result does not match the directory's schemas"), "{shown}");
 }
 

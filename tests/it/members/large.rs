@@ -75,6 +75,26 @@ pub(super) async fn every_member_of_a_large_group_is_shown_once(gateway: &TestGa
     }
 }
 
+/// Users that exist, more than are read at once; on both databases.
+pub(super) async fn a_large_group_of_users_is_shown(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let create = |n: u32| json!({ "method": "POST", "path": "/Users", "bulkId": n.to_string(), "data": { "userName": format!("user{n}") } });
+    let schema = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+    let created: Vec<Value> = (0..501).map(create).collect();
+    let created = tenant.post("/Bulk", &json!({ "schemas": [schema], "Operations": created })).await.expect(200);
+    let ids = created.body["Operations"].as_array().unwrap().iter();
+    let members: Vec<Value> =
+        ids.map(|it| json!({ "value": it["location"].as_str().unwrap().rsplit('/').next().unwrap() })).collect();
+    let group = tenant.group("Everybody").await;
+    let add = json!([{ "op": "add", "path": "members", "value": members }]);
+    let _ = tenant.patch(&format!("/Groups/{group}"), &scimgate_tests::tenant::patch(add)).await.expect(204);
+    let shown = tenant.get(&format!("/Groups/{group}")).await.expect(200);
+    assert_eq!(values(&shown).len(), 501);
+    assert_eq!(values(&tenant.directory(&format!("/groups/{group}")).await.expect(200)), values(&shown));
+    let none = tenant.get(&format!("/Groups/{group}?attributes=members.display")).await.expect(200);
+    assert!(none.body.get("members").is_none(), "{:.300}", none.text);
+}
+
 /// Its members alone are longer than the longest page.
 pub(super) async fn a_group_longer_than_any_page_is_shown(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;

@@ -1,5 +1,6 @@
 //! The OpenAPI documents: complete, consistent in themselves, and true of what the gateway replies.
 
+mod resources;
 mod revisions;
 
 use std::collections::BTreeSet;
@@ -201,6 +202,7 @@ async fn replies_of_the_admin_api_fit_their_schemas(gateway: &TestGateway) {
     check_schemas(&admin).await;
     check_resource_types_and_packs(&admin).await;
     check_mapping(&admin).await;
+    resources::check(&admin).await;
 }
 
 async fn check_tenants(admin: &Admin<'_>) {

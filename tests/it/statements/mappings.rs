@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use scimgate::store::TenantStore;
 use scimgate::store::event::EventKind;
+use scimgate::store::held::HoldChange;
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
+use scimgate::store::mapping_reason::{MappingReason, ReasonChange};
 use scimgate::store::plan::NewPlan;
-use scimgate::store::resource::read::MappingState;
+use scimgate::store::resource::content::Content;
+use scimgate::store::resource::key::Keys;
+use scimgate::store::resource::read::{MappingState, ReadOptions};
 use scimgate::store::resource::remap::{MappedBy, Remapped};
 use scimgate::store::shadow::ShadowRow;
-use scimgate_tests::{Tenant, TestGateway};
+use scimgate_tests::{Tenant, TestGateway, many_users};
 use uuid::Uuid;
 
 /// A batch of a remap, in which users become visible.
@@ -38,12 +42,35 @@ pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
             keeps_mapped: false,
             event: Some(EventKind::Created),
             failure: None,
+            reason: if stored.id.as_u128() % 2 == 0 {
+                ReasonChange::Drop
+            } else {
+                ReasonChange::Keep(MappingState::Excluded, MappingReason::new(1, "scoping@1", "userType is Contractor"))
+            },
         })
-        .take(3)
+        .take(8)
         .collect();
     let by = MappedBy { mapping: revision, schemas: ctx.settings.schema_revision };
     let done = store.store_remapped(&lease, by, &documents, JobProgress::default(), &ctx.stamp()).await.unwrap();
     assert_eq!(done.unwrap().changed, i64::try_from(documents.len()).unwrap());
+    let stored = store.get("User", many_users::id(7).parse().unwrap(), ReadOptions::default()).await.unwrap();
+    if let Some(stored) = stored {
+        let content = Content {
+            source: stored.source.clone(),
+            set_aside: None,
+            mapped: None,
+            mapping_state: MappingState::Same,
+            mapping_revision: revision,
+            schema_revision: ctx.settings.schema_revision,
+            key_layout: ctx.settings.search.layout,
+            awaits_references: ctx.settings.awaits_references,
+            keys: Keys::default(),
+            event: None,
+            reason: ReasonChange::Drop,
+            hold: HoldChange::Cancel,
+        };
+        assert!(store.store_held_remap(&stored, &content, &ctx.stamp()).await.unwrap());
+    }
     let _ = store.count_by_mapping().await.unwrap();
     plan(gateway, store).await;
     let row = ShadowRow { process: holder, report: "{}".to_owned(), dropped: 0 };

@@ -1,22 +1,28 @@
 //! Requests and calls that send every statement of the store.
 
+mod guard;
+mod schemas;
+
 use std::time::Duration;
 
+use scimgate::store::job::{JobKind, JobLease, JobProgress};
 use scimgate::store::mapping::{ActivationBase, NewRevision};
+use scimgate::store::mapping_reason::{MappingReason, ReasonChange};
 use scimgate::store::membership::page::{Position, Viewer};
 use scimgate::store::plugin::PluginRow;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::insert::Insert;
 use scimgate::store::resource::key::Key;
+use scimgate::store::resource::page_position::{PageKey, PagePosition};
 use scimgate::store::resource::read::{MappingState, ReadOptions};
-use scimgate::store::schema::change::WantedKey;
+use scimgate::store::tenant::client::RecognisedRow;
 use scimgate_tests::tap::Tap;
 use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Answer, Request, Tenant, TestGateway, many_users};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::jobs;
+use super::mappings;
 
 pub(super) fn fine(answer: Answer) -> Answer {
     assert!(answer.status < 500, "{}: {}", answer.asked, answer.text);
@@ -39,8 +45,10 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     bulk(tenant, round).await;
     directory(tenant, &ada).await;
     operators(gateway, tenant, round).await;
-    schemas(gateway, tenant, round).await;
-    jobs::send(gateway, tenant).await;
+    schemas::send(gateway, tenant, round).await;
+    jobs(gateway, tenant).await;
+    guard::explanations(gateway, tenant, &ada).await;
+    guard::send(gateway, tenant, round).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
 }
@@ -84,6 +92,11 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
         awaits_references: ctx.settings.awaits_references,
         keys: ctx.settings.keys(document.as_object().unwrap(), resource_type),
         event: None,
+        reason: ReasonChange::Keep(
+            MappingState::Excluded,
+            MappingReason::new(1, "scoping@1", "userType is Contractor"),
+        ),
+        hold: scimgate::store::held::HoldChange::None,
     };
     let new = Insert { resource_type: "User", id, content: &content, members: None };
     assert_eq!(ctx.store.insert(&new, &ctx.stamp()).await.unwrap(), (Written::Done(1), 0));
@@ -341,31 +354,31 @@ async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let _ = fine(tenant.send(lax.json(&body)).await);
 }
 
-/// A change of the schemas, and the statements of one that stored documents may contradict. Its own way takes seconds.
-async fn schemas(gateway: &TestGateway, tenant: &Tenant, round: &str) {
-    let path = format!("/tenants/{}/schemas", tenant.name);
-    let urn = format!("urn:example:{round}:2.0:User");
-    let schema =
-        json!({ "schema": { "id": urn, "name": "Badge", "attributes": [{ "name": "badge", "type": "string" }] } });
-    let _ = fine(gateway.operator.post(&path, &schema).await.expect(201));
-    let _ = fine(gateway.operator.get(&path).await.expect(200));
+async fn jobs(gateway: &TestGateway, tenant: &Tenant) {
     let control = gateway.gateway.store.control();
     let row = control.find_tenant(&tenant.name).await.unwrap().unwrap();
     let store = gateway.gateway.store.tenant(row.id);
-    let (holder, now) = (Uuid::new_v4(), gateway.clock.now());
-    let until = now + Duration::from_mins(1);
-    let revision =
-        store.begin_pending_change("{\"types\":[],\"schemas\":[]}", row.schema_revision, holder, until).await.unwrap();
-    let _ = store.renew_pending_change(holder, until).await.unwrap();
-    let _ = store.pending_change().await.unwrap();
-    let ids = [many_users::id(7).parse().unwrap(), many_users::id(8).parse().unwrap()];
-    let key = Key { attribute: "badge".into(), key: round.to_owned() };
-    let wanted = ids.map(|id| WantedKey { id, version: 1, key: key.clone() });
-    let _ = store.fill_keys("User", &wanted).await.unwrap();
-    let _ = store.drop_keys(revision.unwrap(), "User", "badge").await.unwrap();
-    store.cancel_pending_change(holder, now).await.unwrap();
-    let _ = store.documents_by_ids("User", &ids).await.unwrap();
-    let _ = store.documents_after("User", ids[0], 5).await.unwrap();
-    let _ = store.keyed_attributes().await.unwrap();
-    let _ = store.in_flight_writers().await.unwrap();
+    let now = gateway.clock.now();
+    let _ = fine(gateway.operator.get(&format!("/tenants/{}/jobs/reconcile", tenant.name)).await.expect(200));
+    let (holder, ttl) = (Uuid::new_v4(), Duration::from_secs(30));
+    let kind = JobKind::Reconcile;
+    let _ = store.claim_job(kind, holder, ttl).await.unwrap();
+    let lease = JobLease { kind, id: holder, holder, ttl };
+    let _ = store.renew_job(&lease).await.unwrap();
+    let progress = JobProgress::default();
+    store.save_job(&lease, &progress, false, (Duration::ZERO, now)).await.unwrap();
+    store.adopt_job().await.unwrap();
+    mappings::remap(gateway, tenant).await;
+    assert!(!control.root_key(&[0; 32], now).await.unwrap().is_empty());
+    control.insert_operator_key(holder, holder.as_bytes(), "last", false, now).await.unwrap();
+    let recognised =
+        RecognisedRow { profile: "okta".into(), signal: "test".into(), strength: "certain".into(), at: now };
+    let _ = store.recognise(&recognised, None).await.unwrap();
+    let _ = store.count_members(&[many_users::id(7).parse().unwrap()], 100).await.unwrap();
+    let key = PageKey { list: vec![1], start_index: 1, request_shape: 1 };
+    // The session is one of those that delete expired positions.
+    let position = PagePosition { session: Uuid::nil(), after: holder, total: 1 };
+    store.save_page_position(&key, &position, (now, true)).await.unwrap();
+    let _ = store.cancel_job(kind, now).await.unwrap();
+    let _ = store.with_unknown_after(Uuid::nil(), 5).await.unwrap();
 }

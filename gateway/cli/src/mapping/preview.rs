@@ -86,7 +86,13 @@ fn text(preview: &Value) -> String {
         "same" => write!(text, "\nThe product reads the source document as it is:\n{:#}", preview["source"]),
         "excluded" => write!(text, "\n{HELD_BACK}Excluded: the product does not see it.{HELD_BACK:#} {reason}"),
         "rejected" => write!(text, "\n{REMOVED}Rejected: the client's request is refused.{REMOVED:#} {reason}"),
-        _ => write!(text, "\n{REMOVED}Failed.{REMOVED:#} {reason}"),
+        _ => {
+            let then = match preview["onFailure"].as_str() {
+                Some("keep") => "the product keeps the previous version, if there is one",
+                _ => "the client's request is refused",
+            };
+            write!(text, "\n{REMOVED}Failed: {then}.{REMOVED:#} {reason}")
+        }
     };
     text
 }
@@ -164,5 +170,11 @@ mod tests {
         let shown = plain(&preview);
         assert!(shown.contains("step 1  trim@1  excluded  21 µs  a contractor\n"), "{shown}");
         assert!(shown.ends_with("Excluded: the product does not see it. a contractor"), "{shown}");
+        for (policy, then) in
+            [("refuse", "the client's request is refused"), ("keep", "the product keeps the previous version")]
+        {
+            (preview["outcome"], preview["onFailure"]) = ("failed".into(), policy.into());
+            assert!(plain(&preview).contains(&format!("\nFailed: {then}")), "{policy}");
+        }
     }
 }

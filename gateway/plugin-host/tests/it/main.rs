@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod artifact;
+mod bundled;
 mod hostile;
 mod isolation;
 mod limits;

@@ -78,10 +78,11 @@ impl HttpBody for HeldBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (mut hint, rest) = (self.body.size_hint(), self.rest.len() as u64);
-        match hint.exact() {
-            Some(exact) => hint.set_exact(exact + rest),
-            None => hint.set_lower(hint.lower() + rest),
+        let (inner, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower() + rest);
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
         }
         hint
     }

@@ -154,21 +154,29 @@ impl Drop for ReplyGuard {
 }
 
 impl State {
-    /// When the connection is closed if nothing changes; none while its requests have time limits of their own.
+    /// When the connection is closed if nothing changes, or told to end if it has not been yet; none while its requests have time
+    /// limits of their own.
     fn due(&self, limits: &Limits, stopping: Option<Instant>) -> Option<Instant> {
-        if self.cancelled > MAX_CANCELLED_REQUESTS && stopping.is_none() {
-            return Some(Instant::now());
-        }
-        let unread = self.replies.iter().map(|(_, since)| *since).chain(self.blocked_since).min();
-        let since = unread.or((self.requests == 0).then_some(self.last_progress))?;
+        let taken = self.replies.iter().map(|(_, since)| *since);
         if let Some(stopping) = stopping {
-            return Some(since.max(stopping) + limits.grace);
+            // Whatever the cause: one reply that is not taken must not cut another, or a request in a handler.
+            return match (self.blocked_since, taken.max()) {
+                (Some(blocked), _) => Some(blocked.max(stopping) + limits.grace),
+                _ if self.requests > 0 => None,
+                (None, Some(newest)) => Some(newest + limits.reply),
+                (None, None) => Some(self.last_progress.max(stopping) + limits.grace),
+            };
         }
-        Some(match (unread, self.header_since) {
-            (Some(unread), _) => unread + limits.reply,
-            (None, Some(header)) => header + limits.header,
-            (None, None) => self.last_progress + limits.idle,
-        })
+        if let Some(oldest) = taken.chain(self.blocked_since).min() {
+            return Some(oldest + limits.reply);
+        }
+        let is_idle = self.requests == 0;
+        is_idle.then(|| self.header_since.map_or(self.last_progress + limits.idle, |since| since + limits.header))
+    }
+
+    /// Whether the client cancels what it asks.
+    fn is_misused(&self) -> bool {
+        self.cancelled > MAX_CANCELLED_REQUESTS
     }
 }
 
@@ -182,7 +190,14 @@ pub(super) async fn serve(
     let mut connection = pin!(connection);
     let mut stopping = None;
     loop {
-        let due = activity.state().due(limits, stopping);
+        let (due, is_misused) = {
+            let state = activity.state();
+            (state.due(limits, stopping), state.is_misused())
+        };
+        if is_misused {
+            // Without a farewell: it would go on until the client has confirmed it.
+            return;
+        }
         let late = async {
             match due {
                 Some(due) => sleep_until(due).await,

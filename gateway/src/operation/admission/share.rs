@@ -20,6 +20,10 @@ const MAX_WAITING: usize = 256;
 /// Lists of a tenant at once that read documents which no index selects. Each occupies a connection to the database for as long
 /// as it reads, and a processor.
 const MAX_SCANS: usize = 2;
+/// Pages of a tenant at once that have more than [`LONG_PAGE`] resources. Each takes a processor for some milliseconds.
+const MAX_LONG_PAGES: usize = 4;
+/// From more resources on a page is long.
+pub(super) const LONG_PAGE: u64 = 200;
 /// Bulk requests of a tenant at once: each means up to a thousand writes.
 const MAX_BULKS: usize = 2;
 /// Seconds until another try where all places are taken.
@@ -33,6 +37,7 @@ pub(super) struct Share {
     pub(super) limits: TenantLimits,
     requests: Arc<Semaphore>,
     scans: Arc<Semaphore>,
+    long_pages: Arc<Semaphore>,
     bulks: Arc<Semaphore>,
     rate: Option<DefaultDirectRateLimiter>,
     waiting: AtomicUsize,
@@ -46,6 +51,7 @@ impl Share {
         Self {
             requests: semaphore(usize::try_from(requests).unwrap_or(usize::MAX >> 4)),
             scans: semaphore(MAX_SCANS),
+            long_pages: semaphore(MAX_LONG_PAGES),
             bulks: semaphore(MAX_BULKS),
             rate: limits.rate.map(quota).map(DefaultDirectRateLimiter::direct),
             waiting: AtomicUsize::new(0),
@@ -82,6 +88,15 @@ impl Share {
             )
         })
         .await
+    }
+
+    pub(super) async fn long_page(&self) -> Result<Permit, Busy> {
+        let why = || {
+            format!(
+                "{MAX_LONG_PAGES} pages of more than {LONG_PAGE} resources are being read, as many as it may have at once"
+            )
+        };
+        self.take((&self.long_pages, MAX_WAIT), why).await
     }
 
     pub(super) async fn bulk(&self) -> Result<Permit, Busy> {

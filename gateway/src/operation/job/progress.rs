@@ -31,7 +31,7 @@ pub async fn status(operator: &Operator, tenant: &str, kind: &str) -> Result<Job
     let store = operator.gateway.store.tenant(tenant.id);
     let total = match kind {
         JobKind::Remap | JobKind::Plan => Some(total(operator, &store).await?),
-        JobKind::Reconcile | JobKind::SearchKeys => None,
+        JobKind::Reconcile | JobKind::SearchKeys | JobKind::Held => None,
     };
     Ok(JobStatus { kind, job: store.job(kind).await?, with_unknown: store.count_with_unknown().await?, total })
 }

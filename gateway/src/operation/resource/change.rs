@@ -167,7 +167,9 @@ impl Write {
     pub(super) fn draft(&self) -> Draft<'_> {
         let before = match &self.base {
             Base::Living { before, .. } => Some(before),
-            Base::New | Base::Deleted(_) => None,
+            // The product still sees a deleted resource that a batch holds.
+            Base::Deleted(before) => Some(before).filter(|before| before.held.is_some()),
+            Base::New => None,
         };
         let Self { resource_type, id, document, unknown, .. } = self;
         Draft { resource_type, id: *id, document, unknown, before }
@@ -184,6 +186,11 @@ impl Base {
 }
 
 impl Outcome {
+    /// Whether something was written.
+    pub(super) fn is_change(&self) -> bool {
+        matches!(self, Self::Saved(_) | Self::Members(_) | Self::Deleted)
+    }
+
     pub(super) fn effect(&self) -> Effect {
         match self {
             // Saved rows are recorded one by one, each with its own effect.

@@ -18,6 +18,8 @@ use crate::mapping::{DocumentInfo, MAX_DOCUMENT_BYTES, MapError, MappingOutcome,
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::store::event::EventKind;
+use crate::store::held::HoldChange;
+use crate::store::mapping_reason::{MappingReason, ReasonChange};
 use crate::store::resource::content::Content;
 use crate::store::resource::read::{MappingState, Stored};
 use crate::store::stamp::Stamp;
@@ -47,16 +49,25 @@ pub(crate) async fn content(
     let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
     check_size(source.text(), set_aside.as_deref())?;
     let mut is_deactivated = is_inactive(&**draft.document);
+    let mut reason = None;
     let (mapping_state, mapped) = match map(ctx, &draft, (stamp, source.text().len()), steps).await? {
-        Some(MappingOutcome::Mapped(document)) if document.is_source() => (MappingState::Same, None),
-        Some(MappingOutcome::Mapped(document)) => {
+        Ok(MappingOutcome::Mapped(document)) if document.is_source() => (MappingState::Same, None),
+        Ok(MappingOutcome::Mapped(document)) => {
             check_pending_directory(ctx, draft.resource_type, &document)?;
             is_deactivated = is_inactive(&document);
             (MappingState::Mapped, Some(document.print(&source)))
         }
-        Some(MappingOutcome::Excluded(_)) => (MappingState::Excluded, None),
-        None => kept(draft.before),
+        Ok(MappingOutcome::Excluded(why)) => {
+            let (step, plugin) = steps.last().map_or((0, ""), |step| (step.number, &step.title));
+            reason = Some(MappingReason::new(step, plugin, &why));
+            (MappingState::Excluded, None)
+        }
+        Err(failure) => {
+            reason = Some(failure);
+            kept(draft.before)
+        }
     };
+    let had_reason = draft.before.is_some_and(|before| before.mapping_state.has_reason());
     let mut content = Content {
         source: source.into_text(),
         set_aside,
@@ -68,6 +79,12 @@ pub(crate) async fn content(
         awaits_references: ctx.settings.awaits_references,
         keys,
         event: None,
+        reason: match reason {
+            Some(reason) => ReasonChange::Keep(mapping_state, reason),
+            None if had_reason => ReasonChange::Drop,
+            None => ReasonChange::None,
+        },
+        hold: HoldChange::None,
     };
     content.event = event(draft.before.and_then(Stored::mapped_text), visible_text(&content), is_deactivated)?;
     Ok(content)
@@ -105,13 +122,13 @@ fn check_size(source: &str, set_aside: Option<&str>) -> Result<(), ScimError> {
     ))
 }
 
-/// The chain's outcome; none where it failed and the mapping's `onFailure` is `keep`.
+/// The chain's outcome, or why it failed where the mapping's `onFailure` is `keep`.
 async fn map(
     ctx: &Context,
     draft: &Draft<'_>,
     (stamp, size): (&Stamp, usize),
     steps: &mut Vec<StepReport>,
-) -> Result<Option<MappingOutcome>, Error> {
+) -> Result<Result<MappingOutcome, MappingReason>, Error> {
     let chain = &ctx.settings.chain;
     let name = &draft.resource_type.name;
     let Some(directory_type) = ctx.settings.directory.resource_type(name) else {
@@ -127,16 +144,28 @@ async fn map(
     let run = ctx.gateway.mapper.run(chain, info, Arc::clone(draft.document)).await;
     steps.extend(run.steps);
     match run.result {
-        Ok(outcome) => Ok(Some(outcome)),
-        Err(MapError::Failed { step, .. } | MapError::Open { step, .. }) if chain.on_failure == OnFailure::Keep => {
+        Ok(outcome) => Ok(Ok(outcome)),
+        Err(failure @ (MapError::Failed { step, .. } | MapError::Open { step, .. }))
+            if chain.on_failure == OnFailure::Keep =>
+        {
             tracing::warn!(
                 tenant.name = %ctx.settings.name, resource.type = %name, resource.id = %draft.id, step,
                 "mapping failed; the source is kept and the mapped document is stale"
             );
-            Ok(None)
+            Ok(Err(reason(&failure, steps)))
         }
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// The reason of a failure, as it is kept.
+fn reason(failure: &MapError, steps: &[StepReport]) -> MappingReason {
+    let text = match failure {
+        MapError::Failed { reason, .. } => reason.clone(),
+        other => other.to_string(),
+    };
+    let (step, plugin) = steps.last().map_or((0, ""), |step| (step.number, &step.title));
+    MappingReason::new(step, plugin, &text)
 }
 
 /// What the product still reads where the chain failed: the older mapped document, if there is one.
@@ -151,7 +180,7 @@ pub(super) fn kept(before: Option<&Stored>) -> (MappingState, Option<String>) {
 fn visible_text(content: &Content) -> Option<&str> {
     match content.mapping_state {
         MappingState::Same => Some(&content.source),
-        MappingState::Mapped | MappingState::Stale => content.mapped.as_deref(),
+        MappingState::Mapped | MappingState::Stale | MappingState::Held => content.mapped.as_deref(),
         MappingState::Excluded | MappingState::Never => None,
     }
 }

@@ -13,6 +13,10 @@ use crate::operation::large::{LARGE_BYTES, Large};
 use crate::operation::resource::content::{check_pending_directory, event, is_inactive, kept};
 use crate::operation::resource::document::parse;
 use crate::store::event::EventKind;
+use crate::store::held::HoldChange;
+use crate::store::mapping_reason::{MappingReason, ReasonChange};
+use crate::store::resource::content::Content;
+use crate::store::resource::key::Keys;
 use crate::store::resource::read::{MappingState, Stored};
 use crate::store::resource::remap::{Failure, Remapped};
 use crate::telemetry;
@@ -41,6 +45,8 @@ pub(crate) struct Mapped {
     pub(crate) event: Option<EventKind>,
     /// Why there is no new mapped document.
     pub(crate) problem: Option<Problem>,
+    /// The reason that is kept with the resource, where the product does not see what the source says.
+    pub(crate) reason: Option<MappingReason>,
     /// What each step did.
     pub(crate) steps: Vec<StepReport>,
 }
@@ -105,8 +111,15 @@ async fn map_here(ctx: &Context, (chain, purpose): (&Chain, Purpose), stored: &S
             let text = tree.print(&Printed::of(&document));
             mapped(stored, MappingState::Mapped, Some(text), is_inactive(&tree))?
         }
-        Ok(MappingOutcome::Excluded(_)) => mapped(stored, MappingState::Excluded, None, false)?,
-        Err(error) => failed(stored, problem(error)?),
+        Ok(MappingOutcome::Excluded(why)) => {
+            let excluded = mapped(stored, MappingState::Excluded, None, false)?;
+            Mapped { reason: Some(reason_of(&why, &run.steps)), ..excluded }
+        }
+        Err(error) => {
+            let problem = problem(error)?;
+            let reason = Some(reason_of(&problem.reason, &run.steps));
+            Mapped { reason, ..failed(stored, problem) }
+        }
     };
     Ok(Mapped { steps: run.steps, ..mapped })
 }
@@ -121,7 +134,15 @@ fn mapped(stored: &Stored, state: MappingState, text: Option<String>, is_deactiv
     let event = if is_same { None } else { event(old, new, is_deactivated)? };
     // A text of the same document stays: it need not be written.
     let keeps_text = is_same && text.is_some() && stored.mapped.is_some();
-    Ok(Mapped { state, text: text.filter(|_| !keeps_text), keeps_text, event, problem: None, steps: Vec::new() })
+    Ok(Mapped {
+        state,
+        text: text.filter(|_| !keeps_text),
+        keeps_text,
+        event,
+        problem: None,
+        reason: None,
+        steps: Vec::new(),
+    })
 }
 
 /// Two chains may write the same members in another order, which is no change for the product.
@@ -134,7 +155,13 @@ fn failed(stored: &Stored, problem: Problem) -> Mapped {
     let (state, text) = kept(Some(stored));
     let keeps_text = text.is_some() && stored.mapped.is_some();
     let text = text.filter(|_| !keeps_text);
-    Mapped { state, text, keeps_text, event: None, problem: Some(problem), steps: Vec::new() }
+    Mapped { state, text, keeps_text, event: None, problem: Some(problem), reason: None, steps: Vec::new() }
+}
+
+/// A reason in the words of the step that ended the run.
+fn reason_of(why: &str, steps: &[StepReport]) -> MappingReason {
+    let (step, plugin) = steps.last().map_or((0, ""), |step| (step.number, &step.title));
+    MappingReason::new(step, plugin, why)
 }
 
 fn unreadable(why: &str, id: Uuid) -> Problem {
@@ -164,7 +191,9 @@ impl Mapped {
     pub(crate) fn view<'a>(&'a self, stored: &'a Stored) -> Option<&'a str> {
         match self.state {
             MappingState::Same => Some(&stored.source),
-            MappingState::Mapped | MappingState::Stale => self.text.as_deref().or(stored.mapped.as_deref()),
+            MappingState::Mapped | MappingState::Stale | MappingState::Held => {
+                self.text.as_deref().or(stored.mapped.as_deref())
+            }
             MappingState::Excluded | MappingState::Never => None,
         }
     }
@@ -180,6 +209,32 @@ impl Mapped {
         }
     }
 
+    fn reason_change(&self, stored: &Stored) -> ReasonChange {
+        match &self.reason {
+            Some(reason) => ReasonChange::Keep(self.state, reason.clone()),
+            None if stored.mapping_state.has_reason() => ReasonChange::Drop,
+            None => ReasonChange::None,
+        }
+    }
+
+    /// The document as the guard and a write see it: with the source as it is.
+    pub(crate) fn content(&self, ctx: &Context, stored: &Stored) -> Content {
+        Content {
+            source: stored.source.clone(),
+            set_aside: stored.set_aside.clone(),
+            mapped: if self.keeps_text { stored.mapped.clone() } else { self.text.clone() },
+            mapping_state: self.state,
+            mapping_revision: ctx.settings.chain.revision,
+            schema_revision: ctx.settings.schema_revision,
+            key_layout: ctx.settings.search.layout,
+            awaits_references: ctx.settings.awaits_references,
+            keys: Keys::default(),
+            event: self.event,
+            reason: self.reason_change(stored),
+            hold: HoldChange::None,
+        }
+    }
+
     /// The document as a remap stores it.
     pub(crate) fn into_remapped(self, stored: &Stored) -> Remapped {
         Remapped {
@@ -187,10 +242,11 @@ impl Mapped {
             resource_type: stored.resource_type.clone(),
             row: stored.row_version(),
             state: self.state,
-            mapped: self.text,
             keeps_mapped: self.keeps_text,
             event: self.event,
-            failure: self.problem.map(|problem| problem.failure),
+            failure: self.problem.as_ref().map(|problem| problem.failure),
+            reason: self.reason_change(stored),
+            mapped: self.text,
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Action {
     Delete,
     /// The reconcile job: unknown attributes that a schema defines by now.
     Reconcile,
+    /// The rejection of held changes: the source as it was.
+    RejectHeld,
     /// The remap job: a stored document is mapped by the active revision.
     Remap,
 }

@@ -9,9 +9,13 @@ use scimgate_scim::leniency::Warnings;
 use crate::mapping::StepReport;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::guard::{self, Reservation, Subject};
 use crate::operation::pace::Pace;
+use crate::operation::resource::document::parse;
 use crate::operation::resource::mapped::{Mapped, Purpose, map};
 use crate::operation::resource::record::{Action, Effect, Record};
+use crate::store::event::EventKind;
+use crate::store::held::HoldChange;
 use crate::store::job::{JobExample, JobLease, JobProgress};
 use crate::store::resource::read::Stored;
 use crate::store::resource::remap::{MappedBy, Remapped, Scanned};
@@ -35,7 +39,7 @@ pub(crate) async fn run(
     progress: &mut JobProgress,
 ) -> Result<bool, Error> {
     let begun = Instant::now();
-    let mut batch = Batch { next: progress.clone(), done: Vec::new(), documents: Vec::new() };
+    let mut batch = Batch { next: progress.clone(), done: Vec::new(), documents: Vec::new(), reserved: Vec::new() };
     let is_first_pass = progress.attempt == 0;
     let mut pace = Pace::begin();
     for resource in resources {
@@ -45,7 +49,11 @@ pub(crate) async fn run(
         pace.step().await;
         if let Some(stored) = resource.stored {
             match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
-                Ok(mapped) => batch.add(stored, mapped),
+                Ok(mapped) => {
+                    if !is_held(ctx, &mut batch.reserved, &stored, &mapped).await? {
+                        batch.add(stored, mapped);
+                    }
+                }
                 Err(error) if batch.next.after == progress.after => return Err(error),
                 // Kept for the next batch, which begins with this document.
                 Err(_) => break,
@@ -62,6 +70,35 @@ struct Batch {
     next: JobProgress,
     done: Vec<Done>,
     documents: Vec<Remapped>,
+    /// What the guard has counted.
+    reserved: Vec<Reservation>,
+}
+
+/// Whether the guard holds what the mapping would take from the product, or held it: such a document is stored by itself.
+async fn is_held(
+    ctx: &Context,
+    reserved: &mut Vec<Reservation>,
+    stored: &Stored,
+    mapped: &Mapped,
+) -> Result<bool, Error> {
+    let is_removal = matches!(mapped.event, Some(EventKind::Deleted | EventKind::Deactivated));
+    let known = ctx.settings.registry.resource_type(&stored.resource_type);
+    let Some(resource_type) = known.filter(|_| is_removal || stored.held.is_some()) else { return Ok(false) };
+    let (document, stamp) = (parse("source", &stored.source)?, ctx.stamp());
+    let mut content = mapped.content(ctx, stored);
+    let subject = Subject { resource_type, before: stored, document: &document };
+    let mut reservation = Reservation::default();
+    guard::check(ctx, &mut reservation, &subject, &mut content, &stamp).await?;
+    reserved.push(reservation);
+    if content.hold == HoldChange::None && stored.held.is_none() {
+        return Ok(false);
+    }
+    // A row that changed meanwhile was written by the active mapping, and passed the guard with that write.
+    if ctx.store.store_held_remap(stored, &content, &stamp).await? && content.event.is_some() {
+        ctx.gateway.events_waiting.add(ctx.store.id());
+    }
+    ctx.gateway.recent.take(ctx.store.id(), stored.id).await;
+    Ok(true)
 }
 
 /// What the record of a document needs.
@@ -95,7 +132,12 @@ impl Batch {
         let by = MappedBy { mapping: ctx.settings.chain.revision, schemas: ctx.settings.schema_revision };
         let begun = Instant::now();
         let stored = ctx.store.store_remapped(lease, by, &self.documents, self.next, &ctx.stamp()).await?;
-        let Some(stored) = stored else { return Ok(false) };
+        let Some(stored) = stored else {
+            for reservation in self.reserved {
+                reservation.take_back(ctx).await;
+            }
+            return Ok(false);
+        };
         let has_events = stored.changed > progress.changed;
         *progress = stored;
         for document in &self.documents {

@@ -5,21 +5,21 @@
 //! functions that write resources.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use scimgate_scim::error::ScimError;
-use scimgate_scim::leniency::Leniency;
 use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
 
 use crate::mapping::StepReport;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::guard::{self, Reservation, Subject};
 use crate::operation::resource::change::{Base, Change, MembersWrite, Outcome, Prepared, Refusal, Saved, Write};
 use crate::operation::resource::content::content;
 use crate::operation::resource::document::parse;
-use crate::operation::resource::record::{Effect, Record};
+use crate::operation::resource::record::Effect;
+use crate::operation::resource::trace::Trace;
 use crate::store;
 use crate::store::resource::batch::BatchOutcome;
 use crate::store::resource::content::{Content, Written};
@@ -38,23 +38,16 @@ const MAX_CONCURRENT_MAPPINGS: usize = 8;
 
 /// Makes a write and records it, whatever the outcome.
 pub(crate) async fn run(ctx: &mut Context, change: &mut impl Change) -> Result<Outcome, Error> {
-    let mut trace = Trace { begun: Instant::now(), attempts: 0, before: None, steps: Vec::new(), unknown: None };
+    let mut trace = Trace::begin();
     let result = match change.read(ctx) {
         Ok(()) => attempts(ctx, change, &mut trace).await,
         Err(error) => Err(error),
     };
-    record(ctx, change, &trace, &result);
+    if !result.as_ref().is_ok_and(Outcome::is_change) {
+        std::mem::take(&mut trace.reserved).take_back(ctx).await;
+    }
+    trace.record(ctx, change, &result);
     result
-}
-
-/// What is kept of the attempts for the record.
-struct Trace {
-    begun: Instant,
-    attempts: u32,
-    before: Option<Stored>,
-    /// The mapping steps of the refused document.
-    steps: Vec<StepReport>,
-    unknown: Option<Leniency>,
 }
 
 async fn attempts(ctx: &mut Context, change: &mut impl Change, trace: &mut Trace) -> Result<Outcome, Error> {
@@ -72,7 +65,7 @@ async fn attempts(ctx: &mut Context, change: &mut impl Change, trace: &mut Trace
             Prepared::Write(writes) => write(ctx, writes, trace).await,
             Prepared::Members(write) => change_members(ctx, change.subject().0, write, trace).await?,
             Prepared::Delete { before, guards_members } => {
-                let deleted = delete(ctx, change.subject().0, &before, guards_members).await?;
+                let deleted = delete(ctx, change.subject().0, (&before, guards_members), trace).await?;
                 trace.before = Some(before);
                 deleted
             }
@@ -98,15 +91,18 @@ enum Attempt {
 
 async fn write(ctx: &Context, writes: Vec<Write>, trace: &mut Trace) -> Attempt {
     let stamp = ctx.stamp();
-    let contents = match contents(ctx, &writes, &stamp).await {
+    let mut contents = match contents(ctx, &writes, &stamp).await {
         Ok(contents) => contents,
         Err((index, error, steps)) => {
             trace.steps = steps;
             return refused(writes, index, Refusal::Other(error), trace);
         }
     };
-    let stored = match (writes.as_slice(), contents.as_slice()) {
-        ([write], [(content, _)]) => store_one(ctx, write, content, &stamp).await,
+    let stored = match (writes.as_slice(), contents.as_mut_slice()) {
+        ([write], [(content, _)]) => match check(ctx, &mut trace.reserved, write, content, &stamp).await {
+            Ok(held_members) => store_one(ctx, (write, held_members), content, &stamp).await,
+            Err(error) => return refused(writes, 0, Refusal::Other(error), trace),
+        },
         _ => store_batch(ctx, &writes, &contents, &stamp).await,
     };
     match stored {
@@ -166,10 +162,36 @@ async fn contents(
 /// Each row's own version, the number of groups that it joined, and its groups where they were read.
 type Versions = Vec<(i64, i64, Vec<GroupRef>)>;
 
+/// The guard's part of a write of an existing resource. Returns the batch that holds the members which it removes.
+async fn check(
+    ctx: &Context,
+    reserved: &mut Reservation,
+    write: &Write,
+    content: &mut Content,
+    stamp: &Stamp,
+) -> Result<Option<Uuid>, Error> {
+    let subject = |before, document| Subject { resource_type: &write.resource_type, before, document };
+    match &write.base {
+        Base::New => return Ok(None),
+        Base::Living { before, document, .. } => {
+            guard::check(ctx, reserved, &subject(before, document), content, stamp).await?;
+        }
+        Base::Deleted(before) if before.held.is_some() => {
+            let document = parse("source", &before.source)?;
+            guard::check(ctx, reserved, &subject(before, &document), content, stamp).await?;
+        }
+        Base::Deleted(_) => {}
+    }
+    match &write.members {
+        Some(members) => guard::check_members(ctx, reserved, write.id, members, stamp).await,
+        None => Ok(None),
+    }
+}
+
 /// None where the race was lost.
 async fn store_one(
     ctx: &Context,
-    write: &Write,
+    (write, held_members): (&Write, Option<Uuid>),
     content: &Content,
     stamp: &Stamp,
 ) -> Result<Option<Versions>, (usize, store::Error)> {
@@ -178,6 +200,7 @@ async fn store_one(
         Base::New => ctx.store.insert(&Insert { resource_type, id, content, members }, stamp).await.map(without_groups),
         Base::Living { before, document, guards_members, reads_groups } => {
             let update = Update {
+                held_members,
                 resource_type,
                 id,
                 row: before.row_version(),
@@ -264,6 +287,7 @@ fn unstored(resource_type: &ResourceType, id: Uuid, stamp: &Stamp) -> Stored {
         member_changes: 0,
         created_at: stamp.at,
         modified_at: stamp.at,
+        held: None,
         groups: Vec::new(),
     }
 }
@@ -286,7 +310,9 @@ async fn change_members(
     write: MembersWrite,
     trace: &mut Trace,
 ) -> Result<Attempt, Error> {
-    match ctx.store.change_members(write.id, &write.members, &ctx.stamp()).await {
+    let stamp = ctx.stamp();
+    let held = guard::check_members(ctx, &mut trace.reserved, write.id, &write.members, &stamp).await?;
+    match ctx.store.change_members(write.id, (&write.members, held), &stamp).await {
         Ok(done) if done.group_found => {
             trace.unknown = write.unknown.filter(|_| done.unknown > 0);
             Ok(Attempt::Done(Outcome::Members(write.group)))
@@ -300,71 +326,26 @@ async fn change_members(
 async fn delete(
     ctx: &Context,
     resource_type: &ResourceType,
-    before: &Stored,
-    guards_members: bool,
+    (before, guards_members): (&Stored, bool),
+    trace: &mut Trace,
 ) -> Result<Attempt, Error> {
+    let (document, stamp) = (parse("source", &before.source)?, ctx.stamp());
+    let subject = Subject { resource_type, before, document: &document };
     let delete = Delete {
+        hold: guard::check_deletion(ctx, &mut trace.reserved, &subject, &stamp).await?,
         resource_type: &resource_type.name,
         id: before.id,
         row: before.row_version(),
         member_changes: guards_members.then_some(before.member_changes),
         visible: before.mapping_state.is_visible(),
-        keys: &ctx.settings.keys(&parse("source", &before.source)?, resource_type),
+        has_reason: before.mapping_state.has_reason(),
+        keys: &ctx.settings.keys(&document, resource_type),
         key_layout: ctx.settings.search.layout,
     };
     ctx.gateway.recent.take(ctx.store.id(), before.id).await;
-    match ctx.store.delete(&delete, &ctx.stamp()).await {
+    match ctx.store.delete(&delete, &stamp).await {
         Ok(Written::Done(_)) => Ok(Attempt::Done(Outcome::Deleted)),
         Ok(Written::Lost) | Err(store::Error::Conflict { .. }) => Ok(Attempt::Lost),
         Err(error) => Err(error.into()),
     }
-}
-
-fn record(ctx: &Context, change: &impl Change, trace: &Trace, result: &Result<Outcome, Error>) {
-    if result.as_ref().is_err_and(|error| !change.is_final(error)) {
-        return;
-    }
-    let (resource_type, id) = change.subject();
-    let mut warnings = change.warnings(0);
-    if let Some(leniency) = trace.unknown {
-        warnings.add(leniency, "members");
-    }
-    let record = Record {
-        tenant: ctx.store.id(),
-        actor: &ctx.actor,
-        request_id: &ctx.request_id,
-        action: change.action(),
-        resource_type: &resource_type.name,
-        id,
-        warnings: &warnings,
-        before: trace.before.as_ref(),
-        after: None,
-        mapping_revision: ctx.settings.chain.revision,
-        steps: &trace.steps,
-        result: result.as_ref().map(Outcome::effect),
-        attempts: trace.attempts,
-        duration: trace.begun.elapsed(),
-    };
-    let Ok(Outcome::Saved(rows)) = result else { return keep(ctx, &record) };
-    for (index, row) in rows.iter().enumerate() {
-        let warnings = change.warnings(index);
-        keep(
-            ctx,
-            &Record {
-                resource_type: &row.stored.resource_type,
-                id: Some(row.stored.id),
-                warnings: &warnings,
-                before: row.before.as_ref(),
-                after: Some(&row.stored),
-                steps: &row.steps,
-                result: Ok(row.effect),
-                ..record.clone()
-            },
-        );
-    }
-}
-
-fn keep(ctx: &Context, record: &Record<'_>) {
-    ctx.record_leniencies(record.warnings);
-    ctx.gateway.recorder.record(record);
 }

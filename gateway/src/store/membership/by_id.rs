@@ -52,7 +52,7 @@ visible AS (SELECT changed.member_id FROM g, changed CROSS JOIN LATERAL
   (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = changed.member_id
     AND CASE WHEN r.tenant_id = $1 THEN r.mapping_state NOT IN ('excluded', 'never') END LIMIT 1) r WHERE g.seen),";
 
-/// The counter, the events of one type, and the result.
+/// The counter, the events of one type, and the result. A membership that a batch holds is the same for the product before and after.
 fn result_sql(event: &str) -> String {
     format!(
         "
@@ -60,7 +60,8 @@ c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1
   WHERE EXISTS (SELECT 1 FROM changed)
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, '{event}', 'Group', $2, member_id, $6, $7, $4 FROM visible)
+  SELECT $1, '{event}', 'Group', $2, v.member_id, $6, $7, $4 FROM visible v
+  WHERE (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = $2 AND h.member_id = v.member_id LIMIT 1) IS NULL)
 SELECT EXISTS (SELECT 1 FROM g), known.all, (SELECT count(*) FROM changed) FROM known"
     )
 }

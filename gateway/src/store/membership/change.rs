@@ -61,7 +61,8 @@ dropped AS (DELETE FROM member_ref m USING (SELECT m.place FROM g, unnest(ARRAY(
     )
 }
 
-/// The SQL of the counter, the events and the result, for the parts that the statement has.
+/// The SQL of the counter, the events and the result, for the parts that the statement has. A membership that a batch holds is the
+/// same for the product before and after.
 fn result_sql(parts: Parts) -> String {
     let mut changes = Vec::new();
     changes.extend(parts.has_removed().then_some("SELECT 'membership.removed' AS type, member_id FROM removed"));
@@ -79,7 +80,8 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id,
   SELECT $1, change.type, 'Group', $2, change.member_id, $6, $7, $4 FROM ({}) change
   JOIN g ON g.mapping_state NOT IN ('excluded', 'never')
   CROSS JOIN LATERAL (SELECT 1 FROM resource m WHERE m.tenant_id = $1 AND m.id = change.member_id
-    AND m.mapping_state NOT IN ('excluded', 'never') LIMIT 1) seen)
+    AND m.mapping_state NOT IN ('excluded', 'never') LIMIT 1) seen
+  WHERE (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = $2 AND h.member_id = change.member_id LIMIT 1) IS NULL)
 SELECT EXISTS (SELECT 1 FROM g) AS found, total.n, {unknown} FROM total",
         counted.join(" + "),
         changes.join(" UNION ALL ")

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::store::TenantStore;
 use crate::store::error::Error;
-use crate::store::membership::Member;
+use crate::store::membership::{Member, too_many};
+use crate::store::{Params, TenantStore};
 
 /// Where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +36,20 @@ macro_rules! is_shown {
     };
 }
 
+/// Whether a membership `m` that a batch holds is none at the source.
+macro_rules! is_held_alone {
+    () => {
+        "(SELECT true FROM membership o WHERE o.tenant_id = $1 AND o.group_id = m.group_id AND o.member_id = m.member_id LIMIT 1) IS NULL"
+    };
+}
+
 const FEW: &str = concat!(
     "SELECT m.member_id::text AS value, m.member_type, ",
     is_shown!("$4"),
-    " FROM (SELECT member_id, member_type FROM membership WHERE tenant_id = $1 AND group_id = $2 LIMIT $3) m \
+    " FROM ((SELECT member_id, member_type FROM membership WHERE tenant_id = $1 AND group_id = $2 LIMIT $3) UNION ALL \
+     (SELECT m.member_id, m.member_type FROM held_member m WHERE $4 AND m.tenant_id = $1 AND m.group_id = $2 AND ",
+    is_held_alone!(),
+    " LIMIT $3)) m \
      UNION ALL (SELECT value, NULL, NOT $4 FROM member_ref WHERE tenant_id = $1 AND group_id = $2 LIMIT $3) ORDER BY 1"
 );
 
@@ -47,8 +57,12 @@ const FEW: &str = concat!(
 const MEMBERS: &str = concat!(
     "SELECT m.member_id, m.member_type, ",
     is_shown!("$5"),
-    " FROM membership m WHERE m.tenant_id = $1 AND (m.group_id, m.member_id) > ($2, $3) AND m.group_id <= $2 \
-     ORDER BY m.group_id, m.member_id LIMIT $4"
+    " FROM ((SELECT m.member_id, m.member_type FROM membership m WHERE m.tenant_id = $1 AND (m.group_id, m.member_id) > ($2, $3) \
+     AND m.group_id <= $2 ORDER BY m.group_id, m.member_id LIMIT $4) UNION ALL \
+     (SELECT m.member_id, m.member_type FROM held_member m WHERE $5 AND m.tenant_id = $1 AND (m.group_id, m.member_id) > ($2, $3) \
+     AND m.group_id <= $2 AND ",
+    is_held_alone!(),
+    " ORDER BY m.group_id, m.member_id LIMIT $4)) m ORDER BY m.member_id LIMIT $4"
 );
 
 const REFERENCES: &str = "
@@ -68,7 +82,8 @@ impl TenantStore {
     /// All members of a group, in the order of their values; none if it has more than `limit`, visible or not.
     pub async fn few_members(&self, group: Uuid, viewer: Viewer, limit: usize) -> Result<Option<Vec<Member>>, Error> {
         let (one_more, visible) = (i64::try_from(limit + 1).unwrap_or(i64::MAX), viewer == Viewer::Product);
-        let rows = self.query("reading members", FEW, &[&self.tenant.0, &group, &one_more, &visible]).await?;
+        let params: Params<'_> = &[&self.tenant.0, &group, &one_more, &visible];
+        let rows = self.read("reading members", FEW, params).await.map_err(too_many)?;
         if rows.len() > limit {
             return Ok(None);
         }
@@ -76,8 +91,8 @@ impl TenantStore {
         Ok(Some(shown.map(|row| Member { value: row.get(0), resource_type: row.get(1) }).collect()))
     }
 
-    /// The members after a position, at most `size` of them. Members that are added or removed between two pages may be missing or
-    /// not; all others are in exactly one page.
+    /// The members after a position, at most `size` of them. What is added or removed between two pages, or becomes a member where it
+    /// was a reference, may be missing; all others are in exactly one page.
     pub async fn member_page(
         &self,
         group: Uuid,

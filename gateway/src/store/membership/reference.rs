@@ -50,7 +50,8 @@ c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
   SELECT $1, 'membership.added', 'Group', added.group_id, $2, $6, $7, $4 FROM added
   JOIN resource g ON g.tenant_id = $1 AND g.id = added.group_id AND g.mapping_state NOT IN ('excluded', 'never')
-  WHERE EXISTS (SELECT 1 FROM resolved WHERE resolved.mapping_state NOT IN ('excluded', 'never')))
+  WHERE EXISTS (SELECT 1 FROM resolved WHERE resolved.mapping_state NOT IN ('excluded', 'never'))
+    AND (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = added.group_id AND h.member_id = $2 LIMIT 1) IS NULL)
 SELECT count(*) FROM added"
 );
 

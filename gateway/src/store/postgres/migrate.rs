@@ -32,6 +32,8 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (18, "grants", include_str!("../../../migrations/V18__grants.sql")),
     (20, "mapping_life", include_str!("../../../migrations/V20__mapping_life.sql")),
     (21, "remap", include_str!("../../../migrations/V21__remap.sql")),
+    (22, "reasons_and_guard", include_str!("../../../migrations/V22__reasons_and_guard.sql")),
+    (23, "mapping_state", include_str!("../../../migrations/V23__mapping_state.sql")),
 ];
 
 /// The newest version of this binary.

@@ -45,6 +45,7 @@ impl TenantStore {
         batch.extend(inserts.iter().map(InsertStatements::insert));
         batch.extend(inserts.iter().map(InsertStatements::resolve));
         batch.extend(members.iter().map(|(_, members)| members.statement()));
+        batch.extend(inserts.iter().filter_map(InsertStatements::reason));
         batch.push(Statement::new("checking that all was written", ALL_OR_NONE, &[&self.tenant.0, &ids]));
         let Err(Failure { statement, error }) = self.pool.transaction(Role::Tenant(self.tenant), &batch).await else {
             return Ok(BatchOutcome::Done);
@@ -57,6 +58,7 @@ impl TenantStore {
             error => {
                 let index = match statement {
                     at if at < new.len() * 2 => at % new.len(),
+                    // A statement of the last group, which keeps reasons, is refused for no resource of its own.
                     at => members.get(at - new.len() * 2).map_or(0, |(index, _)| *index),
                 };
                 BatchOutcome::Refused(index, error)

@@ -10,6 +10,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::store::event::EventKind;
+use crate::store::held::HoldChange;
+use crate::store::mapping_reason::ReasonChange;
 use crate::store::resource::indexed::KeyLayout;
 use crate::store::resource::key::{Key, Keys};
 use crate::store::resource::read::{MappingState, RowVersion, Stored};
@@ -39,6 +41,10 @@ pub struct Content {
     pub keys: Keys,
     /// The event for the product; none where it does not see the change.
     pub event: Option<EventKind>,
+    /// Why the product does not see it, or sees an older document.
+    pub reason: ReasonChange,
+    /// Whether the product sees the change at once.
+    pub hold: HoldChange,
 }
 
 impl Content {
@@ -57,6 +63,7 @@ impl Content {
             member_changes: before.member_changes,
             created_at: before.created_at,
             modified_at: at,
+            held: self.hold.after(before.held),
             groups: before.groups.clone(),
         }
     }
@@ -102,7 +109,7 @@ pub(in crate::store) struct RowParams(i64, i32, &'static str);
 
 impl From<RowVersion> for RowParams {
     fn from(row: RowVersion) -> Self {
-        Self(row.version, row.mapping_revision, row.mapping_state.word())
+        Self(row.version, row.mapping_revision, row.mapping_state.column())
     }
 }
 
@@ -231,7 +238,7 @@ impl<'a> RowWrite<'a> {
         (unique, searchable): (KeyColumns<'a>, SearchColumns<'a>),
     ) -> Self {
         let event = content.event.map(|kind| kind.name(target.resource_type));
-        Self { target, content, mapping_state: content.mapping_state.word(), event, unique, searchable }
+        Self { target, content, mapping_state: content.mapping_state.column(), event, unique, searchable }
     }
 
     pub(in crate::store) fn arms(&self) -> Arms {

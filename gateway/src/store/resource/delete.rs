@@ -6,6 +6,8 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
+use crate::store::held::Hold;
+use crate::store::mapping_reason::drop_reason;
 use crate::store::membership::LOCK_RESOURCE;
 use crate::store::postgres::pool::Statement;
 use crate::store::postgres::sql::Variants;
@@ -89,6 +91,10 @@ pub struct Delete<'a> {
     pub member_changes: Option<i64>,
     /// Whether the product sees it.
     pub visible: bool,
+    /// The batch that holds the deletion: the product sees it still.
+    pub hold: Option<Hold>,
+    /// Whether a reason of the mapping is kept of it.
+    pub has_reason: bool,
     /// Its keys.
     pub keys: &'a Keys,
     /// How the tenant's keys are stored.
@@ -110,12 +116,12 @@ SELECT count(*) FROM others";
 impl TenantStore {
     /// Deletes a resource with its keys and memberships, if its row is still as it was read.
     pub async fn delete(&self, delete: &Delete<'_>, stamp: &Stamp) -> Result<Written, Error> {
-        let Delete { resource_type, id, row, member_changes, visible, keys, key_layout } = delete;
+        let Delete { resource_type, id, row, member_changes, visible, hold, has_reason, keys, key_layout } = delete;
         let Stamp { at, actor, request_id } = stamp;
         let (slot, event) = (slot(), EventKind::Deleted.name(resource_type));
         let hashes: Vec<i64> = keys.searchable.iter().map(Key::hash).collect();
         let text = *key_layout != KeyLayout::Hashed;
-        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible };
+        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible && hold.is_none() };
         let tenant = &self.tenant.0;
         let row = RowParams::from(*row);
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![tenant, id, resource_type, at];
@@ -130,13 +136,16 @@ impl TenantStore {
         if parts.searchable {
             params.push(&hashes);
         }
-        let answers = self
-            .batch(&[
-                Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, id]),
-                Statement { doing: "deleting a resource", sql: parts.sql(), params },
-                Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]),
-            ])
-            .await?;
+        let mut batch = vec![
+            Statement::new("locking a resource", LOCK_RESOURCE, &[tenant, id]),
+            Statement { doing: "deleting a resource", sql: parts.sql(), params },
+        ];
+        // After the row is written: the hold ends a transaction that has lost its race.
+        batch.extend(hold.as_ref().map(|hold| hold.statement(tenant, id, stamp)));
+        batch.extend(hold.as_ref().map(|hold| hold.memberships(tenant, id, stamp)));
+        batch.push(Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]));
+        batch.extend(has_reason.then(|| drop_reason(tenant, id)));
+        let answers = self.batch(&batch).await?;
         Ok(Written::from_rows(&answers[1]))
     }
 }

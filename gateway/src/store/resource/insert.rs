@@ -86,7 +86,9 @@ impl TenantStore {
         if new.members.is_none() {
             let awaits = new.content.awaits_references;
             let pending = if awaits { Pending::Checked } else { Pending::None };
-            let answers = self.batch(&[insert.statement(pending)]).await?;
+            let mut batch = vec![insert.statement(pending)];
+            batch.extend(insert.reason());
+            let answers = self.batch(&batch).await?;
             let has_pending = awaits && answers[0].first().is_some_and(|row| row.get(1));
             if !has_pending {
                 return Ok((Written::from_rows(&answers[0]), 0));
@@ -95,6 +97,7 @@ impl TenantStore {
         let members = insert.members();
         let mut batch = vec![insert.insert(), insert.resolve()];
         batch.extend(members.as_ref().map(MemberStatement::statement));
+        batch.extend(insert.reason());
         let answers = self.batch(&batch).await?;
         Ok((Written::from_rows(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))
     }
@@ -103,6 +106,7 @@ impl TenantStore {
 /// The statements that insert one resource.
 pub(in crate::store) struct InsertStatements<'a> {
     write: RowWrite<'a>,
+    content: &'a Content,
     members: Option<&'a Members>,
     pending: PendingReferences,
 }
@@ -112,7 +116,7 @@ impl<'a> InsertStatements<'a> {
         let Insert { resource_type, id, content, members } = *new;
         let target = Target { tenant: store.tenant, resource_type, id, slot, stamp };
         let pending = PendingReferences::new(resource_type, id, &content.keys);
-        Self { write: RowWrite::new(target, content), members, pending }
+        Self { write: RowWrite::new(target, content), content, members, pending }
     }
 
     /// The insert, in a transaction with [`InsertStatements::resolve`].
@@ -130,6 +134,11 @@ impl<'a> InsertStatements<'a> {
             params.push(&self.pending.keys);
         }
         Statement { doing: "storing a resource", sql: sql(arms, pending), params }
+    }
+
+    pub(in crate::store) fn reason(&self) -> Option<Statement<'_>> {
+        let Target { tenant, id, stamp, .. } = &self.write.target;
+        self.content.reason.statement(&tenant.0, id, stamp)
     }
 
     pub(in crate::store) fn resolve(&self) -> Statement<'_> {

@@ -3,12 +3,12 @@
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::postgres::pool::once::Planning;
 use crate::store::postgres::sql::{Param, Sql};
 use crate::store::resource::filter_sql::Plan;
 use crate::store::resource::read::{ReadOptions, Stored, columns, joins, select};
-use crate::store::{Params, TenantStore};
 
 /// What resources are ordered by, and then by their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,16 +131,6 @@ impl TenantStore {
                    AND CASE WHEN resource_type = ANY($3) THEN deleted_at IS NULL END LIMIT 1) r";
         let sql = select(one, options, "");
         let rows = self.read("reading resources", &sql, &[&self.tenant.0, &ids, &types]).await?;
-        rows.iter().map(Stored::from_row).collect()
-    }
-
-    /// The resources that the product sees, after an id and in the order of ids.
-    pub async fn visible_page(&self, resource_type: &str, after: Uuid, count: i64) -> Result<Vec<Stored>, Error> {
-        let visible = "WHERE r.tenant_id = $1 AND r.resource_type = $2 AND r.deleted_at IS NULL AND r.created_at > '-infinity' \
-                       AND r.mapping_state NOT IN ('excluded', 'never') AND r.id > $3 ORDER BY r.id LIMIT $4";
-        let sql = select("resource r", ReadOptions::default(), visible);
-        let params: Params<'_> = &[&self.tenant.0, &resource_type, &after, &count];
-        let rows = self.read("reading a directory page", &sql, params).await.map_err(|error| error.of_page(count))?;
         rows.iter().map(Stored::from_row).collect()
     }
 

@@ -27,25 +27,32 @@ pub enum MappingState {
     Stale,
     /// The mapping failed and there never was a mapped document.
     Never,
+    /// The product reads an older document because a batch holds what came after it.
+    Held,
 }
 
 impl MappingState {
-    /// The word in the database and the directory.
+    /// The word in the directory and the admin API.
     #[must_use]
     pub fn word(self) -> &'static str {
+        if self == Self::Held { "held" } else { self.column() }
+    }
+
+    /// The word in the database. A held resource is stale there, which replicas of the version before understand.
+    pub(in crate::store) fn column(self) -> &'static &'static str {
         match self {
-            Self::Same => "same",
-            Self::Mapped => "mapped",
-            Self::Excluded => "excluded",
-            Self::Stale => "stale",
-            Self::Never => "never",
+            Self::Same => &"same",
+            Self::Mapped => &"mapped",
+            Self::Excluded => &"excluded",
+            Self::Stale | Self::Held => &"stale",
+            Self::Never => &"never",
         }
     }
 
     pub(in crate::store) fn from_word(word: &str) -> Result<Self, Error> {
         let all = [Self::Same, Self::Mapped, Self::Excluded, Self::Stale, Self::Never];
         all.into_iter()
-            .find(|state| state.word() == word)
+            .find(|state| *state.column() == word)
             .ok_or_else(|| Error::Corrupt { what: "mapping state", why: format!("\"{word}\" is none") })
     }
 
@@ -53,6 +60,12 @@ impl MappingState {
     #[must_use]
     pub fn is_mapped(self) -> bool {
         !matches!(self, Self::Stale | Self::Never)
+    }
+
+    /// Whether a reason is kept of it.
+    #[must_use]
+    pub fn has_reason(self) -> bool {
+        !matches!(self, Self::Same | Self::Mapped)
     }
 
     /// Whether the product sees the resource.
@@ -87,6 +100,8 @@ pub struct Stored {
     pub created_at: SystemTime,
     /// When it, or a group's members, last changed.
     pub modified_at: SystemTime,
+    /// The batch in which the product's view is held.
+    pub held: Option<Uuid>,
     /// A user's groups.
     pub groups: Vec<GroupRef>,
 }
@@ -137,25 +152,27 @@ impl Stored {
     pub fn mapped_text(&self) -> Option<&str> {
         match self.mapping_state {
             MappingState::Same => Some(&self.source),
-            MappingState::Mapped | MappingState::Stale => self.mapped.as_deref(),
+            MappingState::Mapped | MappingState::Stale | MappingState::Held => self.mapped.as_deref(),
             MappingState::Excluded | MappingState::Never => None,
         }
     }
 
     pub(in crate::store) fn from_row(row: &Row) -> Result<Self, Error> {
+        let (state, held) = (MappingState::from_word(row.get(5))?, row.get::<_, Option<Uuid>>(12));
         Ok(Self {
             id: row.get(0),
             resource_type: row.get(1),
             source: row.get(2),
             set_aside: row.get(3),
             mapped: row.get(4),
-            mapping_state: MappingState::from_word(row.get(5))?,
+            mapping_state: if state == MappingState::Stale && held.is_some() { MappingState::Held } else { state },
             own_version: row.get(6),
             created_at: row.get(7),
             member_changes: row.get(8),
             modified_at: row.get(9),
             groups: groups(row.get(10))?,
             mapping_revision: row.get(11),
+            held,
         })
     }
 }
@@ -217,7 +234,7 @@ pub(in crate::store) fn columns(options: ReadOptions) -> String {
     let groups = if options.groups { GROUPS } else { "NULL::text" };
     format!(
         "r.id, r.resource_type, r.source, {mapped}, r.mapping_state, r.version, r.created_at, {changes}, {groups}, \
-         r.mapping_revision"
+         r.mapping_revision, r.held"
     )
 }
 

@@ -11,7 +11,9 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
 use crate::store::job::{JobLease, JobProgress};
+use crate::store::mapping_reason::{ReasonChange, Reasons};
 use crate::store::postgres::pool::Statement;
+use crate::store::resource::content::Content;
 use crate::store::resource::read::{MappingState, ReadOptions, RowVersion, Stored, columns};
 use crate::store::stamp::Stamp;
 
@@ -25,7 +27,7 @@ fn next(wanted: &str) -> String {
     format!(
         "
 SELECT {}, r.living, r.wanted FROM (
-  SELECT n.id, n.resource_type, n.mapping_state, n.mapping_revision, n.version, n.created_at, n.modified_at, n.living, n.wanted,
+  SELECT n.id, n.resource_type, n.mapping_state, n.mapping_revision, n.version, n.created_at, n.modified_at, n.held, n.living, n.wanted,
     CASE WHEN n.wanted THEN n.source ELSE '' END AS source, NULL::text AS set_aside, CASE WHEN n.wanted THEN n.mapped END AS mapped,
     sum(n.bytes) OVER (ORDER BY n.id) - n.bytes AS before
   FROM (SELECT *, CASE WHEN wanted THEN octet_length(source) + coalesce(octet_length(mapped), 0) ELSE 0 END AS bytes
@@ -67,6 +69,17 @@ p AS (UPDATE job j SET after_id = $18, examined = $19, changed = $20 + n.changed
     retryable = $22 + n.retryable, examples = $23, moved_at = $17
   FROM t, n WHERE j.tenant_id = $1 AND j.kind = 'remap' AND CASE WHEN j.kind = 'remap' THEN j.id = t.id END)
 SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable FROM n";
+
+/// The same for one document that a batch holds, or held.
+const STORE_HELD: &str = "
+WITH w AS (UPDATE resource r SET mapped = $3, mapping_state = $4, mapping_revision = $5
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.version = $7 AND r.mapping_revision = $8 AND r.mapping_state = $9
+    THEN r.deleted_at IS NULL END
+    AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $5 AND t.schema_revision = $6)
+  RETURNING r.id, r.version, r.resource_type),
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
+  SELECT $1, $10, w.resource_type, w.id, w.version, $11, $12, $13 FROM w WHERE $10::text IS NOT NULL)
+SELECT id FROM w";
 
 /// The memberships of resources that the product sees from now on: no event was written of them until then. With a snapshot of its
 /// own, in which the resources of this batch are visible; of two that became so, the member announces the membership.
@@ -122,6 +135,8 @@ pub struct Remapped {
     pub event: Option<EventKind>,
     /// Whether the mapping failed.
     pub failure: Option<Failure>,
+    /// What it changes about the reason that is kept.
+    pub reason: ReasonChange,
 }
 
 /// The settings that a batch was mapped by.
@@ -134,6 +149,33 @@ pub struct MappedBy {
 }
 
 impl TenantStore {
+    /// Stores what the active mapping made of one document whose removal a batch holds: the product's view stays, or the hold ends.
+    /// False where the row, the mapping or the schemas changed.
+    pub async fn store_held_remap(&self, before: &Stored, content: &Content, stamp: &Stamp) -> Result<bool, Error> {
+        let event = content.event.map(|event| event.name(&before.resource_type));
+        let Content { mapped, mapping_revision, schema_revision, .. } = content;
+        let params: [&(dyn ToSql + Sync); 13] = [
+            &self.tenant.0,
+            &before.id,
+            mapped,
+            content.mapping_state.column(),
+            mapping_revision,
+            schema_revision,
+            &before.own_version,
+            &before.mapping_revision,
+            before.mapping_state.column(),
+            &event,
+            &stamp.actor,
+            &stamp.request_id,
+            &stamp.at,
+        ];
+        let mut batch = vec![Statement::new("storing a held mapped document", STORE_HELD, &params)];
+        batch.extend(content.reason.statement(&self.tenant.0, &before.id, stamp));
+        batch.extend(content.hold.statement(&self.tenant.0, &before.id, stamp));
+        let answers = self.batch(&batch).await?;
+        Ok(!answers[0].is_empty())
+    }
+
     /// The next resources by id, with the documents that this revision has not mapped, or failed to map.
     pub async fn unmapped_after(&self, after: Uuid, count: i64, revision: i32) -> Result<Vec<Scanned>, Error> {
         let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &after, &count, &MAX_READ_BYTES, &revision];
@@ -195,6 +237,8 @@ impl TenantStore {
             let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &columns.created, actor, request_id, at];
             batch.push(Statement::new("writing events of memberships", INSERT_MEMBERSHIP_EVENTS, &params));
         }
+        let reasons = Reasons::of(documents.iter().map(|it| (it.id, &it.reason)));
+        batch.extend(reasons.statements(&self.tenant.0, stamp));
         let answers = self.batch(&batch).await?;
         let row = answers[0].first().filter(|row| row.get(0));
         Ok(row.map(|row| JobProgress {
@@ -229,8 +273,8 @@ impl<'a> Columns<'a> {
             columns.ids.push(it.id);
             columns.versions.push(it.row.version);
             columns.old_revisions.push(it.row.mapping_revision);
-            columns.old_states.push(it.row.mapping_state.word());
-            columns.states.push(it.state.word());
+            columns.old_states.push(it.row.mapping_state.column());
+            columns.states.push(it.state.column());
             columns.mapped.push(it.mapped.as_deref());
             columns.keeps_mapped.push(it.keeps_mapped);
             columns.events.push(it.event.map(|event| event.name(&it.resource_type)));
@@ -248,7 +292,7 @@ impl<'a> Columns<'a> {
 }
 
 fn scanned(row: &Row) -> Result<Scanned, Error> {
-    let wanted: bool = row.get(13);
+    let wanted: bool = row.get(14);
     let stored = if wanted { Some(Stored::from_row(row)?) } else { None };
-    Ok(Scanned { id: row.get(0), living: row.get(12), stored })
+    Ok(Scanned { id: row.get(0), living: row.get(13), stored })
 }

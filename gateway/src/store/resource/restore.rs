@@ -98,8 +98,11 @@ impl TenantStore {
         if content.awaits_references {
             batch.push(pending.resolve(&write.target));
         }
+        // The last one: the second answer is that of the pending references.
+        batch.extend(content.reason.statement(&self.tenant.0, id, stamp));
+        batch.extend(content.hold.statement(&self.tenant.0, id, stamp));
         let answers = self.batch(&batch).await?;
-        let joined = answers.get(1).and_then(|rows| rows.first()).map_or(0, |row| row.get(0));
+        let joined = if content.awaits_references { answers[1].first().map_or(0, |row| row.get(0)) } else { 0 };
         Ok((Written::from_rows(&answers[0]), joined))
     }
 }

@@ -56,7 +56,7 @@ fn sql(is_first: bool, options: ReadOptions) -> String {
     let groups = if options.groups {
         format!(
             "
-UNION ALL (SELECT m.member_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.group_id, g.display
+UNION ALL (SELECT m.member_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, m.group_id, g.display
   FROM page v {GROUPS_OF_ROWS})"
         )
     } else {
@@ -67,7 +67,7 @@ UNION ALL (SELECT m.member_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, N
         "
 WITH place AS MATERIALIZED ({place}),
 page (id, resource_type, source, set_aside, mapped, mapping_state, version, created_at, member_changes, modified_at, groups,
-    mapping_revision)
+    mapping_revision, held)
   AS MATERIALIZED (SELECT {} FROM (SELECT * FROM resource WHERE tenant_id = $1 AND deleted_at IS NULL
     AND created_at > '-infinity' AND resource_type = $7 AND id > {after} ORDER BY id LIMIT $9::bigint + 1) r {}),
 read AS MATERIALIZED (SELECT count(*) AS n FROM page),
@@ -98,11 +98,11 @@ impl TenantStore {
         let mut page = SessionPage::default();
         let mut groups: HashMap<Uuid, Vec<GroupRef>> = HashMap::new();
         for row in self.read("reading a page", sql, params).await.map_err(|error| error.of_page(count + 1))? {
-            if let Some(group) = row.get(14) {
-                let display = row.get::<_, Option<String>>(15).unwrap_or_default();
+            if let Some(group) = row.get(15) {
+                let display = row.get::<_, Option<String>>(16).unwrap_or_default();
                 groups.entry(row.get(0)).or_default().push(GroupRef { id: group, display });
             } else {
-                (page.counted, page.reported) = (row.get(12), row.get(13));
+                (page.counted, page.reported) = (row.get(13), row.get(14));
                 page.rows.push(Stored::from_row(&row)?);
             }
         }

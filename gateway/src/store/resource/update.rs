@@ -7,6 +7,7 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
 use crate::store::membership::change::MemberStatement;
+use crate::store::membership::held::HoldMembers;
 use crate::store::membership::reference::PendingReferences;
 use crate::store::membership::{LOCK_RESOURCE, Members};
 use crate::store::postgres::pool::Statement;
@@ -161,6 +162,8 @@ pub struct Update<'a> {
     pub content: &'a Content,
     /// Member changes to make in the same transaction.
     pub members: Option<&'a Members>,
+    /// The batch that holds the members which are removed.
+    pub held_members: Option<Uuid>,
     /// Whether to read the groups that the resource is a member of.
     pub reads_groups: bool,
 }
@@ -208,16 +211,22 @@ impl TenantStore {
         if parts.guards_members {
             params.push(member_changes);
         }
+        let hold_members = members
+            .zip(update.held_members)
+            .map(|(members, batch)| HoldMembers::new(self.tenant.0, *id, (members, batch), stamp));
         let members = members.map(|members| MemberStatement::new(self.tenant, *id, true, members, stamp));
         let mut batch = Vec::with_capacity(4);
-        if parts.guards_members {
+        if parts.guards_members || hold_members.is_some() {
             batch.push(Statement::new("locking a group", LOCK_RESOURCE, &[&self.tenant.0, id]));
         }
         batch.extend(pending.as_ref().map(|pending| pending.lock_groups(&write.target)));
         let index = batch.len();
         batch.push(Statement { doing: "storing a resource", sql: parts.sql(), params });
         batch.extend(pending.as_ref().map(|pending| pending.resolve(&write.target)));
+        batch.extend(hold_members.as_ref().map(HoldMembers::statement));
         batch.extend(members.as_ref().map(MemberStatement::statement));
+        batch.extend(content.reason.statement(&self.tenant.0, id, stamp));
+        batch.extend(content.hold.statement(&self.tenant.0, id, stamp));
         let answers = self.batch(&batch).await?;
         let joined = if pending.is_some() { answers[index + 1].first().map_or(0, |row| row.get(0)) } else { 0 };
         let of = answers[index].first().map_or(Ok(Vec::new()), |row| groups(row.get(1)))?;

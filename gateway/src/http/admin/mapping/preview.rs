@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::http::access::OperatorAccess;
-use crate::http::admin::mapping::model::RevisionStateName;
+use crate::http::admin::mapping::model::{FailurePolicy, RevisionStateName};
 use crate::http::error::ApiFailure;
 use crate::http::json::Json;
 use crate::mapping::{Level, LogLine, MapError, MappingOutcome, StepReport, StepResult};
@@ -48,6 +48,7 @@ pub(in crate::http::admin) struct PreviewReply {
     revision: i32,
     #[schema(required)]
     state: Option<RevisionStateName>,
+    on_failure: FailurePolicy,
     resource_type: String,
     /// The stored resource's id.
     #[schema(required)]
@@ -186,6 +187,7 @@ fn reply(shown: Preview) -> Result<PreviewReply, Error> {
     Ok(PreviewReply {
         revision: shown.revision,
         state: shown.state.map(RevisionStateName::from),
+        on_failure: shown.on_failure.into(),
         resource_type: shown.resource_type,
         id: shown.id.map(|id| id.to_string()),
         outcome,

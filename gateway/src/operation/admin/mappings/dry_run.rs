@@ -215,3 +215,64 @@ fn quoted(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::mapping::LogLine;
+
+    fn report(result: StepResult, failure: Option<FailureKind>, error: Option<PathError>) -> StepReport {
+        let refused = error.map(|error| RefusedPath { call: "get", path: "badge".to_owned(), error });
+        StepReport {
+            number: 1,
+            plugin: "aa".to_owned(),
+            title: "trim@1".to_owned(),
+            result,
+            cpu: Duration::ZERO,
+            log: vec![LogLine { level: Level::Error, message: "boom".to_owned() }],
+            failure,
+            refused_paths: refused.into_iter().collect(),
+        }
+    }
+
+    fn verdict(full: &StepReport, minimal: &StepReport) -> Result<Option<String>, String> {
+        let reports = vec![(Extent::Full, full), (Extent::Minimal, minimal)];
+        Tried { title: "trim@1", resource_type: "User", number: 1, reports }.verdict()
+    }
+
+    #[test]
+    fn what_every_document_would_meet_is_refused_and_what_depends_on_values_is_a_warning() {
+        let unknown = || Some(PathError::Unknown("No.".to_owned()));
+        let wrong = || Some(PathError::WrongValue("No.".to_owned()));
+        let failed = |kind, error| report(StepResult::Failed("It broke".to_owned()), Some(kind), error);
+        let mapped = report(StepResult::Mapped, None, None);
+        let warn = |text: &str| Ok(Some(text.to_owned()));
+
+        assert_eq!(verdict(&mapped, &report(StepResult::Skipped, None, None)), Ok(None));
+        let without = report(StepResult::Mapped, None, unknown());
+        assert_eq!(
+            verdict(&without, &mapped),
+            warn("Step 1 (trim@1) cannot read badge of a User, and goes on without it: No.")
+        );
+        assert_eq!(verdict(&report(StepResult::Mapped, None, wrong()), &mapped), Ok(None));
+        for error in [None, wrong()] {
+            let found = verdict(&failed(FailureKind::Reported, error), &mapped);
+            assert_eq!(found, warn("Step 1 (trim@1) fails on an example User: It broke."));
+        }
+        let found = verdict(&mapped, &failed(FailureKind::Reported, unknown())).unwrap_err();
+        let start =
+            "Step 1 (trim@1) fails on a User with the required attributes, since it cannot read badge: No. Correct";
+        assert!(found.starts_with(start), "{found}");
+        for kind in [FailureKind::Trap, FailureKind::CpuTime, FailureKind::Memory, FailureKind::OutputSize] {
+            let found = verdict(&failed(kind, None), &mapped).unwrap_err();
+            let expected = "Step 1 (trim@1) fails on a User with every attribute: It broke. It logged: boom.";
+            assert!(found.starts_with(expected), "{kind:?}: {found}");
+        }
+        let both = failed(FailureKind::Reported, None);
+        assert!(
+            verdict(&both, &both).unwrap_err().starts_with("Step 1 (trim@1) fails on every example User: It broke.")
+        );
+    }
+}

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::mapping::{Chain, DocumentInfo, MapError, MappingOutcome, StepReport, Trace};
+use crate::mapping::{Chain, DocumentInfo, MapError, MappingOutcome, OnFailure, StepReport, Trace};
 use crate::operation::admin::mappings;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
@@ -53,6 +53,8 @@ pub struct Preview {
     pub revision: i32,
     /// Its state.
     pub state: Option<RevisionState>,
+    /// What a failure does.
+    pub on_failure: OnFailure,
     /// The document's type.
     pub resource_type: String,
     /// The stored resource's id.
@@ -102,6 +104,7 @@ pub async fn preview(
     Ok(Preview {
         revision: chain.revision,
         state,
+        on_failure: chain.on_failure,
         resource_type: source.resource_type.name.clone(),
         id: source.id,
         source: source.document,

@@ -1,0 +1,41 @@
+//! Drops, masks or hashes attributes that the product must not have in clear.
+
+mod config;
+mod hide;
+
+use scimgate_plugin_sdk::{Context, Document, Error, Manifest, Mapping, Outcome};
+
+use config::{Action, Config};
+
+struct Redact;
+
+impl Mapping for Redact {
+    type Config = Config;
+
+    fn describe() -> Manifest {
+        Manifest::new("redact", env!("CARGO_PKG_VERSION")).config_schema(config::schema())
+    }
+
+    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+        // Before the first change: without its key a hash could be reversed by trying values.
+        let needs_key = config.attributes.iter().any(|attribute| attribute.action == Action::Hash);
+        let key = match config.key.as_deref() {
+            Some(key) if key.chars().count() >= config::MIN_KEY_CHARACTERS => key,
+            _ if !needs_key => "",
+            _ => return Err(format!("hash needs a key of at least {} characters", config::MIN_KEY_CHARACTERS).into()),
+        };
+        for attribute in &config.attributes {
+            match attribute.action {
+                Action::Drop => drop(document.remove(&attribute.path)?),
+                Action::Mask => hide::texts(document, &attribute.path, |text| hide::mask(text, attribute.keep))?,
+                Action::Hash => hide::texts(document, &attribute.path, |text| hide::hash(key, text))?,
+            }
+        }
+        Ok(Outcome::Mapped)
+    }
+}
+
+scimgate_plugin_sdk::export!(Redact);
+
+#[cfg(test)]
+mod tests;

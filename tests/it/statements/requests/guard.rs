@@ -1,0 +1,86 @@
+//! The statements of the guard against mass deprovisioning, and of held changes.
+
+use scimgate::store::guard::RemovalKind;
+use scimgate_tests::tenant::{group, patch};
+use scimgate_tests::{Tenant, TestGateway, poll};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::fine;
+
+pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant, round: &str) {
+    let path = format!("/tenants/{}/guard", tenant.name);
+    let protected = format!("userName eq \"{round}-held3@corp.test\"");
+    let all = json!({ "users": 0, "members": 0, "percent": 0, "protected": protected });
+    let _ = fine(gateway.operator.put(&path, &all).await.expect(200));
+    remove(tenant, &format!("{round}-held")).await;
+    decide(gateway, tenant, "rejected").await;
+    remove(tenant, &format!("{round}-gone")).await;
+    decide(gateway, tenant, "released").await;
+    let _ = fine(gateway.operator.put(&path, &json!({ "users": 1000, "members": 1000 })).await.expect(200));
+    let last = tenant.user(&format!("{round}-passes")).await;
+    let _ = fine(tenant.delete(&format!("/Users/{last}")).await.expect(204));
+    let _ = fine(gateway.operator.put(&path, &json!({})).await.expect(200));
+    let store = gateway
+        .gateway
+        .store
+        .tenant(gateway.gateway.store.control().find_tenant(&tenant.name).await.unwrap().unwrap().id);
+    store.refund_removals(RemovalKind::User, 1, &gateway.context(&tenant.name).await.stamp()).await.unwrap();
+    let batch: Uuid = "0198c0de-0002-7000-8000-000000000001".parse().unwrap();
+    let _ = store.held_resources(batch, Uuid::nil(), 5).await.unwrap();
+    let _ = store.held(batch).await.unwrap();
+}
+
+/// What an operator asks about a resource.
+pub(super) async fn explanations(gateway: &TestGateway, tenant: &Tenant, ada: &str) {
+    let own = format!("/tenants/{}", tenant.name);
+    for name in [ada, "u7@corp.test", "x7", "g9", "gone1"] {
+        let _ = fine(gateway.operator.get(&format!("{own}/explanation?resource={name}")).await);
+    }
+    let _ = fine(gateway.operator.get(&format!("{own}/unmapped?state=excluded&limit=5")).await.expect(200));
+}
+
+/// Removals of every kind, all of which are held.
+async fn remove(tenant: &Tenant, name: &str) {
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(tenant.user(&format!("{name}{number}")).await);
+    }
+    let mut crew = group(&format!("{name}-crew"));
+    crew["members"] = ids.iter().map(|id| json!({ "value": id })).collect();
+    let crew = tenant.post("/Groups", &crew).await.expect(201).id();
+    let set = |active: bool| patch(json!([{ "op": "replace", "path": "active", "value": active }]));
+    for active in [false, true, false] {
+        let _ = fine(tenant.patch(&format!("/Users/{}", ids[0]), &set(active)).await.expect(200));
+    }
+    for id in [&ids[1], &ids[3]] {
+        let _ = fine(tenant.delete(&format!("/Users/{id}")).await.expect(204));
+    }
+    let path = format!("/Groups/{crew}");
+    for operation in [
+        json!({ "op": "remove", "path": "members", "value": [{ "value": ids[2] }] }),
+        json!({ "op": "replace", "path": "members", "value": [] }),
+    ] {
+        let _ = fine(tenant.patch(&path, &patch(json!([operation]))).await);
+    }
+    let _ = fine(tenant.directory("/users?limit=5").await.expect(200));
+    let _ = fine(tenant.directory(&path.to_lowercase()).await.expect(200));
+}
+
+/// Decides on every open batch, and waits for the job.
+async fn decide(gateway: &TestGateway, tenant: &Tenant, state: &str) {
+    let path = format!("/tenants/{}/held", tenant.name);
+    for batch in gateway.operator.get(&path).await.expect(200).body["batches"].as_array().unwrap() {
+        if batch["state"] == "open" {
+            let one = format!("{path}/{}", batch["id"].as_str().unwrap());
+            let _ = fine(gateway.operator.get(&one).await.expect(200));
+            let _ = fine(gateway.operator.patch(&one, &json!({ "state": state })).await.expect(200));
+        }
+    }
+    poll("the verdicts are carried out", async || {
+        let batches = gateway.operator.get(&path).await.expect(200).body["batches"].clone();
+        let open = |batch: &Value| batch["state"].as_str().unwrap().ends_with("ing") || batch["state"] == "open";
+        (!batches.as_array().unwrap().iter().any(open)).then_some(())
+    })
+    .await;
+}
