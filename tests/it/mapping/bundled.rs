@@ -48,7 +48,8 @@ async fn expressions_set_values_of_their_attributes_type(gateway: &TestGateway) 
 
 /// Makes a plugin the only step, for users.
 async fn map_users(gateway: &TestGateway, plugin: &str, config: &Value) {
-    let upload = Request::new("POST", "/plugins").body("application/wasm", scimgate_tests::plugin(plugin));
+    let upload =
+        scimgate_tests::Request::new("POST", "/plugins").body("application/wasm", scimgate_tests::plugin(plugin));
     let digest = gateway.operator.send(upload).await.body["digest"].clone();
     let step = json!({ "plugin": digest, "config": config, "resourceTypes": ["User"] });
     let mapping = json!({ "onFailure": "refuse", "steps": [step] });
