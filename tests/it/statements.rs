@@ -1,6 +1,7 @@
 //! Plans of every statement of the store, prepared while the tables were empty and never analysed: the number of rows that each
 //! reads is bounded by the number that it returns, however many there are.
 
+mod jobs;
 mod mappings;
 mod requests;
 mod source;

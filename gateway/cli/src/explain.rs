@@ -54,11 +54,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn explain(client: &AdminClient, output: Output, name: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let mut path = client.path(&["tenants", &arguments.tenant, "explanation"])?;
-    path += &format!("?resource={}", escaped(name));
-    if let Some(resource_type) = &arguments.resource_type {
-        path += &format!("&type={}", escaped(resource_type));
-    }
+    let path = client.path(&["tenants", &arguments.tenant, "explanation"])?;
+    let of_type = arguments.resource_type.as_ref().map_or_else(String::new, |name| format!("&type={}", escaped(name)));
+    let path = format!("{path}?resource={}{of_type}", escaped(name));
     let found = client.get(&path).await?;
     if output == Output::Json {
         return Ok(output.json(&found)?);
@@ -81,11 +79,9 @@ async fn explain(client: &AdminClient, output: Output, name: &str, arguments: &A
 }
 
 async fn list(client: &AdminClient, output: Output, state: &str, arguments: &Arguments) -> Result<(), Failure> {
-    let mut path = client.path(&["tenants", &arguments.tenant, "unmapped"])?;
-    path += &format!("?state={state}&limit={}", arguments.limit);
-    if let Some(after) = &arguments.after {
-        path += &format!("&after={}", escaped(after));
-    }
+    let path = client.path(&["tenants", &arguments.tenant, "unmapped"])?;
+    let after = arguments.after.as_ref().map_or_else(String::new, |after| format!("&after={}", escaped(after)));
+    let path = format!("{path}?state={state}&limit={}{after}", arguments.limit);
     let page = client.get(&path).await?;
     output.list(&page, "resources", &UNMAPPED)?;
     match page["next"].as_str() {

@@ -113,11 +113,9 @@ async fn batch(client: &AdminClient, tenant: &str, named: Option<&String>) -> Re
 
 async fn show(client: &AdminClient, output: Output, it: &Show) -> Result<(), Failure> {
     let batch = batch(client, &it.tenant, it.batch.as_ref()).await?;
-    let mut path = client.path(&["tenants", &it.tenant, "held", &batch])?;
-    path += &format!("?limit={}", it.limit);
-    if let Some(after) = it.after {
-        path += &format!("&after={after}");
-    }
+    let path = client.path(&["tenants", &it.tenant, "held", &batch])?;
+    let after = it.after.map_or_else(String::new, |after| format!("&after={after}"));
+    let path = format!("{path}?limit={}{after}", it.limit);
     let page = client.get(&path).await?;
     if output == Output::Json {
         return Ok(output.json(&page)?);

@@ -174,7 +174,8 @@ impl Hold {
 impl TenantStore {
     /// What was before a held resource: its kind, its source document and its unknown attributes.
     pub async fn held(&self, id: Uuid) -> Result<Option<HeldBefore>, Error> {
-        let sql = "SELECT h.kind, h.batch_id, h.source, h.set_aside, h.since, h.event FROM held h WHERE h.tenant_id = $1 AND h.id = $2";
+        let sql = "SELECT h.kind, h.batch_id, h.source, h.set_aside, h.since, h.at, h.actor, h.request_id FROM held h \
+                   WHERE h.tenant_id = $1 AND h.id = $2";
         let rows = self.query("reading a held resource", sql, &[&self.tenant.0, &id]).await?;
         let read = |row: &tokio_postgres::Row| {
             Ok(HeldBefore {
@@ -183,7 +184,7 @@ impl TenantStore {
                 source: row.get(2),
                 set_aside: row.get(3),
                 since: row.get(4),
-                event: row.get(5),
+                last: Stamp { at: row.get(5), actor: row.get(6), request_id: row.get(7) },
             })
         };
         rows.first().map(read).transpose()
@@ -203,8 +204,8 @@ pub struct HeldBefore {
     pub set_aside: Option<String>,
     /// Since when it is held.
     pub since: std::time::SystemTime,
-    /// The event that the product is sent at the release.
-    pub event: String,
+    /// The last request that removed it.
+    pub last: Stamp,
 }
 
 impl HeldBefore {

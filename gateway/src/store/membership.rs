@@ -109,13 +109,13 @@ impl TenantStore {
             }
         }
         let change = MemberStatement::new(self.tenant, group, false, members, stamp);
-        let hold = held.map(|batch| HoldMembers::new(self.tenant.0, group, (members, batch), stamp));
+        let removed = held.map(|batch| HoldMembers::new(self.tenant.0, group, (members, batch), stamp));
         let mut batch = Vec::with_capacity(3);
-        if members.replace_all || hold.is_some() {
+        if members.replace_all || removed.is_some() {
             // It removes all other members, so concurrent additions must be committed before it looks.
             batch.push(Statement::new("locking a group", LOCK_RESOURCE, &[&self.tenant.0, &group]));
         }
-        batch.extend(hold.as_ref().map(HoldMembers::statement));
+        batch.extend(removed.as_ref().map(HoldMembers::statement));
         batch.push(change.statement());
         let answers = self.batch(&batch).await?;
         let row = answers.last().and_then(|rows| rows.first());

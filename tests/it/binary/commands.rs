@@ -68,6 +68,7 @@ fn a_tenant_is_led_through_its_life_by_commands() {
         scim_client(&shell).await;
         let scim = tokens(&mut shell, &served.public).await;
         what_the_product_reads(&shell, &scim).await;
+        held_changes(&shell, &scim).await;
         the_end(&shell, &scim).await;
 
         served.running.kill().await;
@@ -247,6 +248,37 @@ async fn what_the_product_reads(shell: &Shell, scim: &Client) {
     assert_eq!((&event["type"], &event["seq"]), (&json!("user.deleted"), &json!(5)));
     following.kill().await;
     assert!(shell.says(&["directory", "events", "--after", "4"]).await.contains("user.deleted"));
+}
+
+/// A user who is missing, and removals that are too many.
+async fn held_changes(shell: &Shell, scim: &Client) {
+    let guard = shell.says(&["tenant", "guard", "acme"]).await;
+    assert!(guard.starts_with("users an hour            20\n"), "{guard}");
+    let guard = ["tenant", "guard", "acme", "--users", "0", "--percent", "0", "--protect", "title eq \"Director\""];
+    assert_eq!(
+        shell.json(&guard).await,
+        json!({ "users": 0, "members": 200, "percent": 0, "protected": "title eq \"Director\"" })
+    );
+    let refused = shell.refused(&["held", "show", "acme"]).await;
+    assert!(refused.contains("nothing of the tenant acme is held"), "{refused}");
+
+    let held = scim.post("/Users", &user("held")).await.expect(201).id();
+    let _ = scim.delete(&format!("/Users/{held}")).await.expect(204);
+    let explained = shell.says(&["explain", "acme", "held"]).await;
+    assert!(explained.contains("The product still sees it: its deletion is held since "), "{explained}");
+    let shown = shell.says(&["held", "show", "acme"]).await;
+    assert!(shown.contains("held@corp.test") && shown.contains("deleted"), "{shown}");
+    let rejected = shell.says(&["held", "reject", "acme"]).await;
+    assert!(rejected.contains("rejected"), "{rejected}");
+    let _ = scim.get(&format!("/Users/{held}")).await.expect(200);
+    let _ = scim.delete(&format!("/Users/{held}")).await.expect(204);
+    assert_eq!(shell.json(&["held", "release", "acme"]).await["state"], "released");
+    assert_eq!(shell.json(&["held", "list", "acme"]).await["batches"].as_array().unwrap().len(), 2);
+    let explained = shell.says(&["explain", "acme", &held]).await;
+    assert!(explained.contains("user.deleted"), "{explained}");
+    assert_eq!(shell.json(&["explain", "acme", "--state", "excluded"]).await["resources"], json!([]));
+    let off = shell.json(&["tenant", "guard", "acme", "--off"]).await;
+    assert_eq!(off["users"], Value::Null);
 }
 
 async fn the_end(shell: &Shell, scim: &Client) {

@@ -1,6 +1,6 @@
 //! The plugins that come with the gateway, with the tenant's schemas: values get their attribute's type.
 
-use scimgate_tests::{TestGateway, on_both};
+use scimgate_tests::{Request, TestGateway, on_both};
 use serde_json::{Value, json};
 
 use super::{mapped, source};
@@ -48,8 +48,7 @@ async fn expressions_set_values_of_their_attributes_type(gateway: &TestGateway) 
 
 /// Makes a plugin the only step, for users.
 async fn map_users(gateway: &TestGateway, plugin: &str, config: &Value) {
-    let upload =
-        scimgate_tests::Request::new("POST", "/plugins").body("application/wasm", scimgate_tests::plugin(plugin));
+    let upload = Request::new("POST", "/plugins").body("application/wasm", scimgate_tests::plugin(plugin));
     let digest = gateway.operator.send(upload).await.body["digest"].clone();
     let step = json!({ "plugin": digest, "config": config, "resourceTypes": ["User"] });
     let mapping = json!({ "onFailure": "refuse", "steps": [step] });

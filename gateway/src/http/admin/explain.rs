@@ -48,7 +48,7 @@ pub(super) struct Explanation {
     last_modified: String,
     #[schema(format = DateTime)]
     deleted_at: Option<String>,
-    reason: Option<Reason>,
+    reason: Option<MappingReason>,
     /// The batch that holds its removal: the product still sees it.
     #[schema(format = "uuid")]
     held: Option<String>,
@@ -67,7 +67,7 @@ pub(super) struct Explanation {
 /// Why the product does not see a resource, or sees an older document of it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Reason {
+struct MappingReason {
     state: &'static str,
     #[schema(format = DateTime)]
     since: String,
@@ -148,7 +148,7 @@ pub(super) async fn explain(
         created: rfc3339(stored.created_at),
         last_modified: rfc3339(stored.modified_at),
         deleted_at: found.deleted_at.map(rfc3339),
-        reason: found.reason.as_ref().map(Reason::from),
+        reason: found.reason.as_ref().map(MappingReason::from),
         held: stored.held.map(|batch| batch.to_string()),
         source: Value::Object(found.source),
         mapped: found.mapped.map(Value::Object),
@@ -189,7 +189,7 @@ struct UnmappedResource {
     resource_type: String,
     name: Option<String>,
     /// Null where it was written before reasons were kept.
-    reason: Option<Reason>,
+    reason: Option<MappingReason>,
 }
 
 /// List the resources of a mapping state, with the reasons.
@@ -213,12 +213,12 @@ pub(super) async fn unmapped(
         id: found.id.to_string(),
         resource_type: found.resource_type,
         name,
-        reason: found.reason.as_ref().map(Reason::from),
+        reason: found.reason.as_ref().map(MappingReason::from),
     });
     Ok(Json(UnmappedList { resources: resources.collect(), next: page.next.map(|id| id.to_string()) }))
 }
 
-impl From<&KeptReason> for Reason {
+impl From<&KeptReason> for MappingReason {
     fn from(kept: &KeptReason) -> Self {
         Self {
             state: kept.state.word(),

@@ -51,7 +51,7 @@ pub(super) struct BatchList {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BatchPage {
     batch: Batch,
-    resources: Vec<Resource>,
+    resources: Vec<HeldEntry>,
     /// What to give as `after` for the next page; null after the last.
     #[schema(format = "uuid")]
     next: Option<String>,
@@ -62,7 +62,7 @@ pub(super) struct BatchPage {
 /// A resource whose removal is held.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Resource {
+struct HeldEntry {
     #[schema(format = "uuid")]
     id: String,
     resource_type: String,
@@ -128,7 +128,7 @@ pub(super) async fn get(
     let page = held::show(&operator, &tenant, &batch, (after, limit)).await?;
     Ok(Json(BatchPage {
         batch: page.batch.into(),
-        resources: page.resources.into_iter().map(Resource::from).collect(),
+        resources: page.resources.into_iter().map(HeldEntry::from).collect(),
         next: page.next.map(|id| id.to_string()),
         groups: page.groups.into_iter().map(Group::from).collect(),
     }))
@@ -190,7 +190,7 @@ impl From<HeldBatch> for Batch {
     }
 }
 
-impl From<(HeldResource, Option<String>)> for Resource {
+impl From<(HeldResource, Option<String>)> for HeldEntry {
     fn from((held, name): (HeldResource, Option<String>)) -> Self {
         Self {
             id: held.id.to_string(),

@@ -40,7 +40,7 @@ fn standing(it: &Explanation) -> String {
             format!("The product sees an older document of {who}: the mapping fails{since} {why}")
         }
         MappingState::Held => {
-            let what = it.held.as_ref().map_or_else(String::new, |held| held_change(held));
+            let what = it.held.as_ref().map_or_else(String::new, held_change);
             let why = by.map_or_else(String::new, |by| format!(" The mapping decided {}", sentence(by)));
             format!("The product still sees {who} as it was: {what}.{why}")
         }
@@ -73,10 +73,11 @@ fn sentence(mut text: String) -> String {
     text
 }
 
-/// Who made the last write is known from the reason that is kept with it, or from its event.
+/// Who made the last write is known from the reason or the held change that is kept with it, or from its event.
 fn written(it: &Explanation) -> String {
     let at = it.stored.modified_at;
-    let kept = it.reason.as_ref().map(|kept| &kept.last).filter(|last| last.at == at);
+    let known = [it.reason.as_ref().map(|kept| &kept.last), it.held.as_ref().map(|held| &held.last)];
+    let kept = known.into_iter().flatten().find(|last| last.at == at);
     let event = it.events.iter().find(|event| event.at == at);
     let who = kept.map(|last| (&last.actor, &last.request_id)).or(event.map(|it| (&it.actor, &it.request_id)));
     match who {
