@@ -44,7 +44,7 @@ impl Connection {
     }
 
     /// Sends pings until the server has ended the connection.
-    async fn is_ended(mut self) {
+    async fn wait_for_end(mut self) {
         poll("the connection ends", async || {
             let answered = timeout(SHORT / 6, self.pings.ping(h2::Ping::opaque())).await;
             tokio::time::sleep(SHORT / 6).await;
@@ -68,7 +68,7 @@ fn pings_are_no_requests() {
         let request = open.get("/scim/v2/Users");
         let (response, _) = open.requests.send_request(request, true).unwrap();
         assert_eq!(response.await.unwrap().status(), 200);
-        open.is_ended().await;
+        open.wait_for_end().await;
     });
 }
 
@@ -82,7 +82,7 @@ fn a_reply_that_is_not_read_ends_the_connection() {
             let (response, _) = open.requests.send_request(request, true).unwrap();
             let response = response.await.unwrap();
             assert_eq!(response.status(), 200);
-            open.is_ended().await;
+            open.wait_for_end().await;
             drop(response);
         }
     });
@@ -106,7 +106,7 @@ fn a_client_that_cancels_all_it_asks_is_disconnected() {
             stream.send_reset(h2::Reason::CANCEL);
         }
         owner.batch_execute("ROLLBACK").await.unwrap();
-        open.is_ended().await;
+        open.wait_for_end().await;
     });
 }
 
@@ -125,7 +125,7 @@ fn a_reply_that_is_not_read_cuts_no_other() {
         tokio::time::sleep(SHORT * 6).await;
         owner.batch_execute("ROLLBACK").await.unwrap();
         assert_eq!(waits.await.unwrap().status(), 200);
-        open.is_ended().await;
+        open.wait_for_end().await;
         drop(unread);
     });
 }

@@ -65,7 +65,7 @@ pub(super) async fn every_member_of_a_large_group_is_shown_once(gateway: &TestGa
         let _ = rest.as_object_mut().unwrap().remove("members");
         assert_eq!(without.body, rest);
         assert_eq!(whole.header("etag"), rest["meta"]["version"].as_str().unwrap());
-        let request = Request::new("GET", &path).header("if-none-match", &whole.header("etag"));
+        let request = Request::new("GET", &path).header("if-none-match", whole.header("etag"));
         assert_eq!(tenant.send(request).await.expect(304).text, "");
         // The product sees those that exist, alone.
         let product = tenant.directory(&format!("/Groups/{group}")).await.expect(200);

@@ -222,7 +222,17 @@ impl Report {
         if kinds.iter().all(|kind| count(kind) > 0) {
             return None;
         }
-        all.iter().position(|of_one| of_one.iter().all(|kind| count(kind) > 1))
+        all.iter().position(|of_one| of_one.iter().all(|kind| count(kind) > 1)).or_else(|| self.place_for_change(kinds))
+    }
+
+    /// Where the first example of what happens to a document goes when each example is the only one of a kind.
+    fn place_for_change(&self, kinds: &BTreeSet<Kind>) -> Option<usize> {
+        let (_, new, _) = kinds.first()?;
+        let count = |change: Change| self.examples.iter().filter(|it| it.change == change).count();
+        if count(*new) > 0 {
+            return None;
+        }
+        self.examples.iter().rposition(|it| count(it.change) > 1)
     }
 }
 

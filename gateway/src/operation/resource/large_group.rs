@@ -65,7 +65,7 @@ impl LargeGroup {
             match (members.is_empty(), has_members) {
                 (true, _) => {}
                 (false, true) => part.push(','),
-                (false, false) => part.push_str(&format!(",\"{}\":[", group.attribute)),
+                (false, false) => part.extend([",\"", group.attribute, "\":["]),
             }
             part.push_str(&members);
             let has_members = has_members || !members.is_empty();

@@ -5,7 +5,11 @@ use serde_json::{Value as Json, json};
 
 use crate::row::{Example, result};
 
-const PAGE: &str = include_str!("../../../../docs/attribute-map.md");
+/// The page, which is not there where the image is built.
+fn page() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/attribute-map.md");
+    std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{path}: {why}"))
+}
 
 /// The cells of a row of examples: expression, attributes and what it gives.
 fn examples() -> Vec<[String; 3]> {
@@ -15,7 +19,7 @@ fn examples() -> Vec<[String; 3]> {
             line.split(" | ").map(|cell| cell.replace('\u{1}', "|").trim_matches('`').to_owned()).collect();
         <[String; 3]>::try_from(cells).ok()
     };
-    PAGE.lines().filter_map(cells).collect()
+    page().lines().filter_map(cells).collect()
 }
 
 /// The attributes are written `name: value, name: value`; the surroundings are the same for the whole page.
