@@ -362,7 +362,7 @@ async fn a_cancelled_job_stays_cancelled_until_the_schemas_change(gateway: &Test
     let (job, cancel) = ("/tenants/acme/jobs/reconcile", json!({ "state": "cancelled" }));
     assert_eq!(gateway.operator.patch(job, &cancel).await.expect(200).body["state"], "cancelled");
     let _ = gateway.operator.patch(job, &cancel).await.expect(409);
-    let _ = gateway.operator.patch(job, &json!({ "state": "running" })).await.expect(400);
+    let _ = gateway.operator.patch(job, &json!({ "state": "running" })).await.expect(409);
     let _rest = Runner::default().run_due(&gateway.gateway).await.unwrap();
     let progress = gateway.operator.get(job).await.expect(200).body;
     assert_eq!((&progress["state"], &progress["examined"]), (&json!("cancelled"), &json!(0)));
