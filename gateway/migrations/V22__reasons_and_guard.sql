@@ -15,15 +15,16 @@ CREATE TABLE mapping_reason (
   PRIMARY KEY (tenant_id, id)
 );
 
+-- Before the tenant's columns: writers, too, lock the resources first.
+-- The batch in which the product's view of the resource is held. Of a living resource, mapped then has that view, and the mapping
+-- state is stale, which replicas of the version before understand.
+ALTER TABLE resource ADD COLUMN held uuid;
+
 -- The guard against mass deprovisioning. Null: off. Tenants that exist already keep it off; new ones have it.
 ALTER TABLE tenant ADD COLUMN guard_users integer, ADD COLUMN guard_members integer, ADD COLUMN guard_percent integer,
   ADD COLUMN guard_protected text;
 ALTER TABLE tenant ALTER COLUMN guard_users SET DEFAULT 20, ALTER COLUMN guard_members SET DEFAULT 200,
   ALTER COLUMN guard_percent SET DEFAULT 2;
-
--- The batch in which the product's view of the resource is held. Of a living resource, mapped then has that view, and the mapping
--- state is stale, which replicas of the version before understand.
-ALTER TABLE resource ADD COLUMN held uuid;
 
 -- What passed the guard to the product, by the minute of the gateway's clock, for the last hour.
 CREATE TABLE removal_count (

@@ -10,6 +10,8 @@ use scimgate_tests::{Answer, Tenant, TestGateway, log, on_both, plugin};
 use serde_json::{Value, json};
 use wat_guests::guest;
 
+use crate::remap::helpers::stop_jobs;
+
 on_both!(
     a_hostile_plugin_is_reported_and_logged_and_harms_no_other_tenant,
     with_keep_the_source_is_stored,
@@ -90,6 +92,7 @@ fn last_kind(tenant: &str) -> String {
 
 async fn a_hostile_plugin_is_reported_and_logged_and_harms_no_other_tenant(gateway: &TestGateway) {
     log::keep();
+    let _stopped = stop_jobs(gateway).await;
     let (bad, good) = (gateway.plain_tenant("harmed").await, gateway.tenant("unharmed").await);
     for (index, case) in cases().iter().enumerate() {
         let label = format!("{} {}", case.kind, case.config);
@@ -119,6 +122,8 @@ async fn a_hostile_plugin_is_reported_and_logged_and_harms_no_other_tenant(gatew
 
 async fn with_keep_the_source_is_stored(gateway: &TestGateway) {
     log::keep();
+    // A remap would log its own failures.
+    let _stopped = stop_jobs(gateway).await;
     let tenant = gateway.plain_tenant("keeper").await;
     let ada = tenant.user("ada").await;
     for case in cases() {

@@ -75,7 +75,7 @@ async fn a_full_queue_drops_writes_and_counts_them(gateway: &TestGateway) {
             .unwrap();
     }
     let mut collector = scimgate::operation::shadow::Collector::default();
-    collector.run_queued(&own.gateway).await;
+    collector.run_queued(&own.gateway, tokio::time::Instant::now() + std::time::Duration::from_mins(1)).await;
     collector.flush(&own.gateway).await.unwrap();
     let report = report(gateway, 21).await;
     let [examined, dropped] = ["examined", "dropped"].map(|name| report[name].as_i64().unwrap());

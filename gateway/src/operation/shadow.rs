@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use scimgate_scim::error::ScimError;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::operation::context::{Context, Gateway};
@@ -38,9 +39,11 @@ impl Default for Collector {
 }
 
 impl Collector {
-    /// Maps the writes in the queue. One that cannot be mapped at this moment counts as dropped.
-    pub async fn run_queued(&mut self, gateway: &Gateway) {
-        while let Some((tenant, stored)) = gateway.shadow.take() {
+    /// Maps the writes in the queue until then. One that cannot be mapped at this moment counts as dropped.
+    pub async fn run_queued(&mut self, gateway: &Gateway, until: Instant) {
+        while Instant::now() < until
+            && let Some((tenant, stored)) = gateway.shadow.take()
+        {
             if let Err(error) = self.add(gateway, tenant, &stored).await {
                 tracing::debug!(tenant.id = %tenant, %error, "a write is not mapped by a draft");
             }

@@ -25,7 +25,7 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => break,
-            () = collector.run_queued(&gateway) => {}
+            () = collector.run_queued(&gateway, next_flush) => {}
         }
         if Instant::now() >= next_flush {
             if let Err(error) = collector.flush(&gateway).await {

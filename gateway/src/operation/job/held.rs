@@ -73,16 +73,16 @@ async fn reject(ctx: &mut Context, id: Uuid, batch: &mut Batch) -> Result<bool, 
         if !batch.may_continue().await? {
             return Ok(true);
         }
-        let (id, name) = (resource.id, resource.resource_type);
-        let failure = restore(ctx, id, &name).await?;
+        let (held, name) = (resource.id, resource.resource_type);
+        let failure = restore(ctx, (id, held), &name).await?;
         let progress = &mut batch.job.progress;
-        progress.after = id;
+        progress.after = held;
         progress.examined += 1;
         progress.changed += i64::from(failure.is_none());
         progress.rejected += i64::from(failure.is_some());
         if let Some(reason) = failure.filter(|_| progress.examples.len() < MAX_EXAMPLES) {
             progress.examples.push(JobExample {
-                id,
+                id: held,
                 resource_type: name,
                 attribute: "the resource".to_owned(),
                 reason,
@@ -96,11 +96,11 @@ async fn reject(ctx: &mut Context, id: Uuid, batch: &mut Batch) -> Result<bool, 
 ///
 /// # Errors
 /// What may pass: the batch is tried again.
-async fn restore(ctx: &mut Context, id: Uuid, resource_type: &str) -> Result<Option<String>, Error> {
+async fn restore(ctx: &mut Context, (batch, id): (Uuid, Uuid), resource_type: &str) -> Result<Option<String>, Error> {
     let Some(known) = ctx.settings.registry.resource_type(resource_type).cloned() else {
         return Ok(Some(format!("The tenant has no resource type {resource_type} any more.")));
     };
-    let mut change = Restore { id, resource_type: known };
+    let mut change = Restore { batch, id, resource_type: known };
     match write::run(ctx, &mut change).await {
         Ok(Outcome::Saved(rows)) if rows.iter().any(|row| row.stored.held.is_some()) => {
             Ok(Some("The mapping takes it from the product with the source as it was, too.".to_owned()))
@@ -117,6 +117,7 @@ async fn restore(ctx: &mut Context, id: Uuid, resource_type: &str) -> Result<Opt
 }
 
 struct Restore {
+    batch: Uuid,
     id: Uuid,
     resource_type: Arc<ResourceType>,
 }
@@ -138,6 +139,11 @@ impl Change for Restore {
         self.resource_type = ctx.current(&self.resource_type)?;
         let Some(held) = ctx.store.held(self.id).await? else { return Ok(Prepared::Gone) };
         let Some((row, deleted_at)) = ctx.store.row(self.id).await? else { return Ok(Prepared::Gone) };
+        // A client may have ended the hold meanwhile, or another batch holds the resource by now. What changes after this read makes
+        // the write begin again.
+        if held.batch != self.batch || row.held != Some(self.batch) {
+            return Ok(Prepared::Gone);
+        }
         let before = held.before(&row);
         let document = parse("source", &before.source)?;
         let unknown = parse_unknown(&before)?;

@@ -38,31 +38,19 @@ pub(crate) async fn run(
     resources: Vec<Scanned>,
     progress: &mut JobProgress,
 ) -> Result<bool, Error> {
-    let begun = Instant::now();
     let mut batch = Batch { next: progress.clone(), done: Vec::new(), documents: Vec::new(), reserved: Vec::new() };
-    let is_first_pass = progress.attempt == 0;
-    let mut pace = Pace::begin();
-    for resource in resources {
-        if begun.elapsed() > MAX_BATCH_TIME {
-            break;
-        }
-        pace.step().await;
-        if let Some(stored) = resource.stored {
-            match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
-                Ok(mapped) => {
-                    if !is_held(ctx, &mut batch.reserved, &stored, &mapped).await? {
-                        batch.add(stored, mapped);
-                    }
-                }
-                Err(error) if batch.next.after == progress.after => return Err(error),
-                // Kept for the next batch, which begins with this document.
-                Err(_) => break,
-            }
-        }
-        batch.next.after = resource.id;
-        batch.next.examined += i64::from(resource.living && is_first_pass);
+    if let Err(error) = batch.fill(ctx, resources, progress).await {
+        take_back(ctx, batch.reserved).await;
+        return Err(error);
     }
     batch.store(ctx, lease, progress).await
+}
+
+/// What the guard has counted of removals that are not stored.
+async fn take_back(ctx: &Context, reserved: Vec<Reservation>) {
+    for reservation in reserved {
+        reservation.take_back(ctx).await;
+    }
 }
 
 struct Batch {
@@ -109,6 +97,34 @@ struct Done {
 }
 
 impl Batch {
+    /// Maps resources until the batch's time is over.
+    async fn fill(&mut self, ctx: &Context, resources: Vec<Scanned>, progress: &JobProgress) -> Result<(), Error> {
+        let begun = Instant::now();
+        let is_first_pass = progress.attempt == 0;
+        let mut pace = Pace::begin();
+        for resource in resources {
+            if begun.elapsed() > MAX_BATCH_TIME {
+                break;
+            }
+            pace.step().await;
+            if let Some(stored) = resource.stored {
+                match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
+                    Ok(mapped) => {
+                        if !is_held(ctx, &mut self.reserved, &stored, &mapped).await? {
+                            self.add(stored, mapped);
+                        }
+                    }
+                    Err(error) if self.next.after == progress.after => return Err(error),
+                    // Kept for the next batch, which begins with this document.
+                    Err(_) => break,
+                }
+            }
+            self.next.after = resource.id;
+            self.next.examined += i64::from(resource.living && is_first_pass);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, stored: Stored, mut mapped: Mapped) {
         if let Some(problem) = mapped.problem.as_ref().filter(|_| self.next.examples.len() < MAX_EXAMPLES) {
             self.next.examples.push(JobExample {
@@ -131,12 +147,10 @@ impl Batch {
     async fn store(self, ctx: &Context, lease: &JobLease, progress: &mut JobProgress) -> Result<bool, Error> {
         let by = MappedBy { mapping: ctx.settings.chain.revision, schemas: ctx.settings.schema_revision };
         let begun = Instant::now();
-        let stored = ctx.store.store_remapped(lease, by, &self.documents, self.next, &ctx.stamp()).await?;
-        let Some(stored) = stored else {
-            for reservation in self.reserved {
-                reservation.take_back(ctx).await;
-            }
-            return Ok(false);
+        let stored = ctx.store.store_remapped(lease, by, &self.documents, self.next, &ctx.stamp()).await;
+        let Ok(Some(stored)) = stored else {
+            take_back(ctx, self.reserved).await;
+            return stored.map(|_| false).map_err(Into::into);
         };
         let has_events = stored.changed > progress.changed;
         *progress = stored;

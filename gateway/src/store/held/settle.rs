@@ -15,7 +15,7 @@ const LOCK_RESOURCES: &str = "
 SELECT 1 FROM (SELECT h.id FROM held h WHERE h.tenant_id = $1 AND h.batch_id = $2 ORDER BY h.id LIMIT $3) h CROSS JOIN LATERAL
   (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = h.id FOR NO KEY UPDATE) r";
 
-/// The product's view follows the source. The version changes, since processes may know the row by its version; a deletion implies
+/// The product's view follows the source, of what this batch still holds. The version changes, since processes may know the row by its version; a deletion implies
 /// that the memberships end.
 const RELEASE: &str = "
 WITH h AS (SELECT h.ctid AS place, h.* FROM held h WHERE h.tenant_id = $1 AND h.batch_id = $2 ORDER BY h.id LIMIT $3),
@@ -24,7 +24,7 @@ w AS (UPDATE resource r SET held = NULL, version = r.version + 1,
     mapped = CASE WHEN h.kind = 'deleted' THEN r.mapped ELSE h.next_mapped END,
     mapping_state = CASE WHEN h.kind = 'deleted' THEN r.mapping_state ELSE h.next_state END,
     mapping_revision = CASE WHEN h.kind = 'deleted' THEN r.mapping_revision ELSE h.next_revision END
-  FROM h WHERE r.tenant_id = $1 AND r.id = h.id RETURNING r.id, r.version, r.resource_type, h.event, h.kind, h.actor, h.request_id),
+  FROM h WHERE r.tenant_id = $1 AND r.id = h.id AND CASE WHEN r.tenant_id = $1 THEN r.held = $2 END RETURNING r.id, r.version, r.resource_type, h.event, h.kind, h.actor, h.request_id),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
   SELECT $1, w.event, w.resource_type, w.id, w.version, w.actor, w.request_id, $4 FROM w ORDER BY w.id),
 m AS (DELETE FROM held_member m USING w WHERE m.tenant_id = $1 AND m.member_id = w.id AND w.kind <> 'deactivated'),
@@ -39,17 +39,18 @@ CROSS JOIN LATERAL (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = h
 
 /// A membership that the client added again meanwhile stays, and nothing happened for the product.
 const RELEASE_MEMBERS: &str = "
-WITH h AS (SELECT h.ctid AS place, h.group_id, h.member_id, h.actor, h.request_id FROM held_member h WHERE h.tenant_id = $1 AND h.batch_id = $2
+WITH h AS (SELECT h.ctid AS place FROM held_member h WHERE h.tenant_id = $1 AND h.batch_id = $2
   ORDER BY h.group_id, h.member_id LIMIT $3),
+d AS (DELETE FROM held_member d USING (SELECT h.place FROM h LIMIT (SELECT 1000000)) gone WHERE d.tenant_id = $1 AND d.ctid = gone.place
+  RETURNING d.group_id, d.member_id, d.actor, d.request_id),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, 'membership.removed', 'Group', h.group_id, h.member_id, h.actor, h.request_id, $4 FROM h
-  CROSS JOIN LATERAL (SELECT 1 FROM resource g WHERE g.tenant_id = $1 AND g.id = h.group_id
+  SELECT $1, 'membership.removed', 'Group', d.group_id, d.member_id, d.actor, d.request_id, $4 FROM d
+  CROSS JOIN LATERAL (SELECT 1 FROM resource g WHERE g.tenant_id = $1 AND g.id = d.group_id
     AND CASE WHEN g.tenant_id = $1 THEN g.mapping_state NOT IN ('excluded', 'never') AND (g.deleted_at IS NULL OR g.held IS NOT NULL) END LIMIT 1) g
-  CROSS JOIN LATERAL (SELECT 1 FROM resource u WHERE u.tenant_id = $1 AND u.id = h.member_id
+  CROSS JOIN LATERAL (SELECT 1 FROM resource u WHERE u.tenant_id = $1 AND u.id = d.member_id
     AND CASE WHEN u.tenant_id = $1 THEN u.mapping_state NOT IN ('excluded', 'never') AND (u.deleted_at IS NULL OR u.held IS NOT NULL) END LIMIT 1) u
-  WHERE (SELECT true FROM membership m WHERE m.tenant_id = $1 AND m.group_id = h.group_id AND m.member_id = h.member_id LIMIT 1) IS NULL
-  ORDER BY h.group_id, h.member_id),
-d AS (DELETE FROM held_member d USING (SELECT h.place FROM h LIMIT (SELECT 1000000)) gone WHERE d.tenant_id = $1 AND d.ctid = gone.place)
+  WHERE (SELECT true FROM membership m WHERE m.tenant_id = $1 AND m.group_id = d.group_id AND m.member_id = d.member_id LIMIT 1) IS NULL
+  ORDER BY d.group_id, d.member_id)
 SELECT count(*) FROM h";
 
 /// The source has the memberships again whose group and member still live. The product saw them all along.

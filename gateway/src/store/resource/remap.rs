@@ -70,9 +70,13 @@ p AS (UPDATE job j SET after_id = $18, examined = $19, changed = $20 + n.changed
   FROM t, n WHERE j.tenant_id = $1 AND j.kind = 'remap' AND CASE WHEN j.kind = 'remap' THEN j.id = t.id END)
 SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable FROM n";
 
-/// The same for one document that a batch holds, or held.
+/// The same for one document that a batch holds, or held. Where neither the mapping's revision nor the state's word changes, the version
+/// does: whoever read the row before must not take it for the same.
 const STORE_HELD: &str = "
-WITH w AS (UPDATE resource r SET mapped = $3, mapping_state = $4, mapping_revision = $5
+WITH w AS (UPDATE resource r SET mapped = $3, mapping_state = $4, mapping_revision = $5,
+    version = r.version + CASE WHEN r.mapping_state = $4 AND r.mapping_revision = $5 THEN 1 ELSE 0 END,
+    display_version = CASE WHEN r.display_version = r.version
+      THEN r.version + CASE WHEN r.mapping_state = $4 AND r.mapping_revision = $5 THEN 1 ELSE 0 END ELSE r.display_version END
   WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.version = $7 AND r.mapping_revision = $8 AND r.mapping_state = $9
     THEN r.deleted_at IS NULL END
     AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $5 AND t.schema_revision = $6)
