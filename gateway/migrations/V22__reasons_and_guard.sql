@@ -15,11 +15,6 @@ CREATE TABLE mapping_reason (
   PRIMARY KEY (tenant_id, id)
 );
 
--- Before the tenant's columns: writers, too, lock the resources first.
--- The batch in which the product's view of the resource is held. Of a living resource, mapped then has that view, and the mapping
--- state is stale, which replicas of the version before understand.
-ALTER TABLE resource ADD COLUMN held uuid;
-
 -- The guard against mass deprovisioning. Null: off. Tenants that exist already keep it off; new ones have it.
 ALTER TABLE tenant ADD COLUMN guard_users integer, ADD COLUMN guard_members integer, ADD COLUMN guard_percent integer,
   ADD COLUMN guard_protected text;

@@ -46,8 +46,13 @@ const MAX_ATTEMPTS: u32 = 10;
 const EACH_BY_ITSELF: &str = "-- Each statement is a transaction of its own";
 const CONCURRENTLY: &str = " CONCURRENTLY ";
 
-/// A lock that is held, or a role that another database's migration made at the same moment.
-const RETRYABLE: [SqlState; 3] = [SqlState::LOCK_NOT_AVAILABLE, SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
+/// A lock that is held, also by a writer that waits for the migration, or a role that another database's migration made at the same moment.
+const RETRYABLE: [SqlState; 4] = [
+    SqlState::LOCK_NOT_AVAILABLE,
+    SqlState::T_R_DEADLOCK_DETECTED,
+    SqlState::DUPLICATE_OBJECT,
+    SqlState::UNIQUE_VIOLATION,
+];
 
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (
   version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
