@@ -41,8 +41,8 @@ impl KnownTenants {
         self.0.read().unwrap_or_else(PoisonError::into_inner).swept.is_some()
     }
 
-    /// Whether it is certain that there is no such tenant. One whose rows come from a backup may be taken for one until the next
-    /// poll of all tenants, half a minute later.
+    /// Whether it is certain that there is no such tenant. A tenant that is restored from a backup into a running installation may
+    /// be excluded until the next poll of all tenants, half a minute later.
     pub(super) fn excludes(&self, tenant: TenantId, now: SystemTime) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let is_confirmed = known.polled.is_some_and(|at| now.duration_since(at).unwrap_or_default() <= MAX_STALENESS);

@@ -31,14 +31,14 @@ pub(super) struct StepKey {
     pub(super) purpose: Purpose,
 }
 
-/// What a chain is run for. What a run of which nothing is stored does to a step is no reason to refuse writes.
+/// Why a chain runs. Failures in a run that stores nothing must not open the breaker of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
     /// A document that is stored.
     Write,
     /// One of many documents of which nothing is stored. Such runs have breakers of their own.
     DryRun,
-    /// A document of which an operator wants to see what becomes. Each call is made: there is no breaker.
+    /// A document whose mapping an operator inspects. Every call is made: there is no breaker.
     Preview,
 }
 

@@ -110,7 +110,7 @@ impl Activity {
     pub(super) fn write_progressed(&self) {
         let mut state = self.state();
         state.blocked_since = None;
-        // On HTTP/2 it may be an answer to a ping, which is no request.
+        // On HTTP/2 this may be the answer to a ping, which does not count as a request.
         if !state.multiplexed {
             state.last_progress = Instant::now();
         }
