@@ -81,7 +81,7 @@ async fn until_finished(served: &Served, path: &str) -> Value {
 
 /// Stores a draft whose documents differ from those of any other number.
 async fn draft(served: &Served, digest: &Value, number: usize) -> i64 {
-    let config = json!({ "buildDisplayName": true, "lowerCaseMail": number % 2 == 0, "lift": { "title": if number % 2 == 0 { "nickName" } else { "userType" } } });
+    let config = json!({ "buildDisplayName": true, "lowerCaseMail": number.is_multiple_of(2), "lift": { "title": if number.is_multiple_of(2) { "nickName" } else { "userType" } } });
     let steps = [json!({ "plugin": digest, "config": config, "resourceTypes": ["User"] })];
     let body = json!({ "onFailure": "refuse", "steps": steps, "note": format!("number {number}") });
     let made = served.operator.post("/tenants/acme/mapping/revisions", &body).await;

@@ -4,6 +4,7 @@ mod commands;
 mod plan;
 mod serve;
 mod simulate;
+mod tour;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
