@@ -1,4 +1,4 @@
-//! README's tour and docs/mappings.md, as somebody at a terminal who pastes their commands: every reply in them is what the command
+//! README, docs/tour.md and docs/mappings.md, as somebody at a terminal who pastes their commands: every reply in them is what the command
 //! prints, but for what differs each time, and for what is left out (`…`).
 
 use std::fmt::Write as _;
@@ -119,8 +119,15 @@ async fn follow(lines: &[Line]) {
 }
 
 #[test]
-fn the_tour_prints_what_readme_says() {
-    let lines = commands("README.md", "\n## Five minutes\n", "\n## A real");
+fn five_minutes_print_what_readme_says() {
+    let lines = commands("README.md", "\n## Five minutes\n", "\n## Where to go next");
+    assert!(lines.len() > 10, "{}", lines.len());
+    block_on(follow(&lines));
+}
+
+#[test]
+fn the_tour_prints_what_the_document_says() {
+    let lines = commands("docs/tour.md", "# The tour\n", "\nMore in ");
     assert!(lines.len() > 20, "{}", lines.len());
     block_on(follow(&lines));
 }
