@@ -8,10 +8,12 @@ use wasmtime::{
 
 use crate::{
     bindings::{Mapping, MappingPre},
+    component::Linked,
     error::Error,
     limits::MAX_TABLE_ELEMENTS,
     state::State,
     ticker::{Ticker, TickingGuard},
+    wasi,
 };
 
 /// A thread usually has 2 MiB; the difference leaves room for the host's own frames below and above the guest's.
@@ -80,9 +82,12 @@ impl Host {
     }
 
     /// Links compiled code to the host's functions.
-    pub(crate) fn link(&self, compiled: &Compiled) -> Result<MappingPre<State>, Error> {
-        let pre = self.linker.instantiate_pre(compiled).map_err(|error| Error::Compile(error.into()))?;
-        MappingPre::new(pre).map_err(|error| Error::not_a_plugin(&error))
+    pub(crate) fn link(&self, compiled: &Compiled) -> Result<Linked, Error> {
+        let with_wasi = wasi::linker(&self.linker, compiled)?;
+        let linker = with_wasi.as_ref().unwrap_or(&self.linker);
+        let pre = linker.instantiate_pre(compiled).map_err(|error| Error::Compile(error.into()))?;
+        let pre = MappingPre::new(pre).map_err(|error| Error::not_a_plugin(&error))?;
+        Ok(Linked { pre, has_wasi: with_wasi.is_some() })
     }
 
     pub(crate) fn max_upload(&self) -> usize {

@@ -5,13 +5,14 @@ use std::{any::Any, time::Duration};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, component::Resource};
 
 use crate::{
-    bindings::{Mapping, MappingPre, types},
-    component::Component,
+    bindings::{Mapping, types},
+    component::{Component, Linked},
     document::Document,
     engine::Host,
     error::{Failure, FailureKind},
     limits::{Limits, Meter},
     state::{LogLine, State, cut},
+    wasi::{Wasi, print_rest},
 };
 
 /// Which document this is, and when it was changed.
@@ -87,8 +88,9 @@ fn run_boxed(
     limits: &Limits,
 ) -> CallResult<Box<dyn Document>> {
     let _ticking = host.keep_ticking();
-    let mut store = store(host, Some(document), limits);
-    let returned = start(component.pre(), &mut store).and_then(|mapping| {
+    let wasi = component.linked().has_wasi.then(|| Wasi::new(Some(context)));
+    let mut store = store(host, Some(document), wasi, limits);
+    let returned = start(component.linked(), &mut store).and_then(|mapping| {
         mapping
             .call_transform(&mut store, &context.clone().into(), config, Resource::new_borrow(0))
             .map_err(|error| failure(&error, store.data()))
@@ -99,22 +101,24 @@ fn run_boxed(
         Err(failure) => Err(failure),
     };
     let (cpu, written) = (store.data().meter.cpu(), store.data().meter.written());
+    print_rest(store.data_mut());
     let state = store.into_data();
     let Some(document) = state.document else { unreachable!("the document stays in the store") };
     CallResult { document, decision, log: state.log, cpu, written }
 }
 
 /// Asks a plugin for its manifest, under the same limits as a call.
-pub(crate) fn describe(host: &Host, pre: &MappingPre<State>, limits: &Limits) -> Result<types::Manifest, Failure> {
+pub(crate) fn describe(host: &Host, linked: &Linked, limits: &Limits) -> Result<types::Manifest, Failure> {
     let _ticking = host.keep_ticking();
-    let mut store = store(host, None, limits);
-    let mapping = start(pre, &mut store)?;
+    let wasi = linked.has_wasi.then(|| Wasi::new(None));
+    let mut store = store(host, None, wasi, limits);
+    let mapping = start(linked, &mut store)?;
     mapping.call_describe(&mut store).map_err(|error| failure(&error, store.data()))
 }
 
-fn store(host: &Host, document: Option<Box<dyn Document>>, limits: &Limits) -> Store<State> {
+fn store(host: &Host, document: Option<Box<dyn Document>>, wasi: Option<Wasi>, limits: &Limits) -> Store<State> {
     let meter = Meter::start(limits, host.escalate());
-    let mut store = Store::new(host.engine(), State::new(document, meter));
+    let mut store = Store::new(host.engine(), State::new(document, meter, wasi));
     store.limiter(|state| &mut state.meter);
     // Copying a plugin's data out happens outside of any epoch check. The slack is for the paths.
     store.set_hostcall_fuel(limits.output.saturating_add(16 << 10));
@@ -123,8 +127,8 @@ fn store(host: &Host, document: Option<Box<dyn Document>>, limits: &Limits) -> S
     store
 }
 
-fn start(pre: &MappingPre<State>, store: &mut Store<State>) -> Result<Mapping, Failure> {
-    pre.instantiate(&mut *store).map_err(|error| {
+fn start(linked: &Linked, store: &mut Store<State>) -> Result<Mapping, Failure> {
+    linked.pre.instantiate(&mut *store).map_err(|error| {
         if error.is::<PoolConcurrencyLimitError>() {
             return Failure::new(FailureKind::Overloaded, "Too many plugins are running at this moment.");
         }

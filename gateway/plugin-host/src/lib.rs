@@ -18,6 +18,7 @@ mod prepare;
 mod schema;
 mod state;
 mod ticker;
+mod wasi;
 
 pub use artifact::Key;
 pub use component::{Component, Manifest};
@@ -27,3 +28,4 @@ pub use error::{Error, Failure, FailureKind};
 pub use instance::{CallResult, Context, Decision};
 pub use limits::Limits;
 pub use state::{Level, LogLine};
+pub use wasi::WASI_INTERFACES;

@@ -7,9 +7,9 @@ use wasmtime::{
 };
 use wit_component::ComponentEncoder;
 
-use crate::{complexity, component::Component, engine::Host, error::Error, instance, limits::Limits};
+use crate::{complexity, component::Component, engine::Host, error::Error, instance, limits::Limits, wasi};
 
-/// All that a plugin may import, as components and core modules spell it.
+/// All that a plugin may import besides the empty WASI, as components and core modules spell it.
 const ALLOWED_IMPORTS: [&str; 4] = ["scimgate:mapping/types@0.1.0", "scimgate:mapping/documents@0.1.0", "log", "$root"];
 
 impl Host {
@@ -35,9 +35,9 @@ impl Host {
             bytes
         };
         let compiled = Compiled::new(self.engine(), component).map_err(|error| Error::Compile(error.into()))?;
-        let pre = self.link(&compiled)?;
-        let manifest = instance::describe(self, &pre, limits).map_err(Error::Describe)?;
-        Component::new(pre, manifest, Sha256::digest(bytes).into())
+        let linked = self.link(&compiled)?;
+        let manifest = instance::describe(self, &linked, limits).map_err(Error::Describe)?;
+        Component::new(linked, manifest, Sha256::digest(bytes).into())
     }
 }
 
@@ -83,7 +83,7 @@ fn check_imports(bytes: &[u8]) -> Result<Encoding, Error> {
 }
 
 fn check_import(module: &str, name: &str) -> Result<(), Error> {
-    if ALLOWED_IMPORTS.contains(&module) {
+    if ALLOWED_IMPORTS.contains(&module) || wasi::interface(module).is_some() {
         return Ok(());
     }
     let import = if name.is_empty() { module.to_owned() } else { format!("{module} {name}") };
