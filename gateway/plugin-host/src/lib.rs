@@ -23,7 +23,7 @@ mod wasi;
 pub use artifact::Key;
 pub use component::{Component, Manifest};
 pub use document::{Document, PathError};
-pub use engine::{Host, HostConfig};
+pub use engine::{Host, HostConfig, LARGE_UPLOAD};
 pub use error::{Error, Failure, FailureKind};
 pub use instance::{CallResult, Context, Decision};
 pub use limits::Limits;

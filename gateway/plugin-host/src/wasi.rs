@@ -18,6 +18,9 @@ pub(crate) use state::Wasi;
 /// The versions of 0.2 only add to each other.
 const VERSION: &str = "0.2.";
 
+/// How a JavaScript interpreter gets modules while the plugin is built. It has no version, and is not called afterwards.
+const BUILD_TIME: &str = "local:init/module-loader";
+
 /// What a plugin may import of WASI. A language's runtime imports files, sockets and waiting, too: it gets the types, and a call of
 /// one of their functions ends the plugin's call.
 pub const WASI_INTERFACES: [&str; 28] = [
@@ -48,7 +51,7 @@ pub const WASI_INTERFACES: [&str; 28] = [
     "wasi:sockets/tcp-create-socket",
     "wasi:sockets/udp",
     "wasi:sockets/udp-create-socket",
-    "local:init/module-loader",
+    BUILD_TIME,
 ];
 
 /// Any resource of WASI: the number of a handle says what it stands for, so the host keeps no table of them.
@@ -56,9 +59,12 @@ struct Handle;
 
 /// The interface of an allowed import, without its version.
 pub(crate) fn interface(import: &str) -> Option<&'static str> {
-    let (name, version) = import.split_once('@').unwrap_or((import, VERSION));
-    let interface = WASI_INTERFACES.into_iter().find(|interface| *interface == name)?;
-    version.starts_with(VERSION).then_some(interface)
+    let name = match import.split_once('@') {
+        Some((name, version)) if name.starts_with("wasi:") && version.starts_with(VERSION) => name,
+        None if import == BUILD_TIME => import,
+        _ => return None,
+    };
+    WASI_INTERFACES.into_iter().find(|interface| *interface == name)
 }
 
 /// The linker with what this component imports of WASI; none if it imports nothing of it.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use scimgate_plugin_host::{Component, Decision, Limits};
+use scimgate_plugin_host::{Component, Decision, Host};
 use scimgate_plugin_sdk::Outcome;
 use scimgate_plugin_sdk::test::Fixture;
 
@@ -10,19 +10,29 @@ use crate::support::{HOST, TestDocument, wasm};
 
 /// Runs every example of a plugin, twice: the second result must be the same.
 fn check(plugin: &str) {
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(plugin).join("fixtures/examples.json");
-    let fixtures = Fixture::read(&std::fs::read_to_string(path).unwrap());
     let component = HOST.prepare(&wasm(&plugin.replace('-', "_"))).unwrap();
     assert_eq!(component.manifest().name, plugin);
-    assert!(fixtures.len() >= 5, "{plugin} has examples");
+    run_examples(&HOST, &component, plugin);
+}
+
+/// Runs every example in a plugin's folder, twice.
+pub(crate) fn run_examples(host: &Host, component: &Component, folder: &str) {
+    let fixtures = fixtures(folder);
+    assert!(fixtures.len() >= 5, "{folder} has examples");
     for fixture in fixtures {
-        run(&component, &fixture);
-        run(&component, &fixture);
+        run(host, component, &fixture);
+        run(host, component, &fixture);
     }
 }
 
-fn run(component: &Component, fixture: &Fixture) {
+/// The examples in a plugin's folder.
+pub(crate) fn fixtures(folder: &str) -> Vec<Fixture> {
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(folder).join("fixtures/examples.json");
+    Fixture::read(&std::fs::read_to_string(path).unwrap())
+}
+
+fn run(host: &Host, component: &Component, fixture: &Fixture) {
     if fixture.outcome.is_none() {
         let config = scimgate_plugin_sdk::serde_json::from_str(&fixture.config_text()).unwrap();
         assert_eq!(component.check_config(&config), Ok(()), "{}", fixture.name);
@@ -35,7 +45,7 @@ fn run(component: &Component, fixture: &Fixture) {
         last_modified: sdk.last_modified,
     };
     let document = TestDocument::new(fixture.before.clone());
-    let result = HOST.run(component, &context, &fixture.config_text(), document, &Limits::default());
+    let result = host.run(component, &context, &fixture.config_text(), document, &host.limits());
     let outcome = match result.decision {
         Ok(Decision::Mapped) => Ok(Outcome::Mapped),
         Ok(Decision::Excluded(why)) => Ok(Outcome::Excluded(why)),
