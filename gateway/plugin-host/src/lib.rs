@@ -26,4 +26,5 @@ pub use engine::{Host, HostConfig};
 pub use error::{Error, Failure, FailureKind};
 pub use instance::{CallResult, Context, Decision};
 pub use limits::Limits;
+pub use prepare::wrap;
 pub use state::{Level, LogLine};

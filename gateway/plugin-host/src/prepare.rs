@@ -41,7 +41,8 @@ impl Host {
     }
 }
 
-fn wrap(module: &[u8]) -> Result<Vec<u8>, Error> {
+/// A core module that carries its component type, as the component that the engine runs.
+pub fn wrap(module: &[u8]) -> Result<Vec<u8>, Error> {
     ComponentEncoder::default()
         .validate(true)
         .module(module)
