@@ -57,6 +57,10 @@ pub struct CallResult<D> {
     pub cpu: Duration,
     /// Bytes written into the document; it has grown by at most that much.
     pub written: usize,
+    /// Bytes of linear memory that the instance had at its end. Memory never shrinks, so this is the most.
+    pub memory: usize,
+    /// Calls of the host: reading, writing, logging.
+    pub host_calls: u32,
 }
 
 impl Host {
@@ -69,11 +73,11 @@ impl Host {
         document: D,
         limits: &Limits,
     ) -> CallResult<D> {
-        let CallResult { document, decision, log, cpu, written } =
+        let CallResult { document, decision, log, cpu, written, memory, host_calls } =
             run_boxed(self, component, context, config, Box::new(document), limits);
         let document: Box<dyn Any> = document;
         match document.downcast::<D>() {
-            Ok(document) => CallResult { document: *document, decision, log, cpu, written },
+            Ok(document) => CallResult { document: *document, decision, log, cpu, written, memory, host_calls },
             Err(_) => unreachable!("a call returns the document that it was given"),
         }
     }
@@ -100,11 +104,12 @@ fn run_boxed(
         Ok(Err(reason)) => Err(Failure::new(FailureKind::Reported, cut(reason, limits.log_line))),
         Err(failure) => Err(failure),
     };
-    let (cpu, written) = (store.data().meter.cpu(), store.data().meter.written());
     print_rest(store.data_mut());
+    let meter = &store.data().meter;
+    let (cpu, written, memory, host_calls) = (meter.cpu(), meter.written(), meter.memory(), meter.calls());
     let state = store.into_data();
     let Some(document) = state.document else { unreachable!("the document stays in the store") };
-    CallResult { document, decision, log: state.log, cpu, written }
+    CallResult { document, decision, log: state.log, cpu, written, memory, host_calls }
 }
 
 /// Asks a plugin for its manifest, under the same limits as a call.
@@ -112,8 +117,14 @@ pub(crate) fn describe(host: &Host, linked: &Linked, limits: &Limits) -> Result<
     let _ticking = host.keep_ticking();
     let wasi = linked.has_wasi.then(|| Wasi::new(None));
     let mut store = store(host, None, wasi, limits);
-    let mapping = start(linked, &mut store)?;
-    mapping.call_describe(&mut store).map_err(|error| failure(&error, store.data()))
+    let described = start(linked, &mut store)
+        .and_then(|it| it.call_describe(&mut store).map_err(|error| failure(&error, store.data())));
+    print_rest(store.data_mut());
+    // No document is involved, so the plugin's words are the author's, and the uploader may read them.
+    described.map_err(|failure| match store.data().log.last() {
+        Some(line) => Failure::new(failure.kind, format!("{} It logged: {}", failure.reason, line.message)),
+        None => failure,
+    })
 }
 
 fn store(host: &Host, document: Option<Box<dyn Document>>, wasi: Option<Wasi>, limits: &Limits) -> Store<State> {

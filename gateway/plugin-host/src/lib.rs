@@ -27,5 +27,6 @@ pub use engine::{Host, HostConfig, LARGE_UPLOAD};
 pub use error::{Error, Failure, FailureKind};
 pub use instance::{CallResult, Context, Decision};
 pub use limits::Limits;
+pub use prepare::wrap;
 pub use state::{Level, LogLine};
 pub use wasi::WASI_INTERFACES;

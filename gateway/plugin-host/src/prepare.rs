@@ -59,7 +59,8 @@ impl Host {
 
 const UNSUPPORTED: &str = "it consists of components in a way that is not supported";
 
-fn wrap(module: &[u8]) -> Result<Vec<u8>, Error> {
+/// A core module that carries its component type, as the component that the engine runs.
+pub fn wrap(module: &[u8]) -> Result<Vec<u8>, Error> {
     ComponentEncoder::default()
         .validate(true)
         .module(module)

@@ -50,13 +50,14 @@ impl Mapper {
         let Intermediate { tree, max_length } = document;
         let call = step.call(self.compiled.host.clone(), component.clone(), tree);
         let result = self.containment.call(step.key(), move || call.run()).await;
-        let CallResult { document: returned, decision, log, cpu, written } =
+        let CallResult { document: returned, decision, log, cpu, written, memory, host_calls } =
             result.map_err(|blocked| step.blocked(&component, blocked))?;
         for line in &log {
             step.trace(line);
         }
         let (tree, refused_paths) = returned.into_parts();
         (report.cpu, report.log, report.refused_paths) = (cpu, log, refused_paths);
+        (report.memory, report.host_calls, report.written) = (memory, host_calls, written);
         report.failure = decision.as_ref().err().map(|failure| failure.kind);
         let mut document = Intermediate { tree, max_length: max_length.saturating_add(written) };
         match decision {

@@ -13,10 +13,25 @@ const DEFAULT_COUNT: usize = 1_000;
 
 /// Texts of which the generated documents are made: several scripts, what is folded and trimmed, and what looks like data.
 const TEXTS: [&str; 16] = [
-    "Ada", "Åse", " Jean-Luc ", "ŁUKASZ", "ﬁona", "İpek", "e\u{301}mile", "", "a,b;c", "\"quoted\"", "山田", "2024-02-30", "NO",
-    "+47 22 33 44 55", "null", "x\u{200b}y",
+    "Ada",
+    "Åse",
+    " Jean-Luc ",
+    "ŁUKASZ",
+    "ﬁona",
+    "İpek",
+    "e\u{301}mile",
+    "",
+    "a,b;c",
+    "\"quoted\"",
+    "山田",
+    "2024-02-30",
+    "NO",
+    "+47 22 33 44 55",
+    "null",
+    "x\u{200b}y",
 ];
-const MAILS: [&str; 5] = ["Ada@Example.COM", "a.b+c@sub.example.org", "no-mail", " spaced@example.com ", "ø@bücher.example"];
+const MAILS: [&str; 5] =
+    ["Ada@Example.COM", "a.b+c@sub.example.org", "no-mail", " spaced@example.com ", "ø@bücher.example"];
 const PHONES: [&str; 5] = ["+4722334455", "0047 22 33 44 55", "tel:+1-202-555-0123", "22334455", "none"];
 const TYPES: [&str; 4] = ["work", "home", "other", "Work"];
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
@@ -72,7 +87,8 @@ fn document(numbers: &mut Numbers) -> Value {
         }
     }
     if numbers.some() {
-        let address = json!([{ "country": numbers.of(&TEXTS), "locality": numbers.of(&TEXTS), "type": numbers.of(&TYPES) }]);
+        let address =
+            json!([{ "country": numbers.of(&TEXTS), "locality": numbers.of(&TEXTS), "type": numbers.of(&TYPES) }]);
         user.insert("addresses".to_owned(), address);
     }
     if numbers.some() {
@@ -96,7 +112,8 @@ fn check(plugin: &str, configs: &[String]) {
     let documents: Vec<Value> = (0..count).map(|_| document(&mut numbers)).collect();
     let host = || Host::new(HostConfig { instances: 1, ..HostConfig::default() }).unwrap();
     let wasm = wasm(&plugin.replace('-', "_"));
-    let calls = || documents.iter().enumerate().map(|(number, it)| (number, configs[number % configs.len()].as_str(), it));
+    let calls =
+        || documents.iter().enumerate().map(|(number, it)| (number, configs[number % configs.len()].as_str(), it));
 
     let (first, second) = (host(), host());
     let component = first.prepare(&wasm).unwrap();
@@ -112,7 +129,8 @@ fn check(plugin: &str, configs: &[String]) {
 
 /// The configurations of a plugin's examples.
 fn check_examples(plugin: &str) {
-    let configs: Vec<String> = fixtures(plugin).iter().map(|fixture| fixture.config_text()).collect();
+    let configs: Vec<String> =
+        fixtures(plugin).iter().flat_map(|file| &file.fixtures).map(|fixture| fixture.config().to_string()).collect();
     check(plugin, &configs);
 }
 

@@ -28,7 +28,9 @@ fn a_forbidden_import_is_named_at_any_depth() {
     let forbidden = |import: &str| format!("the plugin imports {import}, which plugins may not use");
     refused("imports-wasi", &[], &forbidden("wasi:http/outgoing-handler@0.2.0"));
     refused("nested", &[("import", "wasi:http/types@0.2.0")], &forbidden("wasi:http/types@0.2.0"));
-    for other in ["wasi:io/streams@0.3.0", "wasi:io/streams", "wasi:io/streams2@0.2.0", "local:init/module-loader@0.2.0"] {
+    for other in
+        ["wasi:io/streams@0.3.0", "wasi:io/streams", "wasi:io/streams2@0.2.0", "local:init/module-loader@0.2.0"]
+    {
         refused("nested", &[("import", other)], &forbidden(other));
     }
     let module = build("module", r#"(import "env" "system" (func (param i32)))"#);
@@ -86,7 +88,10 @@ fn unneeded_wasm_proposals_are_disabled() {
         ),
     ] {
         let error = HOST.prepare(&build(what, text)).unwrap_err();
-        assert!(matches!(error, Error::NotAPlugin { .. } | Error::Compile(_) | Error::TooComplex { .. }), "{what}: {error:?}");
+        assert!(
+            matches!(error, Error::NotAPlugin { .. } | Error::Compile(_) | Error::TooComplex { .. }),
+            "{what}: {error:?}"
+        );
     }
     for (what, text) in
         [("tail calls", "(func $f (return_call $f))"), ("vectors", "(func (drop (v128.const i64x2 0 0)))")]
