@@ -4,6 +4,7 @@
 
 pub mod bearer;
 mod known_tenants;
+pub mod last_used;
 mod strangers;
 pub mod token;
 
@@ -16,15 +17,17 @@ use moka::future::Cache;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::store::operator_key::OperatorKey;
 use crate::store::tenant::credential::Scope;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 use known_tenants::KnownTenants;
+use last_used::LastUsed;
 use strangers::Strangers;
 use token::{Kind, Token, TokenDigest};
 
 /// A verified credential.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Verified {
     /// The tenant it belongs to.
     pub tenant: TenantId,
@@ -37,6 +40,8 @@ pub struct Verified {
     /// What it gives access to.
     pub scope: Scope,
     expires_at: Option<SystemTime>,
+    /// The minute of the last use that was noted, in seconds since 1970.
+    used: AtomicU64,
     /// The generation of the tenant's credentials when the look-up began.
     generation: u64,
 }
@@ -61,6 +66,8 @@ const VALID_TTL: Duration = Duration::from_mins(10);
 /// How long a credential that was valid is looked up without regard to its address.
 const KNOWN_TTL: Duration = Duration::from_hours(24);
 const INVALID_TTL: Duration = Duration::from_secs(5);
+/// How long an operator key is not looked up again: no poll finds out that another replica has revoked it.
+const OPERATOR_TTL: Duration = Duration::from_millis(500);
 
 /// Entries of each cache.
 const MAX_VALID: u64 = 100_000;
@@ -75,7 +82,9 @@ pub struct Auth {
     valid: Cache<TokenDigest, Arc<Verified>>,
     /// Apart from the valid ones, so that garbage cannot evict them.
     invalid: Cache<TokenDigest, ()>,
-    operators: Cache<TokenDigest, Uuid>,
+    operators: Cache<TokenDigest, Arc<OperatorKey>>,
+    /// When credentials were used, until it is stored.
+    pub used: LastUsed,
     strangers: Strangers,
     tenants: KnownTenants,
     /// Credentials that were valid, which strangers cannot know: they are looked up whatever else comes from their address.
@@ -101,7 +110,8 @@ impl Auth {
             clock,
             valid: Cache::builder().max_capacity(MAX_VALID).time_to_live(VALID_TTL).build(),
             invalid: Cache::builder().max_capacity(MAX_INVALID).time_to_live(INVALID_TTL).build(),
-            operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(INVALID_TTL).build(),
+            operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(OPERATOR_TTL).build(),
+            used: LastUsed::default(),
             strangers: Strangers::default(),
             tenants: KnownTenants::default(),
             known: Cache::builder().max_capacity(MAX_VALID).time_to_live(KNOWN_TTL).build(),
@@ -140,35 +150,67 @@ impl Auth {
                 self.look_up_once(&token, digest, address()).await?
             }
         };
-        let expired = verified.expires_at.is_some_and(|at| at <= self.clock.now());
-        if expired || verified.scope != scope { Err(Error::Unauthorized) } else { Ok(verified) }
+        let now = self.clock.now();
+        let expired = verified.expires_at.is_some_and(|at| at <= now);
+        if expired || verified.scope != scope {
+            return Err(Error::Unauthorized);
+        }
+        self.note_use(&verified, now);
+        Ok(verified)
     }
 
-    /// Verifies an operator key and returns its id.
+    fn note_use(&self, verified: &Verified, now: SystemTime) {
+        let minute = last_used::minute(now);
+        let seconds = minute.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        if verified.used.swap(seconds, Ordering::Relaxed) != seconds {
+            self.used.tokens.note((verified.tenant, verified.credential), minute);
+        }
+    }
+
+    /// Verifies an operator key.
     ///
     /// # Errors
     /// As [`Auth::verify`].
-    pub async fn verify_operator(&self, text: &str, address: impl FnOnce() -> Option<IpAddr>) -> Result<Uuid, Error> {
+    pub async fn verify_operator(
+        &self,
+        text: &str,
+        address: impl FnOnce() -> Option<IpAddr>,
+    ) -> Result<Arc<OperatorKey>, Error> {
         let token = Token::parse(text).filter(|token| token.kind == Kind::Operator).ok_or(Error::Unauthorized)?;
         let digest = token.digest();
-        if let Some(id) = self.operators.get(&digest).await {
-            return Ok(id);
-        }
-        let address = address();
-        self.check_stranger(digest, address).await?;
-        let control = self.store.control();
-        let look_up = async {
-            let found = control.find_operator_key(&digest).await.map_err(Miss::Store)?;
-            match found {
-                Some(_) => self.known.insert(digest, ()).await,
-                None => self.note_unknown(digest, address).await,
-            }
-            found.ok_or(Miss::Unknown)
+        let key = match self.operators.get(&digest).await {
+            Some(key) => key,
+            None => self.look_up_operator(digest, address()).await?,
         };
-        match self.operators.try_get_with(digest, look_up).await {
-            Ok(id) => Ok(id),
-            Err(miss) => Err(refusal(&miss)),
+        let now = self.clock.now();
+        if !key.is_accepted(now) {
+            return Err(Error::Unauthorized);
         }
+        self.used.operators.note(key.id, last_used::minute(now));
+        Ok(key)
+    }
+
+    async fn look_up_operator(
+        &self,
+        digest: TokenDigest,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<OperatorKey>, Error> {
+        self.check_stranger(digest, address).await?;
+        let look_up = async {
+            let found = self.store.control().find_operator_key(&digest).await.map_err(Miss::Store)?;
+            let Some(key) = found.filter(|key| key.revoked_at.is_none()) else {
+                self.note_unknown(digest, address).await;
+                return Err(Miss::Unknown);
+            };
+            self.known.insert(digest, ()).await;
+            Ok(Arc::new(key))
+        };
+        self.operators.try_get_with(digest, look_up).await.map_err(|miss| refusal(&miss))
+    }
+
+    /// Drops what is cached of operator keys.
+    pub fn forget_operators(&self) {
+        self.operators.invalidate_all();
     }
 
     /// A poll for changes that began then has read these tenants: all, or those that have changed.
@@ -255,6 +297,7 @@ impl Auth {
             credential: found.credential.id,
             scope: found.credential.scope,
             expires_at: found.credential.expires_at,
+            used: AtomicU64::new(0),
             generation,
         }))
     }

@@ -2,6 +2,7 @@
 
 pub mod change_poll;
 pub mod jobs;
+pub mod last_used;
 pub mod leniency_flush;
 pub mod sequencer;
 pub mod shadow;

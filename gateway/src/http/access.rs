@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::accept;
 use super::connection::{self, Deadline, Held, Peer, RequestId};
 use super::error::{ApiFailure, ScimFailure};
+use super::scope;
 use crate::auth::{self, Verified, bearer};
 use crate::operation::large::Large;
 use crate::operation::{Context, Error, Gateway, Operator};
@@ -90,7 +91,15 @@ impl FromRequestParts<Gateway> for OperatorAccess {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiFailure> {
         let key = gateway.auth.verify_operator(secret(&parts.headers)?, || client(parts, gateway)).await?;
         check_path(parts)?;
-        Ok(Self(Operator { gateway: gateway.clone(), actor: key.to_string(), request_id: request_id(parts) }))
+        scope::check(parts, &key)?;
+        Ok(Self(Operator {
+            gateway: gateway.clone(),
+            actor: key.id.to_string(),
+            name: key.label.clone(),
+            key: Some(key.id),
+            request_id: request_id(parts),
+            address: client(parts, gateway),
+        }))
     }
 }
 

@@ -4,9 +4,11 @@
 use std::time::{Duration, SystemTime};
 
 use scimgate_scim::error::ScimError;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::token::{Kind, Token};
+use crate::clock::rfc3339;
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::store::tenant::Tenant;
@@ -88,7 +90,8 @@ pub async fn issue(operator: &Operator, tenant: &str, wanted: Wanted) -> Result<
         expires_at: Some(now + lifetime),
         revoked_at: None,
     };
-    gateway.store.tenant(tenant.id).insert_credential(&credential, &secret.digest()).await?;
+    let entry = operator.change_of(&tenant, "token.issue", credential.id).after(&recorded(&credential));
+    gateway.store.tenant(tenant.id).audited(entry).insert_credential(&credential, &secret.digest()).await?;
     gateway.forget_tenant(tenant.id).await;
     log_change!(
         operator, tenant.id = %tenant.id, token.id = %credential.id, scope = credential.scope.word(), "token issued"
@@ -118,7 +121,8 @@ pub async fn list(operator: &Operator, tenant: &str) -> Result<Vec<(Credential, 
 pub async fn revoke(operator: &Operator, tenant: &str, id: &str) -> Result<(), Error> {
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let token: Uuid = id.parse().map_err(|_| not_found(&tenant, id))?;
-    let found = gateway.store.tenant(tenant.id).revoke_credential(token, gateway.clock.now()).await?;
+    let entry = operator.change_of(&tenant, "token.revoke", token);
+    let found = gateway.store.tenant(tenant.id).audited(entry).revoke_credential(token, gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
     if !found {
         return Err(not_found(&tenant, id).into());
@@ -127,18 +131,24 @@ pub async fn revoke(operator: &Operator, tenant: &str, id: &str) -> Result<(), E
     Ok(())
 }
 
+/// What is recorded of a token: nothing of its secret.
+fn recorded(credential: &Credential) -> Value {
+    let Credential { scope, label, expires_at, .. } = credential;
+    json!({ "scope": scope.word(), "label": label, "expiresAt": expires_at.map(rfc3339) })
+}
+
 fn not_found(tenant: &Tenant, id: &str) -> ScimError {
     ScimError::new(404, format!("The tenant {} has no token with the id {id}.", tenant.name))
 }
 
-fn lifetime(days: Option<u32>) -> Result<Duration, ScimError> {
+pub(super) fn lifetime(days: Option<u32>) -> Result<Duration, ScimError> {
     match days.unwrap_or(DEFAULT_LIFETIME_DAYS) {
         days @ 1..=MAX_LIFETIME_DAYS => Ok(DAY * days),
         _ => Err(ScimError::new(400, format!("expiresInDays must be between 1 and {MAX_LIFETIME_DAYS}."))),
     }
 }
 
-fn check_label(label: &str) -> Result<(), ScimError> {
+pub(super) fn check_label(label: &str) -> Result<(), ScimError> {
     if label.chars().count() > MAX_LABEL_CHARS || label.chars().any(char::is_control) {
         let rule =
             format!("A label has at most {MAX_LABEL_CHARS} characters, and no line breaks or control characters.");

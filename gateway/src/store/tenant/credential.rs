@@ -89,13 +89,27 @@ impl TenantStore {
 
     /// Revokes a credential; gives whether there is one. Revoking twice keeps the first time.
     pub async fn revoke_credential(&self, id: Uuid, at: SystemTime) -> Result<bool, Error> {
-        let sql = "WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1) \
-                   UPDATE credential SET revoked_at = coalesce(revoked_at, $3) WHERE tenant_id = $1 AND id = $2 RETURNING 1";
+        let sql = "WITH c AS (UPDATE credential SET revoked_at = $3 \
+                     WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING tenant_id), \
+                   t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') FROM c WHERE tenant.id = c.tenant_id) \
+                   SELECT 1 FROM credential WHERE tenant_id = $1 AND id = $2";
         Ok(!self.query("revoking a credential", sql, &[&self.tenant.0, &id, &at]).await?.is_empty())
     }
 }
 
+const MARK_USED: &str = "
+UPDATE credential c SET last_used_at = u.at FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) u (tenant_id, id, at)
+WHERE c.tenant_id = u.tenant_id AND c.id = u.id AND (c.last_used_at IS NULL OR c.last_used_at < u.at)";
+
 impl ControlStore {
+    /// Stores when credentials were used.
+    pub async fn mark_credentials_used(&self, used: &[((TenantId, Uuid), SystemTime)]) -> Result<(), Error> {
+        let tenants: Vec<Uuid> = used.iter().map(|((tenant, _), _)| tenant.0).collect();
+        let ids: Vec<Uuid> = used.iter().map(|((_, id), _)| *id).collect();
+        let times: Vec<SystemTime> = used.iter().map(|(_, at)| *at).collect();
+        self.query("storing when credentials were used", MARK_USED, &[&tenants, &ids, &times]).await.map(drop)
+    }
+
     /// Finds a credential by its digest, revoked and expired ones too.
     pub async fn find_credential(&self, tenant: TenantId, digest: &[u8]) -> Result<Option<Found>, Error> {
         let sql = format!(
