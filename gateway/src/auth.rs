@@ -17,6 +17,7 @@ use moka::future::Cache;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::config::Network;
 use crate::store::operator_key::OperatorKey;
 use crate::store::tenant::credential::Scope;
 use crate::store::{self, Store};
@@ -39,6 +40,12 @@ pub struct Verified {
     pub credential: Uuid,
     /// What it gives access to.
     pub scope: Scope,
+    /// Whether it only reads.
+    pub read_only: bool,
+    /// The only resource type that it reaches; none for all.
+    pub resource_type: Option<String>,
+    /// From where it is accepted; empty for everywhere.
+    networks: Vec<Network>,
     expires_at: Option<SystemTime>,
     /// The minute of the last use that was noted, in seconds since 1970.
     used: AtomicU64,
@@ -95,6 +102,15 @@ pub struct Auth {
 
 /// Tenants that share a counter have their credentials read again together.
 const GENERATIONS: usize = 256;
+
+impl Verified {
+    /// Whether it is accepted from an address.
+    #[must_use]
+    pub fn admits(&self, address: impl FnOnce() -> Option<IpAddr>) -> bool {
+        self.networks.is_empty()
+            || address().is_some_and(|address| self.networks.iter().any(|network| network.contains(address)))
+    }
+}
 
 enum Miss {
     Unknown,
@@ -290,7 +306,13 @@ impl Auth {
             return Err(Miss::Unknown);
         };
         self.known.insert(digest, ()).await;
+        let restrictions = found.credential.restrictions;
+        let networks: Result<Vec<Network>, String> = restrictions.networks.iter().map(|text| text.parse()).collect();
+        let networks = networks.map_err(|why| Miss::Store(store::Error::Corrupt { what: "credential", why }))?;
         Ok(Arc::new(Verified {
+            read_only: restrictions.read_only,
+            resource_type: restrictions.resource_type,
+            networks,
             tenant: token.tenant,
             tenant_name: found.tenant_name,
             tenant_active: found.tenant_active,

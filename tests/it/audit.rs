@@ -84,6 +84,13 @@ async fn tenants_and_credentials(it: &mut Operator<'_>) {
     let _ = it.send((one, &[]), &json!({ "state": "active" }), "tenant.resume").await;
     let _ = it.send(("PATCH /tenants/{tenant}/client", &[]), &json!({ "profile": "okta" }), "client.set").await;
     let token = it.send((tokens, &[]), &json!({ "scope": "scim", "label": "Okta" }), "token.issue").await.id();
+    let (start, end) = ("POST /tenants/{tenant}/tokens/{token}/rotation", "PATCH /tenants/{tenant}/tokens/{token}/rotation");
+    let _ = it.send((start, &[&token]), &json!({}), "token.rotate-start").await;
+    let _ = it.send((end, &[&token]), &json!({ "state": "cancelled" }), "token.rotate-cancel").await;
+    let _ = it.send((start, &[&token]), &json!({}), "token.rotate-start").await;
+    let completed = json!({ "state": "completed", "confirm": true });
+    let _ = it.send((end, &[&token]), &completed, "token.rotate-complete").await;
+    let token = it.send((tokens, &[]), &json!({ "scope": "directory" }), "token.issue").await.id();
     let _ = it.send(("DELETE /tenants/{tenant}/tokens/{token}", &[&token]), &json!({}), "token.revoke").await;
     let key = it.send(("POST /operator-keys", &[]), &json!({ "scopes": ["read"] }), "operator-key.issue").await.id();
     let _ = it.send(("DELETE /operator-keys/{key}", &[&key]), &json!({}), "operator-key.revoke").await;
@@ -158,6 +165,7 @@ async fn a_refused_change_is_not_recorded(gateway: &TestGateway) {
     let operator = &gateway.operator;
     let _ = operator.post("/tenants", &json!({ "name": "acme" })).await.expect(409);
     let _ = operator.patch("/tenants/acme/jobs/remap", &json!({ "state": "cancelled" })).await.expect(409);
+    let _ = operator.patch("/tenants/acme/jobs/reconcile", &json!({ "state": "running" })).await.expect(409);
     let _ = operator.post("/tenants/acme/mapping/rollback", &json!({})).await.expect(409);
     let _ = operator.delete("/tenants/acme/mapping").await.expect(204);
     let _ = operator.delete("/tenants/acme/tokens/0198c0de-0000-7000-8000-000000000001").await.expect(404);

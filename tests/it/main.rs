@@ -47,4 +47,5 @@ mod search_attributes;
 mod shadow;
 mod simulate;
 mod statements;
+mod tokens;
 mod upgrade;

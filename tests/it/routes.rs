@@ -47,6 +47,7 @@ const ROUTES: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/client", &["GET", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}", &["DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}/rotation", &["POST", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/schemas", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping", &["GET", "PUT", "DELETE"]),
 ];

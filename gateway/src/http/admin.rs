@@ -53,6 +53,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(client::get, client::patch)))
         .routes(TENANTS.on(routes!(tokens::list, tokens::issue)))
         .routes(TENANTS.on(routes!(tokens::revoke)))
+        .routes(TENANTS.on(routes!(tokens::start_rotation, tokens::end_rotation)))
         .routes(TENANTS.on(routes!(schemas::list, schemas::put)))
         .routes(TENANTS.on(routes!(schemas::get, schemas::remove)))
         .routes(TENANTS.on(routes!(resource_types::list, resource_types::put)))

@@ -50,10 +50,12 @@ pub struct Entry {
 enum Form {
     /// There is.
     Always,
-    /// The transaction has written something.
+    /// The transaction has written something, or locked a row.
     Any,
-    /// It has written the tenant's row. Other statements of it lock rows, which counts as writing.
+    /// It has written the tenant's row.
     Tenant,
+    /// It has written the tenant's job that is the subject.
+    Job,
     /// It has written the operator key that is the subject.
     Key,
     /// It has written the newest mapping revision, which becomes the subject.
@@ -78,6 +80,10 @@ const TENANT: &str = insert!(
     "$7::text",
     "EXISTS (SELECT 1 FROM tenant WHERE id = $3::uuid AND xmin = pg_current_xact_id()::xid)"
 );
+const JOB: &str = insert!(
+    "$7::text",
+    "EXISTS (SELECT 1 FROM job WHERE tenant_id = $3::uuid AND kind = $7::text AND xmin = pg_current_xact_id()::xid)"
+);
 const KEY: &str = insert!(
     "$7::text",
     "EXISTS (SELECT 1 FROM operator_key WHERE id = $7::text::uuid AND xmin = pg_current_xact_id()::xid)"
@@ -96,10 +102,11 @@ impl Entry {
         Self { id, at, tenant: None, actor, action, subject, before: None, after: None, address, form: Form::Any }
     }
 
-    /// It concerns a tenant.
+    /// It concerns a tenant, and is recorded if it changes the tenant's row, as every change of credentials, settings, schemas and
+    /// the mapping does.
     #[must_use]
     pub fn of(self, tenant: TenantId) -> Self {
-        Self { tenant: Some(tenant.0), ..self }
+        Self { tenant: Some(tenant.0), form: Form::Tenant, ..self }
     }
 
     /// What the subject was. It must have no secret in it.
@@ -114,10 +121,16 @@ impl Entry {
         Self { after: Some(text(value)), ..self }
     }
 
-    /// To be recorded only if the tenant's row changes.
+    /// To be recorded if anything changes.
     #[must_use]
-    pub fn if_tenant_changes(self) -> Self {
-        Self { form: Form::Tenant, ..self }
+    pub fn if_anything_changes(self) -> Self {
+        Self { form: Form::Any, ..self }
+    }
+
+    /// To be recorded if the tenant's job changes that is the subject.
+    #[must_use]
+    pub fn if_job_changes(self) -> Self {
+        Self { form: Form::Job, ..self }
     }
 
     /// To be recorded only if the operator key changes that is the subject.
@@ -137,6 +150,7 @@ impl Entry {
             Form::Always => ALWAYS,
             Form::Any => ANY,
             Form::Tenant => TENANT,
+            Form::Job => JOB,
             Form::Key => KEY,
             Form::Revision => REVISION,
         };

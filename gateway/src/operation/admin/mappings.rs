@@ -223,7 +223,7 @@ pub async fn rollback(operator: &Operator, tenant: &str, revision: Option<i32>) 
 pub async fn deactivate(operator: &Operator, tenant: &str) -> Result<(), Error> {
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let entry = operator.change_of(&tenant, "mapping.deactivate", tenant.active_mapping);
-    let rows = gateway.store.tenant(tenant.id).audited(entry.if_tenant_changes());
+    let rows = gateway.store.tenant(tenant.id).audited(entry);
     rows.deactivate_mapping(gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
     gateway.schemas_changed.notify_one();
@@ -300,7 +300,7 @@ async fn switch(operator: &Operator, tenant: &Tenant, (revision, settings): (i32
     let base = ActivationBase { active_mapping: tenant.active_mapping, schema_revision: settings.schema_revision };
     let by = (operator.actor.as_str(), gateway.clock.now());
     let entry = operator.change_of(tenant, "mapping.activate", revision);
-    let entry = entry.before(&json!({ "activeMapping": tenant.active_mapping })).if_tenant_changes();
+    let entry = entry.before(&json!({ "activeMapping": tenant.active_mapping }));
     if !gateway.store.tenant(tenant.id).audited(entry).activate_mapping(revision, base, by).await? {
         let detail = "The tenant's mapping or schemas were changed at the same moment. Look at them, and try again.";
         return Err(conflict(detail.to_owned()));

@@ -2,7 +2,10 @@
 
 use scimgate::operation::admin::operator_keys::secret;
 use scimgate::store::audit::{Actor, Entry, Page};
+use scimgate::store::job::JobKind;
+use scimgate::store::mapping::NewRevision;
 use scimgate::store::operator_key::{OperatorKey, OperatorScope};
+use scimgate::store::tenant::credential::Reminder;
 use scimgate_tests::{Tenant, TestGateway};
 use serde_json::json;
 use uuid::Uuid;
@@ -35,8 +38,23 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant) {
     let id = gateway.gateway.store.control().find_tenant(&tenant.name).await.unwrap().unwrap().id;
     let (token, _) = gateway.token(&tenant.name, "scim").await;
     control.mark_credentials_used(&[((id, token.parse().unwrap()), now)]).await.unwrap();
+    let rotation = format!("/tenants/{}/tokens/{token}/rotation", tenant.name);
+    for state in ["cancelled", "completed"] {
+        let _ = fine(operator.post(&rotation, &json!({})).await.expect(201));
+        let end = json!({ "state": state, "confirm": true });
+        let _ = fine(operator.patch(&rotation, &end).await.expect(204));
+    }
+    let found = control.credentials_after((Uuid::nil(), Uuid::nil()), 5).await.unwrap();
+    let due = Reminder { tenant: found[0].tenant, id: found[0].id, days: 30 };
+    let _ = control.mark_reminded(&[due]).await.unwrap();
     let actor = Actor { name: "test".into(), key: None, request_id: "test".into(), address: None };
-    control.record(Entry::new((gateway.clock.new_id(), now), actor, "test", &"test")).await.unwrap();
+    let entry = || Entry::new((gateway.clock.new_id(), now), actor.clone(), "test", &"test").of(id);
+    control.record(entry()).await.unwrap();
+    let store = gateway.gateway.store.tenant(id);
+    let new = NewRevision { on_failure: "keep", steps: "[]", author: "test", note: None };
+    let _ = store.clone().audited(entry().of_new_revision()).insert_draft(&new, now).await.unwrap();
+    store.clone().audited(entry()).deactivate_mapping(now).await.unwrap();
+    let _ = store.audited(entry().if_job_changes()).cancel_job(JobKind::Held, now).await.unwrap();
     for tenant in [None, Some(id)] {
         for latest_first in [true, false] {
             let page = Page { tenant, after: Uuid::nil(), before: Uuid::max(), latest_first, limit: 5 };
