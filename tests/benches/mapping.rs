@@ -39,7 +39,7 @@ const BESIDE: &str = "
 ## Requests beside a remap
 
 A client reads a user of the same tenant every 20 ms, and another changes one, in alternating slices of eight seconds alone and beside
-a remap with the share that the heading names.
+a remap with the share that the row names.
 
 | share | request | p50 alone, ms | p50 beside, ms | p99 alone, ms | p99 beside, ms | p99 ratio |
 |---|---|--:|--:|--:|--:|--:|";

@@ -137,9 +137,9 @@ async fn settings(shell: &Shell) {
     assert!(missing.starts_with("cannot read missing.json"), "{missing}");
 
     let wasm = root().join("target/wasm32-unknown-unknown/plugin/tutorial.wasm");
-    let digest = shell.json(&["plugin", "add", wasm.to_str().unwrap()]).await["digest"].clone();
+    let digest = shell.json(&["plugin", "push", wasm.to_str().unwrap()]).await["digest"].clone();
     assert!(shell.says(&["plugin", "list"]).await.contains(digest.as_str().unwrap()));
-    let none = shell.refused(&["plugin", "add", &product]).await;
+    let none = shell.refused(&["plugin", "push", &product]).await;
     assert!(none.contains("these are none"), "{none}");
 
     let mapping = json!({ "onFailure": "keep", "steps": [{ "plugin": "tutorial", "config": tutorial_config() }] });

@@ -1,5 +1,5 @@
-//! README's tour, as somebody at a terminal who pastes its commands: every reply that it prints is what the command prints, but for
-//! what differs each time, and for what it leaves out (`…`).
+//! README, docs/tour.md and docs/mappings.md, as somebody at a terminal who pastes their commands: every reply in them is what the command
+//! prints, but for what differs each time, and for what is left out (`…`).
 
 use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
@@ -9,8 +9,10 @@ use regex::Regex;
 use scimgate_tests::binary::Running;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::root;
+use scimgate_tests::tenant::WS1B;
 use tokio::process::Command;
 
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 /// Before the output of each command, with its number.
 const MARK: &str = "@@@@";
 
@@ -20,12 +22,13 @@ struct Line {
     reply: Option<String>,
 }
 
-/// The commands between these two headings.
-fn tour() -> Vec<Line> {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, rest) = readme.split_once("\n## Five minutes\n").unwrap();
-    let (tour, _) = rest.split_once("\n## ").unwrap();
-    let block = Regex::new(r"(?s)(?:Save as `(\S+)`:\n\n)?```(\w+)\n(.*?)```").unwrap();
+/// The commands of a document from one heading up to another.
+fn commands(document: &str, from: &str, to: &str) -> Vec<Line> {
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
+    let (_, rest) = text.split_once(from).unwrap();
+    let (tour, _) = rest.split_once(to).unwrap();
+    // A block of JSON below a sentence with a file's name is that file.
+    let block = Regex::new(r"(?s)(?:`(\S+\.json)`[^\n]*:\n\n)?```(\w+)\n(.*?)```").unwrap();
     let mut lines = Vec::new();
     for found in block.captures_iter(tour) {
         let body = &found[3];
@@ -80,41 +83,72 @@ fn fits(printed: &str, actual: &str) -> bool {
     Regex::new(&format!("(?s)^{}$", parts.join(".*?"))).unwrap().is_match(&plain(actual))
 }
 
+/// Runs the commands in one shell and compares what they print.
+async fn follow(lines: &[Line]) {
+    let (running, ready) = Running::dev(&["--ephemeral"]).await;
+    let home = tempfile::tempdir().unwrap();
+    symlink(root().join("target"), home.path().join("target")).unwrap();
+    let mut script = "shopt -s expand_aliases\nexec 2>&1\n".to_owned();
+    for (number, line) in lines.iter().enumerate() {
+        let _ = write!(script, "printf '{MARK}{number} \\n'\n{}\n", line.command);
+    }
+    let variable = |name: &str| ready[name].as_str().unwrap().to_owned();
+    let shell = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(home.path())
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("TENANT_URL", variable("tenant_url"))
+        .env("TOKEN", variable("token"))
+        .env("SCIMGATE_ADMIN_URL", variable("admin_url").trim_end_matches("/admin/v1"))
+        .env("SCIMGATE_OPERATOR_KEY", variable("operator_key"))
+        .env("SCIMGATE_DIRECTORY_KEY", variable("directory_key"))
+        .stdin(Stdio::null())
+        .output();
+    let output = String::from_utf8(shell.await.unwrap().stdout).unwrap();
+    let mut replies = output.split(MARK).skip(1).map(|part| part.split_once(" \n").unwrap().1);
+    for Line { command, reply } in lines {
+        let actual = replies.next().unwrap_or_else(|| panic!("the tour ended before {command}: {output}"));
+        let Some(printed) = reply else {
+            assert!(!actual.contains("scimgate: ") && !actual.contains("\"status\":\"4"), "{command}: {actual}");
+            continue;
+        };
+        assert!(fits(printed, actual), "$ {command}\n--- document\n{}\n--- now\n{}", plain(printed), plain(actual));
+    }
+    running.kill().await;
+}
+
 #[test]
-fn the_tour_prints_what_readme_says() {
-    block_on(async {
-        let (running, ready) = Running::dev(&["--ephemeral"]).await;
-        let home = tempfile::tempdir().unwrap();
-        symlink(root().join("target"), home.path().join("target")).unwrap();
-        let lines = tour();
-        assert!(lines.len() > 20, "{}", lines.len());
-        let mut script = "shopt -s expand_aliases\nexec 2>&1\n".to_owned();
-        for (number, line) in lines.iter().enumerate() {
-            let _ = write!(script, "printf '{MARK}{number} \\n'\n{}\n", line.command);
-        }
-        let variable = |name: &str| ready[name].as_str().unwrap().to_owned();
-        let shell = Command::new("bash")
-            .args(["-c", &script])
-            .current_dir(home.path())
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("TENANT_URL", variable("tenant_url"))
-            .env("TOKEN", variable("token"))
-            .env("SCIMGATE_ADMIN_URL", variable("admin_url").trim_end_matches("/admin/v1"))
-            .env("SCIMGATE_OPERATOR_KEY", variable("operator_key"))
-            .env("SCIMGATE_DIRECTORY_KEY", variable("directory_key"))
-            .stdin(Stdio::null())
-            .output();
-        let output = String::from_utf8(shell.await.unwrap().stdout).unwrap();
-        let mut replies = output.split(MARK).skip(1).map(|part| part.split_once(" \n").unwrap().1);
-        for Line { command, reply } in &lines {
-            let actual = replies.next().unwrap_or_else(|| panic!("the tour ended before {command}: {output}"));
-            let Some(printed) = reply else {
-                assert!(!actual.contains("scimgate: ") && !actual.contains("\"status\":\"4"), "{command}: {actual}");
-                continue;
-            };
-            assert!(fits(printed, actual), "$ {command}\n--- README\n{}\n--- now\n{}", plain(printed), plain(actual));
-        }
-        running.kill().await;
-    });
+fn five_minutes_print_what_readme_says() {
+    let lines = commands("README.md", "\n## Five minutes\n", "\n## Where to go next");
+    assert!(lines.len() > 10, "{}", lines.len());
+    block_on(follow(&lines));
+}
+
+#[test]
+fn the_tour_prints_what_the_document_says() {
+    let lines = commands("docs/tour.md", "# The tour\n", "\nMore in ");
+    assert!(lines.len() > 20, "{}", lines.len());
+    block_on(follow(&lines));
+}
+
+#[test]
+fn changing_a_mapping_prints_what_the_document_says() {
+    let mut lines = commands("README.md", "\n### 1. Start\n", "\n### 2. ");
+    let user = |attributes: &str| Line {
+        command: format!(
+            r#"curl -s "$TENANT_URL"Users -H "$AUTH" -H "$JSON" -d '{{"schemas":["{USER}"],{attributes}}}'"#
+        ),
+        reply: None,
+    };
+    lines.push(user(&format!(
+        r#""userName":"ada@corp.test","active":true,"name":{{"givenName":"Ada","familyName":"Byron"}},
+           "emails":[{{"type":"work","value":"Ada.Byron@Corp.Test"}}],
+           "{WS1B}":{{"customAttribute1":"B-1815","customAttribute2":"St James Square"}}"#
+    )));
+    lines.push(user(r#""userName":"charles@corp.test","userType":"Contractor""#));
+    let begun = lines.len();
+    lines.extend(commands("docs/mappings.md", "\n## Draft\n", "\n## Remap\n"));
+    assert!(lines.len() > begun + 10, "{}", lines.len());
+    block_on(follow(&lines));
 }

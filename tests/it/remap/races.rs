@@ -31,7 +31,7 @@ async fn a_write_that_was_computed_before_a_remap_is_refused(gateway: &TestGatew
         row: read.row_version(),
         member_changes: None,
         visible: true,
-        hold: None,
+        hold: scimgate::store::held::HoldChange::None,
         has_reason: false,
         keys: &keys,
         key_layout: ctx.settings.search.layout,
