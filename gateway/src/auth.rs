@@ -206,11 +206,7 @@ impl Auth {
         Ok(key)
     }
 
-    async fn look_up_operator(
-        &self,
-        digest: TokenDigest,
-        address: Option<IpAddr>,
-    ) -> Result<Arc<OperatorKey>, Error> {
+    async fn look_up_operator(&self, digest: TokenDigest, address: Option<IpAddr>) -> Result<Arc<OperatorKey>, Error> {
         self.check_stranger(digest, address).await?;
         let look_up = async {
             let found = self.store.control().find_operator_key(&digest).await.map_err(Miss::Store)?;

@@ -62,7 +62,8 @@ async fn every_changing_route_is_recorded_without_a_secret(gateway: &TestGateway
     }
     let recorded = all(gateway).await;
     for (request, action) in &it.sent {
-        let of_request: Vec<&Value> = recorded.iter().filter(|change| change["requestId"] == request.as_str()).collect();
+        let of_request: Vec<&Value> =
+            recorded.iter().filter(|change| change["requestId"] == request.as_str()).collect();
         assert_eq!(of_request.len(), 1, "{action}: {of_request:#?}");
         let change = of_request[0];
         assert_eq!((&change["action"], &change["actor"]), (&json!(action), &json!("test")), "{change}");
@@ -84,7 +85,8 @@ async fn tenants_and_credentials(it: &mut Operator<'_>) {
     let _ = it.send((one, &[]), &json!({ "state": "active" }), "tenant.resume").await;
     let _ = it.send(("PATCH /tenants/{tenant}/client", &[]), &json!({ "profile": "okta" }), "client.set").await;
     let token = it.send((tokens, &[]), &json!({ "scope": "scim", "label": "Okta" }), "token.issue").await.id();
-    let (start, end) = ("POST /tenants/{tenant}/tokens/{token}/rotation", "PATCH /tenants/{tenant}/tokens/{token}/rotation");
+    let (start, end) =
+        ("POST /tenants/{tenant}/tokens/{token}/rotation", "PATCH /tenants/{tenant}/tokens/{token}/rotation");
     let _ = it.send((start, &[&token]), &json!({}), "token.rotate-start").await;
     let _ = it.send((end, &[&token]), &json!({ "state": "cancelled" }), "token.rotate-cancel").await;
     let _ = it.send((start, &[&token]), &json!({}), "token.rotate-start").await;
@@ -100,7 +102,8 @@ async fn schemas(it: &mut Operator<'_>) {
     let (own, types) = ("/tenants/{tenant}/schemas", "/tenants/{tenant}/resource-types");
     let _ = it.send((&format!("POST {own}"), &[]), &json!({ "pack": "ws1b" }), "schema.put").await;
     let _ = it.send((&format!("DELETE {own}/{{urn}}"), &[WS1B]), &json!({}), "schema.remove").await;
-    let _ = it.send(("POST /tenants/{tenant}/schema-packs", &[]), &json!({ "pack": "agents" }), "schema-pack.add").await;
+    let _ =
+        it.send(("POST /tenants/{tenant}/schema-packs", &[]), &json!({ "pack": "agents" }), "schema-pack.add").await;
     let _ = it.send((&format!("POST {types}"), &[]), &device(), "resource-type.put").await;
     let _ = it.send((&format!("DELETE {types}/{{name}}"), &["Device"]), &json!({}), "resource-type.remove").await;
     let attributes = json!({ "attributes": ["title"] });
@@ -194,7 +197,10 @@ fn the_audit_is_read_by_tenant_and_time() {
         let whole = read("").await;
         let of_acme = read("tenant=acme").await;
         assert_eq!(of_acme.last().unwrap(), "tenant.create");
-        assert_eq!(read("since=2026-05-01T10:00:00Z").await.len() + read("until=2026-05-01T10:00:00Z").await.len(), whole.len());
+        assert_eq!(
+            read("since=2026-05-01T10:00:00Z").await.len() + read("until=2026-05-01T10:00:00Z").await.len(),
+            whole.len()
+        );
         assert_eq!(read("tenant=acme&since=2026-05-01T10:00:00Z").await, Vec::<String>::new());
         let id = gateway.operator.get("/tenants/acme").await.id();
         let _ = gateway.operator.delete("/tenants/acme").await.expect(204);

@@ -42,7 +42,10 @@ async fn every_route_names_its_scope_and_refuses_other_keys(gateway: &TestGatewa
             let what = format!("{method} {path}");
             let listed = operation["security"].as_array().unwrap_or_else(|| panic!("{what} declares no scope"));
             let needed: Vec<&str> = listed.iter().map(|it| it["operatorKey"][0].as_str().unwrap()).collect();
-            assert!(needed.contains(&"everything") && needed.iter().all(|it| SCOPES.contains(it)), "{what}: {needed:?}");
+            assert!(
+                needed.contains(&"everything") && needed.iter().all(|it| SCOPES.contains(it)),
+                "{what}: {needed:?}"
+            );
             seen.insert(needed.join(" "));
             for (scope, client) in &keys {
                 // A body that no route takes, so that nothing changes.
@@ -73,7 +76,9 @@ async fn keys_are_issued_listed_and_revoked(gateway: &TestGateway) {
     let shown = own(&listed.body);
     assert_eq!((&shown["state"], &shown["scopes"]), (&json!("active"), &json!(["tenants"])), "{shown}");
     assert!(shown["createdBy"].as_str().unwrap().parse::<uuid::Uuid>().is_ok(), "{shown}");
-    for body in [json!({ "scopes": [] }), json!({ "scopes": ["all"] }), json!({ "scopes": ["read"], "expiresInDays": 0 })] {
+    for body in
+        [json!({ "scopes": [] }), json!({ "scopes": ["all"] }), json!({ "scopes": ["read"], "expiresInDays": 0 })]
+    {
         let _ = gateway.operator.post("/operator-keys", &body).await.expect(400);
     }
     for _ in 0..2 {
@@ -138,8 +143,10 @@ fn another_replica_refuses_a_revoked_key() {
             let _ = there.get("/schema-packs").await.expect(200);
             let _ = gateway.operator.delete(&format!("/operator-keys/{id}")).await.expect(204);
             let revoked = std::time::Instant::now();
-            poll("the other replica refuses it", async || (there.get("/schema-packs").await.status == 401).then_some(()))
-                .await;
+            poll("the other replica refuses it", async || {
+                (there.get("/schema-packs").await.status == 401).then_some(())
+            })
+            .await;
             slowest = slowest.max(revoked.elapsed());
         }
         eprintln!("slowest of 20 revocations: {slowest:?}");

@@ -25,7 +25,12 @@ async fn issue(gateway: &TestGateway, body: &Value) -> (String, Client) {
 /// Starts a rotation.
 async fn start(gateway: &TestGateway, old: &str) -> (String, Client) {
     let started = gateway.operator.post(&rotation(old), &json!({})).await.expect(201);
-    assert_eq!((&started.body["state"], &started.body["replaces"]), (&json!("pending"), &json!(old)), "{}", started.text);
+    assert_eq!(
+        (&started.body["state"], &started.body["replaces"]),
+        (&json!("pending"), &json!(old)),
+        "{}",
+        started.text
+    );
     (started.id(), gateway.anonymous().with(started.body["secret"].as_str().unwrap()))
 }
 
@@ -149,7 +154,9 @@ fn a_token_is_accepted_from_its_networks_alone() {
         let _ = gateway.plain_tenant("acme").await;
         let networks = json!(["192.0.2.0/24", "2001:db8::/32"]);
         let (_, client) = issue(&gateway, &json!({ "scope": "scim", "networks": networks })).await;
-        for (from, status) in [("192.0.2.9", 200), ("2001:db8::7", 200), ("198.51.100.1", 403), ("192.0.2.9, 198.51.100.1", 403)] {
+        for (from, status) in
+            [("192.0.2.9", 200), ("2001:db8::7", 200), ("198.51.100.1", 403), ("192.0.2.9, 198.51.100.1", 403)]
+        {
             let request = Request::new("GET", "/Users").header("x-forwarded-for", from);
             let _ = client.send(request).await.expect(status);
         }

@@ -99,7 +99,6 @@ fn path(
 
 /// A record of what a command changes in the database without the admin API.
 pub(super) fn record(clock: &scimgate::clock::Clock, command: &str, action: &'static str, subject: &str) -> Entry {
-    let actor =
-        Actor { name: command.to_owned(), key: None, request_id: clock.new_id().to_string(), address: None };
+    let actor = Actor { name: command.to_owned(), key: None, request_id: clock.new_id().to_string(), address: None };
     Entry::new((clock.new_id(), clock.now()), actor, action, &subject)
 }

@@ -37,7 +37,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         print(&format!("The schema is already at version {KNOWN}."));
     } else {
         let versions: Vec<String> = applied.iter().map(ToString::to_string).collect();
-        store.control().record(audit::record(&Clock::system(), "migrate", "schema.migrate", &versions.join(", "))).await?;
+        store
+            .control()
+            .record(audit::record(&Clock::system(), "migrate", "schema.migrate", &versions.join(", ")))
+            .await?;
         print(&format!("Applied {}. The schema is at version {KNOWN}.", versions.join(", ")));
     }
     if arguments.finish { finish(&store).await } else { Ok(()) }

@@ -124,9 +124,9 @@ fn check_restrictions(parts: &Parts, verified: &Verified, registry: &Registry) -
     }
     let Some(only) = &verified.resource_type else { return Ok(()) };
     let endpoint = path.split('/').next().unwrap_or_default();
-    let is_own = registry.resource_type(only).is_some_and(|own| {
-        own.endpoint.trim_start_matches('/').eq_ignore_ascii_case(endpoint)
-    });
+    let is_own = registry
+        .resource_type(only)
+        .is_some_and(|own| own.endpoint.trim_start_matches('/').eq_ignore_ascii_case(endpoint));
     if is_own || DISCOVERY.contains(&endpoint) {
         return Ok(());
     }

@@ -86,7 +86,8 @@ pub async fn begin(operator: &Operator, tenant: &str, revision: i32, wanted: Wan
         total,
         report: &report,
     };
-    let entry = operator.change_of(&row, "mapping.plan", revision).after(&json!({ "sample": sample, "seed": wanted.seed }));
+    let entry =
+        operator.change_of(&row, "mapping.plan", revision).after(&json!({ "sample": sample, "seed": wanted.seed }));
     let entry = entry.if_anything_changes();
     store.clone().audited(entry).begin_plan(&new, gateway.clock.now()).await?;
     gateway.schemas_changed.notify_one();

@@ -76,10 +76,8 @@ macro_rules! insert {
 
 const ALWAYS: &str = insert!("$7::text", "true");
 const ANY: &str = insert!("$7::text", "pg_current_xact_id_if_assigned() IS NOT NULL");
-const TENANT: &str = insert!(
-    "$7::text",
-    "EXISTS (SELECT 1 FROM tenant WHERE id = $3::uuid AND xmin = pg_current_xact_id()::xid)"
-);
+const TENANT: &str =
+    insert!("$7::text", "EXISTS (SELECT 1 FROM tenant WHERE id = $3::uuid AND xmin = pg_current_xact_id()::xid)");
 const JOB: &str = insert!(
     "$7::text",
     "EXISTS (SELECT 1 FROM job WHERE tenant_id = $3::uuid AND kind = $7::text AND xmin = pg_current_xact_id()::xid)"
@@ -238,7 +236,8 @@ pub fn first_id(at: SystemTime) -> Uuid {
     Uuid::from_u128(millis << 80)
 }
 
-const COLUMNS: &str = "SELECT id, at, tenant, actor, key_id, action, subject, before, after, request_id, address FROM audit";
+const COLUMNS: &str =
+    "SELECT id, at, tenant, actor, key_id, action, subject, before, after, request_id, address FROM audit";
 
 impl ControlStore {
     /// Records a change that was made in transactions of its own.

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::store::ControlStore;
 use crate::store::error::Error;
 use crate::store::postgres::pool::Statement;
-use crate::store::ControlStore;
 
 /// Most keys that are listed, the newest first.
 pub const MAX_LISTED_KEYS: i64 = 500;
@@ -84,7 +84,8 @@ const INSERT: &str = "
 INSERT INTO operator_key (id, digest, last_four, bootstrap, created_at, label, scopes, expires_at, created_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-const COLUMNS: &str = "id, label, scopes, last_four, bootstrap, created_at, created_by, expires_at, last_used_at, revoked_at";
+const COLUMNS: &str =
+    "id, label, scopes, last_four, bootstrap, created_at, created_by, expires_at, last_used_at, revoked_at";
 
 /// Two keys that revoke each other at the same moment come one after the other, and the second sees what the first did.
 const LOCK: &str = "SELECT 1 FROM operator_key WHERE revoked_at IS NULL ORDER BY id FOR UPDATE";

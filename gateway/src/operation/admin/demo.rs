@@ -42,7 +42,12 @@ pub async fn run(operator: &Operator, plugin: Vec<u8>) -> Result<Demo, Error> {
 }
 
 async fn issue(operator: &Operator, scope: Scope) -> Result<Token, Error> {
-    let wanted = tokens::Wanted { scope, label: "made by scimgate dev".to_owned(), expires_in_days: Some(90), restrictions: Restrictions::default() };
+    let wanted = tokens::Wanted {
+        scope,
+        label: "made by scimgate dev".to_owned(),
+        expires_in_days: Some(90),
+        restrictions: Restrictions::default(),
+    };
     Ok(tokens::issue(operator, NAME, wanted).await?.secret)
 }
 

@@ -78,7 +78,8 @@ pub async fn decide(operator: &Operator, tenant: &str, batch: &str, verdict: Ver
     let store = gateway.store.tenant(found.id);
     let entry = operator.change_of(&found, "held.decide", id).after(&json!({ "verdict": verdict.done() }));
     let entry = entry.if_anything_changes();
-    let decided = store.clone().audited(entry).decide_batch(id, verdict, (gateway.clock.now(), &operator.actor)).await?;
+    let decided =
+        store.clone().audited(entry).decide_batch(id, verdict, (gateway.clock.now(), &operator.actor)).await?;
     let now = store.held_batch(id).await?.ok_or_else(|| no_batch(batch))?;
     if !decided {
         return Err(ScimError::new(409, format!("The batch {batch} is {}, not open.", now.state)).into());

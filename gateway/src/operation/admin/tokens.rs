@@ -154,8 +154,7 @@ pub async fn revoke(operator: &Operator, tenant: &str, id: &str) -> Result<(), E
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let token: Uuid = id.parse().map_err(|_| not_found(&tenant, id))?;
     let entry = operator.change_of(&tenant, "token.revoke", token);
-    let found =
-        gateway.store.tenant(tenant.id).audited(entry).revoke_credential(token, gateway.clock.now()).await?;
+    let found = gateway.store.tenant(tenant.id).audited(entry).revoke_credential(token, gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
     if !found {
         return Err(not_found(&tenant, id).into());

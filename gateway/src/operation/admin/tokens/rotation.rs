@@ -90,9 +90,8 @@ async fn find(operator: &Operator, tenant: &Tenant, id: &str) -> Result<Credenti
 
 async fn replacement(operator: &Operator, tenant: &Tenant, old: &Credential) -> Result<Credential, Error> {
     let all = operator.gateway.store.tenant(tenant.id).credentials().await?;
-    let is_pending = |it: &Credential| {
-        it.replaces == Some(old.id) && it.phase == Phase::Pending && it.revoked_at.is_none()
-    };
+    let is_pending =
+        |it: &Credential| it.replaces == Some(old.id) && it.phase == Phase::Pending && it.revoked_at.is_none();
     all.into_iter().find(is_pending).ok_or_else(|| no_rotation(&old.id.to_string()))
 }
 

@@ -63,7 +63,8 @@ fn each_reminder_is_due_once() {
         let mut reminded_days = reminder_at(DAY * life);
         let mut given = Vec::new();
         for hour in 0..=life * 24 + 1 {
-            let token = Expiring { tenant: TenantId(Uuid::nil()), id: Uuid::nil(), expires_at: Some(end), reminded_days };
+            let token =
+                Expiring { tenant: TenantId(Uuid::nil()), id: Uuid::nil(), expires_at: Some(end), reminded_days };
             if let Some(reminder) = reminder_due(&token, UNIX_EPOCH + DAY / 24 * hour) {
                 given.push(reminder.days);
                 reminded_days = Some(reminder.days);

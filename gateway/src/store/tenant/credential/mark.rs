@@ -57,7 +57,8 @@ impl ControlStore {
 
     /// The credentials after one, in the order of tenants and ids.
     pub async fn credentials_after(&self, after: (Uuid, Uuid), count: i64) -> Result<Vec<Expiring>, Error> {
-        let rows = self.query("looking for credentials that expire", WITH_AN_END, &[&after.0, &after.1, &count]).await?;
+        let rows =
+            self.query("looking for credentials that expire", WITH_AN_END, &[&after.0, &after.1, &count]).await?;
         let read = |row: &tokio_postgres::Row| Expiring {
             tenant: TenantId(row.get(0)),
             id: row.get(1),
