@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod audit;
 mod auth;
 mod bad_input;
 mod binary;
@@ -25,6 +26,7 @@ mod lists;
 mod mapping;
 mod members;
 mod migrations;
+mod operator_keys;
 mod outage;
 mod paging;
 mod plan;
@@ -45,4 +47,5 @@ mod search_attributes;
 mod shadow;
 mod simulate;
 mod statements;
+mod tokens;
 mod upgrade;
