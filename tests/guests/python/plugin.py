@@ -35,7 +35,6 @@ class Hostile(Plugin[Config]):
                 while True:
                     calls += 1
             case "recurse":
-                sys.setrecursionlimit(1_000_000_000)
                 return Rejected(str(recurse(size)))
             case "allocate":
                 blocks = [bytearray(65_536) for _ in range(size // 65_536)]
