@@ -19,6 +19,7 @@ use crate::mapping::{Key, Mapper, MapperConfig};
 use crate::operation::Gateway;
 use crate::operation::admission::Admission;
 use crate::operation::bulk;
+use crate::operation::closed_guards::ClosedGuards;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::plugin_loader::StoredPlugins;
@@ -122,6 +123,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         trusted_proxies: Arc::from([]),
         write_locks: KeyedLock::default(),
         recent: RecentRows::default(),
+        closed_guards: ClosedGuards::default(),
         recorder: Arc::new(LogLine),
         admission: Admission::default(),
         large: Arc::default(),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate_plugin_host::{CallResult, Component, Context, Decision, Failure, FailureKind, Host, Limits, LogLine};
+use scimgate_plugin_host::{CallResult, Component, Context, Decision, Failure, FailureKind, Host, LogLine};
 use scimgate_scim::access::Overlay;
 use scimgate_scim::error::{ScimError, ScimType};
 
@@ -85,7 +85,7 @@ struct PluginCall {
 
 impl PluginCall {
     fn run(self) -> CallResult<ScimDocument> {
-        self.host.run(&self.component, &self.context, &self.config, self.document, &Limits::default())
+        self.host.run(&self.component, &self.context, &self.config, self.document, &self.host.limits())
     }
 }
 

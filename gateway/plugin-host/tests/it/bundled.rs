@@ -2,26 +2,36 @@
 
 use std::path::PathBuf;
 
-use scimgate_plugin_host::{Component, Decision, Limits};
+use scimgate_plugin_host::{Component, Decision, Host};
 use scimgate_plugin_sdk::Outcome;
-use scimgate_plugin_sdk::test::{Fixture, Found, Schemas, read_fixtures};
+use scimgate_plugin_sdk::test::{Fixture, FixtureFile, Found, Schemas, read_fixtures};
 
 use crate::support::{HOST, TestDocument, wasm};
 
 /// Runs every example of a plugin, twice: the second result must be the same.
 fn check(plugin: &str) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(plugin).join("fixtures");
     let component = HOST.prepare(&wasm(&plugin.replace('-', "_"))).unwrap();
     assert_eq!(component.manifest().name, plugin);
-    for (_, file) in read_fixtures(&folder).unwrap() {
+    run_examples(&HOST, &component, plugin);
+}
+
+/// Runs every example in a plugin's folder, twice.
+pub(crate) fn run_examples(host: &Host, component: &Component, folder: &str) {
+    for file in fixtures(folder) {
         for fixture in &file.fixtures {
-            run(&component, &file.schemas, fixture);
-            run(&component, &file.schemas, fixture);
+            run(host, component, &file.schemas, fixture);
+            run(host, component, &file.schemas, fixture);
         }
     }
 }
 
-fn run(component: &Component, schemas: &Schemas, fixture: &Fixture) {
+/// The examples in a plugin's folder.
+pub(crate) fn fixtures(folder: &str) -> Vec<FixtureFile> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(folder).join("fixtures");
+    read_fixtures(&folder).unwrap().into_iter().map(|(_, file)| file).collect()
+}
+
+fn run(host: &Host, component: &Component, schemas: &Schemas, fixture: &Fixture) {
     let config = fixture.config();
     if fixture.outcome.is_none() {
         assert_eq!(component.check_config(&config), Ok(()), "{}", fixture.name);
@@ -34,7 +44,7 @@ fn run(component: &Component, schemas: &Schemas, fixture: &Fixture) {
         last_modified: sdk.last_modified,
     };
     let document = TestDocument::of(fixture.resource(schemas).unwrap());
-    let result = HOST.run(component, &context, &config.to_string(), document, &Limits::default());
+    let result = host.run(component, &context, &config.to_string(), document, &host.limits());
     let outcome = match result.decision {
         Ok(Decision::Mapped) => Ok(Outcome::Mapped),
         Ok(Decision::Excluded(why)) => Ok(Outcome::Excluded(why)),
