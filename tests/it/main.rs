@@ -20,6 +20,7 @@ mod forwarded;
 mod guard;
 mod hostile;
 mod isolation;
+mod languages;
 mod limits;
 mod limits_page;
 mod lists;
