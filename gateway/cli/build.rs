@@ -21,17 +21,40 @@ const RUST_SDK: [&str; 7] = [
     "gateway/scim/src",
 ];
 
+/// … and what a plugin in TypeScript needs …
+const TYPESCRIPT_SDK: [&str; 5] = [
+    "plugin-sdk/typescript/bin",
+    "plugin-sdk/typescript/package.json",
+    "plugin-sdk/typescript/src",
+    "plugin-sdk/typescript/tsconfig.json",
+    "plugin-sdk/wit",
+];
+
+/// … and one in Python.
+const PYTHON_SDK: [&str; 4] = [
+    "plugin-sdk/python/pyproject.toml",
+    "plugin-sdk/python/requirements.txt",
+    "plugin-sdk/python/scimgate_plugin",
+    "plugin-sdk/wit",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let root = here.join("../..").canonicalize()?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut text = String::new();
-    let mut sdk = Vec::new();
-    for part in RUST_SDK {
-        files(&root.join(part), &mut sdk)?;
+    let parts: [(&str, &[&str]); 3] =
+        [("RUST_SDK", &RUST_SDK), ("TYPESCRIPT_SDK", &TYPESCRIPT_SDK), ("PYTHON_SDK", &PYTHON_SDK)];
+    for (name, parts) in parts {
+        let mut sdk = Vec::new();
+        for part in parts {
+            files(&root.join(part), &mut sdk)?;
+        }
+        if name == "RUST_SDK" {
+            sdk.push(root.join("plugin-sdk/README.md"));
+        }
+        write_table(&mut text, name, &root, &sdk)?;
     }
-    sdk.push(root.join("plugin-sdk/README.md"));
-    write_table(&mut text, "RUST_SDK", &root, &sdk)?;
     let templates = here.join("templates");
     for language in folders(&templates)? {
         let name = language.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_uppercase();
@@ -46,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The files below a path, without tests.
+/// The files below a path, without tests and what Python has compiled.
 fn files(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={}", path.display());
     if path.is_file() {
@@ -57,8 +80,8 @@ fn files(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
         fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<_, Box<dyn Error>>>()?;
     entries.sort();
     for entry in entries {
-        let is_test = entry.file_stem().is_some_and(|stem| stem == "tests");
-        if !is_test {
+        let left_out = entry.file_stem().is_some_and(|stem| stem == "tests" || stem == "__pycache__");
+        if !left_out {
             files(&entry, found)?;
         }
     }

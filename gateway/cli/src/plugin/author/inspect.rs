@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use scimgate_plugin_host::wrap;
+use scimgate_plugin_host::{HostConfig, wrap};
 use serde_json::json;
 use wit_component::DecodedWasm;
 use wit_parser::WorldItem;
@@ -51,7 +51,9 @@ pub(super) async fn run(output: Output, it: Arguments) -> Result<(), Failure> {
             found["digest"] = plugin.component.digest().into();
             let (size, took) = (plugin.component.code_size(), plugin.compiled_in.as_millis());
             found["compiled"] = format!("{size} bytes, in {took} ms").into();
-            found["upload"] = "accepted".into();
+            let is_large = found["bytes"].as_u64() > Some(HostConfig::default().max_upload as u64);
+            let with = if is_large { ", by a gateway that was started with --large-plugins" } else { "" };
+            found["upload"] = format!("accepted{with}").into();
             found["configSchema"] = manifest.config_schema.clone();
         }
         Err(failure) => found["upload"] = format!("refused: {}", failure.message).into(),
@@ -73,6 +75,7 @@ fn world(bytes: &[u8]) -> (Option<String>, Vec<String>) {
     let imports: Vec<String> = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
     let package = imports
         .iter()
+        .filter(|name| name.starts_with("scimgate:"))
         .find_map(|name| Some(name.split_once('/')?.0.to_owned() + "/mapping@" + name.split_once('@')?.1));
     (package, imports)
 }

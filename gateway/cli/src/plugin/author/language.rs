@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::purpose::Purpose;
-use super::rust;
+use super::{python, rust, typescript};
 use crate::failure::Failure;
 
 /// A file's path, and its bytes.
@@ -30,6 +30,8 @@ pub(super) struct Language {
     pub(super) sdk: &'static [File],
     /// Files that `watch` looks at beside the examples and the configuration.
     pub(super) sources: &'static [&'static str],
+    /// Most memory of a call in `plugin test` in KiB, unless it is given.
+    pub(super) memory_budget: usize,
     /// Builds a project and returns a component, or a core module with its component type.
     pub(super) build: fn(&Path, Purpose) -> Result<Vec<u8>, Failure>,
     /// Runs the project's own tests.
@@ -40,15 +42,38 @@ pub(super) struct Language {
 pub(super) const SDK_FOLDER: &str = ".scimgate/sdk";
 
 /// Every language; the first is the default.
-pub(super) static LANGUAGES: &[Language] = &[Language {
-    name: "rust",
-    marker: "Cargo.toml",
-    template: embedded::RUST_TEMPLATE,
-    sdk: embedded::RUST_SDK,
-    sources: &["src", "Cargo.toml"],
-    build: rust::build,
-    test: rust::test,
-}];
+pub(super) static LANGUAGES: &[Language] = &[
+    Language {
+        name: "rust",
+        marker: "Cargo.toml",
+        template: embedded::RUST_TEMPLATE,
+        sdk: embedded::RUST_SDK,
+        sources: &["src", "Cargo.toml"],
+        memory_budget: 8 << 10,
+        build: rust::build,
+        test: rust::test,
+    },
+    Language {
+        name: "typescript",
+        marker: "package.json",
+        template: embedded::TYPESCRIPT_TEMPLATE,
+        sdk: embedded::TYPESCRIPT_SDK,
+        sources: &["src", "package.json"],
+        memory_budget: 8 << 10,
+        build: typescript::build,
+        test: typescript::test,
+    },
+    Language {
+        name: "python",
+        marker: "plugin.py",
+        template: embedded::PYTHON_TEMPLATE,
+        sdk: embedded::PYTHON_SDK,
+        sources: &["plugin.py"],
+        memory_budget: 32 << 10,
+        build: python::build,
+        test: python::test,
+    },
+];
 
 /// The values of `--language`.
 pub(super) fn names() -> Vec<&'static str> {
