@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use scimgate_plugin_host::{CallResult, Component, Context, Decision, FailureKind, Host, HostConfig, Limits};
+use scimgate_plugin_host::{CallResult, Component, Context, Decision, FailureKind, Host, HostConfig, Key, Limits};
 use scimgate_plugin_sdk::serde_json::{Value, from_str, json};
 
 use crate::bundled::run_examples;
@@ -17,21 +17,21 @@ static TYPESCRIPT: LazyLock<Component> = LazyLock::new(|| HOST.prepare(&built("h
 static PYTHON: LazyLock<Component> = LazyLock::new(|| LARGE_HOST.prepare(&built("hostile-py")).unwrap());
 
 /// A host that takes a component, and the component.
-type Guest = (&'static Host, &'static Component);
+type Guest<'a> = (&'a Host, &'a Component);
 
-fn typescript() -> Guest {
+fn typescript() -> Guest<'static> {
     (&HOST, &TYPESCRIPT)
 }
 
-fn python() -> Guest {
+fn python() -> Guest<'static> {
     (&LARGE_HOST, &PYTHON)
 }
 
-fn call((host, component): Guest, config: &Value) -> CallResult<TestDocument> {
+fn call((host, component): Guest<'_>, config: &Value) -> CallResult<TestDocument> {
     call_in((host, component), config, &context())
 }
 
-fn call_in((host, component): Guest, config: &Value, context: &Context) -> CallResult<TestDocument> {
+fn call_in((host, component): Guest<'_>, config: &Value, context: &Context) -> CallResult<TestDocument> {
     // Only an endless loop is to meet this limit, however slow the machine is.
     let cpu = if config["do"] == "spin" { host.limits().cpu } else { generous().cpu };
     let limits = Limits { cpu, wall: generous().wall, ..host.limits() };
@@ -46,7 +46,7 @@ fn title(result: CallResult<TestDocument>) -> String {
 }
 
 /// Calls that must fail with this kind and a reason that contains this text; the next call is served as before.
-fn check_hostile(guest: Guest, cases: &[(Value, FailureKind, &str)]) {
+fn check_hostile(guest: Guest<'_>, cases: &[(Value, FailureKind, &str)]) {
     for (config, kind, reason) in cases {
         let failure = call(guest, config).decision.unwrap_err();
         assert!(failure.kind == *kind && failure.reason.contains(reason), "{config}: {failure:?}");
@@ -126,6 +126,15 @@ fn where_an_error_was_thrown_is_in_the_log() {
     for (guest, place) in [(typescript(), "at "), (python(), "plugin.py\", line ")] {
         let log = call(guest, &json!({ "do": "throw" })).log;
         assert!(log.iter().any(|line| line.message.contains(place)), "{log:?}");
+    }
+}
+
+#[test]
+fn compiled_code_of_an_interpreter_can_be_kept() {
+    let key = Key::new([7; 32]);
+    for (host, component) in [typescript(), python()] {
+        let loaded = host.load_precompiled(&component.precompile(&key).unwrap(), std::slice::from_ref(&key)).unwrap();
+        assert_eq!(title(call((host, &loaded), &json!({ "do": "count" }))), "1");
     }
 }
 
