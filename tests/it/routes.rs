@@ -73,6 +73,9 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/revisions/{revision}/plan", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/shadow", &["GET", "PUT", "DELETE"]),
     (Surface::Admin, "/admin/v1/plugins", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/plugins/pull", &["POST"]),
+    (Surface::Admin, "/admin/v1/plugins/{plugin}/{version}", &["GET", "PATCH", "DELETE"]),
+    (Surface::Admin, "/admin/v1/plugins/{plugin}/{version}/uses", &["GET"]),
     (Surface::Probe, "/livez", &["GET"]),
     (Surface::Probe, "/readyz", &["GET"]),
 ];

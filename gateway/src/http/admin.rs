@@ -75,6 +75,9 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(mapping::plan::begin, mapping::plan::get))
         .routes(routes!(mapping::shadow::get, mapping::shadow::put, mapping::shadow::delete))
         .routes(routes!(plugins::list, plugins::upload))
+        .routes(routes!(plugins::pull::pull))
+        .routes(routes!(plugins::release::get, plugins::release::patch, plugins::release::remove))
+        .routes(routes!(plugins::release::list_uses))
 }
 
 /// This document.

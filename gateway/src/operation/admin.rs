@@ -1,6 +1,7 @@
 //! What operators do, one noun a file. Every use case takes the [`Operator`](super::Operator) it runs for, and logs what it
 //! changes.
 
+pub mod bundled;
 pub mod client;
 mod definition;
 pub mod demo;
