@@ -281,6 +281,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         held: delete, insert, select, update
         held_batch: insert, select, update
         held_member: delete, insert, select
+        held_reference: delete, insert, select
         job: delete, insert, select, update
         leniency_use: delete, insert, select, update
         mapping_plan: insert, select, update
@@ -292,7 +293,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         membership: delete, insert, select
         plugin: select
         plugin_release: delete, insert, select
-        removal_count: delete, insert, select, update
+        removal_slot: delete, insert, select, update
         resource: insert, select, update
         resource_count: insert, select, update
         resource_key: delete, insert, select
@@ -307,7 +308,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         for (table, expected) in [
             (
                 "tenant",
-                "burst, created_at, guard_members, guard_percent, guard_protected, guard_users, id, max_requests, name, rate, state",
+                "burst, created_at, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, max_requests, name, rate, state",
             ),
             ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
             ("plugin_release", "author, created_at, dev, digest, name, source, tenant_id, version"),

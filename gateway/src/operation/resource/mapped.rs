@@ -246,6 +246,7 @@ impl Mapped {
             event: self.event,
             failure: self.problem.as_ref().map(|problem| problem.failure),
             reason: self.reason_change(stored),
+            hold: HoldChange::None,
             mapped: self.text,
         }
     }

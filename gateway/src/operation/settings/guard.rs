@@ -7,7 +7,7 @@ use scimgate_scim::filter::Filter;
 use scimgate_scim::schema::registry::Registry;
 use serde_json::{Map, Value};
 
-use crate::store::guard::GuardRow;
+use crate::store::guard::{Allowance, GuardRow};
 
 /// A tenant's guard.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +21,19 @@ pub struct Guard {
 /// What may pass within an hour.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::operation) struct Limits {
-    pub(in crate::operation) users: i64,
-    pub(in crate::operation) members: i64,
-    pub(in crate::operation) percent: i64,
+    users: i64,
+    members: i64,
+    percent: i64,
+}
+
+impl Limits {
+    pub(in crate::operation) fn of_users(self) -> Allowance {
+        Allowance { number: self.users, percent: self.percent }
+    }
+
+    pub(in crate::operation) fn of_members(self) -> Allowance {
+        Allowance { number: self.members, percent: self.percent }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
-use crate::store::held::Hold;
+use crate::store::held::HoldChange;
 use crate::store::mapping_reason::drop_reason;
 use crate::store::membership::LOCK_RESOURCE;
 use crate::store::postgres::pool::Statement;
@@ -91,8 +91,8 @@ pub struct Delete<'a> {
     pub member_changes: Option<i64>,
     /// Whether the product sees it.
     pub visible: bool,
-    /// The batch that holds the deletion: the product sees it still.
-    pub hold: Option<Hold>,
+    /// Whether the product sees it at once, and whether it is counted.
+    pub hold: HoldChange,
     /// Whether a reason of the mapping is kept of it.
     pub has_reason: bool,
     /// Its keys.
@@ -121,7 +121,8 @@ impl TenantStore {
         let (slot, event) = (slot(), EventKind::Deleted.name(resource_type));
         let hashes: Vec<i64> = keys.searchable.iter().map(Key::hash).collect();
         let text = *key_layout != KeyLayout::Hashed;
-        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible && hold.is_none() };
+        let held = if let HoldChange::Keep(held) = hold { Some(held) } else { None };
+        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible && held.is_none() };
         let tenant = &self.tenant.0;
         let row = RowParams::from(*row);
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![tenant, id, resource_type, at];
@@ -141,8 +142,8 @@ impl TenantStore {
             Statement { doing: "deleting a resource", sql: parts.sql(), params },
         ];
         // After the row is written: the hold ends a transaction that has lost its race.
-        batch.extend(hold.as_ref().map(|hold| hold.statement(tenant, id, stamp)));
-        batch.extend(hold.as_ref().map(|hold| hold.memberships(tenant, id, stamp)));
+        batch.extend(hold.statement(tenant, id, stamp));
+        batch.extend(held.map(|held| held.memberships(tenant, id, stamp)));
         batch.push(Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]));
         batch.extend(has_reason.then(|| drop_reason(tenant, id)));
         let answers = self.batch(&batch).await?;
