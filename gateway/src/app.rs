@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::{JobShare, Limits, Listeners};
+use crate::config::{JobShare, Limits, Listeners, Plugins};
 use crate::http::connection::server;
 use crate::http::error::Surface;
 use crate::http::router;
@@ -114,12 +114,19 @@ fn host() -> Result<Host, Error> {
 ///
 /// # Errors
 /// The plugin host cannot be set up.
-pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Result<Gateway, Error> {
-    let mapper = Arc::new(mapper(host()?, &store, &clock, &keys));
+pub fn gateway(
+    store: Store,
+    clock: Clock,
+    public_url: &str,
+    (keys, plugins): (Keys, Plugins),
+) -> Result<Gateway, Error> {
+    let plugins = Arc::new(plugins);
+    let mapper = Arc::new(mapper(host()?, &store, &clock, (&keys, &plugins)));
     Ok(Gateway {
         keys: Arc::new(keys),
         auth: Arc::new(Auth::new(store.clone(), clock.clone())),
         mapper,
+        plugins,
         settings: Arc::new(SettingsCache::new(store.clone())),
         lists: crate::operation::list::Limits::default(),
         public_url: Arc::from(public_url.trim_end_matches('/')),
@@ -144,8 +151,8 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
 
 /// The mapper of the stored plugins. It keeps what it compiles, unless the key that seals it is in the same database: machine code
 /// is loaded only if nobody but the gateway can have written it.
-fn mapper(host: Host, store: &Store, clock: &Clock, keys: &Keys) -> Mapper {
-    let plugins = StoredPlugins { store: store.control(), clock: clock.clone() };
+fn mapper(host: Host, store: &Store, clock: &Clock, (keys, plugins): (&Keys, &Arc<Plugins>)) -> Mapper {
+    let plugins = StoredPlugins { store: store.control(), clock: clock.clone(), plugins: Arc::clone(plugins) };
     let seals = if keys.in_database { Vec::new() } else { keys.derive("compiled plugins") };
     let keys = seals.into_iter().map(Key::new).collect();
     Mapper::new(host, plugins, clock.clone(), MapperConfig::default()).keeping_compiled(keys)

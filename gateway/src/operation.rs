@@ -26,6 +26,7 @@ pub mod schema_change;
 pub mod settings;
 pub mod shadow;
 pub mod shadow_queue;
+pub(crate) mod signature;
 pub mod stretch;
 
 pub use context::{Context, Gateway};

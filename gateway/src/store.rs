@@ -15,6 +15,7 @@ pub mod memory;
 pub mod operator_key;
 pub mod plan;
 pub mod plugin;
+pub mod plugin_release;
 pub mod postgres;
 pub mod resource;
 pub mod root_key;

@@ -238,8 +238,18 @@ fn the_control_role_sees_only_the_listed_tables_across_tenants() {
             }
             must_do_nothing(&client, "across tenants", &format!("DELETE FROM {table}")).await;
         }
-        let seen_alone =
-            ["credential", "event", "event_head", "fold_in", "job", "resource_count", "schema_change", "tenant"];
+        let seen_alone = [
+            "credential",
+            "event",
+            "event_head",
+            "fold_in",
+            "job",
+            "mapping_plugin",
+            "plugin_release",
+            "resource_count",
+            "schema_change",
+            "tenant",
+        ];
         assert_eq!(seen, seen_alone);
         assert_eq!(changed, ["event_head", "resource_count", "tenant"]);
         // An event gets its number, once; nothing else of it changes.
@@ -276,12 +286,14 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         job: delete, insert, select, update
         leniency_use: delete, insert, select, update
         mapping_plan: insert, select, update
+        mapping_plugin: insert, select
         mapping_reason: delete, insert, select, update
         mapping_revision: insert, select
         mapping_shadow: delete, insert, select, update
         member_ref: delete, insert, select
         membership: delete, insert, select
         plugin: select
+        plugin_release: delete, insert, select
         removal_slot: delete, insert, select, update
         resource: insert, select, update
         resource_count: insert, select, update
@@ -300,6 +312,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
                 "burst, created_at, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, max_requests, name, rate, state",
             ),
             ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
+            ("plugin_release", "author, created_at, dev, digest, name, source, tenant_id, version"),
         ] {
             let sql = format!(
                 "SELECT string_agg(attname, ', ' ORDER BY attname) FROM pg_attribute WHERE attrelid = '{table}'::regclass

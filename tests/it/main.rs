@@ -33,6 +33,7 @@ mod outage;
 mod paging;
 mod plan;
 mod plans;
+mod plugins;
 mod profiles;
 mod pushdown;
 mod races;

@@ -77,6 +77,9 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/operator-keys", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/operator-keys/{key}", &["DELETE"]),
     (Surface::Admin, "/admin/v1/audit", &["GET"]),
+    (Surface::Admin, "/admin/v1/plugins/pull", &["POST"]),
+    (Surface::Admin, "/admin/v1/plugins/{plugin}/{version}", &["GET", "PATCH", "DELETE"]),
+    (Surface::Admin, "/admin/v1/plugins/{plugin}/{version}/uses", &["GET"]),
     (Surface::Probe, "/livez", &["GET"]),
     (Surface::Probe, "/readyz", &["GET"]),
 ];

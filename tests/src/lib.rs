@@ -18,6 +18,8 @@ pub mod harness;
 pub mod log;
 pub mod many_users;
 pub mod matching;
+pub mod oci;
+pub mod plugins;
 pub mod proxy;
 pub mod raw;
 pub mod redaction;

@@ -1,7 +1,7 @@
 //! `scimgate serve`: serves on PostgreSQL.
 
 use scimgate::clock::Clock;
-use scimgate::config::{self, JobShare, Listeners, RootKeys, TenantDefaults};
+use scimgate::config::{self, JobShare, Listeners, Plugins, RootKeys, TenantDefaults};
 use scimgate::operation::admission::Admission;
 use scimgate::store::postgres::migrate::KNOWN;
 use scimgate::{app, store};
@@ -22,6 +22,8 @@ pub(super) struct Arguments {
     root_keys: RootKeys,
     #[command(flatten)]
     tenants: TenantDefaults,
+    #[command(flatten)]
+    plugins: Plugins,
     /// The maximum number of connections to the database [default: eight per core, 8 to 32].
     #[arg(long, env = "SCIMGATE_POOL_SIZE", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pool_size: Option<u16>,
@@ -56,7 +58,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let clock = Clock::system();
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
-    let mut gateway = app::gateway(store, clock, &public_url, keys)?;
+    let mut gateway = app::gateway(store, clock, &public_url, (keys, arguments.plugins))?;
     gateway.admission = Admission::new(arguments.tenants.limits(), arguments.tenants.replicas);
     if arguments.large_plugins {
         gateway.mapper.accept_large_plugins();

@@ -19,7 +19,7 @@ pub(super) struct Api {
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 10] = [
+const PATH_PARAMETERS: [(&str, &str); 12] = [
     ("tenant", "The tenant's name."),
     ("token", "The token's id."),
     ("key", "The operator key's id."),
@@ -30,6 +30,8 @@ const PATH_PARAMETERS: [(&str, &str); 10] = [
     ("revision", "The mapping revision's number."),
     ("kind", "What the job does: reconcile, search-keys, remap or held."),
     ("batch", "The batch's id."),
+    ("plugin", "The plugin's name."),
+    ("version", "The release's version."),
 ];
 
 /// The refusals of every API, by status.
@@ -83,7 +85,7 @@ fn complete(path: &str, item: &mut PathItem) {
         }
         for (status, response) in &mut operation.responses.responses {
             if let RefOr::T(response) = response
-                && status.starts_with('4')
+                && status.starts_with(['4', '5'])
             {
                 *response = refusal(&response.description);
             }

@@ -2,6 +2,7 @@
 //! changes.
 
 pub mod audit;
+pub mod bundled;
 pub mod client;
 mod definition;
 pub mod demo;

@@ -309,6 +309,16 @@ async fn check_mapping(admin: &Admin<'_>) {
         admin.document.check(PLUGINS, &answer);
     }
     let _ = admin.get(PLUGINS, &[]).await.expect(200);
+    let pull = format!("{PLUGINS}/pull");
+    let _ = admin.send("POST", &pull, &[], &json!({ "reference": "ghcr.io/acme/house:1.0.0" })).await.expect(400);
+    let release = format!("{PLUGINS}/{{plugin}}/{{version}}");
+    let tutorial = ["tutorial", "0.1.0"];
+    let _ = admin.get(&release, &tutorial).await.expect(200);
+    let _ = admin.get(&release, &["tutorial", "0.2.0"]).await.expect(404);
+    for yanked in [true, false] {
+        let _ = admin.send("PATCH", &release, &tutorial, &json!({ "yanked": yanked })).await.expect(200);
+    }
+    let _ = admin.send("PATCH", &release, &tutorial, &json!({})).await.expect(400);
     let mapping = format!("{TENANT}/mapping");
     let none = admin.get(&mapping, &["acme"]).await.expect(200);
     assert_eq!((&none.body["revision"], none.body.get("createdAt")), (&json!(0), Some(&Value::Null)));
@@ -327,6 +337,9 @@ async fn check_mapping(admin: &Admin<'_>) {
     assert!(remap.body["total"].is_number(), "{}", remap.text);
     let _ = admin.send("PATCH", &job, &["acme", "reconcile"], &json!({ "state": "running" })).await.expect(409);
     revisions::check(admin, &mapping, &read).await;
+    let uses = admin.get(&format!("{release}/uses"), &tutorial).await.expect(200);
+    assert!(uses.body["uses"].as_array().is_some_and(|uses| !uses.is_empty()), "{}", uses.text);
+    let _ = admin.delete(&release, &tutorial).await.expect(409);
     let _ = admin.delete(&mapping, &["acme"]).await.expect(204);
 }
 
