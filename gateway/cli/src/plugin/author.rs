@@ -8,9 +8,12 @@ mod local;
 mod new;
 mod project;
 mod purpose;
+mod python;
 mod run;
 mod rust;
 mod test;
+mod tool;
+mod typescript;
 mod watch;
 
 use crate::client::OperatorOptions;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::purpose::Purpose;
-use super::rust;
+use super::{python, rust, typescript};
 use crate::failure::Failure;
 
 /// A file's path, and its bytes.
@@ -40,15 +40,35 @@ pub(super) struct Language {
 pub(super) const SDK_FOLDER: &str = ".scimgate/sdk";
 
 /// Every language; the first is the default.
-pub(super) static LANGUAGES: &[Language] = &[Language {
-    name: "rust",
-    marker: "Cargo.toml",
-    template: embedded::RUST_TEMPLATE,
-    sdk: embedded::RUST_SDK,
-    sources: &["src", "Cargo.toml"],
-    build: rust::build,
-    test: rust::test,
-}];
+pub(super) static LANGUAGES: &[Language] = &[
+    Language {
+        name: "rust",
+        marker: "Cargo.toml",
+        template: embedded::RUST_TEMPLATE,
+        sdk: embedded::RUST_SDK,
+        sources: &["src", "Cargo.toml"],
+        build: rust::build,
+        test: rust::test,
+    },
+    Language {
+        name: "typescript",
+        marker: "package.json",
+        template: embedded::TYPESCRIPT_TEMPLATE,
+        sdk: embedded::TYPESCRIPT_SDK,
+        sources: &["src", "package.json"],
+        build: typescript::build,
+        test: typescript::test,
+    },
+    Language {
+        name: "python",
+        marker: "plugin.py",
+        template: embedded::PYTHON_TEMPLATE,
+        sdk: embedded::PYTHON_SDK,
+        sources: &["plugin.py"],
+        build: python::build,
+        test: python::test,
+    },
+];
 
 /// The values of `--language`.
 pub(super) fn names() -> Vec<&'static str> {

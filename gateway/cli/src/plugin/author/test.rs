@@ -20,7 +20,7 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in crate::plugin) struct Arguments {
     /// The project's folder.
     #[arg(long, default_value = ".")]
     project: PathBuf,
@@ -35,14 +35,14 @@ pub(super) struct Arguments {
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct Budget {
     /// Most CPU time of a call in microseconds, the fastest of ten.
-    #[arg(long, default_value_t = 5_000, value_name = "MICROSECONDS")]
-    budget_us: u64,
+    #[arg(long = "budget-us", default_value_t = 5_000, value_name = "MICROSECONDS")]
+    us: u64,
     /// Most memory of a call in KiB; of a plugin in Rust, 4 MiB are the SDK's arena.
-    #[arg(long, default_value_t = 8_192, value_name = "KIB")]
-    budget_memory: usize,
+    #[arg(long = "budget-memory", default_value_t = 8_192, value_name = "KIB")]
+    memory: usize,
     /// Most calls of the host: reading, writing, logging.
-    #[arg(long, default_value_t = 1_000, value_name = "CALLS")]
-    budget_host_calls: u32,
+    #[arg(long = "budget-host-calls", default_value_t = 1_000, value_name = "CALLS")]
+    host_calls: u32,
 }
 
 pub(super) async fn run(it: Arguments) -> Result<(), Failure> {
@@ -133,9 +133,9 @@ async fn measured(plugin: &Local, schemas: &Schemas, fixture: &Fixture) -> Resul
 impl Budget {
     fn check(self, call: &Call, fastest: Duration, problems: &mut String) {
         let limits = [
-            ("CPU time", u64::try_from(fastest.as_micros()).unwrap_or(u64::MAX), self.budget_us, "µs", "--budget-us"),
-            ("memory", (call.step.memory >> 10) as u64, self.budget_memory as u64, "KiB", "--budget-memory"),
-            ("host calls", call.step.host_calls.into(), self.budget_host_calls.into(), "calls", "--budget-host-calls"),
+            ("CPU time", u64::try_from(fastest.as_micros()).unwrap_or(u64::MAX), self.us, "µs", "--budget-us"),
+            ("memory", (call.step.memory >> 10) as u64, self.memory as u64, "KiB", "--budget-memory"),
+            ("host calls", call.step.host_calls.into(), self.host_calls.into(), "calls", "--budget-host-calls"),
         ];
         for (what, used, most, unit, option) in limits {
             if used > most {
@@ -156,5 +156,5 @@ fn words(call: &Call, problems: &mut String) {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("      {line}\n")).collect()
+    text.lines().fold(String::new(), |indented, line| indented + "      " + line + "\n")
 }
