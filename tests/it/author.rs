@@ -1,6 +1,5 @@
 //! What a plugin's author does with the binary: a project from nothing, built, tested and run, with the words of its mistakes.
 
-mod languages;
 mod project;
 mod tutorial;
 

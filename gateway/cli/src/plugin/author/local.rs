@@ -21,6 +21,8 @@ pub(super) struct Local {
     mapper: Mapper,
     pub(super) component: Arc<Component>,
     pub(super) compiled_in: Duration,
+    /// Whether only a gateway with `--large-plugins` takes it.
+    pub(super) is_large: bool,
 }
 
 /// A document as plugins get it, with its type.
@@ -45,8 +47,8 @@ impl Local {
             return Err(Failure::new("these are not the bytes of a WebAssembly file (.wasm)"));
         }
         let mapper = app::local_mapper(Clock::system())?;
-        // The author is the operator here, and a smaller plugin gets what it gets from every gateway.
-        if bytes.len() > HostConfig::default().max_upload {
+        let is_large = bytes.len() > HostConfig::default().max_upload;
+        if is_large {
             mapper.accept_large_plugins();
         }
         let started = Instant::now();
@@ -54,7 +56,7 @@ impl Local {
             MapError::Unusable { why, .. } => Failure::new(why),
             other => other.into(),
         })?;
-        Ok(Self { mapper, component, compiled_in: started.elapsed() })
+        Ok(Self { mapper, component, compiled_in: started.elapsed(), is_large })
     }
 
     /// Checks a configuration as the gateway does when a mapping is saved. An error is a sentence with the place.
