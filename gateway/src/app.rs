@@ -177,6 +177,8 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
     tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::expiry::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::last_used::run(gateway.clone(), background.clone()));
     tasks.spawn(work::shadow::run(gateway.clone(), background.clone()));
     tasks.spawn(work::statistics::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, Arc::clone(&gateway.trusted_proxies), stop);

@@ -2,7 +2,10 @@
 
 use scimgate_tests::matching::assert_holds;
 use scimgate_tests::tenant::user;
-use scimgate_tests::{TestGateway, language_plugin, log, on_both};
+use std::collections::BTreeSet;
+
+use scimgate_plugin_host::WASI_INTERFACES;
+use scimgate_tests::{TestGateway, language_plugin, log, on_both, root};
 use serde_json::{Value, json};
 
 on_both!(
@@ -10,6 +13,20 @@ on_both!(
     a_python_plugin_needs_the_operators_consent,
     what_hostile_plugins_say_is_shown_and_not_logged,
 );
+
+/// The page's list is the list, and its two examples are those that are built.
+#[test]
+fn the_page_says_what_is_there() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let page = read("docs/languages.md");
+    let named = page.split('`').filter(|text| text.starts_with("wasi:") || text.starts_with("local:"));
+    assert_eq!(named.collect::<BTreeSet<_>>(), WASI_INTERFACES.into_iter().collect());
+    for (example, first) in [("typescript/src/plugin.ts", "import "), ("python/plugin.py", "from ")] {
+        let source = read(&format!("plugins/examples/{example}"));
+        let code = &source[source.find(first).unwrap()..];
+        assert!(page.contains(code), "{example} is not on the page");
+    }
+}
 
 /// Uploads a plugin and makes it a tenant's only step.
 async fn map(gateway: &TestGateway, tenant: &str, plugin: &str, config: Value) {
@@ -64,7 +81,7 @@ async fn what_hostile_plugins_say_is_shown_and_not_logged(gateway: &TestGateway)
         (json!({ "do": "throw" }), 400, "reported", "I would rather not map Hildegard"),
         (json!({ "do": "spin" }), 503, "cpu_time", "more than its 20ms of CPU time"),
         (json!({ "do": "allocate", "size": 64 << 20 }), 400, "reported", "out of memory"),
-        (json!({ "do": "import" }), 400, "trap", "called resolve of local:init/module-loader"),
+        (json!({ "do": "recurse", "size": 100_000_000 }), 400, "stack_overflow", "called itself too deeply"),
     ]
     .into_iter()
     .enumerate()

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod audit;
 mod auth;
 mod author;
 mod bad_input;
@@ -27,6 +28,7 @@ mod lists;
 mod mapping;
 mod members;
 mod migrations;
+mod operator_keys;
 mod outage;
 mod paging;
 mod plan;
@@ -47,4 +49,5 @@ mod search_attributes;
 mod shadow;
 mod simulate;
 mod statements;
+mod tokens;
 mod upgrade;

@@ -198,7 +198,7 @@ def _parse(path: str) -> list[_Step]:
         steps.append((urn[1], None))
         rest = urn[2]
     parts = _PART.findall(rest)
-    if ".".join(parts) != rest:
+    if not parts or ".".join(parts) != rest:
         raise PathError("malformed", f"{path} is no attribute path")
     for part in parts:
         step = _STEP.fullmatch(part)

@@ -221,7 +221,7 @@ function parse(path: string): Step[] {
   const first: Step[] = urn ? [{ name: urn["schema"]! }] : [];
   const text = urn ? urn["rest"]! : path;
   const rest = text.match(/(?:[^.\[]|\[[^\]]*\])+/g) ?? [];
-  if (rest.join(".") !== text) throw { tag: "malformed", val: `${path} is no attribute path` };
+  if (rest.length === 0 || rest.join(".") !== text) throw { tag: "malformed", val: `${path} is no attribute path` };
   return [...first, ...rest.map((text) => {
     const groups = STEP.exec(text)?.groups;
     if (!groups) throw { tag: "malformed", val: `${path} is no attribute path` };

@@ -74,11 +74,13 @@ fn check_language(language: &str, name: &str) -> String {
     author.says(&author.path(""), &format!("scimgate plugin new {name} --language {language}"));
     let project = author.path(name);
     // An interpreter takes milliseconds on a machine that does nothing else.
-    let said = author.says(&project, "scimgate plugin test --budget-us 20000 --budget-memory 65536");
+    let said = author.says(&project, "scimgate plugin test --budget-us 20000");
     contains(&said, &[&format!("{name}.wasm  {name}@0.1.0"), "a contractor is excluded", "All 4 examples passed."]);
     let said = author.says(&project, &format!("scimgate plugin run {name}.wasm --config config.json < user.json"));
     contains(&said, &["- name.familyName  \"Byron\"", "+ name.familyName  \"BYRON\""]);
-    author.says(&project, &format!("scimgate plugin inspect {name}.wasm"))
+    let said = author.says(&project, &format!("scimgate plugin inspect {name}.wasm"));
+    contains(&said, &["scimgate:mapping/mapping@0.1.0", "wasi:io/streams@0.2."]);
+    said
 }
 
 /// Each is told with file, field and remedy.

@@ -74,7 +74,7 @@ fn world(bytes: &[u8]) -> (Option<String>, Vec<String>) {
     // Types that the world names are no imports.
     let imported = world.imports.iter().filter(|(_, item)| !matches!(item, WorldItem::Type { .. }));
     let imports: Vec<String> = imported.map(|(key, _)| resolve.name_world_key(key)).collect();
-    let versioned = imports.iter().find_map(|name| {
+    let versioned = imports.iter().filter(|name| name.starts_with("scimgate:")).find_map(|name| {
         let (package, rest) = name.split_once('/')?;
         Some(format!("{package}/mapping@{}", rest.split_once('@')?.1))
     });

@@ -30,6 +30,8 @@ pub(super) struct Language {
     pub(super) sdk: &'static [File],
     /// Files that `watch` looks at beside the examples and the configuration.
     pub(super) sources: &'static [&'static str],
+    /// Most memory of a call in `plugin test` in KiB, unless it is given.
+    pub(super) memory_budget: usize,
     /// Builds a project and returns a component, or a core module with its component type.
     pub(super) build: fn(&Path, Purpose) -> Result<Vec<u8>, Failure>,
     /// Runs the project's own tests.
@@ -47,6 +49,7 @@ pub(super) static LANGUAGES: &[Language] = &[
         template: embedded::RUST_TEMPLATE,
         sdk: embedded::RUST_SDK,
         sources: &["src", "Cargo.toml"],
+        memory_budget: 8 << 10,
         build: rust::build,
         test: rust::test,
     },
@@ -56,6 +59,7 @@ pub(super) static LANGUAGES: &[Language] = &[
         template: embedded::TYPESCRIPT_TEMPLATE,
         sdk: embedded::TYPESCRIPT_SDK,
         sources: &["src", "package.json"],
+        memory_budget: 8 << 10,
         build: typescript::build,
         test: typescript::test,
     },
@@ -65,6 +69,7 @@ pub(super) static LANGUAGES: &[Language] = &[
         template: embedded::PYTHON_TEMPLATE,
         sdk: embedded::PYTHON_SDK,
         sources: &["plugin.py"],
+        memory_budget: 32 << 10,
         build: python::build,
         test: python::test,
     },

@@ -37,9 +37,9 @@ struct Budget {
     /// Most CPU time of a call in microseconds, the fastest of ten.
     #[arg(long = "budget-us", default_value_t = 5_000, value_name = "MICROSECONDS")]
     us: u64,
-    /// Most memory of a call in KiB; of a plugin in Rust, 4 MiB are the SDK's arena.
-    #[arg(long = "budget-memory", default_value_t = 8_192, value_name = "KIB")]
-    memory: usize,
+    /// Most memory of a call in KiB: 8192, and 32768 for one in Python. Of a plugin in Rust, 4 MiB are the SDK's arena.
+    #[arg(long = "budget-memory", value_name = "KIB")]
+    memory: Option<usize>,
     /// Most calls of the host: reading, writing, logging.
     #[arg(long = "budget-host-calls", default_value_t = 1_000, value_name = "CALLS")]
     host_calls: u32,
@@ -51,6 +51,8 @@ pub(super) async fn run(it: Arguments) -> Result<(), Failure> {
         (project.language.test)(&project.folder)?;
     }
     let built = project.build().await?;
+    let memory = it.budget.memory.or(Some(project.language.memory_budget));
+    let budget = Budget { memory, ..it.budget };
     print(&format!("\n{}\n", built.line()));
     let (mut count, mut failed) = (0, 0);
     for (path, file) in project.fixtures()? {
@@ -58,7 +60,7 @@ pub(super) async fn run(it: Arguments) -> Result<(), Failure> {
         let mut text = format!("{path}\n");
         for fixture in &file.fixtures {
             count += 1;
-            let passed = example(&built.plugin, &file.schemas, fixture, it.budget, &mut text).await?;
+            let passed = example(&built.plugin, &file.schemas, fixture, budget, &mut text).await?;
             failed += usize::from(!passed);
         }
         write_styled(&text)?;
@@ -134,7 +136,13 @@ impl Budget {
     fn check(self, call: &Call, fastest: Duration, problems: &mut String) {
         let limits = [
             ("CPU time", u64::try_from(fastest.as_micros()).unwrap_or(u64::MAX), self.us, "µs", "--budget-us"),
-            ("memory", (call.step.memory >> 10) as u64, self.memory as u64, "KiB", "--budget-memory"),
+            (
+                "memory",
+                (call.step.memory >> 10) as u64,
+                self.memory.map_or(u64::MAX, |most| most as u64),
+                "KiB",
+                "--budget-memory",
+            ),
             ("host calls", call.step.host_calls.into(), self.host_calls.into(), "calls", "--budget-host-calls"),
         ];
         for (what, used, most, unit, option) in limits {
