@@ -2,13 +2,10 @@
 
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource};
 
-use super::{
-    Handle,
-    state::{MAX_RANDOM_BYTES, Stream},
-};
 use crate::{
     error::{Failure, FailureKind},
     state::{Level, State},
+    wasi::state::{MAX_RANDOM_BYTES, Stream},
 };
 
 /// Most bytes that one write takes; the caller asks for it before it writes.
@@ -16,6 +13,9 @@ const MAX_WRITE_BYTES: u64 = 4096;
 
 /// The number of a handle that stands for standard error; any other output stream is standard output.
 const STDERR: u32 = 2;
+
+/// Any resource of WASI: the number of a handle says what it stands for, so the host keeps no table of them.
+pub(super) struct Handle;
 
 #[derive(Clone, Copy, ComponentType, Lift, Lower)]
 #[component(record)]

@@ -123,8 +123,8 @@ fn check(plugin: &str, configs: &[String]) {
         let again = result(&second, &component, (number, config, document));
         assert_eq!(&again, expected, "{plugin} {config} {document}");
     }
-    let mapped = results.iter().filter(|result| result.starts_with("Ok(Mapped)")).count();
-    assert!(mapped > count / 4, "only {mapped} of {count} documents were mapped by {plugin}");
+    let decided = results.iter().filter(|result| result.starts_with("Ok(")).count();
+    assert!(decided > count / 2, "{plugin} only decided {decided} of {count} documents");
 }
 
 /// The configurations of a plugin's examples.
