@@ -2,6 +2,7 @@
 
 mod commands;
 mod plan;
+mod plugins;
 mod serve;
 mod simulate;
 mod tour;
