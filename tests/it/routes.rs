@@ -47,6 +47,7 @@ const ROUTES: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/client", &["GET", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}", &["DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}/rotation", &["POST", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/schemas", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping", &["GET", "PUT", "DELETE"]),
 ];
@@ -76,6 +77,9 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/plugins/pull", &["POST"]),
     (Surface::Admin, "/admin/v1/plugins/{plugin}/{version}", &["GET", "PATCH", "DELETE"]),
     (Surface::Admin, "/admin/v1/plugins/{plugin}/{version}/uses", &["GET"]),
+    (Surface::Admin, "/admin/v1/operator-keys", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/operator-keys/{key}", &["DELETE"]),
+    (Surface::Admin, "/admin/v1/audit", &["GET"]),
     (Surface::Probe, "/livez", &["GET"]),
     (Surface::Probe, "/readyz", &["GET"]),
 ];

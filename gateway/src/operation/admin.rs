@@ -1,6 +1,7 @@
 //! What operators do, one noun a file. Every use case takes the [`Operator`](super::Operator) it runs for, and logs what it
 //! changes.
 
+pub mod audit;
 pub mod bundled;
 pub mod client;
 mod definition;
@@ -8,6 +9,7 @@ pub mod demo;
 pub mod guard;
 pub mod held;
 pub mod mappings;
+pub mod operator_keys;
 pub mod packs;
 pub mod plugins;
 pub mod resource_types;

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::store::audit::{self, Entry};
 use crate::store::error::Error;
 use crate::store::postgres::pool::{Pool, Role, Statement};
 use crate::store::{ControlStore, Params, TenantStore};
@@ -119,13 +120,15 @@ pub struct Releases {
     pool: Pool,
     role: Role,
     owner: Uuid,
+    /// What is recorded with the next change.
+    entry: Option<Entry>,
 }
 
 impl TenantStore {
     /// The tenant's own releases.
     #[must_use]
     pub fn releases(&self) -> Releases {
-        Releases { pool: self.pool.clone(), role: Role::Tenant(self.tenant), owner: self.tenant.0 }
+        Releases { pool: self.pool.clone(), role: Role::Tenant(self.tenant), owner: self.tenant.0, entry: None }
     }
 }
 
@@ -133,7 +136,7 @@ impl ControlStore {
     /// The releases of all tenants.
     #[must_use]
     pub fn releases(&self) -> Releases {
-        Releases { pool: self.pool.clone(), role: Role::Control, owner: ALL }
+        Releases { pool: self.pool.clone(), role: Role::Control, owner: ALL, entry: None }
     }
 
     /// The mapping revisions that use a release, after one of them.
@@ -161,6 +164,12 @@ impl Releases {
     #[must_use]
     pub fn is_global(&self) -> bool {
         self.owner == ALL
+    }
+
+    /// The same, which records a change in its transaction.
+    #[must_use]
+    pub fn audited(&self, entry: Entry) -> Self {
+        Self { entry: Some(entry.if_anything_changes()), ..self.clone() }
     }
 
     /// Stores a release, unless there is one of that name and version.
@@ -257,7 +266,11 @@ impl Releases {
     }
 
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(self.role, &Statement::new(doing, sql, params)).await
+        let statement = Statement::new(doing, sql, params);
+        match &self.entry {
+            Some(entry) => Ok(audit::batch(&self.pool, self.role, entry, &[statement]).await?.swap_remove(0)),
+            None => self.pool.query(self.role, &statement).await,
+        }
     }
 }
 

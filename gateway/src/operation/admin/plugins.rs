@@ -16,6 +16,7 @@ use crate::mapping::Step;
 use crate::operation::error::Error;
 use crate::operation::operator::Operator;
 use crate::operation::signature::key_id;
+use crate::store::audit::Entry;
 use crate::store::plugin_release::{ReleaseRow, Releases, Wanted};
 use crate::store::tenant::Tenant;
 
@@ -170,6 +171,15 @@ async fn releases(operator: &Operator, tenant: Option<&str>) -> Result<Releases,
     Ok(match tenant {
         Some(name) => store.tenant(operator.tenant(name).await?.id).releases(),
         None => store.control().releases(),
+    })
+}
+
+/// A change of a release, to be recorded.
+async fn change(operator: &Operator, action: &'static str, named: Named<'_>) -> Result<Entry, Error> {
+    let subject = format!("{}@{}", named.name, named.version);
+    Ok(match named.tenant {
+        Some(name) => operator.change_of(&operator.tenant(name).await?, action, subject),
+        None => operator.change(action, subject),
     })
 }
 

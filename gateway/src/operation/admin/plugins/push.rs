@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use scimgate_scim::error::ScimError;
 use semver::Version;
+use serde_json::json;
 
 use super::check::{check_title, check_types, dev_version};
-use super::{Manifest, Named, Plugin, find, releases};
+use super::{Manifest, Named, Plugin, change, find, releases};
 use crate::mapping::MapError;
 use crate::operation::admin::mappings::current_settings;
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
+use crate::operation::signature::key_id;
 use crate::store;
 use crate::store::plugin::NewPlugin;
 use crate::store::plugin_release::{NewRelease, Releases};
@@ -87,7 +89,8 @@ pub async fn push(operator: &Operator, upload: Upload) -> Result<Pushed, Error> 
         source: source.as_deref(),
         signature: signature.as_deref(),
     };
-    let added = release(operator, &releases, (&plugin, &new)).await?;
+    let named = Named { tenant: tenant.as_deref(), name: &manifest.name, version: &version };
+    let added = release(operator, (&releases, named), (&plugin, &new)).await?;
     if added {
         gateway.mapper.keep_compiled(&component).await;
         log_change!(
@@ -99,7 +102,6 @@ pub async fn push(operator: &Operator, upload: Upload) -> Result<Pushed, Error> 
         let old = releases.remove_old_dev(&manifest.name, MAX_DEV_RELEASES).await?;
         gateway.store.control().delete_unreleased(&old).await?;
     }
-    let named = Named { tenant: tenant.as_deref(), name: &manifest.name, version: &version };
     Ok(Pushed { plugin: find(&releases, named).await?, added, warnings })
 }
 
@@ -138,7 +140,7 @@ async fn warnings(operator: &Operator, manifest: &Manifest, tenant: Option<&str>
 /// what is released is there. Gives whether the release is new.
 async fn release(
     operator: &Operator,
-    releases: &Releases,
+    (releases, named): (&Releases, Named<'_>),
     (plugin, new): (&NewPlugin<'_>, &NewRelease<'_>),
 ) -> Result<bool, Error> {
     let control = operator.gateway.store.control();
@@ -149,7 +151,9 @@ async fn release(
                 return Err(taken(new, &known.digest).into());
             }
             if let Some(signature) = new.signature.filter(|text| known.signature.as_deref() != Some(*text)) {
-                releases.sign(new.name, new.version, signature).await?;
+                let entry = change(operator, "plugin.sign", named).await?;
+                let entry = entry.after(&json!({ "digest": new.digest, "signedBy": key_id(signature) }));
+                releases.audited(entry).sign(new.name, new.version, signature).await?;
                 log_change!(
                     operator,
                     plugin.name = new.name,
@@ -162,7 +166,9 @@ async fn release(
         }
         let now = operator.gateway.clock.now();
         control.insert_plugin(plugin, now).await?;
-        match releases.insert(new, now).await {
+        let entry = change(operator, "plugin.push", named).await?;
+        let entry = entry.after(&json!({ "digest": new.digest, "dev": new.dev, "source": new.source }));
+        match releases.audited(entry).insert(new, now).await {
             Ok(true) => return Ok(true),
             // Another release of the version came first, or the plugin was removed with its last release.
             Ok(false) | Err(store::Error::Reference { .. }) => {}

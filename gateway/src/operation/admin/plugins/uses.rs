@@ -1,9 +1,10 @@
 //! Who uses a release, and what that forbids: a release in use is not removed, and a yanked one not used anew.
 
 use scimgate_scim::error::ScimError;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{Named, Plugin, find, no_plugin, releases};
+use super::{Named, Plugin, change, find, get, no_plugin, releases};
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::store;
@@ -69,7 +70,8 @@ pub async fn uses(operator: &Operator, named: Named<'_>, after: Option<(Uuid, i3
 pub async fn remove(operator: &Operator, named: Named<'_>) -> Result<(), Error> {
     let releases = releases(operator, named.tenant).await?;
     let plugin = find(&releases, named).await?;
-    match releases.remove(named.name, named.version).await {
+    let entry = change(operator, "plugin.remove", named).await?.before(&json!({ "digest": plugin.digest }));
+    match releases.audited(entry).remove(named.name, named.version).await {
         Ok(Some(digest)) => operator.gateway.store.control().delete_unreleased(&[digest]).await?,
         Ok(None) => return Err(no_plugin(named).into()),
         Err(store::Error::Reference { .. }) => return Err(in_use(operator, named).await?.into()),
@@ -113,6 +115,9 @@ pub async fn yank(operator: &Operator, named: Named<'_>, yanked: bool) -> Result
     if before.yanked.is_some() == yanked {
         return Ok(before);
     }
+    let action = if yanked { "plugin.yank" } else { "plugin.unyank" };
+    let entry = change(operator, action, named).await?.after(&json!({ "digest": before.digest, "yanked": yanked }));
+    let releases = releases.audited(entry);
     if yanked {
         let by = (operator.actor.as_str(), operator.gateway.clock.now());
         releases.yank(named.name, named.version, by).await?;
@@ -123,5 +128,5 @@ pub async fn yank(operator: &Operator, named: Named<'_>, yanked: bool) -> Result
         operator, plugin.name = named.name, plugin.version = named.version, plugin.digest = %before.digest,
         tenant.name = named.tenant, yanked, "plugin yanked or taken back"
     );
-    find(&releases, named).await
+    get(operator, named).await
 }
