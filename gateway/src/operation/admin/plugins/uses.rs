@@ -59,7 +59,7 @@ pub async fn uses(operator: &Operator, named: Named<'_>, after: Option<(Uuid, i3
     let limit = usize::try_from(MAX_USES).unwrap_or(usize::MAX);
     let rows = control.release_uses(&releases, (named.name, named.version), (after, MAX_USES + 1)).await?;
     let shown = rows.iter().take(limit);
-    let next = shown.clone().last().filter(|_| rows.len() > limit).map(|last| (last.tenant_id, last.revision));
+    let next = shown.clone().next_back().filter(|_| rows.len() > limit).map(|last| (last.tenant_id, last.revision));
     Ok(Uses { uses: shown.map(Use::from).collect(), next })
 }
 
