@@ -1,6 +1,7 @@
 //! Pulls a plugin from an OCI registry, by the registry's HTTP API (OCI distribution specification 1.1): its manifest, and the layers
 //! that are a plugin and its signature. Everything is bounded, checked against its digest, and fetched from the registry itself or from
-//! public addresses that it redirects to.
+//! public addresses that it redirects to. Libraries for this follow redirects, ask token services wherever the registry says, and read
+//! manifests of any length.
 
 mod address;
 mod fetch;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use scimgate_tests::harness::block_on;
+use scimgate_tests::plugins::Plain;
 use scimgate_tests::tenant::{WS1B, device, group, user};
 use scimgate_tests::{Answer, Database, Request, TestGateway, on_both, plugin, poll};
 use serde_json::{Value, json};
@@ -113,7 +114,14 @@ async fn schemas(it: &mut Operator<'_>) {
 async fn mappings(it: &mut Operator<'_>) {
     let own = "/tenants/{tenant}/mapping";
     let none = json!({});
-    let _ = it.send(("POST /plugins", &[]), &none, "plugin.upload").await;
+    let _ = it.send(("POST /plugins", &[]), &none, "plugin.push").await;
+    let _ = it.gateway.upload(Plain::new("house", "1.0.0", "").wasm()).await.expect(201);
+    let (release, house) = ("/plugins/{plugin}/{version}", &["house", "1.0.0"]);
+    let _ = it.send((&format!("PATCH {release}"), house), &json!({ "yanked": true }), "plugin.yank").await;
+    let _ = it.send((&format!("PATCH {release}"), house), &json!({ "yanked": false }), "plugin.unyank").await;
+    let _ = it.send((&format!("DELETE {release}"), house), &none, "plugin.remove").await;
+    // It releases as an upload does, and needs a registry.
+    it.routes.insert("POST /admin/v1/plugins/pull".to_owned());
     let mapping = json!({ "onFailure": "keep", "steps": [{ "plugin": "tutorial", "config": {} }] });
     let _ = it.send((&format!("PUT {own}"), &[]), &mapping, "mapping.put").await;
     let _ = it.send((&format!("POST {own}/revisions"), &[]), &mapping, "mapping.draft").await;

@@ -3,6 +3,7 @@
 mod commands;
 mod credentials;
 mod plan;
+mod plugins;
 mod serve;
 mod simulate;
 mod tour;

@@ -73,6 +73,7 @@ impl OciRegistry {
     }
 
     /// Stores a layer; returns its description.
+    #[must_use]
     pub fn layer(&self, repository: &str, media_type: &str, bytes: &[u8]) -> Value {
         let digest = digest(bytes);
         self.set(&format!("{repository}/blobs/{digest}"), Reply::Bytes(bytes.to_vec()));
@@ -80,6 +81,7 @@ impl OciRegistry {
     }
 
     /// Stores a manifest of layers under a tag and its digest; returns the digest.
+    #[must_use]
     pub fn tag(&self, repository: &str, tag: &str, layers: &[Value]) -> String {
         let manifest = json!({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -89,6 +91,7 @@ impl OciRegistry {
     }
 
     /// Stores a manifest's text under a tag and its digest; returns the digest.
+    #[must_use]
     pub fn tag_text(&self, repository: &str, tag: &str, manifest: &str) -> String {
         let digest = digest(manifest.as_bytes());
         for name in [tag, &digest] {

@@ -197,7 +197,7 @@ impl Ready {
         };
         let later =
             if arguments.ephemeral { "" } else { "; a later start prints another one, and this one stays valid" };
-        let changes: String = self.demo.changes.iter().map(|change| format!("\n{change}")).collect();
+        let changes = self.demo.changes.iter().fold(String::new(), |text, change| text + "\n" + change);
         format!(
             r#"{changes}
 Scimgate serves the demo tenant on {place}.

@@ -42,6 +42,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if arguments.plugins.require_signature && arguments.plugins.keys.is_empty() {
+        return Err(Failure::new("--require-signature needs --plugin-key: no signature could be accepted"));
+    }
     let pool_size = arguments.pool_size.map_or_else(config::default_pool_size, usize::from);
     let store = store::connect(&arguments.database.database_url, pool_size)?;
     let store = store.with_memory(usize::from(arguments.reply_memory) << 20);

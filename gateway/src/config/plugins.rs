@@ -14,7 +14,7 @@ pub struct Plugins {
     #[arg(long = "plugin-key", value_name = "KEY", env = "SCIMGATE_PLUGIN_KEYS", value_delimiter = ',')]
     pub keys: Vec<PluginKey>,
     /// Take and run only plugins that one of these keys signed.
-    #[arg(long, env = "SCIMGATE_REQUIRE_SIGNATURE", requires = "keys")]
+    #[arg(long, env = "SCIMGATE_REQUIRE_SIGNATURE")]
     pub require_signature: bool,
     /// An OCI registry that plugins may be pulled from: its host, with a port if it has one of its own (may be repeated). With
     /// <http://> before it, without TLS.

@@ -1,6 +1,5 @@
 //! The registry: what plugins are called, by name and version, for one tenant or for all. A version never changes what it means.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
@@ -121,15 +120,15 @@ pub struct Releases {
     pool: Pool,
     role: Role,
     owner: Uuid,
-    /// What the next change is recorded as.
-    audit: Option<Arc<Entry>>,
+    /// What is recorded with the next change.
+    entry: Option<Entry>,
 }
 
 impl TenantStore {
     /// The tenant's own releases.
     #[must_use]
     pub fn releases(&self) -> Releases {
-        Releases { pool: self.pool.clone(), role: Role::Tenant(self.tenant), owner: self.tenant.0, audit: None }
+        Releases { pool: self.pool.clone(), role: Role::Tenant(self.tenant), owner: self.tenant.0, entry: None }
     }
 }
 
@@ -137,7 +136,7 @@ impl ControlStore {
     /// The releases of all tenants.
     #[must_use]
     pub fn releases(&self) -> Releases {
-        Releases { pool: self.pool.clone(), role: Role::Control, owner: ALL, audit: None }
+        Releases { pool: self.pool.clone(), role: Role::Control, owner: ALL, entry: None }
     }
 
     /// The mapping revisions that use a release, after one of them.
@@ -161,16 +160,16 @@ impl ControlStore {
 }
 
 impl Releases {
-    /// The same; the change that is made through this handle is recorded in its transaction, if it changes anything.
-    #[must_use]
-    pub fn audited(&self, entry: Entry) -> Self {
-        Self { audit: Some(Arc::new(entry)), ..self.clone() }
-    }
-
     /// Whether they are those of all tenants.
     #[must_use]
     pub fn is_global(&self) -> bool {
         self.owner == ALL
+    }
+
+    /// The same, which records a change in its transaction.
+    #[must_use]
+    pub fn audited(&self, entry: Entry) -> Self {
+        Self { entry: Some(entry.if_anything_changes()), ..self.clone() }
     }
 
     /// Stores a release, unless there is one of that name and version.
@@ -268,9 +267,9 @@ impl Releases {
 
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
         let statement = Statement::new(doing, sql, params);
-        match &self.audit {
-            None => self.pool.query(self.role, &statement).await,
+        match &self.entry {
             Some(entry) => Ok(audit::batch(&self.pool, self.role, entry, &[statement]).await?.swap_remove(0)),
+            None => self.pool.query(self.role, &statement).await,
         }
     }
 }

@@ -173,8 +173,11 @@ async fn push(client: &AdminClient, output: Output, it: &Push) -> Result<(), Fai
     let As { owner, dev, .. } = &it.release;
     let parameters = query(&[("tenant", owner.tenant.as_deref()), ("dev", dev.then_some("true"))]);
     let path = format!("{}{parameters}", client.path(&["plugins"])?);
-    let signature = it.release.signature()?.map(|text| STANDARD.encode(text));
-    let release = client.upload(&path, read(&it.file)?, signature.as_deref()).await?;
+    let wasm = read(&it.file)?;
+    let release = match it.release.signature()? {
+        Some(signature) => client.upload_signed(&path, wasm, &STANDARD.encode(signature)).await?,
+        None => client.upload(&path, wasm).await?,
+    };
     pushed(output, &release)
 }
 

@@ -165,21 +165,21 @@ pub(super) fn is_digest(text: &str) -> bool {
     text.len() == DIGEST_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A change of a release, to be recorded with it.
-async fn change(operator: &Operator, action: &'static str, named: Named<'_>) -> Result<Entry, Error> {
-    let entry = operator.change(action, format!("{}@{}", named.name, named.version));
-    Ok(match named.tenant {
-        Some(tenant) => entry.of(operator.tenant(tenant).await?.id).if_anything_changes(),
-        None => entry,
-    })
-}
-
 /// The releases of a tenant, or of all tenants.
 async fn releases(operator: &Operator, tenant: Option<&str>) -> Result<Releases, Error> {
     let store = &operator.gateway.store;
     Ok(match tenant {
         Some(name) => store.tenant(operator.tenant(name).await?.id).releases(),
         None => store.control().releases(),
+    })
+}
+
+/// A change of a release, to be recorded.
+async fn change(operator: &Operator, action: &'static str, named: Named<'_>) -> Result<Entry, Error> {
+    let subject = format!("{}@{}", named.name, named.version);
+    Ok(match named.tenant {
+        Some(name) => operator.change_of(&operator.tenant(name).await?, action, subject),
+        None => operator.change(action, subject),
     })
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let (control, now) = (gateway.gateway.store.control(), gateway.clock.now());
     let id = control.find_tenant(&tenant.name).await.unwrap().unwrap().id;
-    let digest = format!("{:0>64}", Uuid::new_v4().simple());
+    let digest = format!("{0}{0}", Uuid::new_v4().simple());
     let (name, version) = (round, "1.0.0");
     let plugin = NewPlugin { digest: &digest, name, version, manifest: "{}", wasm: &[1] };
     control.insert_plugin(&plugin, now).await.unwrap();

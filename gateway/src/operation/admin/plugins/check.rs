@@ -18,28 +18,28 @@ pub(super) const DEV_DIGITS: usize = 12;
 pub(super) fn check_title(manifest: &Manifest) -> Result<(), ScimError> {
     let Manifest { name, version, .. } = manifest;
     if !is_slug(name) {
-        return Err(refuse(format!(
+        return Err(refuse(&format!(
             "its manifest's name is {name:?}, and a name has 1 to {MAX_NAME_BYTES} of a-z, 0-9 and - (neither first nor last)"
         )));
     }
     let parsed = Version::parse(version).map_err(|why| {
-        refuse(format!(
+        refuse(&format!(
             "its manifest's version is {version:?}, which is none of Semantic Versioning ({why}), such as 1.0.0"
         ))
     })?;
     if !parsed.build.is_empty() {
-        return Err(refuse(format!(
+        return Err(refuse(&format!(
             "its manifest's version {version} has build metadata (+{}), which only dev pushes get, from their digest",
             parsed.build
         )));
     }
     if version.len() > MAX_VERSION_BYTES {
-        return Err(refuse(format!("its manifest's version is longer than {MAX_VERSION_BYTES} characters")));
+        return Err(refuse(&format!("its manifest's version is longer than {MAX_VERSION_BYTES} characters")));
     }
     Ok(())
 }
 
-fn refuse(why: String) -> ScimError {
+fn refuse(why: &str) -> ScimError {
     ScimError::new(400, format!("The plugin cannot be released: {why}."))
 }
 
@@ -68,10 +68,10 @@ pub(super) fn check_types(manifest: &Manifest, own: Option<&Registry>) -> Result
     }
     if own.is_some() {
         let (unknown, known) = (unknown.join(", "), known.join(", "));
-        return Err(refuse(format!("it is for {unknown}, and the tenant has these resource types: {known}")));
+        return Err(refuse(&format!("it is for {unknown}, and the tenant has these resource types: {known}")));
     }
     if unknown.len() == manifest.resource_types.len() {
-        return Err(refuse(format!(
+        return Err(refuse(&format!(
             "it is only for {}, and the resource types of all tenants are {}; for a tenant's own types, upload it for that tenant",
             unknown.join(", "),
             known.join(", ")

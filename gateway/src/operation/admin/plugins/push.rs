@@ -12,6 +12,7 @@ use crate::mapping::MapError;
 use crate::operation::admin::mappings::current_settings;
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
+use crate::operation::signature::key_id;
 use crate::store;
 use crate::store::plugin::NewPlugin;
 use crate::store::plugin_release::{NewRelease, Releases};
@@ -89,7 +90,7 @@ pub async fn push(operator: &Operator, upload: Upload) -> Result<Pushed, Error> 
         signature: signature.as_deref(),
     };
     let named = Named { tenant: tenant.as_deref(), name: &manifest.name, version: &version };
-    let added = release(operator, &releases, named, (&plugin, &new)).await?;
+    let added = release(operator, (&releases, named), (&plugin, &new)).await?;
     if added {
         gateway.mapper.keep_compiled(&component).await;
         log_change!(
@@ -139,8 +140,7 @@ async fn warnings(operator: &Operator, manifest: &Manifest, tenant: Option<&str>
 /// what is released is there. Gives whether the release is new.
 async fn release(
     operator: &Operator,
-    releases: &Releases,
-    named: Named<'_>,
+    (releases, named): (&Releases, Named<'_>),
     (plugin, new): (&NewPlugin<'_>, &NewRelease<'_>),
 ) -> Result<bool, Error> {
     let control = operator.gateway.store.control();
@@ -152,6 +152,7 @@ async fn release(
             }
             if let Some(signature) = new.signature.filter(|text| known.signature.as_deref() != Some(*text)) {
                 let entry = change(operator, "plugin.sign", named).await?;
+                let entry = entry.after(&json!({ "digest": new.digest, "signedBy": key_id(signature) }));
                 releases.audited(entry).sign(new.name, new.version, signature).await?;
                 log_change!(
                     operator,
@@ -165,7 +166,7 @@ async fn release(
         }
         let now = operator.gateway.clock.now();
         control.insert_plugin(plugin, now).await?;
-        let entry = change(operator, "plugin.upload", named).await?;
+        let entry = change(operator, "plugin.push", named).await?;
         let entry = entry.after(&json!({ "digest": new.digest, "dev": new.dev, "source": new.source }));
         match releases.audited(entry).insert(new, now).await {
             Ok(true) => return Ok(true),

@@ -4,7 +4,7 @@ use scimgate_scim::error::ScimError;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Named, Plugin, change, find, no_plugin, releases};
+use super::{Named, Plugin, change, find, get, no_plugin, releases};
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::store;
@@ -59,7 +59,7 @@ pub async fn uses(operator: &Operator, named: Named<'_>, after: Option<(Uuid, i3
     let limit = usize::try_from(MAX_USES).unwrap_or(usize::MAX);
     let rows = control.release_uses(&releases, (named.name, named.version), (after, MAX_USES + 1)).await?;
     let shown = rows.iter().take(limit);
-    let next = shown.clone().last().filter(|_| rows.len() > limit).map(|last| (last.tenant_id, last.revision));
+    let next = shown.clone().next_back().filter(|_| rows.len() > limit).map(|last| (last.tenant_id, last.revision));
     Ok(Uses { uses: shown.map(Use::from).collect(), next })
 }
 
@@ -116,16 +116,17 @@ pub async fn yank(operator: &Operator, named: Named<'_>, yanked: bool) -> Result
         return Ok(before);
     }
     let action = if yanked { "plugin.yank" } else { "plugin.unyank" };
-    let audited = releases.audited(change(operator, action, named).await?);
+    let entry = change(operator, action, named).await?.after(&json!({ "digest": before.digest, "yanked": yanked }));
+    let releases = releases.audited(entry);
     if yanked {
         let by = (operator.actor.as_str(), operator.gateway.clock.now());
-        audited.yank(named.name, named.version, by).await?;
+        releases.yank(named.name, named.version, by).await?;
     } else {
-        audited.unyank(named.name, named.version).await?;
+        releases.unyank(named.name, named.version).await?;
     }
     log_change!(
         operator, plugin.name = named.name, plugin.version = named.version, plugin.digest = %before.digest,
         tenant.name = named.tenant, yanked, "plugin yanked or taken back"
     );
-    find(&releases, named).await
+    get(operator, named).await
 }
