@@ -1,4 +1,4 @@
-//! docs/first-plugin.md, followed to the letter: its files are written, its commands are run, and what they print is compared. In
+//! docs/first-plugin.md and docs/first-plugin-typescript.md, followed to the letter: its files are written, its commands are run, and what they print is compared. In
 //! an output `…` is any text of a line, and a line of `…` any lines.
 
 use std::fs;
@@ -88,6 +88,15 @@ fn outputs_are_compared_but_for_what_is_left_out() {
 
 #[test]
 fn the_tutorial_is_true() {
+    check("docs/first-plugin.md");
+}
+
+#[test]
+fn the_tutorial_in_typescript_is_true() {
+    check("docs/first-plugin-typescript.md");
+}
+
+fn check(page: &'static str) {
     block_on(async {
         let (gateway, ready) = Running::dev(&["--ephemeral"]).await;
         let environment = |name: &str| ready[name].as_str().unwrap();
@@ -97,7 +106,7 @@ fn the_tutorial_is_true() {
             .with("SCIMGATE_DIRECTORY_KEY", environment("directory_key"))
             .with("TENANT_URL", environment("tenant_url"))
             .with("TOKEN", environment("token"));
-        let page = fs::read_to_string(root().join("docs/first-plugin.md")).unwrap();
+        let page = fs::read_to_string(root().join(page)).unwrap();
         let steps = steps(&page);
         assert!(steps.len() > 10, "{steps:?}");
         tokio::task::spawn_blocking(move || follow(&author, steps)).await.unwrap();
