@@ -2,7 +2,9 @@
 //! an output `…` is any text of a line, and a line of `…` any lines.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
 
 use scimgate_tests::binary::Running;
 use scimgate_tests::harness::block_on;
@@ -109,12 +111,28 @@ fn check(page: &'static str) {
         let page = fs::read_to_string(root().join(page)).unwrap();
         let steps = steps(&page);
         assert!(steps.len() > 10, "{steps:?}");
-        tokio::task::spawn_blocking(move || follow(&author, steps)).await.unwrap();
+        let author = Arc::new(author);
+        let reader = Arc::clone(&author);
+        let project = tokio::task::spawn_blocking(move || follow(&reader, steps)).await.unwrap();
+        a_save_is_shown(&author, &project).await;
         drop(gateway);
     });
 }
 
-fn follow(author: &Author, steps: Vec<Step>) {
+/// By `watch`, without another command.
+async fn a_save_is_shown(author: &Author, project: &Path) {
+    let mut command = tokio::process::Command::from(author.command(project, "exec scimgate plugin watch demo"));
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let mut watch = Running::start(command);
+    while !watch.line().await.starts_with("Waiting for the next save") {}
+    let source = project.join("src/lib.rs");
+    let text = fs::read_to_string(&source).unwrap().replace("{name} [{added}]", "{name}, {added}");
+    fs::write(&source, text).unwrap();
+    while watch.line().await != "+ displayName  \"Ada Byron, Engines\"" {}
+}
+
+/// Returns the folder in which the page ends.
+fn follow(author: &Author, steps: Vec<Step>) -> PathBuf {
     let mut folder: PathBuf = author.path("");
     for step in steps {
         match step {
@@ -123,11 +141,12 @@ fn follow(author: &Author, steps: Vec<Step>) {
             // The reader's shell has what the running gateway printed; this one has it, too.
             Step::Command(command, _) if command.starts_with("export ") || command.starts_with("scimgate dev") => {}
             Step::Command(command, expected) => {
-                let output = author.shell(&folder, &command);
-                let found = text(&output.stdout) + &text(&output.stderr);
+                // In the order in which a terminal shows them.
+                let found = text(&author.shell(&folder, &format!("exec 2>&1\n{command}")).stdout);
                 let lines: Vec<&str> = found.lines().map(str::trim_end).collect();
                 assert!(matches(&expected, &lines), "{command}\nexpected:\n{}\nfound:\n{found}", expected.join("\n"));
             }
         }
     }
+    folder
 }
