@@ -21,7 +21,7 @@ fn the_page_says_what_is_there() {
     let page = read("docs/languages.md");
     let named = page.split('`').filter(|text| text.starts_with("wasi:") || text.starts_with("local:"));
     assert_eq!(named.collect::<BTreeSet<_>>(), WASI_INTERFACES.into_iter().collect());
-    for (example, first) in [("typescript/src/plugin.ts", "import "), ("python/plugin.py", "from ")] {
+    for (example, first) in [("typescript/src/plugin.ts", "import "), ("python/plugin.py", "from dataclasses ")] {
         let source = read(&format!("plugins/examples/{example}"));
         let code = &source[source.find(first).unwrap()..];
         assert!(page.contains(code), "{example} is not on the page");
