@@ -4,6 +4,7 @@
 
 mod audit;
 mod auth;
+mod author;
 mod bad_input;
 mod binary;
 mod bulk;
@@ -20,6 +21,7 @@ mod forwarded;
 mod guard;
 mod hostile;
 mod isolation;
+mod languages;
 mod limits;
 mod limits_page;
 mod lists;

@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// Directory with the plugins that `make plugins` builds.
     #[arg(long, env = "SCIMGATE_PLUGINS", default_value = "target/wasm32-unknown-unknown/plugin")]
     plugins: PathBuf,
+    /// Accept plugins of up to 32 MiB that use up to 64 MiB of memory in a call, such as those in Python; without it 8 and 16.
+    #[arg(long, env = "SCIMGATE_LARGE_PLUGINS")]
+    large_plugins: bool,
     /// Print one line of JSON when ready, for programs.
     #[arg(long)]
     json: bool,
@@ -59,6 +62,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
     let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, keys)?;
     gateway.trusted_proxies = listeners.trusted_proxies.into();
+    if arguments.large_plugins {
+        gateway.mapper.accept_large_plugins();
+    }
     let ready = Ready {
         operator_key: operator_key(&gateway).await?,
         demo: demo::run(&Operator::command(&gateway, "dev"), plugin).await?,

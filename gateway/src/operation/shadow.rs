@@ -46,7 +46,7 @@ impl Collector {
         while Instant::now() < until
             && let Some((tenant, stored)) = gateway.shadow.take()
         {
-            if let Err(error) = self.add(gateway, tenant, &stored).await {
+            if let Err(error) = gateway.large.run(tenant, self.add(gateway, tenant, &stored)).await {
                 tracing::debug!(tenant.id = %tenant, %error, "a write is not mapped by a draft");
             }
             tokio::task::yield_now().await;
