@@ -164,7 +164,7 @@ async fn all(gateway: &TestGateway) -> Vec<Value> {
         let page = gateway.operator.get(&format!("/audit?limit=7&after={after}")).await.expect(200).body;
         changes.extend(page["changes"].as_array().unwrap().iter().cloned());
         match page["next"].as_str() {
-            Some(next) => after = next.to_owned(),
+            Some(next) => next.clone_into(&mut after),
             None => return changes,
         }
     }

@@ -228,6 +228,14 @@ async fn check_tokens_and_client(admin: &Admin<'_>) {
     let issued = admin.send("POST", &tokens, &["acme"], &wanted).await.expect(201);
     let _ = admin.send("POST", &tokens, &["acme"], &json!({ "scope": "all" })).await.expect(400);
     let token = format!("{tokens}/{{token}}");
+    let rotation = format!("{token}/rotation");
+    let id = issued.id();
+    let _ = admin.send("POST", &rotation, &["acme", &id], &json!({ "label": "next" })).await.expect(201);
+    let _ = admin.send("POST", &rotation, &["acme", &id], &json!({})).await.expect(409);
+    let _ = admin.send("POST", &rotation, &["acme", "none"], &json!({})).await.expect(404);
+    let _ = admin.send("PATCH", &rotation, &["acme", &id], &json!({ "state": "pending" })).await.expect(400);
+    let _ = admin.send("PATCH", &rotation, &["acme", &id], &json!({ "state": "cancelled" })).await.expect(204);
+    let _ = admin.send("PATCH", &rotation, &["acme", &id], &json!({ "state": "completed" })).await.expect(409);
     let _ = admin.delete(&token, &["acme", &issued.id()]).await.expect(204);
     let _ = admin.delete(&token, &["acme", "7"]).await.expect(404);
     let listed = admin.get(&tokens, &["acme"]).await.expect(200);
