@@ -44,6 +44,18 @@ async fn passing(gateway: &TestGateway, tenant: &Tenant, round: &str) {
         let _ = fine(tenant.delete(&format!("/Groups/{crew}")).await.expect(204));
         let _ = fine(tenant.delete(&format!("/Users/{last}")).await.expect(204));
     }
+    let _ = fine(gateway.operator.put(&format!("/tenants/{}/guard", there.name), &json!({ "users": 0 })).await);
+    let held = there.user(&format!("{round}-held-there")).await;
+    let mut crew = group(&format!("{round}-held-crew"));
+    crew["members"] = json!([{ "value": held }]);
+    let crew = there.post("/Groups", &crew).await.expect(201).id();
+    let gone = patch(json!([{ "op": "remove", "path": "members", "value": [{ "value": held }] }]));
+    let _ = fine(there.patch(&format!("/Groups/{crew}"), &gone).await);
+    let set = |path: &str, value: Value| patch(json!([{ "op": "replace", "path": path, "value": value }]));
+    let path = format!("/Users/{held}");
+    let _ = fine(there.patch(&path, &set("active", false.into())).await.expect(200));
+    gateway.map(&there.name, "hostile", &json!({ "do": "fail" }), "keep").await;
+    let _ = fine(there.patch(&path, &set("title", "Countess".into())).await.expect(200));
     let store = &gateway.context(&tenant.name).await.store;
     let allowance = Allowance { number: 10, percent: 1 };
     let _ = store.removals_left(RemovalKind::Member, allowance, gateway.clock.now()).await.unwrap();
