@@ -2,6 +2,7 @@
 
 mod by_id;
 pub(super) mod change;
+pub(super) mod events;
 pub(super) mod held;
 pub mod page;
 pub(super) mod reference;

@@ -1,7 +1,7 @@
 //! Which locks removals, releases and remaps take, and in which order. A second session holds one of them, so that the order does not
 //! depend on time.
 
-use scimgate_tests::tenant::{group, patch};
+use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Tenant, TestGateway, on_postgres, poll};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -17,6 +17,7 @@ on_postgres!(
     a_change_of_members_beside_a_remap_tells_what_the_product_sees,
     a_member_that_is_named_beside_a_remap_of_the_group_is_announced,
     a_rejection_restores_no_membership_of_a_user_who_is_being_deleted,
+    a_member_that_is_added_beside_a_write_that_shows_the_user_is_announced,
 );
 
 /// Waits until a transaction waits for a lock.
@@ -186,4 +187,28 @@ async fn a_rejection_restores_no_membership_of_a_user_who_is_being_deleted(gatew
     let restored = second.query("SELECT member_id::text FROM membership", &[]).await.unwrap();
     let restored: Vec<Value> = restored.iter().map(|row| row.get::<_, String>(0).into()).collect();
     assert_eq!(restored, [json!(ids[1])]);
+}
+
+async fn a_member_that_is_added_beside_a_write_that_shows_the_user_is_announced(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let config = json!({ "excludeWhere": { "path": "userType", "equals": "Contractor" } });
+    gateway.map("acme", "tutorial", &config, "refuse").await;
+    let mut hidden = user("ada");
+    hidden["userType"] = "Contractor".into();
+    let ada = tenant.post("/Users", &hidden).await.expect(201).id();
+    let crew = crew(&tenant, &[]).await;
+    let (owner, second) = (gateway.store().await, gateway.store().await);
+    // As another replica adds the member, which did not see the user's new state.
+    let add = format!(
+        "BEGIN; SELECT 1 FROM resource WHERE id = '{ada}' FOR SHARE; INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
+         SELECT tenant_id, '{crew}', id, 'User', now() FROM resource WHERE id = '{ada}'"
+    );
+    owner.batch_execute(&add).await.unwrap();
+    let commit = async {
+        blocked(&second).await;
+        owner.batch_execute("COMMIT").await.unwrap();
+    };
+    let ((), ()) = futures_util::future::join(super::set(&tenant, &ada, "userType", "Employee".into()), commit).await;
+    let told = events(&tenant, 1).await;
+    assert_eq!(told, ["user.created", "membership.added"].map(|kind| (kind.to_owned(), ada.clone())));
 }
