@@ -13,6 +13,7 @@ mod providers;
 mod response_forms;
 mod rippling;
 mod sailpoint;
+mod scope;
 mod seed;
 mod stale_responses;
 mod test_bed;
@@ -77,6 +78,7 @@ fn options(tenant: &Tenant) -> Options {
         pace: Pace { rate: None, concurrency: 4 },
         seed: 1,
         match_external_id: false,
+        lost_percent: 0,
         keep: false,
     }
 }
