@@ -1,5 +1,6 @@
 //! Puts a server together: the database first, then what needs it, then the listeners.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -91,6 +92,21 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
     Ok((listener, bound))
 }
 
+/// A mapper of plugins that are prepared in it, in the engine and with the limits of a server, for commands that need no server.
+///
+/// # Errors
+/// The plugin host cannot be set up.
+pub fn local_mapper(clock: Clock) -> Result<Mapper, Error> {
+    let mapper = Mapper::new(host()?, BTreeMap::<String, Vec<u8>>::new(), clock, MapperConfig::default());
+    // Whoever runs a command is its operator.
+    mapper.accept_large_plugins();
+    Ok(mapper)
+}
+
+fn host() -> Result<Host, Error> {
+    Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))
+}
+
 /// Assembles the gateway over a database.
 ///
 /// On the embedded database this must come after its start: its WASM runtime must be in the process before the plugin
@@ -99,9 +115,7 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
 /// # Errors
 /// The plugin host cannot be set up.
 pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Result<Gateway, Error> {
-    let host =
-        Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
-    let mapper = Arc::new(mapper(host, &store, &clock, &keys));
+    let mapper = Arc::new(mapper(host()?, &store, &clock, &keys));
     Ok(Gateway {
         keys: Arc::new(keys),
         auth: Arc::new(Auth::new(store.clone(), clock.clone())),
@@ -166,6 +180,8 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
     tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::expiry::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::last_used::run(gateway.clone(), background.clone()));
     tasks.spawn(work::shadow::run(gateway.clone(), background.clone()));
     tasks.spawn(work::statistics::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, Arc::clone(&gateway.trusted_proxies), stop);

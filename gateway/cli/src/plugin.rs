@@ -1,18 +1,10 @@
-//! `scimgate plugin`: upload and list mapping plugins.
+//! `scimgate plugin`: an author's commands, and the gateway's registry of mapping plugins.
 
-use std::path::PathBuf;
+mod author;
+mod registry;
 
 use crate::client::OperatorOptions;
 use crate::failure::Failure;
-use crate::output::{Column, read};
-
-const COLUMNS: [Column; 5] = [
-    ("name", "/name"),
-    ("version", "/version"),
-    ("resource types", "/resourceTypes"),
-    ("uploaded", "/createdAt"),
-    ("digest", "/digest"),
-];
 
 /// What to do with plugins.
 #[derive(Debug, clap::Args)]
@@ -25,26 +17,15 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Upload a plugin. Uploading the same bytes again changes nothing.
-    Add(Add),
-    /// List the plugins.
-    List,
-}
-
-#[derive(Debug, clap::Args)]
-struct Add {
-    /// The plugin's .wasm file, or - for standard input.
-    file: PathBuf,
+    #[command(flatten)]
+    Author(author::Command),
+    #[command(flatten)]
+    Registry(registry::Command),
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let (client, output) = arguments.operator.open()?;
-    let path = client.path(&["plugins"])?;
     match arguments.command {
-        Command::Add(it) => {
-            let plugin = client.upload(&path, read(&it.file)?).await?;
-            Ok(output.record(&plugin, &COLUMNS)?)
-        }
-        Command::List => Ok(output.list(&client.get(&path).await?, "plugins", &COLUMNS)?),
+        Command::Author(command) => author::run(&arguments.operator, command).await,
+        Command::Registry(command) => registry::run(&arguments.operator, command).await,
     }
 }

@@ -1,5 +1,7 @@
 //! The engine, its pool of instance slots, and its ticker. One per process.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     component::{Component as Compiled, HasSelf, Linker},
@@ -8,14 +10,19 @@ use wasmtime::{
 
 use crate::{
     bindings::{Mapping, MappingPre},
+    component::Linked,
     error::Error,
-    limits::MAX_TABLE_ELEMENTS,
+    limits::{Limits, MAX_TABLE_ELEMENTS},
     state::State,
     ticker::{Ticker, TickingGuard},
+    wasi,
 };
 
 /// A thread usually has 2 MiB; the difference leaves room for the host's own frames below and above the guest's.
 const GUEST_STACK_BYTES: usize = 512 << 10;
+
+/// The largest upload where large plugins are accepted.
+pub const LARGE_UPLOAD: usize = 32 << 20;
 
 /// A component is a few core instances: the plugin's own and the adapters that the encoder adds.
 const MAX_CORE_INSTANCES: u32 = 16;
@@ -42,7 +49,7 @@ pub struct HostConfig {
     pub instances: u32,
     /// Upper bound of [`Limits::memory`](crate::Limits::memory), in bytes; reserved as address space, not as memory.
     pub max_memory: usize,
-    /// The largest upload in bytes.
+    /// The largest upload in bytes, unless large plugins are accepted.
     pub max_upload: usize,
     /// Called on the calling thread, a few times per call from its second millisecond on. The embedder can move its
     /// other work off this thread and limit the number of slow calls here; it must tolerate repeated calls. If it
@@ -52,7 +59,7 @@ pub struct HostConfig {
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { instances: 64, max_memory: 64 << 20, max_upload: 32 << 20, escalate: || true }
+        Self { instances: 64, max_memory: 64 << 20, max_upload: 8 << 20, escalate: || true }
     }
 }
 
@@ -62,6 +69,7 @@ pub struct Host {
     linker: Linker<State>,
     config: HostConfig,
     ticker: Ticker,
+    large_plugins: AtomicBool,
 }
 
 impl Host {
@@ -72,7 +80,13 @@ impl Host {
         Mapping::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| Error::Engine(error.into()))?;
         let ticker = Ticker::start(engine.weak())?;
-        Ok(Self { engine, linker, config, ticker })
+        Ok(Self { engine, linker, config, ticker, large_plugins: AtomicBool::new(false) })
+    }
+
+    /// Takes plugins of up to [`LARGE_UPLOAD`] bytes, too, such as those in Python, and gives calls the most memory. For the operator
+    /// to decide: they take seconds to compile and tens of MiB once they are compiled.
+    pub fn accept_large_plugins(&self) {
+        self.large_plugins.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -80,13 +94,24 @@ impl Host {
     }
 
     /// Links compiled code to the host's functions.
-    pub(crate) fn link(&self, compiled: &Compiled) -> Result<MappingPre<State>, Error> {
-        let pre = self.linker.instantiate_pre(compiled).map_err(|error| Error::Compile(error.into()))?;
-        MappingPre::new(pre).map_err(|error| Error::not_a_plugin(&error))
+    pub(crate) fn link(&self, compiled: &Compiled) -> Result<Linked, Error> {
+        let with_wasi = wasi::linker(&self.linker, compiled)?;
+        let linker = with_wasi.as_ref().unwrap_or(&self.linker);
+        let pre = linker.instantiate_pre(compiled).map_err(|error| Error::Compile(error.into()))?;
+        let pre = MappingPre::new(pre).map_err(|error| Error::not_a_plugin(&error))?;
+        Ok(Linked { pre, has_wasi: with_wasi.is_some() })
+    }
+
+    /// What a call in this host may use.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let limits = Limits::default();
+        let memory = if self.large_plugins.load(Ordering::Relaxed) { self.config.max_memory } else { limits.memory };
+        Limits { memory, ..limits }
     }
 
     pub(crate) fn max_upload(&self) -> usize {
-        self.config.max_upload
+        if self.large_plugins.load(Ordering::Relaxed) { LARGE_UPLOAD } else { self.config.max_upload }
     }
 
     /// Keeps the engine's clock ticking until the guard is dropped.

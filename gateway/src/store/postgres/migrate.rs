@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (22, "reasons_and_guard", include_str!("../../../migrations/V22__reasons_and_guard.sql")),
     (23, "mapping_state", include_str!("../../../migrations/V23__mapping_state.sql")),
     (24, "guard_counters", include_str!("../../../migrations/V24__guard_counters.sql")),
+    (27, "credentials_and_audit", include_str!("../../../migrations/V27__credentials_and_audit.sql")),
 ];
 
 /// The newest version of this binary.
