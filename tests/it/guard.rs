@@ -82,7 +82,7 @@ async fn seen(tenant: &Tenant, id: &str) -> Value {
 }
 
 /// How the groups are called that mark positions in the event feed. The common ones are deleted, which the guard might hold.
-pub(crate) const MARK: &str = "mark in the feed";
+const MARK: &str = "mark in the feed";
 
 /// Every event so far but those of marks: a group is created, and all events before its event are complete.
 pub(crate) async fn feed(tenant: &Tenant) -> Vec<Value> {

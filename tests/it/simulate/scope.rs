@@ -6,7 +6,7 @@ use scimgate_simulate::{Options, Size};
 use scimgate_tests::{Tenant, TestGateway, on_both, poll};
 use serde_json::json;
 
-use crate::guard::{MARK, feed};
+use crate::guard::feed;
 
 use super::{directory, options, simulate_entra};
 
