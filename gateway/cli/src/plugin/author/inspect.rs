@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use scimgate_plugin_host::wrap;
 use serde_json::json;
 use wit_component::DecodedWasm;
+use wit_parser::WorldItem;
 
 use super::local::Local;
 use super::project::is_core_module;

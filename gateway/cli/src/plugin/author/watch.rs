@@ -89,7 +89,7 @@ async fn show(project: &Project, client: &AdminClient, it: &Arguments, users: &m
     let tenant = utf8_percent_encode(&it.tenant, NON_ALPHANUMERIC);
     let path = format!("{}?tenant={tenant}&dev=true", client.path(&["plugins"])?);
     // The gateway checks it, and says what it is called.
-    let pushed = client.upload(&path, component, None).await?;
+    let pushed = client.upload(&path, component).await?;
     let name = pushed["name"].as_str().unwrap_or_default();
     let mapping = client.path(&["tenants", &it.tenant, "mapping"])?;
     let draft = draft(&client.get(&mapping).await?, name, &pushed["digest"], config(project, it)?);
