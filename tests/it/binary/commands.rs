@@ -330,7 +330,7 @@ async fn held_changes(shell: &Shell, scim: &Client) {
     let guard = ["tenant", "guard", "acme", "--users", "0", "--percent", "0", "--protect", "title eq \"Director\""];
     assert_eq!(
         shell.json(&guard).await,
-        json!({ "users": 0, "members": 200, "percent": 0, "protected": "title eq \"Director\"" })
+        json!({ "users": 0, "members": 200, "percent": 0, "protected": "title eq \"Director\"", "confirmFrom": 1 })
     );
     let refused = shell.refused(&["held", "show", "acme"]).await;
     assert!(refused.contains("nothing of the tenant acme is held"), "{refused}");
