@@ -116,9 +116,10 @@ fn host() -> Result<Host, Error> {
 /// The plugin host cannot be set up.
 pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Result<Gateway, Error> {
     let mapper = Arc::new(mapper(host()?, &store, &clock, &keys));
+    let keys = Arc::new(keys);
     Ok(Gateway {
-        keys: Arc::new(keys),
-        auth: Arc::new(Auth::new(store.clone(), clock.clone())),
+        auth: Arc::new(Auth::new(store.clone(), clock.clone(), Arc::clone(&keys))),
+        keys,
         mapper,
         settings: Arc::new(SettingsCache::new(store.clone())),
         lists: crate::operation::list::Limits::default(),

@@ -199,14 +199,14 @@ fn every_tenant_table_forces_row_level_security() {
     });
 }
 
-/// The root key and the operator keys belong to no tenant.
+/// The root key, the signing keys and the operator keys belong to no tenant.
 #[test]
 fn a_tenant_cannot_read_the_installations_keys() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
         client.batch_execute(&format!("SET ROLE scimgate_tenant; SET scimgate.tenant_id = '{ACME}'")).await.unwrap();
-        for table in ["root_key", "operator_key"] {
+        for table in ["root_key", "operator_key", "signing_key"] {
             for sql in ["SELECT * FROM $", "SELECT count(*) FROM $", "DELETE FROM $", "UPDATE $ SET created_at = now()"]
             {
                 let refusal = client.batch_execute(&sql.replace('$', table)).await.unwrap_err();
@@ -238,8 +238,18 @@ fn the_control_role_sees_only_the_listed_tables_across_tenants() {
             }
             must_do_nothing(&client, "across tenants", &format!("DELETE FROM {table}")).await;
         }
-        let seen_alone =
-            ["credential", "event", "event_head", "fold_in", "job", "resource_count", "schema_change", "tenant"];
+        let seen_alone = [
+            "credential",
+            "event",
+            "event_head",
+            "fold_in",
+            "job",
+            "oauth_client",
+            "oauth_secret",
+            "resource_count",
+            "schema_change",
+            "tenant",
+        ];
         assert_eq!(seen, seen_alone);
         assert_eq!(changed, ["event_head", "resource_count", "tenant"]);
         // An event gets its number, once; nothing else of it changes.
@@ -281,6 +291,8 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         mapping_shadow: delete, insert, select, update
         member_ref: delete, insert, select
         membership: delete, insert, select
+        oauth_client: insert, select
+        oauth_secret: insert, select
         plugin: select
         removal_slot: delete, insert, select, update
         resource: insert, select, update
@@ -293,6 +305,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         tenant: select
         tombstone_key: delete, insert, select, update
         unique_key: delete, insert, select
+        used_assertion: delete, insert, select
         ");
         for (table, expected) in [
             (

@@ -64,7 +64,7 @@ impl Home {
     }
 
     /// The same with settings of its own.
-    async fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
+    pub(super) async fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
         let mut command = self.command(&[&SERVE_ON_FREE_PORTS[..], &["--log-format", "json"]].concat());
         command.envs(settings.iter().copied());
         let mut running = Running::start(command);
