@@ -2,6 +2,7 @@
 //! these.
 
 mod assertions;
+mod authorization_server;
 mod clients;
 mod issuers;
 mod keys;
