@@ -119,9 +119,10 @@ pub fn gateway(
 ) -> Result<Gateway, Error> {
     let plugins = Arc::new(plugins);
     let mapper = Arc::new(mapper(host()?, &store, &clock, (&keys, &plugins)));
+    let keys = Arc::new(keys);
     Ok(Gateway {
-        keys: Arc::new(keys),
-        auth: Arc::new(Auth::new(store.clone(), clock.clone())),
+        auth: Arc::new(Auth::new(store.clone(), clock.clone(), Arc::clone(&keys))),
+        keys,
         mapper,
         plugins,
         settings: Arc::new(SettingsCache::new(store.clone())),

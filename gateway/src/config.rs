@@ -1,5 +1,6 @@
 //! The settings of a server process: command line arguments, each with an environment variable.
 
+mod issuers;
 mod network;
 mod plugins;
 mod tenant_limits;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+pub use issuers::Issuers;
 pub use network::Network;
 pub use plugins::{PluginKey, PluginRegistry, Plugins};
 pub use tenant_limits::{DEFAULT_REQUESTS, MAX_LIMIT, Rate, TenantDefaults, TenantLimits};

@@ -17,6 +17,7 @@ pub mod keyed_lock;
 pub mod large;
 pub mod leniency_use;
 pub mod list;
+pub mod oauth;
 pub mod operator;
 pub(crate) mod pace;
 pub mod plan;

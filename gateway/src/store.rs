@@ -12,6 +12,7 @@ pub mod mapping;
 pub mod mapping_reason;
 pub mod membership;
 pub mod memory;
+pub mod oauth;
 pub mod operator_key;
 pub mod plan;
 pub mod plugin;

@@ -39,7 +39,9 @@ impl Operator<'_> {
         };
         let answer = self.gateway.operator.send(request).await;
         assert!(answer.status < 300, "{route} was answered {}", answer.text);
-        self.secrets.extend(answer.body["secret"].as_str().map(str::to_owned));
+        for name in ["secret", "clientSecret"] {
+            self.secrets.extend(answer.body[name].as_str().map(str::to_owned));
+        }
         self.routes.insert(format!("{method} /admin/v1{template}"));
         self.sent.push((id, action));
         answer
@@ -49,6 +51,7 @@ impl Operator<'_> {
 async fn every_changing_route_is_recorded_without_a_secret(gateway: &TestGateway) {
     let mut it = Operator { gateway, routes: BTreeSet::new(), sent: Vec::new(), secrets: Vec::new() };
     tenants_and_credentials(&mut it).await;
+    oauth(&mut it).await;
     schemas(&mut it).await;
     mappings(&mut it).await;
     held_changes(&mut it).await;
@@ -97,6 +100,18 @@ async fn tenants_and_credentials(it: &mut Operator<'_>) {
     let _ = it.send(("DELETE /tenants/{tenant}/tokens/{token}", &[&token]), &json!({}), "token.revoke").await;
     let key = it.send(("POST /operator-keys", &[]), &json!({ "scopes": ["read"] }), "operator-key.issue").await.id();
     let _ = it.send(("DELETE /operator-keys/{key}", &[&key]), &json!({}), "operator-key.revoke").await;
+}
+
+async fn oauth(it: &mut Operator<'_>) {
+    let (own, none) = ("/tenants/{tenant}/oauth-clients", json!({}));
+    let created = it.send((&format!("POST {own}"), &[]), &none, "oauth-client.create").await.body;
+    let client = created["clientId"].as_str().unwrap();
+    let (add, revoke) =
+        (format!("POST {own}/{{client}}/secrets"), format!("POST {own}/{{client}}/secrets/{{secret}}/revoke"));
+    let secret = it.send((&add, &[client]), &none, "oauth-client.secret-add").await.id();
+    let _ = it.send((&revoke, &[client, &secret]), &none, "oauth-client.secret-revoke").await;
+    let _ = it.send((&format!("DELETE {own}/{{client}}"), &[client]), &none, "oauth-client.delete").await;
+    let _ = it.send(("POST /signing-keys", &[]), &none, "signing-key.rotate").await;
 }
 
 async fn schemas(it: &mut Operator<'_>) {

@@ -199,14 +199,14 @@ fn every_tenant_table_forces_row_level_security() {
     });
 }
 
-/// The root key and the operator keys belong to no tenant.
+/// The root key, the signing keys and the operator keys belong to no tenant.
 #[test]
 fn a_tenant_cannot_read_the_installations_keys() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
         client.batch_execute(&format!("SET ROLE scimgate_tenant; SET scimgate.tenant_id = '{ACME}'")).await.unwrap();
-        for table in ["root_key", "operator_key"] {
+        for table in ["root_key", "operator_key", "signing_key"] {
             for sql in ["SELECT * FROM $", "SELECT count(*) FROM $", "DELETE FROM $", "UPDATE $ SET created_at = now()"]
             {
                 let refusal = client.batch_execute(&sql.replace('$', table)).await.unwrap_err();
@@ -246,6 +246,8 @@ fn the_control_role_sees_only_the_listed_tables_across_tenants() {
             "job",
             "mapping_plugin",
             "plugin_release",
+            "oauth_client",
+            "oauth_secret",
             "resource_count",
             "schema_change",
             "tenant",
@@ -292,6 +294,8 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         mapping_shadow: delete, insert, select, update
         member_ref: delete, insert, select
         membership: delete, insert, select
+        oauth_client: insert, select
+        oauth_secret: insert, select
         plugin: select
         plugin_release: delete, insert, select
         removal_slot: delete, insert, select, update
@@ -305,6 +309,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         tenant: select
         tombstone_key: delete, insert, select, update
         unique_key: delete, insert, select
+        used_assertion: delete, insert, select
         ");
         for (table, expected) in [
             (

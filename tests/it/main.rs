@@ -28,6 +28,7 @@ mod lists;
 mod mapping;
 mod members;
 mod migrations;
+mod oauth;
 mod operator_keys;
 mod outage;
 mod paging;

@@ -15,6 +15,8 @@ pub mod event_feed;
 pub mod faulty_server;
 pub mod gateway;
 pub mod harness;
+pub mod issuer;
+pub mod jwt;
 pub mod log;
 pub mod many_users;
 pub mod matching;

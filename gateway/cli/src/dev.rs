@@ -6,7 +6,7 @@ use std::time::Duration;
 use scimgate::app::{self, Bound};
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
-use scimgate::config::{Listeners, Plugins, RootKeys};
+use scimgate::config::{Issuers, Listeners, Plugins, RootKeys};
 use scimgate::operation::admin::bundled::Bundled;
 use scimgate::operation::admin::{demo, operator_keys};
 use scimgate::operation::{Gateway, Operator};
@@ -16,6 +16,7 @@ use scimgate::tenant::TenantId;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
+use crate::issuers;
 use crate::output::print;
 use crate::root_key;
 
@@ -34,6 +35,8 @@ pub(super) struct Arguments {
     listeners: Listeners,
     #[command(flatten)]
     root_keys: RootKeys,
+    #[command(flatten)]
+    issuers: Issuers,
     /// Directory of the embedded database; created if it is missing, kept between starts.
     #[arg(long, env = "SCIMGATE_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
@@ -64,6 +67,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let public_url = arguments.listeners.public_url.clone().unwrap_or(local);
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
     let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, (keys, Plugins::default()))?;
+    gateway.auth.oauth.set_fetch_rules(issuers::rules(&arguments.issuers)?);
     gateway.trusted_proxies = listeners.trusted_proxies.into();
     if arguments.large_plugins {
         gateway.mapper.accept_large_plugins();

@@ -8,12 +8,14 @@ mod guard;
 mod held;
 mod jobs;
 mod mapping;
+mod oauth_clients;
 mod operator_keys;
 mod packs;
 mod plugins;
 mod resource_types;
 mod schemas;
 mod search_attributes;
+mod signing_keys;
 mod tenants;
 mod tokens;
 
@@ -54,6 +56,11 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(tokens::list, tokens::issue)))
         .routes(TENANTS.on(routes!(tokens::revoke)))
         .routes(TENANTS.on(routes!(tokens::start_rotation, tokens::end_rotation)))
+        .routes(TENANTS.on(routes!(oauth_clients::list, oauth_clients::create)))
+        .routes(TENANTS.on(routes!(oauth_clients::delete)))
+        .routes(TENANTS.on(routes!(oauth_clients::add_secret)))
+        .routes(TENANTS.on(routes!(oauth_clients::revoke_secret)))
+        .routes(KEYS.on(routes!(signing_keys::list, signing_keys::rotate)))
         .routes(TENANTS.on(routes!(schemas::list, schemas::put)))
         .routes(TENANTS.on(routes!(schemas::get, schemas::remove)))
         .routes(TENANTS.on(routes!(resource_types::list, resource_types::put)))

@@ -23,6 +23,8 @@ const PATH_PARAMETERS: [(&str, &str); 12] = [
     ("tenant", "The tenant's name."),
     ("token", "The token's id."),
     ("key", "The operator key's id."),
+    ("client", "The OAuth client's client_id."),
+    ("secret", "The id of the OAuth client's secret."),
     ("urn", "The schema's URN."),
     ("name", "The resource type's name."),
     ("endpoint", "The resource type's endpoint, in any case: users, groups, or that of a type of the tenant's own."),

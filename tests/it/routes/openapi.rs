@@ -1,5 +1,6 @@
 //! The OpenAPI documents: complete, consistent in themselves, and true of what the gateway replies.
 
+mod oauth;
 mod resources;
 mod revisions;
 
@@ -199,6 +200,7 @@ async fn replies_of_the_admin_api_fit_their_schemas(gateway: &TestGateway) {
     let admin = Admin { gateway, document: Document::admin(gateway).await };
     check_tenants(&admin).await;
     check_tokens_and_client(&admin).await;
+    oauth::check(&admin).await;
     check_schemas(&admin).await;
     check_resource_types_and_packs(&admin).await;
     check_mapping(&admin).await;

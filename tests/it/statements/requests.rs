@@ -2,6 +2,7 @@
 
 mod credentials;
 mod guard;
+mod oauth;
 mod plugins;
 mod schemas;
 
@@ -47,6 +48,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     jobs::send(gateway, tenant).await;
     guard::explanations(gateway, tenant, &ada).await;
     guard::send(gateway, tenant, round).await;
+    oauth::send(gateway, tenant, round).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
 }
