@@ -7,6 +7,7 @@ pub mod client;
 mod client_signal;
 mod context;
 pub mod directory;
+pub mod directory_schema;
 pub mod error;
 pub mod events_waiting;
 pub mod explain;

@@ -1,18 +1,21 @@
 //! The state in PostgreSQL. Every tenant-owned call goes through a handle that carries the tenant; row-level security is the
 //! second barrier behind it. This module has no HTTP and runs no plugins.
 
+pub mod directory_schema;
 pub mod error;
 pub mod event;
 pub mod explain;
 pub mod guard;
 pub mod held;
 pub mod job;
+pub mod mapped_unique;
 pub mod mapping;
 pub mod mapping_reason;
 pub mod membership;
 pub mod memory;
 pub mod operator_key;
 pub mod plan;
+pub mod planned_unique;
 pub mod plugin;
 pub mod postgres;
 pub mod resource;

@@ -264,6 +264,8 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         insta::assert_snapshot!(grants.join("\n"), @r"
         bookmark: delete, insert, select, update
         credential: insert, select, update
+        directory_check: insert, select, update
+        directory_schema: insert, select, update
         event: insert, select, update
         event_head: insert, select, update
         fold_in: delete, insert, select, update
@@ -273,12 +275,15 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         held_member: delete, insert, select
         job: delete, insert, select, update
         leniency_use: delete, insert, select, update
+        mapped_unique: delete, insert, select
         mapping_plan: insert, select, update
         mapping_reason: delete, insert, select, update
         mapping_revision: insert, select
         mapping_shadow: delete, insert, select, update
         member_ref: delete, insert, select
         membership: delete, insert, select
+        planned_conflict: delete, insert, select
+        planned_unique: delete, insert, select, update
         plugin: select
         removal_count: delete, insert, select, update
         resource: insert, select, update

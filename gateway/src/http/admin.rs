@@ -2,6 +2,7 @@
 //! documents (RFC 9457). A handler converts between the wire and a use case, which logs what it changes.
 
 mod client;
+mod directory_schema;
 mod explain;
 mod guard;
 mod held;
@@ -64,6 +65,8 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(routes!(guard::get, guard::put))
         .routes(routes!(held::list))
         .routes(routes!(held::get, held::patch))
+        .routes(routes!(directory_schema::get, directory_schema::put))
+        .routes(routes!(directory_schema::check, directory_schema::begin_check))
         .routes(routes!(jobs::documents))
         .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
         .routes(routes!(mapping::revisions::list, mapping::revisions::draft))

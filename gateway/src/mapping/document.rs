@@ -6,6 +6,7 @@ use std::sync::Arc;
 use scimgate_plugin_host::{Document, PathError};
 use scimgate_scim::access::{self, AccessError, Overlay};
 use scimgate_scim::attribute::{Mutability, Returned};
+use scimgate_scim::directory_schema::TypeRules;
 use scimgate_scim::json;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::value::Members as _;
@@ -27,6 +28,8 @@ pub struct DocumentInfo<'a> {
     pub tenant: &'a str,
     /// The type by the directory's schemas.
     pub resource_type: &'a Arc<ResourceType>,
+    /// What the mapped document must be beyond the type's schemas.
+    pub rules: Option<&'a TypeRules>,
     /// The resource's id.
     pub id: Uuid,
     /// The plugins' only clock.

@@ -16,6 +16,7 @@ use scimgate_scim::schema::registry::Registry;
 use uuid::Uuid;
 
 use crate::operation::context::Gateway;
+use crate::operation::directory_schema;
 use crate::operation::error::Error;
 use crate::operation::resource::write::MAX_ATTEMPTS;
 use crate::operation::schema_change::check::{Check, PENDING_TTL, Pass};
@@ -95,6 +96,7 @@ impl Replacement {
     async fn run(self) -> Result<bool, Error> {
         let (before, after) = (Registries::of(&self.before)?, Registries::of(&self.after)?);
         self.check_search_attributes(&before.client, &after.client)?;
+        directory_schema::check_schemas(&self.store, (&before.directory, &after.directory)).await?;
         let check = Check { store: &self.store, clock: &self.gateway.clock, before: &before, after: &after };
         if check.only_grows() {
             return self.put(self.revision, None).await;

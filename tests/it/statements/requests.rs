@@ -1,5 +1,6 @@
 //! Requests and calls that send every statement of the store.
 
+mod directory_schema;
 mod guard;
 mod schemas;
 
@@ -46,6 +47,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     jobs::send(gateway, tenant).await;
     guard::explanations(gateway, tenant, &ada).await;
     guard::send(gateway, tenant, round).await;
+    directory_schema::send(gateway, tenant, round).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
 }
@@ -94,6 +96,7 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
             MappingReason::new(1, "scoping@1", "userType is Contractor"),
         ),
         hold: scimgate::store::held::HoldChange::None,
+        unique: scimgate::store::mapped_unique::UniqueChange::None,
     };
     let new = Insert { resource_type: "User", id, content: &content, members: None };
     assert_eq!(ctx.store.insert(&new, &ctx.stamp()).await.unwrap(), (Written::Done(1), 0));

@@ -11,12 +11,14 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::guard::{self, Reservation, Subject};
 use crate::operation::pace::Pace;
+use crate::operation::resource::conflicts;
 use crate::operation::resource::document::parse;
 use crate::operation::resource::mapped::{Mapped, Purpose, map};
 use crate::operation::resource::record::{Action, Effect, Record};
 use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
 use crate::store::job::{JobExample, JobLease, JobProgress};
+use crate::store::mapped_unique;
 use crate::store::resource::read::Stored;
 use crate::store::resource::remap::{MappedBy, Remapped, Scanned};
 
@@ -100,27 +102,34 @@ impl Batch {
     /// Maps resources until the batch's time is over.
     async fn fill(&mut self, ctx: &Context, resources: Vec<Scanned>, progress: &JobProgress) -> Result<(), Error> {
         let begun = Instant::now();
-        let is_first_pass = progress.attempt == 0;
-        let mut pace = Pace::begin();
+        let is_first_pass = progress.attempt == 0 && progress.conflicts_before < 0;
+        let (mut pace, mut all) = (Pace::begin(), Vec::new());
         for resource in resources {
             if begun.elapsed() > MAX_BATCH_TIME {
                 break;
             }
             pace.step().await;
-            if let Some(stored) = resource.stored {
-                match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
-                    Ok(mapped) => {
-                        if !is_held(ctx, &mut self.reserved, &stored, &mapped).await? {
-                            self.add(stored, mapped);
-                        }
-                    }
-                    Err(error) if self.next.after == progress.after => return Err(error),
+            let document = match resource.stored {
+                None => None,
+                Some(stored) => match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
+                    Ok(mapped) => Some((stored, mapped)),
+                    Err(error) if all.is_empty() => return Err(error),
                     // Kept for the next batch, which begins with this document.
                     Err(_) => break,
-                }
+                },
+            };
+            all.push((resource.id, resource.living, document));
+        }
+        let mut documents: Vec<_> = all.iter_mut().filter_map(|(.., document)| document.as_mut()).collect();
+        conflicts::decide(ctx, &mut documents, None).await?;
+        for (id, living, document) in all {
+            if let Some((stored, mapped)) = document
+                && !is_held(ctx, &mut self.reserved, &stored, &mapped).await?
+            {
+                self.add(stored, mapped);
             }
-            self.next.after = resource.id;
-            self.next.examined += i64::from(resource.living && is_first_pass);
+            self.next.after = id;
+            self.next.examined += i64::from(living && is_first_pass);
         }
         Ok(())
     }
@@ -148,6 +157,11 @@ impl Batch {
         let by = MappedBy { mapping: ctx.settings.chain.revision, schemas: ctx.settings.schema_revision };
         let begun = Instant::now();
         let stored = ctx.store.store_remapped(lease, by, &self.documents, self.next, &ctx.stamp()).await;
+        if stored.as_ref().is_err_and(mapped_unique::is_conflict) {
+            // A write took the value meanwhile: decided again.
+            take_back(ctx, self.reserved).await;
+            return Ok(true);
+        }
         let Ok(Some(stored)) = stored else {
             take_back(ctx, self.reserved).await;
             return stored.map(|_| false).map_err(Into::into);

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::mapped_unique;
 use crate::store::postgres::pool::Statement;
 use crate::store::stamp::{Stamp, slot};
 
@@ -96,7 +97,12 @@ impl TenantStore {
     ) -> Result<i64, Error> {
         let common: [&(dyn ToSql + Sync); 3] = [&self.tenant.0, &batch, &count];
         let params = [&common, more].concat();
-        let answers = self.batch(&[Statement::new(locking, lock, &common), Statement { doing, sql, params }]).await?;
-        Ok(answers[1].first().map_or(0, |row| row.get(0)))
+        let mut all = vec![Statement::new(locking, lock, &common)];
+        if sql == RELEASE {
+            all.extend(mapped_unique::release(&self.tenant.0, &batch, &count));
+        }
+        all.push(Statement { doing, sql, params });
+        let answers = self.batch(&all).await?;
+        Ok(answers.last().and_then(|rows| rows.first()).map_or(0, |row| row.get(0)))
     }
 }

@@ -11,6 +11,7 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
 use crate::store::job::{JobLease, JobProgress};
+use crate::store::mapped_unique::{UniqueChange, UniqueWrite};
 use crate::store::mapping_reason::{ReasonChange, Reasons};
 use crate::store::postgres::pool::Statement;
 use crate::store::resource::content::Content;
@@ -31,7 +32,7 @@ SELECT {}, r.living, r.wanted FROM (
     CASE WHEN n.wanted THEN n.source ELSE '' END AS source, NULL::text AS set_aside, CASE WHEN n.wanted THEN n.mapped END AS mapped,
     sum(n.bytes) OVER (ORDER BY n.id) - n.bytes AS before
   FROM (SELECT *, CASE WHEN wanted THEN octet_length(source) + coalesce(octet_length(mapped), 0) ELSE 0 END AS bytes
-    FROM (SELECT *, deleted_at IS NULL AS living, deleted_at IS NULL AND {wanted} AS wanted
+    FROM (SELECT *, deleted_at IS NULL AS living, {wanted} AS wanted
       FROM resource WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3) r) n) r
 WHERE r.before <= $4 ORDER BY r.id",
         columns(options)
@@ -40,11 +41,19 @@ WHERE r.before <= $4 ORDER BY r.id",
 
 /// Of another revision, or the mapping failed.
 static UNMAPPED: LazyLock<String> =
-    LazyLock::new(|| next("(mapping_revision <> $5 OR mapping_state IN ('stale', 'never'))"));
+    LazyLock::new(|| next("deleted_at IS NULL AND (mapping_revision <> $5 OR mapping_state IN ('stale', 'never'))"));
 
 /// All, or a sample: a document with a small hash of its id.
-static PLANNED: LazyLock<String> =
-    LazyLock::new(|| next("CASE WHEN $6::int8 IS NULL THEN true ELSE uuid_hash_extended(id, $5) <= $6 END"));
+static PLANNED: LazyLock<String> = LazyLock::new(|| {
+    next("deleted_at IS NULL AND CASE WHEN $6::int8 IS NULL THEN true ELSE uuid_hash_extended(id, $5) <= $6 END")
+});
+
+/// What the product sees.
+static VISIBLE: LazyLock<String> = LazyLock::new(|| {
+    next(
+        "(deleted_at IS NULL AND mapping_state NOT IN ('excluded', 'never') OR deleted_at IS NOT NULL AND held IS NOT NULL)",
+    )
+});
 
 /// A row is passed by if it changed since it was read: whoever wrote it has mapped it. None is stored if the tenant's mapping or
 /// schemas changed, or the run is not this process's any more. The run's progress is stored with them, so that it counts each
@@ -64,11 +73,11 @@ w AS (UPDATE resource r SET mapping_state = v.state, mapping_revision = $4,
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
   SELECT $1, w.event, w.resource_type, w.id, w.version, $15, $16, $17 FROM w WHERE w.event IS NOT NULL ORDER BY w.id),
 n AS (SELECT count(*) FILTER (WHERE event IS NOT NULL) AS changed, count(*) FILTER (WHERE failure > 0) AS rejected,
-    count(*) FILTER (WHERE failure > 1) AS retryable FROM w),
+    count(*) FILTER (WHERE failure = 2) AS retryable, count(*) FILTER (WHERE failure = 3) AS conflicts FROM w),
 p AS (UPDATE job j SET after_id = $18, examined = $19, changed = $20 + n.changed, rejected = $21 + n.rejected,
-    retryable = $22 + n.retryable, examples = $23, moved_at = $17
+    retryable = $22 + n.retryable, conflicts = $24 + n.conflicts, examples = $23, moved_at = $17
   FROM t, n WHERE j.tenant_id = $1 AND j.kind = 'remap' AND CASE WHEN j.kind = 'remap' THEN j.id = t.id END)
-SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable FROM n";
+SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable, n.conflicts FROM n";
 
 /// The same for one document that a batch holds, or held. Where neither the mapping's revision nor the state's word changes, the version
 /// does: whoever read the row before must not take it for the same.
@@ -118,6 +127,8 @@ pub enum Failure {
     Lasting,
     /// A retry may help.
     Transient,
+    /// Another resource has a value that must be unique: it helps once that one has another value.
+    Conflict,
 }
 
 /// What a chain made of a stored document.
@@ -141,6 +152,8 @@ pub struct Remapped {
     pub failure: Option<Failure>,
     /// What it changes about the reason that is kept.
     pub reason: ReasonChange,
+    /// Its values that must be unique.
+    pub unique: UniqueChange,
 }
 
 /// The settings that a batch was mapped by.
@@ -176,6 +189,8 @@ impl TenantStore {
         let mut batch = vec![Statement::new("storing a held mapped document", STORE_HELD, &params)];
         batch.extend(content.reason.statement(&self.tenant.0, &before.id, stamp));
         batch.extend(content.hold.statement(&self.tenant.0, &before.id, stamp));
+        let unique = content.unique_write(before.id);
+        batch.extend(unique.iter().flat_map(|unique| unique.statements(&self.tenant.0)));
         let answers = self.batch(&batch).await?;
         Ok(!answers[0].is_empty())
     }
@@ -197,6 +212,12 @@ impl TenantStore {
         self.query("reading documents to plan", &PLANNED, &params).await?.iter().map(scanned).collect()
     }
 
+    /// The next resources by id, with the documents that the product sees.
+    pub async fn visible_after(&self, after: Uuid, count: i64) -> Result<Vec<Scanned>, Error> {
+        let params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &after, &count, &MAX_READ_BYTES];
+        self.query("reading documents to check", &VISIBLE, &params).await?.iter().map(scanned).collect()
+    }
+
     /// Stores what the active mapping made of these documents, their events, and how far the run has come: what is stored adds to
     /// the counts of `progress`. Returns the progress that is stored, or none where nothing is, because the mapping, the schemas or
     /// the run changed.
@@ -211,7 +232,7 @@ impl TenantStore {
         let columns = Columns::of(documents);
         let Stamp { at, actor, request_id } = stamp;
         let examples = serde_json::to_string(&progress.examples).unwrap_or_else(|_| "[]".to_owned());
-        let store: [&(dyn ToSql + Sync); 23] = [
+        let store: [&(dyn ToSql + Sync); 24] = [
             &self.tenant.0,
             &lease.id,
             &lease.holder,
@@ -235,6 +256,7 @@ impl TenantStore {
             &progress.rejected,
             &progress.retryable,
             &examples,
+            &progress.conflicts,
         ];
         let mut batch = vec![Statement { doing: "storing mapped documents", sql: STORE, params: store.to_vec() }];
         if !columns.created.is_empty() {
@@ -243,12 +265,17 @@ impl TenantStore {
         }
         let reasons = Reasons::of(documents.iter().map(|it| (it.id, &it.reason)));
         batch.extend(reasons.statements(&self.tenant.0, stamp));
+        let unique = UniqueWrite::of_many(documents.iter().map(|it| (it.id, &it.unique)), false);
+        if !unique.is_empty() {
+            batch.extend(unique.statements(&self.tenant.0));
+        }
         let answers = self.batch(&batch).await?;
         let row = answers[0].first().filter(|row| row.get(0));
         Ok(row.map(|row| JobProgress {
             changed: progress.changed + row.get::<_, i64>(1),
             rejected: progress.rejected + row.get::<_, i64>(2),
             retryable: progress.retryable + row.get::<_, i64>(3),
+            conflicts: progress.conflicts + row.get::<_, i64>(4),
             ..progress
         }))
     }
@@ -286,6 +313,7 @@ impl<'a> Columns<'a> {
                 None => 0,
                 Some(Failure::Lasting) => 1,
                 Some(Failure::Transient) => 2,
+                Some(Failure::Conflict) => 3,
             });
             if it.event == Some(EventKind::Created) {
                 columns.created.push(it.id);
