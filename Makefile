@@ -11,7 +11,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins conformance conformance-tools disagreements deploy-check bench bench-work bench-containment fuzz lint circles advisories setup-rust setup-postgres build
+.PHONY: help run test plugins plugins-other conformance conformance-tools disagreements deploy-check bench bench-work bench-containment bench-mapping fuzz lint circles advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,10 @@ build: setup-rust
 plugins: setup-rust ## Build the plugins and the test guests to WASM
 	@cargo build --locked --quiet --profile plugin --target $(WASM) $(BUNDLED:%=-p %) -p hostile
 
-test: setup-rust setup-postgres deploy-check conformance-tools plugins ## Set up what is missing and run every test
+plugins-other: ## Build the plugins and the test guests in TypeScript and Python
+	@.config/build-plugins
+
+test: setup-rust setup-postgres deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run every test
 	@cargo build --locked --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets
 	@.config/run-fuzz --short
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
@@ -80,6 +83,12 @@ bench-containment: setup-rust setup-postgres plugins ## Measure what a hostile p
 	@cargo build --locked --release --no-default-features --package scimgate-cli
 	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
 	  cargo bench --locked --quiet --package scimgate-tests --bench fair_share | tee docs/fair-share.md
+	@.config/postgres stop durable
+
+bench-mapping: setup-rust setup-postgres plugins ## Measure plans and remaps of 100,000 users and write docs/mapping-rates.md
+	@cargo build --locked --release --no-default-features --package scimgate-cli
+	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
+	  cargo bench --locked --quiet --package scimgate-tests --bench mapping | tee docs/mapping-rates.md
 	@.config/postgres stop durable
 
 setup-rust:

@@ -1,5 +1,6 @@
 //! Puts a server together: the database first, then what needs it, then the listeners.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::mapping::{Key, Mapper, MapperConfig};
 use crate::operation::Gateway;
 use crate::operation::admission::Admission;
 use crate::operation::bulk;
+use crate::operation::closed_guards::ClosedGuards;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::plugin_loader::StoredPlugins;
@@ -90,6 +92,18 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
     Ok((listener, bound))
 }
 
+/// A mapper of plugins that are prepared in it, in the engine and with the limits of a server, for commands that need no server.
+///
+/// # Errors
+/// The plugin host cannot be set up.
+pub fn local_mapper(clock: Clock) -> Result<Mapper, Error> {
+    Ok(Mapper::new(host()?, BTreeMap::<String, Vec<u8>>::new(), clock, MapperConfig::default()))
+}
+
+fn host() -> Result<Host, Error> {
+    Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))
+}
+
 /// Assembles the gateway over a database.
 ///
 /// On the embedded database this must come after its start: its WASM runtime must be in the process before the plugin
@@ -98,9 +112,7 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
 /// # Errors
 /// The plugin host cannot be set up.
 pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Result<Gateway, Error> {
-    let host =
-        Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))?;
-    let mapper = Arc::new(mapper(host, &store, &clock, &keys));
+    let mapper = Arc::new(mapper(host()?, &store, &clock, &keys));
     Ok(Gateway {
         keys: Arc::new(keys),
         auth: Arc::new(Auth::new(store.clone(), clock.clone())),
@@ -111,6 +123,7 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
         trusted_proxies: Arc::from([]),
         write_locks: KeyedLock::default(),
         recent: RecentRows::default(),
+        closed_guards: ClosedGuards::default(),
         recorder: Arc::new(LogLine),
         admission: Admission::default(),
         large: Arc::default(),

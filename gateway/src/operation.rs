@@ -5,6 +5,7 @@ pub mod admission;
 pub mod bulk;
 pub mod client;
 mod client_signal;
+pub mod closed_guards;
 mod context;
 pub mod directory;
 pub mod directory_schema;

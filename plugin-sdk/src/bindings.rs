@@ -2,7 +2,7 @@
 //! their form depends on the generator.
 #![allow(unsafe_code, missing_docs, clippy::all, clippy::pedantic, reason = "generated")]
 
-use crate::{Mapping, PathError, document::Paths, outcome};
+use crate::{Mapping, Package, PathError, document::Paths, manifest, outcome};
 
 wit_bindgen::generate!({
     world: "mapping",
@@ -16,9 +16,10 @@ pub use scimgate::mapping::types;
 /// Exports a [`Mapping`] as the world requires.
 pub struct Adapter<M>(core::marker::PhantomData<M>);
 
-impl<M: Mapping> Guest for Adapter<M> {
+impl<M: Mapping + Package> Guest for Adapter<M> {
     fn describe() -> Manifest {
-        let manifest = M::describe();
+        log_panics();
+        let manifest = manifest::Manifest::of::<M>();
         Manifest {
             name: manifest.name,
             version: manifest.version,
@@ -28,11 +29,15 @@ impl<M: Mapping> Guest for Adapter<M> {
     }
 
     fn transform(context: Context, config: String, document: &Document) -> Result<Outcome, String> {
-        // Otherwise a panic is a bare `unreachable` for the host; the log line has its location and message.
-        std::panic::set_hook(Box::new(|panic| crate::log(Level::Error, panic.to_string())));
+        log_panics();
         let outcome = crate::call::<M>(&context.into(), &config, &crate::Document::new(document));
         outcome.map(Outcome::from).map_err(|error| error.to_string())
     }
+}
+
+/// Otherwise a panic is a bare `unreachable` for the host; the log line has its location and message.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| crate::log(Level::Error, panic.to_string())));
 }
 
 impl From<Context> for outcome::Context {

@@ -36,7 +36,7 @@ impl<'a> Document<'a> {
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
         let mut values = Vec::new();
         for text in self.0.get(path)? {
-            values.push(serde_json::from_str(&text)?);
+            values.push(read(path, &text)?);
         }
         Ok(values)
     }
@@ -44,7 +44,7 @@ impl<'a> Document<'a> {
     /// The first match, or none.
     pub fn get_first<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
         match self.0.get(path)?.first() {
-            Some(text) => Ok(Some(serde_json::from_str(text)?)),
+            Some(text) => Ok(Some(read(path, text)?)),
             None => Ok(None),
         }
     }
@@ -108,11 +108,15 @@ impl<'a> Document<'a> {
 
     /// The whole document. Reading single attributes by path is cheaper, unless a plugin needs most of them.
     pub fn to_value(&self) -> Result<Value, Error> {
-        Ok(serde_json::from_str(&self.0.to_json())?)
+        read("the document", &self.0.to_json())
     }
 
     /// Replaces the whole document except `id`, `meta` and `schemas`.
     pub fn replace(&self, value: &Value) -> Result<(), Error> {
         Ok(self.0.replace(&value.to_string())?)
     }
+}
+
+fn read<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|source| Error::Value { path: path.to_owned(), source })
 }

@@ -25,13 +25,21 @@ impl fmt::Display for PathError {
 
 impl std::error::Error for PathError {}
 
+/// The result of a plugin's own functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 /// Why the plugin could not do its work, shown to the administrator as a sentence.
 #[derive(Debug)]
 pub enum Error {
     /// A path could not be read or written.
     Path(PathError),
-    /// A value of the document has an unexpected shape.
-    Value(serde_json::Error),
+    /// A value of the document has not the type that it was read as.
+    Value {
+        /// Where it is.
+        path: String,
+        /// What was expected.
+        source: serde_json::Error,
+    },
     /// The configuration does not fit the plugin.
     Config(serde_json::Error),
     /// Anything else, in the plugin's own words.
@@ -42,7 +50,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(error) => error.fmt(f),
-            Self::Value(error) => write!(f, "a value has an unexpected shape: {error}"),
+            Self::Value { path, source } => {
+                write!(f, "{path} has a value of another type than the plugin reads: {source}")
+            }
             Self::Config(error) => write!(f, "the configuration does not fit this plugin: {error}"),
             Self::Other(why) => f.write_str(why),
         }
@@ -59,7 +69,7 @@ impl From<PathError> for Error {
 
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
-        Self::Value(error)
+        Self::Other(error.to_string())
     }
 }
 

@@ -1,6 +1,8 @@
-//! The other input of a call, its outcome, and the manifest.
+//! The other input of a call, and its outcome.
 
-use serde_json::Value;
+use jiff::Timestamp;
+
+use crate::{Error, Result};
 
 /// Which document this is, and when it was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +15,41 @@ pub struct Context {
     pub resource_id: String,
     /// RFC 3339. The only "now", so a preview and a later run give the same result.
     pub last_modified: String,
+}
+
+impl Context {
+    /// The time of the change, to compute with.
+    pub fn now(&self) -> Result<Timestamp> {
+        let time = &self.last_modified;
+        time.parse().map_err(|error| Error::Other(format!("lastModified ({time}) is no date and time: {error}")))
+    }
+}
+
+/// Why a document is rejected, for the client (RFC 7644, table 9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScimType {
+    /// A value is not what it must be.
+    #[default]
+    InvalidValue,
+    /// Another resource has the value.
+    Uniqueness,
+    /// The attribute must not change.
+    Mutability,
+    /// The request has the wrong structure.
+    InvalidSyntax,
+}
+
+impl ScimType {
+    /// The word in the client's error.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidValue => "invalidValue",
+            Self::Uniqueness => "uniqueness",
+            Self::Mutability => "mutability",
+            Self::InvalidSyntax => "invalidSyntax",
+        }
+    }
 }
 
 /// What the plugin decides for the document.
@@ -37,47 +74,24 @@ impl Outcome {
         Self::Excluded(why.into())
     }
 
+    /// Hides the resource from the product if the condition holds, and maps it otherwise.
+    ///
+    /// ```
+    /// # use scimgate_plugin_sdk::Outcome;
+    /// assert_eq!(Outcome::excluded_if(true, || "a contractor".to_owned()), Outcome::excluded("a contractor"));
+    /// assert_eq!(Outcome::excluded_if(false, || "a contractor".to_owned()), Outcome::Mapped);
+    /// ```
+    pub fn excluded_if(condition: bool, why: impl FnOnce() -> String) -> Self {
+        if condition { Self::Excluded(why()) } else { Self::Mapped }
+    }
+
     /// Rejects the document as an `invalidValue`.
     pub fn rejected(detail: impl Into<String>) -> Self {
-        Self::Rejected { scim_type: Some("invalidValue".to_owned()), detail: detail.into() }
-    }
-}
-
-/// A plugin's description of itself.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Manifest {
-    /// The plugin's name.
-    pub name: String,
-    /// The plugin's version, by convention `env!("CARGO_PKG_VERSION")`.
-    pub version: String,
-    /// The resource types that the plugin can map.
-    pub resource_types: Vec<String>,
-    /// JSON Schema of the configuration; the host checks configurations against it when they are saved.
-    pub config_schema: Value,
-}
-
-impl Manifest {
-    /// A plugin for users and groups without a configuration.
-    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            version: version.into(),
-            resource_types: vec!["User".to_owned(), "Group".to_owned()],
-            config_schema: serde_json::json!({ "type": "object", "additionalProperties": false }),
-        }
+        Self::rejected_as(ScimType::InvalidValue, detail)
     }
 
-    /// Sets the resource types that the plugin can map.
-    #[must_use]
-    pub fn resource_types<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        self.resource_types = names.into_iter().map(str::to_owned).collect();
-        self
-    }
-
-    /// Sets the JSON Schema of the configuration.
-    #[must_use]
-    pub fn config_schema(mut self, schema: Value) -> Self {
-        self.config_schema = schema;
-        self
+    /// Rejects the document with another scimType.
+    pub fn rejected_as(scim_type: ScimType, detail: impl Into<String>) -> Self {
+        Self::Rejected { scim_type: Some(scim_type.as_str().to_owned()), detail: detail.into() }
     }
 }

@@ -1,8 +1,10 @@
 //! The built binary as an operator uses it: its commands, its error messages, its start, end and restart.
 
 mod commands;
+mod plan;
 mod serve;
 mod simulate;
+mod tour;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;

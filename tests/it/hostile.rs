@@ -228,13 +228,13 @@ async fn harmful_uploads_are_refused_with_a_reason(gateway: &TestGateway) {
     let before = gateway.operator.get("/plugins").await.expect(200).text;
     let loops = "(loop (br_if 0 (local.get 0)))".repeat(20_000);
     for (wasm, reason) in [
-        (guest("imports-wasi", &[]), "imports wasi:filesystem/preopens@0.2.0, which plugins may not use"),
-        (guest("nested", &[("import", "wasi:sockets/tcp@0.2.0")]), "imports wasi:sockets/tcp@0.2.0"),
-        (guest("start-loops", &[]), "cannot describe itself: The plugin used more than its 20ms of CPU time"),
+        (guest("imports-wasi", &[]), "imports wasi:http/outgoing-handler@0.2.0, which plugins may not use"),
+        (guest("nested", &[("import", "wasi:http/types@0.2.0")]), "imports wasi:http/types@0.2.0"),
+        (guest("start-loops", &[]), "cannot describe itself: The plugin used more than its 100ms of CPU time"),
         (guest("start-traps", &[]), "cannot describe itself: The plugin panicked"),
-        (guest("describe-loops", &[]), "cannot describe itself: The plugin used more than its 20ms of CPU time"),
+        (guest("describe-loops", &[]), "cannot describe itself: The plugin used more than its 100ms of CPU time"),
         (guest("describe-logs", &[]), "cannot describe itself: The plugin logged more than 100 lines"),
-        (guest("two-memories", &[]), "2 Wasm linear memories"),
+        (guest("two-memories", &[]), "it has more than one memory"),
         (guest("memory", &[("pages", "257")]), "more memory than it may have (16 MiB)"),
         (wat_guests::build("loops", &format!("(func (param i32) {loops})")), "would take too long to compile"),
         (b"\0asm".to_vec(), "This is no plugin that can be run here"),

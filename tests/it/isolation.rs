@@ -273,6 +273,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         held: delete, insert, select, update
         held_batch: insert, select, update
         held_member: delete, insert, select
+        held_reference: delete, insert, select
         job: delete, insert, select, update
         leniency_use: delete, insert, select, update
         mapped_unique: delete, insert, select
@@ -285,7 +286,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         planned_conflict: delete, insert, select
         planned_unique: delete, insert, select, update
         plugin: select
-        removal_count: delete, insert, select, update
+        removal_slot: delete, insert, select, update
         resource: insert, select, update
         resource_count: insert, select, update
         resource_key: delete, insert, select
@@ -300,7 +301,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         for (table, expected) in [
             (
                 "tenant",
-                "burst, created_at, guard_members, guard_percent, guard_protected, guard_users, id, max_requests, name, rate, state",
+                "burst, created_at, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, max_requests, name, rate, state",
             ),
             ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
         ] {

@@ -72,7 +72,7 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
     };
     let no_members = Members { replace_all: true, ..Members::default() };
     let update = Update {
-        held_members: None,
+        members_guard: &scimgate::store::guard::MembersGuard::Off,
         resource_type: "Group",
         id,
         row: read.row_version(),

@@ -12,7 +12,7 @@ on_both!(
     a_revision_by_whose_plan_users_would_vanish_must_be_confirmed,
     a_plan_is_of_a_sample_or_of_all_and_can_be_cancelled,
 );
-on_postgres!(a_plan_writes_nothing_of_resources, a_plan_that_was_interrupted_continues);
+on_postgres!(preview_plan_and_shadow_write_nothing, a_plan_that_was_interrupted_continues);
 
 pub(crate) async fn digest(gateway: &TestGateway, plugin: &str) -> Value {
     gateway.upload(scimgate_tests::plugin(plugin)).await.body["digest"].clone()
@@ -142,40 +142,72 @@ async fn a_plan_is_of_a_sample_or_of_all_and_can_be_cancelled(gateway: &TestGate
     let _ = gateway.operator.patch("/tenants/acme/jobs/plan", &json!({ "state": "running" })).await.expect(409);
 }
 
-/// A digest of each table of which the product or the client reads.
+/// A digest of each table, but those in which the plan, the shadow and the jobs have their rows.
 async fn digests(gateway: &TestGateway) -> Vec<(String, String)> {
+    const OWN: [&str; 4] = ["mapping_plan", "mapping_shadow", "job", "lease"];
     let owner = gateway.store().await;
     rows::numbered(&owner).await;
+    let sql = "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+      AND c.relname <> ALL($1) ORDER BY 1";
+    let tables = owner.query(sql, &[&OWN.as_slice()]).await.unwrap();
     let mut digests = Vec::new();
-    for table in [
-        "resource",
-        "membership",
-        "member_ref",
-        "group_change",
-        "unique_key",
-        "search_key",
-        "resource_key",
-        "resource_count",
-        "tombstone_key",
-        "event",
-        "event_head",
-    ] {
-        let sql = format!("SELECT coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM {table} t");
-        digests.push((table.to_owned(), owner.query_one(&sql, &[]).await.unwrap().get(0)));
+    for table in tables.iter().map(|row| row.get::<_, String>(0)) {
+        let sql = format!(
+            "SELECT count(*) || coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM \"{table}\" t"
+        );
+        let digest = owner.query_one(&sql, &[]).await.unwrap().get(0);
+        digests.push((table, digest));
     }
+    assert!(digests.len() > 20, "{digests:?}");
     digests
 }
 
-async fn a_plan_writes_nothing_of_resources(gateway: &TestGateway) {
+/// Neither for the documents that it changes, nor for those that it excludes, rejects or fails on.
+async fn preview_plan_and_shadow_write_nothing(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
-    let (_, _) = (tenant.user("ada").await, contractor(&tenant, "eve").await);
-    let revision = draft(gateway, &[("tutorial", exclude_contractors())]).await;
+    let (ada, eve) = (tenant.user("ada").await, contractor(&tenant, "eve").await);
+    let config = json!({ "buildDisplayName": true, "excludeWhere": { "path": "userType", "equals": "Contractor" },
+        "rejectWhere": { "path": "userName", "equals": "bob@corp.test" } });
+    let _ = (tenant.user("bob").await, tenant.user("zoe").await);
+    let steps = [("tutorial", config), ("hostile", json!({ "do": "fail", "for": "zoe" }))];
+    let revision = draft(gateway, &steps).await;
     let before = digests(gateway).await;
-    let preview = json!({ "resourceType": "User", "resource": "ada@corp.test", "revision": revision });
-    let _ = gateway.operator.post("/tenants/acme/mapping/preview", &preview).await;
+    for resource in ["ada", "bob", "eve", "zoe"] {
+        let resource = format!("{resource}@corp.test");
+        let preview = json!({ "resourceType": "User", "resource": resource, "revision": revision });
+        let _ = gateway.operator.post("/tenants/acme/mapping/preview", &preview).await.expect(200);
+    }
     begin(gateway, revision, &json!({})).await;
-    let _ = complete(gateway, revision).await;
+    let plan = complete(gateway, revision).await;
+    let found = ["changed", "newlyExcluded", "rejected", "failed"].map(|name| plan[name].as_i64().unwrap());
+    assert_eq!(found, [1, 1, 1, 1], "{plan}");
     assert_eq!(digests(gateway).await, before);
+
+    // The same writes with a shadow and without one leave the same rows.
+    let write = async |title: &str| {
+        let change = scimgate_tests::tenant::patch(json!([{ "op": "replace", "path": "title", "value": title }]));
+        for id in [&ada, &eve] {
+            let _ = tenant.patch(&format!("/Users/{id}"), &change).await.expect(200);
+        }
+        rows::numbered(&gateway.store().await).await;
+        gateway.store().await
+    };
+    let counts = async |owner: &tokio_postgres::Client| {
+        let sql = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM resource WHERE mapping_revision <> 0),
+          (SELECT count(*) FROM resource WHERE mapped IS NOT NULL), (SELECT count(*) FROM mapping_reason)";
+        let row = owner.query_one(sql, &[]).await.unwrap();
+        [0, 1, 2, 3].map(|column| row.get::<_, i64>(column))
+    };
+    let without = counts(&write("without").await).await;
+    let _ = gateway.operator.put("/tenants/acme/mapping/shadow", &json!({ "revision": revision })).await.expect(200);
+    let with = counts(&write("with").await).await;
+    assert_eq!(with, [without[0] + 2, 0, 0, 0]);
+    poll("the shadow has mapped both writes", async || {
+        let report = gateway.operator.get("/tenants/acme/mapping/shadow").await.expect(200).body;
+        (report["examined"] == 2).then_some(())
+    })
+    .await;
+    assert_eq!(counts(&gateway.store().await).await, with);
 }
 
 /// The report of the batches before is saved with the run's progress.

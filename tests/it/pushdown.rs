@@ -146,7 +146,7 @@ impl Stored {
                 let (before, stamp): (_, Stamp) = (&keys, self.ctx.stamp());
                 let name = resource_type.name.as_str();
                 let update = Update {
-                    held_members: None,
+                    members_guard: &scimgate::store::guard::MembersGuard::Off,
                     resource_type: name,
                     id,
                     row: RowVersion {

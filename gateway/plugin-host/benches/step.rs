@@ -90,12 +90,12 @@ fn calls(host: &Host, component: &Component, config: &str) -> Vec<f64> {
 }
 
 fn user() -> Value {
-    let filler: Vec<String> = (0..40).map(|n| format!("some text of some length {n}")).collect();
+    let filler: Vec<Value> = (0..40).map(|n| json!({ "value": format!("some text of some length {n}") })).collect();
     json!({
         "id": "1", "userName": "Ada@Example.COM", "userType": "Employee",
         "name": { "givenName": "Ada", "familyName": "Lovelace" },
         "emails": [{ "value": "Ada@Example.COM", "type": "work" }, { "value": "ADA@home.example" }],
-        "filler": filler,
+        "entitlements": filler,
         "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": { "customAttribute1": "B-7", "customAttribute2": "x" },
     })
 }

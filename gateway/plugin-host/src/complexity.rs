@@ -25,10 +25,11 @@ const TOO_SLOW: Error = Error::TooComplex { reason: "its code would take too lon
 
 /// Refuses an upload whose compilation would take too long.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), Error> {
-    let (mut cost, mut instances) = (0_u64, 0);
+    let (mut cost, mut instances, mut memories) = (0_u64, 0, 0);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| Error::not_a_plugin(&error))? {
             Payload::CodeSectionEntry(body) => cost = cost.saturating_add(function_cost(&body)?),
+            Payload::MemorySection(section) => memories += section.count(),
             Payload::ComponentCanonicalSection(section) => {
                 cost = cost.saturating_add(FUNCTION_COST * u64::from(section.count()));
             }
@@ -42,6 +43,9 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Error> {
         }
         if cost > MAX_COST {
             return Err(TOO_SLOW);
+        }
+        if memories > 1 {
+            return Err(Error::TooComplex { reason: "it has more than one memory" });
         }
         if instances > MAX_INSTANCES {
             return Err(Error::TooComplex { reason: "it makes too many instances of components" });

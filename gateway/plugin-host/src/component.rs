@@ -34,8 +34,15 @@ pub struct Manifest {
 #[derive(Clone)]
 pub struct Component(Arc<Inner>);
 
+/// Compiled code, linked to what it imports of the host.
+pub(crate) struct Linked {
+    pub(crate) pre: MappingPre<State>,
+    /// Whether it imports any of the empty WASI.
+    pub(crate) has_wasi: bool,
+}
+
 struct Inner {
-    pre: MappingPre<State>,
+    linked: Linked,
     manifest: Manifest,
     schema: jsonschema::Validator,
     digest: [u8; 32],
@@ -49,9 +56,9 @@ impl fmt::Debug for Component {
 
 impl Component {
     /// A linked plugin with its manifest, which is checked here.
-    pub(crate) fn new(pre: MappingPre<State>, manifest: types::Manifest, digest: [u8; 32]) -> Result<Self, Error> {
+    pub(crate) fn new(linked: Linked, manifest: types::Manifest, digest: [u8; 32]) -> Result<Self, Error> {
         let (manifest, schema) = check_manifest(manifest)?;
-        Ok(Self(Arc::new(Inner { pre, manifest, schema, digest })))
+        Ok(Self(Arc::new(Inner { linked, manifest, schema, digest })))
     }
 
     /// The plugin's description of itself.
@@ -92,12 +99,12 @@ impl Component {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    pub(crate) fn pre(&self) -> &MappingPre<State> {
-        &self.0.pre
+    pub(crate) fn linked(&self) -> &Linked {
+        &self.0.linked
     }
 
     pub(crate) fn compiled(&self) -> &Compiled {
-        self.0.pre.instance_pre().component()
+        self.0.linked.pre.instance_pre().component()
     }
 
     pub(crate) fn digest_bytes(&self) -> &[u8; 32] {

@@ -8,14 +8,19 @@ use wasmtime::{
 
 use crate::{
     bindings::{Mapping, MappingPre},
+    component::Linked,
     error::Error,
-    limits::MAX_TABLE_ELEMENTS,
+    limits::{Limits, MAX_TABLE_ELEMENTS},
     state::State,
     ticker::{Ticker, TickingGuard},
+    wasi,
 };
 
 /// A thread usually has 2 MiB; the difference leaves room for the host's own frames below and above the guest's.
 const GUEST_STACK_BYTES: usize = 512 << 10;
+
+/// The largest upload where large plugins are accepted.
+pub const LARGE_UPLOAD: usize = 32 << 20;
 
 /// A component is a few core instances: the plugin's own and the adapters that the encoder adds.
 const MAX_CORE_INSTANCES: u32 = 16;
@@ -42,6 +47,8 @@ pub struct HostConfig {
     pub instances: u32,
     /// Upper bound of [`Limits::memory`](crate::Limits::memory), in bytes; reserved as address space, not as memory.
     pub max_memory: usize,
+    /// Bytes of linear memory that a call may have: [`Host::limits`].
+    pub memory: usize,
     /// The largest upload in bytes.
     pub max_upload: usize,
     /// Called on the calling thread, a few times per call from its second millisecond on. The embedder can move its
@@ -52,7 +59,15 @@ pub struct HostConfig {
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { instances: 64, max_memory: 64 << 20, max_upload: 32 << 20, escalate: || true }
+        Self { instances: 64, max_memory: 64 << 20, memory: 16 << 20, max_upload: 8 << 20, escalate: || true }
+    }
+}
+
+impl HostConfig {
+    /// The same, which also takes plugins that bring a large runtime, such as Python's, and gives their calls the memory.
+    #[must_use]
+    pub fn with_large_plugins(self) -> Self {
+        Self { memory: self.max_memory, max_upload: LARGE_UPLOAD, ..self }
     }
 }
 
@@ -80,9 +95,18 @@ impl Host {
     }
 
     /// Links compiled code to the host's functions.
-    pub(crate) fn link(&self, compiled: &Compiled) -> Result<MappingPre<State>, Error> {
-        let pre = self.linker.instantiate_pre(compiled).map_err(|error| Error::Compile(error.into()))?;
-        MappingPre::new(pre).map_err(|error| Error::not_a_plugin(&error))
+    pub(crate) fn link(&self, compiled: &Compiled) -> Result<Linked, Error> {
+        let with_wasi = wasi::linker(&self.linker, compiled)?;
+        let linker = with_wasi.as_ref().unwrap_or(&self.linker);
+        let pre = linker.instantiate_pre(compiled).map_err(|error| Error::Compile(error.into()))?;
+        let pre = MappingPre::new(pre).map_err(|error| Error::not_a_plugin(&error))?;
+        Ok(Linked { pre, has_wasi: with_wasi.is_some() })
+    }
+
+    /// What a call in this host may use.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits { memory: self.config.memory, ..Limits::default() }
     }
 
     pub(crate) fn max_upload(&self) -> usize {

@@ -12,7 +12,9 @@ pub enum Error {
     #[error("cannot start the WASM engine")]
     Engine(#[source] Source),
     /// The upload is too large.
-    #[error("the plugin has {size} bytes; at most {limit} are accepted")]
+    #[error(
+        "the plugin has {size} bytes; at most {limit} are accepted, unless the gateway is started with --large-plugins"
+    )]
     TooLarge {
         /// Size of the upload.
         size: usize,

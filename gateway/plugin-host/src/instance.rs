@@ -5,13 +5,14 @@ use std::{any::Any, time::Duration};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, component::Resource};
 
 use crate::{
-    bindings::{Mapping, MappingPre, types},
-    component::Component,
+    bindings::{Mapping, types},
+    component::{Component, Linked},
     document::Document,
     engine::Host,
     error::{Failure, FailureKind},
     limits::{Limits, Meter},
     state::{LogLine, State, cut},
+    wasi::{Wasi, print_rest},
 };
 
 /// Which document this is, and when it was changed.
@@ -56,6 +57,10 @@ pub struct CallResult<D> {
     pub cpu: Duration,
     /// Bytes written into the document; it has grown by at most that much.
     pub written: usize,
+    /// Bytes of linear memory that the instance had at its end. Memory never shrinks, so this is the most.
+    pub memory: usize,
+    /// Calls of the host: reading, writing, logging.
+    pub host_calls: u32,
 }
 
 impl Host {
@@ -68,11 +73,11 @@ impl Host {
         document: D,
         limits: &Limits,
     ) -> CallResult<D> {
-        let CallResult { document, decision, log, cpu, written } =
+        let CallResult { document, decision, log, cpu, written, memory, host_calls } =
             run_boxed(self, component, context, config, Box::new(document), limits);
         let document: Box<dyn Any> = document;
         match document.downcast::<D>() {
-            Ok(document) => CallResult { document: *document, decision, log, cpu, written },
+            Ok(document) => CallResult { document: *document, decision, log, cpu, written, memory, host_calls },
             Err(_) => unreachable!("a call returns the document that it was given"),
         }
     }
@@ -87,8 +92,9 @@ fn run_boxed(
     limits: &Limits,
 ) -> CallResult<Box<dyn Document>> {
     let _ticking = host.keep_ticking();
-    let mut store = store(host, Some(document), limits);
-    let returned = start(component.pre(), &mut store).and_then(|mapping| {
+    let wasi = component.linked().has_wasi.then(|| Wasi::new(Some(context)));
+    let mut store = store(host, Some(document), wasi, limits);
+    let returned = start(component.linked(), &mut store).and_then(|mapping| {
         mapping
             .call_transform(&mut store, &context.clone().into(), config, Resource::new_borrow(0))
             .map_err(|error| failure(&error, store.data()))
@@ -98,23 +104,32 @@ fn run_boxed(
         Ok(Err(reason)) => Err(Failure::new(FailureKind::Reported, cut(reason, limits.log_line))),
         Err(failure) => Err(failure),
     };
-    let (cpu, written) = (store.data().meter.cpu(), store.data().meter.written());
+    print_rest(store.data_mut());
+    let meter = &store.data().meter;
+    let (cpu, written, memory, host_calls) = (meter.cpu(), meter.written(), meter.memory(), meter.calls());
     let state = store.into_data();
     let Some(document) = state.document else { unreachable!("the document stays in the store") };
-    CallResult { document, decision, log: state.log, cpu, written }
+    CallResult { document, decision, log: state.log, cpu, written, memory, host_calls }
 }
 
 /// Asks a plugin for its manifest, under the same limits as a call.
-pub(crate) fn describe(host: &Host, pre: &MappingPre<State>, limits: &Limits) -> Result<types::Manifest, Failure> {
+pub(crate) fn describe(host: &Host, linked: &Linked, limits: &Limits) -> Result<types::Manifest, Failure> {
     let _ticking = host.keep_ticking();
-    let mut store = store(host, None, limits);
-    let mapping = start(pre, &mut store)?;
-    mapping.call_describe(&mut store).map_err(|error| failure(&error, store.data()))
+    let wasi = linked.has_wasi.then(|| Wasi::new(None));
+    let mut store = store(host, None, wasi, limits);
+    let described = start(linked, &mut store)
+        .and_then(|it| it.call_describe(&mut store).map_err(|error| failure(&error, store.data())));
+    print_rest(store.data_mut());
+    // No document is involved, so the plugin's words are the author's, and the uploader may read them.
+    described.map_err(|failure| match store.data().log.last() {
+        Some(line) => Failure::new(failure.kind, format!("{} It logged: {}", failure.reason, line.message)),
+        None => failure,
+    })
 }
 
-fn store(host: &Host, document: Option<Box<dyn Document>>, limits: &Limits) -> Store<State> {
+fn store(host: &Host, document: Option<Box<dyn Document>>, wasi: Option<Wasi>, limits: &Limits) -> Store<State> {
     let meter = Meter::start(limits, host.escalate());
-    let mut store = Store::new(host.engine(), State::new(document, meter));
+    let mut store = Store::new(host.engine(), State::new(document, meter, wasi));
     store.limiter(|state| &mut state.meter);
     // Copying a plugin's data out happens outside of any epoch check. The slack is for the paths.
     store.set_hostcall_fuel(limits.output.saturating_add(16 << 10));
@@ -123,8 +138,8 @@ fn store(host: &Host, document: Option<Box<dyn Document>>, limits: &Limits) -> S
     store
 }
 
-fn start(pre: &MappingPre<State>, store: &mut Store<State>) -> Result<Mapping, Failure> {
-    pre.instantiate(&mut *store).map_err(|error| {
+fn start(linked: &Linked, store: &mut Store<State>) -> Result<Mapping, Failure> {
+    linked.pre.instantiate(&mut *store).map_err(|error| {
         if error.is::<PoolConcurrencyLimitError>() {
             return Failure::new(FailureKind::Overloaded, "Too many plugins are running at this moment.");
         }

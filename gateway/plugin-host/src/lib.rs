@@ -18,12 +18,15 @@ mod prepare;
 mod schema;
 mod state;
 mod ticker;
+mod wasi;
 
 pub use artifact::Key;
 pub use component::{Component, Manifest};
 pub use document::{Document, PathError};
-pub use engine::{Host, HostConfig};
+pub use engine::{Host, HostConfig, LARGE_UPLOAD};
 pub use error::{Error, Failure, FailureKind};
 pub use instance::{CallResult, Context, Decision};
 pub use limits::Limits;
+pub use prepare::wrap;
 pub use state::{Level, LogLine};
+pub use wasi::WASI_INTERFACES;

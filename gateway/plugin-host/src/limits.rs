@@ -63,6 +63,8 @@ pub(crate) struct Meter {
     ticks: u32,
     calls: u32,
     written: usize,
+    /// The largest linear memory that was granted.
+    memory: usize,
     /// The first growth of memory or a table that was refused. If the plugin fails afterwards, this is the reason.
     refused_growth: Option<Failure>,
 }
@@ -79,6 +81,7 @@ impl Meter {
             ticks: 0,
             calls: 0,
             written: 0,
+            memory: 0,
             refused_growth: None,
         }
     }
@@ -150,6 +153,16 @@ impl Meter {
         self.written
     }
 
+    /// Host calls so far.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// Bytes of the largest linear memory so far.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+
     pub(crate) fn refused_growth(&self) -> Option<&Failure> {
         self.refused_growth.as_ref()
     }
@@ -166,9 +179,13 @@ impl Meter {
 impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let limit = self.limits.memory;
-        Ok(self.grant(desired <= limit.min(maximum.unwrap_or(usize::MAX)), || {
+        let granted = self.grant(desired <= limit.min(maximum.unwrap_or(usize::MAX)), || {
             format!("The plugin asked for more memory than it may have ({}).", size(limit))
-        }))
+        });
+        if granted {
+            self.memory = self.memory.max(desired);
+        }
+        Ok(granted)
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {

@@ -1,5 +1,10 @@
 //! From uploaded bytes to a component: imports checked, wrapped, compiled, asked for its manifest.
 
+use std::{
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
+
 use sha2::{Digest, Sha256};
 use wasmtime::{
     component::Component as Compiled,
@@ -7,15 +12,18 @@ use wasmtime::{
 };
 use wit_component::ComponentEncoder;
 
-use crate::{complexity, component::Component, engine::Host, error::Error, instance, limits::Limits};
+use crate::{complexity, component::Component, engine::Host, error::Error, instance, limits::Limits, wasi};
 
-/// All that a plugin may import, as components and core modules spell it.
+/// All that a plugin may import besides the empty WASI, as components and core modules spell it.
 const ALLOWED_IMPORTS: [&str; 4] = ["scimgate:mapping/types@0.1.0", "scimgate:mapping/documents@0.1.0", "log", "$root"];
 
+/// CPU time for the call that asks for the manifest: code that runs for the first time is slow.
+const DESCRIBE_CPU: Duration = Duration::from_millis(100);
+
 impl Host {
-    /// Prepares a plugin under the default limits. See [`prepare_with`](Self::prepare_with).
+    /// Prepares a plugin under this host's limits. See [`prepare_with`](Self::prepare_with).
     pub fn prepare(&self, bytes: &[u8]) -> Result<Component, Error> {
-        self.prepare_with(bytes, &Limits::default())
+        self.prepare_with(bytes, &Limits { cpu: DESCRIBE_CPU, ..self.limits() })
     }
 
     /// Prepares a plugin: a component, or a core module that carries its component type. Takes tenths of a second
@@ -34,14 +42,25 @@ impl Host {
         } else {
             bytes
         };
-        let compiled = Compiled::new(self.engine(), component).map_err(|error| Error::Compile(error.into()))?;
-        let pre = self.link(&compiled)?;
-        let manifest = instance::describe(self, &pre, limits).map_err(Error::Describe)?;
-        Component::new(pre, manifest, Sha256::digest(bytes).into())
+        let compiled = self.compile(component)?;
+        let linked = self.link(&compiled)?;
+        let manifest = instance::describe(self, &linked, limits).map_err(Error::Describe)?;
+        Component::new(linked, manifest, Sha256::digest(bytes).into())
     }
 }
 
-fn wrap(module: &[u8]) -> Result<Vec<u8>, Error> {
+impl Host {
+    /// Some components of several with memories of their own make the engine panic.
+    fn compile(&self, component: &[u8]) -> Result<Compiled, Error> {
+        let compiled = panic::catch_unwind(AssertUnwindSafe(|| Compiled::new(self.engine(), component)));
+        compiled.map_err(|_| Error::Compile(UNSUPPORTED.into()))?.map_err(|error| Error::Compile(error.into()))
+    }
+}
+
+const UNSUPPORTED: &str = "it consists of components in a way that is not supported";
+
+/// A core module that carries its component type, as the component that the engine runs.
+pub fn wrap(module: &[u8]) -> Result<Vec<u8>, Error> {
     ComponentEncoder::default()
         .validate(true)
         .module(module)
@@ -83,7 +102,7 @@ fn check_imports(bytes: &[u8]) -> Result<Encoding, Error> {
 }
 
 fn check_import(module: &str, name: &str) -> Result<(), Error> {
-    if ALLOWED_IMPORTS.contains(&module) {
+    if ALLOWED_IMPORTS.contains(&module) || wasi::interface(module).is_some() {
         return Ok(());
     }
     let import = if name.is_empty() { module.to_owned() } else { format!("{module} {name}") };

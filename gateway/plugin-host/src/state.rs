@@ -5,6 +5,7 @@ use crate::{
     document::Document,
     error::{Failure, FailureKind},
     limits::Meter,
+    wasi::Wasi,
 };
 
 /// The severity of a log line.
@@ -46,11 +47,13 @@ pub(crate) struct State {
     pub(crate) document: Option<Box<dyn Document>>,
     pub(crate) log: Vec<LogLine>,
     pub(crate) meter: Meter,
+    /// None for a plugin that imports nothing of it.
+    pub(crate) wasi: Option<Box<Wasi>>,
 }
 
 impl State {
-    pub(crate) fn new(document: Option<Box<dyn Document>>, meter: Meter) -> Self {
-        Self { document, log: Vec::new(), meter }
+    pub(crate) fn new(document: Option<Box<dyn Document>>, meter: Meter, wasi: Option<Wasi>) -> Self {
+        Self { document, log: Vec::new(), meter, wasi: wasi.map(Box::new) }
     }
 
     pub(crate) fn document(&self) -> Result<&dyn Document, Failure> {
@@ -59,6 +62,11 @@ impl State {
 
     pub(crate) fn document_mut(&mut self) -> Result<&mut dyn Document, Failure> {
         self.document.as_deref_mut().ok_or_else(no_document)
+    }
+
+    pub(crate) fn wasi(&mut self) -> Result<&mut Wasi, Failure> {
+        let absent = || Failure::new(FailureKind::Trap, "The plugin called what it does not import.");
+        self.wasi.as_deref_mut().ok_or_else(absent)
     }
 
     /// Keeps a log line, unless there are too many.

@@ -15,9 +15,11 @@ use crate::schema::{AttributeRef, ResourceType, Schema};
 use crate::value::{Members, elements};
 
 mod overlay;
+mod text;
 mod write;
 
 pub use overlay::Overlay;
+pub use text::TextDocument;
 
 #[cfg(test)]
 mod tests;

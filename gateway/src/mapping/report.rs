@@ -38,6 +38,12 @@ pub struct StepReport {
     pub result: StepResult,
     /// CPU time of the call; zero if the plugin was not called.
     pub cpu: Duration,
+    /// Bytes of linear memory of the call.
+    pub memory: usize,
+    /// The plugin's calls of the host.
+    pub host_calls: u32,
+    /// Bytes that the plugin wrote, paths included.
+    pub written: usize,
     /// What the plugin logged, bounded by the host's limits.
     pub log: Vec<LogLine>,
     /// How the call failed, if it did.
@@ -82,6 +88,9 @@ impl StepReport {
             title: String::new(),
             result: StepResult::Skipped,
             cpu: Duration::ZERO,
+            memory: 0,
+            host_calls: 0,
+            written: 0,
             log: Vec::new(),
             failure: None,
             refused_paths: Vec::new(),

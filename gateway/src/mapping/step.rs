@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scimgate_plugin_host::{CallResult, Component, Context, Decision, Failure, FailureKind, Host, Limits, LogLine};
+use scimgate_plugin_host::{CallResult, Component, Context, Decision, Failure, FailureKind, Host, LogLine};
 use scimgate_scim::access::Overlay;
 use scimgate_scim::error::{ScimError, ScimType};
 
@@ -50,13 +50,14 @@ impl Mapper {
         let Intermediate { tree, max_length } = document;
         let call = step.call(self.compiled.host.clone(), component.clone(), tree);
         let result = self.containment.call(step.key(), move || call.run()).await;
-        let CallResult { document: returned, decision, log, cpu, written } =
+        let CallResult { document: returned, decision, log, cpu, written, memory, host_calls } =
             result.map_err(|blocked| step.blocked(&component, blocked))?;
         for line in &log {
             step.trace(line);
         }
         let (tree, refused_paths) = returned.into_parts();
         (report.cpu, report.log, report.refused_paths) = (cpu, log, refused_paths);
+        (report.memory, report.host_calls, report.written) = (memory, host_calls, written);
         report.failure = decision.as_ref().err().map(|failure| failure.kind);
         let mut document = Intermediate { tree, max_length: max_length.saturating_add(written) };
         match decision {
@@ -84,7 +85,7 @@ struct PluginCall {
 
 impl PluginCall {
     fn run(self) -> CallResult<ScimDocument> {
-        self.host.run(&self.component, &self.context, &self.config, self.document, &Limits::default())
+        self.host.run(&self.component, &self.context, &self.config, self.document, &self.host.limits())
     }
 }
 

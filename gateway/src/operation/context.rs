@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::{JobShare, Network};
 use crate::mapping::Mapper;
 use crate::operation::admission::{Admission, Permit, Place};
+use crate::operation::closed_guards::ClosedGuards;
 use crate::operation::error::Error;
 use crate::operation::events_waiting::EventsWaiting;
 use crate::operation::keyed_lock::KeyedLock;
@@ -52,6 +53,8 @@ pub struct Gateway {
     pub write_locks: KeyedLock,
     /// Rows that this process wrote shortly before.
     pub recent: RecentRows,
+    /// Tenants whose removals were held shortly before.
+    pub closed_guards: ClosedGuards,
     /// Takes the record of each write.
     pub recorder: Arc<dyn Recorder>,
     /// The part of this process that each tenant may have.

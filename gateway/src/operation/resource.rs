@@ -15,6 +15,7 @@ pub mod patch;
 pub mod recent;
 pub mod record;
 pub(crate) mod remap;
+mod removals;
 pub mod replace;
 pub mod reply;
 pub(crate) mod restore;

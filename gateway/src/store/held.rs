@@ -2,10 +2,12 @@
 //! written in the transaction of the resource's write, by statements of their own that depend on the row it wrote.
 
 pub mod batch;
+pub(in crate::store) mod many;
 pub mod settle;
 
 use uuid::Uuid;
 
+use crate::store::guard::Counted;
 use crate::store::postgres::pool::Statement;
 use crate::store::resource::read::{MappingState, Stored};
 use crate::store::stamp::Stamp;
@@ -60,7 +62,7 @@ pub struct Hold {
     pub source: String,
     /// … the unknown attributes.
     pub set_aside: Option<String>,
-    /// The mapped document after the release, where it is not the source.
+    /// The document that the product reads after the release, also where it is the source as it is now; none if it reads none.
     pub mapped: Option<String>,
     /// The mapping state after the release.
     pub mapping_state: MappingState,
@@ -73,8 +75,12 @@ pub struct Hold {
 pub enum HoldChange {
     /// Nothing.
     None,
+    /// The removal passes, if the write counts it.
+    Count(Counted),
     /// It is held from now on, or is held still.
     Keep(Box<Hold>),
+    /// It is held still, and the mapping failed: what the batch holds for the release is of an older source.
+    Stale,
     /// It is not held any more: the write shows it to the product again.
     Cancel,
 }
@@ -94,16 +100,27 @@ h AS (INSERT INTO held AS h (tenant_id, id, resource_type, batch_id, kind, event
     request_id = excluded.request_id)
 SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM b) THEN lost_race() END FROM w";
 
+/// The product gets the older document at the release, as it does of any resource whose mapping fails.
+const STALE: &str = "
+UPDATE held h SET next_state = CASE WHEN h.next_state IN ('excluded', 'never') THEN 'never' ELSE 'stale' END
+WHERE h.tenant_id = $1 AND h.id = $2 AND EXISTS (SELECT 1 FROM resource r
+  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END)";
+
 const CANCEL: &str = "
 WITH w AS (UPDATE resource r SET held = NULL WHERE r.tenant_id = $1 AND r.id = $2
   AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END RETURNING r.id)
 DELETE FROM held h WHERE h.tenant_id = $1 AND h.id = $2 AND EXISTS (SELECT 1 FROM w)";
 
-/// Before the memberships of a resource are deleted with it: the product still sees them.
+/// Before the memberships of a resource are deleted with it: the product still sees them. A group's pending references are kept for
+/// a rejection.
 const HOLD_MEMBERSHIPS: &str = "
+WITH w AS MATERIALIZED (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = $2
+    AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END LIMIT 1),
+f AS (INSERT INTO held_reference (tenant_id, group_id, value, batch_id)
+  SELECT $1, w.id, f.value, $3 FROM w CROSS JOIN LATERAL
+    (SELECT f.value FROM member_ref f WHERE f.tenant_id = $1 AND f.group_id = $2) f ON CONFLICT DO NOTHING)
 INSERT INTO held_member (tenant_id, group_id, member_id, member_type, batch_id, at, actor, request_id)
-SELECT m.tenant_id, m.group_id, m.member_id, m.member_type, $3, $4, $5, $6 FROM (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = $2
-    AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END LIMIT 1) w CROSS JOIN LATERAL
+SELECT m.tenant_id, m.group_id, m.member_id, m.member_type, $3, $4, $5, $6 FROM w CROSS JOIN LATERAL
   (SELECT m.* FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2
    UNION ALL SELECT m.* FROM membership m WHERE m.tenant_id = $1 AND m.member_id = $2 AND m.group_id <> $2) m
 ON CONFLICT DO NOTHING";
@@ -118,7 +135,9 @@ impl HoldChange {
     ) -> Option<Statement<'a>> {
         match self {
             Self::None => None,
+            Self::Count(counted) => Some(counted.statement(tenant, id)),
             Self::Keep(hold) => Some(hold.statement(tenant, id, stamp)),
+            Self::Stale => Some(Statement::new("keeping an older document for the release", STALE, &[tenant, id])),
             Self::Cancel => Some(Statement::new("ending the hold of a resource", CANCEL, &[tenant, id])),
         }
     }
@@ -127,7 +146,7 @@ impl HoldChange {
     #[must_use]
     pub fn after(&self, before: Option<Uuid>) -> Option<Uuid> {
         match self {
-            Self::None => before,
+            Self::None | Self::Count(_) | Self::Stale => before,
             Self::Keep(hold) => Some(hold.batch),
             Self::Cancel => None,
         }

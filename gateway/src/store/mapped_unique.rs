@@ -207,19 +207,18 @@ impl UniqueWrite {
         all
     }
 
-    pub(in crate::store) fn is_empty(&self) -> bool {
-        self.written.is_empty()
-    }
-
     /// The statements to send after the one that writes the resources, in its transaction. The last one is refused where another
     /// resource has a value.
     pub(in crate::store) fn statements<'s>(&'s self, tenant: &'s Uuid) -> Vec<Statement<'s>> {
-        let mut all = vec![self.flagged(tenant, "freeing unique values", FREE)];
-        if self.held {
-            all.push(self.statement(tenant, "marking unique values", MARK));
-        }
-        all.extend(self.take(tenant));
-        all
+        statements_of([self], tenant)
+    }
+
+    fn free<'s>(&'s self, tenant: &'s Uuid) -> Option<Statement<'s>> {
+        (!self.written.is_empty()).then(|| self.flagged(tenant, "freeing unique values", FREE))
+    }
+
+    fn mark<'s>(&'s self, tenant: &'s Uuid) -> Option<Statement<'s>> {
+        (self.held && !self.written.is_empty()).then(|| self.statement(tenant, "marking unique values", MARK))
     }
 
     /// The statement that enters the values, alone: of a new resource.
@@ -237,6 +236,17 @@ impl UniqueWrite {
         let Self { written, ids, attributes, keys, .. } = self;
         Statement::new(doing, sql, &[tenant, written, ids, attributes, keys])
     }
+}
+
+/// The same of several such writes: what one frees, another one may enter.
+pub(in crate::store) fn statements_of<'s, const N: usize>(
+    writes: [&'s UniqueWrite; N],
+    tenant: &'s Uuid,
+) -> Vec<Statement<'s>> {
+    let mut all: Vec<Statement<'s>> = writes.iter().filter_map(|write| write.free(tenant)).collect();
+    all.extend(writes.iter().filter_map(|write| write.mark(tenant)));
+    all.extend(writes.iter().filter_map(|write| write.take(tenant)));
+    all
 }
 
 /// The statements to send before the one that releases the next resources of a batch, in its transaction.

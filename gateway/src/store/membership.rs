@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::guard::MembersGuard;
 use crate::store::membership::by_id::IdChange;
 use crate::store::membership::change::MemberStatement;
 use crate::store::membership::held::HoldMembers;
@@ -76,13 +77,18 @@ CROSS JOIN LATERAL (SELECT member_id, member_type FROM membership WHERE tenant_i
   UNION ALL SELECT h.member_id, h.member_type FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = v.id
     AND (SELECT true FROM membership o WHERE o.tenant_id = $1 AND o.group_id = v.id AND o.member_id = h.member_id LIMIT 1) IS NULL
   OFFSET 0) m
-CROSS JOIN LATERAL (SELECT mapping_state FROM resource WHERE tenant_id = $1 AND id = m.member_id LIMIT 1) r
-WHERE r.mapping_state NOT IN ('excluded', 'never') ORDER BY 1, 2";
+CROSS JOIN LATERAL (SELECT mapping_state, deleted_at, held FROM resource WHERE tenant_id = $1 AND id = m.member_id LIMIT 1) r
+WHERE r.mapping_state NOT IN ('excluded', 'never') AND (r.deleted_at IS NULL OR r.held IS NOT NULL) ORDER BY 1, 2";
 
 const COUNT: &str = "
 SELECT count(*) FROM (SELECT 1 FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
   (SELECT 1 FROM membership WHERE tenant_id = $1 AND group_id = v.id
   UNION ALL SELECT 1 FROM member_ref WHERE tenant_id = $1 AND group_id = v.id) every LIMIT $3) counted";
+
+/// Without pending references.
+const COUNT_RESOLVED: &str = "
+SELECT count(*) FROM (SELECT 1 FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
+  (SELECT 1 FROM membership WHERE tenant_id = $1 AND group_id = v.id) every LIMIT $3) counted";
 
 /// Locks a row against member changes, which share its lock. In a statement of its own, so that the next one takes its
 /// snapshot when the lock is held.
@@ -97,18 +103,19 @@ impl TenantStore {
     pub async fn change_members(
         &self,
         group: Uuid,
-        (members, held): (&Members, Option<Uuid>),
+        (members, guard): (&Members, &MembersGuard),
         stamp: &Stamp,
     ) -> Result<MemberChangeResult, Error> {
+        let held = guard.batch();
         if held.is_none()
-            && let Some(change) = IdChange::new(self.tenant, group, members, stamp)
+            && let Some(change) = IdChange::new(self.tenant, group, (members, guard), stamp)
         {
             let rows = self.batch(&[change.statement()]).await?;
             if let Some(result) = IdChange::result(&rows[0]) {
                 return Ok(result);
             }
         }
-        let change = MemberStatement::new(self.tenant, group, false, members, stamp);
+        let change = MemberStatement::new(self.tenant, group, false, (members, guard), stamp);
         let removed = held.map(|batch| HoldMembers::new(self.tenant.0, group, (members, batch), stamp));
         let mut batch = Vec::with_capacity(3);
         if members.replace_all || removed.is_some() {
@@ -149,6 +156,12 @@ impl TenantStore {
     /// How many members the groups have in total, counted up to `limit`.
     pub async fn count_members(&self, groups: &[Uuid], limit: i64) -> Result<i64, Error> {
         let rows = self.query("counting members", COUNT, &[&self.tenant.0, &groups, &limit]).await?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
+    /// How many memberships the groups have in total, counted up to `limit`.
+    pub async fn count_memberships(&self, groups: &[Uuid], limit: i64) -> Result<i64, Error> {
+        let rows = self.query("counting memberships", COUNT_RESOLVED, &[&self.tenant.0, &groups, &limit]).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 

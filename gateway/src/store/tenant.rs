@@ -87,7 +87,7 @@ fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
          search_ready, awaits_references, max_requests, rate, burst, guard_users, guard_members, guard_percent, guard_protected, \
-         shadow_mapping, shadow_percent, {}",
+         guard_confirm_from, shadow_mapping, shadow_percent, {}",
         client::COLUMNS
     )
 }
@@ -170,9 +170,15 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         search: SearchKeys { layout: KeyLayout::from_number(row.get(7))?, attributes: row.get(8), ready: row.get(9) },
         awaits_references: row.get(10),
         limits: LimitsRow { requests: row.get(11), rate: row.get(12), burst: row.get(13) },
-        guard: GuardRow { users: row.get(14), members: row.get(15), percent: row.get(16), protected: row.get(17) },
-        shadow_mapping: row.get(18),
-        shadow_percent: row.get(19),
-        client: ClientRow::from_row(row, 20),
+        guard: GuardRow {
+            users: row.get(14),
+            members: row.get(15),
+            percent: row.get(16),
+            protected: row.get(17),
+            confirm_from: row.get(18),
+        },
+        shadow_mapping: row.get(19),
+        shadow_percent: row.get(20),
+        client: ClientRow::from_row(row, 21),
     })
 }

@@ -105,18 +105,17 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, before: Value, after: &Value, changed: u32) {
-        let resource = Resource::new(before);
-        let count = Document::new(&resource).edit_texts(path, |text| (text != "-").then(|| text.to_uppercase()));
+        let resource = Resource::new("User", before).unwrap();
+        let count = resource.document().edit_texts(path, |text| (text != "-").then(|| text.to_uppercase()));
         assert_eq!(count.unwrap(), changed);
         assert_eq!(resource.into_value(), *after);
     }
 
     #[test]
     fn texts_are_changed_wherever_they_are() {
-        check("a", json!({ "a": "x" }), &json!({ "a": "X" }), 1);
-        check("a", json!({ "a": "-", "b": 1 }), &json!({ "b": 1 }), 1);
-        check("a", json!({ "a": 1 }), &json!({ "a": 1 }), 0);
-        check("a", json!({ "a": ["x", "-", "Y"] }), &json!({ "a": ["X", "Y"] }), 2);
+        check("title", json!({ "title": "x" }), &json!({ "title": "X" }), 1);
+        check("title", json!({ "title": "-", "nickName": "n" }), &json!({ "nickName": "n" }), 1);
+        check("active", json!({ "active": true }), &json!({ "active": true }), 0);
         let emails = json!({ "emails": [{ "value": "x", "type": "w" }, { "value": "-" }, { "display": "d" }] });
         let upper = json!({ "emails": [{ "value": "X", "type": "w" }, { "display": "d" }] });
         check("emails", emails.clone(), &upper, 2);

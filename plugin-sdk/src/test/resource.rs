@@ -1,183 +1,154 @@
-//! A document for native tests: a JSON object behind the same functions as the host's.
+//! A document for native tests: the gateway's, behind the same functions.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
+use scimgate_scim::access::{AccessError, Overlay, TextDocument};
+use scimgate_scim::leniency::{Leniencies, Leniency};
+use scimgate_scim::normalise::normalise;
+use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value};
 
-use super::path::Path;
-use crate::{document::Paths, error::PathError};
+use super::Schemas;
+use crate::{Document, PathError, document::Paths};
 
-type Object = Map<String, Value>;
+/// The id of a document that is given none.
+const ID: &str = "0198c0de-0000-7000-8000-000000000001";
 
-const READ_ONLY: [&str; 3] = ["id", "meta", "schemas"];
-
-/// A JSON object that can be read and written by simple paths.
+/// A document that can be read and written as in the gateway.
 #[derive(Debug)]
-pub struct Resource(RefCell<Object>);
+pub struct Resource {
+    document: RefCell<TextDocument>,
+    source: Arc<Map<String, Value>>,
+    resource_type: Arc<ResourceType>,
+    /// The id, if the example has one.
+    id: Option<Value>,
+    /// Whether the example has `schemas`.
+    shows_schemas: bool,
+}
 
 impl Resource {
-    /// A document with these attributes; anything but a JSON object counts as an empty one.
-    #[must_use]
-    pub fn new(value: Value) -> Self {
-        match value {
-            Value::Object(object) => Self(RefCell::new(object)),
-            _ => Self(RefCell::default()),
-        }
+    /// A document of the standard schemas.
+    ///
+    /// # Errors
+    /// The gateway would not accept it, as a sentence.
+    pub fn new(resource_type: &str, document: Value) -> Result<Self, String> {
+        Self::of(&Schemas::standard(), resource_type, document)
     }
 
-    /// The document's attributes.
+    /// A document of schemas of your own, in the form in which plugins get it: what a client may also send, such as a boolean
+    /// as text, is refused. `schemas`, and attributes that a schema requires, may be left out.
+    ///
+    /// # Errors
+    /// Plugins never get such a document, as a sentence.
+    pub fn of(schemas: &Schemas, resource_type: &str, document: Value) -> Result<Self, String> {
+        let resource_type = schemas.resource_type(resource_type)?;
+        let leniencies = Leniencies::strict().with(Leniency::BaseSchemaMissing).with(Leniency::ExtensionUndeclared);
+        let (id, shows_schemas) = (document.get("id").cloned(), document.get("schemas").is_some());
+        let read = normalise(document, &resource_type, &leniencies).map_err(|error| error.detail)?;
+        let source = Arc::new(read.document);
+        let shown = id.as_ref().and_then(Value::as_str).unwrap_or(ID);
+        let tree = Overlay::new(Arc::clone(&source), Some(shown.to_owned()));
+        let document = RefCell::new(TextDocument::new(tree, Arc::clone(&resource_type)));
+        Ok(Self { document, source, resource_type, id, shows_schemas })
+    }
+
+    /// The document, to read and write.
+    #[must_use]
+    pub fn document(&self) -> Document<'_> {
+        Document::new(self)
+    }
+
+    /// The document's attributes. `id` and `schemas` are there if they were given.
     #[must_use]
     pub fn into_value(self) -> Value {
-        Value::Object(self.0.into_inner())
+        let changed = self.document.into_inner().into_tree().to_map();
+        shown(changed, self.id, self.shows_schemas)
     }
+
+    /// The document as it was read. For the gateway's own commands.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn source(&self) -> (&Arc<Map<String, Value>>, &Arc<ResourceType>) {
+        (&self.source, &self.resource_type)
+    }
+
+    /// A document of this one's attributes, as the plugin left it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn show(&self, changed: Map<String, Value>) -> Value {
+        shown(changed, self.id.clone(), self.shows_schemas)
+    }
+}
+
+fn shown(mut document: Map<String, Value>, id: Option<Value>, shows_schemas: bool) -> Value {
+    if !shows_schemas {
+        document.shift_remove("schemas");
+    }
+    if let Some(id) = id {
+        document.shift_insert(0, "id".to_owned(), id);
+    }
+    Value::Object(document)
 }
 
 impl Paths for Resource {
     fn get(&self, path: &str) -> Result<Vec<String>, PathError> {
-        let mut found = Vec::new();
-        visit(&mut self.0.borrow_mut(), &Path::parse(path)?, false, &mut |place| {
-            found.extend(place.as_ref().map(Value::to_string));
-        });
-        Ok(found)
+        self.document.borrow().get(path).map_err(translate)
     }
 
     fn set(&self, path: &str, value: &str) -> Result<u32, PathError> {
-        let (path, value) = (writable(path)?, json(value)?);
-        let mut places = 0;
-        visit(&mut self.0.borrow_mut(), &path, true, &mut |place| {
-            *place = Some(value.clone());
-            places += 1;
-        });
-        Ok(places)
+        self.document.borrow_mut().set(path, value).map_err(translate)
     }
 
     fn append(&self, path: &str, value: &str) -> Result<(), PathError> {
-        let (path, value) = (writable(path)?, json(value)?);
-        let mut wrong = false;
-        visit(&mut self.0.borrow_mut(), &path, true, &mut |place| match place
-            .get_or_insert_with(|| Value::Array(Vec::new()))
-        {
-            Value::Array(array) => array.push(value.clone()),
-            _ => wrong = true,
-        });
-        if wrong { Err(PathError::WrongValue(format!("{} is not multi-valued", path.attribute))) } else { Ok(()) }
+        self.document.borrow_mut().append(path, value).map_err(translate)
     }
 
     fn remove(&self, path: &str) -> Result<u32, PathError> {
-        let path = writable(path)?;
-        let mut places = 0;
-        visit(&mut self.0.borrow_mut(), &path, false, &mut |place| places += u32::from(place.take().is_some()));
-        Ok(places)
+        self.document.borrow_mut().remove(path).map_err(translate)
     }
 
     fn to_json(&self) -> String {
-        Value::Object(self.0.borrow().clone()).to_string()
+        self.document.borrow().to_json()
     }
 
-    fn replace(&self, text: &str) -> Result<(), PathError> {
-        let Value::Object(mut new) = json(text)? else {
-            return Err(PathError::WrongValue("a document is a JSON object".to_owned()));
-        };
-        let mut root = self.0.borrow_mut();
-        for name in READ_ONLY {
-            new.shift_remove(name);
-            if let Some(kept) = root.shift_remove(name) {
-                new.insert(name.to_owned(), kept);
-            }
-        }
-        *root = new;
-        Ok(())
+    fn replace(&self, json: &str) -> Result<(), PathError> {
+        self.document.borrow_mut().replace(json).map_err(translate)
     }
 }
 
-fn json(text: &str) -> Result<Value, PathError> {
-    serde_json::from_str(text).map_err(|error| PathError::WrongValue(format!("not JSON: {error}")))
-}
-
-fn writable(text: &str) -> Result<Path<'_>, PathError> {
-    let path = Path::parse(text)?;
-    if path.schema.is_none() && READ_ONLY.contains(&path.attribute) {
-        return Err(PathError::ReadOnly(format!("{text} is read-only")));
+fn translate(error: AccessError) -> PathError {
+    match error {
+        AccessError::Malformed(why) => PathError::Malformed(why),
+        AccessError::Unknown(why) => PathError::Unknown(why),
+        AccessError::ReadOnly(_) => PathError::ReadOnly(error.to_string()),
+        AccessError::WrongValue(why) => PathError::WrongValue(why),
     }
-    Ok(path)
 }
 
-/// Lends every value that the path names to `at`, which removes it by leaving `None`.
-fn visit(root: &mut Object, path: &Path<'_>, create: bool, at: &mut dyn FnMut(&mut Option<Value>)) {
-    let Some(schema) = path.schema else {
-        return visit_attribute(root, path, create, at);
-    };
-    place(root, schema, &mut |extension| {
-        if let Some(Value::Object(extension)) = with_default(extension, create, || Value::Object(Object::new())) {
-            visit_attribute(extension, path, create, at);
-        }
-    });
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-fn visit_attribute(object: &mut Object, path: &Path<'_>, create: bool, at: &mut dyn FnMut(&mut Option<Value>)) {
-    place(object, path.attribute, &mut |attribute| match (&path.filter, path.sub) {
-        (None, None) => at(attribute),
-        (None, Some(sub)) => match with_default(attribute, create, || Value::Object(Object::new())) {
-            Some(Value::Object(object)) => place(object, sub, at),
-            Some(Value::Array(elements)) => {
-                elements.iter_mut().filter_map(Value::as_object_mut).for_each(|element| place(element, sub, at));
-            }
-            _ => {}
-        },
-        (Some((name, wanted)), sub) => {
-            if let Some(Value::Array(elements)) = with_default(attribute, create, || Value::Array(Vec::new())) {
-                visit_matches(elements, (name, wanted), sub, create, at);
-            }
-        }
-    });
-}
+    use super::*;
 
-fn visit_matches(
-    elements: &mut Vec<Value>,
-    (name, wanted): (&str, &Value),
-    sub: Option<&str>,
-    create: bool,
-    at: &mut dyn FnMut(&mut Option<Value>),
-) {
-    let matches = |element: &Value| element.get(name).is_some_and(|value| value == wanted);
-    if create && !elements.iter().any(matches) {
-        elements.push(Value::Object([(name.to_owned(), wanted.clone())].into_iter().collect()));
+    #[test]
+    fn paths_types_and_read_only_attributes_are_refused_as_in_the_gateway() {
+        let user = Resource::new("User", json!({ "userName": "ada", "active": true })).unwrap();
+        assert!(matches!(user.set("emials", "[]"), Err(PathError::Unknown(_))));
+        assert!(matches!(user.get("emails[type eq"), Err(PathError::Malformed(_))));
+        assert!(matches!(user.set("active", "3"), Err(PathError::WrongValue(_))));
+        assert!(matches!(user.remove("id"), Err(PathError::ReadOnly(_))));
+        assert!(matches!(user.set("schemas", "[]"), Err(PathError::ReadOnly(_))));
+        assert_eq!(user.set("emails[type eq \"work\"].value", "\"a@b\""), Ok(1));
+        let changed = json!({ "userName": "ada", "active": true, "emails": [{ "type": "work", "value": "a@b" }] });
+        assert_eq!(user.into_value(), changed);
     }
-    *elements = std::mem::take(elements)
-        .into_iter()
-        .filter_map(|mut element| {
-            if !matches(&element) {
-                return Some(element);
-            }
-            if let (Some(sub), Value::Object(object)) = (sub, &mut element) {
-                place(object, sub, at);
-                return Some(element);
-            }
-            let mut lent = Some(element);
-            at(&mut lent);
-            lent
-        })
-        .collect();
-}
 
-fn with_default(place: &mut Option<Value>, create: bool, default: fn() -> Value) -> Option<&mut Value> {
-    if create && place.is_none() {
-        *place = Some(default());
-    }
-    place.as_mut()
-}
-
-/// Lends one member by name, ignoring case (RFC 7643, section 2.1), and keeps its position.
-fn place(object: &mut Object, name: &str, at: &mut dyn FnMut(&mut Option<Value>)) {
-    let key = object.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned().unwrap_or_else(|| name.to_owned());
-    let mut lent = object.get_mut(&key).map(Value::take);
-    at(&mut lent);
-    match lent {
-        Some(value) => {
-            object.insert(key, value);
-        }
-        None => {
-            object.shift_remove(&key);
-        }
+    #[test]
+    fn what_no_plugin_gets_is_an_error_of_the_example() {
+        assert!(Resource::new("User", json!({ "active": "True" })).is_err(), "the gateway makes it a boolean");
+        let error = Resource::new("User", json!({ "badge": 1 })).unwrap_err();
+        assert!(error.starts_with("\"badge\" is no attribute of User"), "{error}");
     }
 }

@@ -3,89 +3,51 @@
 use std::collections::BTreeMap;
 
 use expressions::MAX_EXPRESSION_CHARACTERS;
-use scimgate_plugin_sdk::serde_json::{Value, json};
-use serde::Deserialize;
+use scimgate_plugin_sdk::{prelude::*, serde_json::Value};
 
 /// Most rules of a configuration.
 pub(crate) const MAX_RULES: usize = 500;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[schemars(extend("required" = ["rules"]))]
 pub(crate) struct Config {
+    /// Attributes to set; every expression reads the document as it is before the first rule
+    #[schemars(length(max = MAX_RULES))]
     pub(crate) rules: Vec<Rule>,
-    /// Names in brackets, and the SCIM paths that they read.
-    pub(crate) attributes: BTreeMap<String, String>,
-    /// Values of `%name%`.
+    /// Names in brackets and the SCIM paths that they read, in addition to Entra's own names
+    pub(crate) attributes: BTreeMap<String, ScimPath>,
+    /// Values of %name%
+    #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z0-9]+$" }))]
     pub(crate) parameters: BTreeMap<String, String>,
+    /// The result of DefaultDomain()
+    #[schemars(length(min = 1))]
     pub(crate) default_domain: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{ "required": ["expression"] }, { "required": ["default"] }]))]
 pub(crate) struct Rule {
-    pub(crate) target: String,
+    /// Attribute to set
+    pub(crate) target: ScimPath,
+    /// Its value; without an expression the default is set where there is no value
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_CHARACTERS))]
     pub(crate) expression: Option<String>,
+    /// Condition without which the rule does nothing
+    #[schemars(length(min = 1, max = MAX_EXPRESSION_CHARACTERS))]
     pub(crate) when: Option<String>,
+    /// When the rule applies; onlyAtCreation is refused with the reason
     #[serde(default)]
     pub(crate) apply: Apply,
+    /// Value to set where the expression has none
     pub(crate) default: Option<Value>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Apply {
     #[default]
     Always,
     OnlyAtCreation,
-}
-
-pub(crate) fn schema() -> Value {
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {
-            "rules": {
-                "title": "Attributes to set; every expression reads the document as it is before the first rule",
-                "type": "array",
-                "maxItems": MAX_RULES,
-                "items": rule_schema()
-            },
-            "attributes": {
-                "title": "Names in brackets and the SCIM paths that they read, in addition to Entra's own names",
-                "type": "object",
-                "propertyNames": { "minLength": 1 },
-                "additionalProperties": { "type": "string", "minLength": 1, "format": "scim-path" }
-            },
-            "parameters": {
-                "title": "Values of %name%",
-                "type": "object",
-                "propertyNames": { "pattern": "^[A-Za-z0-9]+$" },
-                "additionalProperties": { "type": "string" }
-            },
-            "defaultDomain": { "title": "The result of DefaultDomain()", "type": "string", "minLength": 1 }
-        },
-        "required": ["rules"],
-        "additionalProperties": false
-    })
-}
-
-fn rule_schema() -> Value {
-    let expression = |title: &str| json!({ "title": title, "type": "string", "minLength": 1, "maxLength": MAX_EXPRESSION_CHARACTERS });
-    json!({
-        "type": "object",
-        "properties": {
-            "target": { "title": "Attribute to set", "type": "string", "minLength": 1, "format": "scim-path" },
-            "expression": expression("Its value; without an expression the default is set where there is no value"),
-            "when": expression("Condition without which the rule does nothing"),
-            "apply": {
-                "title": "When the rule applies; onlyAtCreation is refused with the reason",
-                "enum": ["always", "onlyAtCreation"],
-                "default": "always"
-            },
-            "default": { "title": "Value to set where the expression has none" }
-        },
-        "required": ["target"],
-        "anyOf": [{ "required": ["expression"] }, { "required": ["default"] }],
-        "additionalProperties": false
-    })
 }

@@ -5,7 +5,7 @@ mod reader;
 mod rules;
 mod writer;
 
-use scimgate_plugin_sdk::{Context, Document, Error, Manifest, Mapping, Outcome};
+use scimgate_plugin_sdk::prelude::*;
 
 use config::Config;
 
@@ -14,16 +14,12 @@ struct AttributeMap;
 impl Mapping for AttributeMap {
     type Config = Config;
 
-    fn describe() -> Manifest {
-        Manifest::new("attribute-map", env!("CARGO_PKG_VERSION")).config_schema(config::schema())
-    }
-
-    fn transform(context: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+    fn transform(context: &Context, config: Config, document: &Document<'_>) -> Result<Outcome> {
         rules::apply(context, &config, document)
     }
 }
 
-scimgate_plugin_sdk::export!(AttributeMap);
+plugin!(AttributeMap);
 
 #[cfg(test)]
 mod tests;

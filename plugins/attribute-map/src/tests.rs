@@ -1,20 +1,16 @@
 //! Native tests, without WASM.
 
 use scimgate_plugin_sdk::{
-    Mapping,
+    Manifest,
     serde_json::{Value, json},
-    test::{self, Fixture},
+    test,
 };
 
 use crate::AttributeMap;
 
 #[test]
 fn the_examples_are_mapped_as_they_say() {
-    let fixtures = Fixture::read(include_str!("../fixtures/examples.json"));
-    assert!(fixtures.len() > 10);
-    for fixture in fixtures {
-        fixture.check::<AttributeMap>();
-    }
+    test::fixtures::<AttributeMap>("fixtures");
 }
 
 fn nick_name_of(resource_id: &str, config: &Value) -> String {
@@ -42,7 +38,7 @@ fn random_values_differ_by_resource_target_and_call() {
 
 #[test]
 fn paths_of_the_configuration_are_marked_for_the_gateway() {
-    let schema = AttributeMap::describe().config_schema;
+    let schema = Manifest::of::<AttributeMap>().config_schema;
     assert_eq!(schema["properties"]["rules"]["items"]["properties"]["target"]["format"], "scim-path");
     assert_eq!(schema["properties"]["attributes"]["additionalProperties"]["format"], "scim-path");
 }

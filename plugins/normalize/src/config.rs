@@ -1,33 +1,41 @@
 //! What an administrator may configure.
 
-use scimgate_plugin_sdk::serde_json::{Value, json};
-use serde::Deserialize;
+use scimgate_plugin_sdk::{
+    prelude::*,
+    schemars::{Schema, SchemaGenerator, json_schema},
+};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
+    /// Attributes to normalise, in this order
+    #[schemars(length(max = 200))]
     pub(crate) attributes: Vec<Attribute>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Attribute {
-    pub(crate) path: String,
+    pub(crate) path: ScimPath,
     pub(crate) to: Form,
+    /// What happens to a value that is not valid
     #[serde(default)]
     pub(crate) on_invalid: OnInvalid,
-    /// Of mail addresses: only the domain becomes lower case.
+    /// Mail: change only the domain to lower case
     #[serde(default)]
     pub(crate) keep_local_part: bool,
-    /// Of phone numbers without a country calling code.
+    /// Phone: country of numbers without a calling code
+    #[schemars(regex(pattern = "^[A-Z]{2}$"))]
     pub(crate) country: Option<String>,
-    pub(crate) country_from: Option<String>,
-    /// Of country codes.
+    /// Phone: attribute with the user's country, before the fixed one
+    pub(crate) country_from: Option<ScimPath>,
+    /// Country: letters of the code
     #[serde(default)]
+    #[schemars(schema_with = "letters")]
     pub(crate) letters: Letters,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Form {
     Mail,
@@ -48,7 +56,7 @@ impl Form {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum OnInvalid {
     #[default]
@@ -78,36 +86,6 @@ impl TryFrom<u8> for Letters {
     }
 }
 
-pub(crate) fn schema() -> Value {
-    let path = |title: &str| json!({ "title": title, "type": "string", "minLength": 1, "format": "scim-path" });
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {
-            "attributes": {
-                "title": "Attributes to normalise, in this order",
-                "type": "array",
-                "maxItems": 200,
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "path": path("Attribute"),
-                        "to": { "title": "Form", "enum": ["mail", "phone", "country", "plainLetters", "whiteSpace"] },
-                        "onInvalid": {
-                            "title": "What happens to a value that is not valid",
-                            "enum": ["keep", "drop", "reject"],
-                            "default": "keep"
-                        },
-                        "keepLocalPart": { "title": "Mail: change only the domain to lower case", "type": "boolean", "default": false },
-                        "country": { "title": "Phone: country of numbers without a calling code", "type": "string", "pattern": "^[A-Z]{2}$" },
-                        "countryFrom": path("Phone: attribute with the user's country, before the fixed one"),
-                        "letters": { "title": "Country: letters of the code", "enum": [2, 3], "default": 2 }
-                    },
-                    "required": ["path", "to"],
-                    "additionalProperties": false
-                }
-            }
-        },
-        "additionalProperties": false
-    })
+fn letters(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": [2, 3], "default": 2 })
 }

@@ -3,7 +3,7 @@
 mod config;
 mod form;
 
-use scimgate_plugin_sdk::{Context, Document, Error, Manifest, Mapping, Outcome};
+use scimgate_plugin_sdk::prelude::*;
 
 use config::{Attribute, Config, Form, OnInvalid};
 
@@ -12,11 +12,7 @@ struct Normalize;
 impl Mapping for Normalize {
     type Config = Config;
 
-    fn describe() -> Manifest {
-        Manifest::new("normalize", env!("CARGO_PKG_VERSION")).config_schema(config::schema())
-    }
-
-    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome> {
         for attribute in &config.attributes {
             if let Some(rejected) = apply(attribute, document)? {
                 return Ok(rejected);
@@ -27,7 +23,7 @@ impl Mapping for Normalize {
 }
 
 /// Normalises the texts at one path; an outcome if one is invalid and must be rejected.
-fn apply(attribute: &Attribute, document: &Document<'_>) -> Result<Option<Outcome>, Error> {
+fn apply(attribute: &Attribute, document: &Document<'_>) -> Result<Option<Outcome>> {
     let country = country(attribute, document)?;
     let mut invalid = false;
     document.edit_texts(&attribute.path, |text| {
@@ -51,7 +47,7 @@ fn apply(attribute: &Attribute, document: &Document<'_>) -> Result<Option<Outcom
 }
 
 /// The country of phone numbers that do not say their own: the user's, otherwise the configured one.
-fn country(attribute: &Attribute, document: &Document<'_>) -> Result<Option<String>, Error> {
+fn country(attribute: &Attribute, document: &Document<'_>) -> Result<Option<String>> {
     let own = match &attribute.country_from {
         Some(path) => document.get_str(path)?.and_then(|text| form::country(&text, config::Letters::Two)),
         None => None,
@@ -59,7 +55,7 @@ fn country(attribute: &Attribute, document: &Document<'_>) -> Result<Option<Stri
     Ok(own.or_else(|| attribute.country.clone()))
 }
 
-scimgate_plugin_sdk::export!(Normalize);
+plugin!(Normalize);
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 mod config;
 mod hide;
 
-use scimgate_plugin_sdk::{Context, Document, Error, Manifest, Mapping, Outcome};
+use scimgate_plugin_sdk::prelude::*;
 
 use config::{Action, Config};
 
@@ -12,11 +12,7 @@ struct Redact;
 impl Mapping for Redact {
     type Config = Config;
 
-    fn describe() -> Manifest {
-        Manifest::new("redact", env!("CARGO_PKG_VERSION")).config_schema(config::schema())
-    }
-
-    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome> {
         // Before the first change: without its key a hash could be reversed by trying values.
         let needs_key = config.attributes.iter().any(|attribute| attribute.action == Action::Hash);
         let key = match config.key.as_deref() {
@@ -35,7 +31,7 @@ impl Mapping for Redact {
     }
 }
 
-scimgate_plugin_sdk::export!(Redact);
+plugin!(Redact);
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,10 @@
 //! Native tests, without WASM.
 
-use scimgate_plugin_sdk::test::Fixture;
+use scimgate_plugin_sdk::test;
 
 use crate::Redact;
 
 #[test]
 fn the_examples_are_mapped_as_they_say() {
-    let fixtures = Fixture::read(include_str!("../fixtures/examples.json"));
-    assert!(fixtures.len() > 5);
-    for fixture in fixtures {
-        fixture.check::<Redact>();
-    }
+    test::fixtures::<Redact>("fixtures");
 }

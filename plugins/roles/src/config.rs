@@ -2,46 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use scimgate_plugin_sdk::serde_json::{Value, json};
-use serde::Deserialize;
+use scimgate_plugin_sdk::prelude::*;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The identity provider's roles and the product's.
+    /// The identity provider's roles and the product's names for them
     pub(crate) rename: BTreeMap<String, String>,
+    /// What happens to a role that is not renamed
     pub(crate) on_unknown: OnUnknown,
+    /// Keep the type of a role
     pub(crate) keep_type: bool,
 }
 
 /// What happens to a role that `rename` does not have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum OnUnknown {
     #[default]
     Keep,
     Drop,
     Reject,
-}
-
-pub(crate) fn schema() -> Value {
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {
-            "rename": {
-                "title": "The identity provider's roles and the product's names for them",
-                "type": "object",
-                "propertyNames": { "minLength": 1 },
-                "additionalProperties": { "type": "string", "minLength": 1 }
-            },
-            "onUnknown": {
-                "title": "What happens to a role that is not renamed",
-                "enum": ["keep", "drop", "reject"],
-                "default": "keep"
-            },
-            "keepType": { "title": "Keep the type of a role", "type": "boolean", "default": false }
-        },
-        "additionalProperties": false
-    })
 }

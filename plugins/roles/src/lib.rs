@@ -3,7 +3,7 @@
 mod config;
 mod role;
 
-use scimgate_plugin_sdk::{Context, Document, Error, Manifest, Mapping, Outcome, serde_json::Value};
+use scimgate_plugin_sdk::{prelude::*, serde_json::Value};
 
 use config::{Config, OnUnknown};
 use role::Role;
@@ -13,11 +13,9 @@ struct Roles;
 impl Mapping for Roles {
     type Config = Config;
 
-    fn describe() -> Manifest {
-        Manifest::new("roles", env!("CARGO_PKG_VERSION")).resource_types(["User"]).config_schema(config::schema())
-    }
+    const RESOURCE_TYPES: &[&str] = &["User"];
 
-    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome> {
         let Some(Value::Array(elements)) = document.get_first("roles")? else { return Ok(Outcome::Mapped) };
         let mut roles: Vec<Role> = Vec::new();
         for mut role in elements.iter().flat_map(role::read) {
@@ -41,7 +39,7 @@ impl Mapping for Roles {
     }
 }
 
-scimgate_plugin_sdk::export!(Roles);
+plugin!(Roles);
 
 #[cfg(test)]
 mod tests;

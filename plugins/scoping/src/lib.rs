@@ -3,7 +3,7 @@
 mod config;
 mod filter;
 
-use scimgate_plugin_sdk::{Context, Document, Error, Manifest, Mapping, Outcome};
+use scimgate_plugin_sdk::prelude::*;
 
 use config::Config;
 
@@ -12,16 +12,12 @@ struct Scoping;
 impl Mapping for Scoping {
     type Config = Config;
 
-    fn describe() -> Manifest {
-        Manifest::new("scoping", env!("CARGO_PKG_VERSION")).config_schema(config::schema())
-    }
-
-    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome> {
         filter::decide(&config, document)
     }
 }
 
-scimgate_plugin_sdk::export!(Scoping);
+plugin!(Scoping);
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 mod config;
 mod mapping;
 
-use scimgate_plugin_sdk::{Context, Document, Error, Manifest, Mapping, Outcome};
+use scimgate_plugin_sdk::prelude::*;
 
 use config::Config;
 
@@ -13,11 +13,9 @@ struct Tutorial;
 impl Mapping for Tutorial {
     type Config = Config;
 
-    fn describe() -> Manifest {
-        Manifest::new("tutorial", env!("CARGO_PKG_VERSION")).resource_types(["User"]).config_schema(config::schema())
-    }
+    const RESOURCE_TYPES: &[&str] = &["User"];
 
-    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome> {
         if let Some(outcome) = mapping::decide(&config, document)? {
             return Ok(outcome);
         }
@@ -27,14 +25,14 @@ impl Mapping for Tutorial {
         if config.build_display_name {
             mapping::build_display_name(document)?;
         }
-        for (from, to) in &config.lift {
+        for (from, to) in config.lift.iter() {
             document.rename(from, to)?;
         }
         Ok(Outcome::Mapped)
     }
 }
 
-scimgate_plugin_sdk::export!(Tutorial);
+plugin!(Tutorial);
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,3 @@
-;; A component that imports file access.
+;; A component that imports network access.
 (component
-  (import "wasi:filesystem/preopens@0.2.0" (instance (export "get" (func)))))
+  (import "wasi:http/outgoing-handler@0.2.0" (instance (export "handle" (func)))))

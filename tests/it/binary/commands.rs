@@ -12,7 +12,7 @@ use tokio::process::Command;
 use super::serve::{Home, said};
 
 /// Somebody at a terminal with keys in the environment.
-struct Shell {
+pub(super) struct Shell {
     admin_url: String,
     operator_key: String,
     directory_key: String,
@@ -21,8 +21,22 @@ struct Shell {
 }
 
 impl Shell {
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = command(arguments);
+    pub(super) fn new(internal: &str, operator_key: String) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        Self { admin_url: internal.to_owned(), operator_key, directory_key: String::new(), files }
+    }
+
+    /// The admin API.
+    pub(super) fn operator(&self) -> Client {
+        Client::new(format!("{}/admin/v1", self.admin_url)).with(&self.operator_key)
+    }
+
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        self.with_keys(command(arguments))
+    }
+
+    /// Gives a command the keys.
+    pub(super) fn with_keys(&self, mut command: Command) -> Command {
         command
             .env("SCIMGATE_ADMIN_URL", &self.admin_url)
             .env("SCIMGATE_OPERATOR_KEY", &self.operator_key)
@@ -31,22 +45,22 @@ impl Shell {
     }
 
     /// What a command prints for people.
-    async fn says(&self, arguments: &[&str]) -> String {
+    pub(super) async fn says(&self, arguments: &[&str]) -> String {
         said(self.command(arguments)).await
     }
 
     /// What a command prints for programs.
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub(super) async fn json(&self, arguments: &[&str]) -> Value {
         let text = said(self.command(&[arguments, &["-o", "json"]].concat())).await;
         serde_json::from_str(&text).unwrap_or_else(|why| panic!("{arguments:?}: {why}: {text}"))
     }
 
-    async fn refused(&self, arguments: &[&str]) -> String {
+    pub(super) async fn refused(&self, arguments: &[&str]) -> String {
         refusal(self.command(arguments)).await
     }
 
     /// Writes a file and gives its path.
-    fn file(&self, name: &str, content: &Value) -> String {
+    pub(super) fn file(&self, name: &str, content: &Value) -> String {
         let path = self.files.path().join(name);
         std::fs::File::create(&path).unwrap().write_all(content.to_string().as_bytes()).unwrap();
         path.to_str().unwrap().to_owned()
@@ -59,9 +73,7 @@ fn a_tenant_is_led_through_its_life_by_commands() {
         let home = Home::new().await;
         let operator_key = home.furnish().await;
         let served = home.serve().await;
-        let files = tempfile::tempdir().unwrap();
-        let admin_url = served.internal.clone();
-        let mut shell = Shell { admin_url, operator_key, directory_key: String::new(), files };
+        let mut shell = Shell::new(&served.internal, operator_key);
 
         tenants(&shell).await;
         settings(&shell).await;
@@ -125,9 +137,9 @@ async fn settings(shell: &Shell) {
     assert!(missing.starts_with("cannot read missing.json"), "{missing}");
 
     let wasm = root().join("target/wasm32-unknown-unknown/plugin/tutorial.wasm");
-    let digest = shell.json(&["plugin", "add", wasm.to_str().unwrap()]).await["digest"].clone();
+    let digest = shell.json(&["plugin", "push", wasm.to_str().unwrap()]).await["digest"].clone();
     assert!(shell.says(&["plugin", "list"]).await.contains(digest.as_str().unwrap()));
-    let none = shell.refused(&["plugin", "add", &product]).await;
+    let none = shell.refused(&["plugin", "push", &product]).await;
     assert!(none.contains("these are none"), "{none}");
 
     let mapping = json!({ "onFailure": "keep", "steps": [{ "plugin": "tutorial", "config": tutorial_config() }] });

@@ -12,7 +12,7 @@ on_both!(a_new_tenant_has_a_guard_and_a_normal_leaver_passes_at_once, removals_a
 async fn a_new_tenant_has_a_guard_and_a_normal_leaver_passes_at_once(gateway: &TestGateway) {
     let _ = gateway.operator.post("/tenants", &json!({ "name": "newcomer" })).await.expect(201);
     let guard = gateway.operator.get("/tenants/newcomer/guard").await.expect(200).body;
-    assert_eq!(guard, json!({ "users": 20, "members": 200, "percent": 2, "protected": null }));
+    assert_eq!(guard, json!({ "users": 20, "members": 200, "percent": 2, "protected": null, "confirmFrom": 1 }));
     let tenant = gateway.plain_tenant("acme").await;
     set_guard(gateway, &guard).await;
     let ids = users(&tenant, 3).await;
@@ -27,6 +27,7 @@ async fn a_new_tenant_has_a_guard_and_a_normal_leaver_passes_at_once(gateway: &T
     for (guard, detail) in [
         (json!({ "users": -1 }), "users must be a whole number from 0 to 1000000."),
         (json!({ "users": 1, "percent": 101 }), "percent must be a whole number from 0 to 100."),
+        (json!({ "confirmFrom": 0 }), "confirmFrom must be a whole number from 1 to 1000000."),
         (json!({ "protected": "shoeSize gt 40" }), "protected is no filter on users: "),
     ] {
         let refusal = gateway.operator.put("/tenants/acme/guard", &guard).await.expect(400);

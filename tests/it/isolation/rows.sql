@@ -7,7 +7,8 @@ INSERT INTO resource_type_definition (tenant_id, name, definition, created_at) V
 INSERT INTO schema_change (tenant_id, definitions, holder, until) VALUES ('$T', '{}', '$T', now() + interval '1 year');
 INSERT INTO mapping_revision (tenant_id, revision, on_failure, steps, created_at) VALUES ('$T', 1, 'keep', '[]', now());
 INSERT INTO mapping_reason (tenant_id, id, state, revision, step, plugin, reason, since, at, actor, request_id) VALUES ('$T', '$T', 'excluded', 1, 1, 'p@1', 'why', now(), now(), 'a', 'r');
-INSERT INTO removal_count (tenant_id, kind, minute, n) VALUES ('$T', 'user', 1, 1);
+INSERT INTO removal_slot (tenant_id, kind, slot, minutes, counts) VALUES ('$T', 'user', 0, '{1}', '{1}');
+INSERT INTO held_reference (tenant_id, group_id, value, batch_id) VALUES ('$T', '$T', 'v', '$T');
 INSERT INTO held_batch (tenant_id, id, cause, state, passed, opened_at, actor, request_id) VALUES ('$T', '$T', 'threshold', 'open', 1, now(), 'a', 'r');
 INSERT INTO held (tenant_id, id, resource_type, batch_id, kind, event, source, next_state, next_revision, since, at, actor, request_id) VALUES ('$T', '$T', 'User', '$T', 'deleted', 'user.deleted', '{}', 'same', 0, now(), now(), 'a', 'r');
 INSERT INTO held_member (tenant_id, group_id, member_id, member_type, batch_id, at, actor, request_id) VALUES ('$T', '$T', '$T', 'User', '$T', now(), 'a', 'r');

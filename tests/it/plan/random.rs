@@ -90,6 +90,17 @@ async fn the_numbers_of_a_plan_are_what_activation_does_with_a_directory_schema(
     }
 }
 
+async fn users(tenant: &Tenant) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..USERS {
+        let mut body = user(&format!("u{number}"));
+        body["userType"] = TYPES[number % 3].into();
+        body["nickName"] = format!("n{number}").into();
+        ids.push(tenant.post("/Users", &body).await.expect(201).id());
+    }
+    ids
+}
+
 /// How many documents of each kind the plans met.
 async fn compare(gateway: &TestGateway, rules: Option<&Value>) -> BTreeMap<&'static str, i64> {
     let tenant = gateway.plain_tenant("acme").await;
@@ -98,13 +109,7 @@ async fn compare(gateway: &TestGateway, rules: Option<&Value>) -> BTreeMap<&'sta
     let mut quick = gateway.gateway.clone();
     quick.job_share = JobShare::new(100);
     let digests = [digest(gateway, "tutorial").await, digest(gateway, "hostile").await];
-    let mut ids = Vec::new();
-    for number in 0..USERS {
-        let mut body = user(&format!("u{number}"));
-        body["userType"] = TYPES[number % 3].into();
-        body["nickName"] = format!("n{number}").into();
-        ids.push(tenant.post("/Users", &body).await.expect(201).id());
-    }
+    let ids = users(&tenant).await;
     if let Some(rules) = rules {
         let _ = gateway.operator.put("/tenants/acme/directory-schema", &json!({ "rules": rules })).await.expect(200);
         run_jobs(&quick, &owner).await;

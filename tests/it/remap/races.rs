@@ -12,7 +12,7 @@ use super::helpers::{counts, finished, map};
 use super::{fill, newest};
 
 on_both!(a_write_that_was_computed_before_a_remap_is_refused, the_last_of_several_activations_maps_every_document);
-on_postgres!(two_replicas_run_one_remap_beside_writers);
+on_postgres!(two_replicas_run_one_remap_beside_writers, an_activation_holds_at_once_at_every_replica);
 
 async fn a_write_that_was_computed_before_a_remap_is_refused(gateway: &TestGateway) {
     let tenant = gateway.plain_tenant("acme").await;
@@ -31,7 +31,7 @@ async fn a_write_that_was_computed_before_a_remap_is_refused(gateway: &TestGatew
         row: read.row_version(),
         member_changes: None,
         visible: true,
-        hold: None,
+        hold: scimgate::store::held::HoldChange::None,
         frees_unique: false,
         has_reason: false,
         keys: &keys,
@@ -102,6 +102,28 @@ async fn two_replicas_run_one_remap_beside_writers(gateway: &TestGateway) {
     }
     replica.end().await;
     rows::check(&gateway.store().await).await;
+}
+
+/// The other replica has not heard of it by then: its write is refused by the database, and done again.
+async fn an_activation_holds_at_once_at_every_replica(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let id = tenant.user("ada").await;
+    let replica = gateway.replica().await;
+    for size in 1..=20 {
+        let title = "x".repeat(size);
+        let config = json!({ "do": "write", "size": size, "path": "title" });
+        let revision = map(&replica, "hostile", &config, "refuse").await;
+        let change = patch(json!([{ "op": "replace", "path": "nickName", "value": title }]));
+        let _ = tenant.patch(&format!("/Users/{id}"), &change).await.expect(200);
+        let created = tenant.user(&format!("u{size}")).await;
+        for id in [&id, &created] {
+            let seen = tenant.directory(&format!("/users/{id}")).await.expect(200).body;
+            assert_eq!(seen["title"], title, "revision {revision}");
+        }
+    }
+    let _ = finished(gateway, &tenant).await;
+    check_titles(&tenant, &"x".repeat(20)).await;
+    replica.end().await;
 }
 
 async fn listed(tenant: &Tenant) -> Vec<String> {

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use scimgate::store::TenantStore;
 use scimgate::store::event::EventKind;
-use scimgate::store::held::HoldChange;
+use scimgate::store::held::{HeldKind, Hold, HoldChange};
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
 use scimgate::store::mapped_unique::UniqueChange;
 use scimgate::store::mapping_reason::{MappingReason, ReasonChange};
 use scimgate::store::plan::NewPlan;
 use scimgate::store::planned_unique::PlannedWrite;
-use scimgate::store::resource::content::Content;
-use scimgate::store::resource::key::{Key, Keys};
-use scimgate::store::resource::read::{MappingState, ReadOptions};
+use scimgate::store::resource::key::Key;
+use scimgate::store::resource::read::{MappingState, Stored};
 use scimgate::store::resource::remap::{MappedBy, Remapped};
 use scimgate::store::shadow::ShadowRow;
-use scimgate_tests::{Tenant, TestGateway, many_users};
+use scimgate_tests::{Tenant, TestGateway};
 use uuid::Uuid;
 
 /// A batch of a remap, in which users become visible.
@@ -32,48 +31,35 @@ pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
     let lease = JobLease { kind, id: job.id, holder, ttl };
     let revision = ctx.settings.chain.revision;
     let read = store.unmapped_after(Uuid::nil(), 100, revision + 1).await.unwrap();
-    let documents: Vec<Remapped> = read
-        .into_iter()
-        .filter_map(|it| it.stored)
-        .map(|stored| Remapped {
-            id: stored.id,
-            row: stored.row_version(),
-            resource_type: stored.resource_type,
-            state: MappingState::Same,
-            mapped: None,
-            keeps_mapped: false,
-            event: Some(EventKind::Created),
-            failure: None,
-            unique: UniqueChange::Set(vec![Key { attribute: "1 title".into(), key: stored.id.to_string() }]),
-            reason: if stored.id.as_u128() % 2 == 0 {
-                ReasonChange::Drop
-            } else {
-                ReasonChange::Keep(MappingState::Excluded, MappingReason::new(1, "scoping@1", "userType is Contractor"))
-            },
-        })
-        .take(8)
-        .collect();
+    let documents: Vec<Remapped> =
+        read.into_iter().filter_map(|it| it.stored).map(|stored| remapped(stored, HoldChange::None)).take(8).collect();
     let by = MappedBy { mapping: revision, schemas: ctx.settings.schema_revision };
     let done = store.store_remapped(&lease, by, &documents, JobProgress::default(), &ctx.stamp()).await.unwrap();
     assert_eq!(done.unwrap().changed, i64::try_from(documents.len()).unwrap());
-    let stored = store.get("User", many_users::id(7).parse().unwrap(), ReadOptions::default()).await.unwrap();
-    if let Some(stored) = stored {
-        let content = Content {
-            source: stored.source.clone(),
-            set_aside: None,
-            mapped: None,
-            mapping_state: MappingState::Same,
-            mapping_revision: revision,
-            schema_revision: ctx.settings.schema_revision,
-            key_layout: ctx.settings.search.layout,
-            awaits_references: ctx.settings.awaits_references,
-            keys: Keys::default(),
-            event: None,
-            reason: ReasonChange::Drop,
-            hold: HoldChange::Cancel,
-            unique: UniqueChange::Set(vec![Key { attribute: "1 title".into(), key: "seven".to_owned() }]),
-        };
-        assert!(store.store_held_remap(&stored, &content, &ctx.stamp()).await.unwrap());
+    let batch = store.hold_protected(Uuid::now_v7(), &ctx.stamp()).await.unwrap().held.unwrap().batch;
+    let hold = |stored: &Stored| Hold {
+        batch,
+        kind: HeldKind::Excluded,
+        event: "user.deleted".to_owned(),
+        source: stored.source.clone(),
+        set_aside: None,
+        mapped: None,
+        mapping_state: MappingState::Excluded,
+        mapping_revision: revision,
+    };
+    for step in 0..3 {
+        let read = store.unmapped_after(Uuid::nil(), 100, revision + 1).await.unwrap();
+        let changes = read.into_iter().filter_map(|it| it.stored).take(2).map(|stored| {
+            let hold = match step {
+                0 => HoldChange::Keep(Box::new(hold(&stored))),
+                1 => HoldChange::Stale,
+                _ => HoldChange::Cancel,
+            };
+            Remapped { resource_type: "Group".to_owned(), ..remapped(stored, hold) }
+        });
+        let changes: Vec<Remapped> = changes.collect();
+        let done = store.store_remapped(&lease, by, &changes, JobProgress::default(), &ctx.stamp()).await.unwrap();
+        assert_eq!(done.unwrap().changed, i64::try_from(changes.len()).unwrap());
     }
     let _ = store.count_by_mapping().await.unwrap();
     plan(gateway, store).await;
@@ -83,6 +69,27 @@ pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
     assert_eq!(store.shadow(1).await.unwrap().len(), 1);
     store.end_shadow().await.unwrap();
     drop(held);
+}
+
+/// A document that becomes visible.
+fn remapped(stored: Stored, hold: HoldChange) -> Remapped {
+    Remapped {
+        unique: UniqueChange::Set(vec![Key { attribute: "1 title".into(), key: stored.id.to_string() }]),
+        id: stored.id,
+        row: stored.row_version(),
+        resource_type: stored.resource_type,
+        state: MappingState::Same,
+        mapped: None,
+        keeps_mapped: false,
+        event: Some(EventKind::Created),
+        failure: None,
+        reason: if stored.id.as_u128().is_multiple_of(2) {
+            ReasonChange::Drop
+        } else {
+            ReasonChange::Keep(MappingState::Excluded, MappingReason::new(1, "scoping@1", "userType is Contractor"))
+        },
+        hold,
+    }
 }
 
 /// A plan and a batch of it.

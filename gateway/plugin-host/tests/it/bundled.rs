@@ -2,29 +2,38 @@
 
 use std::path::PathBuf;
 
-use scimgate_plugin_host::{Component, Decision, Limits};
+use scimgate_plugin_host::{Component, Decision, Host};
 use scimgate_plugin_sdk::Outcome;
-use scimgate_plugin_sdk::test::Fixture;
+use scimgate_plugin_sdk::test::{Fixture, FixtureFile, Found, Schemas, read_fixtures};
 
 use crate::support::{HOST, TestDocument, wasm};
 
 /// Runs every example of a plugin, twice: the second result must be the same.
 fn check(plugin: &str) {
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(plugin).join("fixtures/examples.json");
-    let fixtures = Fixture::read(&std::fs::read_to_string(path).unwrap());
     let component = HOST.prepare(&wasm(&plugin.replace('-', "_"))).unwrap();
     assert_eq!(component.manifest().name, plugin);
-    assert!(fixtures.len() >= 5, "{plugin} has examples");
-    for fixture in fixtures {
-        run(&component, &fixture);
-        run(&component, &fixture);
+    run_examples(&HOST, &component, plugin);
+}
+
+/// Runs every example in a plugin's folder, twice.
+pub(crate) fn run_examples(host: &Host, component: &Component, folder: &str) {
+    for file in fixtures(folder) {
+        for fixture in &file.fixtures {
+            run(host, component, &file.schemas, fixture);
+            run(host, component, &file.schemas, fixture);
+        }
     }
 }
 
-fn run(component: &Component, fixture: &Fixture) {
+/// The examples in a plugin's folder.
+pub(crate) fn fixtures(folder: &str) -> Vec<FixtureFile> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(folder).join("fixtures");
+    read_fixtures(&folder).unwrap().into_iter().map(|(_, file)| file).collect()
+}
+
+fn run(host: &Host, component: &Component, schemas: &Schemas, fixture: &Fixture) {
+    let config = fixture.config();
     if fixture.outcome.is_none() {
-        let config = scimgate_plugin_sdk::serde_json::from_str(&fixture.config_text()).unwrap();
         assert_eq!(component.check_config(&config), Ok(()), "{}", fixture.name);
     }
     let sdk = fixture.context();
@@ -34,15 +43,16 @@ fn run(component: &Component, fixture: &Fixture) {
         resource_id: sdk.resource_id,
         last_modified: sdk.last_modified,
     };
-    let document = TestDocument::new(fixture.before.clone());
-    let result = HOST.run(component, &context, &fixture.config_text(), document, &Limits::default());
+    let document = TestDocument::of(fixture.resource(schemas).unwrap());
+    let result = host.run(component, &context, &config.to_string(), document, &host.limits());
     let outcome = match result.decision {
         Ok(Decision::Mapped) => Ok(Outcome::Mapped),
         Ok(Decision::Excluded(why)) => Ok(Outcome::Excluded(why)),
         Ok(Decision::Rejected { scim_type, detail }) => Ok(Outcome::Rejected { scim_type, detail }),
         Err(failure) => Err(failure.reason),
     };
-    fixture.compare(outcome, &result.document.into_value());
+    let found = Found { outcome, document: result.document.into_value(), log: Vec::new() };
+    fixture.compare(schemas, &found).unwrap_or_else(|report| panic!("{}\n{report}", fixture.name));
 }
 
 #[test]

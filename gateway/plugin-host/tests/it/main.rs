@@ -3,8 +3,10 @@
 
 mod artifact;
 mod bundled;
+mod determinism;
 mod hostile;
 mod isolation;
+mod languages;
 mod limits;
 mod prepare;
 mod support;

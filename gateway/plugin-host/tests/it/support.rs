@@ -15,6 +15,7 @@ use scimgate_plugin_host::{
 use scimgate_plugin_sdk::{
     self as sdk,
     serde_json::{Value, json},
+    test::Schemas,
 };
 
 pub(crate) static ESCALATIONS: AtomicU32 = AtomicU32::new(0);
@@ -37,6 +38,14 @@ pub(crate) fn wasm(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{name}.wasm is missing ({error}): run `make plugins` first"))
 }
 
+/// Those that the tutorial's configuration needs.
+static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
+    let product = json!({ "id": "urn:example:product:2.0:User", "name": "Product", "attributes": [
+        { "name": "badgeNumber", "type": "string" }, { "name": "building", "type": "string" }
+    ] });
+    Schemas::standard().with_pack("ws1b").unwrap().with_extension("User", &product).unwrap()
+});
+
 /// The SDK's document for native tests behind the host's trait.
 #[derive(Debug)]
 pub(crate) struct TestDocument {
@@ -50,7 +59,10 @@ pub(crate) struct TestDocument {
 
 impl TestDocument {
     pub(crate) fn new(value: Value) -> Self {
-        let resource = sdk::test::Resource::new(value);
+        Self::of(sdk::test::Resource::of(&SCHEMAS, "User", value).unwrap())
+    }
+
+    pub(crate) fn of(resource: sdk::test::Resource) -> Self {
         Self { resource, read_time: Duration::ZERO, removal_cpu: Duration::ZERO, removals: 0 }
     }
 

@@ -13,7 +13,7 @@ use crate::store::guard::GuardRow;
 /// The guard against mass deprovisioning. What is more than a number within an hour, and more than the share of the tenant's users, is
 /// held.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Guard {
     /// Users that may be deactivated, deleted or excluded within an hour; null switches the guard off.
     #[schema(minimum = 0, maximum = 1_000_000)]
@@ -26,6 +26,14 @@ pub(super) struct Guard {
     percent: Option<i32>,
     /// A SCIM filter: users that it matches never leave the product without an operator.
     protected: Option<String>,
+    /// Activating a mapping by whose plan so many users would vanish from the product, or more, must be confirmed.
+    #[serde(default = "first")]
+    #[schema(minimum = 1, maximum = 1_000_000, default = 1)]
+    confirm_from: i32,
+}
+
+fn first() -> i32 {
+    1
 }
 
 /// Show a tenant's guard.
@@ -50,14 +58,14 @@ pub(super) async fn put(
     Path(tenant): Path<String>,
     Json(body): Json<Guard>,
 ) -> Result<Json<Guard>, ApiFailure> {
-    let Guard { users, members, percent, protected } = body;
-    let row = GuardRow { users, members, percent, protected };
+    let Guard { users, members, percent, protected, confirm_from } = body;
+    let row = GuardRow { users, members, percent, protected, confirm_from };
     Ok(Json(guard::set(&operator, &tenant, &row).await?.into()))
 }
 
 impl From<GuardRow> for Guard {
     fn from(row: GuardRow) -> Self {
-        let GuardRow { users, members, percent, protected } = row;
-        Self { users, members, percent, protected }
+        let GuardRow { users, members, percent, protected, confirm_from } = row;
+        Self { users, members, percent, protected, confirm_from }
     }
 }

@@ -29,7 +29,8 @@ pub async fn run(operator: &Operator, plugin: Vec<u8>) -> Result<Demo, Error> {
     if operator.gateway.store.control().find_tenant(NAME).await?.is_none() {
         tenants::create(operator, NAME).await?;
         // A simulation deactivates and deletes more users within a minute than a company within a day.
-        guard::set(operator, NAME, &GuardRow { users: None, members: None, percent: None, protected: None }).await?;
+        let off = GuardRow { users: None, members: None, percent: None, protected: None, confirm_from: 1 };
+        guard::set(operator, NAME, &off).await?;
         schemas::put(operator, NAME, extension(schemas::Source::Pack("ws1b".to_owned()), false)).await?;
         schemas::put(operator, NAME, extension(schemas::Source::Definition(product_schema()), true)).await?;
         let digest = plugins::upload(operator, plugin).await?.plugin.digest;

@@ -25,13 +25,15 @@ pub async fn get(operator: &Operator, tenant: &str) -> Result<GuardRow, Error> {
 pub async fn set(operator: &Operator, tenant: &str, guard: &GuardRow) -> Result<GuardRow, Error> {
     let (gateway, found) = (&operator.gateway, operator.tenant(tenant).await?);
     let bounds = [
-        ("users", guard.users, MAX_REMOVALS),
-        ("members", guard.members, MAX_REMOVALS),
-        ("percent", guard.percent, 100),
+        ("users", guard.users, 0..=MAX_REMOVALS),
+        ("members", guard.members, 0..=MAX_REMOVALS),
+        ("percent", guard.percent, 0..=100),
+        ("confirmFrom", Some(guard.confirm_from), 1..=MAX_REMOVALS),
     ];
-    for (name, number, most) in bounds {
-        if number.is_some_and(|number| !(0..=most).contains(&number)) {
-            return Err(ScimError::new(400, format!("{name} must be a whole number from 0 to {most}.")).into());
+    for (name, number, bounds) in bounds {
+        if number.is_some_and(|number| !bounds.contains(&number)) {
+            let (least, most) = (bounds.start(), bounds.end());
+            return Err(ScimError::new(400, format!("{name} must be a whole number from {least} to {most}.")).into());
         }
     }
     if let Some(filter) = &guard.protected {
@@ -48,7 +50,7 @@ pub async fn set(operator: &Operator, tenant: &str, guard: &GuardRow) -> Result<
     // The filter may name persons.
     log_change!(
         operator, tenant.id = %found.id, users = guard.users, members = guard.members, percent = guard.percent,
-        protects = guard.protected.is_some(), "guard set"
+        protects = guard.protected.is_some(), confirm_from = guard.confirm_from, "guard set"
     );
     Ok(guard.clone())
 }

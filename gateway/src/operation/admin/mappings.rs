@@ -4,7 +4,7 @@
 //! path is one of the tenant's schemas, and no step refuses every document.
 
 pub mod check;
-mod configuration;
+pub mod configuration;
 pub mod diff;
 mod dry_run;
 pub mod preview;

@@ -154,9 +154,10 @@ impl Run<'_> {
         it: &Checked,
         next: Option<&(Option<String>, MappingState)>,
     ) -> Result<Vec<(Key, bool, bool)>, Error> {
-        let text = next.and_then(|(mapped, state)| match state {
-            MappingState::Same => Some(it.stored.source.as_str()),
-            _ => mapped.as_deref(),
+        // Rows of the version before have no text where it is the source.
+        let text = next.and_then(|(mapped, state)| match (mapped, state) {
+            (None, MappingState::Same) => Some(it.stored.source.as_str()),
+            (mapped, _) => mapped.as_deref(),
         });
         let after = match (text, self.rules.of(&it.stored.resource_type)) {
             (Some(text), Some(rules)) => keys(rules, &parse("mapped", text)?),

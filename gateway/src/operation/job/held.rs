@@ -64,7 +64,10 @@ async fn release(ctx: &Context, id: Uuid, batch: &mut Batch) -> Result<bool, Err
 async fn reject(ctx: &mut Context, id: Uuid, batch: &mut Batch) -> Result<bool, Error> {
     let resources = ctx.store.held_resources(id, batch.job.progress.after, REJECT_SIZE).await?;
     if resources.is_empty() {
-        let done = ctx.store.reject_members(id, MEMBERS_SIZE, &ctx.stamp()).await?;
+        let mut done = ctx.store.reject_members(id, MEMBERS_SIZE, &ctx.stamp()).await?;
+        if done == 0 {
+            done = ctx.store.reject_references(id, MEMBERS_SIZE, &ctx.stamp()).await?;
+        }
         batch.job.progress.examined += done;
         batch.job.progress.changed += done;
         return Ok(done > 0);

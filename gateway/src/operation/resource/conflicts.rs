@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::guard;
 use crate::operation::resource::mapped::Mapped;
 use crate::operation::resource::unique::taken_by;
 use crate::store::job::JobProgress;
@@ -57,12 +58,10 @@ pub(crate) async fn decide(
             }
             continue;
         }
-        // What a batch holds keeps the values that the product sees.
-        let freed = before
-            .remove(&stored.id)
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|(_, seen)| !(*seen && stored.held.is_some()));
+        // What a batch holds, or may hold by now, keeps the values that the product sees.
+        let may_be_held = planned.is_none() && guard::is_removal(mapped.event) && ctx.settings.guard.may_hold();
+        let keeps = stored.held.is_some() || may_be_held;
+        let freed = before.remove(&stored.id).unwrap_or_default().into_iter().filter(|(_, seen)| !(*seen && keeps));
         let freed = freed.map(|(key, _)| (stored.resource_type.clone(), key)).filter(|key| !keys.contains(key));
         let claims = freed.map(|key| (key, None)).collect::<Vec<_>>();
         let taken =

@@ -282,6 +282,7 @@ impl Mapped {
             failure: self.problem.as_ref().map(|problem| problem.failure),
             reason: self.reason_change(stored),
             unique: self.unique,
+            hold: HoldChange::None,
             mapped: self.text,
         }
     }

@@ -9,18 +9,18 @@ use scimgate_scim::leniency::Warnings;
 use crate::mapping::StepReport;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::operation::guard::{self, Reservation, Subject};
+use crate::operation::guard::Reservation;
 use crate::operation::pace::Pace;
 use crate::operation::resource::conflicts;
-use crate::operation::resource::document::parse;
 use crate::operation::resource::mapped::{Mapped, Purpose, map};
 use crate::operation::resource::record::{Action, Effect, Record};
-use crate::store::event::EventKind;
-use crate::store::held::HoldChange;
+use crate::operation::resource::removals;
 use crate::store::job::{JobExample, JobLease, JobProgress};
 use crate::store::mapped_unique;
+use crate::store::resource::content::Content;
 use crate::store::resource::read::Stored;
 use crate::store::resource::remap::{MappedBy, Remapped, Scanned};
+use crate::store::stamp::Stamp;
 
 /// How long a batch maps, at most: what is mapped by then is stored.
 const MAX_BATCH_TIME: Duration = Duration::from_millis(500);
@@ -40,55 +40,30 @@ pub(crate) async fn run(
     resources: Vec<Scanned>,
     progress: &mut JobProgress,
 ) -> Result<bool, Error> {
-    let mut batch = Batch { next: progress.clone(), done: Vec::new(), documents: Vec::new(), reserved: Vec::new() };
-    if let Err(error) = batch.fill(ctx, resources, progress).await {
-        take_back(ctx, batch.reserved).await;
-        return Err(error);
+    let mut batch = Batch { next: progress.clone(), mapped: Vec::new(), done: Vec::new(), documents: Vec::new() };
+    batch.fill(ctx, resources, progress).await?;
+    let (mut reserved, stamp) = (Reservation::default(), ctx.stamp());
+    let stored = match batch.admit(ctx, &mut reserved, &stamp).await {
+        Ok(()) => batch.store(ctx, lease, progress).await,
+        Err(error) => Err(error),
+    };
+    if !matches!(stored, Ok(true)) {
+        // What the guard has counted of removals that are not stored.
+        reserved.take_back(ctx).await;
     }
-    batch.store(ctx, lease, progress).await
-}
-
-/// What the guard has counted of removals that are not stored.
-async fn take_back(ctx: &Context, reserved: Vec<Reservation>) {
-    for reservation in reserved {
-        reservation.take_back(ctx).await;
+    match stored {
+        // A write took the value meanwhile: decided again.
+        Err(Error::Store(error)) if mapped_unique::is_conflict(&error) => Ok(true),
+        stored => stored,
     }
 }
 
 struct Batch {
     /// The progress after this batch, but for what depends on the documents that are stored.
     next: JobProgress,
+    mapped: Vec<(Stored, Mapped)>,
     done: Vec<Done>,
     documents: Vec<Remapped>,
-    /// What the guard has counted.
-    reserved: Vec<Reservation>,
-}
-
-/// Whether the guard holds what the mapping would take from the product, or held it: such a document is stored by itself.
-async fn is_held(
-    ctx: &Context,
-    reserved: &mut Vec<Reservation>,
-    stored: &Stored,
-    mapped: &Mapped,
-) -> Result<bool, Error> {
-    let is_removal = matches!(mapped.event, Some(EventKind::Deleted | EventKind::Deactivated));
-    let known = ctx.settings.registry.resource_type(&stored.resource_type);
-    let Some(resource_type) = known.filter(|_| is_removal || stored.held.is_some()) else { return Ok(false) };
-    let (document, stamp) = (parse("source", &stored.source)?, ctx.stamp());
-    let mut content = mapped.content(ctx, stored);
-    let subject = Subject { resource_type, before: stored, document: &document };
-    let mut reservation = Reservation::default();
-    guard::check(ctx, &mut reservation, &subject, &mut content, &stamp).await?;
-    reserved.push(reservation);
-    if content.hold == HoldChange::None && stored.held.is_none() {
-        return Ok(false);
-    }
-    // A row that changed meanwhile was written by the active mapping, and passed the guard with that write.
-    if ctx.store.store_held_remap(stored, &content, &stamp).await? && content.event.is_some() {
-        ctx.gateway.events_waiting.add(ctx.store.id());
-    }
-    ctx.gateway.recent.take(ctx.store.id(), stored.id).await;
-    Ok(true)
 }
 
 /// What the record of a document needs.
@@ -123,18 +98,25 @@ impl Batch {
         let mut documents: Vec<_> = all.iter_mut().filter_map(|(.., document)| document.as_mut()).collect();
         conflicts::decide(ctx, &mut documents, None).await?;
         for (id, living, document) in all {
-            if let Some((stored, mapped)) = document
-                && !is_held(ctx, &mut self.reserved, &stored, &mapped).await?
-            {
-                self.add(stored, mapped);
-            }
+            self.mapped.extend(document);
             self.next.after = id;
             self.next.examined += i64::from(living && is_first_pass);
         }
         Ok(())
     }
 
-    fn add(&mut self, stored: Stored, mut mapped: Mapped) {
+    /// Asks the guard about all of them at once, and puts together what is stored of each.
+    async fn admit(&mut self, ctx: &Context, reserved: &mut Reservation, stamp: &Stamp) -> Result<(), Error> {
+        let mut held = removals::held(ctx, reserved, &self.mapped, stamp).await?;
+        for (stored, mapped) in std::mem::take(&mut self.mapped) {
+            let content = held.remove(&stored.id);
+            self.add(stored, mapped, content);
+        }
+        Ok(())
+    }
+
+    /// With what is stored of a document that a batch holds, or held until now.
+    fn add(&mut self, stored: Stored, mut mapped: Mapped, held: Option<Content>) {
         if let Some(problem) = mapped.problem.as_ref().filter(|_| self.next.examples.len() < MAX_EXAMPLES) {
             self.next.examples.push(JobExample {
                 id: stored.id,
@@ -144,9 +126,12 @@ impl Batch {
             });
         }
         let steps = std::mem::take(&mut mapped.steps);
-        let is_recorded = mapped.event.is_some() || mapped.problem.is_some();
-        let document = mapped.into_remapped(&stored);
-        if is_recorded {
+        let is_failure = mapped.problem.is_some();
+        let mut document = mapped.into_remapped(&stored);
+        if let Some(Content { mapped, mapping_state, event, hold, .. }) = held {
+            document = Remapped { state: mapping_state, mapped, keeps_mapped: false, event, hold, ..document };
+        }
+        if document.event.is_some() || is_failure {
             let after = after(&stored, &document);
             self.done.push(Done { before: stored, after, steps });
         }
@@ -156,16 +141,8 @@ impl Batch {
     async fn store(self, ctx: &Context, lease: &JobLease, progress: &mut JobProgress) -> Result<bool, Error> {
         let by = MappedBy { mapping: ctx.settings.chain.revision, schemas: ctx.settings.schema_revision };
         let begun = Instant::now();
-        let stored = ctx.store.store_remapped(lease, by, &self.documents, self.next, &ctx.stamp()).await;
-        if stored.as_ref().is_err_and(mapped_unique::is_conflict) {
-            // A write took the value meanwhile: decided again.
-            take_back(ctx, self.reserved).await;
-            return Ok(true);
-        }
-        let Ok(Some(stored)) = stored else {
-            take_back(ctx, self.reserved).await;
-            return stored.map(|_| false).map_err(Into::into);
-        };
+        let stored = ctx.store.store_remapped(lease, by, &self.documents, self.next, &ctx.stamp()).await?;
+        let Some(stored) = stored else { return Ok(false) };
         let has_events = stored.changed > progress.changed;
         *progress = stored;
         for document in &self.documents {

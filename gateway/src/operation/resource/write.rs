@@ -23,6 +23,7 @@ use crate::operation::resource::record::Effect;
 use crate::operation::resource::trace::Trace;
 use crate::operation::resource::unique;
 use crate::store;
+use crate::store::guard::MembersGuard;
 use crate::store::mapped_unique;
 use crate::store::resource::batch::BatchOutcome;
 use crate::store::resource::content::{Content, Written};
@@ -103,7 +104,7 @@ async fn write(ctx: &Context, writes: Vec<Write>, trace: &mut Trace) -> Attempt 
     };
     let stored = match (writes.as_slice(), contents.as_mut_slice()) {
         ([write], [(content, _)]) => match check(ctx, &mut trace.reserved, write, content, &stamp).await {
-            Ok(held_members) => store_one(ctx, (write, held_members), content, &stamp).await,
+            Ok(members_guard) => store_one(ctx, (write, &members_guard), content, &stamp).await,
             Err(error) => return refused(writes, 0, Refusal::Other(error), trace),
         },
         _ => store_batch(ctx, &writes, &contents, &stamp).await,
@@ -177,36 +178,37 @@ async fn contents(
 /// Each row's own version, the number of groups that it joined, and its groups where they were read.
 type Versions = Vec<(i64, i64, Vec<GroupRef>)>;
 
-/// The guard's part of a write of an existing resource. Returns the batch that holds the members which it removes.
+/// The guard's part of a write of an existing resource. Returns how the members which it removes pass.
 async fn check(
     ctx: &Context,
     reserved: &mut Reservation,
     write: &Write,
     content: &mut Content,
     stamp: &Stamp,
-) -> Result<Option<Uuid>, Error> {
-    let subject = |before, document| Subject { resource_type: &write.resource_type, before, document };
+) -> Result<MembersGuard, Error> {
+    let subject =
+        |before, document, is_deleted| Subject { resource_type: &write.resource_type, before, document, is_deleted };
     match &write.base {
-        Base::New => return Ok(None),
+        Base::New => return Ok(MembersGuard::Off),
         Base::Living { before, document, .. } => {
-            guard::check(ctx, reserved, &subject(before, document), content, stamp).await?;
+            guard::check(ctx, reserved, &subject(before, document, false), content, stamp).await?;
         }
         Base::Deleted(before) if before.held.is_some() => {
             let document = parse("source", &before.source)?;
-            guard::check(ctx, reserved, &subject(before, &document), content, stamp).await?;
+            guard::check(ctx, reserved, &subject(before, &document, true), content, stamp).await?;
         }
         Base::Deleted(_) => {}
     }
     match &write.members {
         Some(members) => guard::check_members(ctx, reserved, write.id, members, stamp).await,
-        None => Ok(None),
+        None => Ok(MembersGuard::Off),
     }
 }
 
 /// None where the race was lost.
 async fn store_one(
     ctx: &Context,
-    (write, held_members): (&Write, Option<Uuid>),
+    (write, members_guard): (&Write, &MembersGuard),
     content: &Content,
     stamp: &Stamp,
 ) -> Result<Option<Versions>, (usize, store::Error)> {
@@ -215,7 +217,7 @@ async fn store_one(
         Base::New => ctx.store.insert(&Insert { resource_type, id, content, members }, stamp).await.map(without_groups),
         Base::Living { before, document, guards_members, reads_groups } => {
             let update = Update {
-                held_members,
+                members_guard,
                 resource_type,
                 id,
                 row: before.row_version(),
@@ -326,8 +328,8 @@ async fn change_members(
     trace: &mut Trace,
 ) -> Result<Attempt, Error> {
     let stamp = ctx.stamp();
-    let held = guard::check_members(ctx, &mut trace.reserved, write.id, &write.members, &stamp).await?;
-    match ctx.store.change_members(write.id, (&write.members, held), &stamp).await {
+    let guard = guard::check_members(ctx, &mut trace.reserved, write.id, &write.members, &stamp).await?;
+    match ctx.store.change_members(write.id, (&write.members, &guard), &stamp).await {
         Ok(done) if done.group_found => {
             trace.unknown = write.unknown.filter(|_| done.unknown > 0);
             Ok(Attempt::Done(Outcome::Members(write.group)))
@@ -345,7 +347,7 @@ async fn delete(
     trace: &mut Trace,
 ) -> Result<Attempt, Error> {
     let (document, stamp) = (parse("source", &before.source)?, ctx.stamp());
-    let subject = Subject { resource_type, before, document: &document };
+    let subject = Subject { resource_type, before, document: &document, is_deleted: false };
     let delete = Delete {
         hold: guard::check_deletion(ctx, &mut trace.reserved, &subject, &stamp).await?,
         resource_type: &resource_type.name,

@@ -7,7 +7,7 @@ use scimgate_scim::filter::Filter;
 use scimgate_scim::schema::registry::Registry;
 use serde_json::{Map, Value};
 
-use crate::store::guard::GuardRow;
+use crate::store::guard::{Allowance, GuardRow};
 
 /// A tenant's guard.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +21,19 @@ pub struct Guard {
 /// What may pass within an hour.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::operation) struct Limits {
-    pub(in crate::operation) users: i64,
-    pub(in crate::operation) members: i64,
-    pub(in crate::operation) percent: i64,
+    users: i64,
+    members: i64,
+    percent: i64,
+}
+
+impl Limits {
+    pub(in crate::operation) fn of_users(self) -> Allowance {
+        Allowance { number: self.users, percent: self.percent }
+    }
+
+    pub(in crate::operation) fn of_members(self) -> Allowance {
+        Allowance { number: self.members, percent: self.percent }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +58,11 @@ impl Guard {
             filter.map_or(Protected::Unreadable, |filter| Protected::Matching(Arc::new(filter)))
         });
         Self { limits, protected }
+    }
+
+    /// Whether a removal may be held.
+    pub(in crate::operation) fn may_hold(&self) -> bool {
+        self.limits.is_some() || self.protected.is_some()
     }
 
     /// Whether a user must not be removed. A filter that cannot be evaluated protects everybody.

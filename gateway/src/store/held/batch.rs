@@ -111,7 +111,7 @@ fn decide_sql() -> String {
     format!(
         "WITH b AS (UPDATE held_batch b SET state = $4, decided_at = $3, decided_by = $5 WHERE b.tenant_id = $1 AND b.id = $2
   AND CASE WHEN b.tenant_id = $1 THEN b.state IN ('open', $4) END RETURNING b.tenant_id),
-c AS (DELETE FROM removal_count r USING b WHERE r.tenant_id = $1 AND $4 = 'releasing'),
+c AS (DELETE FROM removal_slot r USING b WHERE r.tenant_id = $1 AND $4 = 'releasing'),
 t AS (SELECT b.tenant_id AS id, 0::bigint AS schema_revision FROM b)
 {} RETURNING 1",
         begin_job(JobKind::Held)

@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use crate::store::guard::{Counted, MembersGuard, count_sql};
 use crate::store::membership::change::references;
 use crate::store::membership::{MemberChangeResult, Members};
 use crate::store::postgres::pool::Statement;
@@ -40,29 +41,34 @@ visible AS (SELECT changed.member_id FROM g, changed
   WHERE g.seen AND changed.member_id NOT IN (SELECT id FROM m WHERE NOT seen)),";
 
 /// A value that names no member may name another resource by its externalId or name, and one that names a member may also be
-/// kept as a reference: neither is handled here. Rows are deleted as in the large statement.
+/// kept as a reference: neither is handled here. Rows are deleted as in the large statement. The members are locked, too: whether the
+/// product sees one, a remap may be changing.
 const REMOVE: &str = "
-m AS (SELECT m.place FROM unnest($3::uuid[]) v (id) CROSS JOIN LATERAL
-  (SELECT m.ctid AS place FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = v.id LIMIT 1) m),
+m AS (SELECT v.id, m.place, r.seen FROM unnest($3::uuid[]) v (id) CROSS JOIN LATERAL
+  (SELECT m.ctid AS place FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = v.id LIMIT 1) m CROSS JOIN LATERAL
+  (SELECT r.mapping_state NOT IN ('excluded', 'never') AS seen FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id FOR SHARE) r
+  WHERE EXISTS (SELECT 1 FROM g)),
 known AS (SELECT count(*) = cardinality($3::uuid[]) AND NOT EXISTS (SELECT 1 FROM unnest($8::text[]) v (value) CROSS JOIN LATERAL
   (SELECT 1 FROM member_ref f WHERE f.tenant_id = $1 AND f.group_id = $2 AND f.value = v.value LIMIT 1) f) AS all FROM m),
 changed AS (DELETE FROM membership m USING (SELECT m.place FROM g, known, m WHERE known.all LIMIT (SELECT 1000000)) gone
   WHERE m.tenant_id = $1 AND m.ctid = gone.place RETURNING m.member_id),
-visible AS (SELECT changed.member_id FROM g, changed CROSS JOIN LATERAL
-  (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = changed.member_id
-    AND CASE WHEN r.tenant_id = $1 THEN r.mapping_state NOT IN ('excluded', 'never') END LIMIT 1) r WHERE g.seen),";
+visible AS (SELECT changed.member_id FROM g, changed
+  WHERE g.seen AND changed.member_id NOT IN (SELECT id FROM m WHERE NOT seen)),";
 
 /// The counter, the events of one type, and the result. A membership that a batch holds is the same for the product before and after.
-fn result_sql(event: &str) -> String {
+/// The guard counts what the product sees removed.
+fn result_sql(event: &str, adds: bool) -> String {
+    let counted = if adds { "0".to_owned() } else { count_sql("(SELECT count(*) FROM told)", 9) };
     format!(
         "
 c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $5, 1, $4 FROM g
   WHERE EXISTS (SELECT 1 FROM changed)
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
+told AS (SELECT v.member_id FROM visible v
+  WHERE (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = $2 AND h.member_id = v.member_id LIMIT 1) IS NULL),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, '{event}', 'Group', $2, v.member_id, $6, $7, $4 FROM visible v
-  WHERE (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = $2 AND h.member_id = v.member_id LIMIT 1) IS NULL)
-SELECT EXISTS (SELECT 1 FROM g), known.all, (SELECT count(*) FROM changed) FROM known"
+  SELECT $1, '{event}', 'Group', $2, told.member_id, $6, $7, $4 FROM told)
+SELECT EXISTS (SELECT 1 FROM g), known.all, (SELECT count(*) FROM changed), {counted} FROM known"
     )
 }
 
@@ -75,13 +81,19 @@ pub(super) struct IdChange<'a> {
     ids: Vec<Uuid>,
     /// The references that the values to remove may be kept as.
     references: Vec<String>,
+    counted: &'a Counted,
     slot: i16,
     stamp: &'a Stamp,
 }
 
 impl<'a> IdChange<'a> {
     /// None for a change that removes all others, adds and removes, or has a value that is no id.
-    pub(super) fn new(tenant: TenantId, group: Uuid, members: &Members, stamp: &'a Stamp) -> Option<Self> {
+    pub(super) fn new(
+        tenant: TenantId,
+        group: Uuid,
+        (members, guard): (&Members, &'a MembersGuard),
+        stamp: &'a Stamp,
+    ) -> Option<Self> {
         let adds = !members.add.is_empty();
         if members.replace_all || adds != members.remove.is_empty() {
             return None;
@@ -90,16 +102,17 @@ impl<'a> IdChange<'a> {
         let mut ids = values.iter().map(|value| value.parse().ok()).collect::<Option<Vec<Uuid>>>()?;
         ids.sort_unstable();
         ids.dedup();
-        Some(Self { tenant: tenant.0, group, adds, ids, references: references(&members.remove), slot: slot(), stamp })
+        let (references, counted) = (references(&members.remove), guard.counted());
+        Some(Self { tenant: tenant.0, group, adds, ids, references, counted, slot: slot(), stamp })
     }
 
     pub(super) fn statement(&self) -> Statement<'_> {
         static ADD_MANY: LazyLock<String> =
-            LazyLock::new(|| [GROUP, LIVING, ADD, &result_sql("membership.added")].concat());
+            LazyLock::new(|| [GROUP, LIVING, ADD, &result_sql("membership.added", true)].concat());
         static ADD_ONE: LazyLock<String> =
-            LazyLock::new(|| [GROUP, ONE_LIVING, ADD, &result_sql("membership.added")].concat());
+            LazyLock::new(|| [GROUP, ONE_LIVING, ADD, &result_sql("membership.added", true)].concat());
         static REMOVE_ALL: LazyLock<String> =
-            LazyLock::new(|| [GROUP, REMOVE, &result_sql("membership.removed")].concat());
+            LazyLock::new(|| [GROUP, REMOVE, &result_sql("membership.removed", false)].concat());
         let Self { stamp, .. } = self;
         let common: [&(dyn ToSql + Sync); 7] =
             [&self.tenant, &self.group, &self.ids, &stamp.at, &self.slot, &stamp.actor, &stamp.request_id];
@@ -109,6 +122,7 @@ impl<'a> IdChange<'a> {
             (true, _) => ("adding members by id", &ADD_MANY),
             (false, _) => {
                 params.push(&self.references);
+                params.extend(self.counted.params());
                 ("removing members by id", &REMOVE_ALL)
             }
         };

@@ -3,6 +3,7 @@
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use crate::store::guard::{Counted, MembersGuard, count_sql};
 use crate::store::membership::Members;
 use crate::store::membership::value::{MemberValues, resolve_sql};
 use crate::store::postgres::pool::Statement;
@@ -21,14 +22,24 @@ use crate::tenant::TenantId;
 /// that are joined with tables are arrays, whose size the planner estimates as ten rows; with an estimate of one or two it
 /// compares each of eight thousand values with every member.
 const GROUP: &str = "
-WITH g AS (SELECT id, mapping_state FROM resource WHERE tenant_id = $1 AND id = $2
+WITH g AS (SELECT id, mapping_state NOT IN ('excluded', 'never') AS seen FROM resource WHERE tenant_id = $1 AND id = $2
   AND CASE WHEN resource_type = 'Group' THEN deleted_at IS NULL END AND (NOT $3 OR xmin = pg_current_xact_id()::xid) FOR SHARE),";
 
+/// The members to add and those to remove, locked in the order of ids and after the group: no other transaction deletes one, or changes
+/// whether the product sees it, before this one ends.
+fn touched_sql(queries: &[&str]) -> String {
+    format!(
+        ",
+touched AS (SELECT r.id, r.resource_type, r.living, r.seen FROM unnest(ARRAY({} ORDER BY 1)) w (id) CROSS JOIN LATERAL
+  (SELECT r.id, r.resource_type, r.deleted_at IS NULL AS living, r.mapping_state NOT IN ('excluded', 'never') AS seen
+    FROM resource r WHERE r.tenant_id = $1 AND r.id = w.id FOR SHARE) r WHERE EXISTS (SELECT 1 FROM g)),",
+        queries.join(" UNION ")
+    )
+}
+
 /// The members to add, and the pending references to keep.
-const ADDED: &str = ",
-living AS (SELECT r.id, r.resource_type FROM unnest(ARRAY(SELECT id FROM wanted ORDER BY id)) w (id) CROSS JOIN LATERAL
-  (SELECT r.id, r.resource_type FROM resource r WHERE r.tenant_id = $1 AND r.id = w.id
-    AND CASE WHEN r.tenant_id = $1 THEN r.deleted_at IS NULL END FOR SHARE) r WHERE EXISTS (SELECT 1 FROM g)),
+const ADDED: &str = "
+living AS (SELECT id, resource_type FROM touched WHERE living AND id IN (SELECT id FROM wanted)),
 added AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
   SELECT $1, g.id, living.id, living.resource_type, $4 FROM g, living ON CONFLICT DO NOTHING RETURNING member_id),
 pending AS (INSERT INTO member_ref (tenant_id, group_id, value, key, created_at)
@@ -38,15 +49,21 @@ pending AS (INSERT INTO member_ref (tenant_id, group_id, value, key, created_at)
 const RESOLVED: &str = "SELECT value FROM wanted_other WHERE value NOT IN (SELECT value FROM wanted_unknown)";
 
 /// The members to remove, without `replace_all`.
-const REMOVED: &str = ",
-removed AS (DELETE FROM membership m USING (SELECT m.place FROM g, unnest(ARRAY(SELECT id FROM unwanted)) u (id) CROSS JOIN LATERAL
-    (SELECT m.ctid AS place FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = u.id LIMIT 1) m
-    LIMIT (SELECT 1000000)) gone WHERE m.tenant_id = $1 AND m.ctid = gone.place RETURNING m.member_id),";
+const FOUND: &str = ",
+found AS (SELECT u.id, m.place FROM unnest(ARRAY(SELECT id FROM unwanted)) u (id) CROSS JOIN LATERAL
+    (SELECT m.ctid AS place FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = u.id LIMIT 1) m)";
 
-/// The members and references to remove with `replace_all`.
-const OTHERS_REMOVED: &str = "
-removed AS (DELETE FROM membership m WHERE m.tenant_id = $1 AND m.group_id = (SELECT id FROM g)
-  AND m.member_id NOT IN (SELECT id FROM living) RETURNING m.member_id),
+/// Those that `replace_all` removes. The group is locked against other changes, so they are all.
+const OTHERS: &str = ",
+found AS (SELECT m.member_id AS id, m.ctid AS place FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2
+    AND m.member_id NOT IN (SELECT id FROM wanted))";
+
+const REMOVED: &str = "
+removed AS (DELETE FROM membership m USING (SELECT found.place FROM g, found LIMIT (SELECT 100000000)) gone
+  WHERE m.tenant_id = $1 AND m.ctid = gone.place RETURNING m.member_id),";
+
+/// The references to remove with `replace_all`.
+const OTHERS_DROPPED: &str = "
 dropped AS (DELETE FROM member_ref m USING g WHERE m.tenant_id = $1 AND m.group_id = g.id
   AND m.value NOT IN (SELECT value FROM wanted_unknown) RETURNING m.value),";
 
@@ -62,27 +79,28 @@ dropped AS (DELETE FROM member_ref m USING (SELECT m.place FROM g, unnest(ARRAY(
 }
 
 /// The SQL of the counter, the events and the result, for the parts that the statement has. A membership that a batch holds is the
-/// same for the product before and after.
-fn result_sql(parts: Parts) -> String {
+/// same for the product before and after. The guard counts what the product sees removed.
+fn result_sql(parts: Parts, next: usize) -> String {
     let mut changes = Vec::new();
     changes.extend(parts.has_removed().then_some("SELECT 'membership.removed' AS type, member_id FROM removed"));
     changes.extend(parts.adds.then_some("SELECT 'membership.added' AS type, member_id FROM added"));
     let mut counted = vec!["(SELECT count(*) FROM dropped)"];
     counted.extend(parts.has_removed().then_some("(SELECT count(*) FROM removed)"));
     counted.extend(parts.adds.then_some("(SELECT count(*) FROM added) + (SELECT count(*) FROM pending)"));
+    let removed = "(SELECT count(*) FROM told WHERE type = 'membership.removed')";
+    let guarded = if parts.has_removed() { count_sql(removed, next) } else { "0".to_owned() };
     let unknown = if parts.adds { "(SELECT count(*) FROM wanted_unknown)" } else { "0::bigint" };
     format!(
         "
 total AS (SELECT {} AS n),
 c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $5, 1, $4 FROM g, total WHERE total.n > 0
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
+told AS (SELECT change.type, change.member_id FROM g, ({}) change
+  WHERE g.seen AND change.member_id IN (SELECT id FROM touched WHERE seen)
+    AND (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = $2 AND h.member_id = change.member_id LIMIT 1) IS NULL),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, change.type, 'Group', $2, change.member_id, $6, $7, $4 FROM ({}) change
-  JOIN g ON g.mapping_state NOT IN ('excluded', 'never')
-  CROSS JOIN LATERAL (SELECT 1 FROM resource m WHERE m.tenant_id = $1 AND m.id = change.member_id
-    AND m.mapping_state NOT IN ('excluded', 'never') LIMIT 1) seen
-  WHERE (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = $2 AND h.member_id = change.member_id LIMIT 1) IS NULL)
-SELECT EXISTS (SELECT 1 FROM g) AS found, total.n, {unknown} FROM total",
+  SELECT $1, told.type, 'Group', $2, told.member_id, $6, $7, $4 FROM told)
+SELECT EXISTS (SELECT 1 FROM g) AS found, total.n, {unknown}, {guarded} FROM total",
         counted.join(" + "),
         changes.join(" UNION ALL ")
     )
@@ -118,26 +136,36 @@ impl Parts {
 
     fn text(self) -> String {
         let mut sql = GROUP.to_owned();
-        let mut dropped = Vec::new();
+        let (mut touched, mut dropped) = (Vec::new(), Vec::new());
         let mut next = COMMON_PARAMS + 1;
         if self.adds {
             sql += &resolve_sql("wanted", next);
-            sql += ADDED;
+            touched.push("SELECT id FROM wanted");
             dropped.push(RESOLVED);
             next += 4;
         }
         let given = format!("SELECT unnest(${}::text[])", next + 3);
         if self.removes {
+            sql += if self.adds { "," } else { "" };
             sql += &resolve_sql("unwanted", next);
-            sql += REMOVED;
+            sql += FOUND;
+            touched.push("SELECT id FROM found");
             dropped.push(&given);
+            next += 4;
         }
         if self.replaces {
-            sql += OTHERS_REMOVED;
+            sql += OTHERS;
+            touched.push("SELECT id FROM found");
+        }
+        sql += &touched_sql(&touched);
+        sql += if self.adds { ADDED } else { "" };
+        sql += if self.has_removed() { REMOVED } else { "" };
+        if self.replaces {
+            sql += OTHERS_DROPPED;
         } else {
             sql += &dropped_sql(&dropped);
         }
-        sql + &result_sql(self)
+        sql + &result_sql(self, next)
     }
 }
 
@@ -159,6 +187,7 @@ pub(in crate::store) struct MemberStatement<'a> {
     remove: MemberValues<'a>,
     /// The references to remove.
     references: Vec<String>,
+    counted: &'a Counted,
     slot: i16,
     stamp: &'a Stamp,
 }
@@ -170,7 +199,7 @@ impl<'a> MemberStatement<'a> {
         tenant: TenantId,
         group: Uuid,
         written_here: bool,
-        members: &'a Members,
+        (members, guard): (&'a Members, &'a MembersGuard),
         stamp: &'a Stamp,
     ) -> Self {
         Self {
@@ -182,6 +211,7 @@ impl<'a> MemberStatement<'a> {
             drop_unknown: members.drop_unknown,
             remove: MemberValues::of(&members.remove),
             references: references(&members.remove),
+            counted: guard.counted(),
             slot: slot(),
             stamp,
         }
@@ -199,6 +229,9 @@ impl<'a> MemberStatement<'a> {
         if self.parts.removes {
             params.extend(self.remove.params());
             params.push(&self.references);
+        }
+        if self.parts.has_removed() {
+            params.extend(self.counted.params());
         }
         Statement { doing: "changing members", sql: self.parts.sql(), params }
     }

@@ -12,10 +12,11 @@ use crate::store::stamp::Target;
 macro_rules! referencing_groups {
     ($keys:literal) => {
         concat!(
-            "SELECT g.id FROM (SELECT DISTINCT m.group_id FROM unnest(",
+            "SELECT g.id, g.seen FROM (SELECT DISTINCT m.group_id FROM unnest(",
             $keys,
             "::text[]) k (key) CROSS JOIN LATERAL (SELECT m.group_id FROM member_ref m WHERE m.tenant_id = $1 ",
-            "AND m.key = k.key OFFSET 0) m ORDER BY 1) m CROSS JOIN LATERAL (SELECT g.id FROM resource g ",
+            "AND m.key = k.key OFFSET 0) m ORDER BY 1) m CROSS JOIN LATERAL ",
+            "(SELECT g.id, g.mapping_state NOT IN ('excluded', 'never') AS seen FROM resource g ",
             "WHERE g.tenant_id = $1 AND g.id = m.group_id ",
             "AND CASE WHEN g.tenant_id = $1 THEN g.deleted_at IS NULL END FOR SHARE) g"
         )
@@ -49,7 +50,7 @@ c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
   SELECT $1, 'membership.added', 'Group', added.group_id, $2, $6, $7, $4 FROM added
-  JOIN resource g ON g.tenant_id = $1 AND g.id = added.group_id AND g.mapping_state NOT IN ('excluded', 'never')
+  JOIN referrers g ON g.id = added.group_id AND g.seen
   WHERE EXISTS (SELECT 1 FROM resolved WHERE resolved.mapping_state NOT IN ('excluded', 'never'))
     AND (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = added.group_id AND h.member_id = $2 LIMIT 1) IS NULL)
 SELECT count(*) FROM added"

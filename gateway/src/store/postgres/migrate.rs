@@ -34,6 +34,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (21, "remap", include_str!("../../../migrations/V21__remap.sql")),
     (22, "reasons_and_guard", include_str!("../../../migrations/V22__reasons_and_guard.sql")),
     (23, "mapping_state", include_str!("../../../migrations/V23__mapping_state.sql")),
+    (24, "guard_counters", include_str!("../../../migrations/V24__guard_counters.sql")),
     (25, "directory_schema", include_str!("../../../migrations/V25__directory_schema.sql")),
 ];
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
-use crate::store::held::Hold;
+use crate::store::held::HoldChange;
 use crate::store::mapped_unique::{UniqueChange, UniqueWrite};
 use crate::store::mapping_reason::drop_reason;
 use crate::store::membership::LOCK_RESOURCE;
@@ -92,8 +92,8 @@ pub struct Delete<'a> {
     pub member_changes: Option<i64>,
     /// Whether the product sees it.
     pub visible: bool,
-    /// The batch that holds the deletion: the product sees it still.
-    pub hold: Option<Hold>,
+    /// Whether the product sees it at once, and whether it is counted.
+    pub hold: HoldChange,
     /// Whether values of its mapped document may be unique: they are free then, but for those that the product still sees.
     pub frees_unique: bool,
     /// Whether a reason of the mapping is kept of it.
@@ -121,12 +121,13 @@ impl TenantStore {
     pub async fn delete(&self, delete: &Delete<'_>, stamp: &Stamp) -> Result<Written, Error> {
         let Delete { resource_type, id, row, member_changes, visible, hold, has_reason, keys, key_layout, .. } = delete;
         let change = if delete.frees_unique { UniqueChange::Set(Vec::new()) } else { UniqueChange::None };
-        let unique = UniqueWrite::of(*id, &change, hold.is_some());
+        let unique = UniqueWrite::of(*id, &change, matches!(hold, HoldChange::Keep(_)));
         let Stamp { at, actor, request_id } = stamp;
         let (slot, event) = (slot(), EventKind::Deleted.name(resource_type));
         let hashes: Vec<i64> = keys.searchable.iter().map(Key::hash).collect();
         let text = *key_layout != KeyLayout::Hashed;
-        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible && hold.is_none() };
+        let held = if let HoldChange::Keep(held) = hold { Some(held) } else { None };
+        let parts = Parts { text, searchable: !text && !hashes.is_empty(), visible: *visible && held.is_none() };
         let tenant = &self.tenant.0;
         let row = RowParams::from(*row);
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![tenant, id, resource_type, at];
@@ -146,8 +147,8 @@ impl TenantStore {
             Statement { doing: "deleting a resource", sql: parts.sql(), params },
         ];
         // After the row is written: the hold ends a transaction that has lost its race.
-        batch.extend(hold.as_ref().map(|hold| hold.statement(tenant, id, stamp)));
-        batch.extend(hold.as_ref().map(|hold| hold.memberships(tenant, id, stamp)));
+        batch.extend(hold.statement(tenant, id, stamp));
+        batch.extend(held.map(|held| held.memberships(tenant, id, stamp)));
         batch.push(Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]));
         batch.extend(has_reason.then(|| drop_reason(tenant, id)));
         batch.extend(unique.iter().flat_map(|unique| unique.statements(tenant)));

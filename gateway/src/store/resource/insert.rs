@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::guard::MembersGuard;
 use crate::store::mapped_unique::UniqueWrite;
 use crate::store::membership::Members;
 use crate::store::membership::change::MemberStatement;
@@ -157,6 +158,6 @@ impl<'a> InsertStatements<'a> {
 
     pub(in crate::store) fn members(&self) -> Option<MemberStatement<'a>> {
         let Target { tenant, id, stamp, .. } = self.write.target;
-        self.members.map(|members| MemberStatement::new(tenant, id, true, members, stamp))
+        self.members.map(|members| MemberStatement::new(tenant, id, true, (members, &MembersGuard::Off), stamp))
     }
 }

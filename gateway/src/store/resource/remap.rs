@@ -10,11 +10,12 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
+use crate::store::held::HoldChange;
+use crate::store::held::many::HoldChanges;
 use crate::store::job::{JobLease, JobProgress};
-use crate::store::mapped_unique::{UniqueChange, UniqueWrite};
+use crate::store::mapped_unique::{UniqueChange, UniqueWrite, statements_of};
 use crate::store::mapping_reason::{ReasonChange, Reasons};
 use crate::store::postgres::pool::Statement;
-use crate::store::resource::content::Content;
 use crate::store::resource::read::{MappingState, ReadOptions, RowVersion, Stored, columns};
 use crate::store::stamp::Stamp;
 
@@ -63,10 +64,11 @@ WITH t AS MATERIALIZED (SELECT j.id FROM job j WHERE j.tenant_id = $1 AND j.kind
     AND CASE WHEN j.id = $2 THEN j.holder = $3 AND j.state = 'running' END
     AND EXISTS (SELECT 1 FROM tenant WHERE id = $1 AND active_mapping = $4 AND schema_revision = $5)),
 w AS (UPDATE resource r SET mapping_state = v.state, mapping_revision = $4,
-    mapped = CASE WHEN v.keeps_mapped THEN r.mapped ELSE v.mapped END
+    mapped = CASE WHEN v.keeps_mapped THEN r.mapped ELSE v.mapped END, version = r.version + v.step,
+    display_version = CASE WHEN r.display_version = r.version THEN r.version + v.step ELSE r.display_version END
   FROM (SELECT v.* FROM t CROSS JOIN unnest($6::uuid[], $7::int8[], $8::int4[], $9::text[], $10::text[], $11::text[], $12::bool[],
-      $13::text[], $14::int2[])
-      v (id, version, old_revision, old_state, state, mapped, keeps_mapped, event, failure) LIMIT (SELECT 1000000)) v
+      $13::text[], $14::int2[], $24::int8[])
+      v (id, version, old_revision, old_state, state, mapped, keeps_mapped, event, failure, step) LIMIT (SELECT 1000000)) v
   WHERE r.tenant_id = $1 AND r.id = v.id AND CASE WHEN r.version = v.version AND r.mapping_revision = v.old_revision
     AND r.mapping_state = v.old_state THEN r.deleted_at IS NULL END
   RETURNING r.id, r.version, r.resource_type, v.event, v.failure),
@@ -75,24 +77,14 @@ e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, a
 n AS (SELECT count(*) FILTER (WHERE event IS NOT NULL) AS changed, count(*) FILTER (WHERE failure > 0) AS rejected,
     count(*) FILTER (WHERE failure = 2) AS retryable, count(*) FILTER (WHERE failure = 3) AS conflicts FROM w),
 p AS (UPDATE job j SET after_id = $18, examined = $19, changed = $20 + n.changed, rejected = $21 + n.rejected,
-    retryable = $22 + n.retryable, conflicts = $24 + n.conflicts, examples = $23, moved_at = $17
+    retryable = $22 + n.retryable, conflicts = $25 + n.conflicts, examples = $23, moved_at = $17
   FROM t, n WHERE j.tenant_id = $1 AND j.kind = 'remap' AND CASE WHEN j.kind = 'remap' THEN j.id = t.id END)
 SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable, n.conflicts FROM n";
 
-/// The same for one document that a batch holds, or held. Where neither the mapping's revision nor the state's word changes, the version
-/// does: whoever read the row before must not take it for the same.
-const STORE_HELD: &str = "
-WITH w AS (UPDATE resource r SET mapped = $3, mapping_state = $4, mapping_revision = $5,
-    version = r.version + CASE WHEN r.mapping_state = $4 AND r.mapping_revision = $5 THEN 1 ELSE 0 END,
-    display_version = CASE WHEN r.display_version = r.version
-      THEN r.version + CASE WHEN r.mapping_state = $4 AND r.mapping_revision = $5 THEN 1 ELSE 0 END ELSE r.display_version END
-  WHERE r.tenant_id = $1 AND r.id = $2 AND CASE WHEN r.version = $7 AND r.mapping_revision = $8 AND r.mapping_state = $9
-    THEN r.deleted_at IS NULL END
-    AND EXISTS (SELECT 1 FROM tenant t WHERE t.id = $1 AND t.active_mapping = $5 AND t.schema_revision = $6)
-  RETURNING r.id, r.version, r.resource_type),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
-  SELECT $1, $10, w.resource_type, w.id, w.version, $11, $12, $13 FROM w WHERE $10::text IS NOT NULL)
-SELECT id FROM w";
+/// Every statement locks groups before their members, so groups are locked before the statement that writes all.
+const LOCK_GROUPS: &str = "
+SELECT 1 FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
+  (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id FOR NO KEY UPDATE) r";
 
 /// The memberships of resources that the product sees from now on: no event was written of them until then. With a snapshot of its
 /// own, in which the resources of this batch are visible; of two that became so, the member announces the membership.
@@ -152,6 +144,8 @@ pub struct Remapped {
     pub failure: Option<Failure>,
     /// What it changes about the reason that is kept.
     pub reason: ReasonChange,
+    /// What it changes about its hold.
+    pub hold: HoldChange,
     /// Its values that must be unique.
     pub unique: UniqueChange,
 }
@@ -166,35 +160,6 @@ pub struct MappedBy {
 }
 
 impl TenantStore {
-    /// Stores what the active mapping made of one document whose removal a batch holds: the product's view stays, or the hold ends.
-    /// False where the row, the mapping or the schemas changed.
-    pub async fn store_held_remap(&self, before: &Stored, content: &Content, stamp: &Stamp) -> Result<bool, Error> {
-        let event = content.event.map(|event| event.name(&before.resource_type));
-        let Content { mapped, mapping_revision, schema_revision, .. } = content;
-        let params: [&(dyn ToSql + Sync); 13] = [
-            &self.tenant.0,
-            &before.id,
-            mapped,
-            content.mapping_state.column(),
-            mapping_revision,
-            schema_revision,
-            &before.own_version,
-            &before.mapping_revision,
-            before.mapping_state.column(),
-            &event,
-            &stamp.actor,
-            &stamp.request_id,
-            &stamp.at,
-        ];
-        let mut batch = vec![Statement::new("storing a held mapped document", STORE_HELD, &params)];
-        batch.extend(content.reason.statement(&self.tenant.0, &before.id, stamp));
-        batch.extend(content.hold.statement(&self.tenant.0, &before.id, stamp));
-        let unique = content.unique_write(before.id);
-        batch.extend(unique.iter().flat_map(|unique| unique.statements(&self.tenant.0)));
-        let answers = self.batch(&batch).await?;
-        Ok(!answers[0].is_empty())
-    }
-
     /// The next resources by id, with the documents that this revision has not mapped, or failed to map.
     pub async fn unmapped_after(&self, after: Uuid, count: i64, revision: i32) -> Result<Vec<Scanned>, Error> {
         let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &after, &count, &MAX_READ_BYTES, &revision];
@@ -229,10 +194,10 @@ impl TenantStore {
         progress: JobProgress,
         stamp: &Stamp,
     ) -> Result<Option<JobProgress>, Error> {
-        let columns = Columns::of(documents);
+        let columns = Columns::of(documents, by);
         let Stamp { at, actor, request_id } = stamp;
         let examples = serde_json::to_string(&progress.examples).unwrap_or_else(|_| "[]".to_owned());
-        let store: [&(dyn ToSql + Sync); 24] = [
+        let store: [&(dyn ToSql + Sync); 25] = [
             &self.tenant.0,
             &lease.id,
             &lease.holder,
@@ -256,28 +221,57 @@ impl TenantStore {
             &progress.rejected,
             &progress.retryable,
             &examples,
+            &columns.steps,
             &progress.conflicts,
         ];
-        let mut batch = vec![Statement { doing: "storing mapped documents", sql: STORE, params: store.to_vec() }];
+        let mut batch = Vec::with_capacity(4);
+        if !columns.groups.is_empty() {
+            batch.push(Statement::new("locking groups to map", LOCK_GROUPS, &[&self.tenant.0, &columns.groups]));
+        }
+        let index = batch.len();
+        batch.push(Statement { doing: "storing mapped documents", sql: STORE, params: store.to_vec() });
         if !columns.created.is_empty() {
             let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &columns.created, actor, request_id, at];
             batch.push(Statement::new("writing events of memberships", INSERT_MEMBERSHIP_EVENTS, &params));
         }
         let reasons = Reasons::of(documents.iter().map(|it| (it.id, &it.reason)));
         batch.extend(reasons.statements(&self.tenant.0, stamp));
-        let unique = UniqueWrite::of_many(documents.iter().map(|it| (it.id, &it.unique)), false);
-        if !unique.is_empty() {
-            batch.extend(unique.statements(&self.tenant.0));
-        }
+        let holds = HoldChanges::of(documents.iter().map(|it| (it.id, &it.hold)));
+        batch.extend(holds.statements(&self.tenant.0, stamp));
+        let [held, others] = unique_writes(documents);
+        batch.extend(statements_of([&held, &others], &self.tenant.0));
         let answers = self.batch(&batch).await?;
-        let row = answers[0].first().filter(|row| row.get(0));
-        Ok(row.map(|row| JobProgress {
-            changed: progress.changed + row.get::<_, i64>(1),
-            rejected: progress.rejected + row.get::<_, i64>(2),
-            retryable: progress.retryable + row.get::<_, i64>(3),
-            conflicts: progress.conflicts + row.get::<_, i64>(4),
-            ..progress
-        }))
+        let row = answers[index].first().filter(|row| row.get(0));
+        Ok(row.map(|row| counted(progress, row)))
+    }
+}
+
+/// The progress with what a statement has stored.
+fn counted(progress: JobProgress, row: &Row) -> JobProgress {
+    JobProgress {
+        changed: progress.changed + row.get::<_, i64>(1),
+        rejected: progress.rejected + row.get::<_, i64>(2),
+        retryable: progress.retryable + row.get::<_, i64>(3),
+        conflicts: progress.conflicts + row.get::<_, i64>(4),
+        ..progress
+    }
+}
+
+/// What changes about the unique values of documents that a batch holds from now on, and of all others.
+fn unique_writes(documents: &[Remapped]) -> [UniqueWrite; 2] {
+    [true, false].map(|held| {
+        let these = documents.iter().filter(move |it| matches!(it.hold, HoldChange::Keep(_)) == held);
+        UniqueWrite::of_many(these.map(|it| (it.id, &it.unique)), held)
+    })
+}
+
+impl Remapped {
+    /// What is added to the version, which otherwise stays: whoever read the row before its hold changed must not take it for the same,
+    /// though neither the mapping's revision nor the word of its state tells.
+    fn step(&self, by: MappedBy) -> i64 {
+        let looks_same =
+            self.row.mapping_revision == by.mapping && self.row.mapping_state.column() == self.state.column();
+        i64::from(looks_same && self.hold != HoldChange::None)
     }
 }
 
@@ -293,12 +287,16 @@ struct Columns<'a> {
     keeps_mapped: Vec<bool>,
     events: Vec<Option<String>>,
     failures: Vec<i16>,
+    /// What is added to the versions.
+    steps: Vec<i64>,
+    /// The groups among them.
+    groups: Vec<Uuid>,
     /// Those that become visible to the product.
     created: Vec<Uuid>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(documents: &'a [Remapped]) -> Self {
+    fn of(documents: &'a [Remapped], by: MappedBy) -> Self {
         let mut columns = Self::default();
         for it in documents {
             columns.ids.push(it.id);
@@ -315,6 +313,10 @@ impl<'a> Columns<'a> {
                 Some(Failure::Transient) => 2,
                 Some(Failure::Conflict) => 3,
             });
+            columns.steps.push(it.step(by));
+            if it.resource_type == "Group" {
+                columns.groups.push(it.id);
+            }
             if it.event == Some(EventKind::Created) {
                 columns.created.push(it.id);
             }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
+use crate::store::guard::MembersGuard;
 use crate::store::membership::change::MemberStatement;
 use crate::store::membership::held::HoldMembers;
 use crate::store::membership::reference::PendingReferences;
@@ -162,8 +163,8 @@ pub struct Update<'a> {
     pub content: &'a Content,
     /// Member changes to make in the same transaction.
     pub members: Option<&'a Members>,
-    /// The batch that holds the members which are removed.
-    pub held_members: Option<Uuid>,
+    /// How the removal of members passes the guard.
+    pub members_guard: &'a MembersGuard,
     /// Whether to read the groups that the resource is a member of.
     pub reads_groups: bool,
 }
@@ -212,9 +213,10 @@ impl TenantStore {
             params.push(member_changes);
         }
         let hold_members = members
-            .zip(update.held_members)
+            .zip(update.members_guard.batch())
             .map(|(members, batch)| HoldMembers::new(self.tenant.0, *id, (members, batch), stamp));
-        let members = members.map(|members| MemberStatement::new(self.tenant, *id, true, members, stamp));
+        let members =
+            members.map(|members| MemberStatement::new(self.tenant, *id, true, (members, update.members_guard), stamp));
         let unique = content.unique_write(*id);
         let mut batch = Vec::with_capacity(6);
         if parts.guards_members || hold_members.is_some() {

@@ -5,13 +5,12 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use scimgate_plugin_sdk::{Context, Document, Error, Level, Manifest, Mapping, Outcome, log};
-use serde::Deserialize;
+use scimgate_plugin_sdk::prelude::*;
 
 /// Counts calls. Every call has a fresh instance, so no call ever sees it above one.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Config {
     #[serde(rename = "do")]
     action: Action,
@@ -27,7 +26,7 @@ struct Config {
     user_prefix: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Action {
     Nothing,
@@ -59,13 +58,9 @@ struct Hostile;
 impl Mapping for Hostile {
     type Config = Config;
 
-    fn describe() -> Manifest {
-        Manifest::new("hostile", env!("CARGO_PKG_VERSION"))
-            .resource_types(["User", "Group", "Device"])
-            .config_schema(scimgate_plugin_sdk::serde_json::json!({ "type": "object", "required": ["do"] }))
-    }
+    const RESOURCE_TYPES: &[&str] = &["User", "Group", "Device"];
 
-    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome, Error> {
+    fn transform(_: &Context, config: Config, document: &Document<'_>) -> Result<Outcome> {
         let Config { action, times, size, path, user_prefix } = config;
         if !user_prefix.is_empty() && !document.get_str("userName")?.is_some_and(|name| name.starts_with(&user_prefix))
         {
@@ -147,4 +142,4 @@ fn grow(_: usize) -> Result<(), Error> {
     Ok(())
 }
 
-scimgate_plugin_sdk::export!(Hostile);
+plugin!(Hostile);

@@ -1,6 +1,6 @@
 //! The statements of the guard against mass deprovisioning, and of held changes.
 
-use scimgate::store::guard::RemovalKind;
+use scimgate::store::guard::{Allowance, RemovalKind};
 use scimgate_tests::tenant::{group, patch};
 use scimgate_tests::{Tenant, TestGateway, poll};
 use serde_json::{Value, json};
@@ -18,8 +18,7 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     remove(tenant, &format!("{round}-gone")).await;
     decide(gateway, tenant, "released").await;
     let _ = fine(gateway.operator.put(&path, &json!({ "users": 1000, "members": 1000 })).await.expect(200));
-    let last = tenant.user(&format!("{round}-passes")).await;
-    let _ = fine(tenant.delete(&format!("/Users/{last}")).await.expect(204));
+    passing(gateway, tenant, round).await;
     let _ = fine(gateway.operator.put(&path, &json!({})).await.expect(200));
     let store = gateway
         .gateway
@@ -29,6 +28,25 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let batch: Uuid = "0198c0de-0002-7000-8000-000000000001".parse().unwrap();
     let _ = store.held_resources(batch, Uuid::nil(), 5).await.unwrap();
     let _ = store.held(batch).await.unwrap();
+}
+
+/// Removals that pass, and how many more would.
+async fn passing(gateway: &TestGateway, tenant: &Tenant, round: &str) {
+    // After a removal was held, the tenant's next ones ask first, for a while.
+    let there = gateway.plain_tenant(&format!("{round}-passing")).await;
+    let guard = json!({ "users": 1000, "members": 1000 });
+    let _ = fine(gateway.operator.put(&format!("/tenants/{}/guard", there.name), &guard).await.expect(200));
+    for tenant in [tenant, &there] {
+        let last = tenant.user(&format!("{round}-passes")).await;
+        let mut crew = group(&format!("{round}-passing-crew"));
+        crew["members"] = json!([{ "value": last }]);
+        let crew = tenant.post("/Groups", &crew).await.expect(201).id();
+        let _ = fine(tenant.delete(&format!("/Groups/{crew}")).await.expect(204));
+        let _ = fine(tenant.delete(&format!("/Users/{last}")).await.expect(204));
+    }
+    let store = &gateway.context(&tenant.name).await.store;
+    let allowance = Allowance { number: 10, percent: 1 };
+    let _ = store.removals_left(RemovalKind::Member, allowance, gateway.clock.now()).await.unwrap();
 }
 
 /// What an operator asks about a resource.
@@ -49,6 +67,10 @@ async fn remove(tenant: &Tenant, name: &str) {
     let mut crew = group(&format!("{name}-crew"));
     crew["members"] = ids.iter().map(|id| json!({ "value": id })).collect();
     let crew = tenant.post("/Groups", &crew).await.expect(201).id();
+    let mut gone = group(&format!("{name}-gone-crew"));
+    gone["members"] = json!([{ "value": ids[4] }, { "value": format!("{name}-later") }]);
+    let gone = tenant.post("/Groups", &gone).await.expect(201).id();
+    let _ = fine(tenant.delete(&format!("/Groups/{gone}")).await.expect(204));
     let set = |active: bool| patch(json!([{ "op": "replace", "path": "active", "value": active }]));
     for active in [false, true, false] {
         let _ = fine(tenant.patch(&format!("/Users/{}", ids[0]), &set(active)).await.expect(200));

@@ -20,7 +20,7 @@ const MAX_PROBLEM_CHARS: usize = 300;
 const READABLE: [&str; 2] = ["id", "schemas"];
 
 /// An error is a text that goes on after the name of the step.
-pub(super) fn check_configuration(config: &Value, schema: &Value, types: Vec<Arc<ResourceType>>) -> Result<(), String> {
+pub fn check_configuration(config: &Value, schema: &Value, types: Vec<Arc<ResourceType>>) -> Result<(), String> {
     let resource_types = types.clone();
     // The linear engine for patterns: a schema comes from outside, and backtracking is a way to stop a server.
     let validator = jsonschema::options()
