@@ -23,10 +23,14 @@ def require(truth, sentence):
         raise SystemExit(f"deploy: {sentence}")
 
 
+# What is given to Kubernetes as it is: one value each.
+WHOLE = {"resources", "podSecurityContext", "securityContext"}
+
+
 def leaves(values, prefix=""):
     """Every value that can be set, with its default. What is empty is a value; what is full is a group of them."""
     for key, value in values.items():
-        if isinstance(value, dict) and value and key != "resources":
+        if isinstance(value, dict) and value and key not in WHOLE:
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
@@ -39,7 +43,7 @@ def check_values():
     for key, value in values.items():
         default = str(value).lower() if isinstance(value, bool) else str(value)
         # What is empty, or too long for a table, is a dash there.
-        wanted = f"`{default}`" if value not in ("", [], {}) and key != "resources" else "–"
+        wanted = f"`{default}`" if value not in ("", [], {}) and key.split(".")[-1] not in WHOLE else "–"
         require(table[key].strip() == wanted, f"the chart's README: the default of {key} is {wanted}, not {table[key]}")
 
 

@@ -96,7 +96,7 @@ def check_settings():
     exposed = [int(port) for port in one(r"\nEXPOSE ([\d ]+)", DOCKERFILE, "EXPOSE").split()]
     require(exposed == list(PORTS.values()), f"EXPOSE {exposed}; the gateway's ports are {list(PORTS.values())}")
     user = one(r"\nUSER (\d+):\d+", DOCKERFILE, "USER as a number")
-    pod = (ROOT / "deploy/helm/scimgate/templates/_pod.tpl").read_text()
+    pod = (ROOT / "deploy/helm/scimgate/values.yaml").read_text()
     require(int(user) > 0 and f"runAsUser: {user}\n" in pod, f"USER {user} is root, or not the chart's user")
     require(json.loads(one(r"\nENTRYPOINT (\[.*\])", DOCKERFILE, "ENTRYPOINT")) == ["/usr/local/bin/scimgate"], "ENTRYPOINT")
     require(set(json.loads(one(r"\nCMD (\[.*\])", DOCKERFILE, "CMD"))) <= set(COMMANDS), "CMD is no command of the binary")

@@ -5,6 +5,7 @@ manifests.py <rendered> <values> <version of Kubernetes>"""
 import re
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import yaml
@@ -32,6 +33,9 @@ def name(document):
 
 def check_schemas():
     for document in documents:
+        if document["apiVersion"].startswith("gateway.networking.k8s.io/"):
+            # Not a part of Kubernetes; check_networks looks at it.
+            continue
         try:
             kubernetes_validate.validate(document, kubernetes, strict=True)
         except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as refused:
@@ -50,15 +54,19 @@ def check_secrets():
             require(variable["name"] in SETTINGS, f"{name(document)}: {variable['name']} is no setting of the binary")
 
 
+def pod_of(document):
+    return document["spec"] if document["kind"] == "Pod" else document["spec"]["template"]["spec"]
+
+
 def containers():
-    for document in of("Deployment") + of("Job"):
-        (container,) = document["spec"]["template"]["spec"]["containers"]
+    for document in of("Deployment") + of("Job") + of("Pod"):
+        (container,) = pod_of(document)["containers"]
         yield document, container
 
 
 def check_pods():
     for document, container in containers():
-        pod, where = document["spec"]["template"]["spec"], name(document)
+        pod, where = pod_of(document), name(document)
         require(pod["securityContext"].get("runAsNonRoot") is True, f"{where}: may run as root")
         require(pod["securityContext"].get("seccompProfile") == {"type": "RuntimeDefault"}, f"{where}: no seccomp profile")
         require(pod.get("automountServiceAccountToken") is False, f"{where}: mounts a token")
@@ -66,7 +74,8 @@ def check_pods():
         wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
         require(container["securityContext"] == wanted, f"{where}: the container may more than it needs")
         require("memory" in container["resources"]["limits"], f"{where}: no limit on memory")
-        require(container["args"][0] in COMMANDS, f"{where}: scimgate has no command {container['args'][0]}")
+        if document["kind"] != "Pod":
+            require(container["args"][0] in COMMANDS, f"{where}: scimgate has no command {container['args'][0]}")
         tag = values["image"].get("digest") or VERSION
         require(container["image"].endswith(tag), f"{where}: {container['image']} is not {tag}")
 
@@ -86,6 +95,12 @@ def check_deployment():
     require(pod["terminationGracePeriodSeconds"] > least, f"requests under way need {least} s")
     require(container["args"] == ["serve"], "it must serve")
     given = {variable["name"] for variable in container["env"]}
+    scaled = values.get("autoscaling", {}).get("enabled", False)
+    require(("replicas" in deployment["spec"]) != scaled, "replicas are given, or an autoscaler, and not both")
+    require(len(of("HorizontalPodAutoscaler")) == scaled, "an autoscaler if it is enabled, and only then")
+    divided = next(int(variable["value"]) for variable in container["env"] if variable["name"] == "SCIMGATE_REPLICAS")
+    most = of("HorizontalPodAutoscaler")[0]["spec"]["maxReplicas"] if scaled else deployment["spec"]["replicas"]
+    require(divided == most, f"rates are divided by {divided}, and there are {most} pods at most")
     root = values.get("rootKey", {})
     for setting, wanted in {"SCIMGATE_ROOT_KEY": "existingSecret", "SCIMGATE_PREVIOUS_ROOT_KEY": "previousKey"}.items():
         require((setting in given) == bool(root.get(wanted)), f"{setting} is given if rootKey.{wanted} is, and only then")
@@ -95,10 +110,14 @@ def check_migration():
     (job,) = of("Job")
     container = job["spec"]["template"]["spec"]["containers"][0]
     require(container["args"] == ["migrate"], "the Job must migrate")
-    require(job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade", "migrations run first")
-    made = {document["metadata"]["name"] for document in of("ServiceAccount")}
-    account = job["spec"]["template"]["spec"].get("serviceAccountName")
-    require(account not in made, "before an installation the account is not there yet")
+    if values.get("migration", {}).get("hook", True):
+        require(job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade", "migrations run first")
+        made = {document["metadata"]["name"] for document in of("ServiceAccount")}
+        account = job["spec"]["template"]["spec"].get("serviceAccountName")
+        require(account not in made, "before an installation the account is not there yet")
+    else:
+        require("annotations" not in job["metadata"], "it is no hook")
+        require(re.search(r"-migrate-[0-9a-f]{8}$", job["metadata"]["name"]), "a Job cannot be changed: its pod is in its name")
     secret = container["env"][0]["valueFrom"]["secretKeyRef"]["name"]
     wanted = values.get("migration", {}).get("existingSecret") or values["database"]["existingSecret"]
     require(secret == wanted, f"the migration reads the Secret {secret} in place of {wanted}")
@@ -115,9 +134,11 @@ def check_services():
         require(selector.items() <= labels.items(), f"{selector} does not find the gateway's pods")
         require(not selector.items() <= others.items(), f"{selector} finds the migration's pod")
     ports = {port["targetPort"]: port["port"] for service in of("Service") for port in service["spec"]["ports"]}
-    require(ports == PORTS, f"the Services' ports are {ports}")
+    chosen = {door: values.get("service", {}).get(door, {}).get("port", port) for door, port in PORTS.items()}
+    require(ports == chosen, f"the Services' ports are {ports}")
     require(all(len(service["spec"]["ports"]) == 1 for service in of("Service")), "a Service opens more than one door")
-    require((len(of("PodDisruptionBudget")) == 1) == (of("Deployment")[0]["spec"]["replicas"] > 1), "the disruption budget")
+    pods = values.get("autoscaling", {}).get("maxReplicas") or of("Deployment")[0]["spec"]["replicas"]
+    require((len(of("PodDisruptionBudget")) == 1) == (pods > 1), "the disruption budget")
 
 
 def check_networks():
@@ -133,6 +154,13 @@ def check_networks():
             require([path["path"] for path in rule["http"]["paths"]] == ["/scim", "/t"], "it publishes /scim and /t, no more")
             names = {path["backend"]["service"]["name"] for path in rule["http"]["paths"]}
             require(names == {public}, f"the Ingress leads to {sorted(names)}")
+            require(rule["host"] == urlsplit(values["publicUrl"]).hostname, "the Ingress has another host than publicUrl")
+    for route in of("HTTPRoute"):
+        (rule,) = route["spec"]["rules"]
+        require(route["spec"]["hostnames"] == [urlsplit(values["publicUrl"]).hostname], "the route has another host than publicUrl")
+        require([match["path"]["value"] for match in rule["matches"]] == ["/scim", "/t"], "it publishes /scim and /t, no more")
+        port = next(s["spec"]["ports"][0]["port"] for s in of("Service") if s["metadata"]["name"] == public)
+        require(rule["backendRefs"] == [{"name": public, "port": port}], f"the route leads to {rule['backendRefs']}")
 
 
 for check in [check_schemas, check_secrets, check_pods, check_deployment, check_migration, check_services, check_networks]:

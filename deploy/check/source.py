@@ -54,10 +54,14 @@ def body(kind, name, text):
 
 
 def subcommands(text, enum, folder=CLI):
-    """The commands of one of clap's enums, each with its own; a variant may hold the arguments of another module."""
+    """The commands of one of clap's enums, each with its own; a variant may hold the arguments of another module, or its commands."""
     tree = {}
-    for name, module, holds in re.findall(r"(?m)^    ([A-Z]\w*)(?:\((?:(\w+)::)?(\w+)\))?,", body("enum", enum, text)):
+    variant = r"(?m)^(    #\[command\(flatten\)\]\n)?    ([A-Z]\w*)(?:\((?:(\w+)::)?(\w+)\))?,"
+    for flat, name, module, holds in re.findall(variant, body("enum", enum, text)):
         within, below = ((folder / f"{module}.rs").read_text(), folder / module) if module else (text, folder)
+        if flat:
+            tree |= subcommands(within, holds, below)
+            continue
         deeper = re.search(r"#\[command\(subcommand\)\]\s+\w+: (\w+)", body("struct", holds, within)) if holds else None
         tree[kebab(name)] = subcommands(within, deeper.group(1), below) if deeper else {}
     return tree

@@ -97,7 +97,10 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
 /// # Errors
 /// The plugin host cannot be set up.
 pub fn local_mapper(clock: Clock) -> Result<Mapper, Error> {
-    Ok(Mapper::new(host()?, BTreeMap::<String, Vec<u8>>::new(), clock, MapperConfig::default()))
+    let mapper = Mapper::new(host()?, BTreeMap::<String, Vec<u8>>::new(), clock, MapperConfig::default());
+    // Whoever runs a command is its operator.
+    mapper.accept_large_plugins();
+    Ok(mapper)
 }
 
 fn host() -> Result<Host, Error> {
@@ -177,6 +180,8 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::change_poll::run(gateway.clone(), background.clone()));
     tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::expiry::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::last_used::run(gateway.clone(), background.clone()));
     tasks.spawn(work::shadow::run(gateway.clone(), background.clone()));
     tasks.spawn(work::statistics::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, Arc::clone(&gateway.trusted_proxies), stop);

@@ -4,6 +4,7 @@
 
 pub mod bearer;
 mod known_tenants;
+pub mod last_used;
 mod strangers;
 pub mod token;
 
@@ -16,15 +17,18 @@ use moka::future::Cache;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::config::Network;
+use crate::store::operator_key::OperatorKey;
 use crate::store::tenant::credential::Scope;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 use known_tenants::KnownTenants;
+use last_used::LastUsed;
 use strangers::Strangers;
 use token::{Kind, Token, TokenDigest};
 
 /// A verified credential.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Verified {
     /// The tenant it belongs to.
     pub tenant: TenantId,
@@ -36,7 +40,15 @@ pub struct Verified {
     pub credential: Uuid,
     /// What it gives access to.
     pub scope: Scope,
+    /// Whether it only reads.
+    pub read_only: bool,
+    /// The only resource type that it reaches; none for all.
+    pub resource_type: Option<String>,
+    /// From where it is accepted; empty for everywhere.
+    networks: Vec<Network>,
     expires_at: Option<SystemTime>,
+    /// The minute of the last use that was noted, in seconds since 1970.
+    used: AtomicU64,
     /// The generation of the tenant's credentials when the look-up began.
     generation: u64,
 }
@@ -61,6 +73,8 @@ const VALID_TTL: Duration = Duration::from_mins(10);
 /// How long a credential that was valid is looked up without regard to its address.
 const KNOWN_TTL: Duration = Duration::from_hours(24);
 const INVALID_TTL: Duration = Duration::from_secs(5);
+/// How long an operator key is not looked up again: no poll finds out that another replica has revoked it.
+const OPERATOR_TTL: Duration = Duration::from_millis(500);
 
 /// Entries of each cache.
 const MAX_VALID: u64 = 100_000;
@@ -75,7 +89,9 @@ pub struct Auth {
     valid: Cache<TokenDigest, Arc<Verified>>,
     /// Apart from the valid ones, so that garbage cannot evict them.
     invalid: Cache<TokenDigest, ()>,
-    operators: Cache<TokenDigest, Uuid>,
+    operators: Cache<TokenDigest, Arc<OperatorKey>>,
+    /// When credentials were used, until it is stored.
+    pub used: LastUsed,
     strangers: Strangers,
     tenants: KnownTenants,
     /// Credentials that were valid, which strangers cannot know: they are looked up whatever else comes from their address.
@@ -86,6 +102,15 @@ pub struct Auth {
 
 /// Tenants that share a counter have their credentials read again together.
 const GENERATIONS: usize = 256;
+
+impl Verified {
+    /// Whether it is accepted from an address.
+    #[must_use]
+    pub fn admits(&self, address: impl FnOnce() -> Option<IpAddr>) -> bool {
+        self.networks.is_empty()
+            || address().is_some_and(|address| self.networks.iter().any(|network| network.contains(address)))
+    }
+}
 
 enum Miss {
     Unknown,
@@ -101,7 +126,8 @@ impl Auth {
             clock,
             valid: Cache::builder().max_capacity(MAX_VALID).time_to_live(VALID_TTL).build(),
             invalid: Cache::builder().max_capacity(MAX_INVALID).time_to_live(INVALID_TTL).build(),
-            operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(INVALID_TTL).build(),
+            operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(OPERATOR_TTL).build(),
+            used: LastUsed::default(),
             strangers: Strangers::default(),
             tenants: KnownTenants::default(),
             known: Cache::builder().max_capacity(MAX_VALID).time_to_live(KNOWN_TTL).build(),
@@ -140,35 +166,63 @@ impl Auth {
                 self.look_up_once(&token, digest, address()).await?
             }
         };
-        let expired = verified.expires_at.is_some_and(|at| at <= self.clock.now());
-        if expired || verified.scope != scope { Err(Error::Unauthorized) } else { Ok(verified) }
+        let now = self.clock.now();
+        let expired = verified.expires_at.is_some_and(|at| at <= now);
+        if expired || verified.scope != scope {
+            return Err(Error::Unauthorized);
+        }
+        self.note_use(&verified, now);
+        Ok(verified)
     }
 
-    /// Verifies an operator key and returns its id.
+    fn note_use(&self, verified: &Verified, now: SystemTime) {
+        let minute = last_used::minute(now);
+        let seconds = minute.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        if verified.used.swap(seconds, Ordering::Relaxed) != seconds {
+            self.used.tokens.note((verified.tenant, verified.credential), minute);
+        }
+    }
+
+    /// Verifies an operator key.
     ///
     /// # Errors
     /// As [`Auth::verify`].
-    pub async fn verify_operator(&self, text: &str, address: impl FnOnce() -> Option<IpAddr>) -> Result<Uuid, Error> {
+    pub async fn verify_operator(
+        &self,
+        text: &str,
+        address: impl FnOnce() -> Option<IpAddr>,
+    ) -> Result<Arc<OperatorKey>, Error> {
         let token = Token::parse(text).filter(|token| token.kind == Kind::Operator).ok_or(Error::Unauthorized)?;
         let digest = token.digest();
-        if let Some(id) = self.operators.get(&digest).await {
-            return Ok(id);
-        }
-        let address = address();
-        self.check_stranger(digest, address).await?;
-        let control = self.store.control();
-        let look_up = async {
-            let found = control.find_operator_key(&digest).await.map_err(Miss::Store)?;
-            match found {
-                Some(_) => self.known.insert(digest, ()).await,
-                None => self.note_unknown(digest, address).await,
-            }
-            found.ok_or(Miss::Unknown)
+        let key = match self.operators.get(&digest).await {
+            Some(key) => key,
+            None => self.look_up_operator(digest, address()).await?,
         };
-        match self.operators.try_get_with(digest, look_up).await {
-            Ok(id) => Ok(id),
-            Err(miss) => Err(refusal(&miss)),
+        let now = self.clock.now();
+        if !key.is_accepted(now) {
+            return Err(Error::Unauthorized);
         }
+        self.used.operators.note(key.id, last_used::minute(now));
+        Ok(key)
+    }
+
+    async fn look_up_operator(&self, digest: TokenDigest, address: Option<IpAddr>) -> Result<Arc<OperatorKey>, Error> {
+        self.check_stranger(digest, address).await?;
+        let look_up = async {
+            let found = self.store.control().find_operator_key(&digest).await.map_err(Miss::Store)?;
+            let Some(key) = found.filter(|key| key.revoked_at.is_none()) else {
+                self.note_unknown(digest, address).await;
+                return Err(Miss::Unknown);
+            };
+            self.known.insert(digest, ()).await;
+            Ok(Arc::new(key))
+        };
+        self.operators.try_get_with(digest, look_up).await.map_err(|miss| refusal(&miss))
+    }
+
+    /// Drops what is cached of operator keys.
+    pub fn forget_operators(&self) {
+        self.operators.invalidate_all();
     }
 
     /// A poll for changes that began then has read these tenants: all, or those that have changed.
@@ -248,13 +302,20 @@ impl Auth {
             return Err(Miss::Unknown);
         };
         self.known.insert(digest, ()).await;
+        let restrictions = found.credential.restrictions;
+        let networks: Result<Vec<Network>, String> = restrictions.networks.iter().map(|text| text.parse()).collect();
+        let networks = networks.map_err(|why| Miss::Store(store::Error::Corrupt { what: "credential", why }))?;
         Ok(Arc::new(Verified {
+            read_only: restrictions.read_only,
+            resource_type: restrictions.resource_type,
+            networks,
             tenant: token.tenant,
             tenant_name: found.tenant_name,
             tenant_active: found.tenant_active,
             credential: found.credential.id,
             scope: found.credential.scope,
             expires_at: found.credential.expires_at,
+            used: AtomicU64::new(0),
             generation,
         }))
     }

@@ -77,3 +77,10 @@ pub fn rfc3339(at: SystemTime) -> String {
     let moment = jiff::Timestamp::from_millisecond(micros(at) / 1000).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{moment:.3}")
 }
+
+/// Reads a moment since 1970 in RFC 3339 text.
+#[must_use]
+pub fn moment(text: &str) -> Option<SystemTime> {
+    let micros = text.parse::<jiff::Timestamp>().ok()?.as_microsecond();
+    Some(UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).ok()?))
+}

@@ -13,3 +13,4 @@ mod probe;
 mod query;
 pub mod router;
 mod scim;
+mod scope;

@@ -85,6 +85,11 @@ impl Mapper {
         self.compiled.keep(component).await;
     }
 
+    /// Takes plugins that bring a large runtime, too: [`Host::accept_large_plugins`].
+    pub fn accept_large_plugins(&self) {
+        self.compiled.host.accept_large_plugins();
+    }
+
     /// Compiles uploaded bytes and reads the plugin's manifest.
     ///
     /// # Errors

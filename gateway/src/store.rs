@@ -1,6 +1,7 @@
 //! The state in PostgreSQL. Every tenant-owned call goes through a handle that carries the tenant; row-level security is the
 //! second barrier behind it. This module has no HTTP and runs no plugins.
 
+pub mod audit;
 pub mod directory_schema;
 pub mod error;
 pub mod event;
@@ -25,6 +26,7 @@ pub mod shadow;
 pub mod stamp;
 pub mod tenant;
 
+use audit::Entry;
 pub use error::Error;
 use memory::{Account, Memory};
 pub use postgres::connect::ConnectError;
@@ -62,12 +64,16 @@ pub struct TenantStore {
     tenant: TenantId,
     memory: Arc<Memory>,
     account: Account,
+    /// What the next change is recorded as.
+    audit: Option<Arc<Entry>>,
 }
 
 /// Look-ups before the tenant is known, and work that crosses tenants.
 #[derive(Clone)]
 pub struct ControlStore {
     pool: Pool,
+    /// What the next change is recorded as.
+    audit: Option<Arc<Entry>>,
 }
 
 impl Store {
@@ -89,13 +95,14 @@ impl Store {
             tenant,
             memory: Arc::clone(&self.memory),
             account: self.memory.account(tenant),
+            audit: None,
         }
     }
 
     /// The handle for what belongs to no tenant.
     #[must_use]
     pub fn control(&self) -> ControlStore {
-        ControlStore { pool: self.pool.clone() }
+        ControlStore { pool: self.pool.clone(), audit: None }
     }
 }
 
@@ -107,7 +114,17 @@ impl TenantStore {
     }
 
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(Role::Tenant(self.tenant), &Statement::new(doing, sql, params)).await
+        let statement = Statement::new(doing, sql, params);
+        match &self.audit {
+            None => self.pool.query(Role::Tenant(self.tenant), &statement).await,
+            Some(_) => Ok(self.batch(&[statement]).await?.swap_remove(0)),
+        }
+    }
+
+    /// The same rows; the change that is made through this handle is recorded in its transaction, if it changes anything.
+    #[must_use]
+    pub fn audited(self, entry: Entry) -> Self {
+        Self { audit: Some(Arc::new(entry)), ..self }
     }
 
     /// What this request holds of the memory for bodies and replies.
@@ -135,12 +152,33 @@ impl TenantStore {
     }
 
     async fn batch(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
-        self.pool.batch(Role::Tenant(self.tenant), statements).await
+        let role = Role::Tenant(self.tenant);
+        match &self.audit {
+            None => self.pool.batch(role, statements).await,
+            Some(entry) => audit::batch(&self.pool, role, entry, statements).await,
+        }
     }
 }
 
 impl ControlStore {
     async fn query(&self, doing: &'static str, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.pool.query(Role::Control, &Statement::new(doing, sql, params)).await
+        let statement = Statement::new(doing, sql, params);
+        match &self.audit {
+            None => self.pool.query(Role::Control, &statement).await,
+            Some(_) => Ok(self.batch(&[statement]).await?.swap_remove(0)),
+        }
+    }
+
+    async fn batch(&self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>, Error> {
+        match &self.audit {
+            None => self.pool.batch(Role::Control, statements).await,
+            Some(entry) => audit::batch(&self.pool, Role::Control, entry, statements).await,
+        }
+    }
+
+    /// The same; the change that is made through this handle is recorded in its transaction, if it changes anything.
+    #[must_use]
+    pub fn audited(self, entry: Entry) -> Self {
+        Self { audit: Some(Arc::new(entry)), ..self }
     }
 }

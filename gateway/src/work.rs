@@ -1,7 +1,9 @@
 //! What runs in the background: bounded runs, on leases where one replica alone may work.
 
 pub mod change_poll;
+pub mod expiry;
 pub mod jobs;
+pub mod last_used;
 pub mod leniency_flush;
 pub mod sequencer;
 pub mod shadow;

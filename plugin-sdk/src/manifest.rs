@@ -46,6 +46,12 @@ fn schema<C: schemars::JsonSchema>() -> Value {
     if schema["type"] == "null" {
         schema = json!({ "type": "object", "additionalProperties": false });
     }
+    // The name of a Rust type is no title for an administrator.
+    if let Some(members) = schema.as_object_mut()
+        && members.get("title").and_then(Value::as_str) == Some(&C::schema_name())
+    {
+        members.shift_remove("title");
+    }
     schema
 }
 

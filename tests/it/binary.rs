@@ -1,6 +1,7 @@
 //! The built binary as an operator uses it: its commands, its error messages, its start, end and restart.
 
 mod commands;
+mod credentials;
 mod plan;
 mod serve;
 mod simulate;

@@ -262,6 +262,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         let grants = fresh.owner().await.query(sql, &[]).await.unwrap();
         let grants: Vec<String> = grants.iter().map(|row| row.get(0)).collect();
         insta::assert_snapshot!(grants.join("\n"), @r"
+        audit: insert
         bookmark: delete, insert, select, update
         credential: insert, select, update
         directory_check: insert, select, update

@@ -8,7 +8,7 @@ use scimgate::mapping::contain::breaker;
 use scimgate::mapping::{Chain, DocumentInfo, MAX_DOCUMENT_BYTES, MapError, Mapper, MapperConfig, OnFailure, Step};
 use scimgate::operation::admin::mappings::check::MAX_STEPS;
 use scimgate::operation::plugin_loader::StoredPlugins;
-use scimgate_plugin_host::{Host, HostConfig, Limits};
+use scimgate_plugin_host::{Host, HostConfig, LARGE_UPLOAD, Limits};
 use scimgate_scim::filter::MAX_BYTES;
 use scimgate_scim::schema::registry::Registry;
 use scimgate_scim::schema::validate::MAX_ELEMENTS;
@@ -134,6 +134,12 @@ async fn the_cache_of_compiled_plugins_is_bounded(gateway: &TestGateway) {
 
 async fn uploads_and_configurations_are_limited(gateway: &TestGateway) {
     let max_bytes = HostConfig::default().max_upload;
+    let mut wasm = b"\0asm".to_vec();
+    wasm.resize(max_bytes + 1, 1);
+    let refusal = gateway.upload(wasm).await.expect(400);
+    assert!(refusal.text.contains("8388609 bytes; at most 8388608 are accepted"), "{}", refusal.text);
+    gateway.gateway.mapper.accept_large_plugins();
+    let max_bytes = LARGE_UPLOAD;
     let mut wasm = b"\0asm".to_vec();
     wasm.resize(max_bytes, 1);
     let refusal = gateway.upload(wasm.clone()).await.expect(400);

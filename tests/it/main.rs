@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod audit;
 mod auth;
+mod author;
 mod bad_input;
 mod binary;
 mod bulk;
@@ -20,12 +22,14 @@ mod forwarded;
 mod guard;
 mod hostile;
 mod isolation;
+mod languages;
 mod limits;
 mod limits_page;
 mod lists;
 mod mapping;
 mod members;
 mod migrations;
+mod operator_keys;
 mod outage;
 mod paging;
 mod plan;
@@ -46,4 +50,5 @@ mod search_attributes;
 mod shadow;
 mod simulate;
 mod statements;
+mod tokens;
 mod upgrade;

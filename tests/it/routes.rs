@@ -47,6 +47,7 @@ const ROUTES: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/client", &["GET", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}", &["DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}/rotation", &["POST", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/schemas", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping", &["GET", "PUT", "DELETE"]),
 ];
@@ -75,6 +76,9 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/revisions/{revision}/plan", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/shadow", &["GET", "PUT", "DELETE"]),
     (Surface::Admin, "/admin/v1/plugins", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/operator-keys", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/operator-keys/{key}", &["DELETE"]),
+    (Surface::Admin, "/admin/v1/audit", &["GET"]),
     (Surface::Probe, "/livez", &["GET"]),
     (Surface::Probe, "/readyz", &["GET"]),
 ];

@@ -12,6 +12,7 @@ mod ping;
 mod providers;
 mod response_forms;
 mod rippling;
+mod rotation;
 mod sailpoint;
 mod seed;
 mod stale_responses;

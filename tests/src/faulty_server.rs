@@ -22,6 +22,8 @@ pub struct Request {
     pub path: String,
     /// The body; null if there is none.
     pub body: Value,
+    /// Another Authorization header than that of the client.
+    pub authorization: Option<String>,
 }
 
 /// A response of the gateway.
@@ -85,7 +87,8 @@ async fn handle(State(server): State<Arc<Server>>, request: axum::extract::Reque
     let (head, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY_BYTES).await.unwrap();
     let path = head.uri.path_and_query().unwrap().as_str().to_owned();
-    let request = Request { method: head.method, path, body: serde_json::from_slice(&body).unwrap_or_default() };
+    let body = serde_json::from_slice(&body).unwrap_or_default();
+    let request = Request { method: head.method, path, body, authorization: None };
     let mut forwarded = request.clone();
     let mut response = match server.fault.on_request(&mut forwarded) {
         Some(response) => response,
@@ -100,6 +103,9 @@ impl Server {
     async fn forward(&self, request: Request, mut headers: HeaderMap) -> Response {
         for name in ["host", "content-length"] {
             headers.remove(name);
+        }
+        if let Some(authorization) = request.authorization {
+            headers.insert("authorization", authorization.parse().unwrap());
         }
         let body = if request.body.is_null() { String::new() } else { request.body.to_string() };
         let http = self.http.request(request.method, format!("{}{}", self.gateway, request.path));

@@ -43,6 +43,14 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
+/// The bytes of a plugin or guest in TypeScript or Python.
+#[must_use]
+pub fn language_plugin(name: &str) -> Vec<u8> {
+    let path = root().join("target/plugin-languages").join(format!("{name}.wasm"));
+    std::fs::read(&path)
+        .unwrap_or_else(|why| panic!("{} cannot be read ({why}); run `make plugins-other`", path.display()))
+}
+
 /// The bytes of a plugin or guest as `make plugins` builds it.
 #[must_use]
 pub fn plugin(name: &str) -> Vec<u8> {

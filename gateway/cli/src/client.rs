@@ -116,6 +116,16 @@ pub(super) struct OperatorOptions {
 }
 
 impl OperatorOptions {
+    /// How to print, for a command that needs no gateway.
+    pub(super) fn output(&self) -> Output {
+        self.common.output
+    }
+
+    /// A client of the directory of the same gateway.
+    pub(super) fn directory(&self, key: &Key) -> Result<AdminClient, Error> {
+        AdminClient::new(&self.common.admin_url, Some(key), Api::Directory)
+    }
+
     /// The client, and how to print.
     pub(super) fn open(&self) -> Result<(AdminClient, Output), Error> {
         let client = AdminClient::new(&self.common.admin_url, self.operator_key.as_ref(), Api::Admin)?;

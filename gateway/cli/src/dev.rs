@@ -7,8 +7,9 @@ use scimgate::app::{self, Bound};
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
 use scimgate::config::{Listeners, RootKeys};
-use scimgate::operation::admin::demo;
+use scimgate::operation::admin::{demo, operator_keys};
 use scimgate::operation::{Gateway, Operator};
+use scimgate::store::operator_key::{OperatorKey, OperatorScope};
 use scimgate::store::postgres::embedded::{self, Embedded};
 use scimgate::tenant::TenantId;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,9 @@ use crate::root_key;
 
 /// How long to wait for the embedded database to stop.
 const DATABASE_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Operator keys of one database: each but the last was revoked.
+const MAX_KEYS: u32 = 1_000;
 
 /// The listeners and the data directory.
 #[derive(Debug, clap::Args)]
@@ -36,6 +40,9 @@ pub(super) struct Arguments {
     /// Directory with the plugins that `make plugins` builds.
     #[arg(long, env = "SCIMGATE_PLUGINS", default_value = "target/wasm32-unknown-unknown/plugin")]
     plugins: PathBuf,
+    /// Accept plugins of up to 32 MiB that use up to 64 MiB of memory in a call, such as those in Python; without it 8 and 16.
+    #[arg(long, env = "SCIMGATE_LARGE_PLUGINS")]
+    large_plugins: bool,
     /// Print one line of JSON when ready, for programs.
     #[arg(long)]
     json: bool,
@@ -55,6 +62,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
     let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, keys)?;
     gateway.trusted_proxies = listeners.trusted_proxies.into();
+    if arguments.large_plugins {
+        gateway.mapper.accept_large_plugins();
+    }
     let ready = Ready {
         operator_key: operator_key(&gateway).await?,
         demo: demo::run(&Operator::command(&gateway, "dev"), plugin).await?,
@@ -89,12 +99,37 @@ async fn start_database(arguments: &Arguments) -> Result<Embedded, Failure> {
     Ok(embedded::start(directory.as_deref()).await?)
 }
 
-/// A key for this start. Those of earlier starts stay valid, so that scripts can use them.
+/// The same key at each start, which is derived from the root key and so is stored nowhere; another one if it was revoked.
 async fn operator_key(gateway: &Gateway) -> Result<Token, Failure> {
-    let key = Token::generate(Kind::Operator, TenantId(uuid::Uuid::nil()));
-    let (id, now) = (gateway.clock.new_id(), gateway.clock.now());
-    gateway.store.control().insert_operator_key(id, &key.digest(), key.last_four(), false, now).await?;
-    Ok(key)
+    let operator = Operator::command(gateway, "dev");
+    for number in 1..=MAX_KEYS {
+        let purpose = format!("operator key {number} of dev");
+        let Some(secret) = gateway.keys.derive(&purpose).into_iter().next() else { break };
+        let token = Token::of(Kind::Operator, TenantId(uuid::Uuid::nil()), &secret);
+        match gateway.store.control().find_operator_key(&token.digest()).await? {
+            Some(key) if key.is_accepted(gateway.clock.now()) => return Ok(token),
+            Some(_) => {}
+            None => {
+                return Ok(operator_keys::store(&operator, new_key(gateway, &token), token).await?.secret);
+            }
+        }
+    }
+    Err(Failure::new(format!("{MAX_KEYS} operator keys of dev are revoked; begin anew with another --data-dir")))
+}
+
+fn new_key(gateway: &Gateway, token: &Token) -> OperatorKey {
+    OperatorKey {
+        id: gateway.clock.new_id(),
+        label: "made by scimgate dev".to_owned(),
+        scopes: vec![OperatorScope::Everything],
+        last_four: token.last_four().to_owned(),
+        bootstrap: false,
+        created_at: gateway.clock.now(),
+        created_by: Some("dev".to_owned()),
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    }
 }
 
 async fn serve(bound: Bound, gateway: Gateway, database: Embedded, announce: impl FnOnce()) {
@@ -176,7 +211,7 @@ Set both in your shell and act as the identity provider:
   3. See what the product reads: mail in lower case, a displayName, a badge number
      curl -s {admin}/directory/v1/users -H "Authorization: Bearer {directory_key}"
 
-The admin API is at {admin}/admin/v1, with this operator key:
+The admin API is at {admin}/admin/v1, with this operator key{same}:
 
   export SCIMGATE_ADMIN_URL={admin} SCIMGATE_OPERATOR_KEY={operator_key}
   export SCIMGATE_DIRECTORY_KEY={directory_key}
@@ -184,6 +219,7 @@ The admin API is at {admin}/admin/v1, with this operator key:
 
 Stop with Ctrl-C."#,
             admin = self.admin_url,
+            same = if arguments.ephemeral { "" } else { ", the same at each start" },
             directory_key = self.demo.directory_key.reveal(),
             operator_key = self.operator_key.reveal(),
         )

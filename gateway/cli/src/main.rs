@@ -1,5 +1,6 @@
 //! The `scimgate` binary: servers, the first operator key, clients of the admin API, and simulations.
 
+mod audit;
 mod bootstrap;
 mod client;
 #[cfg(feature = "embedded")]
@@ -12,6 +13,7 @@ mod held;
 mod job;
 mod mapping;
 mod migrate;
+mod operator_key;
 mod output;
 mod plugin;
 mod resource_type;
@@ -59,8 +61,12 @@ enum Command {
     Serve(serve::Arguments),
     /// Migrate the database to the schema version that this binary needs.
     Migrate(migrate::Arguments),
-    /// Create the first operator key and print it once.
+    /// Create the first operator key, or replace it, and print it once.
     Bootstrap(bootstrap::Arguments),
+    /// Issue, list and revoke operator keys.
+    OperatorKey(operator_key::Arguments),
+    /// Read what operators changed.
+    Audit(audit::Arguments),
     /// Create, list, suspend and delete tenants.
     Tenant(tenant::Arguments),
     /// Issue, list and revoke a tenant's tokens.
@@ -111,6 +117,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Bootstrap(arguments) => bootstrap::run(arguments).await,
+        Command::OperatorKey(arguments) => operator_key::run(arguments).await,
+        Command::Audit(arguments) => audit::run(arguments).await,
         Command::Tenant(arguments) => tenant::run(arguments).await,
         Command::Token(arguments) => token::run(arguments).await,
         Command::Schema(arguments) => schema::run(arguments).await,

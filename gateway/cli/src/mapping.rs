@@ -3,7 +3,7 @@
 mod diff;
 mod import_entra;
 mod plan;
-mod preview;
+pub(crate) mod preview;
 mod shadow;
 
 use std::path::PathBuf;

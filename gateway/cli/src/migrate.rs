@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use scimgate::clock::Clock;
 use scimgate::store::postgres::migrate::KNOWN;
 use scimgate::store::postgres::upgrade::Finished;
 use scimgate::store::{self, Store};
 
+use crate::audit;
 use crate::failure::Failure;
 use crate::output::print;
 
@@ -35,6 +37,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         print(&format!("The schema is already at version {KNOWN}."));
     } else {
         let versions: Vec<String> = applied.iter().map(ToString::to_string).collect();
+        store
+            .control()
+            .record(audit::record(&Clock::system(), "migrate", "schema.migrate", &versions.join(", ")))
+            .await?;
         print(&format!("Applied {}. The schema is at version {KNOWN}.", versions.join(", ")));
     }
     if arguments.finish { finish(&store).await } else { Ok(()) }
@@ -46,7 +52,11 @@ const SETTINGS_AGE: Duration = Duration::from_secs(35);
 async fn finish(store: &Store) -> Result<(), Failure> {
     match store.finish_upgrade(SETTINGS_AGE).await? {
         Finished::Done(0) => print("No tenant had anything left of the version before."),
-        Finished::Done(tenants) => print(&format!("The upgrade is finished, for {tenants} tenants.")),
+        Finished::Done(tenants) => {
+            let subject = format!("version {KNOWN}");
+            store.control().record(audit::record(&Clock::system(), "migrate", "schema.finish", &subject)).await?;
+            print(&format!("The upgrade is finished, for {tenants} tenants."));
+        }
         Finished::Unready(tenants) => {
             return Err(Failure::new(format!(
                 "The search keys of these tenants are not complete: {}. Replicas of this version complete them in the background \

@@ -1,5 +1,6 @@
-//! `scimgate plugin`: the gateway's registry of mapping plugins.
+//! `scimgate plugin`: an author's commands, and the gateway's registry of mapping plugins.
 
+mod author;
 mod registry;
 
 use crate::client::OperatorOptions;
@@ -17,11 +18,14 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     #[command(flatten)]
+    Author(author::Command),
+    #[command(flatten)]
     Registry(registry::Command),
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
+        Command::Author(command) => author::run(&arguments.operator, command).await,
         Command::Registry(command) => registry::run(&arguments.operator, command).await,
     }
 }

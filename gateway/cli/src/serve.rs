@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// The share of one core that background jobs may take, in per cent: a remap after a mapping was activated, for one.
     #[arg(long, env = "SCIMGATE_JOB_SHARE", default_value_t = config::DEFAULT_JOB_SHARE, value_parser = clap::value_parser!(u8).range(1..=100))]
     job_share: u8,
+    /// Accept plugins of up to 32 MiB that use up to 64 MiB of memory in a call, such as those in Python; without it 8 and 16.
+    #[arg(long, env = "SCIMGATE_LARGE_PLUGINS")]
+    large_plugins: bool,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -55,6 +58,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
     let mut gateway = app::gateway(store, clock, &public_url, keys)?;
     gateway.admission = Admission::new(arguments.tenants.limits(), arguments.tenants.replicas);
+    if arguments.large_plugins {
+        gateway.mapper.accept_large_plugins();
+    }
     gateway.job_share = JobShare::new(arguments.job_share);
     gateway.lists.examined = u64::from(arguments.examined_documents);
     gateway.trusted_proxies = arguments.listeners.trusted_proxies.into();

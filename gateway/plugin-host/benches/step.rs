@@ -1,4 +1,5 @@
-//! The cost of one plugin call: microseconds for the tutorial plugin, on one thread and on all. Quote the ratios between
+//! The cost of one plugin call: microseconds for the tutorial plugin, on one thread and on all, and for the same plugin in each
+//! language. Quote the ratios between
 //! the rows of one run; the absolute figures depend on the machine.
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
 
@@ -8,11 +9,13 @@ mod support;
 
 use std::time::Instant;
 
-use scimgate_plugin_host::{Component, Host, HostConfig, Limits};
+use scimgate_plugin_host::{Component, Host, HostConfig};
 use serde_json::{Value, json};
-use support::{TestDocument, context, wasm};
+use support::{TestDocument, built, context, wasm};
 
 const CALLS: usize = 20_000;
+/// Calls of a plugin in another language than Rust.
+const SLOW_CALLS: usize = 2_000;
 
 fn main() {
     let host = Host::new(HostConfig::default()).unwrap();
@@ -27,7 +30,7 @@ fn main() {
     let mut first = None;
     for (name, config) in steps() {
         for threads in [1, threads] {
-            let row = measure(&host, &component, &config, threads);
+            let row = measure(&host, &component, &config, (threads, CALLS));
             let base = *first.get_or_insert(row.median);
             println!(
                 "{name:<22} {threads:>7} {:>10.1} {:>9.1} {:>9.1} {:>10.0} {:>6.2}",
@@ -38,6 +41,32 @@ fn main() {
                 row.median / base
             );
         }
+    }
+    print_languages();
+}
+
+/// What the guest for tests of the limits costs in each language, where it does nothing and where it sets one attribute.
+fn print_languages() {
+    let host = Host::new(HostConfig::default()).unwrap();
+    host.accept_large_plugins();
+    println!(
+        "\n{:<12} {:>12} {:>12} {:>12} {:>12} {:>6}",
+        "language", "prepare ms", "code KiB", "nothing µs", "one set µs", "ratio"
+    );
+    let mut first = None;
+    for (language, bytes, calls) in [
+        ("Rust", wasm("hostile"), CALLS),
+        ("TypeScript", built("hostile-ts"), SLOW_CALLS),
+        ("Python", built("hostile-py"), SLOW_CALLS),
+    ] {
+        let started = Instant::now();
+        let component = host.prepare(&bytes).unwrap();
+        let prepared = started.elapsed().as_secs_f64() * 1e3;
+        let [nothing, set] = [r#"{"do":"nothing"}"#, r#"{"do":"write","size":10}"#]
+            .map(|config| measure(&host, &component, config, (1, calls)).median);
+        let code = component.code_size() >> 10;
+        let base = *first.get_or_insert(set);
+        println!("{language:<12} {prepared:>12.0} {code:>12} {nothing:>12.1} {set:>12.1} {:>6.1}", set / base);
     }
 }
 
@@ -63,10 +92,10 @@ struct Row {
     rate: f64,
 }
 
-fn measure(host: &Host, component: &Component, config: &str, threads: usize) -> Row {
+fn measure(host: &Host, component: &Component, config: &str, (threads, count): (usize, usize)) -> Row {
     let started = Instant::now();
     let mut times: Vec<f64> = std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..threads).map(|_| scope.spawn(|| calls(host, component, config))).collect();
+        let runs: Vec<_> = (0..threads).map(|_| scope.spawn(move || calls(host, component, config, count))).collect();
         runs.into_iter().flat_map(|run| run.join().unwrap()).collect()
     });
     #[expect(clippy::cast_precision_loss, reason = "a few tens of thousands")]
@@ -76,13 +105,13 @@ fn measure(host: &Host, component: &Component, config: &str, threads: usize) -> 
     Row { median: at(500), p99: at(990), p999: at(999), rate }
 }
 
-fn calls(host: &Host, component: &Component, config: &str) -> Vec<f64> {
+fn calls(host: &Host, component: &Component, config: &str, count: usize) -> Vec<f64> {
     let user = user();
-    let mut times = Vec::with_capacity(CALLS);
-    for _ in 0..CALLS {
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
         let document = TestDocument::new(user.clone());
         let started = Instant::now();
-        let result = host.run(component, &context(), config, document, &Limits::default());
+        let result = host.run(component, &context(), config, document, &host.limits());
         times.push(started.elapsed().as_secs_f64() * 1e6);
         assert!(result.decision.is_ok(), "{:?}", result.decision);
     }

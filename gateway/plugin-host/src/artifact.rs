@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use wasmtime::component::Component as Compiled;
 
-use crate::{bindings::types, component::Component, engine::Host, error::Error};
+use crate::{bindings::types, component::Component, engine::Host, error::Error, instance};
 
 const MAGIC: &[u8; 8] = b"sgplug01";
 const HMAC_BYTES: usize = 32;
@@ -80,7 +80,12 @@ impl Host {
         // itself refuses another version, target or configuration of itself.
         let compiled = unsafe { Compiled::deserialize(self.engine(), code) };
         let compiled = compiled.map_err(|error| Error::Compile(error.into()))?;
-        Component::new(self.link(&compiled)?, parse_manifest(manifest)?, *digest)
+        let linked = self.link(&compiled)?;
+        if linked.has_wasi {
+            // An interpreter's first call is slow, and the next one is a tenant's, with a tenant's limits.
+            let _ = instance::describe(self, &linked, &self.describe_limits());
+        }
+        Component::new(linked, parse_manifest(manifest)?, *digest)
     }
 }
 

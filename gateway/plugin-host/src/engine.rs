@@ -1,5 +1,7 @@
 //! The engine, its pool of instance slots, and its ticker. One per process.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     component::{Component as Compiled, HasSelf, Linker},
@@ -47,9 +49,7 @@ pub struct HostConfig {
     pub instances: u32,
     /// Upper bound of [`Limits::memory`](crate::Limits::memory), in bytes; reserved as address space, not as memory.
     pub max_memory: usize,
-    /// Bytes of linear memory that a call may have: [`Host::limits`].
-    pub memory: usize,
-    /// The largest upload in bytes.
+    /// The largest upload in bytes, unless large plugins are accepted.
     pub max_upload: usize,
     /// Called on the calling thread, a few times per call from its second millisecond on. The embedder can move its
     /// other work off this thread and limit the number of slow calls here; it must tolerate repeated calls. If it
@@ -59,15 +59,7 @@ pub struct HostConfig {
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { instances: 64, max_memory: 64 << 20, memory: 16 << 20, max_upload: 8 << 20, escalate: || true }
-    }
-}
-
-impl HostConfig {
-    /// The same, which also takes plugins that bring a large runtime, such as Python's, and gives their calls the memory.
-    #[must_use]
-    pub fn with_large_plugins(self) -> Self {
-        Self { memory: self.max_memory, max_upload: LARGE_UPLOAD, ..self }
+        Self { instances: 64, max_memory: 64 << 20, max_upload: 8 << 20, escalate: || true }
     }
 }
 
@@ -77,6 +69,7 @@ pub struct Host {
     linker: Linker<State>,
     config: HostConfig,
     ticker: Ticker,
+    large_plugins: AtomicBool,
 }
 
 impl Host {
@@ -87,7 +80,13 @@ impl Host {
         Mapping::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| Error::Engine(error.into()))?;
         let ticker = Ticker::start(engine.weak())?;
-        Ok(Self { engine, linker, config, ticker })
+        Ok(Self { engine, linker, config, ticker, large_plugins: AtomicBool::new(false) })
+    }
+
+    /// Takes plugins of up to [`LARGE_UPLOAD`] bytes, too, such as those in Python, and gives calls the most memory. For the operator
+    /// to decide: they take seconds to compile and tens of MiB once they are compiled.
+    pub fn accept_large_plugins(&self) {
+        self.large_plugins.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -106,11 +105,13 @@ impl Host {
     /// What a call in this host may use.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        Limits { memory: self.config.memory, ..Limits::default() }
+        let limits = Limits::default();
+        let memory = if self.large_plugins.load(Ordering::Relaxed) { self.config.max_memory } else { limits.memory };
+        Limits { memory, ..limits }
     }
 
     pub(crate) fn max_upload(&self) -> usize {
-        self.config.max_upload
+        if self.large_plugins.load(Ordering::Relaxed) { LARGE_UPLOAD } else { self.config.max_upload }
     }
 
     /// Keeps the engine's clock ticking until the guard is dropped.

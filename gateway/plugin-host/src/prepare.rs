@@ -23,7 +23,12 @@ const DESCRIBE_CPU: Duration = Duration::from_millis(100);
 impl Host {
     /// Prepares a plugin under this host's limits. See [`prepare_with`](Self::prepare_with).
     pub fn prepare(&self, bytes: &[u8]) -> Result<Component, Error> {
-        self.prepare_with(bytes, &Limits { cpu: DESCRIBE_CPU, ..self.limits() })
+        self.prepare_with(bytes, &self.describe_limits())
+    }
+
+    /// The limits of a call that asks for the manifest.
+    pub(crate) fn describe_limits(&self) -> Limits {
+        Limits { cpu: DESCRIBE_CPU, ..self.limits() }
     }
 
     /// Prepares a plugin: a component, or a core module that carries its component type. Takes tenths of a second

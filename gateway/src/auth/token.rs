@@ -56,10 +56,12 @@ impl Token {
     #[must_use]
     pub fn generate(kind: Kind, tenant: TenantId) -> Self {
         let secret: [u8; 32] = rand::rng().random();
-        Self::assemble(kind, tenant, &secret)
+        Self::of(kind, tenant, &secret)
     }
 
-    fn assemble(kind: Kind, tenant: TenantId, secret: &[u8; 32]) -> Self {
+    /// The secret of given random bits.
+    #[must_use]
+    pub fn of(kind: Kind, tenant: TenantId, secret: &[u8; 32]) -> Self {
         let mut text = kind.prefix().to_owned();
         text.push_str(&to_base62(tenant.0.as_bytes(), ID_DIGITS));
         text.push_str(&to_base62(secret, SECRET_DIGITS));

@@ -12,11 +12,13 @@ use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::Leniency;
 use scimgate_scim::profile::Profile;
 use scimgate_scim::recognition::{self, Head};
+use scimgate_scim::schema::registry::Registry;
 use tokio::time::Instant;
 
 use super::accept;
 use super::connection::{self, Deadline, Held, Peer, RequestId};
 use super::error::{ApiFailure, ScimFailure};
+use super::scope;
 use crate::auth::{self, Verified, bearer};
 use crate::operation::large::Large;
 use crate::operation::{Context, Error, Gateway, Operator};
@@ -54,6 +56,7 @@ impl FromRequestParts<Gateway> for ScimAccess {
             None => format!("{origin}{SCIM_BASE}"),
         };
         let ctx = context(parts, gateway, &verified, base).await?;
+        check_restrictions(parts, &verified, &ctx.settings.registry)?;
         let head = head(parts);
         if head.bare_token && !ctx.settings.leniencies.allows(Leniency::BareToken) {
             return Err(auth::Error::Unauthorized.into());
@@ -90,14 +93,48 @@ impl FromRequestParts<Gateway> for OperatorAccess {
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiFailure> {
         let key = gateway.auth.verify_operator(secret(&parts.headers)?, || client(parts, gateway)).await?;
         check_path(parts)?;
-        Ok(Self(Operator { gateway: gateway.clone(), actor: key.to_string(), request_id: request_id(parts) }))
+        scope::check(parts, &key)?;
+        Ok(Self(Operator {
+            gateway: gateway.clone(),
+            actor: key.id.to_string(),
+            name: key.label.clone(),
+            key: Some(key.id),
+            request_id: request_id(parts),
+            address: client(parts, gateway),
+        }))
     }
 }
 
 async fn tenant_credential(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<Arc<Verified>, Error> {
     let verified = gateway.auth.verify(secret(&parts.headers)?, scope, || client(parts, gateway)).await?;
-    if verified.tenant_active { Ok(verified) } else { Err(Error::Suspended) }
+    if !verified.tenant_active {
+        return Err(Error::Suspended);
+    }
+    if !verified.admits(|| client(parts, gateway)) {
+        return Err(ScimError::new(403, "This token is not accepted from the address of this request.").into());
+    }
+    Ok(verified)
 }
+
+/// Refuses what a SCIM token's own restrictions exclude. Inside the nested router the path begins below the SCIM endpoint.
+fn check_restrictions(parts: &Parts, verified: &Verified, registry: &Registry) -> Result<(), ScimError> {
+    let path = parts.uri.path().trim_matches('/');
+    if verified.read_only && !parts.method.is_safe() && path.rsplit('/').next() != Some(".search") {
+        return Err(ScimError::new(403, "This token's scope is read-only: it changes nothing."));
+    }
+    let Some(only) = &verified.resource_type else { return Ok(()) };
+    let endpoint = path.split('/').next().unwrap_or_default();
+    let is_own = registry
+        .resource_type(only)
+        .is_some_and(|own| own.endpoint.trim_start_matches('/').eq_ignore_ascii_case(endpoint));
+    if is_own || DISCOVERY.contains(&endpoint) {
+        return Ok(());
+    }
+    Err(ScimError::new(403, format!("This token's scope is the resource type {only} alone.")))
+}
+
+/// Addresses that describe the service, for every token.
+const DISCOVERY: [&str; 4] = ["ServiceProviderConfig", "ResourceTypes", "Schemas", "Me"];
 
 /// Only the header of RFC 6750 §2.1: a token in the query or the body would end up in logs.
 fn secret(headers: &HeaderMap) -> Result<&str, auth::Error> {

@@ -1,6 +1,7 @@
 //! `/admin/v1`: what operators do, with an operator key on every request. Bodies are JSON in camelCase, refusals are problem
 //! documents (RFC 9457). A handler converts between the wire and a use case, which logs what it changes.
 
+mod audit;
 mod client;
 mod directory_schema;
 mod explain;
@@ -8,6 +9,7 @@ mod guard;
 mod held;
 mod jobs;
 mod mapping;
+mod operator_keys;
 mod packs;
 mod plugins;
 mod resource_types;
@@ -28,13 +30,13 @@ use utoipa_axum::routes;
 use super::access::OperatorAccess;
 use super::error::ApiFailure;
 use super::openapi::{self, Api};
+use super::scope::{ANY, KEYS, OPERATOR_KEY, PLUGINS, READ, TENANTS};
 use crate::operation::Gateway;
 
 const API: Api = Api {
     title: "Scimgate admin API",
-    description: "Tenants and what belongs to them: tokens, schemas, resource types, mappings and the SCIM client.",
-    key: ("operatorKey", "An operator key, as `scimgate bootstrap` prints it."),
-    key_has_tenant: false,
+    description: "Tenants and what belongs to them: tokens, schemas, resource types, mappings and the SCIM client. Beside them plugins, operator keys and the audit.",
+    key: (OPERATOR_KEY, "An operator key, as `scimgate bootstrap` prints it."),
 };
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document(&API, table().into_openapi()));
@@ -46,38 +48,45 @@ pub(super) fn routes() -> Router<Gateway> {
 
 fn table() -> OpenApiRouter<Gateway> {
     OpenApiRouter::default()
-        .routes(routes!(openapi_json))
-        .routes(routes!(tenants::list, tenants::create))
-        .routes(routes!(tenants::get, tenants::patch, tenants::delete))
-        .routes(routes!(client::get, client::patch))
-        .routes(routes!(tokens::list, tokens::issue))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(schemas::list, schemas::put))
-        .routes(routes!(schemas::get, schemas::remove))
-        .routes(routes!(resource_types::list, resource_types::put))
-        .routes(routes!(resource_types::get, resource_types::remove))
-        .routes(routes!(search_attributes::get, search_attributes::put))
-        .routes(routes!(packs::add))
-        .routes(routes!(packs::list))
-        .routes(routes!(jobs::get, jobs::patch))
-        .routes(routes!(explain::explain))
-        .routes(routes!(explain::unmapped))
-        .routes(routes!(guard::get, guard::put))
-        .routes(routes!(held::list))
-        .routes(routes!(held::get, held::patch))
-        .routes(routes!(directory_schema::get, directory_schema::put))
-        .routes(routes!(directory_schema::check, directory_schema::begin_check))
-        .routes(routes!(jobs::documents))
-        .routes(routes!(mapping::get, mapping::put, mapping::deactivate))
-        .routes(routes!(mapping::revisions::list, mapping::revisions::draft))
-        .routes(routes!(mapping::revisions::get))
-        .routes(routes!(mapping::revisions::activate))
-        .routes(routes!(mapping::revisions::rollback))
-        .routes(routes!(mapping::revisions::diff))
-        .routes(routes!(mapping::preview::preview))
-        .routes(routes!(mapping::plan::begin, mapping::plan::get))
-        .routes(routes!(mapping::shadow::get, mapping::shadow::put, mapping::shadow::delete))
-        .routes(routes!(plugins::list, plugins::upload))
+        .routes(ANY.on(routes!(openapi_json)))
+        .routes(TENANTS.on(routes!(tenants::list, tenants::create)))
+        .routes(TENANTS.on(routes!(tenants::get, tenants::patch, tenants::delete)))
+        .routes(TENANTS.on(routes!(client::get, client::patch)))
+        .routes(TENANTS.on(routes!(tokens::list, tokens::issue)))
+        .routes(TENANTS.on(routes!(tokens::revoke)))
+        .routes(TENANTS.on(routes!(tokens::start_rotation, tokens::end_rotation)))
+        .routes(TENANTS.on(routes!(oauth_clients::list, oauth_clients::create)))
+        .routes(TENANTS.on(routes!(oauth_clients::delete)))
+        .routes(TENANTS.on(routes!(oauth_clients::add_secret)))
+        .routes(TENANTS.on(routes!(oauth_clients::revoke_secret)))
+        .routes(KEYS.on(routes!(signing_keys::list, signing_keys::rotate)))
+        .routes(TENANTS.on(routes!(schemas::list, schemas::put)))
+        .routes(TENANTS.on(routes!(schemas::get, schemas::remove)))
+        .routes(TENANTS.on(routes!(resource_types::list, resource_types::put)))
+        .routes(TENANTS.on(routes!(resource_types::get, resource_types::remove)))
+        .routes(TENANTS.on(routes!(search_attributes::get, search_attributes::put)))
+        .routes(TENANTS.on(routes!(packs::add)))
+        .routes(READ.on(routes!(packs::list)))
+        .routes(TENANTS.on(routes!(jobs::get, jobs::patch)))
+        .routes(TENANTS.on(routes!(explain::explain)))
+        .routes(TENANTS.on(routes!(explain::unmapped)))
+        .routes(TENANTS.on(routes!(guard::get, guard::put)))
+        .routes(TENANTS.on(routes!(held::list)))
+        .routes(TENANTS.on(routes!(held::get, held::patch)))
+        .routes(TENANTS.on(routes!(jobs::documents)))
+        .routes(TENANTS.on(routes!(mapping::get, mapping::put, mapping::deactivate)))
+        .routes(TENANTS.on(routes!(mapping::revisions::list, mapping::revisions::draft)))
+        .routes(TENANTS.on(routes!(mapping::revisions::get)))
+        .routes(TENANTS.on(routes!(mapping::revisions::activate)))
+        .routes(TENANTS.on(routes!(mapping::revisions::rollback)))
+        .routes(TENANTS.on(routes!(mapping::revisions::diff)))
+        .routes(READ.on(routes!(mapping::preview::preview)))
+        .routes(TENANTS.on(routes!(mapping::plan::begin, mapping::plan::get)))
+        .routes(TENANTS.on(routes!(mapping::shadow::get, mapping::shadow::put, mapping::shadow::delete)))
+        .routes(PLUGINS.on(routes!(plugins::list, plugins::upload)))
+        .routes(KEYS.on(routes!(operator_keys::list, operator_keys::issue)))
+        .routes(KEYS.on(routes!(operator_keys::revoke)))
+        .routes(READ.on(routes!(audit::list)))
 }
 
 /// This document.

@@ -21,7 +21,6 @@ const API: Api = Api {
     title: "Scimgate directory",
     description: "The mapped resources of one tenant, and the events of their changes.",
     key: ("directoryKey", "A token with the scope directory, as the admin API issues it."),
-    key_has_tenant: true,
 };
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document(&API, table().into_openapi()));

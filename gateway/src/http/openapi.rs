@@ -16,14 +16,13 @@ pub(super) struct Api {
     pub(super) description: &'static str,
     /// The name of the key that every route requires, and where it comes from.
     pub(super) key: (&'static str, &'static str),
-    /// Whether the key belongs to a tenant, which can be suspended.
-    pub(super) key_has_tenant: bool,
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 9] = [
+const PATH_PARAMETERS: [(&str, &str); 10] = [
     ("tenant", "The tenant's name."),
     ("token", "The token's id."),
+    ("key", "The operator key's id."),
     ("urn", "The schema's URN."),
     ("name", "The resource type's name."),
     ("endpoint", "The resource type's endpoint, in any case: users, groups, or that of a type of the tenant's own."),
@@ -37,7 +36,7 @@ const PATH_PARAMETERS: [(&str, &str); 9] = [
 const REFUSALS: [(&str, &str, &str); 8] = [
     ("400", "BadRequest", "The request is wrong; the detail says what to correct."),
     ("401", "Unauthorized", "The key is missing, or not accepted at this address."),
-    ("403", "Forbidden", "The tenant is suspended."),
+    ("403", "Forbidden", "The key lacks the scope that this needs, or its tenant is suspended."),
     ("404", "NotFound", "Nothing has the name or the id in the path."),
     ("408", "RequestTimeout", "The body was not received in time."),
     ("413", "ContentTooLarge", "The body is too long."),
@@ -52,7 +51,7 @@ pub(super) fn document(api: &Api, mut routes: OpenApi) -> String {
     info.license = Some(License::builder().name("Apache-2.0").identifier(Some("Apache-2.0")).build());
     routes.info = info;
     for (path, item) in &mut routes.paths.paths {
-        complete(path, item, api);
+        complete(path, item);
     }
     let (key, origin) = api.key;
     routes.security = Some(vec![SecurityRequirement::new(key, std::iter::empty::<&str>())]);
@@ -67,19 +66,16 @@ fn bearer(origin: &str) -> Http {
 }
 
 /// Adds the path's parameters, the refusals that a route of this form can give, and the form of every refusal.
-fn complete(path: &str, item: &mut PathItem, api: &Api) {
+fn complete(path: &str, item: &mut PathItem) {
     let names: Vec<&str> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     for operation in operations(item) {
-        let mut statuses = vec!["401", "500", "503"];
+        let mut statuses = vec!["401", "403", "500", "503"];
         if let Some(RefOr::T(body)) = &mut operation.request_body {
             body.required = Some(Required::True);
             statuses.extend(["400", "408", "413"]);
         }
         if !names.is_empty() {
             statuses.push("404");
-        }
-        if api.key_has_tenant {
-            statuses.push("403");
         }
         for (status, name, _) in REFUSALS.iter().filter(|(status, ..)| statuses.contains(status)) {
             let reference = RefOr::Ref(Ref::from_response_name(*name));
@@ -98,7 +94,8 @@ fn complete(path: &str, item: &mut PathItem, api: &Api) {
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// The operations of a path, GET first.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 

@@ -1,12 +1,14 @@
 //! What operators do, one noun a file. Every use case takes the [`Operator`](super::Operator) it runs for, and logs what it
 //! changes.
 
+pub mod audit;
 pub mod client;
 mod definition;
 pub mod demo;
 pub mod guard;
 pub mod held;
 pub mod mappings;
+pub mod operator_keys;
 pub mod packs;
 pub mod plugins;
 pub mod resource_types;

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use scimgate_scim::directory_schema::{DirectorySchema, Statement};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::registry::Registry;
+use serde_json::Value;
 
 use crate::operation::directory_schema::report::CheckReport;
 use crate::operation::error::Error;
@@ -84,10 +85,12 @@ pub async fn set(operator: &Operator, tenant: &str, rules: Vec<Statement>) -> Re
     let before = store.directory_schema().await?.map(|found| statements(&found.rules)).transpose()?.unwrap_or_default();
     let rules = with_generations(rules, &before, (&settings.directory, row.schema_revision + 1));
     DirectorySchema::read(&rules, &settings.directory)?;
+    let entry =
+        operator.change_of(&row, "directory-schema.set", tenant).before(&shown(&before)?).after(&shown(&rules)?);
     let (rules, report) = (text(&rules)?, CheckReport::default().text()?);
     let total = total(operator, &store).await?;
     let new = NewCheck { rules: &rules, schema_revision: row.schema_revision, total, report: &report };
-    if !store.set_directory_schema(&new, (&operator.actor, gateway.clock.now())).await? {
+    if !store.clone().audited(entry).set_directory_schema(&new, (&operator.actor, gateway.clock.now())).await? {
         return Err(changing());
     }
     gateway.forget_tenant(row.id).await;
@@ -112,7 +115,8 @@ pub async fn begin_check(operator: &Operator, tenant: &str, rules: Option<Vec<St
     let (rules, report) = (text(&rules)?, CheckReport::default().text()?);
     let total = total(operator, &store).await?;
     let new = NewCheck { rules: &rules, schema_revision: row.schema_revision, total, report: &report };
-    if !store.begin_directory_check(&new, gateway.clock.now()).await? {
+    let entry = operator.change_of(&row, "directory-schema.check", tenant).if_anything_changes();
+    if !store.clone().audited(entry).begin_directory_check(&new, gateway.clock.now()).await? {
         return Err(changing());
     }
     gateway.schemas_changed.notify_one();
@@ -173,6 +177,11 @@ pub(crate) async fn check_schemas(store: &TenantStore, (before, after): (&Regist
             Err(conflict(format!("the values of {path} are unique, so its type and caseExact must stay.")))
         }
     }
+}
+
+/// Rules as the audit has them.
+fn shown(rules: &[Statement]) -> Result<Value, Error> {
+    serde_json::from_str(&text(rules)?).map_err(|why| Error::Corrupt(format!("a directory schema: {why}")))
 }
 
 /// Values that were unique before keep their entries.

@@ -1,4 +1,4 @@
-//! Requests whose computing takes long: with a large body, large documents, or many terms over large documents. What they
+//! Requests whose computing takes long: with a large body, large documents, or many terms over large documents; and jobs. What they
 //! compute is bounded, but cannot be interrupted. So each stretch of it, from one wait to the next, runs on a thread that serves no
 //! other request meanwhile: one stretch of a tenant at a time, and as many in all as there are processors.
 
@@ -45,6 +45,18 @@ impl LargeRequests {
             // The rest is polled anew, with permits.
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Does work of a tenant that no request waits for, and that may take long all in all: none of its stretches blocks a request.
+    pub(crate) async fn run<F: Future>(self: &Arc<Self>, tenant: TenantId, work: F) -> F::Output {
+        let large = Large::default();
+        let begun = large.clone();
+        large
+            .run(async move {
+                self.begin(tenant, &begun).await;
+                work.await
+            })
+            .await
     }
 
     /// The permits for one stretch, in order of arrival. Their holder waits for nothing.

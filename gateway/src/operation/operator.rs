@@ -1,9 +1,14 @@
 //! An operator's request to a use case of the admin API: the gateway, the actor, and the request's id.
 
+use std::fmt::Display;
+use std::net::IpAddr;
+
 use scimgate_scim::error::ScimError;
+use uuid::Uuid;
 
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
+use crate::store::audit::{Actor, Entry};
 use crate::store::tenant::Tenant;
 use crate::tenant;
 
@@ -14,15 +19,42 @@ pub struct Operator {
     pub gateway: Gateway,
     /// The operator key's id; for a command that runs in the gateway's own process, the command's name.
     pub actor: String,
+    /// What the audit calls the actor: the operator key's label, or the command's name.
+    pub name: String,
+    /// The operator key; none for a command.
+    pub key: Option<Uuid>,
     /// The request's id.
     pub request_id: String,
+    /// The client's address; none for a command.
+    pub address: Option<IpAddr>,
 }
 
 impl Operator {
     /// A command that runs in the gateway's own process, without an operator key.
     #[must_use]
     pub fn command(gateway: &Gateway, name: &str) -> Self {
-        Self { gateway: gateway.clone(), actor: name.to_owned(), request_id: gateway.clock.new_id().to_string() }
+        Self {
+            gateway: gateway.clone(),
+            actor: name.to_owned(),
+            name: name.to_owned(),
+            key: None,
+            request_id: gateway.clock.new_id().to_string(),
+            address: None,
+        }
+    }
+
+    /// A change by this operator, to be recorded with it: `store.audited(…)`.
+    #[must_use]
+    pub fn change(&self, action: &'static str, subject: impl Display) -> Entry {
+        let Self { gateway, name, key, request_id, address, .. } = self;
+        let actor = Actor { name: name.clone(), key: *key, request_id: request_id.clone(), address: *address };
+        Entry::new((gateway.clock.new_id(), gateway.clock.now()), actor, action, &subject)
+    }
+
+    /// A change of a tenant.
+    #[must_use]
+    pub fn change_of(&self, tenant: &Tenant, action: &'static str, subject: impl Display) -> Entry {
+        self.change(action, subject).of(tenant.id)
     }
 
     /// The tenant with a name.

@@ -6,6 +6,7 @@ pub mod report;
 use std::time::{Duration, SystemTime};
 
 use scimgate_scim::error::ScimError;
+use serde_json::json;
 
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
@@ -85,7 +86,10 @@ pub async fn begin(operator: &Operator, tenant: &str, revision: i32, wanted: Wan
         total,
         report: &report,
     };
-    store.begin_plan(&new, gateway.clock.now()).await?;
+    let entry =
+        operator.change_of(&row, "mapping.plan", revision).after(&json!({ "sample": sample, "seed": wanted.seed }));
+    let entry = entry.if_anything_changes();
+    store.clone().audited(entry).begin_plan(&new, gateway.clock.now()).await?;
     gateway.schemas_changed.notify_one();
     log_change!(operator, tenant.id = %row.id, revision, sample, "mapping plan begun");
     get(operator, tenant, revision).await

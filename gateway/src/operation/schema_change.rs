@@ -13,16 +13,19 @@ use std::time::SystemTime;
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::registry::Registry;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::operation::context::Gateway;
 use crate::operation::directory_schema;
 use crate::operation::error::Error;
+use crate::operation::operator::Operator;
 use crate::operation::resource::write::MAX_ATTEMPTS;
 use crate::operation::schema_change::check::{Check, PENDING_TTL, Pass};
 use crate::operation::schema_change::conflict::Conflicts;
 use crate::operation::settings::registries::Registries;
 use crate::store::TenantStore;
+use crate::store::audit::Entry;
 use crate::store::schema::Definitions;
 use crate::tenant::TenantId;
 
@@ -32,10 +35,11 @@ use crate::tenant::TenantId;
 /// # Errors
 /// 400 for definitions that don't fit together, 409 for a change that stored resources contradict.
 pub(crate) async fn change<T>(
-    gateway: &Gateway,
-    tenant: TenantId,
+    operator: &Operator,
+    (tenant, entry): (TenantId, Entry),
     edit: impl Fn(Definitions) -> Result<(Definitions, T), Error>,
 ) -> Result<T, Error> {
+    let gateway = &operator.gateway;
     let store = gateway.store.tenant(tenant);
     for _ in 0..MAX_ATTEMPTS {
         if let Some((holder, until)) = store.pending_change().await? {
@@ -50,14 +54,22 @@ pub(crate) async fn change<T>(
         if after == before {
             return Ok(given);
         }
-        let replacement =
-            Replacement { gateway: gateway.clone(), store: store.clone(), revision, search, before, after };
+        let gateway = gateway.clone();
+        let entry = entry.clone().before(&rest(&before, &after)).after(&rest(&after, &before));
+        let replacement = Replacement { gateway, store: store.clone(), entry, revision, search, before, after };
         // An operator that disconnects must not leave a change half made.
         if tokio::spawn(replacement.run()).await?? {
             return Ok(given);
         }
     }
     Err(Error::Contended)
+}
+
+/// What one side has and the other has not, or has otherwise.
+fn rest(one: &Definitions, other: &Definitions) -> Value {
+    let schemas: Vec<_> = one.schemas.iter().filter(|row| !other.schemas.contains(row)).collect();
+    let types: Vec<_> = one.types.iter().filter(|row| !other.types.contains(row)).collect();
+    json!({ "schemas": schemas, "resourceTypes": types })
 }
 
 /// Leaves a pending change of another request alone; rolls it back if its process is gone.
@@ -84,6 +96,8 @@ pub async fn roll_back_abandoned(gateway: &Gateway) -> Result<(), Error> {
 struct Replacement {
     gateway: Gateway,
     store: TenantStore,
+    /// What the change is recorded as.
+    entry: Entry,
     revision: i64,
     /// The tenant's search attributes.
     search: Vec<String>,
@@ -145,7 +159,8 @@ impl Replacement {
     }
 
     async fn put(&self, revision: i64, holder: Option<Uuid>) -> Result<bool, Error> {
-        let put = self.store.put_definitions(&self.after, revision, holder, self.gateway.clock.now()).await?;
+        let put = self.store.clone().audited(self.entry.clone());
+        let put = put.put_definitions(&self.after, revision, holder, self.gateway.clock.now()).await?;
         if put.is_some() {
             self.forget().await;
         }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use scimgate_scim::error::ScimError;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ use crate::operation::plan::report::Report;
 use crate::operation::resource::mapped::{Purpose, map};
 use crate::store::resource::read::Stored;
 use crate::store::shadow::ShadowRow;
+use crate::store::tenant::Tenant;
 use crate::tenant::TenantId;
 
 /// The actor in the log.
@@ -44,7 +46,7 @@ impl Collector {
         while Instant::now() < until
             && let Some((tenant, stored)) = gateway.shadow.take()
         {
-            if let Err(error) = self.add(gateway, tenant, &stored).await {
+            if let Err(error) = gateway.large.run(tenant, self.add(gateway, tenant, &stored)).await {
                 tracing::debug!(tenant.id = %tenant, %error, "a write is not mapped by a draft");
             }
             tokio::task::yield_now().await;
@@ -135,10 +137,16 @@ pub async fn on(operator: &Operator, tenant: &str, revision: i32, percent: u8) -
     if percent == 0 || percent > 100 {
         return Err(ScimError::new(400, "percent is between 1 and 100.").into());
     }
-    store.begin_shadow(revision, i16::from(percent)).await?;
+    let entry = operator.change_of(&row, "mapping.shadow-on", revision).before(&shown(&row));
+    let entry = entry.after(&json!({ "revision": revision, "percent": percent }));
+    store.audited(entry).begin_shadow(revision, i16::from(percent)).await?;
     operator.gateway.forget_tenant(row.id).await;
     log_change!(operator, tenant.id = %row.id, revision, percent, "mapping shadow switched on");
     report(operator, tenant).await
+}
+
+fn shown(row: &Tenant) -> Value {
+    json!({ "revision": row.shadow_mapping, "percent": row.shadow_percent })
 }
 
 /// Ends it. What it found stays.
@@ -147,7 +155,8 @@ pub async fn on(operator: &Operator, tenant: &str, revision: i32, percent: u8) -
 /// 404 for an unknown tenant.
 pub async fn off(operator: &Operator, tenant: &str) -> Result<(), Error> {
     let row = operator.tenant(tenant).await?;
-    operator.gateway.store.tenant(row.id).end_shadow().await?;
+    let entry = operator.change_of(&row, "mapping.shadow-off", row.shadow_mapping).before(&shown(&row));
+    operator.gateway.store.tenant(row.id).audited(entry).end_shadow().await?;
     operator.gateway.forget_tenant(row.id).await;
     log_change!(operator, tenant.id = %row.id, "mapping shadow switched off");
     Ok(())

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::store::TenantStore;
 use crate::store::error::Error;
+use crate::store::postgres::pool::Statement;
 
 /// The report of one process.
 #[derive(Clone, Debug)]
@@ -30,8 +31,12 @@ impl TenantStore {
     /// Lets a revision also map so many per cent of live writes, and forgets what it made of earlier ones.
     pub async fn begin_shadow(&self, revision: i32, percent: i16) -> Result<(), Error> {
         let sql = "DELETE FROM mapping_shadow WHERE tenant_id = $1 AND revision = $2";
-        self.query("forgetting a shadow", sql, &[&self.tenant.0, &revision]).await?;
-        self.query("switching a shadow", SWITCH, &[&self.tenant.0, &revision, &percent]).await.map(drop)
+        self.batch(&[
+            Statement::new("forgetting a shadow", sql, &[&self.tenant.0, &revision]),
+            Statement::new("switching a shadow", SWITCH, &[&self.tenant.0, &revision, &percent]),
+        ])
+        .await
+        .map(drop)
     }
 
     /// Ends it; what it found stays.

@@ -7,7 +7,9 @@ import sys
 import sysconfig
 import tempfile
 import traceback
+from functools import partial
 from pathlib import Path
+from typing import Callable
 
 SDK = Path(__file__).resolve().parent.parent
 WIT = next((path for path in (SDK / "wit", SDK.parent / "wit") if path.is_dir()), SDK / "wit")
@@ -40,7 +42,7 @@ def test(folder: Path) -> None:
     plugin = next(
         it for it in vars(module).values() if isinstance(it, type) and issubclass(it, Plugin) and it is not Plugin
     )
-    tests = [(it["name"], lambda it=it: testing.check(plugin, it)) for it in testing.fixtures(folder / "fixtures")]
+    tests: list[tuple[str, Callable[[], object]]] = [(it["name"], partial(testing.check, plugin, it)) for it in testing.fixtures(folder / "fixtures")]
     if (folder / "test_plugin.py").exists():
         own = vars(importlib.import_module("test_plugin"))
         tests += [(name, it) for name, it in own.items() if name.startswith("test_") and callable(it)]

@@ -7,7 +7,7 @@ import wit_world  # type: ignore[import-not-found]
 from componentize_py_types import Err  # type: ignore[import-not-found]
 from wit_world.imports import types  # type: ignore[import-not-found]
 
-import plugin
+import plugin  # type: ignore[import-not-found]
 
 from . import log, plugin as sdk
 

@@ -1,6 +1,7 @@
 """The document of a call. It stays in the gateway; only the attributes that a plugin reads are copied."""
 
 import json
+import re
 from typing import Any, Callable, Protocol, TypeVar, Union
 
 Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
@@ -82,6 +83,36 @@ class Document:
         self.set(path, after)
         return True
 
+    def edit_texts(self, path: str, change: Callable[[str], str | None]) -> int:
+        """Changes every text that the path matches and returns how many changed. `change` returns the new text, or None to remove
+        the value; a removed `value` takes its whole element with it. In `emails` the texts are those of `value`."""
+        found = self.get(path)
+        if not found:
+            return 0
+        if len(found) == 1 and isinstance(found[0], str):
+            after = change(found[0])
+            if after == found[0]:
+                return 0
+            return self.remove(path) if after is None else self.set(path, after)
+        parent, sub = path, "value"
+        if len(found) > 1:
+            named = re.fullmatch(r"(.*[^\]])\.([\w$-]+)", path, re.DOTALL)
+            if not named:
+                message = f"{path} matches several values; name the attribute and its sub-attribute without a filter"
+                raise ValueError(message)
+            parent, sub = named[1], named[2]
+        values = self.get_first(parent)
+        if not isinstance(values, list):
+            return 0
+        edited = [_edit_element(value, sub, change) for value in values]
+        changed = sum(after is not value for after, value in zip(edited, values))
+        left = [after for after in edited if after is not None]
+        if changed and left:
+            self.set(parent, left)
+        elif changed:
+            self.remove(parent)
+        return changed
+
     def rename(self, source: str, target: str) -> bool:
         """Moves the value at one path to another; returns whether there was one."""
         found = _call(lambda: self._host.get(source))
@@ -102,6 +133,24 @@ class Document:
         """Replaces the whole document except `id`, `meta` and `schemas`."""
         text = _text(value)
         _call(lambda: self._host.replace(text))
+
+
+def _edit_element(value: Any, sub: str, change: Callable[[str], str | None]) -> Any:
+    """The value itself if nothing changed, and None if it is to be removed."""
+    if isinstance(value, str):
+        after = change(value)
+        return value if after == value else after
+    if not isinstance(value, dict):
+        return value
+    name = next((name for name in value if name.lower() == sub.lower()), None)
+    if name is None or not isinstance(value[name], str):
+        return value
+    after = change(value[name])
+    if after == value[name]:
+        return value
+    if after is not None:
+        return {**value, name: after}
+    return None if sub.lower() == "value" else {other: it for other, it in value.items() if other != name}
 
 
 def _text(value: Json) -> str:

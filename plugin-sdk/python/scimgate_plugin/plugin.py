@@ -1,6 +1,7 @@
 """A plugin: its description, and its function."""
 
 import json
+import traceback
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args
 
@@ -88,10 +89,12 @@ class Plugin(Generic[C]):
         return None
 
 
+LOGGED_FRAMES = 10
+"""The innermost calls of an error that are logged."""
+
+
 def reason(error: BaseException) -> str:
     """The text of what was raised; where it was raised goes to the log."""
-    import traceback
-
-    for line in traceback.format_exception(error):
+    for line in traceback.format_exception(error, limit=-LOGGED_FRAMES):
         log.debug(line.rstrip())
     return str(error) if type(error) is Exception else f"{type(error).__name__}: {error}"

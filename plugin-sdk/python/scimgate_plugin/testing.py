@@ -197,7 +197,10 @@ def _parse(path: str) -> list[_Step]:
             return [(path, None)]
         steps.append((urn[1], None))
         rest = urn[2]
-    for part in _PART.findall(rest):
+    parts = _PART.findall(rest)
+    if not parts or ".".join(parts) != rest:
+        raise PathError("malformed", f"{path} is no attribute path")
+    for part in parts:
         step = _STEP.fullmatch(part)
         if not step:
             raise PathError("malformed", f"{path} is no attribute path")

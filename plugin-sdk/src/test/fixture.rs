@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Context, Found, Mapping, Outcome, Resource, Schemas};
-use crate::Level;
+use super::{Context, Found, Level, Mapping, Outcome, Resource, Schemas};
 
 /// One example. `after` may be left out where the document stays as it is.
 #[derive(Clone, Debug, Deserialize)]

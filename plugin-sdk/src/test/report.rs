@@ -7,7 +7,7 @@ use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value};
 
 use super::fixture::{Expected, Fixture, Line};
-use crate::{Level, Outcome};
+use super::{Level, Outcome};
 
 /// The result of a call, to be compared with an example.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use scimgate_scim::schema::ResourceType;
 use serde_json::{Map, Value};
 
 use super::Schemas;
-use crate::{Document, PathError, document::Paths};
+use crate::document::{Document, Paths};
+use crate::error::PathError;
 
 /// The id of a document that is given none.
 const ID: &str = "0198c0de-0000-7000-8000-000000000001";

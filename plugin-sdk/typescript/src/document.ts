@@ -90,6 +90,32 @@ export class Document {
     return true;
   }
 
+  /**
+   * Changes every text that the path matches and returns how many changed. `change` returns the new text, or undefined to remove the
+   * value; a removed `value` takes its whole element with it. In `emails` the texts are those of `value`.
+   */
+  editTexts(path: string, change: (text: string) => string | undefined): number {
+    const found = this.get(path);
+    const [first] = found;
+    if (found.length === 0) return 0;
+    if (found.length === 1 && typeof first === "string") {
+      const after = change(first);
+      if (after === first) return 0;
+      return after === undefined ? this.remove(path) : this.set(path, after);
+    }
+    const [, parent = path, sub = "value"] = found.length === 1 ? [] : /^(.*[^\]])\.([\w$-]+)$/s.exec(path) ?? [];
+    if (found.length > 1 && parent === path) {
+      throw new Error(`${path} matches several values; name the attribute and its sub-attribute without a filter`);
+    }
+    const values = this.getFirst(parent);
+    if (!Array.isArray(values)) return 0;
+    const edited = values.map((value) => editElement(value, sub, change));
+    const changed = edited.filter((after, index) => after !== values[index]).length;
+    const left = edited.filter((after) => after !== undefined) as Json[];
+    if (changed > 0) left.length > 0 ? this.set(parent, left) : this.remove(parent);
+    return changed;
+  }
+
   /** Moves the value at one path to another; returns whether there was one. */
   rename(from: string, to: string): boolean {
     const found = this.get(from);
@@ -115,8 +141,23 @@ export class Document {
     try {
       return call();
     } catch (error) {
-      const { tag, val } = error as { tag?: string; val?: string };
+      // The host's error comes as the payload of one of the interpreter's.
+      const { tag, val } = ((error as { payload?: unknown }).payload ?? error) as { tag?: string; val?: string };
       throw typeof tag === "string" && typeof val === "string" ? new PathError(tag, val) : error;
     }
   }
+}
+
+/** The value itself if nothing changed, and undefined if it is to be removed. */
+function editElement(value: Json, sub: string, change: (text: string) => string | undefined): Json | undefined {
+  if (typeof value === "string") return change(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const name = Object.keys(value).find((name) => name.toLowerCase() === sub.toLowerCase());
+  const text = name === undefined ? undefined : value[name];
+  if (name === undefined || typeof text !== "string") return value;
+  const after = change(text);
+  if (after === text) return value;
+  if (after !== undefined) return { ...value, [name]: after };
+  const { [name]: _, ...others } = value;
+  return sub.toLowerCase() === "value" ? undefined : others;
 }

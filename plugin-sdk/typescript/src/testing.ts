@@ -219,7 +219,9 @@ function parse(path: string): Step[] {
   const whole = urn && /^\d/.test(urn["rest"] ?? "") ? path : undefined;
   if (whole) return [{ name: whole }];
   const first: Step[] = urn ? [{ name: urn["schema"]! }] : [];
-  const rest = (urn ? urn["rest"]! : path).match(/(?:[^.\[]|\[[^\]]*\])+/g) ?? [];
+  const text = urn ? urn["rest"]! : path;
+  const rest = text.match(/(?:[^.\[]|\[[^\]]*\])+/g) ?? [];
+  if (rest.length === 0 || rest.join(".") !== text) throw { tag: "malformed", val: `${path} is no attribute path` };
   return [...first, ...rest.map((text) => {
     const groups = STEP.exec(text)?.groups;
     if (!groups) throw { tag: "malformed", val: `${path} is no attribute path` };

@@ -1,5 +1,6 @@
 """A plugin that misbehaves as configured, to test the host's limits."""
 
+import encodings.idna  # noqa: F401
 import json
 import os
 import random
@@ -35,7 +36,6 @@ class Hostile(Plugin[Config]):
                 while True:
                     calls += 1
             case "recurse":
-                sys.setrecursionlimit(1_000_000_000)
                 return Rejected(str(recurse(size)))
             case "allocate":
                 blocks = [bytearray(65_536) for _ in range(size // 65_536)]
@@ -56,7 +56,7 @@ class Hostile(Plugin[Config]):
             case "list":
                 document.set("title", json.dumps(os.listdir(config.path)))
             case "socket":
-                socket.create_connection(("127.0.0.1", 80))
+                socket.socket().connect(("127.0.0.1", 80))
             case "resolve":
                 socket.getaddrinfo("example.com", 80)
             case "sleep":

@@ -27,7 +27,6 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant) {
     store.adopt_job().await.unwrap();
     mappings::remap(gateway, tenant).await;
     assert!(!control.root_key(&[0; 32], now).await.unwrap().is_empty());
-    control.insert_operator_key(holder, holder.as_bytes(), "last", false, now).await.unwrap();
     let recognised =
         RecognisedRow { profile: "okta".into(), signal: "test".into(), strength: "certain".into(), at: now };
     let _ = store.recognise(&recognised, None).await.unwrap();

@@ -1,5 +1,6 @@
 //! Requests and calls that send every statement of the store.
 
+mod credentials;
 mod directory_schema;
 mod guard;
 mod schemas;
@@ -346,7 +347,7 @@ async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     store.deactivate_mapping(now).await.unwrap();
     let _ = fine(operator.patch(&format!("/tenants/{other}"), &json!({ "state": "suspended" })).await.expect(200));
     let _ = fine(operator.delete(&format!("/tenants/{other}")).await);
-    gateway.gateway.store.control().revoke_bootstrap_keys(gateway.clock.now()).await.unwrap();
+    credentials::send(gateway, tenant).await;
     // A client that is recognised, and its leniencies.
     let lax = Request::new("POST", "/Users").header("user-agent", "Okta SCIM Client 1.0.0");
     let mut body = user(&format!("{round}-lax"));

@@ -25,6 +25,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "scimgate.instance" . }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* What selects the gateway's pods, and not the migration's. It never changes. */}}
@@ -46,5 +49,30 @@ app.kubernetes.io/component: gateway
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
 {{- else -}}
 {{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end }}
+
+{{- define "scimgate.host" -}}
+{{- $host := regexReplaceAll ":[0-9]+$" (urlParse .Values.publicUrl).host "" -}}
+{{- if and .Values.ingress.host (ne .Values.ingress.host $host) -}}
+{{- fail (printf "ingress.host is %s and publicUrl has the host %s: the addresses in replies would lead elsewhere" .Values.ingress.host $host) -}}
+{{- end -}}
+{{- $host -}}
+{{- end }}
+
+{{/* The most pods that there are. */}}
+{{- define "scimgate.replicas" -}}
+{{- if .Values.autoscaling.enabled -}}{{ .Values.autoscaling.maxReplicas }}{{- else -}}{{ .Values.replicas }}{{- end -}}
+{{- end }}
+
+{{/* Changes with what the Secrets and the ConfigMap hold, as they are at an update, so that pods are replaced. It is not a hash of
+them: that could be tried against guesses. */}}
+{{- define "scimgate.versions" -}}
+{{- range $kind, $names := dict "Secret" (list .Values.database.existingSecret .Values.rootKey.existingSecret) "ConfigMap" (list .Values.database.certificates.existingConfigMap) -}}
+{{- range $name := compact $names -}}
+{{- with lookup "v1" $kind $.Release.Namespace $name -}}
+{{ $kind }}/{{ $name }}/{{ .metadata.resourceVersion }};
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end }}

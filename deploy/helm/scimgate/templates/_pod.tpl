@@ -8,12 +8,13 @@ enableServiceLinks: false
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.podSecurityContext }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  seccompProfile:
-    type: RuntimeDefault
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -22,27 +23,40 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.database.certificates.existingConfigMap }}
+{{- if or .Values.database.certificates.existingConfigMap .Values.extraVolumes }}
 volumes:
+  {{- with .Values.database.certificates.existingConfigMap }}
   - name: database-certificates
     configMap:
       name: {{ . }}
+  {{- end }}
+  {{- with .Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
 {{- define "scimgate.container" -}}
 image: {{ include "scimgate.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- with .Values.securityContext }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities:
-    drop: [ALL]
-{{- if .Values.database.certificates.existingConfigMap }}
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if or .Values.database.certificates.existingConfigMap .Values.extraVolumeMounts }}
 volumeMounts:
+  {{- if .Values.database.certificates.existingConfigMap }}
   - name: database-certificates
     mountPath: /etc/scimgate/certificates
     readOnly: true
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -54,5 +68,8 @@ volumeMounts:
 {{- if .Values.database.certificates.existingConfigMap }}
 - name: SSL_CERT_FILE
   value: {{ printf "/etc/scimgate/certificates/%s" .Values.database.certificates.key | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}

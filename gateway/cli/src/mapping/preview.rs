@@ -72,14 +72,23 @@ pub(super) async fn run(client: &AdminClient, output: Output, it: Arguments) -> 
 }
 
 fn text(preview: &Value) -> String {
+    heading(preview) + &body(preview)
+}
+
+/// What a document's user or group is called, and what each step did with it.
+pub(crate) fn steps(preview: &Value) -> String {
     let mut text = heading(preview);
+    add_steps(&mut text, preview);
+    text
+}
+
+/// All but the heading.
+pub(crate) fn body(preview: &Value) -> String {
+    let mut text = String::new();
     for warning in preview["warnings"].as_array().into_iter().flatten() {
         let _ = writeln!(text, "{FAINT}{}{FAINT:#}", shown(warning));
     }
-    for step in preview["steps"].as_array().into_iter().flatten() {
-        text.push('\n');
-        add_step(&mut text, step);
-    }
+    add_steps(&mut text, preview);
     let reason = shown(&preview["reason"]);
     let _ = match preview["outcome"].as_str().unwrap_or_default() {
         "mapped" => write!(text, "\nThe product reads:\n{:#}", preview["mapped"]),
@@ -95,6 +104,13 @@ fn text(preview: &Value) -> String {
         }
     };
     text
+}
+
+fn add_steps(text: &mut String, preview: &Value) {
+    for step in preview["steps"].as_array().into_iter().flatten() {
+        text.push('\n');
+        add_step(text, step);
+    }
 }
 
 fn heading(preview: &Value) -> String {

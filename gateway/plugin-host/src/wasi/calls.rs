@@ -27,7 +27,6 @@ struct Datetime {
 #[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
 enum StreamError {
-    #[expect(dead_code, reason = "no operation fails")]
     #[component(name = "last-operation-failed")]
     LastOperationFailed(Resource<Handle>),
     #[component(name = "closed")]

@@ -59,7 +59,7 @@ impl Numbers {
     fn values(&mut self, texts: &[&str]) -> Value {
         let count = self.below(4);
         (0..count)
-            .map(|_| json!({ "value": self.of(texts), "type": self.of(&TYPES), "primary": self.below(2) == 0 }))
+            .map(|index| json!({ "value": self.of(texts), "type": self.of(&TYPES), "primary": index == 0 && self.some() }))
             .collect()
     }
 }

@@ -38,6 +38,13 @@ pub(crate) fn wasm(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{name}.wasm is missing ({error}): run `make plugins` first"))
 }
 
+/// A plugin in TypeScript or Python.
+pub(crate) fn built(name: &str) -> Vec<u8> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/plugin-languages");
+    std::fs::read(root.join(name).with_extension("wasm"))
+        .unwrap_or_else(|error| panic!("{name}.wasm is missing ({error}): run `make plugins-other` first"))
+}
+
 /// Those that the tutorial's configuration needs.
 static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
     let product = json!({ "id": "urn:example:product:2.0:User", "name": "Product", "attributes": [

@@ -3,6 +3,7 @@
 use scimgate_scim::error::ScimError;
 use scimgate_scim::leniency::{Choice, Leniency};
 use scimgate_scim::profile::Profile;
+use serde_json::{Value, json};
 
 use crate::operation::client::{Client, Switch};
 use crate::operation::error::Error;
@@ -46,7 +47,8 @@ pub async fn set(operator: &Operator, name: &str, change: &Change) -> Result<Cli
         let tenant = operator.tenant(name).await?;
         let row = change.apply(tenant.client.clone())?;
         let since = (tenant.config_epoch, gateway.clock.now());
-        if gateway.store.tenant(tenant.id).set_client(&row, change.profile.is_some(), since).await? {
+        let entry = operator.change_of(&tenant, "client.set", name).before(&shown(&tenant.client)).after(&shown(&row));
+        if gateway.store.tenant(tenant.id).audited(entry).set_client(&row, change.profile.is_some(), since).await? {
             gateway.forget_tenant(tenant.id).await;
             let client = Client::read(row);
             log_change!(
@@ -57,6 +59,10 @@ pub async fn set(operator: &Operator, name: &str, change: &Change) -> Result<Cli
         }
     }
     Err(Error::Contended)
+}
+
+fn shown(row: &ClientRow) -> Value {
+    json!({ "profile": row.profile, "allowed": row.allowed, "refused": row.refused })
 }
 
 impl Change {

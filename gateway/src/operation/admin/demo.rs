@@ -9,7 +9,7 @@ use crate::operation::admin::{guard, plugins, schemas, tenants, tokens};
 use crate::operation::error::Error;
 use crate::operation::operator::Operator;
 use crate::store::guard::GuardRow;
-use crate::store::tenant::credential::Scope;
+use crate::store::tenant::credential::{Restrictions, Scope};
 
 /// The demo tenant's name.
 pub const NAME: &str = "demo";
@@ -42,7 +42,12 @@ pub async fn run(operator: &Operator, plugin: Vec<u8>) -> Result<Demo, Error> {
 }
 
 async fn issue(operator: &Operator, scope: Scope) -> Result<Token, Error> {
-    let wanted = tokens::Wanted { scope, label: "made by scimgate dev".to_owned(), expires_in_days: Some(90) };
+    let wanted = tokens::Wanted {
+        scope,
+        label: "made by scimgate dev".to_owned(),
+        expires_in_days: Some(90),
+        restrictions: Restrictions::default(),
+    };
     Ok(tokens::issue(operator, NAME, wanted).await?.secret)
 }
 

@@ -2,6 +2,7 @@
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::filter::Filter;
+use serde_json::{Value, json};
 
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change, no_tenant};
@@ -42,7 +43,8 @@ pub async fn set(operator: &Operator, tenant: &str, guard: &GuardRow) -> Result<
         Filter::parse(filter, user)
             .map_err(|why| ScimError::new(400, format!("protected is no filter on users: {}", why.detail)))?;
     }
-    let set = gateway.store.control().set_tenant_guard(found.id, guard, gateway.clock.now()).await?;
+    let entry = operator.change_of(&found, "guard.set", tenant).before(&shown(&found.guard)).after(&shown(guard));
+    let set = gateway.store.control().audited(entry).set_tenant_guard(found.id, guard, gateway.clock.now()).await?;
     gateway.forget_tenant(found.id).await;
     if !set {
         return Err(no_tenant(tenant));
@@ -53,4 +55,11 @@ pub async fn set(operator: &Operator, tenant: &str, guard: &GuardRow) -> Result<
         protects = guard.protected.is_some(), confirm_from = guard.confirm_from, "guard set"
     );
     Ok(guard.clone())
+}
+
+fn shown(guard: &GuardRow) -> Value {
+    let GuardRow { users, members, percent, protected, confirm_from } = guard;
+    json!({
+        "users": users, "members": members, "percent": percent, "protected": protected, "confirmFrom": confirm_from,
+    })
 }

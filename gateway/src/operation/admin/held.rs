@@ -1,6 +1,7 @@
 //! Held changes: batches of removals that the product does not see until an operator releases or rejects them.
 
 use scimgate_scim::error::ScimError;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::operation::error::Error;
@@ -75,7 +76,10 @@ pub async fn decide(operator: &Operator, tenant: &str, batch: &str, verdict: Ver
     let found = operator.tenant(tenant).await?;
     let (gateway, id) = (&operator.gateway, parse_id(batch)?);
     let store = gateway.store.tenant(found.id);
-    let decided = store.decide_batch(id, verdict, (gateway.clock.now(), &operator.actor)).await?;
+    let entry = operator.change_of(&found, "held.decide", id).after(&json!({ "verdict": verdict.done() }));
+    let entry = entry.if_anything_changes();
+    let decided =
+        store.clone().audited(entry).decide_batch(id, verdict, (gateway.clock.now(), &operator.actor)).await?;
     let now = store.held_batch(id).await?.ok_or_else(|| no_batch(batch))?;
     if !decided {
         return Err(ScimError::new(409, format!("The batch {batch} is {}, not open.", now.state)).into());

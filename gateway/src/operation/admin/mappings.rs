@@ -10,6 +10,7 @@ mod dry_run;
 pub mod preview;
 
 use scimgate_scim::error::ScimError;
+use serde_json::json;
 
 use crate::mapping::{Chain, OnFailure, Step};
 use crate::operation::admin::mappings::check::RevisionStep;
@@ -105,7 +106,11 @@ async fn store(
         author: &operator.actor,
         note: note.as_deref().map(str::trim).filter(|note| !note.is_empty()),
     };
-    let (rows, now) = (gateway.store.tenant(tenant.id), gateway.clock.now());
+    let action = if activate { "mapping.put" } else { "mapping.draft" };
+    let entry = operator.change_of(&tenant, action, "").before(&json!({ "activeMapping": tenant.active_mapping }));
+    let entry = entry.after(&json!({ "onFailure": on_failure.word(), "steps": chain.steps, "note": new.note }));
+    let rows = gateway.store.tenant(tenant.id).audited(entry.of_new_revision());
+    let now = gateway.clock.now();
     let revision = if activate { rows.insert_active(&new, now).await? } else { rows.insert_draft(&new, now).await? };
     if activate {
         gateway.forget_tenant(tenant.id).await;
@@ -217,7 +222,9 @@ pub async fn rollback(operator: &Operator, tenant: &str, revision: Option<i32>) 
 /// 404 for an unknown tenant.
 pub async fn deactivate(operator: &Operator, tenant: &str) -> Result<(), Error> {
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
-    gateway.store.tenant(tenant.id).deactivate_mapping(gateway.clock.now()).await?;
+    let entry = operator.change_of(&tenant, "mapping.deactivate", tenant.active_mapping);
+    let rows = gateway.store.tenant(tenant.id).audited(entry);
+    rows.deactivate_mapping(gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
     gateway.schemas_changed.notify_one();
     log_change!(operator, tenant.id = %tenant.id, "mapping switched off");
@@ -292,7 +299,9 @@ async fn switch(operator: &Operator, tenant: &Tenant, (revision, settings): (i32
     let gateway = &operator.gateway;
     let base = ActivationBase { active_mapping: tenant.active_mapping, schema_revision: settings.schema_revision };
     let by = (operator.actor.as_str(), gateway.clock.now());
-    if !gateway.store.tenant(tenant.id).activate_mapping(revision, base, by).await? {
+    let entry = operator.change_of(tenant, "mapping.activate", revision);
+    let entry = entry.before(&json!({ "activeMapping": tenant.active_mapping }));
+    if !gateway.store.tenant(tenant.id).audited(entry).activate_mapping(revision, base, by).await? {
         let detail = "The tenant's mapping or schemas were changed at the same moment. Look at them, and try again.";
         return Err(conflict(detail.to_owned()));
     }

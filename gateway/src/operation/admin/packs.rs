@@ -25,7 +25,8 @@ pub async fn add(operator: &Operator, tenant: &str, name: &str) -> Result<&'stat
     if pack.built_in {
         return Err(ScimError::new(409, format!("Every tenant has the pack {}.", pack.name)).into());
     }
-    schema_change::change(&operator.gateway, tenant.id, |mut definitions| {
+    let entry = operator.change_of(&tenant, "schema-pack.add", &pack.name);
+    schema_change::change(operator, (tenant.id, entry), |mut definitions| {
         for definition in &pack.resource_types {
             definitions = put_type(definitions, definition)?.0;
         }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use scimgate_scim::error::ScimError;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::mapping::MapError;
 use crate::operation::error::Error;
@@ -88,7 +88,9 @@ async fn store(operator: &Operator, wasm: Vec<u8>) -> Result<Uploaded, Error> {
         manifest: serde_json::to_string(&manifest).map_err(|why| Error::Corrupt(format!("a manifest: {why}")))?,
         created_at: gateway.clock.now(),
     };
-    gateway.store.control().insert_plugin(&row, &wasm).await?;
+    let entry = operator.change("plugin.upload", &row.digest);
+    let entry = entry.after(&json!({ "name": row.name, "version": row.version }));
+    gateway.store.control().audited(entry).insert_plugin(&row, &wasm).await?;
     gateway.mapper.keep_compiled(&component).await;
     Ok(Uploaded { plugin: Plugin { digest: row.digest, manifest, created_at: row.created_at }, added: true })
 }

@@ -28,7 +28,9 @@ pub struct Put {
 /// conflict with it.
 pub async fn put(operator: &Operator, tenant: &str, wanted: &Value) -> Result<Put, Error> {
     let tenant = operator.tenant(tenant).await?;
-    let put = schema_change::change(&operator.gateway, tenant.id, |before| {
+    let subject = wanted.get("name").and_then(Value::as_str).unwrap_or_default();
+    let entry = operator.change_of(&tenant, "resource-type.put", subject);
+    let put = schema_change::change(operator, (tenant.id, entry), |before| {
         let registry = Registries::of(&before)?.client;
         let definition = checked(wanted, &registry)?;
         let (after, added) = put_type(before, &definition)?;
@@ -46,7 +48,8 @@ pub async fn put(operator: &Operator, tenant: &str, wanted: &Value) -> Result<Pu
 /// 404 where there is none, 409 where there are resources of it.
 pub async fn remove(operator: &Operator, tenant: &str, name: &str) -> Result<(), Error> {
     let tenant = operator.tenant(tenant).await?;
-    schema_change::change(&operator.gateway, tenant.id, |mut before| {
+    let entry = operator.change_of(&tenant, "resource-type.remove", name);
+    schema_change::change(operator, (tenant.id, entry), |mut before| {
         let kept = before.types.len();
         before.types.retain(|row| !row.name.eq_ignore_ascii_case(name));
         if before.types.len() == kept {

@@ -53,7 +53,12 @@ pub struct Put {
 /// conflict with it.
 pub async fn put(operator: &Operator, tenant: &str, wanted: Wanted) -> Result<Put, Error> {
     let tenant = operator.tenant(tenant).await?;
-    let put = schema_change::change(&operator.gateway, tenant.id, |before| {
+    let subject = match &wanted.source {
+        Source::Definition(definition) => definition.get("id").and_then(Value::as_str).unwrap_or_default(),
+        Source::Pack(name) => name,
+    };
+    let entry = operator.change_of(&tenant, "schema.put", subject);
+    let put = schema_change::change(operator, (tenant.id, entry), |before| {
         let registry = Registries::of(&before)?.client;
         let row = row(&wanted, &registry)?;
         let own = registry.resource_types().iter().any(|known| known.schema.id.eq_ignore_ascii_case(&row.id));
@@ -74,7 +79,8 @@ pub async fn put(operator: &Operator, tenant: &str, wanted: Wanted) -> Result<Pu
 /// 404 where there is none, 409 where resources have data of it.
 pub async fn remove(operator: &Operator, tenant: &str, urn: &str) -> Result<(), Error> {
     let tenant = operator.tenant(tenant).await?;
-    schema_change::change(&operator.gateway, tenant.id, |mut before| {
+    let entry = operator.change_of(&tenant, "schema.remove", urn);
+    schema_change::change(operator, (tenant.id, entry), |mut before| {
         let kept = before.schemas.len();
         before.schemas.retain(|row| !row.id.eq_ignore_ascii_case(urn));
         if before.schemas.len() == kept {

@@ -4,6 +4,7 @@ use scimgate_scim::attribute::{Attribute, Type};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::registry::Registry;
+use serde_json::json;
 
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
@@ -44,7 +45,9 @@ pub async fn set(operator: &Operator, tenant: &str, names: &[String]) -> Result<
     }
     // Again where a job was cancelled.
     if attributes != found.search.attributes || attributes != found.search.ready {
-        gateway.store.tenant(found.id).set_search_attributes(&attributes, gateway.clock.now()).await?;
+        let entry = operator.change_of(&found, "search-attributes.set", tenant);
+        let entry = entry.before(&json!(found.search.attributes)).after(&json!(attributes));
+        gateway.store.tenant(found.id).audited(entry).set_search_attributes(&attributes, gateway.clock.now()).await?;
         gateway.forget_tenant(found.id).await;
         gateway.schemas_changed.notify_one();
         log_change!(operator, tenant.id = %found.id, attributes = ?attributes, "search attributes set");

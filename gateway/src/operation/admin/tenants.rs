@@ -1,6 +1,7 @@
 //! Tenants: created, listed, suspended, resumed and deleted.
 
 use scimgate_scim::error::ScimError;
+use serde_json::{Value, json};
 
 use crate::config::{MAX_LIMIT, Rate, TenantLimits};
 use crate::operation::error::Error;
@@ -18,7 +19,8 @@ pub async fn create(operator: &Operator, name: &str) -> Result<Tenant, Error> {
     check_name(name)?;
     let gateway = &operator.gateway;
     let id = TenantId(gateway.clock.new_id());
-    let inserted = gateway.store.control().insert_tenant(id, name, gateway.clock.now()).await;
+    let entry = operator.change("tenant.create", name).of(id);
+    let inserted = gateway.store.control().audited(entry).insert_tenant(id, name, gateway.clock.now()).await;
     let tenant = inserted.map_err(|error| match error {
         store::Error::Duplicate { .. } => {
             ScimError::new(409, format!("There is a tenant called {name} already. Choose another name.")).into()
@@ -72,7 +74,8 @@ pub async fn set_limits(
         burst: rate.and_then(|rate| number(rate.burst.get())),
     };
     let (gateway, tenant) = (&operator.gateway, operator.tenant(name).await?);
-    let found = gateway.store.control().set_tenant_limits(tenant.id, &row, gateway.clock.now()).await?;
+    let entry = operator.change_of(&tenant, "tenant.limit", name).before(&shown(&tenant.limits)).after(&shown(&row));
+    let found = gateway.store.control().audited(entry).set_tenant_limits(tenant.id, &row, gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
     if !found {
         return Err(no_tenant(name));
@@ -93,9 +96,19 @@ pub async fn delete(operator: &Operator, name: &str) -> Result<(), Error> {
 
 async fn set_state(operator: &Operator, name: &str, state: State) -> Result<Tenant, Error> {
     let (gateway, tenant) = (&operator.gateway, operator.tenant(name).await?);
-    let found = gateway.store.control().set_tenant_state(tenant.id, state, gateway.clock.now()).await?;
+    let action = match state {
+        State::Active => "tenant.resume",
+        State::Suspended => "tenant.suspend",
+        State::Deleted => "tenant.delete",
+    };
+    let entry = operator.change_of(&tenant, action, name).before(&json!({ "state": tenant.state.word() }));
+    let found = gateway.store.control().audited(entry).set_tenant_state(tenant.id, state, gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
     if found { Ok(Tenant { state, ..tenant }) } else { Err(no_tenant(name)) }
+}
+
+fn shown(limits: &LimitsRow) -> Value {
+    json!({ "requests": limits.requests, "rate": limits.rate, "burst": limits.burst })
 }
 
 fn check_name(name: &str) -> Result<(), ScimError> {

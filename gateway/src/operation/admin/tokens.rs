@@ -1,16 +1,21 @@
 //! A tenant's credentials: SCIM tokens for the identity provider, directory keys for the product. A secret is shown
 //! once, when it is issued; only its digest is stored.
 
+pub mod rotation;
+
 use std::time::{Duration, SystemTime};
 
 use scimgate_scim::error::ScimError;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::token::{Kind, Token};
+use crate::clock::rfc3339;
+use crate::config::Network;
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::store::tenant::Tenant;
-use crate::store::tenant::credential::{Credential, Scope};
+use crate::store::tenant::credential::{Credential, Expiring, Phase, Reminder, Restrictions, Scope};
 
 /// Life of a token where none is given: an identity provider that is set up once must not fail within weeks.
 const DEFAULT_LIFETIME_DAYS: u32 = 365;
@@ -18,6 +23,10 @@ const DEFAULT_LIFETIME_DAYS: u32 = 365;
 const MAX_LIFETIME_DAYS: u32 = 3_650;
 /// Longest label, in characters.
 const MAX_LABEL_CHARS: usize = 200;
+/// Networks of one token.
+const MAX_NETWORKS: usize = 50;
+/// Days before the end of a token at which its operators are reminded.
+const REMINDER_DAYS: [i32; 6] = [1, 7, 15, 30, 60, 90];
 const DAY: Duration = Duration::from_hours(24);
 
 /// The token to issue.
@@ -29,6 +38,8 @@ pub struct Wanted {
     pub label: String,
     /// Its life in days; one year where none is given.
     pub expires_in_days: Option<u32>,
+    /// What narrows it.
+    pub restrictions: Restrictions,
 }
 
 /// A new token.
@@ -40,11 +51,15 @@ pub struct Issued {
     pub secret: Token,
 }
 
-/// Whether a token is accepted.
+/// Whether a token is accepted, and where it stands in a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// It is accepted, and is to replace another one.
+    Pending,
     /// It is accepted.
     Active,
+    /// It is accepted, and is to be replaced by a pending one.
+    Retiring,
     /// Its life has ended.
     Expired,
     /// An operator revoked it.
@@ -56,11 +71,15 @@ impl State {
     #[must_use]
     pub fn of(credential: &Credential, now: SystemTime) -> Self {
         if credential.revoked_at.is_some() {
-            Self::Revoked
-        } else if credential.expires_at.is_some_and(|at| at <= now) {
-            Self::Expired
-        } else {
-            Self::Active
+            return Self::Revoked;
+        }
+        if credential.expires_at.is_some_and(|at| at <= now) {
+            return Self::Expired;
+        }
+        match credential.phase {
+            Phase::Pending => Self::Pending,
+            Phase::Active => Self::Active,
+            Phase::Retiring => Self::Retiring,
         }
     }
 }
@@ -68,12 +87,27 @@ impl State {
 /// Issues a token.
 ///
 /// # Errors
-/// 404 for an unknown tenant, 400 for a label or a life out of bounds.
+/// 404 for an unknown tenant, 400 for a label, a life or a restriction that cannot be.
 pub async fn issue(operator: &Operator, tenant: &str, wanted: Wanted) -> Result<Issued, Error> {
-    let lifetime = lifetime(wanted.expires_in_days)?;
-    check_label(&wanted.label)?;
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
-    let kind = match wanted.scope {
+    let Issued { credential, secret } = new(operator, &tenant, wanted).await?;
+    let entry = operator.change_of(&tenant, "token.issue", credential.id).after(&recorded(&credential));
+    gateway.store.tenant(tenant.id).audited(entry).insert_credential(&credential, &secret.digest()).await?;
+    gateway.forget_tenant(tenant.id).await;
+    log_change!(
+        operator, tenant.id = %tenant.id, token.id = %credential.id, scope = credential.scope.word(), "token issued"
+    );
+    Ok(Issued { credential, secret })
+}
+
+/// A token that is not stored yet.
+async fn new(operator: &Operator, tenant: &Tenant, wanted: Wanted) -> Result<Issued, Error> {
+    let Wanted { scope, label, expires_in_days, mut restrictions } = wanted;
+    let life = lifetime(expires_in_days)?;
+    check_label(&label)?;
+    check_restrictions(operator, tenant, scope, &mut restrictions).await?;
+    let gateway = &operator.gateway;
+    let kind = match scope {
         Scope::Scim => Kind::Scim,
         Scope::Directory => Kind::Directory,
     };
@@ -81,18 +115,19 @@ pub async fn issue(operator: &Operator, tenant: &str, wanted: Wanted) -> Result<
     let now = gateway.clock.now();
     let credential = Credential {
         id: gateway.clock.new_id(),
-        scope: wanted.scope,
-        label: wanted.label,
+        scope,
+        label,
         last_four: secret.last_four().to_owned(),
         created_at: now,
-        expires_at: Some(now + lifetime),
+        created_by: Some(operator.actor.clone()),
+        expires_at: Some(now + life),
         revoked_at: None,
+        last_used_at: None,
+        phase: Phase::Active,
+        replaces: None,
+        restrictions,
+        reminded_days: reminder_at(life),
     };
-    gateway.store.tenant(tenant.id).insert_credential(&credential, &secret.digest()).await?;
-    gateway.forget_tenant(tenant.id).await;
-    log_change!(
-        operator, tenant.id = %tenant.id, token.id = %credential.id, scope = credential.scope.word(), "token issued"
-    );
     Ok(Issued { credential, secret })
 }
 
@@ -111,14 +146,15 @@ pub async fn list(operator: &Operator, tenant: &str) -> Result<Vec<(Credential, 
     Ok(credentials.into_iter().map(with_state).collect())
 }
 
-/// Revokes a token; revoking one twice is not an error.
+/// Revokes a token; revoking one twice is not an error. In a rotation the other token is then active.
 ///
 /// # Errors
 /// 404 for an unknown tenant or token.
 pub async fn revoke(operator: &Operator, tenant: &str, id: &str) -> Result<(), Error> {
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let token: Uuid = id.parse().map_err(|_| not_found(&tenant, id))?;
-    let found = gateway.store.tenant(tenant.id).revoke_credential(token, gateway.clock.now()).await?;
+    let entry = operator.change_of(&tenant, "token.revoke", token);
+    let found = gateway.store.tenant(tenant.id).audited(entry).revoke_credential(token, gateway.clock.now()).await?;
     gateway.forget_tenant(tenant.id).await;
     if !found {
         return Err(not_found(&tenant, id).into());
@@ -127,18 +163,28 @@ pub async fn revoke(operator: &Operator, tenant: &str, id: &str) -> Result<(), E
     Ok(())
 }
 
+/// What is recorded of a token: nothing of its secret.
+fn recorded(credential: &Credential) -> Value {
+    let Credential { scope, label, expires_at, restrictions, replaces, .. } = credential;
+    let Restrictions { read_only, resource_type, networks } = restrictions;
+    json!({
+        "scope": scope.word(), "label": label, "expiresAt": expires_at.map(rfc3339), "readOnly": read_only,
+        "resourceType": resource_type, "networks": networks, "replaces": replaces,
+    })
+}
+
 fn not_found(tenant: &Tenant, id: &str) -> ScimError {
     ScimError::new(404, format!("The tenant {} has no token with the id {id}.", tenant.name))
 }
 
-fn lifetime(days: Option<u32>) -> Result<Duration, ScimError> {
+pub(super) fn lifetime(days: Option<u32>) -> Result<Duration, ScimError> {
     match days.unwrap_or(DEFAULT_LIFETIME_DAYS) {
         days @ 1..=MAX_LIFETIME_DAYS => Ok(DAY * days),
         _ => Err(ScimError::new(400, format!("expiresInDays must be between 1 and {MAX_LIFETIME_DAYS}."))),
     }
 }
 
-fn check_label(label: &str) -> Result<(), ScimError> {
+pub(super) fn check_label(label: &str) -> Result<(), ScimError> {
     if label.chars().count() > MAX_LABEL_CHARS || label.chars().any(char::is_control) {
         let rule =
             format!("A label has at most {MAX_LABEL_CHARS} characters, and no line breaks or control characters.");
@@ -147,54 +193,50 @@ fn check_label(label: &str) -> Result<(), ScimError> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use super::*;
-
-    fn credential(expires_at: Option<SystemTime>, revoked_at: Option<SystemTime>) -> Credential {
-        Credential {
-            id: Uuid::nil(),
-            scope: Scope::Scim,
-            label: String::new(),
-            last_four: String::new(),
-            created_at: UNIX_EPOCH,
-            expires_at,
-            revoked_at,
-        }
+/// Checks what narrows a token, and gives the resource type its own spelling.
+async fn check_restrictions(
+    operator: &Operator,
+    tenant: &Tenant,
+    scope: Scope,
+    restrictions: &mut Restrictions,
+) -> Result<(), Error> {
+    let Restrictions { read_only, resource_type, networks } = restrictions;
+    if scope == Scope::Directory && (*read_only || resource_type.is_some()) {
+        let detail = "A directory key only reads, and reads all types: readOnly and resourceType are for SCIM tokens.";
+        return Err(ScimError::new(400, detail).into());
     }
-
-    #[test]
-    fn a_token_is_active_until_it_expires_or_is_revoked() {
-        let (then, now, later) = (UNIX_EPOCH + DAY, UNIX_EPOCH + DAY * 2, UNIX_EPOCH + DAY * 3);
-        let cases = [
-            (None, None, State::Active),
-            (Some(later), None, State::Active),
-            (Some(now), None, State::Expired),
-            (Some(then), Some(then), State::Revoked),
-            (Some(later), Some(then), State::Revoked),
-        ];
-        for (expires_at, revoked_at, state) in cases {
-            assert_eq!(State::of(&credential(expires_at, revoked_at), now), state);
-        }
+    if networks.len() > MAX_NETWORKS {
+        return Err(ScimError::new(400, format!("A token has at most {MAX_NETWORKS} networks.")).into());
     }
-
-    #[test]
-    fn a_life_is_one_year_by_default_and_bounded() {
-        assert_eq!(lifetime(None), Ok(DAY * 365));
-        assert_eq!(lifetime(Some(1)), Ok(DAY));
-        for days in [0, MAX_LIFETIME_DAYS + 1, u32::MAX] {
-            assert_eq!(lifetime(Some(days)).unwrap_err().status, 400, "{days}");
-        }
+    for network in networks.iter() {
+        network.parse::<Network>().map_err(|why| ScimError::new(400, format!("{why}.")))?;
     }
-
-    #[test]
-    fn a_label_is_one_short_line() {
-        assert!(check_label("Entra, production").is_ok());
-        assert!(check_label(&"é".repeat(200)).is_ok());
-        for label in ["two\nlines", "\u{7}", &"a".repeat(201)] {
-            assert!(check_label(label).is_err(), "{label:?}");
-        }
+    if let Some(name) = resource_type {
+        let settings = operator.gateway.settings.get(tenant.id).await?;
+        let registry = &settings.registry;
+        let Some(known) = registry.resource_type(name) else {
+            let known: Vec<&str> = registry.resource_types().iter().map(|known| known.name.as_str()).collect();
+            let detail = format!("There is no resource type {name}. resourceType is one of: {}.", known.join(", "));
+            return Err(ScimError::new(400, detail).into());
+        };
+        name.clone_from(&known.name);
     }
+    Ok(())
 }
+
+/// The reminder that a token with so much life left is past: none where the first is still to come.
+fn reminder_at(left: Duration) -> Option<i32> {
+    REMINDER_DAYS.into_iter().find(|days| left <= DAY * days.unsigned_abs())
+}
+
+/// The reminder of a token that is due and was not given.
+#[must_use]
+pub fn reminder_due(token: &Expiring, now: SystemTime) -> Option<Reminder> {
+    let left = token.expires_at?.duration_since(now).ok().filter(|left| !left.is_zero())?;
+    let days = reminder_at(left)?;
+    let is_given = token.reminded_days.is_some_and(|given| given <= days);
+    (!is_given).then_some(Reminder { tenant: token.tenant, id: token.id, days })
+}
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,8 @@ pub async fn start(operator: &Operator, tenant: &str, kind: &str) -> Result<JobS
         return Err(ScimError::new(409, detail).into());
     }
     let gateway = &operator.gateway;
-    if !gateway.store.tenant(found.id).begin_remap_anew(gateway.clock.now()).await? {
+    let entry = operator.change_of(&found, "job.start", known.name()).if_job_changes();
+    if !gateway.store.tenant(found.id).audited(entry).begin_remap_anew(gateway.clock.now()).await? {
         return Err(ScimError::new(409, format!("The job {kind} of the tenant {tenant} is running already.")).into());
     }
     gateway.schemas_changed.notify_one();
@@ -72,7 +73,8 @@ pub async fn documents(operator: &Operator, tenant: &str) -> Result<MappingCount
 pub async fn cancel(operator: &Operator, tenant: &str, kind: &str) -> Result<JobStatus, Error> {
     let found = operator.tenant(tenant).await?;
     let known = find(kind)?;
-    let store = operator.gateway.store.tenant(found.id);
+    let entry = operator.change_of(&found, "job.cancel", known.name()).if_job_changes();
+    let store = operator.gateway.store.tenant(found.id).audited(entry);
     if !store.cancel_job(known, operator.gateway.clock.now()).await? {
         return Err(ScimError::new(409, format!("The job {kind} of the tenant {tenant} is not running.")).into());
     }

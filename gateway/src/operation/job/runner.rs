@@ -72,14 +72,17 @@ impl Runner {
         let begun = Instant::now();
         let lease = JobLease { kind, id: job.id, holder: self.holder, ttl: self.ttl };
         let mut batch = Batch::new(store.clone(), lease, job);
-        let done = match kind {
-            JobKind::Reconcile => reconcile::batch(gateway, tenant, &mut batch).await.map(End::after),
-            JobKind::SearchKeys => search_keys::batch(gateway, tenant, &mut batch).await.map(End::after),
-            JobKind::Remap => remap::batch(gateway, tenant, &mut batch).await,
-            JobKind::Plan => plan::batch(gateway, tenant, &mut batch).await,
-            JobKind::DirectoryCheck => directory_check::batch(gateway, tenant, &mut batch).await,
-            JobKind::Held => held::batch(gateway, tenant, &mut batch).await.map(End::after),
+        let work = async {
+            match kind {
+                JobKind::Reconcile => reconcile::batch(gateway, tenant, &mut batch).await.map(End::after),
+                JobKind::SearchKeys => search_keys::batch(gateway, tenant, &mut batch).await.map(End::after),
+                JobKind::Remap => remap::batch(gateway, tenant, &mut batch).await,
+                JobKind::Plan => plan::batch(gateway, tenant, &mut batch).await,
+                JobKind::DirectoryCheck => directory_check::batch(gateway, tenant, &mut batch).await,
+                JobKind::Held => held::batch(gateway, tenant, &mut batch).await.map(End::after),
+            }
         };
+        let done = gateway.large.run(tenant, work).await;
         let rest = match done {
             Ok(End::Pause(rest)) => rest,
             Ok(_) => gateway.job_share.rest(begun.elapsed()).min(MAX_REST),

@@ -10,7 +10,6 @@ use crate::clock::rfc3339;
 use crate::mapping::{Chain, DocumentInfo, MapError, MappingOutcome, StepReport, StepResult};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
-use crate::operation::large::{LARGE_BYTES, Large};
 use crate::operation::resource::content::{check_pending_directory, event, is_inactive, kept};
 use crate::operation::resource::document::parse;
 use crate::operation::resource::unique;
@@ -84,20 +83,7 @@ pub(crate) enum ProblemKind {
 ///
 /// # Errors
 /// What concerns not this document but the moment: a plugin cannot be loaded, too many mappings run, a schema change is pending.
-pub(crate) async fn map(ctx: &Context, by: (&Chain, Purpose), stored: &Stored) -> Result<Mapped, Error> {
-    if stored.bytes() < LARGE_BYTES {
-        return map_here(ctx, by, stored).await;
-    }
-    let large = Large::default();
-    large
-        .run(async {
-            ctx.gateway.large.begin(ctx.store.id(), &large).await;
-            map_here(ctx, by, stored).await
-        })
-        .await
-}
-
-async fn map_here(ctx: &Context, (chain, purpose): (&Chain, Purpose), stored: &Stored) -> Result<Mapped, Error> {
+pub(crate) async fn map(ctx: &Context, (chain, purpose): (&Chain, Purpose), stored: &Stored) -> Result<Mapped, Error> {
     let Some(directory_type) = ctx.settings.directory.resource_type(&stored.resource_type) else {
         return Ok(failed(
             stored,

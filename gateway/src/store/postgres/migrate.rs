@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (23, "mapping_state", include_str!("../../../migrations/V23__mapping_state.sql")),
     (24, "guard_counters", include_str!("../../../migrations/V24__guard_counters.sql")),
     (25, "directory_schema", include_str!("../../../migrations/V25__directory_schema.sql")),
+    (27, "credentials_and_audit", include_str!("../../../migrations/V27__credentials_and_audit.sql")),
 ];
 
 /// The newest version of this binary.

@@ -26,6 +26,7 @@ pub(crate) use crate::store::postgres::session::Role;
 use crate::store::postgres::session::{STATEMENT_TIMEOUT, Session, SessionManager};
 
 /// A statement with its parameters.
+#[derive(Clone)]
 pub(crate) struct Statement<'a> {
     /// What it does, for messages.
     pub(crate) doing: &'static str,

@@ -1,12 +1,18 @@
 //! A tenant's credentials: SCIM tokens and directory keys. Only a digest is stored.
 
+mod mark;
+mod rotation;
+
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+pub use mark::{Expiring, Reminder};
+
 use crate::store::error::Error;
-use crate::store::{ControlStore, Params, TenantStore};
+use crate::store::{ControlStore, TenantStore};
 use crate::tenant::TenantId;
 
 /// What a credential opens.
@@ -35,6 +41,38 @@ impl Scope {
     }
 }
 
+/// Where a credential stands in a rotation. All of these are accepted, until they expire or are revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Issued to replace another one, which is not revoked yet.
+    Pending,
+    /// In no rotation.
+    Active,
+    /// About to be replaced by a pending one.
+    Retiring,
+}
+
+impl Phase {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Retiring => "retiring",
+        }
+    }
+}
+
+/// What narrows a credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restrictions {
+    /// Whether it only reads.
+    pub read_only: bool,
+    /// The only resource type that it reaches, by its name; none for all.
+    pub resource_type: Option<String>,
+    /// The networks from which it is accepted; empty for everywhere.
+    pub networks: Vec<String>,
+}
+
 /// A credential without its secret.
 #[derive(Clone, Debug)]
 pub struct Credential {
@@ -48,10 +86,22 @@ pub struct Credential {
     pub last_four: String,
     /// When it was issued.
     pub created_at: SystemTime,
+    /// The operator key that issued it, or the name of a command.
+    pub created_by: Option<String>,
     /// When it expires.
     pub expires_at: Option<SystemTime>,
     /// When it was revoked.
     pub revoked_at: Option<SystemTime>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<SystemTime>,
+    /// Where it stands in a rotation.
+    pub phase: Phase,
+    /// The one that it was issued to replace.
+    pub replaces: Option<Uuid>,
+    /// What narrows it.
+    pub restrictions: Restrictions,
+    /// The last reminder that is not due any more, in days before its end.
+    pub reminded_days: Option<i32>,
 }
 
 /// What a look-up by digest finds.
@@ -65,18 +115,31 @@ pub struct Found {
     pub tenant_active: bool,
 }
 
-const COLUMNS: &str = "c.id, c.scope, c.label, c.last_four, c.created_at, c.expires_at, c.revoked_at";
+const COLUMNS: &str = "c.id, c.scope, c.label, c.last_four, c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, \
+                       c.state, c.replaces, c.read_only, c.resource_type, c.networks, c.reminded_days";
+
+const INSERT: &str = "
+WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1)
+INSERT INTO credential (tenant_id, id, scope, label, digest, last_four, created_at, expires_at, created_by, read_only, resource_type,
+  networks, reminded_days)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
+/// The other one of a rotation is in none from then on.
+const REVOKE: &str = "
+WITH c AS (UPDATE credential SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+  RETURNING tenant_id, state, replaces),
+o AS (UPDATE credential o SET state = 'active' FROM c WHERE o.tenant_id = $1 AND o.id <> $2 AND o.revoked_at IS NULL
+  AND (c.state = 'pending' AND o.state = 'retiring' AND o.id = c.replaces
+    OR c.state = 'retiring' AND o.state = 'pending' AND o.replaces = $2)),
+t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') FROM c WHERE tenant.id = c.tenant_id)
+SELECT 1 FROM credential WHERE tenant_id = $1 AND id = $2";
 
 impl TenantStore {
     /// Stores a new credential.
     pub async fn insert_credential(&self, credential: &Credential, digest: &[u8]) -> Result<(), Error> {
-        let sql = "WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1) \
-                   INSERT INTO credential (tenant_id, id, scope, label, digest, last_four, created_at, expires_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let Credential { id, scope, label, last_four, created_at, expires_at, .. } = credential;
-        let scope = scope.word();
-        let params: Params<'_> = &[&self.tenant.0, id, &scope, label, &digest, last_four, created_at, expires_at];
-        self.query("storing a credential", sql, params).await?;
+        let scope = credential.scope.word();
+        let params = insertion(&self.tenant, credential, &scope, &digest);
+        self.query("storing a credential", INSERT, &params).await?;
         Ok(())
     }
 
@@ -89,10 +152,35 @@ impl TenantStore {
 
     /// Revokes a credential; gives whether there is one. Revoking twice keeps the first time.
     pub async fn revoke_credential(&self, id: Uuid, at: SystemTime) -> Result<bool, Error> {
-        let sql = "WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1) \
-                   UPDATE credential SET revoked_at = coalesce(revoked_at, $3) WHERE tenant_id = $1 AND id = $2 RETURNING 1";
-        Ok(!self.query("revoking a credential", sql, &[&self.tenant.0, &id, &at]).await?.is_empty())
+        Ok(!self.query("revoking a credential", REVOKE, &[&self.tenant.0, &id, &at]).await?.is_empty())
     }
+}
+
+/// The parameters of a statement that stores a new credential, from the tenant on.
+fn insertion<'a>(
+    tenant: &'a TenantId,
+    credential: &'a Credential,
+    scope: &'a &'static str,
+    digest: &'a &[u8],
+) -> [&'a (dyn ToSql + Sync); 13] {
+    let Credential { id, label, last_four, created_at, expires_at, created_by, restrictions, reminded_days, .. } =
+        credential;
+    let Restrictions { read_only, resource_type, networks } = restrictions;
+    [
+        &tenant.0,
+        id,
+        scope,
+        label,
+        digest,
+        last_four,
+        created_at,
+        expires_at,
+        created_by,
+        read_only,
+        resource_type,
+        networks,
+        reminded_days,
+    ]
 }
 
 impl ControlStore {
@@ -107,8 +195,8 @@ impl ControlStore {
             .map(|row| {
                 Ok(Found {
                     credential: credential(row)?,
-                    tenant_name: row.get(7),
-                    tenant_active: row.get::<_, &str>(8) == "active",
+                    tenant_name: row.get(15),
+                    tenant_active: row.get::<_, &str>(16) == "active",
                 })
             })
             .transpose()
@@ -116,15 +204,25 @@ impl ControlStore {
 }
 
 fn credential(row: &Row) -> Result<Credential, Error> {
-    let word: &str = row.get(1);
+    let (scope, phase): (&str, &str) = (row.get(1), row.get(9));
+    let corrupt = |why: String| Error::Corrupt { what: "credential", why };
+    let phases = [Phase::Pending, Phase::Active, Phase::Retiring];
     Ok(Credential {
         id: row.get(0),
-        scope: Scope::from_word(word)
-            .ok_or_else(|| Error::Corrupt { what: "credential", why: format!("\"{word}\" is no scope") })?,
+        scope: Scope::from_word(scope).ok_or_else(|| corrupt(format!("\"{scope}\" is no scope")))?,
         label: row.get(2),
         last_four: row.get(3),
         created_at: row.get(4),
-        expires_at: row.get(5),
-        revoked_at: row.get(6),
+        created_by: row.get(5),
+        expires_at: row.get(6),
+        revoked_at: row.get(7),
+        last_used_at: row.get(8),
+        phase: phases
+            .into_iter()
+            .find(|known| known.word() == phase)
+            .ok_or_else(|| corrupt(format!("\"{phase}\" is no state")))?,
+        replaces: row.get(10),
+        restrictions: Restrictions { read_only: row.get(11), resource_type: row.get(12), networks: row.get(13) },
+        reminded_days: row.get(14),
     })
 }

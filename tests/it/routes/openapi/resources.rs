@@ -24,6 +24,20 @@ pub(super) async fn check(admin: &Admin<'_>) {
         let _ = get_with(admin, &unmapped, "acme", query).await.expect(status);
     }
     check_held(admin, &scim).await;
+    check_operators(admin).await;
+}
+
+async fn check_operators(admin: &Admin<'_>) {
+    let keys = "/admin/v1/operator-keys";
+    let issued = admin.send("POST", keys, &[], &json!({ "scopes": ["read"], "label": "auditors" })).await.expect(201);
+    let _ = admin.send("POST", keys, &[], &json!({ "scopes": [] })).await.expect(400);
+    let _ = admin.get(keys, &[]).await.expect(200);
+    let one = format!("{keys}/{{key}}");
+    let _ = admin.delete(&one, &[&issued.id()]).await.expect(204);
+    let _ = admin.delete(&one, &["none"]).await.expect(404);
+    let page = get_with(admin, "/admin/v1/audit", "", "limit=2").await.expect(200).body;
+    assert!(page["next"].is_string(), "{page}");
+    let _ = get_with(admin, "/admin/v1/audit", "", "limit=0").await.expect(400);
 }
 
 /// With query parameters, which are not a part of the template.

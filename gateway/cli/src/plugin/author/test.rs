@@ -1,0 +1,168 @@
+//! `scimgate plugin test`: the project's own tests, then its examples on the built plugin, in the engine and with the limits of a
+//! server, within a budget.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use scimgate_plugin_sdk::test::{Expected, Fixture, Schemas};
+
+use super::call::found;
+use super::local::{Call, Input, Local};
+use super::project::Project;
+use crate::failure::Failure;
+use crate::output::{print, printable, write_styled};
+
+/// Calls of each example. The fastest counts: what else runs on the machine only adds time.
+const CALLS: usize = 10;
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The project's folder.
+    #[arg(long, default_value = ".")]
+    project: PathBuf,
+    /// Leave the project's own tests out.
+    #[arg(long)]
+    no_native: bool,
+    #[command(flatten)]
+    budget: Budget,
+}
+
+/// What a call of an example may use. The limits of a server hold in any case.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Budget {
+    /// Most CPU time of a call in microseconds, the fastest of ten.
+    #[arg(long, default_value_t = 5_000, value_name = "MICROSECONDS")]
+    budget_us: u64,
+    /// Most memory of a call in KiB; 8192, of a plugin in Python 32768. Of one in Rust, 4 MiB are the SDK's arena.
+    #[arg(long, value_name = "KIB")]
+    budget_memory: Option<usize>,
+    /// Most calls of the host: reading, writing, logging.
+    #[arg(long, default_value_t = 1_000, value_name = "CALLS")]
+    budget_host_calls: u32,
+}
+
+pub(super) async fn run(it: Arguments) -> Result<(), Failure> {
+    let project = Project::find(&it.project)?;
+    if !it.no_native {
+        (project.language.test)(&project.folder)?;
+    }
+    let built = project.build().await?;
+    let memory = it.budget.budget_memory.or(Some(project.language.memory_budget));
+    let budget = Budget { budget_memory: memory, ..it.budget };
+    print(&format!("\n{}\n", built.line()));
+    let (mut count, mut failed) = (0, 0);
+    for (path, file) in project.fixtures()? {
+        let path = path.strip_prefix(&project.folder).unwrap_or(&path).display().to_string();
+        let mut text = format!("{path}\n");
+        for fixture in &file.fixtures {
+            count += 1;
+            let passed = example(&built.plugin, &file.schemas, fixture, budget, &mut text).await?;
+            failed += usize::from(!passed);
+        }
+        write_styled(&text)?;
+    }
+    if failed > 0 {
+        return Err(Failure::new(format!("{failed} of {count} examples failed")));
+    }
+    print(&format!("All {count} examples passed."));
+    Ok(())
+}
+
+/// Runs an example, adds its lines, and returns whether it passed.
+async fn example(
+    plugin: &Local,
+    schemas: &Schemas,
+    fixture: &Fixture,
+    budget: Budget,
+    text: &mut String,
+) -> Result<bool, Failure> {
+    let report = match measured(plugin, schemas, fixture).await? {
+        Err(report) => {
+            let _ = writeln!(text, "  {BAD}FAIL{BAD:#}  {}\n{}", fixture.name, indented(&report));
+            return Ok(false);
+        }
+        Ok(measured) => measured,
+    };
+    let (call, fastest, difference) = report;
+    let usage = format!(
+        "{} µs  {} KiB  {} host calls  {} bytes",
+        fastest.as_micros(),
+        call.step.memory >> 10,
+        call.step.host_calls,
+        call.step.written
+    );
+    let mut problems = difference.err().unwrap_or_default();
+    budget.check(&call, fastest, &mut problems);
+    let (word, style) = if problems.is_empty() { ("ok  ", GOOD) } else { ("FAIL", BAD) };
+    let _ = writeln!(text, "  {style}{word}{style:#}  {}  ({usage})", fixture.name);
+    if !problems.is_empty() {
+        words(&call, &mut problems);
+        text.push_str(&indented(&problems));
+    }
+    Ok(problems.is_empty())
+}
+
+type Measured = (Call, Duration, Result<(), String>);
+
+/// The first call, the time of the fastest, and what differs from the example; or why there was no call.
+async fn measured(plugin: &Local, schemas: &Schemas, fixture: &Fixture) -> Result<Result<Measured, String>, Failure> {
+    let resource = match fixture.resource(schemas) {
+        Ok(resource) => resource,
+        Err(why) => return Ok(Err(why)),
+    };
+    let (source, resource_type) = resource.source();
+    let input = Input { source: source.clone(), resource_type: resource_type.clone() };
+    let (context, config) = (fixture.context(), fixture.config());
+    // An example of an error may be about its configuration.
+    if !matches!(fixture.outcome, Some(Expected::Error(_)))
+        && let Err(why) = plugin.check(&config, &input.resource_type)
+    {
+        return Ok(Err(format!("  config: {why}\n")));
+    }
+    let first = plugin.call(&input, &context, &config).await?;
+    let mut fastest = first.step.cpu;
+    for _ in 1..CALLS {
+        fastest = fastest.min(plugin.call(&input, &context, &config).await?.step.cpu);
+    }
+    let difference = fixture.compare(schemas, &found(&first, &resource));
+    Ok(Ok((first, fastest, difference)))
+}
+
+impl Budget {
+    fn check(self, call: &Call, fastest: Duration, problems: &mut String) {
+        let limits = [
+            ("CPU time", u64::try_from(fastest.as_micros()).unwrap_or(u64::MAX), self.budget_us, "µs", "--budget-us"),
+            (
+                "memory",
+                (call.step.memory >> 10) as u64,
+                self.budget_memory.map_or(u64::MAX, |most| most as u64),
+                "KiB",
+                "--budget-memory",
+            ),
+            ("host calls", call.step.host_calls.into(), self.budget_host_calls.into(), "calls", "--budget-host-calls"),
+        ];
+        for (what, used, most, unit, option) in limits {
+            if used > most {
+                let _ = writeln!(problems, "  {what}: {used} {unit}, over the budget of {most} ({option})");
+            }
+        }
+    }
+}
+
+/// What the plugin said, and which paths were refused.
+fn words(call: &Call, problems: &mut String) {
+    for refused in &call.step.refused_paths {
+        let _ = writeln!(problems, "  {} {} was refused: {}", refused.call, refused.path, refused.error);
+    }
+    for line in &call.step.log {
+        let _ = writeln!(problems, "  logged {:?}: {}", line.level, printable(&line.message));
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("      {line}\n")).collect()
+}

@@ -1,0 +1,106 @@
+//! Plugins in TypeScript and Python as a tenant's mapping.
+
+use scimgate_tests::matching::assert_holds;
+use scimgate_tests::tenant::user;
+use std::collections::BTreeSet;
+
+use scimgate_plugin_host::WASI_INTERFACES;
+use scimgate_tests::{TestGateway, language_plugin, log, on_both, root};
+use serde_json::{Value, json};
+
+on_both!(
+    a_typescript_plugin_maps_a_tenants_users,
+    a_python_plugin_needs_the_operators_consent,
+    what_hostile_plugins_say_is_shown_and_not_logged,
+);
+
+/// The page's list is the list, and its two examples are those that are built.
+#[test]
+fn the_page_says_what_is_there() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let page = read("docs/languages.md");
+    let named = page.split('`').filter(|text| text.starts_with("wasi:") || text.starts_with("local:"));
+    assert_eq!(named.collect::<BTreeSet<_>>(), WASI_INTERFACES.into_iter().collect());
+    for (example, first) in [("typescript/src/plugin.ts", "import "), ("python/plugin.py", "from ")] {
+        let source = read(&format!("plugins/examples/{example}"));
+        let code = &source[source.find(first).unwrap()..];
+        assert!(page.contains(code), "{example} is not on the page");
+    }
+}
+
+/// Uploads a plugin and makes it a tenant's only step.
+async fn map(gateway: &TestGateway, tenant: &str, plugin: &str, config: Value) {
+    let uploaded = gateway.upload(language_plugin(plugin)).await;
+    assert!(uploaded.body["digest"].is_string(), "{}", uploaded.text);
+    let step = json!({ "plugin": uploaded.body["digest"], "config": config });
+    let mapping = json!({ "onFailure": "refuse", "steps": [step] });
+    let _ = gateway.operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
+}
+
+fn ada() -> Value {
+    let mut ada = user("ada");
+    ada["name"] = json!({ "givenName": "Ada", "familyName": "Lovelace" });
+    ada
+}
+
+async fn a_typescript_plugin_maps_a_tenants_users(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    map(gateway, "acme", "display-name-ts", json!({ "suffix": " (Acme)" })).await;
+    let id = tenant.post("/Users", &ada()).await.expect(201).id();
+    let read = tenant.directory(&format!("/users/{id}")).await.expect(200).body;
+    assert_holds("mapped", &json!({ "displayName": "Ada Lovelace (Acme)", "mappingState": "mapped" }), &read);
+    // Its configuration is checked against the schema that follows from its types.
+    let digest = gateway.upload(language_plugin("display-name-ts")).await.body["digest"].clone();
+    for (config, reason) in [(json!({ "sufix": "x" }), "sufix"), (json!({ "machines": "emials" }), "emials")] {
+        let mapping = json!({ "onFailure": "refuse", "steps": [{ "plugin": digest, "config": config }] });
+        let refusal = gateway.operator.put("/tenants/acme/mapping", &mapping).await.expect(400);
+        assert!(refusal.text.contains(reason), "{}", refusal.text);
+    }
+}
+
+async fn a_python_plugin_needs_the_operators_consent(gateway: &TestGateway) {
+    let wasm = language_plugin("display-name-py");
+    let refusal = gateway.upload(wasm).await.expect(400);
+    assert!(
+        refusal.text.contains("8388608 are accepted, unless the gateway is started with --large-plugins"),
+        "{}",
+        refusal.text
+    );
+    gateway.gateway.mapper.accept_large_plugins();
+    let tenant = gateway.plain_tenant("snake").await;
+    map(gateway, "snake", "display-name-py", json!({ "suffix": "!" })).await;
+    let id = tenant.post("/Users", &ada()).await.expect(201).id();
+    assert_eq!(tenant.directory(&format!("/users/{id}")).await.expect(200).body["displayName"], "Ada Lovelace!");
+}
+
+async fn what_hostile_plugins_say_is_shown_and_not_logged(gateway: &TestGateway) {
+    const SECRET: &str = "Hildegard";
+    log::keep();
+    let (bad, good) = (gateway.plain_tenant("scripted").await, gateway.tenant("calm").await);
+    for (number, (config, status, kind, reason)) in [
+        (json!({ "do": "throw" }), 400, "reported", "I would rather not map Hildegard"),
+        (json!({ "do": "spin" }), 503, "cpu_time", "more than its 20ms of CPU time"),
+        (json!({ "do": "allocate", "size": 64 << 20 }), 400, "reported", "out of memory"),
+        (json!({ "do": "import" }), 400, "trap", "called resolve of local:init/module-loader"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        map(gateway, "scripted", "hostile-ts", json!({ "do": "nothing" })).await;
+        let digest = gateway.upload(language_plugin("hostile-ts")).await.body["digest"].clone();
+        let mapping = json!({ "onFailure": "refuse", "steps": [{ "plugin": digest, "config": config }] });
+        let _ = gateway.operator.put("/tenants/scripted/mapping?dryRun=false", &mapping).await.expect(200);
+        let before = (gateway.row_counts().await, bad.everything().await);
+        let refusal = bad.post("/Users", &user(SECRET)).await.expect(status);
+        assert!(refusal.text.contains(reason), "{config}: {}", refusal.text);
+        assert_eq!((gateway.row_counts().await, bad.everything().await), before, "{config}: nothing is stored");
+        let logged = log::about("scripted");
+        let last = logged.iter().rev().find_map(|line| line["kind"].as_str());
+        assert_eq!(last, Some(kind), "{config}");
+        let preview = json!({ "document": user(SECRET) });
+        let shown = gateway.operator.post("/tenants/scripted/mapping/preview", &preview).await.expect(200);
+        assert!(shown.text.contains(reason), "{config}: {}", shown.text);
+        let _ = good.user(&format!("calm{number}")).await;
+    }
+    assert!(!log::text().contains(SECRET), "the log names a user");
+}
