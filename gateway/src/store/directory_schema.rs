@@ -89,7 +89,7 @@ static CHECK: LazyLock<String> = LazyLock::new(|| {
         "
 WITH t AS (SELECT t.id, t.schema_revision FROM tenant t WHERE t.id = $1 AND t.schema_revision = $2 AND NOT EXISTS
   (SELECT 1 FROM directory_check c JOIN job j ON j.tenant_id = $1 AND j.kind = 'directory-check' AND j.id = c.id
-   WHERE c.tenant_id = $1 AND c.applies AND j.state = 'running')),{}",
+   WHERE c.tenant_id = $1 AND c.applies AND c.finished_at IS NULL AND j.state = 'running')),{}",
         begin(false)
     )
 });
