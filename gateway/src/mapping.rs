@@ -20,6 +20,7 @@ pub use document::{DocumentInfo, MAX_DOCUMENT_BYTES};
 pub use error::MapError;
 pub use loader::{LoadError, PluginLoader};
 pub use report::{MappingOutcome, MappingRun, RefusedPath, StepReport, StepResult};
+pub(crate) use run::subject;
 pub use scimgate_plugin_host::Key;
 use scimgate_plugin_host::{Component, Host};
 pub use scimgate_plugin_host::{FailureKind, Level, LogLine, PathError};

@@ -8,6 +8,7 @@ mod client_signal;
 pub mod closed_guards;
 mod context;
 pub mod directory;
+pub mod directory_schema;
 pub mod error;
 pub mod events_waiting;
 pub mod explain;

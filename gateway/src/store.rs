@@ -2,12 +2,14 @@
 //! second barrier behind it. This module has no HTTP and runs no plugins.
 
 pub mod audit;
+pub mod directory_schema;
 pub mod error;
 pub mod event;
 pub mod explain;
 pub mod guard;
 pub mod held;
 pub mod job;
+pub mod mapped_unique;
 pub mod mapping;
 pub mod mapping_reason;
 pub mod membership;
@@ -15,6 +17,7 @@ pub mod memory;
 pub mod oauth;
 pub mod operator_key;
 pub mod plan;
+pub mod planned_unique;
 pub mod plugin;
 pub mod plugin_release;
 pub mod postgres;

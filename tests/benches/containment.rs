@@ -162,6 +162,7 @@ async fn map(mapper: &Mapper, tenant: &str, digest: &str, config: Value) {
     let info = DocumentInfo {
         tenant,
         resource_type: REGISTRY.resource_type("User").unwrap(),
+        rules: None,
         id: uuid::Uuid::nil(),
         last_modified: "2026-01-02T03:04:05Z".to_owned(),
         size: document.to_string().len(),

@@ -160,6 +160,11 @@ async fn mappings(it: &mut Operator<'_>) {
 async fn held_changes(it: &mut Operator<'_>) {
     let zero = json!({ "users": 0, "members": 0, "percent": 0 });
     let _ = it.send(("PUT /tenants/{tenant}/guard", &[]), &zero, "guard.set").await;
+    let rules = json!({ "rules": [{ "path": "title", "unique": true }] });
+    let _ = it.send(("PUT /tenants/{tenant}/directory-schema", &[]), &rules, "directory-schema.set").await;
+    let _ = crate::directory_schema::checked(it.gateway).await;
+    let none = json!({});
+    let _ = it.send(("POST /tenants/{tenant}/directory-schema/check", &[]), &none, "directory-schema.check").await;
     let (_, secret) = it.gateway.token("acme", "scim").await;
     let scim = it.gateway.anonymous().with(&secret);
     it.secrets.push(secret);

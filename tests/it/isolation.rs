@@ -245,9 +245,9 @@ fn the_control_role_sees_only_the_listed_tables_across_tenants() {
             "fold_in",
             "job",
             "mapping_plugin",
-            "plugin_release",
             "oauth_client",
             "oauth_secret",
+            "plugin_release",
             "resource_count",
             "schema_change",
             "tenant",
@@ -277,6 +277,8 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         audit: insert
         bookmark: delete, insert, select, update
         credential: insert, select, update
+        directory_check: insert, select, update
+        directory_schema: insert, select, update
         event: insert, select, update
         event_head: insert, select, update
         fold_in: delete, insert, select, update
@@ -287,6 +289,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         held_reference: delete, insert, select
         job: delete, insert, select, update
         leniency_use: delete, insert, select, update
+        mapped_unique: delete, insert, select
         mapping_plan: insert, select, update
         mapping_plugin: insert, select
         mapping_reason: delete, insert, select, update
@@ -296,6 +299,8 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         membership: delete, insert, select
         oauth_client: insert, select
         oauth_secret: insert, select
+        planned_conflict: delete, insert, select
+        planned_unique: delete, insert, select, update
         plugin: select
         plugin_release: delete, insert, select
         removal_slot: delete, insert, select, update

@@ -92,6 +92,7 @@ async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError
     let info = DocumentInfo {
         tenant,
         resource_type: &Arc::clone(registry.resource_type("User").unwrap()),
+        rules: None,
         id: uuid::Uuid::nil(),
         last_modified: "2026-01-02T03:04:05Z".to_owned(),
         size: document.to_string().len(),

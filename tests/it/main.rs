@@ -13,6 +13,7 @@ mod conformance;
 mod corpus;
 mod corrupt;
 mod cursors;
+mod directory_schema;
 mod explain;
 mod fair_share;
 mod faults;

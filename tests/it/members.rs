@@ -68,6 +68,7 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
         event: None,
         reason: scimgate::store::mapping_reason::ReasonChange::None,
         hold: scimgate::store::held::HoldChange::None,
+        unique: scimgate::store::mapped_unique::UniqueChange::None,
     };
     let no_members = Members { replace_all: true, ..Members::default() };
     let update = Update {

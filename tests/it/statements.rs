@@ -53,6 +53,14 @@ INSERT INTO held (tenant_id, id, resource_type, batch_id, kind, event, source, n
 INSERT INTO held_member (tenant_id, group_id, member_id, member_type, batch_id, at, actor, request_id)
   SELECT t.id, gen_random_uuid(), gen_random_uuid(), 'User', '0198c0de-0002-7000-8000-000000000001', now(), 'a', 'r'
   FROM tenant t, generate_series({FIRST}, {LAST}, 10) n WHERE t.name = 'acme';
+INSERT INTO mapped_unique (tenant_id, resource_type, attribute, key, id, seen, next)
+  SELECT t.id, 'User', '0 title', 'filled' || n, gen_random_uuid(), true, true FROM tenant t, generate_series({FIRST}, {LAST}) n WHERE t.name = 'acme';
+INSERT INTO planned_unique (tenant_id, run, resource_type, attribute, key, id)
+  SELECT t.id, j.id, 'User', '0 title', 'filled' || n, gen_random_uuid() FROM tenant t JOIN job j ON j.tenant_id = t.id AND j.kind = 'reconcile',
+  generate_series({FIRST}, {LAST}, 10) n WHERE t.name = 'acme';
+INSERT INTO planned_conflict (tenant_id, run, id)
+  SELECT t.id, j.id, gen_random_uuid() FROM tenant t JOIN job j ON j.tenant_id = t.id AND j.kind = 'reconcile',
+  generate_series({FIRST}, {LAST}, 10) n WHERE t.name = 'acme';
 INSERT INTO held_reference (tenant_id, group_id, value, batch_id)
   SELECT t.id, gen_random_uuid(), 'v', '0198c0de-0002-7000-8000-000000000001' FROM tenant t, generate_series({FIRST}, {LAST}, 10) n WHERE t.name = 'acme';
 INSERT INTO tenant (id, name, created_at, modified_at) SELECT gen_random_uuid(), 'x' || n, now(), now() FROM generate_series({FIRST}, {LAST}, 100) n;

@@ -6,6 +6,7 @@ mod client;
 #[cfg(feature = "embedded")]
 mod dev;
 mod directory;
+mod directory_schema;
 mod explain;
 mod failure;
 mod held;
@@ -89,6 +90,8 @@ enum Command {
     Plugin(plugin::Arguments),
     /// Draft, preview, activate and roll back a tenant's mapping.
     Mapping(mapping::Arguments),
+    /// Show, set and check what mapped users and groups must be.
+    DirectorySchema(directory_schema::Arguments),
     /// Explain where a user or a group stands and why, or list what is not mapped.
     Explain(explain::Arguments),
     /// List, release and reject removals that the guard keeps from the product.
@@ -133,6 +136,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Job(arguments) => job::run(arguments).await,
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,
+        Command::DirectorySchema(arguments) => directory_schema::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Held(arguments) => held::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,

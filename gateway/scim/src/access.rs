@@ -12,7 +12,7 @@ use crate::normalise::value::Coercion;
 use crate::path::{Path, Target};
 use crate::schema::validate::is_base64;
 use crate::schema::{AttributeRef, ResourceType, Schema};
-use crate::value::{Members as _, elements};
+use crate::value::{Members, elements};
 
 mod overlay;
 mod text;
@@ -48,15 +48,23 @@ pub enum AccessError {
 /// The values at a path. A bare multi-valued attribute (`emails`) is a single value, the whole array; `emails.value` and
 /// `emails[…]` select from its elements.
 pub fn get<'d>(document: &'d Overlay, resource_type: &ResourceType, path: &str) -> Result<Vec<&'d Value>, AccessError> {
-    let path = parse(path, resource_type)?;
+    values(document, &parse(path, resource_type)?)
+}
+
+/// The same for a path that is parsed once for many documents.
+pub(crate) fn values<'d>(document: &'d impl Members, path: &Path) -> Result<Vec<&'d Value>, AccessError> {
     let attribute = match &path.target {
         Target::Extension(schema) => return Ok(document.get(&schema.id).into_iter().collect()),
         Target::Attribute(attribute) => attribute,
     };
+    let value = match &attribute.extension {
+        None => document.get(&attribute.attribute.name),
+        Some(schema) => document.get(&schema.id).and_then(|data| data.get(&attribute.attribute.name)),
+    };
     if attribute.sub.is_none() && path.element.is_none() {
-        return Ok(document.value(attribute).into_iter().collect());
+        return Ok(value.into_iter().collect());
     }
-    let all = elements(document.value(attribute));
+    let all = elements(value);
     let selected = selected(all, attribute, path.element.as_ref())?;
     let selected = selected.into_iter().filter_map(|index| all.get(index));
     Ok(match &attribute.sub {

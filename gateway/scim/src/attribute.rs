@@ -27,6 +27,20 @@ pub enum Type {
     Complex,
 }
 
+impl Type {
+    /// The keyword of RFC 7643 §7.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        keyword_of(self, &TYPES)
+    }
+
+    /// The type of a keyword, in any case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        TYPES.iter().find(|(keyword, _)| keyword.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
+    }
+}
+
 /// RFC 7643 §7 `mutability`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mutability {

@@ -8,6 +8,7 @@ pub mod attribute;
 pub mod bulk;
 pub mod decimal;
 pub mod difference;
+pub mod directory_schema;
 pub mod discovery;
 pub mod effort;
 pub mod error;

@@ -3,6 +3,7 @@
 
 mod audit;
 mod client;
+mod directory_schema;
 mod explain;
 mod guard;
 mod held;
@@ -74,6 +75,8 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(guard::get, guard::put)))
         .routes(TENANTS.on(routes!(held::list)))
         .routes(TENANTS.on(routes!(held::get, held::patch)))
+        .routes(TENANTS.on(routes!(directory_schema::get, directory_schema::put)))
+        .routes(TENANTS.on(routes!(directory_schema::check, directory_schema::begin_check)))
         .routes(TENANTS.on(routes!(jobs::documents)))
         .routes(TENANTS.on(routes!(mapping::get, mapping::put, mapping::deactivate)))
         .routes(TENANTS.on(routes!(mapping::revisions::list, mapping::revisions::draft)))

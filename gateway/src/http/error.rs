@@ -298,7 +298,7 @@ fn mapping_error(error: &MapError) -> ScimError {
         MapError::Rejected(refusal) => refusal.clone(),
         MapError::Failed { transient: true, .. } | MapError::Open { .. } => ScimError::new(503, error.to_string()),
         // The same document fails the same way again, so a retry cannot help: 400, with plugin and reason.
-        MapError::Failed { .. } => ScimError::invalid_value(error.to_string()),
+        MapError::Failed { .. } | MapError::NonCompliant { .. } => ScimError::invalid_value(error.to_string()),
         MapError::Load { source, .. } if source.is_unavailable() => unavailable(),
         MapError::Busy => ScimError::new(503, "Too many mappings run at once. Please try again."),
         MapError::Load { .. } | MapError::Unusable { .. } => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use scimgate_plugin_host::{Document, PathError};
 use scimgate_scim::access::{AccessError, Overlay, TextDocument};
+use scimgate_scim::directory_schema::TypeRules;
 use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
 
@@ -23,6 +24,8 @@ pub struct DocumentInfo<'a> {
     pub tenant: &'a str,
     /// The type by the directory's schemas.
     pub resource_type: &'a Arc<ResourceType>,
+    /// What the mapped document must be beyond the type's schemas.
+    pub rules: Option<&'a TypeRules>,
     /// The resource's id.
     pub id: Uuid,
     /// The plugins' only clock.

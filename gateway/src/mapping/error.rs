@@ -26,6 +26,16 @@ pub enum MapError {
         /// Whether the same document may succeed later, after a failure by time or overload.
         transient: bool,
     },
+    /// The mapped document does not comply with the tenant's directory schema.
+    #[error("{subject} does not comply with the directory schema: {reason}")]
+    NonCompliant {
+        /// The resource type and what mapped it: the revision with its last step, or nothing.
+        subject: String,
+        /// The rule's path.
+        path: String,
+        /// The rule and the value, as a sentence.
+        reason: String,
+    },
     /// The circuit breaker of a step is open.
     #[error(
         "The mapping plugin {plugin} (step {step}) kept using up its time or memory. It is called again in {seconds} s."
@@ -58,4 +68,18 @@ pub enum MapError {
     /// The admission limit was reached.
     #[error("too many mappings run at once")]
     Busy,
+}
+
+impl MapError {
+    /// Why there is no outcome, where revision and step are known besides.
+    #[must_use]
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Failed { reason, .. } => reason.clone(),
+            Self::NonCompliant { reason, .. } => {
+                format!("the result does not comply with the directory schema: {reason}")
+            }
+            other => other.to_string(),
+        }
+    }
 }

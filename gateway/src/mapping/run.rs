@@ -60,6 +60,7 @@ impl Mapper {
         if is_mapped {
             check_result((chain, purpose), info, &document.tree)?;
         }
+        check_rules((chain, purpose), info, (&document.tree, &kept.steps))?;
         Ok(MappingOutcome::Mapped(document.tree))
     }
 }
@@ -95,4 +96,36 @@ pub(super) fn check_result(
             transient: false,
         }
     })
+}
+
+/// The operator's own rules hold for every document that the product may see, also for one that no step changed.
+pub(super) fn check_rules(
+    (chain, purpose): (&Chain, Purpose),
+    info: &DocumentInfo<'_>,
+    (tree, steps): (&Overlay, &[StepReport]),
+) -> Result<(), MapError> {
+    let Some((path, reason)) = info.rules.and_then(|rules| rules.broken(tree)) else { return Ok(()) };
+    let name = &info.resource_type.name;
+    // The reason has the value.
+    if purpose == Purpose::Write {
+        tracing::warn!(
+            tenant.name = info.tenant, mapping.revision = chain.revision, resource.type = %name, resource.id = %info.id, rule = path,
+            "a mapped document does not comply with the directory schema"
+        );
+    }
+    Err(MapError::NonCompliant { subject: subject(chain, name, steps), path: path.to_owned(), reason })
+}
+
+/// "The User that revision 5 maps (its last step is 2, trim@0.1.0)".
+pub(crate) fn subject(chain: &Chain, resource_type: &str, steps: &[StepReport]) -> String {
+    match (chain.revision, steps.iter().rfind(|step| step.result != StepResult::Skipped)) {
+        (0, None) => format!("The {resource_type}, which nothing maps,"),
+        (revision, None) => format!("The {resource_type}, which no step of revision {revision} maps,"),
+        (revision, Some(last)) => {
+            format!(
+                "The {resource_type} that revision {revision} maps (its last step is {}, {})",
+                last.number, last.title
+            )
+        }
+    }
 }

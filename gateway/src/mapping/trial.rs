@@ -12,7 +12,7 @@ use super::contain::Purpose;
 use super::document::DocumentInfo;
 use super::error::MapError;
 use super::report::{MappingRun, StepReport, StepResult};
-use super::run::{Kept, check_result};
+use super::run::{Kept, check_result, check_rules};
 use super::step::{Intermediate, StepRun};
 
 /// A run with the documents between its steps.
@@ -85,9 +85,13 @@ impl Mapper {
             steps.push(report);
             document = next;
         }
-        let checked = if all_mapped { check_result((chain, Purpose::Preview), &info, &document.tree) } else { Ok(()) };
-        let bad_output = match checked {
-            Err(MapError::Failed { reason, .. }) => Some(reason),
+        let by = (chain, Purpose::Preview);
+        let check = || {
+            check_result(by, &info, &document.tree)?;
+            check_rules(by, &info, (&document.tree, &steps))
+        };
+        let bad_output = match if all_mapped { check() } else { Ok(()) } {
+            Err(error @ (MapError::Failed { .. } | MapError::NonCompliant { .. })) => Some(error.reason()),
             _ => None,
         };
         Ok(Trial { steps, bad_output })

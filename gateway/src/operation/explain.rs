@@ -185,6 +185,7 @@ async fn dry_run(
     let info = DocumentInfo {
         tenant: &ctx.settings.name,
         resource_type,
+        rules: ctx.settings.rules(&stored.resource_type),
         id: stored.id,
         last_modified: rfc3339(stored.modified_at),
         size: stored.source.len(),
@@ -196,6 +197,7 @@ async fn dry_run(
         Ok(MappingOutcome::Excluded(why)) => DryOutcome::Excluded(why),
         Err(MapError::Rejected(rejection)) => DryOutcome::Rejected(rejection.detail),
         Err(MapError::Failed { reason, .. }) => DryOutcome::Failed(reason),
+        Err(error @ MapError::NonCompliant { .. }) => DryOutcome::Failed(error.to_string()),
         Err(other) => DryOutcome::Failed(crate::telemetry::chain(&other)),
     };
     DryRun { revision: chain.revision, outcome, steps: run.steps }

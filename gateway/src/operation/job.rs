@@ -1,6 +1,7 @@
 //! Background jobs over a tenant's stored resources: what each does, and the runner that they share.
 
 mod batch;
+mod directory_check;
 mod held;
 mod plan;
 mod progress;

@@ -1,6 +1,7 @@
 //! What a SCIM client does with one resource, one verb a file, and what the verbs share. Every write goes through [`write`].
 
 pub(crate) mod change;
+pub(crate) mod conflicts;
 pub(crate) mod content;
 pub mod create;
 pub mod delete;
@@ -20,4 +21,5 @@ pub mod reply;
 pub(crate) mod restore;
 pub(crate) mod start;
 mod trace;
+pub(crate) mod unique;
 pub(crate) mod write;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::operation::context::Gateway;
+use crate::operation::directory_schema;
 use crate::operation::error::Error;
 use crate::operation::operator::Operator;
 use crate::operation::resource::write::MAX_ATTEMPTS;
@@ -109,6 +110,7 @@ impl Replacement {
     async fn run(self) -> Result<bool, Error> {
         let (before, after) = (Registries::of(&self.before)?, Registries::of(&self.after)?);
         self.check_search_attributes(&before.client, &after.client)?;
+        directory_schema::check_schemas(&self.store, (&before.directory, &after.directory)).await?;
         let check = Check { store: &self.store, clock: &self.gateway.clock, before: &before, after: &after };
         if check.only_grows() {
             return self.put(self.revision, None).await;

@@ -1,5 +1,6 @@
 //! A tenant's settings as its requests need them: schemas of both documents and the mapping, read once and cached.
 
+pub(crate) mod directory_schema;
 pub mod guard;
 pub mod registries;
 
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
+use scimgate_scim::directory_schema::{DirectorySchema, TypeRules};
 use scimgate_scim::leniency::Leniencies;
 use scimgate_scim::schema::ResourceType;
 use scimgate_scim::schema::registry::Registry;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub limits: TenantLimits,
     /// The guard against mass deprovisioning.
     pub guard: Guard,
+    /// What mapped documents must be beyond their schemas.
+    pub directory_schema: Arc<DirectorySchema>,
     /// The active mapping.
     pub chain: Arc<Chain>,
     /// The draft that also maps live writes.
@@ -152,6 +156,7 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         }
         _ => None,
     };
+    let directory_schema = directory_schema::read(rows.directory_schema().await?.as_ref(), &directory)?;
     let client = Client::read(row.client);
     let guard = Guard::of(&row.guard, &registry);
     let leniencies = client.leniencies();
@@ -168,6 +173,7 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         awaits_references: row.awaits_references,
         limits: tenant_limits(row.limits),
         guard,
+        directory_schema: Arc::new(directory_schema),
         chain: Arc::new(chain),
         shadow,
         client,
@@ -194,6 +200,12 @@ fn pending_registries(text: &str) -> Result<Registries, Error> {
 }
 
 impl Settings {
+    /// What mapped documents of a type must be beyond its schemas.
+    #[must_use]
+    pub fn rules(&self, resource_type: &str) -> Option<&TypeRules> {
+        self.directory_schema.of(resource_type).map(AsRef::as_ref)
+    }
+
     /// The index keys of a document under the current schemas and under pending ones.
     #[must_use]
     pub fn keys(&self, document: &Map<String, Value>, resource_type: &ResourceType) -> Keys {

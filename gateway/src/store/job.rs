@@ -28,11 +28,14 @@ pub enum JobKind {
     Plan,
     /// Carries out verdicts on held changes.
     Held,
+    /// Finds out how the stored mapped documents comply with a directory schema, and enters the values that must be unique.
+    DirectoryCheck,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan, Self::Held];
+    pub const ALL: [Self; 6] =
+        [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan, Self::Held, Self::DirectoryCheck];
 
     /// Its name in the database and the admin API.
     #[must_use]
@@ -43,6 +46,7 @@ impl JobKind {
             Self::Remap => "remap",
             Self::Plan => "plan",
             Self::Held => "held",
+            Self::DirectoryCheck => "directory-check",
         }
     }
 
@@ -107,6 +111,10 @@ pub struct JobProgress {
     pub attempt: i32,
     /// Resources that could not be changed for a reason that may pass.
     pub retryable: i64,
+    /// Resources that a unique value of another one kept from being mapped, in this pass over them …
+    pub conflicts: i64,
+    /// … and in the one before; -1 in the first.
+    pub conflicts_before: i64,
 }
 
 /// The latest run of a tenant's job of one kind.
@@ -131,7 +139,7 @@ pub struct Job {
 }
 
 const COLUMNS: &str = "kind, id, state, revision, after_id, examined, changed, rejected, examples, begun_at, moved_at, attempt, \
-                       retryable, resume_at";
+                       retryable, resume_at, conflicts, conflicts_before";
 
 const DUE: &str = "
 SELECT j.tenant_id, j.kind FROM job j JOIN tenant t ON t.id = j.tenant_id
@@ -151,7 +159,8 @@ WHERE tenant_id = $1 AND kind = $2 AND CASE WHEN state = 'running' THEN id = $3 
 const SAVE: &str = "
 UPDATE job SET after_id = $5, examined = $6, changed = $7, rejected = $8, examples = $9, moved_at = $10,
   state = CASE WHEN $11 AND state = 'running' THEN 'finished' ELSE state END,
-  resume_at = now() + $12 * interval '1 second', holder = NULL, leased_until = NULL, attempt = $13, retryable = $14
+  resume_at = now() + $12 * interval '1 second', holder = NULL, leased_until = NULL, attempt = $13, retryable = $14,
+  conflicts = $15, conflicts_before = $16
 WHERE tenant_id = $1 AND kind = $2 AND id = $3 AND holder = $4";
 
 const CANCEL: &str = "
@@ -177,7 +186,7 @@ INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, 
   SELECT t.id, '{}', {id}, 'running', {revision}, '00000000-0000-0000-0000-000000000000', {at}, {at} FROM t
   ON CONFLICT (tenant_id, kind) DO UPDATE SET id = excluded.id, state = 'running', revision = excluded.revision,
     after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', attempt = 0, retryable = 0,
-    begun_at = excluded.begun_at, moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL",
+    conflicts = 0, conflicts_before = -1, begun_at = excluded.begun_at, moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL",
         kind.name()
     )
 }
@@ -257,9 +266,19 @@ impl TenantStore {
         finished: bool,
         (rest, now): (Duration, SystemTime),
     ) -> Result<(), Error> {
-        let JobProgress { after, examined, changed, rejected, examples, attempt, retryable } = progress;
+        let JobProgress {
+            after,
+            examined,
+            changed,
+            rejected,
+            examples,
+            attempt,
+            retryable,
+            conflicts,
+            conflicts_before,
+        } = progress;
         let examples = serde_json::to_string(examples).unwrap_or_else(|_| "[]".to_owned());
-        let params: [&(dyn ToSql + Sync); 14] = [
+        let params: [&(dyn ToSql + Sync); 16] = [
             &self.tenant.0,
             &lease.kind.name(),
             &lease.id,
@@ -274,6 +293,8 @@ impl TenantStore {
             &rest.as_secs_f64(),
             attempt,
             retryable,
+            conflicts,
+            conflicts_before,
         ];
         self.query("keeping a job's progress", SAVE, &params).await?;
         Ok(())
@@ -333,6 +354,8 @@ fn job(row: &Row) -> Result<Job, Error> {
             examples: serde_json::from_str(row.get(8)).map_err(|why| corrupt(why.to_string()))?,
             attempt: row.get(11),
             retryable: row.get(12),
+            conflicts: row.get(14),
+            conflicts_before: row.get(15),
         },
         begun_at: row.get(9),
         moved_at: row.get(10),

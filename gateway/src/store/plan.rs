@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::job::{JobKind, JobLease, JobProgress, begin_run};
+use crate::store::planned_unique::PlannedWrite;
 use crate::store::postgres::pool::Statement;
 
 /// A plan about to be made.
@@ -83,7 +84,7 @@ WITH t AS MATERIALIZED (SELECT j.id FROM job j WHERE j.tenant_id = $1 AND j.kind
     AND CASE WHEN j.id = $2 THEN j.holder = $3 AND j.state = 'running' END),
 p AS (UPDATE mapping_plan p SET report = $5, finished_at = $6 FROM t WHERE p.tenant_id = $1 AND p.revision = $4
     AND CASE WHEN p.revision = $4 THEN p.id = t.id END RETURNING p.revision)
-UPDATE job j SET after_id = $7, examined = $8, changed = $9, rejected = $10, moved_at = $11 FROM p
+UPDATE job j SET after_id = $7, examined = $8, changed = $9, rejected = $10, moved_at = $11, conflicts = $12, conflicts_before = $13 FROM p
 WHERE j.tenant_id = $1 AND j.kind = 'plan' RETURNING 1";
 
 impl TenantStore {
@@ -120,10 +121,11 @@ impl TenantStore {
         lease: &JobLease,
         (revision, report): (i32, &str),
         progress: &JobProgress,
+        planned: &PlannedWrite,
         (finished, at): (bool, SystemTime),
     ) -> Result<bool, Error> {
         let finished_at = finished.then_some(at);
-        let params: [&(dyn ToSql + Sync); 11] = [
+        let params: [&(dyn ToSql + Sync); 13] = [
             &self.tenant.0,
             &lease.id,
             &lease.holder,
@@ -135,7 +137,11 @@ impl TenantStore {
             &progress.changed,
             &progress.rejected,
             &at,
+            &progress.conflicts,
+            &progress.conflicts_before,
         ];
-        Ok(!self.query("saving a plan", SAVE, &params).await?.is_empty())
+        let mut batch = vec![Statement::new("saving a plan", SAVE, &params)];
+        batch.extend(planned.statements(&self.tenant.0, &lease.id));
+        Ok(!self.batch(&batch).await?[0].is_empty())
     }
 }

@@ -112,6 +112,7 @@ impl Tenant {
         let info = DocumentInfo {
             tenant: "acme",
             resource_type: &self.directory,
+            rules: None,
             id: uuid::Uuid::nil(),
             last_modified: "2026-01-02T03:04:05Z".to_owned(),
             size: source.text().len(),

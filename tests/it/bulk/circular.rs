@@ -186,6 +186,7 @@ async fn a_circle_that_loses_a_race_stores_nothing(gateway: &TestGateway) {
             event: Some(EventKind::Created),
             reason: scimgate::store::mapping_reason::ReasonChange::None,
             hold: scimgate::store::held::HoldChange::None,
+            unique: scimgate::store::mapped_unique::UniqueChange::None,
         }
     };
     let before = (tenant.everything().await, gateway.row_counts().await);

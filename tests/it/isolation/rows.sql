@@ -15,6 +15,11 @@ INSERT INTO held_member (tenant_id, group_id, member_id, member_type, batch_id, 
 INSERT INTO mapping_plan (tenant_id, revision, id, base_mapping, schema_revision, seed, total, report, begun_at)
   VALUES ('$T', 1, '$T', 0, 0, 0, 0, '{}', now());
 INSERT INTO mapping_shadow (tenant_id, revision, process, report, dropped, at) VALUES ('$T', 1, '$T', '{}', 0, now());
+INSERT INTO directory_schema (tenant_id, rules, changed_at, changed_by) VALUES ('$T', '[]', now(), 'a');
+INSERT INTO directory_check (tenant_id, id, rules, applies, schema_revision, total, report, begun_at) VALUES ('$T', '$T', '[]', true, 1, 1, '{}', now());
+INSERT INTO mapped_unique (tenant_id, resource_type, attribute, key, id, seen, next) VALUES ('$T', 'User', '1 title', 'dr', '$T', true, true);
+INSERT INTO planned_unique (tenant_id, run, resource_type, attribute, key, id) VALUES ('$T', '$T', 'User', '1 title', 'dr', '$T');
+INSERT INTO planned_conflict (tenant_id, run, id) VALUES ('$T', '$T', '$T');
 INSERT INTO resource (tenant_id, id, resource_type, active, source, mapping_state, mapping_revision, version, created_at,
   modified_at) VALUES ('$T', '$T', 'User', true, '{}', 'same', 0, 1, now(), now());
 INSERT INTO unique_key (tenant_id, resource_type, attribute, key, id) VALUES ('$T', 'User', 'userName', 'ada', '$T');

@@ -50,6 +50,7 @@ impl InMemory {
         let info = DocumentInfo {
             tenant: "acme",
             resource_type: &Arc::clone(registry.resource_type(resource_type).unwrap()),
+            rules: None,
             id: uuid::Uuid::nil(),
             last_modified: "2026-01-02T03:04:05Z".to_owned(),
             size: document.to_string().len(),
@@ -125,6 +126,7 @@ fn a_trace_has_the_outcome_of_a_run_and_the_documents_between_the_steps() {
         let info = || DocumentInfo {
             tenant: "acme",
             resource_type: &resource_type,
+            rules: None,
             id: uuid::Uuid::nil(),
             last_modified: "2026-01-02T03:04:05Z".to_owned(),
             size: 1_000,

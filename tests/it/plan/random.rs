@@ -12,9 +12,13 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use super::{activate, digest, path, stored};
+use crate::directory_schema::unique::check_entries;
 use crate::pushdown::random::Random;
 
-on_postgres!(the_numbers_of_a_plan_are_what_activation_does);
+on_postgres!(
+    the_numbers_of_a_plan_are_what_activation_does,
+    the_numbers_of_a_plan_are_what_activation_does_with_a_directory_schema,
+);
 
 const CASES: u64 = 200;
 const USERS: usize = 12;
@@ -72,18 +76,43 @@ async fn events(owner: &Client, after: i64) -> BTreeMap<String, i64> {
 }
 
 async fn the_numbers_of_a_plan_are_what_activation_does(gateway: &TestGateway) {
-    let tenant = gateway.plain_tenant("acme").await;
-    let owner = gateway.store().await;
-    let _held = gateway.gateway.job_rounds.clone().acquire_owned().await.unwrap();
-    let mut quick = gateway.gateway.clone();
-    quick.job_share = JobShare::new(100);
-    let digests = [digest(gateway, "tutorial").await, digest(gateway, "hostile").await];
+    let kinds = compare(gateway, None).await;
+    assert!(kinds.values().all(|count| *count > 0), "every kind of change is met: {kinds:?}");
+}
+
+/// Titles are unique, and not everybody has a nickName that is allowed.
+async fn the_numbers_of_a_plan_are_what_activation_does_with_a_directory_schema(gateway: &TestGateway) {
+    let allowed: Vec<String> = (0..USERS / 2).map(|number| format!("n{number}")).collect();
+    let rules = json!([{ "path": "title", "unique": true }, { "path": "nickName", "allowed": allowed }]);
+    let kinds = compare(gateway, Some(&rules)).await;
+    for name in ["nonCompliant", "conflicts", "changed", "unchanged"] {
+        assert!(kinds[name] > 0, "{name} is met: {kinds:?}");
+    }
+}
+
+async fn users(tenant: &Tenant) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..USERS {
         let mut body = user(&format!("u{number}"));
         body["userType"] = TYPES[number % 3].into();
         body["nickName"] = format!("n{number}").into();
         ids.push(tenant.post("/Users", &body).await.expect(201).id());
+    }
+    ids
+}
+
+/// How many documents of each kind the plans met.
+async fn compare(gateway: &TestGateway, rules: Option<&Value>) -> BTreeMap<&'static str, i64> {
+    let tenant = gateway.plain_tenant("acme").await;
+    let owner = gateway.store().await;
+    let _held = gateway.gateway.job_rounds.clone().acquire_owned().await.unwrap();
+    let mut quick = gateway.gateway.clone();
+    quick.job_share = JobShare::new(100);
+    let digests = [digest(gateway, "tutorial").await, digest(gateway, "hostile").await];
+    let ids = users(&tenant).await;
+    if let Some(rules) = rules {
+        let _ = gateway.operator.put("/tenants/acme/directory-schema", &json!({ "rules": rules })).await.expect(200);
+        run_jobs(&quick, &owner).await;
     }
     let mut kinds = BTreeMap::<&str, i64>::new();
     for case in 0..cases() {
@@ -107,7 +136,7 @@ async fn the_numbers_of_a_plan_are_what_activation_does(gateway: &TestGateway) {
             number("deactivated"),
             number("newlyExcluded"),
             number("newlyIncluded"),
-            number("rejected") + number("failed"),
+            number("rejected") + number("failed") + number("nonCompliant") + number("conflicts"),
         ];
         let done = [
             remap["examined"].as_i64().unwrap(),
@@ -122,6 +151,12 @@ async fn the_numbers_of_a_plan_are_what_activation_does(gateway: &TestGateway) {
         for name in ["unchanged", "changed", "newlyExcluded", "newlyIncluded", "rejected", "failed"] {
             *kinds.entry(name).or_default() += number(name);
         }
+        if rules.is_some() {
+            for name in ["nonCompliant", "conflicts"] {
+                *kinds.entry(name).or_default() += number(name);
+            }
+            check_entries(&owner, &format!("case {case}, {steps:?}")).await;
+        }
     }
-    assert!(kinds.values().all(|count| *count > 0), "every kind of change is met: {kinds:?}");
+    kinds
 }

@@ -32,6 +32,7 @@ async fn a_write_that_was_computed_before_a_remap_is_refused(gateway: &TestGatew
         member_changes: None,
         visible: true,
         hold: scimgate::store::held::HoldChange::None,
+        frees_unique: false,
         has_reason: false,
         keys: &keys,
         key_layout: ctx.settings.search.layout,

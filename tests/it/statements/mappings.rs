@@ -6,8 +6,11 @@ use scimgate::store::TenantStore;
 use scimgate::store::event::EventKind;
 use scimgate::store::held::{HeldKind, Hold, HoldChange};
 use scimgate::store::job::{JobKind, JobLease, JobProgress};
+use scimgate::store::mapped_unique::UniqueChange;
 use scimgate::store::mapping_reason::{MappingReason, ReasonChange};
 use scimgate::store::plan::NewPlan;
+use scimgate::store::planned_unique::PlannedWrite;
+use scimgate::store::resource::key::Key;
 use scimgate::store::resource::read::{MappingState, Stored};
 use scimgate::store::resource::remap::{MappedBy, Remapped};
 use scimgate::store::shadow::ShadowRow;
@@ -71,6 +74,7 @@ pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
 /// A document that becomes visible.
 fn remapped(stored: Stored, hold: HoldChange) -> Remapped {
     Remapped {
+        unique: UniqueChange::Set(vec![Key { attribute: "1 title".into(), key: stored.id.to_string() }]),
         id: stored.id,
         row: stored.row_version(),
         resource_type: stored.resource_type,
@@ -107,6 +111,19 @@ async fn plan(gateway: &TestGateway, store: &TenantStore) {
     assert_eq!(store.plan(1).await.unwrap().unwrap().id, job.id);
     let lease = JobLease { kind, id: job.id, holder, ttl };
     let _ = store.planned_after(Uuid::nil(), 100, (1, Some(0))).await.unwrap();
-    assert!(store.save_plan(&lease, (1, "{}"), &JobProgress::default(), (true, now)).await.unwrap());
+    let key = ("User".to_owned(), Key { attribute: "1 title".into(), key: "dr".to_owned() });
+    let (mut planned, conflict) = (PlannedWrite::default(), Uuid::new_v4());
+    planned.claim(&key, Some(conflict));
+    planned.conflict(conflict);
+    assert!(store.save_plan(&lease, (1, "{}"), &JobProgress::default(), &planned, (false, now)).await.unwrap());
+    let holders = store.planned_holders(job.id, std::slice::from_ref(&key)).await.unwrap();
+    assert_eq!(holders.get(&key), Some(&Some(conflict)));
+    assert_eq!(store.planned_conflicts(job.id, Uuid::nil(), 10).await.unwrap(), [conflict]);
+    let mut planned = PlannedWrite::default();
+    planned.resolve(conflict);
+    assert!(store.save_plan(&lease, (1, "{}"), &JobProgress::default(), &planned, (true, now)).await.unwrap());
+    assert!(store.planned_conflicts(job.id, Uuid::nil(), 10).await.unwrap().is_empty());
+    assert!(store.forget_planned(job.id).await.unwrap());
+    while store.forget_planned(job.id).await.unwrap() {}
     let _ = store.cancel_job(kind, now).await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! Requests and calls that send every statement of the store.
 
 mod credentials;
+mod directory_schema;
 mod guard;
 mod oauth;
 mod plugins;
@@ -49,6 +50,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     guard::explanations(gateway, tenant, &ada).await;
     guard::send(gateway, tenant, round).await;
     oauth::send(gateway, tenant, round).await;
+    directory_schema::send(gateway, tenant, round).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
 }
@@ -97,6 +99,7 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
             MappingReason::new(1, "scoping@1", "userType is Contractor"),
         ),
         hold: scimgate::store::held::HoldChange::None,
+        unique: scimgate::store::mapped_unique::UniqueChange::None,
     };
     let new = Insert { resource_type: "User", id, content: &content, members: None };
     assert_eq!(ctx.store.insert(&new, &ctx.stamp()).await.unwrap(), (Written::Done(1), 0));

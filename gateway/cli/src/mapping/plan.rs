@@ -114,7 +114,7 @@ fn show(output: Output, plan: &Value) -> Result<(), Failure> {
 }
 
 /// The counts, each on a line.
-const COUNTS: [(&str, &str); 8] = [
+const COUNTS: [(&str, &str); 10] = [
     ("unchanged", "unchanged"),
     ("changed", "changed"),
     ("  of them deactivated", "deactivated"),
@@ -123,6 +123,8 @@ const COUNTS: [(&str, &str); 8] = [
     ("newly included", "newlyIncluded"),
     ("rejected", "rejected"),
     ("failed", "failed"),
+    ("do not comply with the directory schema", "nonCompliant"),
+    ("have a value that another one has", "conflicts"),
 ];
 
 fn summary(plan: &Value) -> String {

@@ -185,21 +185,24 @@ fn check_value(value: &Value, attribute: &Attribute, name: Arguments<'_>) -> Res
 }
 
 fn check_one(value: &Value, attribute: &Attribute, name: Arguments<'_>) -> Result<(), ScimError> {
-    let complaint = match (attribute.kind, value) {
-        (Type::Complex, Value::Object(members)) => return check_complex(members, attribute, name),
-        (Type::Complex, _) => "must be an object",
-        (Type::Boolean, Value::Bool(_)) | (Type::Decimal, Value::Number(_)) => return Ok(()),
-        (Type::Boolean, _) => "must be true or false",
-        (Type::Decimal, _) => "must be a number",
-        (Type::Integer, Value::Number(number)) if Decimal::new(number).is_whole() => return Ok(()),
-        (Type::Integer, _) => "must be a whole number",
-        (kind, Value::String(text)) => match check_text(kind, text) {
-            None => return Ok(()),
-            Some(complaint) => complaint,
-        },
-        (_, _) => "must be a text",
-    };
-    Err(wrong(&name, complaint))
+    if let (Type::Complex, Value::Object(members)) = (attribute.kind, value) {
+        return check_complex(members, attribute, name);
+    }
+    simple_complaint(attribute.kind, value).map_or(Ok(()), |complaint| Err(wrong(&name, complaint)))
+}
+
+/// What is wrong with a value that is not complex.
+pub(crate) fn simple_complaint(kind: Type, value: &Value) -> Option<&'static str> {
+    match (kind, value) {
+        (Type::Complex, _) => Some("must be an object"),
+        (Type::Boolean, Value::Bool(_)) | (Type::Decimal, Value::Number(_)) => None,
+        (Type::Boolean, _) => Some("must be true or false"),
+        (Type::Decimal, _) => Some("must be a number"),
+        (Type::Integer, Value::Number(number)) if Decimal::new(number).is_whole() => None,
+        (Type::Integer, _) => Some("must be a whole number"),
+        (kind, Value::String(text)) => check_text(kind, text),
+        (_, _) => Some("must be a text"),
+    }
 }
 
 fn check_complex(members: &Map<String, Value>, attribute: &Attribute, name: Arguments<'_>) -> Result<(), ScimError> {

@@ -62,6 +62,9 @@ fn held_change(held: &HeldBefore) -> String {
 
 /// "by step 2 of revision 5 (scoping@0.1.0): userType is Contractor."
 fn by(kept: &KeptReason) -> String {
+    if kept.reason.step == 0 {
+        return format!("since {}", kept.reason.text);
+    }
     let plugin = if kept.reason.plugin.is_empty() { String::new() } else { format!(" ({})", kept.reason.plugin) };
     format!("by step {} of revision {}{plugin}: {}", kept.reason.step, kept.revision, kept.reason.text)
 }

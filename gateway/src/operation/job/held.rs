@@ -111,9 +111,11 @@ async fn restore(ctx: &mut Context, (batch, id): (Uuid, Uuid), resource_type: &s
         Ok(_) => Ok(None),
         Err(Error::Scim(refusal)) if refusal.status < 500 => Ok(Some(refusal.detail)),
         Err(Error::Mapping(MapError::Rejected(refusal))) => Ok(Some(refusal.detail)),
-        Err(Error::Mapping(lasting @ (MapError::Failed { transient: false, .. } | MapError::Unusable { .. }))) => {
-            Ok(Some(lasting.to_string()))
-        }
+        Err(Error::Mapping(
+            lasting @ (MapError::Failed { transient: false, .. }
+            | MapError::NonCompliant { .. }
+            | MapError::Unusable { .. }),
+        )) => Ok(Some(lasting.to_string())),
         Err(Error::Corrupt(why) | Error::Store(store::Error::Corrupt { why, .. })) => Ok(Some(why)),
         Err(passing) => Err(passing),
     }

@@ -30,7 +30,7 @@ pub async fn status(operator: &Operator, tenant: &str, kind: &str) -> Result<Job
     let kind = find(kind)?;
     let store = operator.gateway.store.tenant(tenant.id);
     let total = match kind {
-        JobKind::Remap | JobKind::Plan => Some(total(operator, &store).await?),
+        JobKind::Remap | JobKind::Plan | JobKind::DirectoryCheck => Some(total(operator, &store).await?),
         JobKind::Reconcile | JobKind::SearchKeys | JobKind::Held => None,
     };
     Ok(JobStatus { kind, job: store.job(kind).await?, with_unknown: store.count_with_unknown().await?, total })

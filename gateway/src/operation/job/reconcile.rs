@@ -82,9 +82,11 @@ pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch
 fn lasting(resource_type: &str, id: Uuid, error: Error) -> Result<RejectedValue, Error> {
     let (name, why) = match error {
         Error::Mapping(MapError::Rejected(refusal)) => (MAPPING, refusal.detail),
-        Error::Mapping(lasting @ (MapError::Failed { transient: false, .. } | MapError::Unusable { .. })) => {
-            (MAPPING, lasting.to_string())
-        }
+        Error::Mapping(
+            lasting @ (MapError::Failed { transient: false, .. }
+            | MapError::NonCompliant { .. }
+            | MapError::Unusable { .. }),
+        ) => (MAPPING, lasting.to_string()),
         Error::Scim(refusal) if refusal.status < 500 => (RESOURCE, refusal.detail),
         Error::Corrupt(_) | Error::Store(store::Error::Corrupt { .. }) => {
             tracing::error!(resource.type = resource_type, resource.id = %id, error = telemetry::chain(&error), "a resource cannot be read");

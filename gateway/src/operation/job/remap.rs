@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::operation::context::{Context, Gateway};
 use crate::operation::error::Error;
 use crate::operation::job::batch::{Batch, End};
+use crate::operation::resource::conflicts;
 use crate::operation::resource::remap;
 use crate::operation::schema_change::in_flight;
 use crate::tenant::TenantId;
@@ -50,7 +51,7 @@ pub(super) async fn batch(gateway: &Gateway, tenant: TenantId, batch: &mut Batch
 
 async fn begin_pass(ctx: &Context, batch: &mut Batch) -> Result<(), Error> {
     let progress = &mut batch.job.progress;
-    if progress.attempt == 0 {
+    if progress.attempt == 0 && progress.conflicts_before < 0 {
         // A write that began by the older mapping may still be stored.
         return in_flight::wait(&ctx.store).await;
     }
@@ -63,11 +64,15 @@ async fn begin_pass(ctx: &Context, batch: &mut Batch) -> Result<(), Error> {
 /// The run is finished, unless something is worth another try.
 fn end_pass(batch: &mut Batch) -> End {
     let progress = &mut batch.job.progress;
+    if conflicts::begins_another_pass(progress) {
+        return End::More;
+    }
     if progress.retryable == 0 || progress.attempt >= MAX_RETRIES {
         return End::Finished;
     }
     let rest = FIRST_RETRY * 2_u32.saturating_pow(progress.attempt.unsigned_abs());
     progress.attempt += 1;
+    (progress.conflicts, progress.conflicts_before) = (0, -1);
     progress.after = Uuid::nil();
     End::Pause(rest)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
 use crate::operation::job::batch::{Batch, End};
-use crate::operation::job::{held, plan, reconcile, remap, search_keys};
+use crate::operation::job::{directory_check, held, plan, reconcile, remap, search_keys};
 use crate::store::job::{JobKind, JobLease};
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
@@ -78,6 +78,7 @@ impl Runner {
                 JobKind::SearchKeys => search_keys::batch(gateway, tenant, &mut batch).await.map(End::after),
                 JobKind::Remap => remap::batch(gateway, tenant, &mut batch).await,
                 JobKind::Plan => plan::batch(gateway, tenant, &mut batch).await,
+                JobKind::DirectoryCheck => directory_check::batch(gateway, tenant, &mut batch).await,
                 JobKind::Held => held::batch(gateway, tenant, &mut batch).await.map(End::after),
             }
         };

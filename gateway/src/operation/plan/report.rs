@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::operation::error::Error;
 use crate::operation::resource::document::parse;
-use crate::operation::resource::mapped::Mapped;
+use crate::operation::resource::mapped::{Mapped, ProblemKind};
 use crate::store::event::EventKind;
 use crate::store::resource::read::Stored;
 
@@ -41,6 +41,10 @@ pub enum Change {
     Rejected,
     /// A plugin fails on it: the same.
     Failed,
+    /// The result does not comply with the directory schema: the same.
+    NonCompliant,
+    /// Another resource has a value that must be unique: the same.
+    Conflict,
 }
 
 /// A report.
@@ -65,6 +69,10 @@ pub struct Report {
     pub rejected: i64,
     /// Documents on which a plugin fails.
     pub failed: i64,
+    /// Documents whose result does not comply with the directory schema.
+    pub non_compliant: i64,
+    /// Documents of which another one has a value that must be unique.
+    pub conflicts: i64,
     /// How many documents change at an attribute, by resource type and attribute.
     pub attributes: BTreeMap<String, BTreeMap<String, i64>>,
     /// Changes of attributes that are not counted by name, since there are too many.
@@ -142,6 +150,8 @@ impl Report {
             Change::Included => self.included += 1,
             Change::Rejected => self.rejected += 1,
             Change::Failed => self.failed += 1,
+            Change::NonCompliant => self.non_compliant += 1,
+            Change::Conflict => self.conflicts += 1,
         }
         self.deactivated += i64::from(mapped.event == Some(EventKind::Deactivated));
         let differences = if change == Change::Changed { found(resource_type, stored, mapped)? } else { Vec::new() };
@@ -169,6 +179,8 @@ impl Report {
         self.deactivated += other.deactivated;
         self.rejected += other.rejected;
         self.failed += other.failed;
+        self.non_compliant += other.non_compliant;
+        self.conflicts += other.conflicts;
         self.other_attributes += other.other_attributes;
         self.micros += other.micros;
         self.removals.users += other.removals.users;
@@ -198,7 +210,14 @@ impl Report {
     /// Documents that an activation leaves as they are because the chain refuses them.
     #[must_use]
     pub fn refused(&self) -> i64 {
-        self.rejected + self.failed
+        self.rejected + self.failed + self.non_compliant + self.conflicts
+    }
+
+    /// A document that another one kept from being mapped is added again, since the value has become free.
+    pub(crate) fn resolve(&mut self, id: Uuid) {
+        self.examined -= 1;
+        self.conflicts -= 1;
+        self.examples.retain(|example| example.id != id || example.change != Change::Conflict);
     }
 
     pub(crate) fn took(&mut self, time: Duration) {
@@ -264,7 +283,12 @@ fn kinds(resource_type: &str, change: Change, attributes: &BTreeSet<String>) -> 
 /// None where the product sees no change.
 fn change(mapped: &Mapped) -> Option<Change> {
     if let Some(problem) = &mapped.problem {
-        return Some(if problem.is_rejection { Change::Rejected } else { Change::Failed });
+        return Some(match problem.kind {
+            ProblemKind::Rejected => Change::Rejected,
+            ProblemKind::Failed => Change::Failed,
+            ProblemKind::NonCompliant => Change::NonCompliant,
+            ProblemKind::Conflict => Change::Conflict,
+        });
     }
     mapped.event.map(|event| match event {
         EventKind::Created => Change::Included,

@@ -17,8 +17,10 @@ use crate::clock::rfc3339;
 use crate::mapping::{DocumentInfo, MAX_DOCUMENT_BYTES, MapError, MappingOutcome, OnFailure, StepReport};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::resource::unique;
 use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
+use crate::store::mapped_unique::UniqueChange;
 use crate::store::mapping_reason::{MappingReason, ReasonChange};
 use crate::store::resource::content::Content;
 use crate::store::resource::read::{MappingState, Stored};
@@ -49,17 +51,23 @@ pub(crate) async fn content(
     let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
     check_size(source.text(), set_aside.as_deref())?;
     let mut is_deactivated = is_inactive(&**draft.document);
-    let mut reason = None;
+    let (mut reason, name) = (None, draft.resource_type.name.as_str());
+    let mut unique = UniqueChange::None;
     let (mapping_state, mapped) = match map(ctx, &draft, (stamp, source.text().len()), steps).await? {
-        Ok(MappingOutcome::Mapped(document)) if document.is_source() => (MappingState::Same, None),
+        Ok(MappingOutcome::Mapped(document)) if document.is_source() => {
+            unique = unique::change(&ctx.settings, name, Some(&document));
+            (MappingState::Same, None)
+        }
         Ok(MappingOutcome::Mapped(document)) => {
             check_pending_directory(ctx, draft.resource_type, &document)?;
             is_deactivated = is_inactive(&document);
+            unique = unique::change(&ctx.settings, name, Some(&document));
             (MappingState::Mapped, Some(document.print(&source)))
         }
         Ok(MappingOutcome::Excluded(why)) => {
             let (step, plugin) = steps.last().map_or((0, ""), |step| (step.number, &step.title));
             reason = Some(MappingReason::new(step, plugin, &why));
+            unique = unique::change(&ctx.settings, name, None::<&Overlay>);
             (MappingState::Excluded, None)
         }
         Err(failure) => {
@@ -85,6 +93,7 @@ pub(crate) async fn content(
             None => ReasonChange::None,
         },
         hold: HoldChange::None,
+        unique,
     };
     content.event = event(draft.before.and_then(Stored::mapped_text), visible_text(&content), is_deactivated)?;
     Ok(content)
@@ -137,6 +146,7 @@ async fn map(
     let info = DocumentInfo {
         tenant: &ctx.settings.name,
         resource_type: directory_type,
+        rules: ctx.settings.rules(name),
         id: draft.id,
         last_modified: rfc3339(stamp.at),
         size,
@@ -145,11 +155,11 @@ async fn map(
     steps.extend(run.steps);
     match run.result {
         Ok(outcome) => Ok(Ok(outcome)),
-        Err(failure @ (MapError::Failed { step, .. } | MapError::Open { step, .. }))
+        Err(failure @ (MapError::Failed { .. } | MapError::Open { .. } | MapError::NonCompliant { .. }))
             if chain.on_failure == OnFailure::Keep =>
         {
             tracing::warn!(
-                tenant.name = %ctx.settings.name, resource.type = %name, resource.id = %draft.id, step,
+                tenant.name = %ctx.settings.name, resource.type = %name, resource.id = %draft.id, step = steps.len(),
                 "mapping failed; the source is kept and the mapped document is stale"
             );
             Ok(Err(reason(&failure, steps)))
@@ -160,12 +170,8 @@ async fn map(
 
 /// The reason of a failure, as it is kept.
 fn reason(failure: &MapError, steps: &[StepReport]) -> MappingReason {
-    let text = match failure {
-        MapError::Failed { reason, .. } => reason.clone(),
-        other => other.to_string(),
-    };
     let (step, plugin) = steps.last().map_or((0, ""), |step| (step.number, &step.title));
-    MappingReason::new(step, plugin, &text)
+    MappingReason::new(step, plugin, &failure.reason())
 }
 
 /// What the product still reads where the chain failed: the older mapped document, if there is one.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scimgate_scim::access::Overlay;
 use scimgate_scim::text::Printed;
 use uuid::Uuid;
 
@@ -11,8 +12,10 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::resource::content::{check_pending_directory, event, is_inactive, kept};
 use crate::operation::resource::document::parse;
+use crate::operation::resource::unique;
 use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
+use crate::store::mapped_unique::UniqueChange;
 use crate::store::mapping_reason::{MappingReason, ReasonChange};
 use crate::store::resource::content::Content;
 use crate::store::resource::key::Keys;
@@ -46,6 +49,8 @@ pub(crate) struct Mapped {
     pub(crate) problem: Option<Problem>,
     /// The reason that is kept with the resource, where the product does not see what the source says.
     pub(crate) reason: Option<MappingReason>,
+    /// What it changes about the values that must be unique.
+    pub(crate) unique: UniqueChange,
     /// What each step did.
     pub(crate) steps: Vec<StepReport>,
 }
@@ -53,12 +58,25 @@ pub(crate) struct Mapped {
 /// Why a document has no new mapped document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    /// Whether a plugin rejected the document, as it may reject a client's.
-    pub(crate) is_rejection: bool,
+    /// What went wrong.
+    pub(crate) kind: ProblemKind,
     /// Whether a retry may help.
     pub(crate) failure: Failure,
     /// In words; may contain personal data.
     pub(crate) reason: String,
+}
+
+/// What went wrong with a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProblemKind {
+    /// A plugin rejected it, as it may reject a client's.
+    Rejected,
+    /// A plugin failed.
+    Failed,
+    /// The result does not comply with the directory schema.
+    NonCompliant,
+    /// Another resource has a value that must be unique.
+    Conflict,
 }
 
 /// Maps a stored document, read with its own time of modification: the same document gives the same result at any time.
@@ -79,27 +97,31 @@ pub(crate) async fn map(ctx: &Context, (chain, purpose): (&Chain, Purpose), stor
     let info = DocumentInfo {
         tenant: &ctx.settings.name,
         resource_type: directory_type,
+        rules: ctx.settings.rules(&stored.resource_type),
         id: stored.id,
         last_modified: rfc3339(stored.modified_at),
         size: stored.source.len(),
     };
-    let chains = &ctx.gateway.mapper;
+    let (chains, name) = (&ctx.gateway.mapper, stored.resource_type.as_str());
     let run = match purpose {
         Purpose::Remap => chains.run(chain, info, Arc::clone(&document)).await,
         Purpose::DryRun => chains.dry_run(chain, info, Arc::clone(&document)).await,
     };
     let mapped = match run.result {
         Ok(MappingOutcome::Mapped(tree)) if tree.is_source() => {
-            mapped(stored, MappingState::Same, None, is_inactive(&*document))?
+            let unique = unique::change(&ctx.settings, name, Some(&tree));
+            Mapped { unique, ..mapped(stored, MappingState::Same, None, is_inactive(&*document))? }
         }
         Ok(MappingOutcome::Mapped(tree)) => {
             check_pending_directory(ctx, directory_type, &tree)?;
             let text = tree.print(&Printed::of(&document));
-            mapped(stored, MappingState::Mapped, Some(text), is_inactive(&tree))?
+            let unique = unique::change(&ctx.settings, name, Some(&tree));
+            Mapped { unique, ..mapped(stored, MappingState::Mapped, Some(text), is_inactive(&tree))? }
         }
         Ok(MappingOutcome::Excluded(why)) => {
             let excluded = mapped(stored, MappingState::Excluded, None, false)?;
-            Mapped { reason: Some(reason_of(&why, &run.steps)), ..excluded }
+            let unique = unique::change(&ctx.settings, name, None::<&Overlay>);
+            Mapped { reason: Some(reason_of(&why, &run.steps)), unique, ..excluded }
         }
         Err(error) => {
             let problem = problem(error)?;
@@ -127,6 +149,7 @@ fn mapped(stored: &Stored, state: MappingState, text: Option<String>, is_deactiv
         event,
         problem: None,
         reason: None,
+        unique: UniqueChange::None,
         steps: Vec::new(),
     })
 }
@@ -141,7 +164,8 @@ fn failed(stored: &Stored, problem: Problem) -> Mapped {
     let (state, text) = kept(Some(stored));
     let keeps_text = text.is_some() && stored.mapped.is_some();
     let text = text.filter(|_| !keeps_text);
-    Mapped { state, text, keeps_text, event: None, problem: Some(problem), reason: None, steps: Vec::new() }
+    let (problem, unique) = (Some(problem), UniqueChange::None);
+    Mapped { state, text, keeps_text, event: None, problem, reason: None, unique, steps: Vec::new() }
 }
 
 /// A reason in the words of the step that ended the run.
@@ -152,7 +176,7 @@ fn reason_of(why: &str, steps: &[StepReport]) -> MappingReason {
 
 fn unreadable(why: &str, id: Uuid) -> Problem {
     tracing::error!(resource.id = %id, error = why, "a resource cannot be read");
-    Problem { is_rejection: false, failure: Failure::Lasting, reason: UNREADABLE.to_owned() }
+    Problem { kind: ProblemKind::Failed, failure: Failure::Lasting, reason: UNREADABLE.to_owned() }
 }
 
 /// What the chain's error says of the document.
@@ -160,19 +184,29 @@ fn unreadable(why: &str, id: Uuid) -> Problem {
 /// # Errors
 /// The same error, where it says nothing of it.
 fn problem(error: MapError) -> Result<Problem, Error> {
-    let (is_rejection, failure, reason) = match error {
-        MapError::Rejected(refusal) => (true, Failure::Lasting, refusal.detail),
+    let (kind, failure, reason) = match error {
+        MapError::Rejected(refusal) => (ProblemKind::Rejected, Failure::Lasting, refusal.detail),
         MapError::Failed { transient, .. } => {
-            (false, if transient { Failure::Transient } else { Failure::Lasting }, error.to_string())
+            let failure = if transient { Failure::Transient } else { Failure::Lasting };
+            (ProblemKind::Failed, failure, error.to_string())
         }
-        MapError::Open { .. } => (false, Failure::Transient, error.to_string()),
-        MapError::Unusable { .. } => (false, Failure::Lasting, error.to_string()),
+        MapError::NonCompliant { .. } => (ProblemKind::NonCompliant, Failure::Lasting, error.reason()),
+        MapError::Open { .. } => (ProblemKind::Failed, Failure::Transient, error.to_string()),
+        MapError::Unusable { .. } => (ProblemKind::Failed, Failure::Lasting, error.to_string()),
         MapError::Load { .. } | MapError::Busy => return Err(error.into()),
     };
-    Ok(Problem { is_rejection, failure, reason })
+    Ok(Problem { kind, failure, reason })
 }
 
 impl Mapped {
+    /// It is not mapped after all, since another resource has a value that must be unique.
+    pub(super) fn conflict(&mut self, stored: &Stored, why: String) {
+        let reason = Some(reason_of(&why, &self.steps));
+        let problem = Problem { kind: ProblemKind::Conflict, failure: Failure::Conflict, reason: why };
+        let steps = std::mem::take(&mut self.steps);
+        *self = Self { reason, steps, ..failed(stored, problem) };
+    }
+
     /// The text that the product reads by this mapping; none if it does not see the resource.
     pub(crate) fn view<'a>(&'a self, stored: &'a Stored) -> Option<&'a str> {
         match self.state {
@@ -218,6 +252,7 @@ impl Mapped {
             event: self.event,
             reason: self.reason_change(stored),
             hold: HoldChange::None,
+            unique: self.unique.clone(),
         }
     }
 
@@ -232,6 +267,7 @@ impl Mapped {
             event: self.event,
             failure: self.problem.as_ref().map(|problem| problem.failure),
             reason: self.reason_change(stored),
+            unique: self.unique,
             hold: HoldChange::None,
             mapped: self.text,
         }

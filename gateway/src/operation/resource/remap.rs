@@ -11,10 +11,12 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::guard::Reservation;
 use crate::operation::pace::Pace;
+use crate::operation::resource::conflicts;
 use crate::operation::resource::mapped::{Mapped, Purpose, map};
 use crate::operation::resource::record::{Action, Effect, Record};
 use crate::operation::resource::removals;
 use crate::store::job::{JobExample, JobLease, JobProgress};
+use crate::store::mapped_unique;
 use crate::store::resource::content::Content;
 use crate::store::resource::read::Stored;
 use crate::store::resource::remap::{MappedBy, Remapped, Scanned};
@@ -49,7 +51,11 @@ pub(crate) async fn run(
         // What the guard has counted of removals that are not stored.
         reserved.take_back(ctx).await;
     }
-    stored
+    match stored {
+        // A write took the value meanwhile: decided again.
+        Err(Error::Store(error)) if mapped_unique::is_conflict(&error) => Ok(true),
+        stored => stored,
+    }
 }
 
 struct Batch {
@@ -71,23 +77,30 @@ impl Batch {
     /// Maps resources until the batch's time is over.
     async fn fill(&mut self, ctx: &Context, resources: Vec<Scanned>, progress: &JobProgress) -> Result<(), Error> {
         let begun = Instant::now();
-        let is_first_pass = progress.attempt == 0;
-        let mut pace = Pace::begin();
+        let is_first_pass = progress.attempt == 0 && progress.conflicts_before < 0;
+        let (mut pace, mut all) = (Pace::begin(), Vec::new());
         for resource in resources {
             if begun.elapsed() > MAX_BATCH_TIME {
                 break;
             }
             pace.step().await;
-            if let Some(stored) = resource.stored {
-                match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
-                    Ok(mapped) => self.mapped.push((stored, mapped)),
-                    Err(error) if self.next.after == progress.after => return Err(error),
+            let document = match resource.stored {
+                None => None,
+                Some(stored) => match map(ctx, (&ctx.settings.chain, Purpose::Remap), &stored).await {
+                    Ok(mapped) => Some((stored, mapped)),
+                    Err(error) if all.is_empty() => return Err(error),
                     // Kept for the next batch, which begins with this document.
                     Err(_) => break,
-                }
-            }
-            self.next.after = resource.id;
-            self.next.examined += i64::from(resource.living && is_first_pass);
+                },
+            };
+            all.push((resource.id, resource.living, document));
+        }
+        let mut documents: Vec<_> = all.iter_mut().filter_map(|(.., document)| document.as_mut()).collect();
+        conflicts::decide(ctx, &mut documents, None).await?;
+        for (id, living, document) in all {
+            self.mapped.extend(document);
+            self.next.after = id;
+            self.next.examined += i64::from(living && is_first_pass);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
+use scimgate_scim::directory_schema::TypeRules;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
@@ -20,8 +21,10 @@ use crate::operation::resource::content::content;
 use crate::operation::resource::document::parse;
 use crate::operation::resource::record::Effect;
 use crate::operation::resource::trace::Trace;
+use crate::operation::resource::unique;
 use crate::store;
 use crate::store::guard::MembersGuard;
+use crate::store::mapped_unique;
 use crate::store::resource::batch::BatchOutcome;
 use crate::store::resource::content::{Content, Written};
 use crate::store::resource::delete::Delete;
@@ -119,6 +122,18 @@ async fn write(ctx: &Context, writes: Vec<Write>, trace: &mut Trace) -> Attempt 
             Attempt::Done(Outcome::Saved(rows))
         }
         Ok(None) | Err((_, store::Error::Conflict { .. })) => Attempt::Lost,
+        Err((index, error)) if mapped_unique::is_conflict(&error) => {
+            let (Some(write), Some((content, steps))) = (writes.get(index), contents.get(index)) else {
+                return Attempt::Lost;
+            };
+            let refusal = match unique::refusal(ctx, (&write.resource_type.name, write.id), (content, steps)).await {
+                // The value is free by now.
+                Ok(None) => return Attempt::Lost,
+                Ok(Some(refusal)) | Err(refusal) => refusal,
+            };
+            trace.steps = contents.swap_remove(index).1;
+            refused(writes, index, Refusal::Other(refusal), trace)
+        }
         Err((index, error)) => {
             let refusal = match error {
                 store::Error::Duplicate { .. } => Refusal::Taken(taken(ctx, writes.get(index))),
@@ -340,6 +355,7 @@ async fn delete(
         row: before.row_version(),
         member_changes: guards_members.then_some(before.member_changes),
         visible: before.mapping_state.is_visible(),
+        frees_unique: ctx.settings.rules(&resource_type.name).is_some_and(TypeRules::has_unique),
         has_reason: before.mapping_state.has_reason(),
         keys: &ctx.settings.keys(&document, resource_type),
         key_layout: ctx.settings.search.layout,

@@ -60,6 +60,11 @@ impl Guard {
         Self { limits, protected }
     }
 
+    /// Whether a removal may be held.
+    pub(in crate::operation) fn may_hold(&self) -> bool {
+        self.limits.is_some() || self.protected.is_some()
+    }
+
     /// Whether a user must not be removed. A filter that cannot be evaluated protects everybody.
     pub(in crate::operation) fn protects(&self, document: &Map<String, Value>) -> bool {
         match &self.protected {

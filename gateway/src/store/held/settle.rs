@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::store::error::Error;
 use crate::store::guard::MembersGuard;
+use crate::store::mapped_unique;
 use crate::store::membership::Members;
 use crate::store::membership::change::MemberStatement;
 use crate::store::postgres::pool::Statement;
@@ -114,7 +115,8 @@ impl TenantStore {
     pub async fn release_resources(&self, batch: Uuid, count: i64, stamp: &Stamp) -> Result<i64, Error> {
         let common: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &batch, &count, &stamp.at];
         let lock = Statement::new("locking held resources", LOCK_RESOURCES, &common[..3]);
-        self.settle(vec![lock, Statement::new("releasing held resources", RELEASE, &common)]).await
+        let [freed, shown] = mapped_unique::release(&self.tenant.0, &batch, &count);
+        self.settle(vec![lock, freed, shown, Statement::new("releasing held resources", RELEASE, &common)]).await
     }
 
     /// Releases the next memberships of a batch. Returns how many there were.

@@ -45,6 +45,11 @@ impl TenantStore {
         batch.extend(inserts.iter().map(InsertStatements::insert));
         batch.extend(inserts.iter().map(InsertStatements::resolve));
         batch.extend(members.iter().map(|(_, members)| members.statement()));
+        let unique = batch.len();
+        let entering: Vec<(usize, Statement<'_>)> =
+            inserts.iter().enumerate().filter_map(|(index, insert)| Some((index, insert.unique()?))).collect();
+        let entered_for: Vec<usize> = entering.iter().map(|(index, _)| *index).collect();
+        batch.extend(entering.into_iter().map(|(_, statement)| statement));
         batch.extend(inserts.iter().filter_map(InsertStatements::reason));
         batch.push(Statement::new("checking that all was written", ALL_OR_NONE, &[&self.tenant.0, &ids]));
         let Err(Failure { statement, error }) = self.pool.transaction(Role::Tenant(self.tenant), &batch).await else {
@@ -58,8 +63,9 @@ impl TenantStore {
             error => {
                 let index = match statement {
                     at if at < new.len() * 2 => at % new.len(),
+                    at if at < unique => members.get(at - new.len() * 2).map_or(0, |(index, _)| *index),
                     // A statement of the last group, which keeps reasons, is refused for no resource of its own.
-                    at => members.get(at - new.len() * 2).map_or(0, |(index, _)| *index),
+                    at => entered_for.get(at - unique).copied().unwrap_or_default(),
                 };
                 BatchOutcome::Refused(index, error)
             }

@@ -8,9 +8,11 @@ use std::time::SystemTime;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
+use crate::store::mapped_unique::{UniqueChange, UniqueWrite};
 use crate::store::mapping_reason::ReasonChange;
 use crate::store::resource::indexed::KeyLayout;
 use crate::store::resource::key::{Key, Keys};
@@ -45,9 +47,16 @@ pub struct Content {
     pub reason: ReasonChange,
     /// Whether the product sees the change at once.
     pub hold: HoldChange,
+    /// The mapped document's values that must be unique.
+    pub unique: UniqueChange,
 }
 
 impl Content {
+    /// What it changes about the unique values of mapped documents.
+    pub(in crate::store) fn unique_write(&self, id: Uuid) -> Option<UniqueWrite> {
+        UniqueWrite::of(id, &self.unique, matches!(self.hold, HoldChange::Keep(_)))
+    }
+
     /// The resource once this content is stored, without reading it back.
     #[must_use]
     pub fn stored(self, before: &Stored, version: i64, at: SystemTime) -> Stored {

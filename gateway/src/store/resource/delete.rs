@@ -7,6 +7,7 @@ use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
+use crate::store::mapped_unique::{UniqueChange, UniqueWrite};
 use crate::store::mapping_reason::drop_reason;
 use crate::store::membership::LOCK_RESOURCE;
 use crate::store::postgres::pool::Statement;
@@ -93,6 +94,8 @@ pub struct Delete<'a> {
     pub visible: bool,
     /// Whether the product sees it at once, and whether it is counted.
     pub hold: HoldChange,
+    /// Whether values of its mapped document may be unique: they are free then, but for those that the product still sees.
+    pub frees_unique: bool,
     /// Whether a reason of the mapping is kept of it.
     pub has_reason: bool,
     /// Its keys.
@@ -116,7 +119,9 @@ SELECT count(*) FROM others";
 impl TenantStore {
     /// Deletes a resource with its keys and memberships, if its row is still as it was read.
     pub async fn delete(&self, delete: &Delete<'_>, stamp: &Stamp) -> Result<Written, Error> {
-        let Delete { resource_type, id, row, member_changes, visible, hold, has_reason, keys, key_layout } = delete;
+        let Delete { resource_type, id, row, member_changes, visible, hold, has_reason, keys, key_layout, .. } = delete;
+        let change = if delete.frees_unique { UniqueChange::Set(Vec::new()) } else { UniqueChange::None };
+        let unique = UniqueWrite::of(*id, &change, matches!(hold, HoldChange::Keep(_)));
         let Stamp { at, actor, request_id } = stamp;
         let (slot, event) = (slot(), EventKind::Deleted.name(resource_type));
         let hashes: Vec<i64> = keys.searchable.iter().map(Key::hash).collect();
@@ -146,6 +151,7 @@ impl TenantStore {
         batch.extend(held.map(|held| held.memberships(tenant, id, stamp)));
         batch.push(Statement::new("deleting memberships", DELETE_MEMBERSHIPS, &[tenant, id, at, &slot]));
         batch.extend(has_reason.then(|| drop_reason(tenant, id)));
+        batch.extend(unique.iter().flat_map(|unique| unique.statements(tenant)));
         let answers = self.batch(&batch).await?;
         Ok(Written::from_rows(&answers[1]))
     }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::store::TenantStore;
 use crate::store::error::Error;
 use crate::store::guard::MembersGuard;
+use crate::store::mapped_unique::UniqueWrite;
 use crate::store::membership::Members;
 use crate::store::membership::change::MemberStatement;
 use crate::store::membership::reference::PendingReferences;
@@ -89,6 +90,7 @@ impl TenantStore {
             let pending = if awaits { Pending::Checked } else { Pending::None };
             let mut batch = vec![insert.statement(pending)];
             batch.extend(insert.reason());
+            batch.extend(insert.unique());
             let answers = self.batch(&batch).await?;
             let has_pending = awaits && answers[0].first().is_some_and(|row| row.get(1));
             if !has_pending {
@@ -99,6 +101,7 @@ impl TenantStore {
         let mut batch = vec![insert.insert(), insert.resolve()];
         batch.extend(members.as_ref().map(MemberStatement::statement));
         batch.extend(insert.reason());
+        batch.extend(insert.unique());
         let answers = self.batch(&batch).await?;
         Ok((Written::from_rows(&answers[0]), answers[1].first().map_or(0, |row| row.get(0))))
     }
@@ -110,6 +113,7 @@ pub(in crate::store) struct InsertStatements<'a> {
     content: &'a Content,
     members: Option<&'a Members>,
     pending: PendingReferences,
+    unique: Option<UniqueWrite>,
 }
 
 impl<'a> InsertStatements<'a> {
@@ -117,7 +121,8 @@ impl<'a> InsertStatements<'a> {
         let Insert { resource_type, id, content, members } = *new;
         let target = Target { tenant: store.tenant, resource_type, id, slot, stamp };
         let pending = PendingReferences::new(resource_type, id, &content.keys);
-        Self { write: RowWrite::new(target, content), content, members, pending }
+        let unique = content.unique_write(id);
+        Self { write: RowWrite::new(target, content), content, members, pending, unique }
     }
 
     /// The insert, in a transaction with [`InsertStatements::resolve`].
@@ -140,6 +145,11 @@ impl<'a> InsertStatements<'a> {
     pub(in crate::store) fn reason(&self) -> Option<Statement<'_>> {
         let Target { tenant, id, stamp, .. } = &self.write.target;
         self.content.reason.statement(&tenant.0, id, stamp)
+    }
+
+    /// Enters the unique values of the mapped document.
+    pub(in crate::store) fn unique(&self) -> Option<Statement<'_>> {
+        self.unique.as_ref()?.take(&self.write.target.tenant.0)
     }
 
     pub(in crate::store) fn resolve(&self) -> Statement<'_> {

@@ -24,7 +24,7 @@ pub(in crate::store) const MAX_WHOLE_BYTES: usize = 508;
 pub(in crate::store) const PREFIX_BYTES: usize = 440;
 
 /// One index entry.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The attribute's canonical name.
     pub attribute: Arc<str>,

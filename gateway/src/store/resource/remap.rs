@@ -13,6 +13,7 @@ use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
 use crate::store::held::many::HoldChanges;
 use crate::store::job::{JobLease, JobProgress};
+use crate::store::mapped_unique::{UniqueChange, UniqueWrite, statements_of};
 use crate::store::mapping_reason::{ReasonChange, Reasons};
 use crate::store::membership::events::announce;
 use crate::store::postgres::pool::Statement;
@@ -33,7 +34,7 @@ SELECT {}, r.living, r.wanted FROM (
     CASE WHEN n.wanted THEN n.source ELSE '' END AS source, NULL::text AS set_aside, CASE WHEN n.wanted THEN n.mapped END AS mapped,
     sum(n.bytes) OVER (ORDER BY n.id) - n.bytes AS before
   FROM (SELECT *, CASE WHEN wanted THEN octet_length(source) + coalesce(octet_length(mapped), 0) ELSE 0 END AS bytes
-    FROM (SELECT *, deleted_at IS NULL AS living, deleted_at IS NULL AND {wanted} AS wanted
+    FROM (SELECT *, deleted_at IS NULL AS living, {wanted} AS wanted
       FROM resource WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3) r) n) r
 WHERE r.before <= $4 ORDER BY r.id",
         columns(options)
@@ -42,11 +43,19 @@ WHERE r.before <= $4 ORDER BY r.id",
 
 /// Of another revision, or the mapping failed.
 static UNMAPPED: LazyLock<String> =
-    LazyLock::new(|| next("(mapping_revision <> $5 OR mapping_state IN ('stale', 'never'))"));
+    LazyLock::new(|| next("deleted_at IS NULL AND (mapping_revision <> $5 OR mapping_state IN ('stale', 'never'))"));
 
 /// All, or a sample: a document with a small hash of its id.
-static PLANNED: LazyLock<String> =
-    LazyLock::new(|| next("CASE WHEN $6::int8 IS NULL THEN true ELSE uuid_hash_extended(id, $5) <= $6 END"));
+static PLANNED: LazyLock<String> = LazyLock::new(|| {
+    next("deleted_at IS NULL AND CASE WHEN $6::int8 IS NULL THEN true ELSE uuid_hash_extended(id, $5) <= $6 END")
+});
+
+/// What the product sees.
+static VISIBLE: LazyLock<String> = LazyLock::new(|| {
+    next(
+        "(deleted_at IS NULL AND mapping_state NOT IN ('excluded', 'never') OR deleted_at IS NOT NULL AND held IS NOT NULL)",
+    )
+});
 
 /// A row is passed by if it changed since it was read: whoever wrote it has mapped it. None is stored if the tenant's mapping or
 /// schemas changed, or the run is not this process's any more. The run's progress is stored with them, so that it counts each
@@ -67,11 +76,11 @@ w AS (UPDATE resource r SET mapping_state = v.state, mapping_revision = $4,
 e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, version, actor, request_id, at)
   SELECT $1, w.event, w.resource_type, w.id, w.version, $15, $16, $17 FROM w WHERE w.event IS NOT NULL ORDER BY w.id),
 n AS (SELECT count(*) FILTER (WHERE event IS NOT NULL) AS changed, count(*) FILTER (WHERE failure > 0) AS rejected,
-    count(*) FILTER (WHERE failure > 1) AS retryable FROM w),
+    count(*) FILTER (WHERE failure = 2) AS retryable, count(*) FILTER (WHERE failure = 3) AS conflicts FROM w),
 p AS (UPDATE job j SET after_id = $18, examined = $19, changed = $20 + n.changed, rejected = $21 + n.rejected,
-    retryable = $22 + n.retryable, examples = $23, moved_at = $17
+    retryable = $22 + n.retryable, conflicts = $25 + n.conflicts, examples = $23, moved_at = $17
   FROM t, n WHERE j.tenant_id = $1 AND j.kind = 'remap' AND CASE WHEN j.kind = 'remap' THEN j.id = t.id END)
-SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable FROM n";
+SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable, n.conflicts FROM n";
 
 /// Every statement locks groups before their members, so groups are locked before the statement that writes all.
 const LOCK_GROUPS: &str = "
@@ -96,6 +105,8 @@ pub enum Failure {
     Lasting,
     /// A retry may help.
     Transient,
+    /// Another resource has a value that must be unique: it helps once that one has another value.
+    Conflict,
 }
 
 /// What a chain made of a stored document.
@@ -121,6 +132,8 @@ pub struct Remapped {
     pub reason: ReasonChange,
     /// What it changes about its hold.
     pub hold: HoldChange,
+    /// Its values that must be unique.
+    pub unique: UniqueChange,
 }
 
 /// The settings that a batch was mapped by.
@@ -150,6 +163,12 @@ impl TenantStore {
         self.query("reading documents to plan", &PLANNED, &params).await?.iter().map(scanned).collect()
     }
 
+    /// The next resources by id, with the documents that the product sees.
+    pub async fn visible_after(&self, after: Uuid, count: i64) -> Result<Vec<Scanned>, Error> {
+        let params: [&(dyn ToSql + Sync); 4] = [&self.tenant.0, &after, &count, &MAX_READ_BYTES];
+        self.query("reading documents to check", &VISIBLE, &params).await?.iter().map(scanned).collect()
+    }
+
     /// Stores what the active mapping made of these documents, their events, and how far the run has come: what is stored adds to
     /// the counts of `progress`. Returns the progress that is stored, or none where nothing is, because the mapping, the schemas or
     /// the run changed.
@@ -164,7 +183,7 @@ impl TenantStore {
         let columns = Columns::of(documents, by);
         let Stamp { at, actor, request_id } = stamp;
         let examples = serde_json::to_string(&progress.examples).unwrap_or_else(|_| "[]".to_owned());
-        let store: [&(dyn ToSql + Sync); 24] = [
+        let store: [&(dyn ToSql + Sync); 25] = [
             &self.tenant.0,
             &lease.id,
             &lease.holder,
@@ -189,6 +208,7 @@ impl TenantStore {
             &progress.retryable,
             &examples,
             &columns.steps,
+            &progress.conflicts,
         ];
         let mut batch = Vec::with_capacity(4);
         if !columns.groups.is_empty() {
@@ -204,15 +224,31 @@ impl TenantStore {
         batch.extend(reasons.statements(&self.tenant.0, stamp));
         let holds = HoldChanges::of(documents.iter().map(|it| (it.id, &it.hold)));
         batch.extend(holds.statements(&self.tenant.0, stamp));
+        let [held, others] = unique_writes(documents);
+        batch.extend(statements_of([&held, &others], &self.tenant.0));
         let answers = self.batch(&batch).await?;
         let row = answers[index].first().filter(|row| row.get(0));
-        Ok(row.map(|row| JobProgress {
-            changed: progress.changed + row.get::<_, i64>(1),
-            rejected: progress.rejected + row.get::<_, i64>(2),
-            retryable: progress.retryable + row.get::<_, i64>(3),
-            ..progress
-        }))
+        Ok(row.map(|row| counted(progress, row)))
     }
+}
+
+/// The progress with what a statement has stored.
+fn counted(progress: JobProgress, row: &Row) -> JobProgress {
+    JobProgress {
+        changed: progress.changed + row.get::<_, i64>(1),
+        rejected: progress.rejected + row.get::<_, i64>(2),
+        retryable: progress.retryable + row.get::<_, i64>(3),
+        conflicts: progress.conflicts + row.get::<_, i64>(4),
+        ..progress
+    }
+}
+
+/// What changes about the unique values of documents that a batch holds from now on, and of all others.
+fn unique_writes(documents: &[Remapped]) -> [UniqueWrite; 2] {
+    [true, false].map(|held| {
+        let these = documents.iter().filter(move |it| matches!(it.hold, HoldChange::Keep(_)) == held);
+        UniqueWrite::of_many(these.map(|it| (it.id, &it.unique)), held)
+    })
 }
 
 impl Remapped {
@@ -261,6 +297,7 @@ impl<'a> Columns<'a> {
                 None => 0,
                 Some(Failure::Lasting) => 1,
                 Some(Failure::Transient) => 2,
+                Some(Failure::Conflict) => 3,
             });
             columns.steps.push(it.step(by));
             if it.resource_type == "Group" {

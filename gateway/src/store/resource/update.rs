@@ -191,7 +191,8 @@ impl TenantStore {
             .map(|(members, batch)| HoldMembers::new(self.tenant.0, *id, (members, batch), stamp));
         let members =
             members.map(|members| MemberStatement::new(self.tenant, *id, true, (members, update.members_guard), stamp));
-        let mut batch = Vec::with_capacity(4);
+        let unique = content.unique_write(*id);
+        let mut batch = Vec::with_capacity(6);
         if parts.guards_members || hold_members.is_some() {
             batch.push(Statement::new("locking a group", LOCK_RESOURCE, &[&self.tenant.0, id]));
         }
@@ -206,6 +207,7 @@ impl TenantStore {
         batch.extend(members.as_ref().map(MemberStatement::statement));
         batch.extend(content.reason.statement(&self.tenant.0, id, stamp));
         batch.extend(content.hold.statement(&self.tenant.0, id, stamp));
+        batch.extend(unique.iter().flat_map(|unique| unique.statements(&self.tenant.0)));
         let answers = self.batch(&batch).await?;
         let joined = if pending.is_some() { answers[resolved].first().map_or(0, |row| row.get(0)) } else { 0 };
         let of = answers[index].first().map_or(Ok(Vec::new()), |row| groups(row.get(1)))?;

@@ -70,6 +70,7 @@ impl Local {
         let info = DocumentInfo {
             tenant: &context.tenant,
             resource_type: &input.resource_type,
+            rules: None,
             id: Uuid::parse_str(&context.resource_id)?,
             last_modified: context.last_modified.clone(),
             size: serde_json::to_string(&*input.source)?.len(),

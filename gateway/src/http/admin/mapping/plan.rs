@@ -115,6 +115,10 @@ pub(in crate::http::admin) struct ReportReply {
     rejected: i64,
     /// Documents on which a plugin fails. The same.
     failed: i64,
+    /// Documents whose result does not comply with the directory schema. The same.
+    non_compliant: i64,
+    /// Documents that would have a value that must be unique, and that another resource has. The same.
+    conflicts: i64,
     /// How many documents change at an attribute, by resource type and attribute.
     attributes: BTreeMap<String, BTreeMap<String, i64>>,
     /// Changes of further attributes.
@@ -132,6 +136,8 @@ enum ChangeName {
     NewlyIncluded,
     Rejected,
     Failed,
+    NonCompliant,
+    Conflict,
 }
 
 /// An example.
@@ -228,6 +234,8 @@ impl From<Report> for ReportReply {
             deactivated: report.deactivated,
             rejected: report.rejected,
             failed: report.failed,
+            non_compliant: report.non_compliant,
+            conflicts: report.conflicts,
             attributes: report.attributes,
             other_attributes: report.other_attributes,
             examples: report.examples.into_iter().map(ExampleReply::from).collect(),
@@ -248,6 +256,8 @@ impl From<Example> for ExampleReply {
                 Change::Included => ChangeName::NewlyIncluded,
                 Change::Rejected => ChangeName::Rejected,
                 Change::Failed => ChangeName::Failed,
+                Change::NonCompliant => ChangeName::NonCompliant,
+                Change::Conflict => ChangeName::Conflict,
             },
             reason: example.reason,
             differences: differences

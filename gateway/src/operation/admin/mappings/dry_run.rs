@@ -7,9 +7,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use scimgate_scim::access::{self, Overlay};
 use scimgate_scim::error::ScimError;
 use scimgate_scim::sample::{self, Extent};
 use scimgate_scim::schema::ResourceType;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
@@ -22,6 +24,9 @@ use crate::operation::settings::Settings;
 const MAX_TYPES: usize = 16;
 /// Longest text of a plugin's that a message quotes.
 const MAX_QUOTED_CHARS: usize = 200;
+
+/// A value of an attribute that a filter selects.
+const PLAUSIBLE: &str = "ada@example.com";
 
 const OVERRIDE: &str = "To store the mapping all the same, leave out the dry run (dryRun=false, --no-dry-run).";
 
@@ -77,13 +82,14 @@ async fn tried(
     chain: &Chain,
     (resource_type, extent, now): (&Arc<ResourceType>, Extent, SystemTime),
 ) -> Result<Trial, Refusal> {
-    let document = Arc::new(sample::document(resource_type, extent));
+    let document = Arc::new(example(settings, resource_type, extent));
     let size = serde_json::to_string(&*document).map_or(0, |text| text.len());
     let directory_type = settings.directory.resource_type(&resource_type.name).unwrap_or(resource_type);
     let attempt = || {
         let info = DocumentInfo {
             tenant: &settings.name,
             resource_type: directory_type,
+            rules: settings.rules(&resource_type.name),
             id: Uuid::nil(),
             last_modified: rfc3339(now),
             size,
@@ -95,6 +101,29 @@ async fn tried(
         return attempt().await.map_err(Refusal::Mapping);
     }
     Ok(trial)
+}
+
+/// An example that complies with the directory schema, as far as the SCIM client can make it so: otherwise every mapping that changes
+/// nothing would be refused.
+fn example(settings: &Settings, resource_type: &Arc<ResourceType>, extent: Extent) -> Map<String, Value> {
+    let document = sample::document(resource_type, extent);
+    let Some(rules) = settings.rules(&resource_type.name) else { return document };
+    let full = Overlay::new(Arc::new(sample::document(resource_type, Extent::Full)), None);
+    let mut fitting = Overlay::new(Arc::new(document), None);
+    for (path, is_required, allowed) in rules.wanted() {
+        let has_value = access::get(&fitting, resource_type, path).is_ok_and(|values| !values.is_empty());
+        let plausible = || access::get(&full, resource_type, path).ok()?.first().copied().cloned();
+        let value = match allowed {
+            Some(allowed) if has_value || is_required => Some(allowed.clone()),
+            None if is_required && !has_value => plausible().or_else(|| Some(PLAUSIBLE.into())),
+            _ => None,
+        };
+        if let Some(value) = value {
+            // What only a mapping can write is left to it.
+            let _ = access::set(&mut fitting, resource_type, path, value);
+        }
+    }
+    fitting.to_map()
 }
 
 impl Tried<'_> {

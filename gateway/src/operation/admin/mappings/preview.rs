@@ -206,6 +206,7 @@ async fn run(ctx: &Context, chain: &Chain, (source, directory_type): (&Source, &
     let info = DocumentInfo {
         tenant: &ctx.settings.name,
         resource_type: directory_type,
+        rules: ctx.settings.rules(&directory_type.name),
         id: source.id.unwrap_or_else(|| ctx.gateway.clock.new_id()),
         last_modified: rfc3339(source.modified_at),
         size,
