@@ -19,7 +19,7 @@ pub(super) struct Api {
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 12] = [
+const PATH_PARAMETERS: [(&str, &str); 14] = [
     ("tenant", "The tenant's name."),
     ("token", "The token's id."),
     ("key", "The operator key's id."),
