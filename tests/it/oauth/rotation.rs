@@ -78,7 +78,7 @@ fn rotation_fails_no_request_of_entra() {
             keep: false,
         };
         let running = tokio::spawn(async move { scimgate_simulate::entra(&options, &NoProgress).await.unwrap() });
-        let mut rounds = 0;
+        let mut rounds = 0_usize;
         while !running.is_finished() {
             // The tokens of one replica are used at the other, those of a new key at once.
             let issuer = if rounds.is_multiple_of(2) { &other } else { &gateway };
