@@ -44,7 +44,7 @@ disagreements: build plugins ## Ask SCIM libraries of others the same, and write
 	@$(DISAGREEMENTS) $(ARGS)
 
 conformance-tools:
-	@tests/conformance/install clients
+	@tests/conformance/install
 
 deploy-check: setup-rust ## Check the Dockerfile, the Helm chart and the documents
 	@deploy/check/run

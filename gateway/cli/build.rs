@@ -10,50 +10,56 @@ use std::{env, fs};
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// What the crate of a Rust plugin needs, below the repository's root.
-const RUST_SDK: [&str; 7] = [
-    "Cargo.toml",
-    "Cargo.lock",
-    "plugin-sdk/Cargo.toml",
-    "plugin-sdk/src",
-    "plugin-sdk/wit",
-    "gateway/scim/Cargo.toml",
-    "gateway/scim/src",
+/// What the projects of a language need, below the repository's root.
+const SDKS: [(&str, &[&str]); 3] = [
+    (
+        "RUST_SDK",
+        &[
+            "Cargo.toml",
+            "Cargo.lock",
+            "plugin-sdk/Cargo.toml",
+            "plugin-sdk/README.md",
+            "plugin-sdk/src",
+            "plugin-sdk/wit",
+            "gateway/scim/Cargo.toml",
+            "gateway/scim/src",
+        ],
+    ),
+    (
+        "TYPESCRIPT_SDK",
+        &[
+            "plugin-sdk/typescript/bin",
+            "plugin-sdk/typescript/package-lock.json",
+            "plugin-sdk/typescript/package.json",
+            "plugin-sdk/typescript/src",
+            "plugin-sdk/typescript/tsconfig.json",
+            "plugin-sdk/wit",
+        ],
+    ),
+    (
+        "PYTHON_SDK",
+        &[
+            "plugin-sdk/python/pyproject.toml",
+            "plugin-sdk/python/requirements.txt",
+            "plugin-sdk/python/scimgate_plugin",
+            "plugin-sdk/wit",
+        ],
+    ),
 ];
-
-/// … and what a plugin in TypeScript needs …
-const TYPESCRIPT_SDK: [&str; 5] = [
-    "plugin-sdk/typescript/bin",
-    "plugin-sdk/typescript/package.json",
-    "plugin-sdk/typescript/src",
-    "plugin-sdk/typescript/tsconfig.json",
-    "plugin-sdk/wit",
-];
-
-/// … and one in Python.
-const PYTHON_SDK: [&str; 4] = [
-    "plugin-sdk/python/pyproject.toml",
-    "plugin-sdk/python/requirements.txt",
-    "plugin-sdk/python/scimgate_plugin",
-    "plugin-sdk/wit",
-];
+/// What is no source: tests, and what interpreters leave.
+const LEFT_OUT: [&str; 3] = ["tests", "__pycache__", "node_modules"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let root = here.join("../..").canonicalize()?;
-    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     let mut text = String::new();
-    let parts: [(&str, &[&str]); 3] =
-        [("RUST_SDK", &RUST_SDK), ("TYPESCRIPT_SDK", &TYPESCRIPT_SDK), ("PYTHON_SDK", &PYTHON_SDK)];
-    for (name, parts) in parts {
-        let mut sdk = Vec::new();
+    for (name, parts) in SDKS {
+        let mut found = Vec::new();
         for part in parts {
-            files(&root.join(part), &mut sdk)?;
+            files(&root.join(part), &mut found)?;
         }
-        if name == "RUST_SDK" {
-            sdk.push(root.join("plugin-sdk/README.md"));
-        }
-        write_table(&mut text, name, &root, &sdk)?;
+        write_table(&mut text, name, &root, &found)?;
     }
     let templates = here.join("templates");
     for language in folders(&templates)? {
@@ -69,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The files below a path, without tests and what Python has compiled.
+/// The files below a path.
 fn files(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={}", path.display());
     if path.is_file() {
@@ -80,8 +86,8 @@ fn files(path: &Path, found: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
         fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<_, Box<dyn Error>>>()?;
     entries.sort();
     for entry in entries {
-        let left_out = entry.file_stem().is_some_and(|stem| stem == "tests" || stem == "__pycache__");
-        if !left_out {
+        let is_left_out = entry.file_stem().is_some_and(|stem| LEFT_OUT.iter().any(|name| stem == *name));
+        if !is_left_out {
             files(&entry, found)?;
         }
     }

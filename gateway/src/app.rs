@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::{JobShare, Limits, Listeners};
+use crate::config::{JobShare, Limits, Listeners, Plugins};
 use crate::http::connection::server;
 use crate::http::error::Surface;
 use crate::http::router;
@@ -97,10 +97,7 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
 /// # Errors
 /// The plugin host cannot be set up.
 pub fn local_mapper(clock: Clock) -> Result<Mapper, Error> {
-    let mapper = Mapper::new(host()?, BTreeMap::<String, Vec<u8>>::new(), clock, MapperConfig::default());
-    // Whoever runs a command is its operator.
-    mapper.accept_large_plugins();
-    Ok(mapper)
+    Ok(Mapper::new(host()?, BTreeMap::<String, Vec<u8>>::new(), clock, MapperConfig::default()))
 }
 
 fn host() -> Result<Host, Error> {
@@ -114,12 +111,20 @@ fn host() -> Result<Host, Error> {
 ///
 /// # Errors
 /// The plugin host cannot be set up.
-pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Result<Gateway, Error> {
-    let mapper = Arc::new(mapper(host()?, &store, &clock, &keys));
+pub fn gateway(
+    store: Store,
+    clock: Clock,
+    public_url: &str,
+    (keys, plugins): (Keys, Plugins),
+) -> Result<Gateway, Error> {
+    let plugins = Arc::new(plugins);
+    let mapper = Arc::new(mapper(host()?, &store, &clock, (&keys, &plugins)));
+    let keys = Arc::new(keys);
     Ok(Gateway {
-        keys: Arc::new(keys),
-        auth: Arc::new(Auth::new(store.clone(), clock.clone())),
+        auth: Arc::new(Auth::new(store.clone(), clock.clone(), Arc::clone(&keys))),
+        keys,
         mapper,
+        plugins,
         settings: Arc::new(SettingsCache::new(store.clone())),
         lists: crate::operation::list::Limits::default(),
         public_url: Arc::from(public_url.trim_end_matches('/')),
@@ -144,8 +149,8 @@ pub fn gateway(store: Store, clock: Clock, public_url: &str, keys: Keys) -> Resu
 
 /// The mapper of the stored plugins. It keeps what it compiles, unless the key that seals it is in the same database: machine code
 /// is loaded only if nobody but the gateway can have written it.
-fn mapper(host: Host, store: &Store, clock: &Clock, keys: &Keys) -> Mapper {
-    let plugins = StoredPlugins { store: store.control(), clock: clock.clone() };
+fn mapper(host: Host, store: &Store, clock: &Clock, (keys, plugins): (&Keys, &Arc<Plugins>)) -> Mapper {
+    let plugins = StoredPlugins { store: store.control(), clock: clock.clone(), plugins: Arc::clone(plugins) };
     let seals = if keys.in_database { Vec::new() } else { keys.derive("compiled plugins") };
     let keys = seals.into_iter().map(Key::new).collect();
     Mapper::new(host, plugins, clock.clone(), MapperConfig::default()).keeping_compiled(keys)

@@ -5,6 +5,7 @@
 pub mod bearer;
 mod known_tenants;
 pub mod last_used;
+pub mod oauth;
 mod strangers;
 pub mod token;
 
@@ -18,12 +19,14 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::Network;
+use crate::root_key::Keys;
 use crate::store::operator_key::OperatorKey;
 use crate::store::tenant::credential::Scope;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 use known_tenants::KnownTenants;
 use last_used::LastUsed;
+use oauth::Oauth;
 use strangers::Strangers;
 use token::{Kind, Token, TokenDigest};
 
@@ -65,6 +68,9 @@ pub enum Error {
     /// The credential cannot be read from the database.
     #[error("credentials cannot be checked now")]
     Store(#[source] store::Error),
+    /// The keys of a token's issuer cannot be read.
+    #[error("a token cannot be checked now")]
+    IssuerKeys(#[source] Arc<oauth::IssuerKeysError>),
 }
 
 /// A revoked credential is dropped by the poll for changes, and everything is if that poll fails for long
@@ -92,6 +98,8 @@ pub struct Auth {
     operators: Cache<TokenDigest, Arc<OperatorKey>>,
     /// When credentials were used, until it is stored.
     pub used: LastUsed,
+    /// Access tokens and the clients that get them.
+    pub oauth: Oauth,
     strangers: Strangers,
     tenants: KnownTenants,
     /// Credentials that were valid, which strangers cannot know: they are looked up whatever else comes from their address.
@@ -114,14 +122,17 @@ impl Verified {
 
 enum Miss {
     Unknown,
+    TooMany,
     Store(store::Error),
+    IssuerKeys(Arc<oauth::IssuerKeysError>),
 }
 
 impl Auth {
     /// An empty cache over the store.
     #[must_use]
-    pub fn new(store: Store, clock: Clock) -> Self {
+    pub fn new(store: Store, clock: Clock, keys: Arc<Keys>) -> Self {
         Self {
+            oauth: Oauth::new(store.clone(), clock.clone(), keys),
             store,
             clock,
             valid: Cache::builder().max_capacity(MAX_VALID).time_to_live(VALID_TTL).build(),
@@ -332,6 +343,8 @@ impl Auth {
 fn refusal(miss: &Miss) -> Error {
     match miss {
         Miss::Unknown => Error::Unauthorized,
+        Miss::TooMany => Error::TooMany,
         Miss::Store(source) => Error::Store(source.clone()),
+        Miss::IssuerKeys(source) => Error::IssuerKeys(Arc::clone(source)),
     }
 }

@@ -1,6 +1,8 @@
 //! The settings of a server process: command line arguments, each with an environment variable.
 
+mod issuers;
 mod network;
+mod plugins;
 mod tenant_limits;
 
 use std::fmt;
@@ -10,7 +12,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+pub use issuers::Issuers;
 pub use network::Network;
+pub use plugins::{PluginKey, PluginRegistry, Plugins};
 pub use tenant_limits::{DEFAULT_REQUESTS, MAX_LIMIT, Rate, TenantDefaults, TenantLimits};
 
 /// The addresses of the three listeners, and how clients reach them.

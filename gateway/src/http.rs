@@ -8,6 +8,7 @@ pub mod connection;
 mod directory;
 pub mod error;
 mod json;
+mod oauth;
 mod openapi;
 mod probe;
 mod query;

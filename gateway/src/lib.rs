@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod mapping;
+pub mod oci;
 pub mod operation;
 pub mod root_key;
 pub mod store;

@@ -18,6 +18,7 @@ pub mod keyed_lock;
 pub mod large;
 pub mod leniency_use;
 pub mod list;
+pub mod oauth;
 pub mod operator;
 pub(crate) mod pace;
 pub mod plan;
@@ -27,6 +28,7 @@ pub mod schema_change;
 pub mod settings;
 pub mod shadow;
 pub mod shadow_queue;
+pub(crate) mod signature;
 pub mod stretch;
 
 pub use context::{Context, Gateway};

@@ -62,3 +62,64 @@ pub(crate) fn read_config<C: DeserializeOwned>(text: &str) -> serde_json::Result
         text => serde_json::from_str(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::{PathMap, ScimPath};
+
+    /// What may be configured.
+    #[derive(Debug, Deserialize, schemars::JsonSchema)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    #[expect(dead_code, reason = "read by the derived schema")]
+    struct Config {
+        /// Attributes to move.
+        #[serde(default)]
+        lift: PathMap<ScimPath>,
+        rules: Vec<Rule>,
+    }
+
+    #[derive(Debug, Deserialize, schemars::JsonSchema)]
+    #[expect(dead_code, reason = "read by the derived schema")]
+    struct Rule {
+        path: ScimPath,
+    }
+
+    #[test]
+    fn a_schema_follows_from_the_type_with_every_part_in_its_place() {
+        let path = json!({ "type": "string", "format": "scim-path", "minLength": 1 });
+        let expected = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "description": "What may be configured.",
+            "type": "object",
+            "properties": {
+                "lift": {
+                    "description": "Attributes to move.",
+                    "type": "object",
+                    "propertyNames": path,
+                    "additionalProperties": path,
+                    "default": {}
+                },
+                "rules": {
+                    "type": "array",
+                    "items": { "type": "object", "properties": { "path": path }, "required": ["path"] }
+                }
+            },
+            "additionalProperties": false,
+            "required": ["rules"]
+        });
+        assert_eq!(schema::<Config>(), expected);
+        assert_eq!(schema::<()>(), json!({ "type": "object", "additionalProperties": false }));
+    }
+
+    #[test]
+    fn an_empty_configuration_is_an_empty_object_and_nothing() {
+        for text in ["", " {} ", "{}"] {
+            read_config::<()>(text).unwrap();
+        }
+        let error = read_config::<Config>("").unwrap_err();
+        assert!(error.to_string().starts_with("missing field `rules`"), "{error}");
+    }
+}

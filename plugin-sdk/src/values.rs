@@ -160,3 +160,40 @@ impl Document<'_> {
         text.parse().map(Some).map_err(|error| Error::Other(format!("{path} is no date and time: {error}")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::test::Resource;
+
+    #[test]
+    fn values_have_types_and_keep_what_these_do_not_name() {
+        let user = json!({
+            "name": { "givenName": "Ada", "familyName": " " },
+            "addresses": [{ "type": "work", "country": "GB" }],
+            "emails": [{ "value": "a@b" }, { "value": "c@d", "type": "Home", "primary": true }],
+            ENTERPRISE_USER: { "manager": { "value": "7", "$ref": "../Users/7" } }
+        });
+        let resource = Resource::new("User", user.clone()).unwrap();
+        let document = resource.document();
+        assert_eq!(document.name().unwrap().full().as_deref(), Some("Ada"));
+        let preferred = document.preferred("emails").unwrap().unwrap();
+        assert!(preferred.is_type("home") && preferred.value.as_deref() == Some("c@d"), "{preferred:?}");
+        assert_eq!(document.preferred("phoneNumbers").unwrap(), None);
+        let manager = document.reference(&format!("{ENTERPRISE_USER}:manager")).unwrap().unwrap();
+        assert_eq!((manager.value.as_deref(), manager.uri.as_deref()), (Some("7"), Some("../Users/7")));
+        document.set("addresses", document.values("addresses").unwrap()).unwrap();
+        assert_eq!(resource.into_value(), user);
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_named_by_its_path() {
+        let resource = Resource::new("User", json!({ "active": true, "title": "x" })).unwrap();
+        let error = resource.document().get_first::<String>("active").unwrap_err().to_string();
+        assert!(error.starts_with("active has a value of another type than the plugin reads"), "{error}");
+        let error = resource.document().timestamp("title").unwrap_err().to_string();
+        assert!(error.starts_with("title is no date and time"), "{error}");
+    }
+}

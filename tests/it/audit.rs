@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use scimgate_tests::harness::block_on;
+use scimgate_tests::plugins::Plain;
 use scimgate_tests::tenant::{WS1B, device, group, user};
 use scimgate_tests::{Answer, Database, Request, TestGateway, on_both, plugin, poll};
 use serde_json::{Value, json};
@@ -38,7 +39,9 @@ impl Operator<'_> {
         };
         let answer = self.gateway.operator.send(request).await;
         assert!(answer.status < 300, "{route} was answered {}", answer.text);
-        self.secrets.extend(answer.body["secret"].as_str().map(str::to_owned));
+        for name in ["secret", "clientSecret"] {
+            self.secrets.extend(answer.body[name].as_str().map(str::to_owned));
+        }
         self.routes.insert(format!("{method} /admin/v1{template}"));
         self.sent.push((id, action));
         answer
@@ -48,6 +51,7 @@ impl Operator<'_> {
 async fn every_changing_route_is_recorded_without_a_secret(gateway: &TestGateway) {
     let mut it = Operator { gateway, routes: BTreeSet::new(), sent: Vec::new(), secrets: Vec::new() };
     tenants_and_credentials(&mut it).await;
+    oauth(&mut it).await;
     schemas(&mut it).await;
     mappings(&mut it).await;
     held_changes(&mut it).await;
@@ -98,6 +102,18 @@ async fn tenants_and_credentials(it: &mut Operator<'_>) {
     let _ = it.send(("DELETE /operator-keys/{key}", &[&key]), &json!({}), "operator-key.revoke").await;
 }
 
+async fn oauth(it: &mut Operator<'_>) {
+    let (own, none) = ("/tenants/{tenant}/oauth-clients", json!({}));
+    let created = it.send((&format!("POST {own}"), &[]), &none, "oauth-client.create").await.body;
+    let client = created["clientId"].as_str().unwrap();
+    let (add, revoke) =
+        (format!("POST {own}/{{client}}/secrets"), format!("POST {own}/{{client}}/secrets/{{secret}}/revoke"));
+    let secret = it.send((&add, &[client]), &none, "oauth-client.secret-add").await.id();
+    let _ = it.send((&revoke, &[client, &secret]), &none, "oauth-client.secret-revoke").await;
+    let _ = it.send((&format!("DELETE {own}/{{client}}"), &[client]), &none, "oauth-client.delete").await;
+    let _ = it.send(("POST /signing-keys", &[]), &none, "signing-key.rotate").await;
+}
+
 async fn schemas(it: &mut Operator<'_>) {
     let (own, types) = ("/tenants/{tenant}/schemas", "/tenants/{tenant}/resource-types");
     let _ = it.send((&format!("POST {own}"), &[]), &json!({ "pack": "ws1b" }), "schema.put").await;
@@ -113,7 +129,14 @@ async fn schemas(it: &mut Operator<'_>) {
 async fn mappings(it: &mut Operator<'_>) {
     let own = "/tenants/{tenant}/mapping";
     let none = json!({});
-    let _ = it.send(("POST /plugins", &[]), &none, "plugin.upload").await;
+    let _ = it.send(("POST /plugins", &[]), &none, "plugin.push").await;
+    let _ = it.gateway.upload(Plain::new("house", "1.0.0", "").wasm()).await.expect(201);
+    let (release, house) = ("/plugins/{plugin}/{version}", &["house", "1.0.0"]);
+    let _ = it.send((&format!("PATCH {release}"), house), &json!({ "yanked": true }), "plugin.yank").await;
+    let _ = it.send((&format!("PATCH {release}"), house), &json!({ "yanked": false }), "plugin.unyank").await;
+    let _ = it.send((&format!("DELETE {release}"), house), &none, "plugin.remove").await;
+    // It releases as an upload does, and needs a registry.
+    it.routes.insert("POST /admin/v1/plugins/pull".to_owned());
     let mapping = json!({ "onFailure": "keep", "steps": [{ "plugin": "tutorial", "config": {} }] });
     let _ = it.send((&format!("PUT {own}"), &[]), &mapping, "mapping.put").await;
     let _ = it.send((&format!("POST {own}/revisions"), &[]), &mapping, "mapping.draft").await;
@@ -161,7 +184,7 @@ async fn all(gateway: &TestGateway) -> Vec<Value> {
         let page = gateway.operator.get(&format!("/audit?limit=7&after={after}")).await.expect(200).body;
         changes.extend(page["changes"].as_array().unwrap().iter().cloned());
         match page["next"].as_str() {
-            Some(next) => after = next.to_owned(),
+            Some(next) => next.clone_into(&mut after),
             None => return changes,
         }
     }

@@ -1,6 +1,5 @@
 //! What a plugin's author does with the binary: a project from nothing, built, tested and run, with the words of its mistakes.
 
-mod languages;
 mod project;
 mod tutorial;
 
@@ -30,16 +29,20 @@ impl Author {
         self.home.path().join(below)
     }
 
-    /// Runs a line of a shell in a folder, with `scimgate` on its path. Projects share what cargo builds; the names of their
-    /// packages differ.
-    pub(crate) fn shell(&self, folder: &Path, line: &str) -> Output {
+    /// A line of a shell in a folder, with `scimgate` on its path. Projects share what cargo builds; the names of their packages
+    /// differ.
+    pub(crate) fn command(&self, folder: &Path, line: &str) -> Command {
         let bin = binary::path();
-        let path = format!("{}:{}", bin.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let line = format!("PATH='{}':\"$PATH\"\n{line}", bin.parent().unwrap().display());
         let mut command = Command::new("bash");
-        command.args(["-c", line]).current_dir(folder).env("PATH", path).env("SCIMGATE_LOG", "off");
+        command.args(["-c", &line]).current_dir(folder).env("SCIMGATE_LOG", "off");
         command.env("CARGO_TARGET_DIR", root().join("target/plugin-projects")).env("CARGO_TERM_COLOR", "never");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.output().unwrap()
+        command
+    }
+
+    pub(crate) fn shell(&self, folder: &Path, line: &str) -> Output {
+        self.command(folder, line).output().unwrap()
     }
 
     /// What a line prints, which must succeed.

@@ -2,7 +2,9 @@
 
 mod commands;
 mod credentials;
+mod oauth;
 mod plan;
+mod plugins;
 mod serve;
 mod simulate;
 mod tour;
@@ -87,6 +89,61 @@ fn devs_database_is_reached_by_nobody_else_and_leaves_nothing_behind() {
         command.env("TMPDIR", temporary.path().join("missing"));
         let said = refusal(command).await;
         assert!(said.contains("missing") && said.contains("TMPDIR"), "{said}");
+    });
+}
+
+/// The tutorial's plugin with a section that makes it another one.
+fn rebuilt() -> Vec<u8> {
+    let mut wasm = scimgate_tests::plugin("tutorial");
+    wasm.extend(b"\0\x08\x07rebuilt");
+    wasm
+}
+
+#[test]
+fn dev_brings_plugins_that_were_built_anew_up_to_date() {
+    block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, plugins) = (directory.path().join("data"), directory.path().join("plugins"));
+        std::fs::create_dir(&plugins).unwrap();
+        let start = async |wasm: &[u8]| {
+            std::fs::write(plugins.join("tutorial.wasm"), wasm).unwrap();
+            let mut command = command(&["dev", "--json", "--port", "0", "--internal-port", "0", "--probe-port", "0"]);
+            command.arg("--data-dir").arg(&data).arg("--plugins").arg(&plugins);
+            let mut running = Running::start(command);
+            let ready: Value = serde_json::from_str(&running.line().await).unwrap();
+            (running, ready)
+        };
+        let digest = async |ready: &Value| {
+            let mapping =
+                client(ready, "admin_url", "operator_key").get("/tenants/demo/mapping").await.expect(200).body;
+            (mapping["steps"][0]["plugin"].clone(), mapping["revision"].clone(), mapping["steps"][0]["version"].clone())
+        };
+        let (running, ready) = start(&scimgate_tests::plugin("tutorial")).await;
+        let first = digest(&ready).await;
+        assert_eq!((&first.1, &first.2), (&Value::from(1), &Value::from("0.1.0")));
+        assert!(running.terminate().await.0.success());
+
+        let (mut running, ready) = start(&rebuilt()).await;
+        let second = digest(&ready).await;
+        assert_ne!(first.0, second.0);
+        assert_eq!(second.1, 2);
+        assert!(second.2.as_str().unwrap().starts_with("0.1.0+sha256-"), "{second:?}");
+        let said = running.logged("another one than before").await;
+        assert!(said.contains("tutorial@0.1.0+sha256-") && said.contains(second.0.as_str().unwrap()), "{said}");
+        let said = running.logged("is mapped by it since revision 2").await;
+        assert!(said.contains("demo"), "{said}");
+        let ada = scim(&ready).post("/Users", &user("Ada")).await.expect(201).id();
+        let directory = client(&ready, "directory_url", "directory_key");
+        assert_eq!(directory.get(&format!("/users/{ada}")).await.expect(200).body["displayName"], "Ada Byron");
+        assert!(running.terminate().await.0.success());
+
+        // Nothing to do, and then what it was before.
+        let (running, ready) = start(&rebuilt()).await;
+        assert_eq!(digest(&ready).await, second);
+        assert!(running.terminate().await.0.success());
+        let (running, ready) = start(&scimgate_tests::plugin("tutorial")).await;
+        assert_eq!(digest(&ready).await, (first.0, Value::from(3), first.2));
+        assert!(running.terminate().await.0.success());
     });
 }
 

@@ -60,6 +60,7 @@ async fn an_excluded_user_is_explained_by_the_step_that_excluded_it(gateway: &Te
     let charles = tenant.post("/Users", &contractor("charles")).await.expect(201).id();
     gateway.clock.advance(Duration::from_mins(5));
     set(&tenant, &charles, "title", "Count").await;
+    let digest = gateway.operator.get("/plugins/tutorial/0.1.0").await.expect(200).body["digest"].clone();
 
     for name in ["Charles@Corp.Test", "charles", &charles] {
         let found = explained(gateway, name).await;
@@ -69,10 +70,10 @@ async fn an_excluded_user_is_explained_by_the_step_that_excluded_it(gateway: &Te
             "name": "charles@corp.test",
             "state": "excluded",
             "reason": { "state": "excluded", "since": "2026-05-01T09:00:00.000Z", "revision": 1, "step": 1,
-                "plugin": "tutorial@0.1.0", "reason": "userType is \"Contractor\"." },
+                "plugin": "tutorial@0.1.0", "digest": digest, "reason": "userType is \"Contractor\"." },
             "source": { "title": "Count" },
             "mapped": null,
-            "now": { "revision": 1, "outcome": "excluded", "steps": [{ "number": 1, "result": "excluded" }] },
+            "now": { "revision": 1, "outcome": "excluded", "steps": [{ "number": 1, "result": "excluded", "digest": digest }] },
             "events": [],
         });
         assert_holds(name, &expected, &found);

@@ -16,7 +16,8 @@ pub(crate) use workspace::files;
 
 /// The floors of the gateway from the top. A module may import modules of lower floors, but none of its own floor. The
 /// ground imports nothing of ours.
-const FLOORS: [&[&str]; 6] = [&["app"], &["http", "work"], &["operation"], &["auth"], &["mapping", "store"], GROUND];
+const FLOORS: [&[&str]; 6] =
+    [&["app"], &["http", "work"], &["operation"], &["auth"], &["mapping", "store", "oci"], GROUND];
 const GROUND: &[&str] = &["tenant", "clock", "config", "telemetry", "root_key"];
 /// Any module may import it, to write an error with its causes.
 const ANYWHERE: &str = "telemetry";

@@ -1,7 +1,12 @@
 //! The guard against mass deprovisioning: few removals pass, more are held for the product until an operator decides.
 
+mod failing;
+mod interrupted;
+mod locks;
 mod members;
 mod mistake;
+mod older;
+mod protected;
 mod races;
 mod remap;
 mod settings;
@@ -80,7 +85,7 @@ async fn seen(tenant: &Tenant, id: &str) -> Value {
 const MARK: &str = "mark in the feed";
 
 /// Every event so far but those of marks: a group is created, and all events before its event are complete.
-async fn feed(tenant: &Tenant) -> Vec<Value> {
+pub(crate) async fn feed(tenant: &Tenant) -> Vec<Value> {
     let mark = tenant.group(MARK).await;
     let mut events: Vec<Value> = Vec::new();
     poll("the event feed has reached the mark", async || {

@@ -72,7 +72,7 @@ fn cases() -> Vec<Case> {
 }
 
 async fn map(gateway: &TestGateway, tenant: &str, case: &Case, on_failure: &str) {
-    let digest = gateway.upload(case.wasm.clone()).await.body["digest"].clone();
+    let digest = gateway.upload_dev(case.wasm.clone()).await.body["digest"].clone();
     let mapping = json!({ "onFailure": on_failure, "steps": [{ "plugin": digest, "config": case.config }] });
     let _ = gateway.operator.put(&format!("/tenants/{tenant}/mapping?dryRun=false"), &mapping).await.expect(200);
 }

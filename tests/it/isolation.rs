@@ -199,14 +199,14 @@ fn every_tenant_table_forces_row_level_security() {
     });
 }
 
-/// The root key and the operator keys belong to no tenant.
+/// The root key, the signing keys and the operator keys belong to no tenant.
 #[test]
 fn a_tenant_cannot_read_the_installations_keys() {
     block_on(async {
         let fresh = Fresh::migrated().await;
         let client = fresh.owner().await;
         client.batch_execute(&format!("SET ROLE scimgate_tenant; SET scimgate.tenant_id = '{ACME}'")).await.unwrap();
-        for table in ["root_key", "operator_key"] {
+        for table in ["root_key", "operator_key", "signing_key"] {
             for sql in ["SELECT * FROM $", "SELECT count(*) FROM $", "DELETE FROM $", "UPDATE $ SET created_at = now()"]
             {
                 let refusal = client.batch_execute(&sql.replace('$', table)).await.unwrap_err();
@@ -238,8 +238,20 @@ fn the_control_role_sees_only_the_listed_tables_across_tenants() {
             }
             must_do_nothing(&client, "across tenants", &format!("DELETE FROM {table}")).await;
         }
-        let seen_alone =
-            ["credential", "event", "event_head", "fold_in", "job", "resource_count", "schema_change", "tenant"];
+        let seen_alone = [
+            "credential",
+            "event",
+            "event_head",
+            "fold_in",
+            "job",
+            "mapping_plugin",
+            "oauth_client",
+            "oauth_secret",
+            "plugin_release",
+            "resource_count",
+            "schema_change",
+            "tenant",
+        ];
         assert_eq!(seen, seen_alone);
         assert_eq!(changed, ["event_head", "resource_count", "tenant"]);
         // An event gets its number, once; nothing else of it changes.
@@ -279,14 +291,18 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         leniency_use: delete, insert, select, update
         mapped_unique: delete, insert, select
         mapping_plan: insert, select, update
+        mapping_plugin: insert, select
         mapping_reason: delete, insert, select, update
         mapping_revision: insert, select
         mapping_shadow: delete, insert, select, update
         member_ref: delete, insert, select
         membership: delete, insert, select
+        oauth_client: insert, select
+        oauth_secret: insert, select
         planned_conflict: delete, insert, select
         planned_unique: delete, insert, select, update
         plugin: select
+        plugin_release: delete, insert, select
         removal_slot: delete, insert, select, update
         resource: insert, select, update
         resource_count: insert, select, update
@@ -298,6 +314,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         tenant: select
         tombstone_key: delete, insert, select, update
         unique_key: delete, insert, select
+        used_assertion: delete, insert, select
         ");
         for (table, expected) in [
             (
@@ -305,6 +322,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
                 "burst, created_at, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, max_requests, name, rate, state",
             ),
             ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
+            ("plugin_release", "author, created_at, dev, digest, name, source, tenant_id, version"),
         ] {
             let sql = format!(
                 "SELECT string_agg(attname, ', ' ORDER BY attname) FROM pg_attribute WHERE attrelid = '{table}'::regclass

@@ -21,7 +21,7 @@ fn the_page_says_what_is_there() {
     let page = read("docs/languages.md");
     let named = page.split('`').filter(|text| text.starts_with("wasi:") || text.starts_with("local:"));
     assert_eq!(named.collect::<BTreeSet<_>>(), WASI_INTERFACES.into_iter().collect());
-    for (example, first) in [("typescript/src/plugin.ts", "import "), ("python/plugin.py", "from ")] {
+    for (example, first) in [("typescript/src/plugin.ts", "import "), ("python/plugin.py", "from dataclasses ")] {
         let source = read(&format!("plugins/examples/{example}"));
         let code = &source[source.find(first).unwrap()..];
         assert!(page.contains(code), "{example} is not on the page");
@@ -81,7 +81,7 @@ async fn what_hostile_plugins_say_is_shown_and_not_logged(gateway: &TestGateway)
         (json!({ "do": "throw" }), 400, "reported", "I would rather not map Hildegard"),
         (json!({ "do": "spin" }), 503, "cpu_time", "more than its 20ms of CPU time"),
         (json!({ "do": "allocate", "size": 64 << 20 }), 400, "reported", "out of memory"),
-        (json!({ "do": "import" }), 400, "trap", "called resolve of local:init/module-loader"),
+        (json!({ "do": "recurse", "size": 100_000_000 }), 400, "stack_overflow", "called itself too deeply"),
     ]
     .into_iter()
     .enumerate()

@@ -74,7 +74,11 @@ fn the_documented_limits_match_the_code() {
 
 fn mapper(gateway: &TestGateway, config: MapperConfig) -> Mapper {
     let host = Host::new(HostConfig::default()).unwrap();
-    let plugins = StoredPlugins { store: gateway.gateway.store.control(), clock: gateway.clock.clone() };
+    let plugins = StoredPlugins {
+        store: gateway.gateway.store.control(),
+        clock: gateway.clock.clone(),
+        plugins: Arc::clone(&gateway.gateway.plugins),
+    };
     Mapper::new(host, plugins, gateway.clock.clone(), config)
 }
 
@@ -116,7 +120,7 @@ async fn a_call_needs_a_slot_of_its_tenant_and_a_global_one(gateway: &TestGatewa
 async fn the_cache_of_compiled_plugins_is_bounded(gateway: &TestGateway) {
     let mut digests = Vec::new();
     for pages in ["2", "3", "4"] {
-        let uploaded = gateway.upload(guest("memory", &[("pages", pages)])).await;
+        let uploaded = gateway.upload_dev(guest("memory", &[("pages", pages)])).await;
         digests.push(uploaded.body["digest"].as_str().unwrap().to_owned());
     }
     let mapper = mapper(gateway, MapperConfig { max_compiled: 2, ..MapperConfig::default() });

@@ -3,7 +3,7 @@
 
 mod random;
 
-use scimgate_tests::tenant::user;
+use scimgate_tests::tenant::{group, user};
 use scimgate_tests::{Answer, Tenant, TestGateway, on_both, on_postgres, poll, rows};
 use serde_json::{Value, json};
 
@@ -11,6 +11,8 @@ on_both!(
     a_plan_counts_and_exemplifies_what_would_change,
     a_revision_by_whose_plan_users_would_vanish_must_be_confirmed,
     a_plan_is_of_a_sample_or_of_all_and_can_be_cancelled,
+    the_number_from_which_an_activation_is_confirmed_is_a_setting_of_the_tenant,
+    a_plan_says_what_the_guard_would_hold,
 );
 on_postgres!(preview_plan_and_shadow_write_nothing, a_plan_that_was_interrupted_continues);
 
@@ -112,6 +114,72 @@ async fn a_revision_by_whose_plan_users_would_vanish_must_be_confirmed(gateway: 
     let _ = activate(gateway, revision, true).await.expect(200);
     poll("she has vanished", async || (tenant.directory(&format!("/users/{eve}")).await.status == 404).then_some(()))
         .await;
+}
+
+async fn the_number_from_which_an_activation_is_confirmed_is_a_setting_of_the_tenant(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let _ = contractor(&tenant, "eve").await;
+    let revision = draft(gateway, &[("tutorial", exclude_contractors())]).await;
+    begin(gateway, revision, &json!({})).await;
+    assert_eq!(complete(gateway, revision).await["needsConfirmation"], true);
+    for (from, needed) in [(1, true), (2, false)] {
+        let guard = json!({ "users": 1000, "confirmFrom": from });
+        let set = gateway.operator.put("/tenants/acme/guard", &guard).await.expect(200);
+        assert_eq!(set.body["confirmFrom"], from);
+        assert_eq!(complete(gateway, revision).await["needsConfirmation"], needed);
+    }
+    let _ = activate(gateway, revision, false).await.expect(200);
+    // Left out, it is one again.
+    let guard = gateway.operator.put("/tenants/acme/guard", &json!({ "users": 1000 })).await.expect(200);
+    assert_eq!(guard.body["confirmFrom"], 1);
+}
+
+/// What the plan says that the guard would hold is what it holds.
+async fn a_plan_says_what_the_guard_would_hold(gateway: &TestGateway) {
+    let tenant = gateway.plain_tenant("acme").await;
+    let guard = json!({ "users": 3, "members": 1, "protected": "title eq \"Director\"" });
+    let _ = gateway.operator.put("/tenants/acme/guard", &guard).await.expect(200);
+    let mut ids = Vec::new();
+    for number in 0..8 {
+        ids.push(contractor(&tenant, &format!("c{number}")).await);
+    }
+    let mut director = user("director");
+    (director["title"], director["userType"]) = ("Director".into(), "Contractor".into());
+    let _ = tenant.post("/Users", &director).await.expect(201);
+    let _ = tenant.user("ada").await;
+    let mut crew = group("Crew");
+    crew["members"] = ids.iter().map(|id| json!({ "value": id })).collect();
+    let _ = tenant.post("/Groups", &crew).await.expect(201);
+    // One has left within the hour.
+    let _ = tenant.delete(&format!("/Users/{}", ids[0])).await.expect(204);
+
+    let revision = draft(gateway, &[("tutorial", exclude_contractors())]).await;
+    begin(gateway, revision, &json!({})).await;
+    let plan = complete(gateway, revision).await;
+    let expected = json!({ "removed": { "users": 7, "memberships": 0, "protected": 1 },
+        "held": { "users": 5, "memberships": 0, "protected": 1 } });
+    assert_eq!(plan["guard"], expected);
+    let _ = activate(gateway, revision, true).await.expect(200);
+    poll("the remap has finished", async || {
+        let job = gateway.operator.get("/tenants/acme/jobs/remap").await.expect(200).body;
+        (job["state"] == "finished").then_some(())
+    })
+    .await;
+    let held = gateway.operator.get("/tenants/acme/held").await.expect(200).body;
+    let batches = held["batches"].as_array().unwrap().iter();
+    let mut batches: Vec<(&str, i64)> =
+        batches.map(|it| (it["cause"].as_str().unwrap(), it["resources"].as_i64().unwrap())).collect();
+    batches.sort_unstable();
+    assert_eq!(batches, [("protected", 1), ("threshold", 5)]);
+    // While a batch is open, everything would be held; what is held already is not counted again.
+    let all = json!([{ "plugin": digest(gateway, "hostile").await, "config": { "do": "exclude" } }]);
+    let body = json!({ "onFailure": "keep", "steps": all });
+    let path = "/tenants/acme/mapping/revisions?dryRun=false";
+    let revision = gateway.operator.post(path, &body).await.expect(201).body["revision"].as_i64().unwrap();
+    begin(gateway, revision, &json!({})).await;
+    let plan = complete(gateway, revision).await;
+    let expected = json!({ "users": 1, "memberships": 7, "protected": 0 });
+    assert_eq!((&plan["guard"]["removed"], &plan["guard"]["held"]), (&expected, &expected), "{plan}");
 }
 
 async fn a_plan_is_of_a_sample_or_of_all_and_can_be_cancelled(gateway: &TestGateway) {

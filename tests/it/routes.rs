@@ -21,6 +21,8 @@ enum Surface {
     Admin,
     /// None is required.
     Probe,
+    /// The token endpoint, whose requests bring credentials of their own, and what is public of it.
+    Oauth,
 }
 
 /// Every route with its methods. `{endpoint}` stands for each resource type's.
@@ -76,6 +78,19 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/revisions/{revision}/plan", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/shadow", &["GET", "PUT", "DELETE"]),
     (Surface::Admin, "/admin/v1/plugins", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/plugins/pull", &["POST"]),
+    (Surface::Admin, "/admin/v1/plugins/{plugin}/{version}", &["GET", "PATCH", "DELETE"]),
+    (Surface::Admin, "/admin/v1/plugins/{plugin}/{version}/uses", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/oauth-clients", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/oauth-clients/{client}", &["DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/oauth-clients/{client}/secrets", &["POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/oauth-clients/{client}/secrets/{secret}/revoke", &["POST"]),
+    (Surface::Admin, "/admin/v1/signing-keys", &["GET", "POST"]),
+    (Surface::Oauth, "/oauth2/token", &["POST"]),
+    (Surface::Oauth, "/t/{tenant}/oauth2/token", &["POST"]),
+    (Surface::Oauth, "/oauth2/jwks", &["GET"]),
+    (Surface::Oauth, "/.well-known/oauth-authorization-server", &["GET"]),
+    (Surface::Oauth, "/.well-known/oauth-authorization-server/t/{tenant}", &["GET"]),
     (Surface::Admin, "/admin/v1/operator-keys", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/operator-keys/{key}", &["DELETE"]),
     (Surface::Admin, "/admin/v1/audit", &["GET"]),
@@ -162,6 +177,8 @@ fn body(method: &str, path: &str) -> Value {
             scimgate_tests::tenant::patch(json!([{ "op": "replace", "path": "displayName", "value": "Mallory" }]))
         }
         ("POST", "/admin/v1/tenants") => json!({ "name": "mallory" }),
+        (_, path) if path.ends_with("/oauth-clients") => json!({ "label": "mallory" }),
+        (_, path) if path.contains("/secrets") || path.ends_with("/signing-keys") => json!({}),
         (_, path) if path.ends_with("/tokens") => json!({ "scope": "scim" }),
         (_, path) if path.ends_with("/schemas") => json!({ "pack": "ws1b" }),
         (_, path) if path.ends_with("/schema-packs") => json!({ "pack": "okta" }),
@@ -211,7 +228,7 @@ fn wrong_credentials(gateway: &TestGateway, (acme, globex): (&Tenant, &Tenant), 
     let internal = internal(gateway);
     let within = |client: &Client| client.at(internal.base.clone());
     match surface {
-        Surface::Probe => Vec::new(),
+        Surface::Probe | Surface::Oauth => Vec::new(),
         Surface::Scim => {
             let named = format!("http://{}/t/acme/scim/v2", gateway.public);
             let nobody = gateway.anonymous();
@@ -237,6 +254,15 @@ async fn check_other_tenant(
             let probes = Client::new(format!("http://{}", gateway.probes));
             let answer = probes.send(request.clone()).await.expect(200);
             assert!(!answer.text.contains("acme"), "a probe shows nothing of a tenant");
+        }
+        // No token without credentials, whoever's bearer token comes along.
+        Surface::Oauth if request.method == "POST" => {
+            let answer = globex.scim.at(format!("http://{}", gateway.public)).send(request.clone()).await;
+            assert_eq!((answer.status, &answer.body["error"]), (400, &json!("invalid_request")), "{}", answer.text);
+        }
+        Surface::Oauth => {
+            let answer = Client::new(format!("http://{}", gateway.public)).send(request.clone()).await.expect(200);
+            assert!(!answer.text.contains("\"d\""), "no private key");
         }
         Surface::Scim if names_one => check_not_found(&globex.scim.send(request.clone()).await),
         Surface::Directory => {

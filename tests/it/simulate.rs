@@ -14,6 +14,7 @@ mod response_forms;
 mod rippling;
 mod rotation;
 mod sailpoint;
+mod scope;
 mod seed;
 mod stale_responses;
 mod test_bed;
@@ -78,6 +79,7 @@ fn options(tenant: &Tenant) -> Options {
         pace: Pace { rate: None, concurrency: 4 },
         seed: 1,
         match_external_id: false,
+        lost_percent: 0,
         keep: false,
     }
 }

@@ -66,6 +66,10 @@ INSERT INTO held_reference (tenant_id, group_id, value, batch_id)
 INSERT INTO tenant (id, name, created_at, modified_at) SELECT gen_random_uuid(), 'x' || n, now(), now() FROM generate_series({FIRST}, {LAST}, 100) n;
 INSERT INTO credential (tenant_id, id, scope, digest, last_four, created_at)
   SELECT id, id, 'scim', sha256(id::text::bytea), 'last', now() FROM tenant WHERE name LIKE 'x%' ON CONFLICT DO NOTHING;
+INSERT INTO oauth_client (tenant_id, id, token_seconds, issuer, subject, created_at)
+  SELECT id, id, 3600, 'https://issuer.test', 'x', now() FROM tenant WHERE name LIKE 'x%' ON CONFLICT DO NOTHING;
+INSERT INTO oauth_secret SELECT id, id, id, sha256(id::text::bytea), 'last', now(), now() FROM tenant WHERE name LIKE 'x%' ON CONFLICT DO NOTHING;
+INSERT INTO used_assertion SELECT t.id, sha256(n::text::bytea), now() - interval '1 year' FROM tenant t, generate_series({FIRST}, {LAST}, 10) n WHERE t.name = 'acme';
 INSERT INTO mapping_revision SELECT id, 1, 'keep', '[]', now() FROM tenant WHERE name LIKE 'x%' ON CONFLICT DO NOTHING;
 INSERT INTO job (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
   SELECT id, 'reconcile', id, 'finished', 1, id, now(), now() FROM tenant WHERE name LIKE 'x%' ON CONFLICT DO NOTHING;

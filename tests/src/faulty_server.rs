@@ -60,6 +60,9 @@ pub trait Fault: Send + Sync + 'static {
         None
     }
 
+    /// Changes a request's headers before the gateway receives them.
+    fn on_headers(&self, _: &mut HeaderMap) {}
+
     /// Changes the response to a request.
     fn on_response(&self, _: &Request, _: &mut Response) {}
 }
@@ -107,6 +110,7 @@ impl Server {
         if let Some(authorization) = request.authorization {
             headers.insert("authorization", authorization.parse().unwrap());
         }
+        self.fault.on_headers(&mut headers);
         let body = if request.body.is_null() { String::new() } else { request.body.to_string() };
         let http = self.http.request(request.method, format!("{}{}", self.gateway, request.path));
         let response = http.headers(headers).body(body).send().await.unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use scimgate::app;
 use scimgate::auth::token::Token;
 use scimgate::clock::Clock;
-use scimgate::config::{Limits, Listeners};
+use scimgate::config::{Limits, Listeners, Network, Plugins};
 use scimgate::operation::admin::operator_keys::{self, NewKey};
 use scimgate::operation::{Context, Gateway, Operator};
 use scimgate::root_key::Keys;
@@ -45,6 +45,16 @@ pub struct TestGateway {
     base: Base,
     stop: CancellationToken,
     serving: JoinHandle<()>,
+}
+
+/// What differs from one gateway to another.
+#[derive(Default)]
+struct Settings {
+    limits: Limits,
+    /// Its own keys; none: those that the database keeps.
+    keys: Option<Keys>,
+    trusted: Vec<Network>,
+    plugins: Plugins,
 }
 
 enum Base {
@@ -93,14 +103,30 @@ impl TestGateway {
     /// Starts one on the server with other limits for its clients, and with this many connections to its database.
     pub async fn with_limits(limits: Limits, pool: usize) -> Self {
         let fresh = Fresh::migrated().await;
-        Self::serve_with((limits, None, &[]), connect(&fresh.url, pool), Base::Fresh(fresh), None).await
+        let settings = Settings { limits, ..Settings::default() };
+        Self::serve_with(settings, connect(&fresh.url, pool), Base::Fresh(fresh), None).await
     }
 
     /// Starts one on the server that trusts these proxies.
     pub async fn with_trusted_proxies(networks: &[&str]) -> Self {
         let fresh = Fresh::migrated().await;
-        let settings = (Limits::default(), None, networks);
+        let trusted = networks.iter().map(|network| network.parse().unwrap()).collect();
+        let settings = Settings { trusted, ..Settings::default() };
         Self::serve_with(settings, connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
+    }
+
+    /// Starts one on the server that takes these plugins.
+    pub async fn with_plugins(plugins: Plugins) -> Self {
+        let fresh = Fresh::migrated().await;
+        let settings = Settings { plugins, ..Settings::default() };
+        Self::serve_with(settings, connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
+    }
+
+    /// Another gateway on the same database that takes these plugins. End it before this one.
+    pub async fn replica_with_plugins(&self, plugins: Plugins) -> Self {
+        let fresh = self.fresh().clone();
+        let (store, settings) = (connect(&fresh.url, POOL_SIZE), Settings { plugins, ..Settings::default() });
+        Self::serve_with(settings, store, Base::Shared(fresh), Some(self)).await
     }
 
     /// Starts one on the server, with a proxy between it and the database.
@@ -120,20 +146,16 @@ impl TestGateway {
     pub async fn replica_with(&self, keys: Keys) -> Self {
         let fresh = self.fresh().clone();
         let store = connect(&fresh.url, POOL_SIZE);
-        Self::serve_with((Limits::default(), Some(keys), &[]), store, Base::Shared(fresh), Some(self)).await
+        let settings = Settings { keys: Some(keys), ..Settings::default() };
+        Self::serve_with(settings, store, Base::Shared(fresh), Some(self)).await
     }
 
     async fn serve(store: Store, base: Base, first: Option<&Self>) -> Self {
-        Self::serve_with((Limits::default(), None, &[]), store, base, first).await
+        Self::serve_with(Settings::default(), store, base, first).await
     }
 
-    /// With its own keys, or with those that the database keeps.
-    async fn serve_with(
-        (limits, keys, trusted): (Limits, Option<Keys>, &[&str]),
-        store: Store,
-        base: Base,
-        first: Option<&Self>,
-    ) -> Self {
+    async fn serve_with(settings: Settings, store: Store, base: Base, first: Option<&Self>) -> Self {
+        let Settings { limits, keys, trusted, plugins } = settings;
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let listeners = Listeners {
             port: 0,
@@ -153,8 +175,8 @@ impl TestGateway {
             Some(keys) => keys,
             None => app::kept_keys(&store, &clock).await.unwrap(),
         };
-        let mut gateway = app::gateway(store, clock.clone(), &format!("http://{public}"), keys).unwrap();
-        gateway.trusted_proxies = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        let mut gateway = app::gateway(store, clock.clone(), &format!("http://{public}"), (keys, plugins)).unwrap();
+        gateway.trusted_proxies = trusted.into();
         let admin = Client::new(format!("http://{internal}/admin/v1"));
         let operator = match first {
             Some(first) => first.operator.at(admin.base),
@@ -277,6 +299,11 @@ impl TestGateway {
     /// Uploads bytes as a plugin.
     pub async fn upload(&self, wasm: Vec<u8>) -> crate::Answer {
         self.operator.send(crate::Request::new("POST", "/plugins").body("application/wasm", wasm)).await
+    }
+
+    /// Uploads bytes as a push between a plugin's releases: others of the same name and version may be there.
+    pub async fn upload_dev(&self, wasm: Vec<u8>) -> crate::Answer {
+        self.operator.send(crate::Request::new("POST", "/plugins?dev=true").body("application/wasm", wasm)).await
     }
 
     /// Uploads a plugin and makes it a tenant's only step; returns the revision.

@@ -206,12 +206,18 @@ impl AdminClient {
         self.send(self.request(method, path).json(body)).await
     }
 
-    /// Sends a file's bytes.
-    pub(super) async fn upload(&self, path: &str, bytes: Vec<u8>) -> Result<Value, Error> {
-        self.send(
-            self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, "application/wasm").body(bytes),
-        )
-        .await
+    /// Sends a plugin's bytes.
+    pub(super) async fn upload(&self, path: &str, wasm: Vec<u8>) -> Result<Value, Error> {
+        self.send(self.wasm(path, wasm)).await
+    }
+
+    /// Sends a plugin's bytes with their signature in base64.
+    pub(super) async fn upload_signed(&self, path: &str, wasm: Vec<u8>, signature: &str) -> Result<Value, Error> {
+        self.send(self.wasm(path, wasm).header("Plugin-Signature", signature)).await
+    }
+
+    fn wasm(&self, path: &str, bytes: Vec<u8>) -> reqwest::RequestBuilder {
+        self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, "application/wasm").body(bytes)
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

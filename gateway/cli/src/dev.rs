@@ -6,7 +6,8 @@ use std::time::Duration;
 use scimgate::app::{self, Bound};
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
-use scimgate::config::{Listeners, RootKeys};
+use scimgate::config::{Issuers, Listeners, Plugins, RootKeys};
+use scimgate::operation::admin::bundled::Bundled;
 use scimgate::operation::admin::{demo, operator_keys};
 use scimgate::operation::{Gateway, Operator};
 use scimgate::store::operator_key::{OperatorKey, OperatorScope};
@@ -15,9 +16,12 @@ use scimgate::tenant::TenantId;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
+use crate::issuers;
 use crate::output::print;
 use crate::root_key;
 
+/// The plugins that come with the gateway.
+const BUNDLED: [&str; 6] = ["attribute-map", "normalize", "redact", "roles", "scoping", demo::PLUGIN];
 /// How long to wait for the embedded database to stop.
 const DATABASE_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -31,6 +35,8 @@ pub(super) struct Arguments {
     listeners: Listeners,
     #[command(flatten)]
     root_keys: RootKeys,
+    #[command(flatten)]
+    issuers: Issuers,
     /// Directory of the embedded database; created if it is missing, kept between starts.
     #[arg(long, env = "SCIMGATE_DATA_DIR", default_value = "data")]
     data_dir: PathBuf,
@@ -50,7 +56,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let clock = Clock::system();
-    let plugin = read_plugin(&arguments.plugins)?;
+    let plugins = read_plugins(&arguments.plugins)?;
     // A demo with a token on the screen must not be open to the whole network.
     let localhost = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     let listeners = Listeners { bind: arguments.listeners.bind.or(Some(localhost)), ..arguments.listeners.clone() };
@@ -60,14 +66,15 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let local = format!("http://127.0.0.1:{}", bound.public_address.port());
     let public_url = arguments.listeners.public_url.clone().unwrap_or(local);
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
-    let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, keys)?;
+    let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, (keys, Plugins::default()))?;
+    gateway.auth.oauth.set_fetch_rules(issuers::rules(&arguments.issuers)?);
     gateway.trusted_proxies = listeners.trusted_proxies.into();
     if arguments.large_plugins {
         gateway.mapper.accept_large_plugins();
     }
     let ready = Ready {
         operator_key: operator_key(&gateway).await?,
-        demo: demo::run(&Operator::command(&gateway, "dev"), plugin).await?,
+        demo: demo::run(&Operator::command(&gateway, "dev"), &plugins).await?,
         admin_url: format!("http://127.0.0.1:{}", bound.internal_address.port()),
         tenant_url: format!("{}/scim/v2/", gateway.public_url),
     };
@@ -75,15 +82,24 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The plugin is needed only for a new demo tenant, but its absence should be an error before a database is created.
-fn read_plugin(directory: &Path) -> Result<Vec<u8>, Failure> {
-    let path = directory.join("tutorial.wasm");
-    std::fs::read(&path).map_err(|error| {
-        Failure::new(format!(
-            "the demo's plugin {} cannot be read ({error}); build it with `make plugins`",
-            path.display()
-        ))
-    })
+/// The plugins that come with the gateway, as far as they are there. The demo's is needed only for a new demo tenant, but its absence
+/// should be an error before a database is created.
+fn read_plugins(directory: &Path) -> Result<Vec<Bundled>, Failure> {
+    let mut plugins = Vec::new();
+    for name in BUNDLED {
+        let path = directory.join(name.replace('-', "_")).with_extension("wasm");
+        match std::fs::read(&path) {
+            Ok(wasm) => plugins.push(Bundled { name: name.to_owned(), wasm }),
+            Err(error) if name == demo::PLUGIN => {
+                return Err(Failure::new(format!(
+                    "the demo's plugin {} cannot be read ({error}); build it with `make plugins`",
+                    path.display()
+                )));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(plugins)
 }
 
 async fn start_database(arguments: &Arguments) -> Result<Embedded, Failure> {
@@ -185,8 +201,9 @@ impl Ready {
         };
         let later =
             if arguments.ephemeral { "" } else { "; a later start prints another one, and this one stays valid" };
+        let changes = self.demo.changes.iter().fold(String::new(), |text, change| text + "\n" + change);
         format!(
-            r#"
+            r#"{changes}
 Scimgate serves the demo tenant on {place}.
 
   Tenant URL    {url}

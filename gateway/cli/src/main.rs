@@ -10,9 +10,11 @@ mod directory_schema;
 mod explain;
 mod failure;
 mod held;
+mod issuers;
 mod job;
 mod mapping;
 mod migrate;
+mod oauth_client;
 mod operator_key;
 mod output;
 mod plugin;
@@ -21,6 +23,7 @@ mod root_key;
 mod schema;
 mod scim_client;
 mod serve;
+mod signing_key;
 mod simulate;
 mod tenant;
 mod token;
@@ -71,6 +74,10 @@ enum Command {
     Tenant(tenant::Arguments),
     /// Issue, list and revoke a tenant's tokens.
     Token(token::Arguments),
+    /// Create, list and delete OAuth clients, which get access tokens, and rotate their secrets.
+    OauthClient(oauth_client::Arguments),
+    /// List and rotate the keys that sign access tokens.
+    SigningKey(signing_key::Arguments),
     /// Define a tenant's extension schemas, and add schema packs.
     Schema(schema::Arguments),
     /// Define a tenant's own resource types.
@@ -121,6 +128,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Audit(arguments) => audit::run(arguments).await,
         Command::Tenant(arguments) => tenant::run(arguments).await,
         Command::Token(arguments) => token::run(arguments).await,
+        Command::OauthClient(arguments) => oauth_client::run(arguments).await,
+        Command::SigningKey(arguments) => signing_key::run(arguments).await,
         Command::Schema(arguments) => schema::run(arguments).await,
         Command::ResourceType(arguments) => resource_type::run(arguments).await,
         Command::Client(arguments) => scim_client::run(arguments).await,

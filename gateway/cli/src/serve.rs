@@ -1,13 +1,14 @@
 //! `scimgate serve`: serves on PostgreSQL.
 
 use scimgate::clock::Clock;
-use scimgate::config::{self, JobShare, Listeners, RootKeys, TenantDefaults};
+use scimgate::config::{self, Issuers, JobShare, Listeners, Plugins, RootKeys, TenantDefaults};
 use scimgate::operation::admission::Admission;
 use scimgate::store::postgres::migrate::KNOWN;
 use scimgate::{app, store};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
+use crate::issuers;
 use crate::migrate::Database;
 use crate::root_key;
 
@@ -21,7 +22,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     root_keys: RootKeys,
     #[command(flatten)]
+    issuers: Issuers,
+    #[command(flatten)]
     tenants: TenantDefaults,
+    #[command(flatten)]
+    plugins: Plugins,
     /// The maximum number of connections to the database [default: eight per core, 8 to 32].
     #[arg(long, env = "SCIMGATE_POOL_SIZE", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pool_size: Option<u16>,
@@ -40,7 +45,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if arguments.plugins.require_signature && arguments.plugins.keys.is_empty() {
+        return Err(Failure::new("--require-signature needs --plugin-key: no signature could be accepted"));
+    }
     let pool_size = arguments.pool_size.map_or_else(config::default_pool_size, usize::from);
+    let issuer_rules = issuers::rules(&arguments.issuers)?;
     let store = store::connect(&arguments.database.database_url, pool_size)?;
     let store = store.with_memory(usize::from(arguments.reply_memory) << 20);
     let version = store.schema_version().await?;
@@ -56,7 +65,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let clock = Clock::system();
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
-    let mut gateway = app::gateway(store, clock, &public_url, keys)?;
+    let mut gateway = app::gateway(store, clock, &public_url, (keys, arguments.plugins))?;
+    gateway.auth.oauth.set_fetch_rules(issuer_rules);
     gateway.admission = Admission::new(arguments.tenants.limits(), arguments.tenants.replicas);
     if arguments.large_plugins {
         gateway.mapper.accept_large_plugins();

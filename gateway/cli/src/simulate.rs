@@ -84,6 +84,10 @@ struct Entra {
     /// both. By default the URL decides.
     #[arg(long, value_enum)]
     dialect: Option<Dialect>,
+    /// At the end this share of the users falls out of scope, as by a wrong filter, and is deactivated. With --keep, another run with the
+    /// same seed corrects the mistake.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=100))]
+    lose_scope: u8,
 }
 
 /// The arguments of a simulation of Okta.
@@ -165,7 +169,7 @@ impl Entra {
     fn options(&self) -> Result<Options, Failure> {
         let options = self.matching.options()?;
         let by_url = if options.base_url.has_flag() { Dialect::Flag } else { Dialect::Default };
-        Ok(Options { dialect: self.dialect.unwrap_or(by_url), ..options })
+        Ok(Options { dialect: self.dialect.unwrap_or(by_url), lost_percent: self.lose_scope, ..options })
     }
 }
 

@@ -18,11 +18,12 @@ const COLUMNS: [Column; 5] = [
 
 const LIMITS: [Column; 3] = [("name", "/name"), ("requests at once", "/limits/requests"), ("rate", "/limits/rate")];
 
-const GUARD: [Column; 4] = [
+const GUARD: [Column; 5] = [
     ("users an hour", "/users"),
     ("memberships an hour", "/members"),
     ("or percent of the users", "/percent"),
     ("protected", "/protected"),
+    ("confirm vanishing users from", "/confirmFrom"),
 ];
 
 /// What to do with tenants.
@@ -86,6 +87,9 @@ struct Guard {
     /// A SCIM filter of users that never leave the product without an operator; an empty one protects none.
     #[arg(long, value_name = "FILTER")]
     protect: Option<String>,
+    /// Activating a mapping must be confirmed if by its plan so many users, or more, would vanish from the product.
+    #[arg(long, value_name = "USERS")]
+    confirm_from: Option<u32>,
     /// Hold nothing but protected users.
     #[arg(long, conflicts_with_all = ["users", "members", "percent"])]
     off: bool,
@@ -128,7 +132,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn guard(client: &AdminClient, output: Output, it: &Guard) -> Result<(), Failure> {
     let path = client.path(&["tenants", &it.name, "guard"])?;
     let mut guard = client.get(&path).await?;
-    let numbers = [("users", it.users), ("members", it.members), ("percent", it.percent)];
+    let numbers =
+        [("users", it.users), ("members", it.members), ("percent", it.percent), ("confirmFrom", it.confirm_from)];
     for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
         guard[name] = number.into();
     }

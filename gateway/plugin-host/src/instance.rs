@@ -12,7 +12,7 @@ use crate::{
     error::{Failure, FailureKind},
     limits::{Limits, Meter},
     state::{LogLine, State, cut},
-    wasi::{Wasi, print_rest},
+    wasi::{print_rest, state::Wasi},
 };
 
 /// Which document this is, and when it was changed.
@@ -92,7 +92,7 @@ fn run_boxed(
     limits: &Limits,
 ) -> CallResult<Box<dyn Document>> {
     let _ticking = host.keep_ticking();
-    let wasi = component.linked().has_wasi.then(|| Wasi::new(Some(context)));
+    let wasi = component.linked().has_wasi.then(|| wasi(context));
     let mut store = store(host, Some(document), wasi, limits);
     let returned = start(component.linked(), &mut store).and_then(|mapping| {
         mapping
@@ -112,10 +112,15 @@ fn run_boxed(
     CallResult { document, decision, log: state.log, cpu, written, memory, host_calls }
 }
 
+fn wasi(context: &Context) -> Wasi {
+    let Context { tenant, resource_type, resource_id, last_modified } = context;
+    Wasi::new(last_modified, &[tenant, resource_type, resource_id, last_modified])
+}
+
 /// Asks a plugin for its manifest, under the same limits as a call.
 pub(crate) fn describe(host: &Host, linked: &Linked, limits: &Limits) -> Result<types::Manifest, Failure> {
     let _ticking = host.keep_ticking();
-    let wasi = linked.has_wasi.then(|| Wasi::new(None));
+    let wasi = linked.has_wasi.then(|| Wasi::new("", &[]));
     let mut store = store(host, None, wasi, limits);
     let described = start(linked, &mut store)
         .and_then(|it| it.call_describe(&mut store).map_err(|error| failure(&error, store.data())));

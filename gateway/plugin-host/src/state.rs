@@ -5,7 +5,7 @@ use crate::{
     document::Document,
     error::{Failure, FailureKind},
     limits::Meter,
-    wasi::Wasi,
+    wasi::state::Wasi,
 };
 
 /// The severity of a log line.

@@ -3,7 +3,7 @@
 //! of it is linked without it.
 
 mod calls;
-mod state;
+pub(crate) mod state;
 
 use wasmtime::component::{
     Component as Compiled, Linker, LinkerInstance, ResourceType,
@@ -13,7 +13,6 @@ use wasmtime::component::{
 use crate::{error::Error, state::State};
 
 pub(crate) use calls::print_rest;
-pub(crate) use state::Wasi;
 
 /// The versions of 0.2 only add to each other.
 const VERSION: &str = "0.2.";
@@ -54,9 +53,6 @@ pub const WASI_INTERFACES: [&str; 28] = [
     BUILD_TIME,
 ];
 
-/// Any resource of WASI: the number of a handle says what it stands for, so the host keeps no table of them.
-struct Handle;
-
 /// The interface of an allowed import, without its version.
 pub(crate) fn interface(import: &str) -> Option<&'static str> {
     let name = match import.split_once('@') {
@@ -90,7 +86,9 @@ fn define(
 ) -> wasmtime::Result<()> {
     for (name, export) in instance.exports(compiled.engine()) {
         match export.ty {
-            ComponentItem::Resource(_) => linker.resource(name, ResourceType::host::<Handle>(), |_, _| Ok(()))?,
+            ComponentItem::Resource(_) => {
+                linker.resource(name, ResourceType::host::<calls::Handle>(), |_, _| Ok(()))?
+            }
             ComponentItem::ComponentFunc(_) => calls::define(linker, interface, name)?,
             _ => {}
         }

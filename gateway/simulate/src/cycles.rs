@@ -41,6 +41,7 @@ async fn run_all<P: Provider>(provider: &P, model: &mut Model, compared: &mut Ve
         let change = |group| change_group(provider, group, &ids, cycle);
         provider.simulation().session.each(&mut model.groups, change).await?;
     }
+    lose_scope(provider, model).await?;
     provider.after_cycles(model).await?;
     provider.simulation().finish(model, compared).await
 }
@@ -89,6 +90,20 @@ async fn change_users<P: Provider>(provider: &P, model: &mut Model, cycle: usize
         model.remove_from_groups(&id);
     }
     Ok(())
+}
+
+/// Deactivates a share of the users, those that are active, as a wrong scoping filter does.
+async fn lose_scope<P: Provider>(provider: &P, model: &mut Model) -> Result<(), Error> {
+    let options = &provider.simulation().options;
+    let count = model.users.len() * usize::from(options.lost_percent) / 100;
+    if count == 0 {
+        return Ok(());
+    }
+    let in_scope = model.users.iter_mut().filter(|user| user.presence.id().is_some() && user.is_active());
+    let lost: Vec<_> = in_scope.take(count).collect();
+    let session = &provider.simulation().session;
+    session.begin_step(Step::OutOfScope, lost.len());
+    session.each(lost, |user| provider.set_active(user, false, options.size.cycles + 1)).await
 }
 
 fn leaves(provider: &impl Provider, index: usize, cycle: usize) -> bool {

@@ -78,6 +78,8 @@ pub struct Options {
     pub seed: u64,
     /// Whether `externalId` is a matching attribute.
     pub match_external_id: bool,
+    /// The share of the users, in percent, that fall out of scope after the cycles, as by a wrong scoping filter.
+    pub lost_percent: u8,
     /// Whether to keep everything at the end.
     pub keep: bool,
 }

@@ -28,6 +28,8 @@ pub enum Step {
     Deletions,
     /// Incremental cycle: groups are renamed and deleted, members removed and added.
     GroupChanges,
+    /// Users fall out of scope by mistake, and are deactivated.
+    OutOfScope,
     /// One user and one group on demand.
     OnDemand,
     /// All users and groups are read page by page, as the client reads them.
@@ -58,6 +60,7 @@ impl Step {
             Self::Returning => "incremental: returning",
             Self::Deletions => "incremental: deletions",
             Self::GroupChanges => "incremental: groups",
+            Self::OutOfScope => "out of scope",
             Self::OnDemand => "on demand",
             Self::Import => "import",
             Self::Garbage => "garbage",

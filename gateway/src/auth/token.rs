@@ -24,16 +24,19 @@ pub enum Kind {
     Directory,
     /// An operator key: `sgo_`.
     Operator,
+    /// The secret of a tenant's OAuth client: `sgc_`.
+    Client,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Scim, Self::Directory, Self::Operator];
+    const ALL: [Self; 4] = [Self::Scim, Self::Directory, Self::Operator, Self::Client];
 
     fn prefix(self) -> &'static str {
         match self {
             Self::Scim => "sgt_",
             Self::Directory => "sgd_",
             Self::Operator => "sgo_",
+            Self::Client => "sgc_",
         }
     }
 }

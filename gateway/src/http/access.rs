@@ -19,7 +19,7 @@ use super::accept;
 use super::connection::{self, Deadline, Held, Peer, RequestId};
 use super::error::{ApiFailure, ScimFailure};
 use super::scope;
-use crate::auth::{self, Verified, bearer};
+use crate::auth::{self, Verified, bearer, oauth};
 use crate::operation::large::Large;
 use crate::operation::{Context, Error, Gateway, Operator};
 use crate::store::tenant::credential::Scope;
@@ -43,8 +43,9 @@ impl FromRequestParts<Gateway> for ScimAccess {
     type Rejection = ScimFailure;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ScimFailure> {
-        let verified = tenant_credential(parts, gateway, Scope::Scim).await?;
-        let tenant = path_tenant(parts)?;
+        let tenant = path_tenant(parts);
+        let verified = scim_credential(parts, gateway, tenant.as_ref().ok().and_then(Option::as_deref)).await?;
+        let tenant = tenant?;
         // Another tenant's token and an invalid one get the same reply, which does not show which tenants exist.
         if tenant.as_ref().is_some_and(|name| *name != verified.tenant_name) {
             return Err(auth::Error::Unauthorized.into());
@@ -105,6 +106,16 @@ impl FromRequestParts<Gateway> for OperatorAccess {
     }
 }
 
+/// A SCIM token, an access token, or at a tenant's address an assertion that the tenant accepts.
+async fn scim_credential(parts: &Parts, gateway: &Gateway, tenant: Option<&str>) -> Result<Arc<Verified>, Error> {
+    let secret = secret(&parts.headers)?;
+    if !oauth::is_jwt(secret) {
+        return tenant_credential(parts, gateway, Scope::Scim).await;
+    }
+    let verified = gateway.auth.verify_jwt(secret, tenant, || client(parts, gateway)).await?;
+    if verified.tenant_active { Ok(verified) } else { Err(Error::Suspended) }
+}
+
 async fn tenant_credential(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<Arc<Verified>, Error> {
     let verified = gateway.auth.verify(secret(&parts.headers)?, scope, || client(parts, gateway)).await?;
     if !verified.tenant_active {
@@ -161,7 +172,7 @@ fn check_path(parts: &Parts) -> Result<(), ScimError> {
 }
 
 /// The address under which the client reached the gateway.
-fn origin(parts: &Parts, gateway: &Gateway) -> String {
+pub(super) fn origin(parts: &Parts, gateway: &Gateway) -> String {
     match parts.extensions.get::<Peer>() {
         Some(Peer(peer)) if !gateway.trusted_proxies.is_empty() => {
             connection::origin(&parts.headers, *peer, &gateway.trusted_proxies, &gateway.public_url)
@@ -171,7 +182,7 @@ fn origin(parts: &Parts, gateway: &Gateway) -> String {
 }
 
 /// The client's own address.
-fn client(parts: &Parts, gateway: &Gateway) -> Option<IpAddr> {
+pub(super) fn client(parts: &Parts, gateway: &Gateway) -> Option<IpAddr> {
     let Peer(peer) = parts.extensions.get()?;
     Some(connection::client(&parts.headers, *peer, &gateway.trusted_proxies))
 }

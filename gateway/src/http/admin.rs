@@ -9,12 +9,14 @@ mod guard;
 mod held;
 mod jobs;
 mod mapping;
+mod oauth_clients;
 mod operator_keys;
 mod packs;
 mod plugins;
 mod resource_types;
 mod schemas;
 mod search_attributes;
+mod signing_keys;
 mod tenants;
 mod tokens;
 
@@ -55,6 +57,11 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(tokens::list, tokens::issue)))
         .routes(TENANTS.on(routes!(tokens::revoke)))
         .routes(TENANTS.on(routes!(tokens::start_rotation, tokens::end_rotation)))
+        .routes(TENANTS.on(routes!(oauth_clients::list, oauth_clients::create)))
+        .routes(TENANTS.on(routes!(oauth_clients::delete)))
+        .routes(TENANTS.on(routes!(oauth_clients::add_secret)))
+        .routes(TENANTS.on(routes!(oauth_clients::revoke_secret)))
+        .routes(KEYS.on(routes!(signing_keys::list, signing_keys::rotate)))
         .routes(TENANTS.on(routes!(schemas::list, schemas::put)))
         .routes(TENANTS.on(routes!(schemas::get, schemas::remove)))
         .routes(TENANTS.on(routes!(resource_types::list, resource_types::put)))
@@ -81,6 +88,9 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(mapping::plan::begin, mapping::plan::get)))
         .routes(TENANTS.on(routes!(mapping::shadow::get, mapping::shadow::put, mapping::shadow::delete)))
         .routes(PLUGINS.on(routes!(plugins::list, plugins::upload)))
+        .routes(PLUGINS.on(routes!(plugins::pull::pull)))
+        .routes(PLUGINS.on(routes!(plugins::release::get, plugins::release::patch, plugins::release::remove)))
+        .routes(PLUGINS.on(routes!(plugins::release::list_uses)))
         .routes(KEYS.on(routes!(operator_keys::list, operator_keys::issue)))
         .routes(KEYS.on(routes!(operator_keys::revoke)))
         .routes(READ.on(routes!(audit::list)))

@@ -8,6 +8,7 @@ use scimgate_scim::error::{ScimError, ScimType};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::auth::oauth::token_error::TokenError;
 use crate::mapping::MapError;
 use crate::operation::Error;
 use crate::operation::resource::large_group::Parts;
@@ -22,6 +23,8 @@ pub enum Surface {
     Scim,
     /// Problem documents of the admin API, the directory and the probes (RFC 9457).
     Api,
+    /// Errors of the token endpoint (RFC 6749 §5.2).
+    Oauth,
 }
 
 /// A failed request to the SCIM endpoint.
@@ -41,6 +44,22 @@ impl<E: Into<Error>> From<E> for ScimFailure {
 impl<E: Into<Error>> From<E> for ApiFailure {
     fn from(error: E) -> Self {
         Self(error.into())
+    }
+}
+
+/// A failed request to the token endpoint.
+#[derive(Debug)]
+pub struct OauthFailure(Error);
+
+impl<E: Into<Error>> From<E> for OauthFailure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for OauthFailure {
+    fn into_response(self) -> Response {
+        log_and_render(&self.0, Surface::Oauth)
     }
 }
 
@@ -101,8 +120,7 @@ const UNKNOWN_TOKENS_RETRY_SECONDS: u32 = 60;
 
 fn log_and_render(error: &Error, surface: Surface) -> Response {
     let refusal = log_and_convert(error);
-    let conflicts = if let Error::SchemaConflicts(found) = error { Some(found) } else { None };
-    let mut response = render(&refusal, surface, conflicts);
+    let mut response = render(&refusal, surface, Some(error));
     let seconds = match error {
         // The breaker has the time until the step is called again.
         Error::Mapping(MapError::Open { seconds, .. }) => Some(HeaderValue::from(*seconds)),
@@ -151,11 +169,30 @@ pub(super) fn timed_out() -> ScimError {
 pub(super) fn media_type_and_body(
     refusal: &ScimError,
     surface: Surface,
-    conflicts: Option<&Conflicts>,
+    error: Option<&Error>,
 ) -> (&'static str, String) {
     match surface {
         Surface::Scim => ("application/scim+json", refusal.to_json().to_string()),
-        Surface::Api => ("application/problem+json", problem(refusal, conflicts)),
+        Surface::Api => {
+            let conflicts = if let Some(Error::SchemaConflicts(found)) = error { Some(found) } else { None };
+            ("application/problem+json", problem(refusal, conflicts))
+        }
+        Surface::Oauth => {
+            let code = oauth_code(refusal.status, error);
+            let body = serde_json::json!({ "error": code, "error_description": refusal.detail });
+            ("application/json", body.to_string())
+        }
+    }
+}
+
+/// The code of a refusal of the token endpoint.
+fn oauth_code(status: u16, error: Option<&Error>) -> &'static str {
+    match (status, error) {
+        (_, Some(Error::Oauth(refused))) => refused.code(),
+        (403, _) => "unauthorized_client",
+        (429 | 503, _) => "temporarily_unavailable",
+        (500.., _) => "server_error",
+        _ => "invalid_request",
     }
 }
 
@@ -171,14 +208,18 @@ fn problem(refusal: &ScimError, conflicts: Option<&Conflicts>) -> String {
     serde_json::to_string(&problem).unwrap_or_default()
 }
 
-fn render(refusal: &ScimError, surface: Surface, conflicts: Option<&Conflicts>) -> Response {
-    let (media_type, body) = media_type_and_body(refusal, surface, conflicts);
+fn render(refusal: &ScimError, surface: Surface, error: Option<&Error>) -> Response {
+    let (media_type, body) = media_type_and_body(refusal, surface, error);
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     if refusal.status == 401 {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scimgate\""));
+        let scheme = if surface == Surface::Oauth { "Basic realm=\"scimgate\"" } else { "Bearer realm=\"scimgate\"" };
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+    }
+    if surface == Surface::Oauth {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if matches!(refusal.status, 429 | 503) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
@@ -204,6 +245,11 @@ fn to_client_error(error: &Error) -> ScimError {
             );
             ScimError::new(429, detail)
         }
+        Error::Auth(auth::Error::IssuerKeys(_)) => {
+            ScimError::new(503, "The keys of the token's issuer cannot be read now. Please try again.")
+        }
+        Error::Oauth(TokenError::InvalidClient) => ScimError::new(401, TokenError::InvalidClient.to_string()),
+        Error::Oauth(refused) => ScimError::new(400, refused.to_string()),
         Error::Suspended => ScimError::new(403, "This tenant is suspended. Ask the provider of the application."),
         Error::Store(store::Error::Unavailable { .. })
         | Error::Auth(auth::Error::Store(store::Error::Unavailable { .. } | store::Error::Conflict { .. })) => {

@@ -19,10 +19,12 @@ pub(super) struct Api {
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 10] = [
+const PATH_PARAMETERS: [(&str, &str); 12] = [
     ("tenant", "The tenant's name."),
     ("token", "The token's id."),
     ("key", "The operator key's id."),
+    ("client", "The OAuth client's client_id."),
+    ("secret", "The id of the OAuth client's secret."),
     ("urn", "The schema's URN."),
     ("name", "The resource type's name."),
     ("endpoint", "The resource type's endpoint, in any case: users, groups, or that of a type of the tenant's own."),
@@ -30,6 +32,8 @@ const PATH_PARAMETERS: [(&str, &str); 10] = [
     ("revision", "The mapping revision's number."),
     ("kind", "What the job does: reconcile, search-keys, remap, plan, held or directory-check."),
     ("batch", "The batch's id."),
+    ("plugin", "The plugin's name."),
+    ("version", "The release's version."),
 ];
 
 /// The refusals of every API, by status.
@@ -83,7 +87,7 @@ fn complete(path: &str, item: &mut PathItem) {
         }
         for (status, response) in &mut operation.responses.responses {
             if let RefOr::T(response) = response
-                && status.starts_with('4')
+                && status.starts_with(['4', '5'])
             {
                 *response = refusal(&response.description);
             }

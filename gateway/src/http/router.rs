@@ -5,12 +5,12 @@ use axum::http::Uri;
 use scimgate_scim::error::ScimError;
 
 use super::error::{ApiFailure, ScimFailure};
-use super::{admin, directory, probe, scim};
+use super::{admin, directory, oauth, probe, scim};
 use crate::operation::Gateway;
 
 /// For identity providers.
 pub fn public(gateway: Gateway) -> Router {
-    scim::routes().fallback(no_scim_route).with_state(gateway)
+    scim::routes().merge(oauth::routes()).fallback(no_scim_route).with_state(gateway)
 }
 
 /// For operators and the product.

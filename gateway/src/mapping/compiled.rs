@@ -82,6 +82,9 @@ impl Compiled {
         let wasm = self.loader.load(digest).await.map_err(failed)?;
         let wasm = wasm.ok_or_else(|| unusable(digest, "it is not stored".to_owned()))?;
         let component = Arc::new(self.compile(digest, wasm).await?);
+        if component.digest() != digest {
+            return Err(unusable(digest, format!("what is stored has the digest {}", component.digest())));
+        }
         self.keep(&component).await;
         Ok(component)
     }

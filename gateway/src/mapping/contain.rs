@@ -131,7 +131,7 @@ fn log_transition(step: &StepKey, transition: Transition) {
         Transition::None => {}
         Transition::Opened(cool_down) => tracing::warn!(
             tenant.name = step.tenant,
-            plugin.id = step.plugin,
+            plugin.digest = step.plugin,
             mapping.revision = step.revision,
             step = step.number,
             seconds = cool_down.as_secs(),
@@ -139,7 +139,7 @@ fn log_transition(step: &StepKey, transition: Transition) {
         ),
         Transition::Closed => tracing::info!(
             tenant.name = step.tenant,
-            plugin.id = step.plugin,
+            plugin.digest = step.plugin,
             mapping.revision = step.revision,
             step = step.number,
             "a plugin that kept failing is called again"

@@ -36,6 +36,9 @@ pub enum LoadError {
     /// The source of plugins cannot be reached; worth a retry.
     #[error(transparent)]
     Unavailable(Box<dyn Error + Send + Sync>),
+    /// It must not be run, with the reason.
+    #[error("{0}")]
+    Refused(String),
     /// It failed in a way that a retry does not change.
     #[error(transparent)]
     Failed(Box<dyn Error + Send + Sync>),

@@ -157,7 +157,7 @@ impl StepRun<'_> {
             return;
         }
         tracing::warn!(
-            tenant.name = self.info.tenant, plugin.id = self.step.plugin,
+            tenant.name = self.info.tenant, plugin.digest = self.step.plugin,
             resource.type = %self.info.resource_type.name, resource.id = %self.info.id, kind, reason, "a plugin failed"
         );
     }
@@ -165,7 +165,7 @@ impl StepRun<'_> {
     /// A plugin's log is for its author and may contain personal data, so it is visible at `debug` only.
     fn trace(&self, line: &LogLine) {
         tracing::debug!(
-            tenant.name = self.info.tenant, plugin.id = self.step.plugin, resource.id = %self.info.id,
+            tenant.name = self.info.tenant, plugin.digest = self.step.plugin, resource.id = %self.info.id,
             plugin.level = ?line.level, plugin.message = line.message, "plugin says"
         );
     }

@@ -2,17 +2,20 @@
 //! changes.
 
 pub mod audit;
+pub mod bundled;
 pub mod client;
 mod definition;
 pub mod demo;
 pub mod guard;
 pub mod held;
 pub mod mappings;
+pub mod oauth_clients;
 pub mod operator_keys;
 pub mod packs;
 pub mod plugins;
 pub mod resource_types;
 pub mod schemas;
 pub mod search_attributes;
+pub mod signing_keys;
 pub mod tenants;
 pub mod tokens;

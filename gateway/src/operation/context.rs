@@ -7,7 +7,7 @@ use scimgate_scim::schema::ResourceType;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::config::{JobShare, Network};
+use crate::config::{JobShare, Network, Plugins};
 use crate::mapping::Mapper;
 use crate::operation::admission::{Admission, Permit, Place};
 use crate::operation::closed_guards::ClosedGuards;
@@ -41,6 +41,8 @@ pub struct Gateway {
     pub keys: Arc<Keys>,
     /// Runs plugins.
     pub mapper: Arc<Mapper>,
+    /// Which plugins are taken.
+    pub plugins: Arc<Plugins>,
     /// Each tenant's schemas and mapping, cached.
     pub settings: Arc<SettingsCache>,
     /// The limits of one list request.

@@ -2,6 +2,7 @@
 
 use scimgate_scim::error::ScimError;
 
+use crate::auth::oauth::token_error::TokenError;
 use crate::mapping::MapError;
 use crate::operation::admission::Busy;
 use crate::operation::schema_change::conflict::Conflicts;
@@ -22,6 +23,9 @@ pub enum Error {
     /// Credentials.
     #[error("not let in")]
     Auth(#[from] auth::Error),
+    /// A client gets no access token.
+    #[error("no access token")]
+    Oauth(#[from] TokenError),
     /// The write lost the race against other writes too often.
     #[error("gave up after losing every race")]
     Contended,

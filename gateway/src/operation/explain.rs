@@ -17,6 +17,7 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::operator::Operator;
 use crate::operation::resource::document::parse;
+use crate::operation::settings;
 use crate::store::event::Event;
 use crate::store::explain::{MAX_NAMED, Named};
 use crate::store::held::HeldBefore;
@@ -43,6 +44,8 @@ pub struct Explanation {
     pub mapped: Option<Map<String, Value>>,
     /// Why the product does not see it, or sees an older document.
     pub reason: Option<KeptReason>,
+    /// The digest of the plugin that gave it.
+    pub reason_digest: Option<String>,
     /// What a batch holds of it.
     pub held: Option<HeldBefore>,
     /// What the active chain makes of the source now; none of a deleted resource.
@@ -99,9 +102,14 @@ pub async fn explain(
         Some(known) if deleted_at.is_none() => Some(dry_run(&ctx, known, &stored, source.clone()).await),
         _ => None,
     };
+    let reason = ctx.store.mapping_reason(stored.id).await?;
     let mut explanation = Explanation {
         name: known.and_then(|known| name_of(&source, &known)),
-        reason: ctx.store.mapping_reason(stored.id).await?,
+        reason_digest: match &reason {
+            Some(kept) => digest_of(&ctx, kept).await?,
+            None => None,
+        },
+        reason,
         held: if stored.held.is_some() { ctx.store.held(stored.id).await? } else { None },
         events: ctx.store.events_of(stored.id, MAX_EVENTS).await?,
         sentences: Vec::new(),
@@ -113,6 +121,14 @@ pub async fn explain(
     };
     explanation.sentences = sentences::of(&explanation);
     Ok(explanation)
+}
+
+/// The plugin of the step that decided.
+async fn digest_of(ctx: &Context, kept: &KeptReason) -> Result<Option<String>, Error> {
+    let Some(row) = ctx.store.mapping(kept.revision).await? else { return Ok(None) };
+    let mut steps = settings::chain(row)?.steps.into_iter();
+    let index = usize::try_from(kept.reason.step).ok().and_then(|number| number.checked_sub(1));
+    Ok(index.and_then(|index| steps.nth(index)).map(|step| step.plugin))
 }
 
 /// What names a resource.

@@ -191,7 +191,7 @@ async fn admit(
     if subject.resource_type.detached.is_none() {
         return ask(ctx, reserved, (RemovalKind::User, limits.of_users()), async || Ok(1), stamp).await;
     }
-    let count = async || Ok(ctx.store.count_memberships(&[subject.before.id], MAX_COUNTED_MEMBERS).await?.max(1));
+    let count = async || Ok(ctx.store.count_memberships(subject.before.id, MAX_COUNTED_MEMBERS).await?.max(1));
     ask(ctx, reserved, (RemovalKind::Member, limits.of_members()), count, stamp).await
 }
 

@@ -10,8 +10,9 @@ use serde_json::json;
 
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
-use crate::operation::plan::report::Report;
+use crate::operation::plan::report::{Removals, Report};
 use crate::store::TenantStore;
+use crate::store::guard::RemovalKind;
 use crate::store::job::{JobKind, JobState};
 use crate::store::plan::{NewPlan, PlanRow};
 use crate::store::tenant::Tenant;
@@ -53,6 +54,10 @@ pub struct Plan {
     pub total: i64,
     /// What was found until now.
     pub report: Report,
+    /// What of its removals the guard would hold if the revision was activated at this moment.
+    pub held: Removals,
+    /// Whether an operator has to confirm an activation.
+    pub needs_confirmation: bool,
     /// How long a remap would take, by what the plan took; none before the first document.
     pub remap_time: Option<Duration>,
     /// When it began.
@@ -113,19 +118,19 @@ pub async fn get(operator: &Operator, tenant: &str, revision: i32) -> Result<Pla
         (None, Some(JobState::Running)) => PlanState::Running,
         (None, _) => PlanState::Incomplete,
     };
-    shown(operator, &row, &plan, state)
+    shown(operator, &row, &plan, state).await
 }
 
-/// Refuses an activation by whose plan users would vanish from the product.
+/// Refuses an activation by whose plan as many users would vanish from the product as the tenant's guard wants confirmed.
 ///
 /// # Errors
 /// 409 with their number; 404 for an unknown tenant or revision.
 pub async fn check_vanishing(operator: &Operator, tenant: &str, revision: i32) -> Result<(), Error> {
     let row = operator.tenant(tenant).await?;
     let Some(plan) = operator.gateway.store.tenant(row.id).plan(revision).await? else { return Ok(()) };
-    let plan = shown(operator, &row, &plan, PlanState::Finished)?;
-    let (users, examined) = (plan.report.excluded_users, plan.report.examined);
-    if users == 0 {
+    let report = read(&plan)?;
+    let (users, examined) = (report.excluded_users, report.examined);
+    if !needs_confirmation(&row, users) {
         return Ok(());
     }
     let detail = format!(
@@ -135,9 +140,32 @@ pub async fn check_vanishing(operator: &Operator, tenant: &str, revision: i32) -
     Err(ScimError::new(409, detail).into())
 }
 
-fn shown(operator: &Operator, tenant: &Tenant, plan: &PlanRow, state: PlanState) -> Result<Plan, Error> {
-    let report: Report =
-        serde_json::from_str(&plan.report).map_err(|why| Error::Corrupt(format!("a plan's report: {why}")))?;
+fn needs_confirmation(tenant: &Tenant, users: i64) -> bool {
+    users >= i64::from(tenant.guard.confirm_from)
+}
+
+fn read(plan: &PlanRow) -> Result<Report, Error> {
+    serde_json::from_str(&plan.report).map_err(|why| Error::Corrupt(format!("a plan's report: {why}")))
+}
+
+/// What of some removals the guard would hold. It is the least: once a batch is open, all that follows joins it.
+async fn held(operator: &Operator, tenant: &Tenant, removals: Removals) -> Result<Removals, Error> {
+    let gateway = &operator.gateway;
+    let settings = gateway.settings.get(tenant.id).await?;
+    let Some(limits) = settings.guard.limits else { return Ok(Removals { users: 0, memberships: 0, ..removals }) };
+    let (store, now) = (gateway.store.tenant(tenant.id), gateway.clock.now());
+    let users = store.removals_left(RemovalKind::User, limits.of_users(), now).await?;
+    let memberships = store.removals_left(RemovalKind::Member, limits.of_members(), now).await?;
+    Ok(Removals {
+        users: (removals.users - users).max(0),
+        memberships: (removals.memberships - memberships).max(0),
+        protected: removals.protected,
+    })
+}
+
+async fn shown(operator: &Operator, tenant: &Tenant, plan: &PlanRow, state: PlanState) -> Result<Plan, Error> {
+    let report = read(plan)?;
+    let held = held(operator, tenant, report.removals).await?;
     let is_outdated = plan.base_mapping != tenant.active_mapping || plan.schema_revision != tenant.schema_revision;
     let remap_time = (report.examined > 0).then(|| {
         let each = Duration::from_micros(report.micros) / u32::try_from(report.examined).unwrap_or(u32::MAX);
@@ -151,7 +179,9 @@ fn shown(operator: &Operator, tenant: &Tenant, plan: &PlanRow, state: PlanState)
         base_mapping: plan.base_mapping,
         sample: plan.sample,
         total: plan.total,
+        needs_confirmation: needs_confirmation(tenant, report.excluded_users),
         report,
+        held,
         remap_time,
         begun_at: plan.begun_at,
         finished_at: plan.finished_at,

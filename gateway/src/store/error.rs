@@ -28,6 +28,12 @@ pub enum Error {
         /// The violated constraint.
         constraint: String,
     },
+    /// A foreign key refuses: what is referred to is gone, or what would go is referred to.
+    #[error("a row is referred to, or refers to one that is gone ({constraint})")]
+    Reference {
+        /// The violated constraint.
+        constraint: String,
+    },
     /// The database refused a statement, or answered what it never should.
     #[error("the database refused while {doing}")]
     Refused {
@@ -101,6 +107,9 @@ impl Error {
         let code = refusal.code();
         if *code == SqlState::UNIQUE_VIOLATION {
             return Self::Duplicate { constraint: refusal.constraint().unwrap_or("unknown").to_owned() };
+        }
+        if *code == SqlState::FOREIGN_KEY_VIOLATION {
+            return Self::Reference { constraint: refusal.constraint().unwrap_or("unknown").to_owned() };
         }
         if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
             return Self::Conflict { doing };

@@ -2,6 +2,7 @@
 
 mod by_id;
 pub(super) mod change;
+pub(super) mod events;
 pub(super) mod held;
 pub mod page;
 pub(super) mod reference;
@@ -87,8 +88,7 @@ SELECT count(*) FROM (SELECT 1 FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
 
 /// Without pending references.
 const COUNT_RESOLVED: &str = "
-SELECT count(*) FROM (SELECT 1 FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
-  (SELECT 1 FROM membership WHERE tenant_id = $1 AND group_id = v.id) every LIMIT $3) counted";
+SELECT count(*) FROM (SELECT 1 FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 LIMIT $3) m";
 
 /// Locks a row against member changes, which share its lock. In a statement of its own, so that the next one takes its
 /// snapshot when the lock is held.
@@ -159,9 +159,9 @@ impl TenantStore {
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
-    /// How many memberships the groups have in total, counted up to `limit`.
-    pub async fn count_memberships(&self, groups: &[Uuid], limit: i64) -> Result<i64, Error> {
-        let rows = self.query("counting memberships", COUNT_RESOLVED, &[&self.tenant.0, &groups, &limit]).await?;
+    /// How many memberships a group has, counted up to `limit`.
+    pub async fn count_memberships(&self, group: Uuid, limit: i64) -> Result<i64, Error> {
+        let rows = self.query("counting memberships", COUNT_RESOLVED, &[&self.tenant.0, &group, &limit]).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 

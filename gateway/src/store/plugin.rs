@@ -1,51 +1,48 @@
-//! Uploaded plugins: immutable, found by their digest.
+//! Uploaded plugins, found by their digest, and what was compiled of them. What they are called is in
+//! [`plugin_release`](super::plugin_release).
 
 use std::time::{Duration, SystemTime};
 
 use crate::store::ControlStore;
 use crate::store::error::Error;
 
-/// A plugin without its code.
-#[derive(Clone, Debug)]
-pub struct PluginRow {
+/// A plugin about to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPlugin<'a> {
     /// SHA-256 of the uploaded bytes, in hexadecimal.
-    pub digest: String,
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
+    pub digest: &'a str,
+    /// The name in its manifest.
+    pub name: &'a str,
+    /// The version in its manifest.
+    pub version: &'a str,
     /// The plugin's manifest, as JSON text.
-    pub manifest: String,
-    /// When it was uploaded first.
-    pub created_at: SystemTime,
+    pub manifest: &'a str,
+    /// The uploaded bytes.
+    pub wasm: &'a [u8],
 }
 
 /// How long a compiled plugin of another version of the engine is kept.
 const OTHER_ENGINE_TTL: Duration = Duration::from_hours(7 * 24);
 
 impl ControlStore {
-    /// Stores a plugin; uploading the same bytes again changes nothing.
-    pub async fn insert_plugin(&self, plugin: &PluginRow, wasm: &[u8]) -> Result<(), Error> {
-        let sql = "INSERT INTO plugin (digest, name, version, manifest, wasm, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
-                   ON CONFLICT (digest) DO NOTHING";
+    /// Stores a plugin; storing the same bytes again changes nothing.
+    pub async fn insert_plugin(&self, plugin: &NewPlugin<'_>, at: SystemTime) -> Result<(), Error> {
+        let sql = "INSERT INTO plugin (digest, name, version, manifest, wasm, created_at, size) \
+                   VALUES ($1, $2, $3, $4, $5, $6, octet_length($5::bytea)) ON CONFLICT (digest) DO NOTHING";
         let it = plugin;
-        self.query("storing a plugin", sql, &[&it.digest, &it.name, &it.version, &it.manifest, &wasm, &it.created_at])
-            .await?;
+        self.query("storing a plugin", sql, &[&it.digest, &it.name, &it.version, &it.manifest, &it.wasm, &at]).await?;
         Ok(())
     }
 
-    /// Every plugin, by name and age.
-    pub async fn plugins(&self) -> Result<Vec<PluginRow>, Error> {
-        let sql = "SELECT digest, name, version, manifest, created_at FROM plugin ORDER BY name, created_at";
-        let rows = self.query("listing plugins", sql, &[]).await?;
-        let plugins = rows.iter().map(|row| PluginRow {
-            digest: row.get(0),
-            name: row.get(1),
-            version: row.get(2),
-            manifest: row.get(3),
-            created_at: row.get(4),
-        });
-        Ok(plugins.collect())
+    /// Deletes those of the plugins that have no release, with what was compiled of them.
+    pub async fn delete_unreleased(&self, digests: &[String]) -> Result<(), Error> {
+        let sql = "DELETE FROM plugin p WHERE p.digest = ANY($1) \
+                   AND NOT EXISTS (SELECT 1 FROM plugin_release r WHERE r.digest = p.digest)";
+        match self.query("deleting plugins", sql, &[&digests]).await {
+            // One was released at the same moment, and stays.
+            Ok(_) | Err(Error::Reference { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A plugin as this version of the engine has compiled it.
@@ -67,13 +64,23 @@ impl ControlStore {
                    SELECT digest, $2, $3, $4 FROM plugin WHERE digest = $1 \
                    ON CONFLICT (digest, engine) DO UPDATE SET artifact = excluded.artifact, created_at = excluded.created_at";
         let doing = "keeping a compiled plugin";
-        self.query(doing, sql, &[&digest, &engine, &artifact, &at, &(at - OTHER_ENGINE_TTL)]).await?;
-        Ok(())
+        match self.query(doing, sql, &[&digest, &engine, &artifact, &at, &(at - OTHER_ENGINE_TTL)]).await {
+            // The plugin was removed meanwhile.
+            Ok(_) | Err(Error::Reference { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A plugin's code.
     pub async fn plugin_wasm(&self, digest: &str) -> Result<Option<Vec<u8>>, Error> {
         let rows = self.query("reading a plugin", "SELECT wasm FROM plugin WHERE digest = $1", &[&digest]).await?;
         Ok(rows.first().map(|row| row.get(0)))
+    }
+
+    /// The signatures of a plugin's releases.
+    pub async fn plugin_signatures(&self, digest: &str) -> Result<Vec<String>, Error> {
+        let sql = "SELECT DISTINCT signature FROM plugin_release WHERE digest = $1 AND signature IS NOT NULL";
+        let rows = self.query("reading a plugin's signatures", sql, &[&digest]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }

@@ -52,6 +52,8 @@ pub struct ChangePoll {
     polls: u64,
     seen: HashMap<TenantId, i64>,
     newest: i64,
+    /// Of signing keys.
+    revocations: u64,
     /// Dropped once more at the next poll, because a read that began before the change may have been cached since.
     again: Vec<TenantId>,
 }
@@ -66,6 +68,11 @@ impl ChangePoll {
         let after = if is_sweep { i64::MIN } else { self.newest - OVERLAP };
         let began = gateway.clock.now();
         let changed = gateway.store.control().config_epochs_after(after).await?;
+        gateway.auth.oauth.keys.reload_known().await?;
+        let revocations = gateway.auth.oauth.keys.revocations();
+        if std::mem::replace(&mut self.revocations, revocations) != revocations {
+            gateway.auth.forget_all();
+        }
         self.polls += 1;
         for tenant in self.again.drain(..) {
             gateway.forget_tenant(tenant).await;

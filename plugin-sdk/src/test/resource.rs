@@ -21,7 +21,7 @@ const ID: &str = "0198c0de-0000-7000-8000-000000000001";
 pub struct Resource {
     document: RefCell<TextDocument>,
     source: Arc<Map<String, Value>>,
-    resource_type: Arc<ResourceType>,
+    kind: Arc<ResourceType>,
     /// The id, if the example has one.
     id: Option<Value>,
     /// Whether the example has `schemas`.
@@ -51,7 +51,7 @@ impl Resource {
         let shown = id.as_ref().and_then(Value::as_str).unwrap_or(ID);
         let tree = Overlay::new(Arc::clone(&source), Some(shown.to_owned()));
         let document = RefCell::new(TextDocument::new(tree, Arc::clone(&resource_type)));
-        Ok(Self { document, source, resource_type, id, shows_schemas })
+        Ok(Self { document, source, kind: resource_type, id, shows_schemas })
     }
 
     /// The document, to read and write.
@@ -71,7 +71,7 @@ impl Resource {
     #[doc(hidden)]
     #[must_use]
     pub fn source(&self) -> (&Arc<Map<String, Value>>, &Arc<ResourceType>) {
-        (&self.source, &self.resource_type)
+        (&self.source, &self.kind)
     }
 
     /// A document of this one's attributes, as the plugin left it.

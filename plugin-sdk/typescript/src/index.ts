@@ -107,6 +107,6 @@ function defaults(declared: ConfigurationSchema | undefined): Record<string, unk
 /** The text of what was thrown: the host takes no other error. */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.stack) log.debug(error.stack.trimEnd());
+  for (const line of error.stack?.trimEnd().split("\n") ?? []) log.debug(line.trim());
   return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
 }

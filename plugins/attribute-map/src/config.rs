@@ -20,7 +20,7 @@ pub(crate) struct Config {
     /// Values of %name%
     #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z0-9]+$" }))]
     pub(crate) parameters: BTreeMap<String, String>,
-    /// The result of DefaultDomain()
+    /// The result of `DefaultDomain()`
     #[schemars(length(min = 1))]
     pub(crate) default_domain: Option<String>,
 }

@@ -27,7 +27,7 @@ fn variant(number: usize) -> Vec<u8> {
 async fn tenant(served: &Served, number: usize) -> (Tenant, String) {
     let name = format!("t{number}");
     let tenant = Tenant::plain(&served.operator, &name, served.addresses()).await;
-    let upload = Request::new("POST", "/plugins").body("application/wasm", variant(number));
+    let upload = Request::new("POST", "/plugins?dev=true").body("application/wasm", variant(number));
     let digest = served.operator.send(upload).await.body["digest"].clone();
     let mut config = tutorial_config();
     let _ = config.as_object_mut().unwrap().remove("lift");

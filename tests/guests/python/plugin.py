@@ -38,8 +38,7 @@ class Hostile(Plugin[Config]):
             case "recurse":
                 return Rejected(str(recurse(size)))
             case "allocate":
-                blocks = [bytearray(65_536) for _ in range(size // 65_536)]
-                return Rejected(f"has {len(blocks)} blocks")
+                return Rejected(f"has {len(bytearray(size))} bytes")
             case "write":
                 document.set("title", "x" * size)
             case "log":

@@ -57,6 +57,32 @@ fn a_new_project_builds_tests_and_runs() {
     mistakes(&author, &project);
 }
 
+#[test]
+fn a_new_project_in_typescript_builds_tests_and_runs() {
+    check_language("typescript", "capitals-ts");
+}
+
+#[test]
+fn a_new_project_in_python_builds_tests_and_runs() {
+    let inspected = check_language("python", "capitals-py");
+    contains(&inspected, &["accepted by a gateway with --large-plugins"]);
+}
+
+/// Returns what is said of the built plugin.
+fn check_language(language: &str, name: &str) -> String {
+    let author = Author::new();
+    author.says(&author.path(""), &format!("scimgate plugin new {name} --language {language}"));
+    let project = author.path(name);
+    // An interpreter takes milliseconds on a machine that does nothing else.
+    let said = author.says(&project, "scimgate plugin test --budget-us 20000");
+    contains(&said, &[&format!("{name}.wasm  {name}@0.1.0"), "a contractor is excluded", "All 4 examples passed."]);
+    let said = author.says(&project, &format!("scimgate plugin run {name}.wasm --config config.json < user.json"));
+    contains(&said, &["- name.familyName  \"Byron\"", "+ name.familyName  \"BYRON\""]);
+    let said = author.says(&project, &format!("scimgate plugin inspect {name}.wasm"));
+    contains(&said, &["scimgate:mapping/mapping@0.1.0", "wasi:io/streams@0.2."]);
+    said
+}
+
 /// Each is told with file, field and remedy.
 fn mistakes(author: &Author, project: &Path) {
     let said = author.fails(project, "scimgate plugin test --no-native --budget-host-calls 1");

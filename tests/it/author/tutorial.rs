@@ -1,8 +1,10 @@
-//! docs/first-plugin.md, followed to the letter: its files are written, its commands are run, and what they print is compared. In
+//! docs/first-plugin.md and docs/first-plugin-typescript.md, followed to the letter: its files are written, its commands are run, and what they print is compared. In
 //! an output `…` is any text of a line, and a line of `…` any lines.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
 
 use scimgate_tests::binary::Running;
 use scimgate_tests::harness::block_on;
@@ -88,6 +90,19 @@ fn outputs_are_compared_but_for_what_is_left_out() {
 
 #[test]
 fn the_tutorial_is_true() {
+    check("docs/first-plugin.md", ("src/lib.rs", ["{name} [{added}]", "{name}, {added}"]));
+}
+
+#[test]
+fn the_tutorial_in_typescript_is_true() {
+    let change = ["${name} [${added}]", "${name}, ${added}"];
+    check("docs/first-plugin-typescript.md", ("src/plugin.ts", change));
+}
+
+/// A source's path, a text in it, and what a save makes of that.
+type Save = (&'static str, [&'static str; 2]);
+
+fn check(page: &'static str, save: Save) {
     block_on(async {
         let (gateway, ready) = Running::dev(&["--ephemeral"]).await;
         let environment = |name: &str| ready[name].as_str().unwrap();
@@ -97,15 +112,31 @@ fn the_tutorial_is_true() {
             .with("SCIMGATE_DIRECTORY_KEY", environment("directory_key"))
             .with("TENANT_URL", environment("tenant_url"))
             .with("TOKEN", environment("token"));
-        let page = fs::read_to_string(root().join("docs/first-plugin.md")).unwrap();
+        let page = fs::read_to_string(root().join(page)).unwrap();
         let steps = steps(&page);
         assert!(steps.len() > 10, "{steps:?}");
-        tokio::task::spawn_blocking(move || follow(&author, steps)).await.unwrap();
+        let author = Arc::new(author);
+        let reader = Arc::clone(&author);
+        let project = tokio::task::spawn_blocking(move || follow(&reader, steps)).await.unwrap();
+        a_save_is_shown(&author, &project, save).await;
         drop(gateway);
     });
 }
 
-fn follow(author: &Author, steps: Vec<Step>) {
+/// By `watch`, without another command.
+async fn a_save_is_shown(author: &Author, project: &Path, (source, [before, after]): Save) {
+    let mut command = tokio::process::Command::from(author.command(project, "exec scimgate plugin watch demo"));
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let mut watch = Running::start(command);
+    while !watch.line().await.starts_with("Waiting for the next save") {}
+    let source = project.join(source);
+    let text = fs::read_to_string(&source).unwrap().replace(before, after);
+    fs::write(&source, text).unwrap();
+    while watch.line().await != "+ displayName  \"Ada Byron, Engines\"" {}
+}
+
+/// Returns the folder in which the page ends.
+fn follow(author: &Author, steps: Vec<Step>) -> PathBuf {
     let mut folder: PathBuf = author.path("");
     for step in steps {
         match step {
@@ -114,11 +145,12 @@ fn follow(author: &Author, steps: Vec<Step>) {
             // The reader's shell has what the running gateway printed; this one has it, too.
             Step::Command(command, _) if command.starts_with("export ") || command.starts_with("scimgate dev") => {}
             Step::Command(command, expected) => {
-                let output = author.shell(&folder, &command);
-                let found = text(&output.stdout) + &text(&output.stderr);
+                // In the order in which a terminal shows them.
+                let found = text(&author.shell(&folder, &format!("exec 2>&1\n{command}")).stdout);
                 let lines: Vec<&str> = found.lines().map(str::trim_end).collect();
                 assert!(matches(&expected, &lines), "{command}\nexpected:\n{}\nfound:\n{found}", expected.join("\n"));
             }
         }
     }
+    folder
 }

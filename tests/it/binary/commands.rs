@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use scimgate_tests::binary::{Running, command, refusal};
 use scimgate_tests::harness::{block_on, poll};
+use scimgate_tests::plugins::Plain;
 use scimgate_tests::tenant::{PRODUCT, WS1B, group, tutorial_config, user};
 use scimgate_tests::{Client, root};
 use serde_json::{Value, json};
@@ -155,6 +156,66 @@ async fn settings(shell: &Shell) {
     assert!(unknown.starts_with("Step 1 (tutorail): there is no such plugin."), "{unknown}");
     assert!(shell.says(&["mapping", "show", "globex"]).await.starts_with("No mapping is active"));
     revisions(shell, mapping).await;
+    plugins(shell, wasm.to_str().unwrap()).await;
+}
+
+/// The registry, with the tutorial's plugin in it.
+async fn plugins(shell: &Shell, wasm: &str) {
+    let again = shell.says(&["plugin", "push", wasm]).await;
+    assert!(again.contains("name            tutorial") && again.ends_with("with the same bytes."), "{again}");
+    let house = Plain::new("house", "1.0.0", "one");
+    let file = |name: &str, plugin: &Plain<'_>| {
+        let path = shell.files.path().join(name);
+        std::fs::write(&path, plugin.wasm()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (one, other) = (file("one.wasm", &house), file("other.wasm", &Plain { salt: "other", ..house }));
+    let own = shell.json(&["plugin", "push", &one, "--tenant", "acme"]).await;
+    assert_eq!((&own["tenant"], &own["added"]), (&json!("acme"), &json!(true)));
+    let refused = shell.refused(&["plugin", "push", &other, "--tenant", "acme"]).await;
+    assert!(refused.contains("house@1.0.0 is released already") && refused.contains("another version"), "{refused}");
+    let dev = shell.json(&["plugin", "push", &other, "--tenant", "acme", "--dev"]).await;
+    let dev = format!("house@{}", dev["version"].as_str().unwrap());
+    let signature = shell.file("house.wasm.minisig", &json!({}));
+    let refused = shell.refused(&["plugin", "push", &other, "--dev", "--signature", &signature]).await;
+    assert!(refused.contains("--plugin-key"), "{refused}");
+
+    let names =
+        |list: &Value| list["plugins"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect::<Vec<_>>();
+    assert_eq!(names(&shell.json(&["plugin", "list"]).await), ["tutorial"]);
+    assert_eq!(names(&shell.json(&["plugin", "list", "--tenant", "acme"]).await), ["house", "house", "tutorial"]);
+    assert_eq!(
+        names(&shell.json(&["plugin", "list", "--tenant", "acme", "--name", "house"]).await),
+        ["house", "house"]
+    );
+    let shown = shell.says(&["plugin", "show", &dev, "--tenant", "acme"]).await;
+    assert!(shown.contains("dev push        true") && shown.contains("tenant          acme"), "{shown}");
+    let unknown = shell.refused(&["plugin", "show", "house@1.0.0"]).await;
+    assert_eq!(unknown, "There is no plugin house@1.0.0 for all tenants.");
+    let unnamed = shell.refused(&["plugin", "show", "house"]).await;
+    assert!(unnamed.starts_with("house is no release: name one as NAME@VERSION"), "{unnamed}");
+
+    let draft = shell.file("house.json", &json!({ "steps": [{ "plugin": "house@1.0.0" }] }));
+    let first = shell.json(&["mapping", "draft", "acme", &draft]).await;
+    assert_eq!(first["steps"][0]["plugin"], own["digest"]);
+    let uses = shell.json(&["plugin", "used-by", "house@1.0.0", "--tenant", "acme"]).await;
+    assert_eq!(uses["uses"], json!([{ "tenant": "acme", "revision": first["revision"], "state": "draft" }]));
+    let refused = shell.refused(&["plugin", "remove", "house@1.0.0", "--tenant", "acme"]).await;
+    assert!(refused.contains("house@1.0.0 is in use: revision") && refused.contains("of acme (draft)"), "{refused}");
+    let yanked = shell.says(&["plugin", "yank", "house@1.0.0", "--tenant", "acme"]).await;
+    assert!(!yanked.contains("yanked          -"), "{yanked}");
+    let refused = shell.refused(&["mapping", "draft", "acme", &draft]).await;
+    assert!(
+        refused.contains("the plugin is yanked")
+            && refused.contains("scimgate plugin unyank house@1.0.0 --tenant acme"),
+        "{refused}"
+    );
+    assert_eq!(shell.json(&["plugin", "unyank", "house@1.0.0", "--tenant", "acme"]).await["yankedAt"], Value::Null);
+    assert_eq!(shell.says(&["plugin", "remove", &dev, "--tenant", "acme"]).await, format!("{dev} is removed."));
+    let uses = shell.says(&["plugin", "used-by", "tutorial@0.1.0"]).await;
+    assert!(uses.starts_with("TENANT  REVISION  STATE") && uses.contains("active"), "{uses}");
+    let refused = shell.refused(&["plugin", "pull", "ghcr.io/acme/house:1.0.0"]).await;
+    assert!(refused.contains("--plugin-registry"), "{refused}");
 }
 
 /// Revisions from a draft on, and what they make of a document.
@@ -269,7 +330,7 @@ async fn held_changes(shell: &Shell, scim: &Client) {
     let guard = ["tenant", "guard", "acme", "--users", "0", "--percent", "0", "--protect", "title eq \"Director\""];
     assert_eq!(
         shell.json(&guard).await,
-        json!({ "users": 0, "members": 200, "percent": 0, "protected": "title eq \"Director\"" })
+        json!({ "users": 0, "members": 200, "percent": 0, "protected": "title eq \"Director\"", "confirmFrom": 1 })
     );
     let refused = shell.refused(&["held", "show", "acme"]).await;
     assert!(refused.contains("nothing of the tenant acme is held"), "{refused}");

@@ -36,7 +36,7 @@ fn keys_and_tokens_are_replaced_and_recorded_by_commands() {
         let replaced = said(home.command(&["bootstrap", "--replace"])).await;
         let key = replaced.lines().next().unwrap().rsplit(' ').next().unwrap().to_owned();
         assert!(replaced.contains("still accepted") && replaced.contains("build server"), "{replaced}");
-        let _ = scimgate_tests::poll("the first key is refused", async || {
+        scimgate_tests::poll("the first key is refused", async || {
             let answer = Client::new(format!("{}/admin/v1", served.internal)).with(&first).get("/tenants").await;
             (answer.status == 401).then_some(())
         })

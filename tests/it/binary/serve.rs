@@ -14,7 +14,7 @@ use tokio::process::Command;
 use super::AT_ONCE;
 
 /// `serve` on free ports, so that a server on the default ones does not matter.
-const SERVE_ON_FREE_PORTS: [&str; 9] =
+pub(super) const SERVE_ON_FREE_PORTS: [&str; 9] =
     ["serve", "--bind", "127.0.0.1", "--port", "0", "--internal-port", "0", "--probe-port", "0"];
 
 /// A database with nothing in it, and the role that owns it.
@@ -64,7 +64,7 @@ impl Home {
     }
 
     /// The same with settings of its own.
-    async fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
+    pub(super) async fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
         let mut command = self.command(&[&SERVE_ON_FREE_PORTS[..], &["--log-format", "json"]].concat());
         command.envs(settings.iter().copied());
         let mut running = Running::start(command);

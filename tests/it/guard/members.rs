@@ -1,6 +1,6 @@
 //! Memberships that end in masses: removed, replaced, or with their group.
 
-use scimgate_tests::tenant::{group, patch};
+use scimgate_tests::tenant::{group, patch, user};
 use scimgate_tests::{Tenant, TestGateway, on_both};
 use serde_json::{Value, json};
 
@@ -10,6 +10,8 @@ on_both!(
     an_emptied_group_is_held_until_it_is_released,
     a_rejected_removal_of_members_is_undone,
     a_deleted_group_is_held_with_its_members,
+    a_rejected_deletion_of_a_group_restores_its_pending_references,
+    memberships_of_a_user_who_cannot_be_restored_stay_held,
 );
 
 /// A group of six, of which one leaves, which passes, and the others all at once, which is held.
@@ -96,4 +98,60 @@ async fn a_deleted_group_is_held_with_its_members(gateway: &TestGateway) {
     assert_eq!(decide(gateway, "rejected").await, "rejected");
     assert_eq!(members(&tenant, &band).await, [ids.clone(), ids]);
     assert_eq!(events(&tenant, before).await, []);
+}
+
+async fn a_rejected_deletion_of_a_group_restores_its_pending_references(gateway: &TestGateway) {
+    let tenant = guarded(gateway, 100, 0).await;
+    let ada = tenant.user("ada").await;
+    let mut crew = group("Crew");
+    crew["members"] = json!([{ "value": ada }, { "value": "soon@corp.test" }, { "value": "later@corp.test" }]);
+    let crew = tenant.post("/Groups", &crew).await.expect(201).id();
+    let _ = tenant.delete(&format!("/Groups/{crew}")).await.expect(204);
+    let soon = tenant.user("soon").await;
+    let before = feed(&tenant).await.len();
+    assert_eq!(decide(gateway, "rejected").await, "rejected");
+    let mut both = vec![ada, soon.clone()];
+    both.sort();
+    let mut client = both.clone();
+    client.push("later@corp.test".to_owned());
+    assert_eq!(members(&tenant, &crew).await, [both.clone(), client], "the one that has appeared is a member");
+    assert_eq!(events(&tenant, before).await, [("membership.added".to_owned(), soon)]);
+    let later = tenant.user("later").await;
+    both.push(later);
+    both.sort();
+    assert_eq!(members(&tenant, &crew).await, [both.clone(), both], "and so does the one that appears after it");
+
+    // Released, nothing of it is left.
+    let mut band = group("Band");
+    band["members"] = json!([{ "value": "nobody@corp.test" }]);
+    let band = tenant.post("/Groups", &band).await.expect(201).id();
+    let _ = tenant.delete(&format!("/Groups/{band}")).await.expect(204);
+    assert_eq!(decide(gateway, "released").await, "released");
+    let _ = tenant.user("nobody").await;
+    let _ = tenant.directory(&format!("/groups/{band}")).await.expect(404);
+    if gateway.database() == scimgate_tests::Database::Postgres {
+        let left = gateway.store().await.query("SELECT 1 FROM held_reference", &[]).await.unwrap();
+        assert!(left.is_empty());
+    }
+}
+
+async fn memberships_of_a_user_who_cannot_be_restored_stay_held(gateway: &TestGateway) {
+    let tenant = guarded(gateway, 0, 0).await;
+    let (ada, bob) = (tenant.user("ada").await, tenant.user("bob").await);
+    let mut crew = group("Crew");
+    crew["members"] = json!([{ "value": ada }, { "value": bob }]);
+    let crew = tenant.post("/Groups", &crew).await.expect(201).id();
+    for id in [&ada, &bob] {
+        let _ = tenant.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    let mut other = user("ada");
+    other["externalId"] = "someone-else".into();
+    let _ = tenant.post("/Users", &other).await.expect(201);
+    let before = feed(&tenant).await.len();
+    assert_eq!(decide(gateway, "rejected").await, "open", "her name is taken");
+    assert_eq!(members(&tenant, &crew).await, [vec![ada.clone(), bob.clone()], vec![bob.clone()]]);
+    assert_eq!(events(&tenant, before).await, [], "for the product nothing happened");
+    assert_eq!(decide(gateway, "released").await, "released");
+    assert_eq!(members(&tenant, &crew).await, [vec![bob.clone()], vec![bob]]);
+    assert_eq!(events(&tenant, before).await, [("user.deleted".to_owned(), ada)]);
 }

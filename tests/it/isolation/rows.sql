@@ -38,3 +38,10 @@ INSERT INTO event_head (tenant_id, last_seq) VALUES ('$T', 1);
 INSERT INTO fold_in (tenant_id, schema_revision, after_id, begun_at, moved_at) VALUES ('$T', 1, '$T', now(), now());
 INSERT INTO job (tenant_id, kind, id, state, revision, after_id, begun_at, moved_at)
   VALUES ('$T', 'reconcile', '$T', 'finished', 1, '$T', now(), now());
+INSERT INTO plugin (digest, name, version, manifest, wasm, size, created_at) VALUES (replace('$T$T', '-', ''), 'p', '1.0.0', '{}', '', 0, now());
+INSERT INTO plugin_release (tenant_id, name, version, digest, dev, created_at) VALUES ('$T', 'p', '1.0.0', replace('$T$T', '-', ''), false, now());
+INSERT INTO mapping_plugin (tenant_id, revision, digest, owner, name, version) VALUES ('$T', 1, replace('$T$T', '-', ''), '$T', 'p', '1.0.0');
+INSERT INTO oauth_client (tenant_id, id, token_seconds, created_at) VALUES ('$T', '$T', 3600, now());
+INSERT INTO oauth_secret (tenant_id, client_id, id, digest, last_four, created_at, expires_at)
+  VALUES ('$T', '$T', '$T', sha256('$T'), 'last', now(), now());
+INSERT INTO used_assertion (tenant_id, digest, expires_at) VALUES ('$T', sha256('$T'), now());

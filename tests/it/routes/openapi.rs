@@ -1,5 +1,6 @@
 //! The OpenAPI documents: complete, consistent in themselves, and true of what the gateway replies.
 
+mod oauth;
 mod resources;
 mod revisions;
 
@@ -199,6 +200,7 @@ async fn replies_of_the_admin_api_fit_their_schemas(gateway: &TestGateway) {
     let admin = Admin { gateway, document: Document::admin(gateway).await };
     check_tenants(&admin).await;
     check_tokens_and_client(&admin).await;
+    oauth::check(&admin).await;
     check_schemas(&admin).await;
     check_resource_types_and_packs(&admin).await;
     check_mapping(&admin).await;
@@ -228,6 +230,14 @@ async fn check_tokens_and_client(admin: &Admin<'_>) {
     let issued = admin.send("POST", &tokens, &["acme"], &wanted).await.expect(201);
     let _ = admin.send("POST", &tokens, &["acme"], &json!({ "scope": "all" })).await.expect(400);
     let token = format!("{tokens}/{{token}}");
+    let rotation = format!("{token}/rotation");
+    let id = issued.id();
+    let _ = admin.send("POST", &rotation, &["acme", &id], &json!({ "label": "next" })).await.expect(201);
+    let _ = admin.send("POST", &rotation, &["acme", &id], &json!({})).await.expect(409);
+    let _ = admin.send("POST", &rotation, &["acme", "none"], &json!({})).await.expect(404);
+    let _ = admin.send("PATCH", &rotation, &["acme", &id], &json!({ "state": "pending" })).await.expect(400);
+    let _ = admin.send("PATCH", &rotation, &["acme", &id], &json!({ "state": "cancelled" })).await.expect(204);
+    let _ = admin.send("PATCH", &rotation, &["acme", &id], &json!({ "state": "completed" })).await.expect(409);
     let _ = admin.delete(&token, &["acme", &issued.id()]).await.expect(204);
     let _ = admin.delete(&token, &["acme", "7"]).await.expect(404);
     let listed = admin.get(&tokens, &["acme"]).await.expect(200);
@@ -309,6 +319,16 @@ async fn check_mapping(admin: &Admin<'_>) {
         admin.document.check(PLUGINS, &answer);
     }
     let _ = admin.get(PLUGINS, &[]).await.expect(200);
+    let pull = format!("{PLUGINS}/pull");
+    let _ = admin.send("POST", &pull, &[], &json!({ "reference": "ghcr.io/acme/house:1.0.0" })).await.expect(400);
+    let release = format!("{PLUGINS}/{{plugin}}/{{version}}");
+    let tutorial = ["tutorial", "0.1.0"];
+    let _ = admin.get(&release, &tutorial).await.expect(200);
+    let _ = admin.get(&release, &["tutorial", "0.2.0"]).await.expect(404);
+    for yanked in [true, false] {
+        let _ = admin.send("PATCH", &release, &tutorial, &json!({ "yanked": yanked })).await.expect(200);
+    }
+    let _ = admin.send("PATCH", &release, &tutorial, &json!({})).await.expect(400);
     let mapping = format!("{TENANT}/mapping");
     let none = admin.get(&mapping, &["acme"]).await.expect(200);
     assert_eq!((&none.body["revision"], none.body.get("createdAt")), (&json!(0), Some(&Value::Null)));
@@ -327,6 +347,9 @@ async fn check_mapping(admin: &Admin<'_>) {
     assert!(remap.body["total"].is_number(), "{}", remap.text);
     let _ = admin.send("PATCH", &job, &["acme", "reconcile"], &json!({ "state": "running" })).await.expect(409);
     revisions::check(admin, &mapping, &read).await;
+    let uses = admin.get(&format!("{release}/uses"), &tutorial).await.expect(200);
+    assert!(uses.body["uses"].as_array().is_some_and(|uses| !uses.is_empty()), "{}", uses.text);
+    let _ = admin.delete(&release, &tutorial).await.expect(409);
     let _ = admin.delete(&mapping, &["acme"]).await.expect(204);
 }
 

@@ -3,6 +3,8 @@
 mod credentials;
 mod directory_schema;
 mod guard;
+mod oauth;
+mod plugins;
 mod schemas;
 
 use std::time::Duration;
@@ -10,7 +12,6 @@ use std::time::Duration;
 use scimgate::store::mapping::{ActivationBase, NewRevision};
 use scimgate::store::mapping_reason::{MappingReason, ReasonChange};
 use scimgate::store::membership::page::{Position, Viewer};
-use scimgate::store::plugin::PluginRow;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::insert::Insert;
 use scimgate::store::resource::key::Key;
@@ -48,6 +49,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     jobs::send(gateway, tenant).await;
     guard::explanations(gateway, tenant, &ada).await;
     guard::send(gateway, tenant, round).await;
+    oauth::send(gateway, tenant, round).await;
     directory_schema::send(gateway, tenant, round).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
@@ -319,18 +321,8 @@ async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let _ = fine(operator.get(&format!("{own}/tokens")).await.expect(200));
     let _ = fine(operator.delete(&format!("{own}/tokens/{issued}")).await.expect(204));
     let _ = fine(operator.get(&format!("{own}/client")).await.expect(200));
-    // An upload would be compiled, which takes seconds.
     let (control, now) = (gateway.gateway.store.control(), gateway.clock.now());
-    let digest = format!("{:0>64}", format!("{:x}", Uuid::new_v4().simple()));
-    let (name, version, manifest) = (round.to_owned(), "1".to_owned(), "{}".to_owned());
-    control
-        .insert_plugin(&PluginRow { digest: digest.clone(), name, version, manifest, created_at: now }, &[1])
-        .await
-        .unwrap();
-    assert!(control.plugin_wasm(&digest).await.unwrap().is_some());
-    let _ = control.plugins().await.unwrap();
-    control.keep_plugin_artifact(&digest, ("engine", &[1]), now).await.unwrap();
-    assert!(control.plugin_artifact(&digest, "engine").await.unwrap().is_some());
+    plugins::send(gateway, tenant, round).await;
     let limits = json!({ "limits": { "requests": 9, "rate": "50/200" } });
     let _ = fine(operator.patch(&format!("/tenants/{other}"), &limits).await.expect(200));
     let store = gateway.gateway.store.tenant(control.find_tenant(&other).await.unwrap().unwrap().id);

@@ -92,7 +92,7 @@ pub(super) async fn confirm(
         write_styled(&summary(&plan))?;
     }
     let users = plan["vanishingUsers"].as_i64().unwrap_or_default();
-    if yes || users == 0 {
+    if yes || plan["needsConfirmation"] != true {
         return Ok(yes);
     }
     if !std::io::stdin().is_terminal() {
@@ -139,6 +139,7 @@ fn summary(plan: &Value) -> String {
     }
     text.push_str(".\n\n");
     text.push_str(&counts(plan));
+    text.push_str(&held(plan));
     if plan["outdated"] == true {
         text.push_str("\nThe active mapping or the schemas have changed since: make another plan.\n");
     }
@@ -150,6 +151,20 @@ fn summary(plan: &Value) -> String {
         );
     }
     text
+}
+
+/// What the guard would hold.
+fn held(plan: &Value) -> String {
+    let held = |kind: &str| plan["guard"]["held"][kind].as_i64().unwrap_or_default();
+    let parts =
+        [(held("users"), "users"), (held("memberships"), "memberships"), (held("protected"), "protected users")];
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    let parts = parts.join(", ");
+    format!("\nThe guard would hold at least {parts} until an operator releases them: `scimgate held list`.\n")
 }
 
 pub(super) fn counts(report: &Value) -> String {

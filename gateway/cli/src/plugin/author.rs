@@ -12,6 +12,7 @@ mod python;
 mod run;
 mod rust;
 mod test;
+mod tool;
 mod typescript;
 mod watch;
 

@@ -91,6 +91,7 @@ impl Common {
             pace: Pace { rate: self.speed.rate, concurrency: self.speed.concurrency.into() },
             seed: self.seed.unwrap_or_else(|| rand::random::<u64>() % MAX_RANDOM_SEED),
             match_external_id: false,
+            lost_percent: 0,
             keep: self.keep,
         })
     }

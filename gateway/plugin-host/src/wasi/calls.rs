@@ -2,13 +2,10 @@
 
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, LinkerInstance, Lower, Resource};
 
-use super::{
-    Handle,
-    state::{MAX_RANDOM_BYTES, Stream},
-};
 use crate::{
     error::{Failure, FailureKind},
     state::{Level, State},
+    wasi::state::{MAX_RANDOM_BYTES, Stream},
 };
 
 /// Most bytes that one write takes; the caller asks for it before it writes.
@@ -16,6 +13,9 @@ const MAX_WRITE_BYTES: u64 = 4096;
 
 /// The number of a handle that stands for standard error; any other output stream is standard output.
 const STDERR: u32 = 2;
+
+/// Any resource of WASI: the number of a handle says what it stands for, so the host keeps no table of them.
+pub(super) struct Handle;
 
 #[derive(Clone, Copy, ComponentType, Lift, Lower)]
 #[component(record)]
@@ -152,6 +152,10 @@ fn number(state: &mut State) -> Result<u64, Failure> {
 }
 
 fn print(state: &mut State, stream: u32, bytes: &[u8]) -> Result<(Written,), Failure> {
+    if bytes.len() as u64 > MAX_WRITE_BYTES {
+        let reason = format!("The plugin wrote more than the {MAX_WRITE_BYTES} bytes that it was told there is room for.");
+        return Err(Failure::new(FailureKind::Trap, reason));
+    }
     let max = state.meter.limits().log_line;
     let stream = if stream == STDERR { Stream::Err } else { Stream::Out };
     for line in state.wasi()?.print(stream, bytes, max) {

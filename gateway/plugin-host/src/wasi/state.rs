@@ -3,8 +3,6 @@
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::instance::Context;
-
 /// Most random bytes that one call may ask for.
 pub(crate) const MAX_RANDOM_BYTES: usize = 16 << 10;
 
@@ -26,10 +24,11 @@ pub(super) enum Stream {
 }
 
 impl Wasi {
-    /// For a call; while a plugin describes itself there is no context, and the clock stands at its beginning.
-    pub(crate) fn new(context: Option<&Context>) -> Self {
-        let now = context.and_then(|context| context.last_modified.parse().ok()).unwrap_or_default();
-        Self { now, random: Random::new(context), out: Line::default(), err: Line::default() }
+    /// For a call at this time, with random bytes that follow from these texts. While a plugin describes itself there are none, and the
+    /// clock stands at its beginning.
+    pub(crate) fn new(now: &str, seeds: &[&str]) -> Self {
+        let now = now.parse().unwrap_or_default();
+        Self { now, random: Random::new(seeds), out: Line::default(), err: Line::default() }
     }
 
     /// Random bytes that differ between documents and repeat with the call; none beyond the limit.
@@ -82,13 +81,11 @@ struct Random {
 }
 
 impl Random {
-    fn new(context: Option<&Context>) -> Self {
+    fn new(seeds: &[&str]) -> Self {
         let mut seed = Sha256::new();
-        if let Some(Context { tenant, resource_type, resource_id, last_modified }) = context {
-            for part in [tenant, resource_type, resource_id, last_modified] {
-                seed.update((part.len() as u64).to_le_bytes());
-                seed.update(part);
-            }
+        for part in seeds {
+            seed.update((part.len() as u64).to_le_bytes());
+            seed.update(part);
         }
         Self { seed: seed.finalize().into(), taken: 0 }
     }
@@ -108,37 +105,27 @@ impl Random {
 mod tests {
     use super::*;
 
-    fn context(id: &str) -> Context {
-        let text = str::to_owned;
-        Context {
-            tenant: text("t"),
-            resource_type: text("User"),
-            resource_id: text(id),
-            last_modified: text("2026-01-02T03:04:05Z"),
-        }
-    }
-
     #[test]
     fn random_bytes_repeat_with_the_call_and_do_not_depend_on_how_they_are_asked_for() {
-        let all = Wasi::new(Some(&context("1"))).random(100).unwrap();
-        let mut parts = Wasi::new(Some(&context("1")));
+        let all = Wasi::new("", &["t", "1"]).random(100).unwrap();
+        let mut parts = Wasi::new("", &["t", "1"]);
         let parts: Vec<u8> = [1, 0, 31, 5, 63].into_iter().flat_map(|count| parts.random(count).unwrap()).collect();
         assert_eq!(all, parts);
-        assert_ne!(all, Wasi::new(Some(&context("2"))).random(100).unwrap());
-        assert!(all.chunks(32).all(|block| block != &all[..block.len()]) || all.len() < 32 || all[..32] != all[32..64]);
+        assert_ne!(all, Wasi::new("", &["t1", ""]).random(100).unwrap());
+        assert_ne!(all[..32], all[32..64]);
     }
 
     #[test]
     fn random_bytes_are_limited() {
-        let mut wasi = Wasi::new(None);
+        let mut wasi = Wasi::new("", &[]);
         assert_eq!(wasi.random(MAX_RANDOM_BYTES).map(|bytes| bytes.len()), Some(MAX_RANDOM_BYTES));
         assert_eq!(wasi.random(1), None);
-        assert_eq!(Wasi::new(None).random(usize::MAX), None);
+        assert_eq!(Wasi::new("", &[]).random(usize::MAX), None);
     }
 
     #[test]
     fn printed_bytes_become_lines() {
-        let mut wasi = Wasi::new(None);
+        let mut wasi = Wasi::new("", &[]);
         assert_eq!(wasi.print(Stream::Out, b"one\r\ntw", 10), ["one"]);
         assert_eq!(wasi.print(Stream::Err, b"else", 10), [""; 0]);
         assert_eq!(wasi.print(Stream::Out, b"o\n\nthree", 10), ["two", ""]);

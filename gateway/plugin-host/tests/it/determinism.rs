@@ -7,9 +7,8 @@ use scimgate_plugin_sdk::serde_json::{Map, Value, json};
 use crate::bundled::fixtures;
 use crate::support::{TestDocument, context, generous, wasm};
 
-/// Documents for each plugin; the long run sets this variable to 10,000.
-const COUNT: &str = "SCIMGATE_DETERMINISM_DOCUMENTS";
-const DEFAULT_COUNT: usize = 1_000;
+/// Documents for each plugin.
+const COUNT: usize = 10_000;
 
 /// Texts of which the generated documents are made: several scripts, what is folded and trimmed, and what looks like data.
 const TEXTS: [&str; 16] = [
@@ -107,9 +106,8 @@ fn result(host: &Host, component: &Component, (number, config, document): (usize
 }
 
 fn check(plugin: &str, configs: &[String]) {
-    let count = std::env::var(COUNT).map_or(DEFAULT_COUNT, |count| count.parse().unwrap());
     let mut numbers = Numbers(0x5c1_9a7e);
-    let documents: Vec<Value> = (0..count).map(|_| document(&mut numbers)).collect();
+    let documents: Vec<Value> = (0..COUNT).map(|_| document(&mut numbers)).collect();
     let host = || Host::new(HostConfig { instances: 1, ..HostConfig::default() }).unwrap();
     let wasm = wasm(&plugin.replace('-', "_"));
     let calls =
@@ -123,8 +121,8 @@ fn check(plugin: &str, configs: &[String]) {
         let again = result(&second, &component, (number, config, document));
         assert_eq!(&again, expected, "{plugin} {config} {document}");
     }
-    let mapped = results.iter().filter(|result| result.starts_with("Ok(Mapped)")).count();
-    assert!(mapped > count / 4, "only {mapped} of {count} documents were mapped by {plugin}");
+    let decided = results.iter().filter(|result| result.starts_with("Ok(")).count();
+    assert!(decided > COUNT / 2, "{plugin} only decided {decided} of {COUNT} documents");
 }
 
 /// The configurations of a plugin's examples.

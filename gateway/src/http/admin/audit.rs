@@ -82,7 +82,11 @@ pub(super) struct AuditPage {
 /// Read the audit.
 #[utoipa::path(
     get, path = "/admin/v1/audit", operation_id = "listAudit", tag = "audit", params(AuditQuery),
-    responses((status = 200, description = "The changes, the latest first; with `after`, the oldest first.", body = AuditPage))
+    responses(
+        (status = 200, description = "The changes, the latest first; with `after`, the oldest first.", body = AuditPage),
+        (status = 400, description = "A parameter cannot be read, or `before` and `after` are both given."),
+        (status = 404, description = "There is no tenant of that name."),
+    )
 )]
 pub(super) async fn list(
     OperatorAccess(operator): OperatorAccess,

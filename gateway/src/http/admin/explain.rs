@@ -76,6 +76,10 @@ struct MappingReason {
     step: i32,
     /// The plugin as `name@version`.
     plugin: String,
+    /// Its digest; absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    digest: Option<String>,
     /// In the plugin's words.
     reason: String,
 }
@@ -96,7 +100,10 @@ struct Now {
 #[serde(rename_all = "camelCase")]
 struct Step {
     number: usize,
+    /// The plugin as `name@version`; empty if it could not be loaded.
     plugin: String,
+    /// Its digest.
+    digest: String,
     /// `mapped`, `excluded`, `rejected`, `failed`, or `skipped` where it does not apply to the type.
     result: &'static str,
     reason: Option<String>,
@@ -148,7 +155,7 @@ pub(super) async fn explain(
         created: rfc3339(stored.created_at),
         last_modified: rfc3339(stored.modified_at),
         deleted_at: found.deleted_at.map(rfc3339),
-        reason: found.reason.as_ref().map(MappingReason::from),
+        reason: found.reason.as_ref().map(|kept| MappingReason { digest: found.reason_digest, ..kept.into() }),
         held: stored.held.map(|batch| batch.to_string()),
         source: Value::Object(found.source),
         mapped: found.mapped.map(Value::Object),
@@ -226,6 +233,7 @@ impl From<&KeptReason> for MappingReason {
             revision: kept.revision,
             step: kept.reason.step,
             plugin: kept.reason.plugin.clone(),
+            digest: None,
             reason: kept.reason.text.clone(),
         }
     }
@@ -255,6 +263,7 @@ impl From<StepReport> for Step {
         Self {
             number: report.number,
             plugin: report.title,
+            digest: report.plugin,
             result,
             reason,
             cpu_micros: u64::try_from(report.cpu.as_micros()).unwrap_or(u64::MAX),

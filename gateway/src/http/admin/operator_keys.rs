@@ -141,6 +141,7 @@ pub(super) async fn list(OperatorAccess(operator): OperatorAccess) -> Result<Jso
     params(RevokeQuery),
     responses(
         (status = 204, description = "The key is revoked, or was so before. Every replica refuses it within a second."),
+        (status = 400, description = "`confirm` is neither true nor false."),
         (status = 409, description = "It is the key of this request, or the last with the scope everything."),
     )
 )]

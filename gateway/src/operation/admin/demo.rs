@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::auth::token::Token;
 use crate::mapping::{OnFailure, Step};
+use crate::operation::admin::bundled::{self, Bundled, Changes};
 use crate::operation::admin::mappings::{self, DryRun, NewMapping};
-use crate::operation::admin::{guard, plugins, schemas, tenants, tokens};
+use crate::operation::admin::{guard, schemas, tenants, tokens};
 use crate::operation::error::Error;
 use crate::operation::operator::Operator;
 use crate::store::guard::GuardRow;
@@ -22,10 +23,20 @@ pub struct Demo {
     pub token: Token,
     /// For the product.
     pub directory_key: Token,
+    /// What was brought up to date of a tenant that was there.
+    pub changes: Changes,
 }
 
-/// Creates the demo tenant where it is missing, and a token and a directory key for this start.
-pub async fn run(operator: &Operator, plugin: Vec<u8>) -> Result<Demo, Error> {
+/// The plugin of the demo tenant's mapping.
+pub const PLUGIN: &str = "tutorial";
+
+/// Creates the demo tenant where it is missing, brings the plugins that come with the gateway up to date where it is there, and issues a
+/// token and a directory key for this start.
+///
+/// # Errors
+/// The demo tenant's plugin is not among the plugins.
+pub async fn run(operator: &Operator, bundled: &[Bundled]) -> Result<Demo, Error> {
+    let mut changes = Changes::new();
     if operator.gateway.store.control().find_tenant(NAME).await?.is_none() {
         tenants::create(operator, NAME).await?;
         // A simulation deactivates and deletes more users within a minute than a company within a day.
@@ -33,12 +44,17 @@ pub async fn run(operator: &Operator, plugin: Vec<u8>) -> Result<Demo, Error> {
         guard::set(operator, NAME, &off).await?;
         schemas::put(operator, NAME, extension(schemas::Source::Pack("ws1b".to_owned()), false)).await?;
         schemas::put(operator, NAME, extension(schemas::Source::Definition(product_schema()), true)).await?;
-        let digest = plugins::upload(operator, plugin).await?.plugin.digest;
+        let tutorial = bundled.iter().find(|plugin| plugin.name == PLUGIN);
+        let tutorial = tutorial.ok_or_else(|| Error::Corrupt(format!("the plugin {PLUGIN} is missing")))?;
+        let digest = bundled::release(operator, tutorial).await?.0.digest;
         let step = Step { plugin: digest, config: config(), resource_types: Vec::new() };
         let new = NewMapping { on_failure: OnFailure::Refuse, steps: vec![step], note: None };
         mappings::put(operator, NAME, new, DryRun::Required).await?;
+    } else {
+        changes = bundled::update(operator, NAME, bundled).await?;
     }
-    Ok(Demo { token: issue(operator, Scope::Scim).await?, directory_key: issue(operator, Scope::Directory).await? })
+    let (token, directory_key) = (issue(operator, Scope::Scim).await?, issue(operator, Scope::Directory).await?);
+    Ok(Demo { token, directory_key, changes })
 }
 
 async fn issue(operator: &Operator, scope: Scope) -> Result<Token, Error> {

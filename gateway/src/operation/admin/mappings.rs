@@ -12,12 +12,13 @@ pub mod preview;
 use scimgate_scim::error::ScimError;
 use serde_json::json;
 
-use crate::mapping::{Chain, OnFailure, Step};
+use crate::mapping::{Chain, LoadError, MapError, OnFailure, Step};
 use crate::operation::admin::mappings::check::RevisionStep;
 use crate::operation::admin::plugins;
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::operation::settings::{self, Settings};
+use crate::store;
 use crate::store::mapping::{ActivationBase, MappingRow, NewRevision, RevisionHead, RevisionState};
 use crate::store::tenant::Tenant;
 
@@ -95,14 +96,21 @@ async fn store(
     check_note(note.as_deref())?;
     let (gateway, tenant) = (&operator.gateway, operator.tenant(tenant).await?);
     let settings = current_settings(operator, &tenant).await?;
-    let checked = check::check(steps, &plugins::list(operator).await?, &settings)?;
+    let checked = check_new(operator, &tenant, &settings, steps.clone()).await?;
     let chain = Chain { revision: 0, on_failure, steps: checked.iter().map(|it| it.step.clone()).collect() };
-    let warnings = try_out(operator, &settings, &chain, &checked, dry_run).await?;
-    let steps = serde_json::to_string(&chain.steps);
-    let steps = steps.map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
+    let warnings = match try_out(operator, &settings, &chain, &checked, dry_run).await {
+        // A plugin was removed since the check, which now says so.
+        Err(error @ Error::Mapping(MapError::Unusable { .. })) => {
+            check_new(operator, &tenant, &settings, steps).await?;
+            return Err(error);
+        }
+        tried => tried?,
+    };
+    let text = serde_json::to_string(&chain.steps);
+    let text = text.map_err(|why| Error::Corrupt(format!("the steps of a mapping: {why}")))?;
     let new = NewRevision {
         on_failure: on_failure.word(),
-        steps: &steps,
+        steps: &text,
         author: &operator.actor,
         note: note.as_deref().map(str::trim).filter(|note| !note.is_empty()),
     };
@@ -111,7 +119,15 @@ async fn store(
     let entry = entry.after(&json!({ "onFailure": on_failure.word(), "steps": chain.steps, "note": new.note }));
     let rows = gateway.store.tenant(tenant.id).audited(entry.of_new_revision());
     let now = gateway.clock.now();
-    let revision = if activate { rows.insert_active(&new, now).await? } else { rows.insert_draft(&new, now).await? };
+    let stored = if activate { rows.insert_active(&new, now).await } else { rows.insert_draft(&new, now).await };
+    let revision = match stored {
+        // A plugin was removed or yanked since the check, which now says so.
+        Err(store::Error::Conflict { .. } | store::Error::Reference { .. }) => {
+            check_new(operator, &tenant, &settings, steps).await?;
+            return Err(Error::Contended);
+        }
+        stored => stored?,
+    };
     if activate {
         gateway.forget_tenant(tenant.id).await;
         gateway.schemas_changed.notify_one();
@@ -120,6 +136,19 @@ async fn store(
         log_change!(operator, tenant.id = %tenant.id, revision, "mapping revision drafted");
     }
     Ok(Revision { warnings, ..find(operator, &tenant, revision).await? })
+}
+
+/// Checks the steps of a new revision.
+async fn check_new(
+    operator: &Operator,
+    tenant: &Tenant,
+    settings: &Settings,
+    steps: Vec<Step>,
+) -> Result<Vec<RevisionStep>, Error> {
+    let plugins = plugins::of_steps(operator, tenant, &steps).await?;
+    let checked = check::check(steps, &plugins, settings)?;
+    check::check_yanked(&checked, &plugins)?;
+    Ok(checked)
 }
 
 /// The active revision; none where mapping is off.
@@ -177,7 +206,7 @@ pub async fn activate(operator: &Operator, tenant: &str, revision: i32, dry_run:
         }
     }
     let settings = current_settings(operator, &tenant).await?;
-    let warnings = check_again(operator, &settings, &found, dry_run).await?;
+    let warnings = check_again(operator, (&tenant, &settings), &found, dry_run).await?;
     switch(operator, &tenant, (revision, &settings)).await?;
     Ok(Revision { warnings, ..find(operator, &tenant, revision).await? })
 }
@@ -206,7 +235,7 @@ pub async fn rollback(operator: &Operator, tenant: &str, revision: Option<i32>) 
         }
     }
     let settings = current_settings(operator, &tenant).await?;
-    let warnings = match check_again(operator, &settings, &found, DryRun::Required).await {
+    let warnings = match check_again(operator, (&tenant, &settings), &found, DryRun::Required).await {
         Ok(warnings) => warnings,
         Err(Error::Scim(refusal)) => vec![refusal.detail],
         Err(other) => return Err(other),
@@ -240,7 +269,7 @@ pub(crate) async fn find(operator: &Operator, tenant: &Tenant, revision: i32) ->
     let row = row.ok_or_else(|| ScimError::new(404, format!("There is no mapping revision {revision}.")))?;
     let MappingRow { head, .. } = row.clone();
     let Chain { on_failure, steps, .. } = settings::chain(row)?;
-    let plugins = plugins::list(operator).await?;
+    let plugins = plugins::of_revision(operator, tenant, revision).await?;
     let gone = |digest: &str| Error::Corrupt(format!("mapping revision {revision}: plugin {digest} is gone"));
     let named = steps.into_iter().map(|step| {
         let plugin = plugins.iter().find(|known| known.digest == step.plugin).ok_or_else(|| gone(&step.plugin))?;
@@ -261,14 +290,19 @@ pub(crate) async fn current_settings(operator: &Operator, tenant: &Tenant) -> Re
 
 async fn check_again(
     operator: &Operator,
-    settings: &Settings,
+    (tenant, settings): (&Tenant, &Settings),
     revision: &Revision,
     dry_run: DryRun,
 ) -> Result<Vec<String>, Error> {
     let steps: Vec<Step> = revision.steps.iter().map(|it| it.step.clone()).collect();
-    let checked = check::check(steps.clone(), &plugins::list(operator).await?, settings)?;
+    let plugins = plugins::of_revision(operator, tenant, revision.head.revision).await?;
+    let checked = check::check(steps.clone(), &plugins, settings)?;
     let chain = Chain { revision: revision.head.revision, on_failure: revision.on_failure, steps };
-    try_out(operator, settings, &chain, &checked, dry_run).await
+    let mut warnings = try_out(operator, settings, &chain, &checked, dry_run).await?;
+    let yanked = plugins.iter().filter(|plugin| plugin.yanked.is_some());
+    warnings
+        .extend(yanked.map(|plugin| format!("The plugin {} is yanked: no new revision may use it.", plugin.title())));
+    Ok(warnings)
 }
 
 /// Loads every plugin, so that one that cannot be loaded fails here rather than at the next write, and tries the steps.
@@ -280,8 +314,14 @@ async fn try_out(
     dry_run: DryRun,
 ) -> Result<Vec<String>, Error> {
     let gateway = &operator.gateway;
-    for step in &chain.steps {
-        gateway.mapper.component(&step.plugin).await?;
+    for (step, named) in chain.steps.iter().zip(steps) {
+        gateway.mapper.component(&step.plugin).await.map_err(|error| match &error {
+            MapError::Load { source, .. } => match &**source {
+                LoadError::Refused(why) => conflict(format!("{}: {why}", named.title())),
+                _ => error.into(),
+            },
+            _ => error.into(),
+        })?;
     }
     if dry_run == DryRun::Skipped {
         return Ok(Vec::new());

@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 use crate::mapping::Chain;
 use crate::operation::context::{Context, Gateway};
 use crate::operation::error::Error;
+use crate::operation::guard::{self, MAX_COUNTED_MEMBERS, Subject};
 use crate::operation::job::batch::{Batch, End};
 use crate::operation::pace::Pace;
 use crate::operation::plan::report::Report;
 use crate::operation::resource::conflicts::{self, Planned};
-use crate::operation::resource::mapped::{ProblemKind, Purpose, map};
+use crate::operation::resource::document::parse;
+use crate::operation::resource::mapped::{Mapped, ProblemKind, Purpose, map};
 use crate::operation::settings;
 use crate::store::job::JobProgress;
 use crate::store::plan::PlanRow;
 use crate::store::planned_unique::PlannedWrite;
+use crate::store::resource::read::Stored;
 use crate::store::resource::remap::Scanned;
 use crate::tenant::TenantId;
 
@@ -117,10 +120,30 @@ async fn add(
             let resource_type = ctx.settings.directory.resource_type(&stored.resource_type);
             if let Some(resource_type) = resource_type.filter(|_| !(is_again && is_conflict)) {
                 report.add(resource_type, &stored, &mapped)?;
+                count_removal(ctx, report, &stored, &mapped).await?;
             }
         }
         progress.after = id;
         progress.examined += i64::from(living);
+    }
+    Ok(())
+}
+
+/// Counts what the product would lose, as the guard would when the revision is activated.
+async fn count_removal(ctx: &Context, report: &mut Report, stored: &Stored, mapped: &Mapped) -> Result<(), Error> {
+    let known = ctx.settings.registry.resource_type(&stored.resource_type);
+    let Some(resource_type) = known.filter(|_| guard::is_removal(mapped.event) && stored.held.is_none()) else {
+        return Ok(());
+    };
+    let document = parse("source", &stored.source)?;
+    let subject = Subject { resource_type, before: stored, document: &document, is_deleted: false };
+    let removals = &mut report.removals;
+    if guard::is_protected(ctx, &subject) {
+        removals.protected += 1;
+    } else if resource_type.detached.is_some() {
+        removals.memberships += ctx.store.count_memberships(stored.id, MAX_COUNTED_MEMBERS).await?.max(1);
+    } else {
+        removals.users += 1;
     }
     Ok(())
 }

@@ -81,6 +81,20 @@ pub struct Report {
     pub examples: Vec<Example>,
     /// The time it took, in microseconds.
     pub micros: u64,
+    /// What the guard would count or hold, in a plan.
+    pub removals: Removals,
+}
+
+/// What the product would lose, as the guard counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Removals {
+    /// Users, and resources of other types but groups.
+    pub users: i64,
+    /// Memberships of groups.
+    pub memberships: i64,
+    /// Protected users.
+    pub protected: i64,
 }
 
 /// An example.
@@ -169,6 +183,9 @@ impl Report {
         self.conflicts += other.conflicts;
         self.other_attributes += other.other_attributes;
         self.micros += other.micros;
+        self.removals.users += other.removals.users;
+        self.removals.memberships += other.removals.memberships;
+        self.removals.protected += other.removals.protected;
         for (resource_type, attributes) in other.attributes {
             for (attribute, count) in attributes {
                 self.count_one(&resource_type, attribute, count);

@@ -100,7 +100,7 @@ async fn admit(
     held.for_each(|it| it.batch = batch);
     for it in others.iter_mut().filter(|it| is_group(it)) {
         if batch.is_none() {
-            let members = ctx.store.count_memberships(&[it.stored.id], MAX_COUNTED_MEMBERS).await?.max(1);
+            let members = ctx.store.count_memberships(it.stored.id, MAX_COUNTED_MEMBERS).await?.max(1);
             let kind = (RemovalKind::Member, limits.of_members());
             let (passes, held) = guard::reserve(ctx, kind, (members, false), stamp).await?;
             reserved.add(RemovalKind::Member, passes, stamp);

@@ -36,7 +36,9 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (23, "mapping_state", include_str!("../../../migrations/V23__mapping_state.sql")),
     (24, "guard_counters", include_str!("../../../migrations/V24__guard_counters.sql")),
     (25, "directory_schema", include_str!("../../../migrations/V25__directory_schema.sql")),
+    (26, "plugin_registry", include_str!("../../../migrations/V26__plugin_registry.sql")),
     (27, "credentials_and_audit", include_str!("../../../migrations/V27__credentials_and_audit.sql")),
+    (28, "oauth", include_str!("../../../migrations/V28__oauth.sql")),
 ];
 
 /// The newest version of this binary.

@@ -26,6 +26,7 @@ ALTER TABLE tenant ALTER COLUMN key_layout SET DEFAULT 2, ALTER COLUMN search_at
 const CONTRACT: &str = "
 DROP TRIGGER IF EXISTS mirror ON resource_key;
 DROP TRIGGER IF EXISTS count_numbered ON event;
+DROP TRIGGER IF EXISTS release ON plugin;
 DROP INDEX IF EXISTS resource_page;
 ALTER TABLE event DROP CONSTRAINT IF EXISTS event_pkey;
 ";

@@ -15,6 +15,7 @@ use crate::store::held::many::HoldChanges;
 use crate::store::job::{JobLease, JobProgress};
 use crate::store::mapped_unique::{UniqueChange, UniqueWrite, statements_of};
 use crate::store::mapping_reason::{ReasonChange, Reasons};
+use crate::store::membership::events::announce;
 use crate::store::postgres::pool::Statement;
 use crate::store::resource::read::{MappingState, ReadOptions, RowVersion, Stored, columns};
 use crate::store::stamp::Stamp;
@@ -85,21 +86,6 @@ SELECT (SELECT count(*) FROM t) > 0, n.changed, n.rejected, n.retryable, n.confl
 const LOCK_GROUPS: &str = "
 SELECT 1 FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
   (SELECT 1 FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id FOR NO KEY UPDATE) r";
-
-/// The memberships of resources that the product sees from now on: no event was written of them until then. With a snapshot of its
-/// own, in which the resources of this batch are visible; of two that became so, the member announces the membership.
-const INSERT_MEMBERSHIP_EVENTS: &str = "
-INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-SELECT $1, 'membership.added', 'Group', m.group_id, m.member_id, $3, $4, $5
-FROM (SELECT r.id FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
-    (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id
-      AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END LIMIT 1) r) c
-  CROSS JOIN LATERAL (SELECT group_id, member_id, group_id AS other FROM membership WHERE tenant_id = $1 AND member_id = c.id
-    UNION ALL SELECT group_id, member_id, member_id FROM membership WHERE tenant_id = $1 AND group_id = c.id) m
-  CROSS JOIN LATERAL (SELECT o.mapping_state, o.xmin = pg_current_xact_id()::xid AS written FROM resource o
-    WHERE o.tenant_id = $1 AND o.id = m.other LIMIT 1) o
-WHERE o.mapping_state NOT IN ('excluded', 'never') AND NOT (m.other = m.member_id AND o.written AND m.other = ANY($2))
-ORDER BY m.group_id, m.member_id";
 
 /// A resource in the order of ids.
 #[derive(Debug)]
@@ -230,9 +216,9 @@ impl TenantStore {
         }
         let index = batch.len();
         batch.push(Statement { doing: "storing mapped documents", sql: STORE, params: store.to_vec() });
-        if !columns.created.is_empty() {
-            let params: [&(dyn ToSql + Sync); 5] = [&self.tenant.0, &columns.created, actor, request_id, at];
-            batch.push(Statement::new("writing events of memberships", INSERT_MEMBERSHIP_EVENTS, &params));
+        let created = columns.created.as_slice();
+        if !created.is_empty() {
+            batch.push(announce(&self.tenant.0, &created, stamp));
         }
         let reasons = Reasons::of(documents.iter().map(|it| (it.id, &it.reason)));
         batch.extend(reasons.statements(&self.tenant.0, stamp));

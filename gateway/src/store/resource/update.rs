@@ -1,5 +1,7 @@
 //! Updating a resource, with its members where it is a group.
 
+use std::slice;
+
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -8,6 +10,7 @@ use crate::store::error::Error;
 use crate::store::event::EventKind;
 use crate::store::guard::MembersGuard;
 use crate::store::membership::change::MemberStatement;
+use crate::store::membership::events::announce;
 use crate::store::membership::held::HoldMembers;
 use crate::store::membership::reference::PendingReferences;
 use crate::store::membership::{LOCK_RESOURCE, Members};
@@ -20,21 +23,6 @@ use crate::store::resource::content::{
 use crate::store::resource::key::{Key, Keys};
 use crate::store::resource::read::{GROUPS, GroupRef, RowVersion, groups};
 use crate::store::stamp::{Stamp, Target, slot};
-
-/// The events of an update that makes a resource visible to the product. They include its memberships, because none were
-/// written while it was excluded. An update that hides a resource needs no such events: `deleted` implies them.
-const INSERT_CREATED_EVENTS: &str = ",
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, version, actor, request_id, at)
-  SELECT new.tenant_id, new.type, new.resource_type, new.id, new.member_id, new.version, $15, $16, $12 FROM (
-    SELECT 0 AS nth, w.tenant_id, $14::text AS type, $3::text AS resource_type, w.id, NULL::uuid AS member_id, w.version FROM w
-    UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
-    JOIN membership m ON m.tenant_id = $1 AND m.member_id = w.id
-    JOIN resource g ON g.tenant_id = $1 AND g.id = m.group_id AND g.mapping_state NOT IN ('excluded', 'never')
-    WHERE $3::text <> 'Group'
-    UNION ALL SELECT 1, w.tenant_id, 'membership.added', 'Group', m.group_id, m.member_id, NULL FROM w
-    JOIN membership m ON m.tenant_id = $1 AND m.group_id = w.id
-    JOIN resource u ON u.tenant_id = $1 AND u.id = m.member_id AND u.mapping_state NOT IN ('excluded', 'never')
-    WHERE $3::text = 'Group') new ORDER BY new.nth)";
 
 /// The parts of the statement that depend on what changes.
 #[derive(Clone, Copy)]
@@ -49,8 +37,6 @@ struct Parts {
     loses_one: bool,
     /// Whether a group's members must be as they were read.
     guards_members: bool,
-    /// Whether the product sees the resource for the first time, or again.
-    is_created: bool,
     /// Whether the resource gets a name and the tenant has no pending references.
     none_pending: bool,
     /// Whether the answer has the resource's groups.
@@ -59,18 +45,9 @@ struct Parts {
 
 impl Parts {
     fn sql(self) -> &'static str {
-        static TEXTS: Variants<2048> = Variants::new();
+        static TEXTS: Variants<1024> = Variants::new();
         let Arms { text, unique, searchable, event } = self.arms;
-        let Self {
-            loses_unique,
-            loses_searchable,
-            loses_one,
-            guards_members,
-            is_created,
-            none_pending,
-            reads_groups,
-            ..
-        } = self;
+        let Self { loses_unique, loses_searchable, loses_one, guards_members, none_pending, reads_groups, .. } = self;
         let flags = [
             text,
             unique,
@@ -80,7 +57,6 @@ impl Parts {
             loses_searchable,
             loses_one,
             guards_members,
-            is_created,
             none_pending,
             reads_groups,
         ];
@@ -135,8 +111,7 @@ sd AS ({})",
         let row = if_row_unchanged(version);
         let none_pending = if self.none_pending { NONE_PENDING } else { "" };
         let keys = self.arms.insert_keys();
-        let events =
-            if self.is_created { INSERT_CREATED_EVENTS.to_owned() } else { self.arms.insert_event("NULL::smallint") };
+        let events = self.arms.insert_event("NULL::smallint");
         format!(
             "
 WITH w AS ({SET_CONTENT}
@@ -194,7 +169,6 @@ impl TenantStore {
             loses_searchable: !lost.is_empty(),
             loses_one: lost.one().is_some(),
             guards_members: member_changes.is_some(),
-            is_created: content.event == Some(EventKind::Created),
             none_pending,
             reads_groups: update.reads_groups,
         };
@@ -225,6 +199,9 @@ impl TenantStore {
         batch.extend(pending.as_ref().map(|pending| pending.lock_groups(&write.target)));
         let index = batch.len();
         batch.push(Statement { doing: "storing a resource", sql: parts.sql(), params });
+        let created: &[Uuid] = if content.event == Some(EventKind::Created) { slice::from_ref(id) } else { &[] };
+        batch.extend((!created.is_empty()).then(|| announce(&self.tenant.0, &created, stamp)));
+        let resolved = batch.len();
         batch.extend(pending.as_ref().map(|pending| pending.resolve(&write.target)));
         batch.extend(hold_members.as_ref().map(HoldMembers::statement));
         batch.extend(members.as_ref().map(MemberStatement::statement));
@@ -232,7 +209,7 @@ impl TenantStore {
         batch.extend(content.hold.statement(&self.tenant.0, id, stamp));
         batch.extend(unique.iter().flat_map(|unique| unique.statements(&self.tenant.0)));
         let answers = self.batch(&batch).await?;
-        let joined = if pending.is_some() { answers[index + 1].first().map_or(0, |row| row.get(0)) } else { 0 };
+        let joined = if pending.is_some() { answers[resolved].first().map_or(0, |row| row.get(0)) } else { 0 };
         let of = answers[index].first().map_or(Ok(Vec::new()), |row| groups(row.get(1)))?;
         Ok((Written::from_rows(&answers[index]), joined, of))
     }

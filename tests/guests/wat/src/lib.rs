@@ -34,9 +34,9 @@ const DEFAULTS: [(&str, &str); 4] = [
     // The manifest's four pairs of pointer and length, at 1024.
     (
         "\"describe\"",
-        r#"(data (i32.const 1024) "\a0\04\00\00\03\00\00\00\a4\04\00\00\01\00\00\00\b8\04\00\00\01\00\00\00\ac\04\00\00\02\00\00\00")
+        r#"(data (i32.const 1024) "\a0\04\00\00\03\00\00\00\a4\04\00\00\05\00\00\00\b8\04\00\00\01\00\00\00\ac\04\00\00\02\00\00\00")
         (data (i32.const 1184) "wat")
-        (data (i32.const 1188) "1")
+        (data (i32.const 1188) "1.0.0")
         (data (i32.const 1196) "{}")
         (data (i32.const 1200) "User")
         (data (i32.const 1208) "\b0\04\00\00\04\00\00\00")

@@ -1,6 +1,11 @@
 //! The statements of the guard against mass deprovisioning, and of held changes.
 
-use scimgate::store::guard::{Allowance, RemovalKind};
+use scimgate::store::guard::{Allowance, MembersGuard, RemovalKind};
+use scimgate::store::held::HoldChange;
+use scimgate::store::mapping_reason::ReasonChange;
+use scimgate::store::resource::content::{Content, Written};
+use scimgate::store::resource::read::{MappingState, ReadOptions};
+use scimgate::store::resource::update::Update;
 use scimgate_tests::tenant::{group, patch};
 use scimgate_tests::{Tenant, TestGateway, poll};
 use serde_json::{Value, json};
@@ -44,9 +49,54 @@ async fn passing(gateway: &TestGateway, tenant: &Tenant, round: &str) {
         let _ = fine(tenant.delete(&format!("/Groups/{crew}")).await.expect(204));
         let _ = fine(tenant.delete(&format!("/Users/{last}")).await.expect(204));
     }
+    let _ = fine(gateway.operator.put(&format!("/tenants/{}/guard", there.name), &json!({ "users": 0 })).await);
+    let held = there.user(&format!("{round}-held-there")).await;
+    let mut crew = group(&format!("{round}-held-crew"));
+    crew["members"] = json!([{ "value": held }]);
+    let crew = there.post("/Groups", &crew).await.expect(201).id();
+    let gone = patch(json!([{ "op": "remove", "path": "members", "value": [{ "value": held }] }]));
+    let _ = fine(there.patch(&format!("/Groups/{crew}"), &gone).await);
+    let set = |path: &str, value: Value| patch(json!([{ "op": "replace", "path": path, "value": value }]));
+    let path = format!("/Users/{held}");
+    let _ = fine(there.patch(&path, &set("active", false.into())).await.expect(200));
+    stay_stale(gateway, &there, &held).await;
     let store = &gateway.context(&tenant.name).await.store;
     let allowance = Allowance { number: 10, percent: 1 };
     let _ = store.removals_left(RemovalKind::Member, allowance, gateway.clock.now()).await.unwrap();
+}
+
+/// The mapping fails on a held user.
+async fn stay_stale(gateway: &TestGateway, tenant: &Tenant, id: &str) {
+    let ctx = gateway.context(&tenant.name).await;
+    let read = ctx.store.get("User", id.parse().unwrap(), ReadOptions::default()).await.unwrap().unwrap();
+    let keys = ctx.settings.keys(&serde_json::from_str(&read.source).unwrap(), &ctx.resource_type("Users").unwrap());
+    let content = Content {
+        source: read.source.clone(),
+        set_aside: None,
+        mapped: read.mapped.clone(),
+        mapping_state: MappingState::Held,
+        mapping_revision: read.mapping_revision,
+        schema_revision: ctx.settings.schema_revision,
+        key_layout: ctx.settings.search.layout,
+        awaits_references: ctx.settings.awaits_references,
+        keys: keys.clone(),
+        event: None,
+        reason: ReasonChange::None,
+        hold: HoldChange::Stale,
+    };
+    let update = Update {
+        members_guard: &MembersGuard::Off,
+        resource_type: "User",
+        id: read.id,
+        row: read.row_version(),
+        member_changes: None,
+        before: &keys,
+        content: &content,
+        members: None,
+        reads_groups: false,
+    };
+    let (written, ..) = ctx.store.update(&update, &ctx.stamp()).await.unwrap();
+    assert_eq!(written, Written::Done(read.own_version + 1));
 }
 
 /// What an operator asks about a resource.

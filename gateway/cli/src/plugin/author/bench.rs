@@ -25,7 +25,7 @@ const COLUMNS: [Column; 7] = [
 const MAX_CALLS: u32 = 1_000_000;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in crate::plugin) struct Arguments {
     /// The project's folder.
     #[arg(long, default_value = ".")]
     project: PathBuf,
@@ -39,15 +39,13 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(output: Output, it: Arguments) -> Result<(), Failure> {
     let project = Project::find(&it.project)?;
-    let (plugin, heading) = match &it.plugin {
-        Some(path) => {
-            (Local::load(read(path)?).await.map_err(|failure| at(path, &failure))?, path.display().to_string())
-        }
-        None => {
-            let built = project.build().await?;
-            let heading = built.line();
-            (built.plugin, heading)
-        }
+    let (plugin, heading) = if let Some(path) = &it.plugin {
+        let plugin = Local::load(read(path)?).await.map_err(|failure| at(path, &failure))?;
+        (plugin, path.display().to_string())
+    } else {
+        let built = project.build().await?;
+        let heading = built.line();
+        (built.plugin, heading)
     };
     let files = project.fixtures()?;
     let empty = Local::load(EMPTY_PLUGIN.to_owned()).await?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use scimgate_plugin_host::{HostConfig, wrap};
+use scimgate_plugin_host::wrap;
 use serde_json::json;
 use wit_component::DecodedWasm;
 use wit_parser::WorldItem;
@@ -27,7 +27,7 @@ const COLUMNS: [Column; 10] = [
 ];
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in crate::plugin) struct Arguments {
     /// The plugin's .wasm file, or - for standard input.
     plugin: PathBuf,
 }
@@ -51,9 +51,8 @@ pub(super) async fn run(output: Output, it: Arguments) -> Result<(), Failure> {
             found["digest"] = plugin.component.digest().into();
             let (size, took) = (plugin.component.code_size(), plugin.compiled_in.as_millis());
             found["compiled"] = format!("{size} bytes, in {took} ms").into();
-            let is_large = found["bytes"].as_u64() > Some(HostConfig::default().max_upload as u64);
-            let with = if is_large { ", by a gateway that was started with --large-plugins" } else { "" };
-            found["upload"] = format!("accepted{with}").into();
+            let upload = if plugin.is_large { "accepted by a gateway with --large-plugins" } else { "accepted" };
+            found["upload"] = upload.into();
             found["configSchema"] = manifest.config_schema.clone();
         }
         Err(failure) => found["upload"] = format!("refused: {}", failure.message).into(),
@@ -72,10 +71,12 @@ fn world(bytes: &[u8]) -> (Option<String>, Vec<String>) {
     let decoded = component.and_then(|component| wit_component::decode(&component).ok());
     let Some(DecodedWasm::Component(resolve, world)) = decoded else { return (None, Vec::new()) };
     let Some(world) = resolve.worlds.get(world) else { return (None, Vec::new()) };
-    let imports: Vec<String> = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
-    let package = imports
-        .iter()
-        .filter(|name| name.starts_with("scimgate:"))
-        .find_map(|name| Some(name.split_once('/')?.0.to_owned() + "/mapping@" + name.split_once('@')?.1));
-    (package, imports)
+    // Types that the world names are no imports.
+    let imported = world.imports.iter().filter(|(_, item)| !matches!(item, WorldItem::Type { .. }));
+    let imports: Vec<String> = imported.map(|(key, _)| resolve.name_world_key(key)).collect();
+    let versioned = imports.iter().filter(|name| name.starts_with("scimgate:")).find_map(|name| {
+        let (package, rest) = name.split_once('/')?;
+        Some(format!("{package}/mapping@{}", rest.split_once('@')?.1))
+    });
+    (versioned, imports)
 }

@@ -7,7 +7,7 @@ use scimgate::app;
 use scimgate::clock::Clock;
 use scimgate::mapping::{Chain, DocumentInfo, MapError, Mapper, MappingOutcome, OnFailure, Step, StepReport};
 use scimgate::operation::admin::mappings::configuration::check_configuration;
-use scimgate_plugin_host::Component;
+use scimgate_plugin_host::{Component, HostConfig};
 use scimgate_plugin_sdk::Context;
 use scimgate_scim::access::Overlay;
 use scimgate_scim::schema::ResourceType;
@@ -21,6 +21,8 @@ pub(super) struct Local {
     mapper: Mapper,
     pub(super) component: Arc<Component>,
     pub(super) compiled_in: Duration,
+    /// Whether only a gateway with `--large-plugins` takes it.
+    pub(super) is_large: bool,
 }
 
 /// A document as plugins get it, with its type.
@@ -45,12 +47,16 @@ impl Local {
             return Err(Failure::new("these are not the bytes of a WebAssembly file (.wasm)"));
         }
         let mapper = app::local_mapper(Clock::system())?;
+        let is_large = bytes.len() > HostConfig::default().max_upload;
+        if is_large {
+            mapper.accept_large_plugins();
+        }
         let started = Instant::now();
         let component = mapper.prepare(bytes).await.map_err(|error| match error {
             MapError::Unusable { why, .. } => Failure::new(why),
             other => other.into(),
         })?;
-        Ok(Self { mapper, component, compiled_in: started.elapsed() })
+        Ok(Self { mapper, component, compiled_in: started.elapsed(), is_large })
     }
 
     /// Checks a configuration as the gateway does when a mapping is saved. An error is a sentence with the place.

@@ -16,7 +16,7 @@ const TAKEN_NAMES: [&str; 6] = ["core", "schemars", "scimgate-plugin-sdk", "serd
 const MEMBERS: &str = "members = [";
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in crate::plugin) struct Arguments {
     /// The plugin's name, and the folder's: lower-case letters, digits and hyphens.
     #[arg(required_unless_present = "update_sdk")]
     name: Option<String>,
@@ -84,7 +84,9 @@ fn target(path: &str) -> String {
 
 fn content(path: &str, bytes: &[u8], name: &str) -> Vec<u8> {
     match std::str::from_utf8(bytes) {
-        Ok(text) if path.ends_with(".in") => text.replace("{name}", name).into_bytes(),
+        Ok(text) if Path::new(path).extension().is_some_and(|extension| extension == "in") => {
+            text.replace("{name}", name).into_bytes()
+        }
         _ => bytes.to_owned(),
     }
 }

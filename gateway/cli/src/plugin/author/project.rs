@@ -15,7 +15,7 @@ use crate::output::print;
 pub(super) const FIXTURES: &str = "fixtures";
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in crate::plugin) struct Arguments {
     /// The project's folder.
     #[arg(long, default_value = ".")]
     project: PathBuf,

@@ -20,7 +20,7 @@ use crate::output::{Output, read, read_json, write_styled};
 const BOLD: Style = Style::new().bold();
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in crate::plugin) struct Arguments {
     /// The plugin's .wasm file.
     plugin: PathBuf,
     /// The document as a SCIM client would send it: a JSON file, or - for standard input.

@@ -34,7 +34,7 @@ pub(super) fn build(folder: &Path, purpose: Purpose) -> Result<Vec<u8>, Failure>
     if !output.status.success() {
         return Err(Failure::new("the plugin does not compile; the compiler's messages are above"));
     }
-    let file = String::from_utf8_lossy(&output.stdout).lines().filter_map(artifact).last();
+    let file = String::from_utf8_lossy(&output.stdout).lines().filter_map(artifact).next_back();
     let file = file.ok_or_else(|| {
         let manifest = folder.join("Cargo.toml");
         Failure::new(format!(
@@ -47,7 +47,8 @@ pub(super) fn build(folder: &Path, purpose: Purpose) -> Result<Vec<u8>, Failure>
 
 /// The native tests.
 pub(super) fn test(folder: &Path) -> Result<(), Failure> {
-    let status = cargo("test", folder).arg("--quiet").status().map_err(|error| no_cargo(&error))?;
+    let mut cargo = cargo("test", folder);
+    let status = cargo.arg("--quiet").stdout(std::io::stderr()).status().map_err(|error| no_cargo(&error))?;
     if status.success() { Ok(()) } else { Err(Failure::new("the native tests fail; `cargo test` shows them alone")) }
 }
 

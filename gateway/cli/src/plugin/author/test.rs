@@ -20,7 +20,7 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in crate::plugin) struct Arguments {
     /// The project's folder.
     #[arg(long, default_value = ".")]
     project: PathBuf,
@@ -35,14 +35,14 @@ pub(super) struct Arguments {
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct Budget {
     /// Most CPU time of a call in microseconds, the fastest of ten.
-    #[arg(long, default_value_t = 5_000, value_name = "MICROSECONDS")]
-    budget_us: u64,
-    /// Most memory of a call in KiB; 8192, of a plugin in Python 32768. Of one in Rust, 4 MiB are the SDK's arena.
-    #[arg(long, value_name = "KIB")]
-    budget_memory: Option<usize>,
+    #[arg(long = "budget-us", default_value_t = 5_000, value_name = "MICROSECONDS")]
+    us: u64,
+    /// Most memory of a call in KiB: 8192, and 32768 for one in Python. Of a plugin in Rust, 4 MiB are the SDK's arena.
+    #[arg(long = "budget-memory", value_name = "KIB")]
+    memory: Option<usize>,
     /// Most calls of the host: reading, writing, logging.
-    #[arg(long, default_value_t = 1_000, value_name = "CALLS")]
-    budget_host_calls: u32,
+    #[arg(long = "budget-host-calls", default_value_t = 1_000, value_name = "CALLS")]
+    host_calls: u32,
 }
 
 pub(super) async fn run(it: Arguments) -> Result<(), Failure> {
@@ -51,8 +51,8 @@ pub(super) async fn run(it: Arguments) -> Result<(), Failure> {
         (project.language.test)(&project.folder)?;
     }
     let built = project.build().await?;
-    let memory = it.budget.budget_memory.or(Some(project.language.memory_budget));
-    let budget = Budget { budget_memory: memory, ..it.budget };
+    let memory = it.budget.memory.or(Some(project.language.memory_budget));
+    let budget = Budget { memory, ..it.budget };
     print(&format!("\n{}\n", built.line()));
     let (mut count, mut failed) = (0, 0);
     for (path, file) in project.fixtures()? {
@@ -135,15 +135,15 @@ async fn measured(plugin: &Local, schemas: &Schemas, fixture: &Fixture) -> Resul
 impl Budget {
     fn check(self, call: &Call, fastest: Duration, problems: &mut String) {
         let limits = [
-            ("CPU time", u64::try_from(fastest.as_micros()).unwrap_or(u64::MAX), self.budget_us, "µs", "--budget-us"),
+            ("CPU time", u64::try_from(fastest.as_micros()).unwrap_or(u64::MAX), self.us, "µs", "--budget-us"),
             (
                 "memory",
                 (call.step.memory >> 10) as u64,
-                self.budget_memory.map_or(u64::MAX, |most| most as u64),
+                self.memory.map_or(u64::MAX, |most| most as u64),
                 "KiB",
                 "--budget-memory",
             ),
-            ("host calls", call.step.host_calls.into(), self.budget_host_calls.into(), "calls", "--budget-host-calls"),
+            ("host calls", call.step.host_calls.into(), self.host_calls.into(), "calls", "--budget-host-calls"),
         ];
         for (what, used, most, unit, option) in limits {
             if used > most {
@@ -164,5 +164,5 @@ fn words(call: &Call, problems: &mut String) {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("      {line}\n")).collect()
+    text.lines().fold(String::new(), |indented, line| indented + "      " + line + "\n")
 }

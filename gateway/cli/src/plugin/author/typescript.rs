@@ -1,48 +1,36 @@
-//! Projects in TypeScript: npm, with the build of the project's copy of the SDK.
+//! Projects in TypeScript: npm, with the SDK's own commands.
 
 use std::path::Path;
 use std::process::Command;
 
-use super::language::SDK_FOLDER;
 use super::purpose::Purpose;
+use super::tool;
 use crate::failure::Failure;
+
+/// npm writes it when all packages are there.
+const INSTALLED: &str = "node_modules/.package-lock.json";
 
 /// The component.
 pub(super) fn build(folder: &Path, _: Purpose) -> Result<Vec<u8>, Failure> {
-    run(folder, "build", "the plugin cannot be built; the compiler's messages are above")?;
-    let file = folder.join("dist/plugin.wasm");
-    std::fs::read(&file).map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))
-}
-
-/// The tests in `test/`.
-pub(super) fn test(folder: &Path) -> Result<(), Failure> {
-    run(folder, "test", "the project's own tests fail; `npm test` shows them alone")
-}
-
-fn run(folder: &Path, what: &str, failed: &str) -> Result<(), Failure> {
     install(folder)?;
-    let script = Path::new(SDK_FOLDER).join("plugin-sdk/typescript/bin/scimgate-plugin.mjs");
-    let status = Command::new("node").arg(script).arg(what).current_dir(folder).status();
-    let status = status.map_err(|error| {
-        Failure::new(format!(
-            "node cannot be run ({error}); plugins in TypeScript need Node 18 or newer: https://nodejs.org"
-        ))
-    })?;
-    if status.success() { Ok(()) } else { Err(Failure::new(failed)) }
+    let failure = "the plugin cannot be built; the messages are above";
+    tool::run(Command::new("npm").args(["run", "--silent", "build"]), folder, failure)?;
+    tool::built(folder)
 }
 
-/// What the SDK needs is installed once, in the versions of the lock file, without running what a package brings.
+/// The checks of types, and the project's own tests.
+pub(super) fn test(folder: &Path) -> Result<(), Failure> {
+    install(folder)?;
+    let failure = "the project's own tests fail; `npm test` shows them alone";
+    tool::run(Command::new("npm").args(["test", "--silent"]), folder, failure)
+}
+
+/// Installs the packages where they are missing. None of them needs a script of its own to be run.
 fn install(folder: &Path) -> Result<(), Failure> {
-    if folder.join("node_modules").is_dir() {
+    if folder.join(INSTALLED).is_file() {
         return Ok(());
     }
-    let what = if folder.join("package-lock.json").is_file() { "ci" } else { "install" };
-    let arguments = [what, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"];
-    let status = Command::new("npm").args(arguments).current_dir(folder).status();
-    let status = status.map_err(|error| {
-        Failure::new(format!(
-            "npm cannot be run ({error}); plugins in TypeScript need Node 18 or newer: https://nodejs.org"
-        ))
-    })?;
-    if status.success() { Ok(()) } else { Err(Failure::new(format!("`npm {what}` fails in {}", folder.display()))) }
+    let failure = "the packages cannot be installed; npm's messages are above";
+    let arguments = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"];
+    tool::run(Command::new("npm").args(arguments), folder, failure)
 }

@@ -2,6 +2,7 @@
 //! makes of the last users is shown. Nothing is mapped by it for the product.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,7 +29,7 @@ const FAINT: Style = Style::new().dimmed();
 const BAD: Style = AnsiColor::Red.on_default();
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(in crate::plugin) struct Arguments {
     /// The tenant's name.
     tenant: String,
     /// The project's folder.
@@ -104,7 +105,8 @@ async fn show(project: &Project, client: &AdminClient, it: &Arguments, users: &m
         text.push_str("The tenant has no users yet.\n");
     }
     for warning in drafted["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        text.push_str(&format!("Warning: {warning}\n"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "Warning: {warning}");
     }
     let (revision, took) = (&drafted["revision"], started.elapsed().as_secs_f64());
     let version = pushed["version"].as_str().unwrap_or_default();

@@ -12,7 +12,7 @@ use crate::http::access::OperatorAccess;
 use crate::http::admin::mapping::revisions::numbered;
 use crate::http::error::ApiFailure;
 use crate::http::json::Json;
-use crate::operation::plan::report::{Change, Example, Report};
+use crate::operation::plan::report::{Change, Example, Removals, Report};
 use crate::operation::plan::{self, Plan, PlanState, Wanted};
 
 /// How much a plan looks at.
@@ -55,6 +55,9 @@ pub(in crate::http::admin) struct PlanReply {
     total: i64,
     #[serde(flatten)]
     report: ReportReply,
+    guard: GuardForecast,
+    /// Whether so many users would vanish that activating the revision must be confirmed.
+    needs_confirmation: bool,
     /// About how long the remap would take, in seconds.
     #[schema(required)]
     remap_seconds: Option<u64>,
@@ -62,6 +65,33 @@ pub(in crate::http::admin) struct PlanReply {
     begun_at: String,
     #[schema(format = DateTime, required)]
     finished_at: Option<String>,
+}
+
+/// What the guard against mass deprovisioning would do. Of a sample, it is what the sample has.
+#[derive(Debug, Serialize, ToSchema)]
+struct GuardForecast {
+    /// What the product would lose, held or not.
+    removed: RemovalsReply,
+    /// What of it would be held, if the revision was activated now. It is the least: once a batch is open, all that follows joins it.
+    held: RemovalsReply,
+}
+
+/// What the product would lose, as the guard counts it.
+#[derive(Debug, Serialize, ToSchema)]
+struct RemovalsReply {
+    /// Users, and resources of other types but groups, that are excluded or become inactive.
+    users: i64,
+    /// Memberships of groups that are excluded.
+    memberships: i64,
+    /// Protected users.
+    protected: i64,
+}
+
+impl From<Removals> for RemovalsReply {
+    fn from(removals: Removals) -> Self {
+        let Removals { users, memberships, protected } = removals;
+        Self { users, memberships, protected }
+    }
 }
 
 /// What a mapping would change.
@@ -182,6 +212,8 @@ impl From<Plan> for PlanReply {
             base_revision: plan.base_mapping,
             sample: plan.sample,
             total: plan.total,
+            guard: GuardForecast { removed: plan.report.removals.into(), held: plan.held.into() },
+            needs_confirmation: plan.needs_confirmation,
             report: plan.report.into(),
             remap_seconds: plan.remap_time.map(|time| time.as_secs().max(1)),
             begun_at: rfc3339(plan.begun_at),

@@ -12,6 +12,8 @@ use crate::operation::settings::Settings;
 
 /// Most steps of a mapping: every write runs them all.
 pub const MAX_STEPS: usize = 32;
+/// Versions that a refusal names.
+const MAX_CHOICES: usize = 10;
 
 /// A step with the name of its plugin.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +28,7 @@ pub struct RevisionStep {
 
 impl RevisionStep {
     pub(super) fn new(step: Step, plugin: &Plugin) -> Self {
-        Self { step, name: plugin.manifest.name.clone(), version: plugin.manifest.version.clone() }
+        Self { step, name: plugin.manifest.name.clone(), version: plugin.version.clone() }
     }
 
     /// The plugin's name for people: `name@version`.
@@ -37,7 +39,7 @@ impl RevisionStep {
 }
 
 /// The steps as they are stored, with the names of their plugins. A step names its plugin by digest, by `name@version`, or by a
-/// name that only one plugin has; the revision keeps the digest.
+/// name that only one plugin has; the revision keeps the digest. Of plugins that fit, the first is meant.
 ///
 /// # Errors
 /// 400 for a wrong step, with its number and what is wrong with it.
@@ -45,6 +47,28 @@ pub(super) fn check(steps: Vec<Step>, plugins: &[Plugin], settings: &Settings) -
     check_count(steps.len())?;
     let directory = settings.directory.resource_types();
     steps.into_iter().enumerate().map(|(index, step)| check_step(index + 1, step, plugins, directory)).collect()
+}
+
+/// Refuses yanked plugins, which a new revision may not use.
+///
+/// # Errors
+/// 409 with the step.
+pub(super) fn check_yanked(steps: &[RevisionStep], plugins: &[Plugin]) -> Result<(), ScimError> {
+    for (index, step) in steps.iter().enumerate() {
+        let of_digest = || plugins.iter().filter(|known| known.digest == step.step.plugin);
+        if of_digest().all(|known| known.yanked.is_some()) {
+            let owner = of_digest().next().and_then(|known| known.tenant.as_ref());
+            let owner = owner.map_or_else(String::new, |tenant| format!(" --tenant {tenant}"));
+            let title = step.title();
+            let detail = format!(
+                "Step {} ({title}): the plugin is yanked, so that no new revision may use it. Name another version, or take that back \
+                 (scimgate plugin unyank {title}{owner}).",
+                index + 1,
+            );
+            return Err(ScimError::new(409, detail));
+        }
+    }
+    Ok(())
 }
 
 fn check_count(steps: usize) -> Result<(), ScimError> {
@@ -73,21 +97,24 @@ fn check_step(
     Ok(RevisionStep::new(step, plugin))
 }
 
-/// The plugin that a step means.
+/// The plugin that a step means: the tenant's own before one of all tenants, which comes later in the list.
 fn find<'p>(wanted: &str, plugins: &'p [Plugin]) -> Result<&'p Plugin, String> {
-    if let Some(plugin) = plugins.iter().find(|known| known.digest.eq_ignore_ascii_case(wanted)) {
+    let is_meant = |known: &Plugin| known.digest.eq_ignore_ascii_case(wanted) || known.title() == wanted;
+    if let Some(plugin) = plugins.iter().find(|known| is_meant(known)) {
         return Ok(plugin);
     }
-    let found: Vec<&Plugin> =
-        plugins.iter().filter(|known| known.manifest.name == wanted || known.title() == wanted).collect();
+    let named = || plugins.iter().filter(|known| known.manifest.name == wanted && !known.dev && known.yanked.is_none());
+    let has_own = named().any(|known| known.tenant.is_some());
+    let found: Vec<&Plugin> = named().filter(|known| known.tenant.is_some() == has_own).collect();
     match found.as_slice() {
         [plugin] => Ok(plugin),
         [] => {
             Err("there is no such plugin. Upload it first; a step names it by digest, name@version or name.".to_owned())
         }
         several => {
-            let choices: Vec<String> = several.iter().map(|it| format!("{} = {}", it.title(), it.digest)).collect();
-            Err(format!("several plugins are called so. Name the one you mean by its digest: {}.", choices.join(", ")))
+            let choices: Vec<String> = several.iter().take(MAX_CHOICES).map(|it| it.title()).collect();
+            let more = if several.len() > MAX_CHOICES { " and others" } else { "" };
+            Err(format!("it has several versions. Name the one you mean: {}{more}.", choices.join(", ")))
         }
     }
 }

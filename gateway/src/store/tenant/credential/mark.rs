@@ -18,9 +18,11 @@ UPDATE credential c SET reminded_days = u.days FROM unnest($1::uuid[], $2::uuid[
 WHERE c.tenant_id = u.tenant_id AND c.id = u.id AND c.revoked_at IS NULL AND (c.reminded_days IS NULL OR c.reminded_days > u.days)
 RETURNING c.tenant_id, c.id, c.reminded_days";
 
+/// The tenant is looked up for each credential: a join could read all tenants.
 const WITH_AN_END: &str = "
-SELECT c.tenant_id, c.id, CASE WHEN c.revoked_at IS NULL AND t.state <> 'deleted' THEN c.expires_at END, c.reminded_days
-FROM credential c JOIN tenant t ON t.id = c.tenant_id WHERE (c.tenant_id, c.id) > ($1, $2) ORDER BY c.tenant_id, c.id LIMIT $3";
+SELECT c.tenant_id, c.id, CASE WHEN c.revoked_at IS NULL AND (SELECT t.state FROM tenant t WHERE t.id = c.tenant_id) <> 'deleted'
+  THEN c.expires_at END, c.reminded_days
+FROM credential c WHERE (c.tenant_id, c.id) > ($1, $2) ORDER BY c.tenant_id, c.id LIMIT $3";
 
 /// A credential that may expire.
 #[derive(Clone, Copy, Debug)]

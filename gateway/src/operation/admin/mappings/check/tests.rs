@@ -7,31 +7,53 @@ use super::*;
 use crate::operation::admin::mappings::configuration::MAX_PROBLEMS;
 use crate::operation::admin::plugins::Manifest;
 
-fn plugin(digit: char, name: &str, version: &str) -> Plugin {
+fn released(digit: char, manifest: Manifest) -> Plugin {
     Plugin {
+        tenant: None,
+        version: manifest.version.clone(),
         digest: digit.to_string().repeat(64),
-        manifest: Manifest {
-            name: name.into(),
-            version: version.into(),
-            resource_types: vec!["User".into()],
-            config_schema: json!({
-                "type": "object",
-                "properties": { "fields": { "type": "array", "items": { "type": "string" } } },
-                "required": ["fields"],
-                "additionalProperties": false,
-            }),
-        },
+        manifest,
+        size: 1,
+        dev: false,
+        author: None,
+        source: None,
+        signature: None,
         created_at: UNIX_EPOCH,
+        yanked: None,
     }
 }
 
+fn plugin(digit: char, name: &str, version: &str) -> Plugin {
+    let manifest = Manifest {
+        name: name.into(),
+        version: version.into(),
+        resource_types: vec!["User".into()],
+        config_schema: json!({
+            "type": "object",
+            "properties": { "fields": { "type": "array", "items": { "type": "string" } } },
+            "required": ["fields"],
+            "additionalProperties": false,
+        }),
+    };
+    released(digit, manifest)
+}
+
+/// As the store gives them: the tenant's own first, then releases, then pushes between them.
 fn plugins() -> Vec<Plugin> {
+    let own = |plugin: Plugin| Plugin { tenant: Some("acme".into()), ..plugin };
+    let yanked = |plugin: Plugin| Plugin { yanked: Some((UNIX_EPOCH, "x".into())), ..plugin };
+    let dev = |plugin: Plugin| Plugin { dev: true, version: format!("{}+sha256-abc", plugin.version), ..plugin };
     vec![
+        own(plugin('e', "twin", "1.0.0")),
         plugin('a', "trim", "1.0.0"),
         plugin('b', "trim", "1.1.0"),
+        yanked(plugin('c', "case", "0.9.0")),
         plugin('c', "case", "1.0.0"),
         plugin('d', "twin", "1.0.0"),
-        plugin('e', "twin", "1.0.0"),
+        plugin('f', "twin", "2.0.0"),
+        yanked(plugin('9', "gone", "1.0.0")),
+        dev(plugin('8', "case", "1.1.0")),
+        dev(plugin('7', "new", "0.1.0")),
     ]
 }
 
@@ -50,8 +72,18 @@ fn fields() -> Value {
 
 #[test]
 fn a_plugin_is_named_by_digest_or_name_and_version_or_a_unique_name() {
-    let cases =
-        [(&*"a".repeat(64), 'a'), (&*"B".repeat(64), 'b'), ("trim@1.1.0", 'b'), ("case", 'c'), ("case@1.0.0", 'c')];
+    let cases = [
+        (&*"a".repeat(64), 'a'),
+        (&*"B".repeat(64), 'b'),
+        ("trim@1.1.0", 'b'),
+        ("case", 'c'),
+        ("case@1.0.0", 'c'),
+        ("case@1.1.0+sha256-abc", '8'),
+        // The tenant's own.
+        ("twin@1.0.0", 'e'),
+        ("twin", 'e'),
+        ("twin@2.0.0", 'f'),
+    ];
     for (wanted, digit) in cases {
         let found = run(step(wanted, fields(), &[])).unwrap();
         assert_eq!(found.step.plugin, digit.to_string().repeat(64), "{wanted}");
@@ -60,13 +92,24 @@ fn a_plugin_is_named_by_digest_or_name_and_version_or_a_unique_name() {
 
 #[test]
 fn an_ambiguous_or_unknown_name_is_refused_with_the_choices() {
-    for wanted in ["trim", "twin@1.0.0"] {
-        let refusal = run(step(wanted, fields(), &[])).unwrap_err();
-        assert!(refusal.starts_with(&format!("Step 2 ({wanted}): several plugins are called so.")), "{refusal}");
-    }
-    for wanted in ["", "trim@2", "@", "aaa"] {
+    let refusal = run(step("trim", fields(), &[])).unwrap_err();
+    assert_eq!(refusal, "Step 2 (trim): it has several versions. Name the one you mean: trim@1.0.0, trim@1.1.0.");
+    for wanted in ["", "trim@2", "@", "aaa", "new", "gone"] {
         assert!(run(step(wanted, fields(), &[])).unwrap_err().contains("there is no such plugin"), "{wanted}");
     }
+}
+
+#[test]
+fn a_yanked_plugin_is_refused_to_new_revisions() {
+    let plugins = plugins();
+    let checked = |wanted: &str| vec![run(step(wanted, fields(), &[])).unwrap()];
+    assert_eq!(check_yanked(&checked("case@1.0.0"), &plugins), Ok(()));
+    let refusal = check_yanked(&checked("gone@1.0.0"), &plugins).unwrap_err();
+    assert!(
+        refusal.status == 409 && refusal.detail.starts_with("Step 1 (gone@1.0.0): the plugin is yanked"),
+        "{}",
+        refusal.detail
+    );
 }
 
 #[test]
@@ -114,7 +157,7 @@ fn plugin_with_paths(resource_types: &[&str]) -> Plugin {
     });
     let resource_types = resource_types.iter().map(|name| (*name).to_owned()).collect();
     let manifest = Manifest { name: "paths".into(), version: "1".into(), resource_types, config_schema };
-    Plugin { digest: "f".repeat(64), manifest, created_at: UNIX_EPOCH }
+    released('f', manifest)
 }
 
 fn check_paths(of_plugin: &[&str], of_step: &[&str], config: Value) -> Result<(), String> {
