@@ -1,6 +1,9 @@
 //! Finds out how the documents that the product sees comply with a directory schema, in batches. If it is the one that was set, the values
 //! that must be unique are entered, and those of rules that are gone are deleted. Nothing changes for the product.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use scimgate_scim::directory_schema::{DirectorySchema, TypeRules, path_of};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -115,13 +118,13 @@ impl Run<'_> {
             report.broken(example(&stored, path, reason));
         }
         let keys = keys(rules, &document);
-        Some(Checked { keys, stored })
+        Some(Checked { stored, keys })
     }
 
     /// Enters the values. Those that another resource has are reported; a document that was written meanwhile has entered its own.
     async fn enter(&self, documents: &[Checked], report: &mut CheckReport) -> Result<(), Error> {
         let held: Vec<Uuid> = documents.iter().filter(|it| it.stored.held.is_some()).map(|it| it.stored.id).collect();
-        let next = if held.is_empty() { Default::default() } else { self.ctx.store.held_next(&held).await? };
+        let next = if held.is_empty() { HashMap::new() } else { self.ctx.store.held_next(&held).await? };
         let mut filled = Vec::with_capacity(documents.len());
         for it in documents {
             let keys = match it.stored.held {
@@ -188,9 +191,9 @@ impl Run<'_> {
                 report.conflict(conflict(&it.stored, key, other));
             }
             for key in it.keys.iter().map(typed) {
-                if !holders.contains_key(&key) {
-                    planned.claim(&key, Some(it.stored.id));
-                    holders.insert(key, Some(it.stored.id));
+                if let Entry::Vacant(free) = holders.entry(key) {
+                    planned.claim(free.key(), Some(it.stored.id));
+                    free.insert(Some(it.stored.id));
                 }
             }
         }
