@@ -75,6 +75,7 @@ fn rotation_fails_no_request_of_entra() {
             pace: Pace { rate: None, concurrency: 4 },
             seed: 1,
             match_external_id: false,
+            lost_percent: 0,
             keep: false,
         };
         let running = tokio::spawn(async move { scimgate_simulate::entra(&options, &NoProgress).await.unwrap() });

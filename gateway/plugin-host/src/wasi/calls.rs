@@ -153,7 +153,8 @@ fn number(state: &mut State) -> Result<u64, Failure> {
 
 fn print(state: &mut State, stream: u32, bytes: &[u8]) -> Result<(Written,), Failure> {
     if bytes.len() as u64 > MAX_WRITE_BYTES {
-        let reason = format!("The plugin wrote more than the {MAX_WRITE_BYTES} bytes that it was told there is room for.");
+        let reason =
+            format!("The plugin wrote more than the {MAX_WRITE_BYTES} bytes that it was told there is room for.");
         return Err(Failure::new(FailureKind::Trap, reason));
     }
     let max = state.meter.limits().log_line;

@@ -2,6 +2,7 @@
 
 use scimgate::store::guard::{Allowance, MembersGuard, RemovalKind};
 use scimgate::store::held::HoldChange;
+use scimgate::store::mapped_unique::UniqueChange;
 use scimgate::store::mapping_reason::ReasonChange;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::read::{MappingState, ReadOptions};
@@ -83,6 +84,7 @@ async fn stay_stale(gateway: &TestGateway, tenant: &Tenant, id: &str) {
         event: None,
         reason: ReasonChange::None,
         hold: HoldChange::Stale,
+        unique: UniqueChange::None,
     };
     let update = Update {
         members_guard: &MembersGuard::Off,
