@@ -52,16 +52,39 @@ CROSS JOIN LATERAL (SELECT p.id FROM planned_unique p WHERE p.tenant_id = $1 AND
 const CONFLICTS: &str =
     "SELECT p.id FROM planned_conflict p WHERE p.tenant_id = $1 AND p.run = $2 AND p.id > $3 ORDER BY p.id LIMIT $4";
 
-/// Also what is left of runs that did not end: no job has their id.
-const FORGET: &str = "
-DELETE FROM planned_unique p USING (SELECT p.ctid AS place FROM planned_unique p WHERE p.tenant_id = $1
-    AND (p.run = $2 OR NOT EXISTS (SELECT 1 FROM job j WHERE j.tenant_id = $1 AND j.id = p.run)) LIMIT $3) gone
-WHERE p.tenant_id = $1 AND p.ctid = gone.place RETURNING 1";
+/// Deletes some rows of a run, and of runs that did not end: no job has their id. From each run to the next by the table's order: there are
+/// few among many rows.
+macro_rules! forget {
+    ($table:literal, $order:literal) => {
+        concat!(
+            "
+WITH RECURSIVE runs AS (
+  (SELECT p.run FROM ",
+            $table,
+            " p WHERE p.tenant_id = $1 ORDER BY ",
+            $order,
+            " LIMIT 1)
+  UNION ALL SELECT next.run FROM runs CROSS JOIN LATERAL (SELECT p.run FROM ",
+            $table,
+            " p WHERE p.tenant_id = $1 AND p.run > runs.run ORDER BY ",
+            $order,
+            " LIMIT 1) next),
+over AS MATERIALIZED (SELECT r.run FROM runs r WHERE r.run = $2 OR NOT EXISTS (SELECT 1 FROM job j WHERE j.tenant_id = $1 AND j.id = r.run)),
+gone AS MATERIALIZED (SELECT p.place FROM over CROSS JOIN LATERAL
+  (SELECT p.ctid AS place FROM ",
+            $table,
+            " p WHERE p.tenant_id = $1 AND p.run = over.run ORDER BY ",
+            $order,
+            " LIMIT $3) p LIMIT $3)
+DELETE FROM ",
+            $table,
+            " d USING (SELECT place FROM gone LIMIT (SELECT 1000000)) gone WHERE d.tenant_id = $1 AND d.ctid = gone.place RETURNING 1"
+        )
+    };
+}
 
-const FORGET_CONFLICTS: &str = "
-DELETE FROM planned_conflict p USING (SELECT p.ctid AS place FROM planned_conflict p WHERE p.tenant_id = $1
-    AND (p.run = $2 OR NOT EXISTS (SELECT 1 FROM job j WHERE j.tenant_id = $1 AND j.id = p.run)) LIMIT $3) gone
-WHERE p.tenant_id = $1 AND p.ctid = gone.place RETURNING 1";
+const FORGET: &str = forget!("planned_unique", "p.run, p.resource_type, p.attribute, p.key");
+const FORGET_CONFLICTS: &str = forget!("planned_conflict", "p.run, p.id");
 
 impl PlannedWrite {
     /// A resource has the value from now on, or nobody has it.

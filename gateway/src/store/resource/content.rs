@@ -14,10 +14,11 @@ use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
 use crate::store::mapped_unique::{UniqueChange, UniqueWrite};
 use crate::store::mapping_reason::ReasonChange;
+use crate::store::postgres::pool::Statement;
 use crate::store::resource::indexed::KeyLayout;
 use crate::store::resource::key::{Key, Keys};
 use crate::store::resource::read::{MappingState, RowVersion, Stored};
-use crate::store::stamp::Target;
+use crate::store::stamp::{Stamp, Target};
 
 /// What is stored of a resource besides its identity.
 #[derive(Clone, Debug)]
@@ -52,6 +53,18 @@ pub struct Content {
 }
 
 impl Content {
+    /// The statements to send after the one that writes the resource, in its transaction: of the mapping's reason, the hold, and the
+    /// unique values of its mapped document.
+    pub(in crate::store) fn further<'s>(
+        &'s self,
+        (tenant, id): (&'s Uuid, &'s Uuid),
+        unique: Option<&'s UniqueWrite>,
+        stamp: &'s Stamp,
+    ) -> impl Iterator<Item = Statement<'s>> {
+        let of_row = [self.reason.statement(tenant, id, stamp), self.hold.statement(tenant, id, stamp)];
+        of_row.into_iter().flatten().chain(unique.into_iter().flat_map(|unique| unique.statements(tenant)))
+    }
+
     /// What it changes about the unique values of mapped documents.
     pub(in crate::store) fn unique_write(&self, id: Uuid) -> Option<UniqueWrite> {
         UniqueWrite::of(id, &self.unique, matches!(self.hold, HoldChange::Keep(_)))

@@ -99,10 +99,8 @@ impl TenantStore {
             batch.push(pending.resolve(&write.target));
         }
         // The last one: the second answer is that of the pending references.
-        batch.extend(content.reason.statement(&self.tenant.0, id, stamp));
-        batch.extend(content.hold.statement(&self.tenant.0, id, stamp));
         let unique = content.unique_write(*id);
-        batch.extend(unique.iter().flat_map(|unique| unique.statements(&self.tenant.0)));
+        batch.extend(content.further((&self.tenant.0, id), unique.as_ref(), stamp));
         let answers = self.batch(&batch).await?;
         let joined = if content.awaits_references { answers[1].first().map_or(0, |row| row.get(0)) } else { 0 };
         Ok((Written::from_rows(&answers[0]), joined))

@@ -205,9 +205,7 @@ impl TenantStore {
         batch.extend(pending.as_ref().map(|pending| pending.resolve(&write.target)));
         batch.extend(hold_members.as_ref().map(HoldMembers::statement));
         batch.extend(members.as_ref().map(MemberStatement::statement));
-        batch.extend(content.reason.statement(&self.tenant.0, id, stamp));
-        batch.extend(content.hold.statement(&self.tenant.0, id, stamp));
-        batch.extend(unique.iter().flat_map(|unique| unique.statements(&self.tenant.0)));
+        batch.extend(content.further((&self.tenant.0, id), unique.as_ref(), stamp));
         let answers = self.batch(&batch).await?;
         let joined = if pending.is_some() { answers[resolved].first().map_or(0, |row| row.get(0)) } else { 0 };
         let of = answers[index].first().map_or(Ok(Vec::new()), |row| groups(row.get(1)))?;
