@@ -9,6 +9,7 @@ pub mod http;
 pub mod mapping;
 pub mod oci;
 pub mod operation;
+mod public_address;
 pub mod root_key;
 pub mod store;
 pub mod telemetry;

@@ -87,7 +87,7 @@ fn define(
     for (name, export) in instance.exports(compiled.engine()) {
         match export.ty {
             ComponentItem::Resource(_) => {
-                linker.resource(name, ResourceType::host::<calls::Handle>(), |_, _| Ok(()))?
+                linker.resource(name, ResourceType::host::<calls::Handle>(), |_, _| Ok(()))?;
             }
             ComponentItem::ComponentFunc(_) => calls::define(linker, interface, name)?,
             _ => {}

@@ -3,7 +3,6 @@
 //! either reaches it as that of a tenant's token does.
 
 pub mod access_token;
-mod address;
 mod assertion;
 mod client;
 mod crypto;
@@ -167,7 +166,7 @@ impl Auth {
                 if outdated.is_some() {
                     self.valid.invalidate(&digest).await;
                 }
-                let look_up = self.look_up_jwt((text, tenant), digest, address());
+                let look_up = Box::pin(self.look_up_jwt((text, tenant), digest, address()));
                 self.valid.try_get_with(digest, look_up).await.map_err(|miss| refusal(&miss))?
             }
         };
@@ -206,14 +205,12 @@ impl Auth {
             (Some(tenant), Some(_)) => self.foreign_token(text, tenant).await?,
             _ => None,
         };
-        match found {
-            Some(verified) => Ok(Arc::new(verified)),
-            None => {
-                // Before the look-up ends, or the next request would make another.
-                self.note_unknown(digest, address).await;
-                Err(Miss::Unknown)
-            }
+        if let Some(verified) = found {
+            return Ok(Arc::new(verified));
         }
+        // Before the look-up ends, or the next request would make another.
+        self.note_unknown(digest, address).await;
+        Err(Miss::Unknown)
     }
 
     /// What an access token of this installation stands for, also if it has expired.

@@ -1,13 +1,14 @@
 //! Which addresses may be asked: the registry's own, wherever it is, and public ones that it redirects to. A registry cannot lead the
 //! gateway into the network that it runs in.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::config::PluginRegistry;
+use crate::public_address::is_public;
 
 /// Why an address is not asked.
 #[derive(Debug, thiserror::Error)]
@@ -72,79 +73,9 @@ impl Resolve for Resolver {
     }
 }
 
-/// Whether an address is one of the internet's (IANA's registries of special-purpose addresses).
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let is_special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_documentation()
-        // "This network", shared address space, protocol assignments, benchmarks, reserved and broadcast.
-        || a == 0
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (18..20).contains(&b))
-        || a >= 240;
-    !is_special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    // Only 2000::/3 is given out, and of it these lead to IPv4 addresses, or are for protocols and documents.
-    let [first, second, ..] = address.segments();
-    (0x2000..0x4000).contains(&first)
-        && first != 0x2002
-        && !(first == 0x2001 && second < 0x0200)
-        && !(first == 0x2001 && second == 0x0db8)
-        && !(first == 0x3fff && second < 0x1000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn private_addresses_are_no_public_ones() {
-        for public in ["1.1.1.1", "140.82.112.33", "100.63.0.1", "172.32.0.1", "2606:4700::1111", "2001:4860::8888"] {
-            assert!(is_public(public.parse().unwrap()), "{public}");
-        }
-        for private in [
-            "0.0.0.0",
-            "10.0.0.1",
-            "100.64.0.1",
-            "127.0.0.1",
-            "169.254.169.254",
-            "172.16.0.1",
-            "192.0.0.1",
-            "192.0.2.1",
-            "192.168.1.1",
-            "198.18.0.1",
-            "203.0.113.1",
-            "224.0.0.1",
-            "240.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::a00:1",
-            "fc00::1",
-            "fd00::1",
-            "fe80::1",
-            "ff02::1",
-            "2001:db8::1",
-            "2001::1",
-            "2002:a00:1::",
-        ] {
-            assert!(!is_public(private.parse().unwrap()), "{private}");
-        }
-    }
 
     #[test]
     fn the_registry_itself_may_be_anywhere_and_others_must_be_public_with_tls() {

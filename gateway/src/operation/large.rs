@@ -51,12 +51,12 @@ impl LargeRequests {
     pub(crate) async fn run<F: Future>(self: &Arc<Self>, tenant: TenantId, work: F) -> F::Output {
         let large = Large::default();
         let begun = large.clone();
-        large
-            .run(async move {
-                self.begin(tenant, &begun).await;
-                work.await
-            })
-            .await
+        let work = async move {
+            self.begin(tenant, &begun).await;
+            work.await
+        };
+        // A job's future is large.
+        large.run(Box::pin(work)).await
     }
 
     /// The permits for one stretch, in order of arrival. Their holder waits for nothing.

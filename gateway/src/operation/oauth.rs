@@ -58,7 +58,7 @@ pub async fn issue(gateway: &Gateway, wanted: Wanted<'_>) -> Result<Issued, Erro
     };
     let token = gateway.auth.sign(&grant).await.map_err(|error| match error {
         signing_keys::Error::Store(source) => Error::Store(source),
-        other => Error::Corrupt(other.to_string()),
+        other @ signing_keys::Error::Make => Error::Corrupt(other.to_string()),
     })?;
     tracing::debug!(tenant.id = %found.tenant, oauth_client.id = %found.client.id, "access token issued");
     Ok(Issued { token, expires_in: expires_at.duration_since(now).unwrap_or_default().as_secs() })

@@ -326,7 +326,7 @@ async fn what_the_product_reads(shell: &Shell, scim: &Client) {
 /// A user who is missing, and removals that are too many.
 async fn held_changes(shell: &Shell, scim: &Client) {
     let guard = shell.says(&["tenant", "guard", "acme"]).await;
-    assert!(guard.starts_with("users an hour            20\n"), "{guard}");
+    assert!(guard.starts_with("users an hour                 20\n"), "{guard}");
     let guard = ["tenant", "guard", "acme", "--users", "0", "--percent", "0", "--protect", "title eq \"Director\""];
     assert_eq!(
         shell.json(&guard).await,

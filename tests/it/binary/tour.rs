@@ -34,7 +34,7 @@ fn commands(document: &str, from: &str, to: &str) -> Vec<Line> {
         let body = &found[3];
         match (found.get(1), &found[2]) {
             (Some(file), _) => {
-                lines.push(Line { command: format!("cat > {} <<'END'\n{body}END", file.as_str()), reply: None })
+                lines.push(Line { command: format!("cat > {} <<'END'\n{body}END", file.as_str()), reply: None });
             }
             (None, "sh") => lines.push(Line { command: body.to_owned(), reply: None }),
             (None, "console") => lines.extend(console(body)),

@@ -225,7 +225,7 @@ async fn of_many_concurrent_writers_one_has_the_value(gateway: &TestGateway) {
     for round in 0..5 {
         let title = format!("t{round}");
         let create = |number: usize| {
-            let tenant = if number % 2 == 0 { &tenant } else { &other };
+            let tenant = if number.is_multiple_of(2) { &tenant } else { &other };
             let body: Value = with(&format!("u{round}-{number}"), &[("title", title.clone().into())]);
             async move { tenant.post("/Users", &body).await.status }
         };

@@ -40,7 +40,7 @@ async fn a_held_user_whose_mapping_fails_is_released_as_it_was_mapped_last(gatew
     let released = json!({ "active": false, "title": null, "mappingState": "stale" });
     assert_holds("released", &released, &seen(&tenant, &ada).await);
     let deactivated = ("user.deactivated".to_owned(), ada.clone());
-    assert_eq!(events(&tenant, 1).await, [deactivated.clone()]);
+    assert_eq!(events(&tenant, 1).await, std::slice::from_ref(&deactivated));
     // Once it succeeds, the product gets what the source says.
     map(gateway, "tutorial", &contractors(), "keep").await;
     let _ = finished(gateway, &tenant).await;

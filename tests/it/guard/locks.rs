@@ -107,7 +107,7 @@ async fn a_change_of_members_beside_a_remap_tells_what_the_product_sees(gateway:
     set_guard(gateway, &json!({})).await;
     let ids = users(&tenant, 2).await;
     let (ada, bob) = (&ids[0], &ids[1]);
-    let crew = crew(&tenant, &[bob.clone()]).await;
+    let crew = crew(&tenant, std::slice::from_ref(bob)).await;
     let (owner, second) = (gateway.store().await, gateway.store().await);
     let set_state =
         |subject: &str, state: &str| format!("UPDATE resource SET mapping_state = '{state}' WHERE id = '{subject}'");

@@ -61,7 +61,8 @@ async fn every_other_request_gets_the_code_of_the_standard(gateway: &TestGateway
     let (id, secret) = (client.id.as_str(), client.secret.as_str());
     let grant = ("grant_type", "client_credentials");
     let unknown = uuid::Uuid::from_u128(7).to_string();
-    let cases: &[(&str, &[(&str, &str)], u16, &str)] = &[
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+    let cases: &[Case<'_>] = &[
         ("no parameters", &[], 400, "invalid_request"),
         ("another grant", &[("grant_type", "password")], 400, "unsupported_grant_type"),
         ("no client", &[grant], 401, "invalid_client"),

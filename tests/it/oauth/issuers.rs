@@ -50,7 +50,7 @@ async fn keys_are_fresh_for_ten_minutes_and_known_ones_used_for_a_day(gateway: &
     assert_eq!(issuer.requests(), 2);
     // The issuer fails: known keys are used, and unknown ones are neither accepted nor called wrong.
     issuer.set(Reply::Status(500));
-    gateway.clock.advance(Duration::from_secs(23 * 3_600));
+    gateway.clock.advance(Duration::from_hours(23));
     let _ = token(by(gateway, &id, &key).await);
     assert_eq!(issuer.requests(), 3, "it was asked");
     let unknown = SigningKey::rsa("2", 2048);

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 /// A batch of a remap, in which users become visible.
 pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
-    let held = gateway.gateway.job_rounds.acquire().await;
+    let paused = gateway.gateway.job_rounds.acquire().await;
     let id = gateway.gateway.store.control().find_tenant(&tenant.name).await.unwrap().unwrap().id;
     gateway.gateway.forget_tenant(id).await;
     let ctx = gateway.context(&tenant.name).await;
@@ -50,12 +50,12 @@ pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
     for step in 0..3 {
         let read = store.unmapped_after(Uuid::nil(), 100, revision + 1).await.unwrap();
         let changes = read.into_iter().filter_map(|it| it.stored).take(2).map(|stored| {
-            let hold = match step {
+            let change = match step {
                 0 => HoldChange::Keep(Box::new(hold(&stored))),
                 1 => HoldChange::Stale,
                 _ => HoldChange::Cancel,
             };
-            Remapped { resource_type: "Group".to_owned(), ..remapped(stored, hold) }
+            Remapped { resource_type: "Group".to_owned(), ..remapped(stored, change) }
         });
         let changes: Vec<Remapped> = changes.collect();
         let done = store.store_remapped(&lease, by, &changes, JobProgress::default(), &ctx.stamp()).await.unwrap();
@@ -68,7 +68,7 @@ pub(super) async fn remap(gateway: &TestGateway, tenant: &Tenant) {
     store.save_shadow(1, &row, gateway.clock.now()).await.unwrap();
     assert_eq!(store.shadow(1).await.unwrap().len(), 1);
     store.end_shadow().await.unwrap();
-    drop(held);
+    drop(paused);
 }
 
 /// A document that becomes visible.

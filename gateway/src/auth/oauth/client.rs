@@ -127,8 +127,8 @@ impl Auth {
     async fn client_of_assertion(&self, request: &Request<'_>, text: &str) -> Result<Option<FoundClient>, Error> {
         let control = self.store.control();
         let Some(names) = assertion::names(text) else { return Ok(None) };
-        let named = request.client.or_else(|| (names.iss == names.sub).then_some(names.sub.as_str()));
-        if let Some(client) = named.and_then(|id| Uuid::parse_str(id).ok()) {
+        let client_id = request.client.or_else(|| (names.iss == names.sub).then_some(names.sub.as_str()));
+        if let Some(client) = client_id.and_then(|id| Uuid::parse_str(id).ok()) {
             let found = control.find_oauth_client(client, None, self.revoked_since()).await.map_err(Error::Store)?;
             return Ok(found.map(|(found, _)| found));
         }

@@ -9,9 +9,9 @@ use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Client, StatusCode, Url, redirect};
 
-use super::address::is_public;
 use super::key_set::MAX_BYTES;
 use crate::config::Network;
+use crate::public_address::is_public;
 
 /// Longest time for one address, from the look-up of its name to the last byte.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);

@@ -120,7 +120,7 @@ mod tests {
     fn unusable_sets_are_refused() {
         let with = |member: &str| format!(r#"{{"keys":[{}]}}"#, ED.replace("{\"kty\"", &format!("{{{member},\"kty\"")));
         for (text, why) in [
-            ("".to_owned(), Error::Malformed),
+            (String::new(), Error::Malformed),
             ("[]".to_owned(), Error::Malformed),
             (r#"{"keys":[]}"#.to_owned(), Error::NoKeys),
             (with("\"use\":\"enc\""), Error::NoKeys),

@@ -63,7 +63,8 @@ pub(super) struct Assertion {
 pub(super) struct Client {
     /// The `client_id`.
     #[schema(format = "uuid")]
-    client_id: String,
+    #[serde(rename = "clientId")]
+    id: String,
     label: String,
     token_seconds: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -241,7 +242,7 @@ const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-s
 fn client(found: WithSecrets, public_url: &str, tenant: &str) -> Client {
     let WithSecrets { client, secrets } = found;
     Client {
-        client_id: client.id.to_string(),
+        id: client.id.to_string(),
         label: client.label,
         token_seconds: client.token_seconds,
         assertion: client.assertion.map(Assertion::from),

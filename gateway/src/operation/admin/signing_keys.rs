@@ -24,7 +24,7 @@ pub async fn rotate(operator: &Operator, revoke_others: bool) -> Result<SigningK
     let record = |id| Some(operator.change("signing-key.rotate", id).after(&after));
     let made = operator.gateway.auth.oauth.keys.rotate(revoke_others, record).await.map_err(|error| match error {
         signing_keys::Error::Store(source) => Error::Store(source),
-        other => Error::Corrupt(other.to_string()),
+        other @ signing_keys::Error::Make => Error::Corrupt(other.to_string()),
     })?;
     if revoke_others {
         operator.gateway.auth.forget_all();

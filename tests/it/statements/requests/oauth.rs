@@ -41,7 +41,7 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant, round: &str) {
         id: gateway.clock.new_id(),
         last_four: "last".into(),
         created_at: now,
-        expires_at: now + Duration::from_secs(60),
+        expires_at: now + Duration::from_mins(1),
         revoked_at: None,
     };
     let digest = round.as_bytes();
@@ -50,7 +50,7 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     assert_eq!((found.client.assertion, with_secret.unwrap().id), (Some(assertion), stored.id));
     let by_issuer = control.find_oauth_client_of_issuer(&tenant.name, "https://issuer.test", round).await.unwrap();
     assert_eq!(by_issuer.unwrap().client.id, client.id);
-    let expires_at = now + Duration::from_secs(60);
+    let expires_at = now + Duration::from_mins(1);
     assert!(store.use_assertion(digest, expires_at, now).await.unwrap());
     assert!(!store.use_assertion(digest, expires_at, now).await.unwrap());
 }

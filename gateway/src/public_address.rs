@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Networks of IPv4 that are not public, each with its length (IANA's registry of special-purpose addresses).
 const SPECIAL_V4: [(Ipv4Addr, u32); 14] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -32,7 +32,7 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
 ];
 
 /// Whether an address is public.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(own) => {
             !SPECIAL_V4.iter().any(|(network, length)| (own.to_bits() ^ network.to_bits()) >> (32 - length) == 0)
@@ -54,6 +54,13 @@ mod tests {
     fn addresses_of_this_machine_and_its_networks_are_not_public() {
         for (address, expected) in [
             ("8.8.8.8", true),
+            ("1.1.1.1", true),
+            ("100.63.0.1", true),
+            ("192.0.0.1", false),
+            ("192.0.2.1", false),
+            ("198.18.0.1", false),
+            ("203.0.113.1", false),
+            ("240.0.0.1", false),
             ("20.190.128.1", true),
             ("2603:1006:2000::1", true),
             ("2a00:1450:4001:80f::200e", true),
