@@ -210,9 +210,10 @@ async fn a_plan_is_of_a_sample_or_of_all_and_can_be_cancelled(gateway: &TestGate
     let _ = gateway.operator.patch("/tenants/acme/jobs/plan", &json!({ "state": "running" })).await.expect(409);
 }
 
-/// A digest of each table, but those in which the plan, the shadow and the jobs have their rows.
+/// A digest of each table, but those in which plans, shadows, jobs and the audit of their beginning have their rows.
 async fn digests(gateway: &TestGateway) -> Vec<(String, String)> {
-    const OWN: [&str; 4] = ["mapping_plan", "mapping_shadow", "job", "lease"];
+    const OWN: [&str; 7] =
+        ["mapping_plan", "planned_unique", "planned_conflict", "mapping_shadow", "job", "lease", "audit"];
     let owner = gateway.store().await;
     rows::numbered(&owner).await;
     let sql = "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
