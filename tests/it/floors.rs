@@ -18,7 +18,7 @@ pub(crate) use workspace::files;
 /// ground imports nothing of ours.
 const FLOORS: [&[&str]; 6] =
     [&["app"], &["http", "work"], &["operation"], &["auth"], &["mapping", "store", "oci"], GROUND];
-const GROUND: &[&str] = &["tenant", "clock", "config", "telemetry", "root_key"];
+const GROUND: &[&str] = &["tenant", "clock", "config", "telemetry", "root_key", "public_address"];
 /// Any module may import it, to write an error with its causes.
 const ANYWHERE: &str = "telemetry";
 /// The protocol's crate: every module but the ground may import it.
