@@ -17,6 +17,9 @@ on_both!(
 );
 on_postgres!(an_address_has_so_many_wrong_secrets, secrets_are_neither_logged_nor_stored);
 
+/// What is wrong, the form, the status and the error.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+
 async fn a_client_gets_an_access_token_and_uses_it(gateway: &TestGateway) {
     let (acme, _globex) = (gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await);
     let OauthClient { id, secret } = &with_secret(gateway, "acme").await;
@@ -61,7 +64,6 @@ async fn every_other_request_gets_the_code_of_the_standard(gateway: &TestGateway
     let (id, secret) = (client.id.as_str(), client.secret.as_str());
     let grant = ("grant_type", "client_credentials");
     let unknown = uuid::Uuid::from_u128(7).to_string();
-    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
     let cases: &[Case<'_>] = &[
         ("no parameters", &[], 400, "invalid_request"),
         ("another grant", &[("grant_type", "password")], 400, "unsupported_grant_type"),
