@@ -23,6 +23,37 @@ fn post(url: &str, fields: &[(&str, &str)]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {output:?}"))
 }
 
+/// The status of a request with an access token.
+async fn status(public: &str, token: &serde_json::Value) -> u16 {
+    let client = Client::new(format!("{public}/scim/v2")).with(token["access_token"].as_str().unwrap());
+    client.get("/Users").await.status
+}
+
+/// A client that an issuer's assertion stands for, from its creation to its deletion.
+async fn workload_identity(shell: &Shell, issuer: &Issuer, key: &SigningKey, public: &str) {
+    let uri = issuer.uri();
+    let mut create = vec!["oauth-client", "create", "acme", "--issuer", "https://issuer.test", "--subject", "me"];
+    create.extend(["--audience", "api://x", "--jwks-uri", &uri]);
+    let federated = shell.json(&create).await;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let claims = json!({ "iss": "https://issuer.test", "sub": "me", "aud": "api://x", "exp": now + 600, "jti": "1" });
+    let jwt_bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let assertion = key.sign(&claims);
+    let fields =
+        [("grant_type", "client_credentials"), ("client_assertion_type", jwt_bearer), ("client_assertion", &assertion)];
+    let token = post(federated["tokenUrl"].as_str().unwrap(), &fields);
+    assert_eq!(status(public, &token).await, 200, "{token}");
+    let id = federated["clientId"].as_str().unwrap();
+    let _ = shell.says(&["oauth-client", "delete", "acme", id]).await;
+    assert_eq!(status(public, &token).await, 401);
+    let keys = shell.file("keys.json", &key_set(&[key]));
+    assert!(shell.json(&["oauth-client", "create", "acme", "--keys", &keys]).await["assertion"]["keys"].is_object());
+    let refused = shell.refused(&create[..create.len() - 2]).await;
+    assert!(refused.contains("--jwks-uri or --keys"), "{refused}");
+    let refused = shell.refused(&["oauth-client", "delete", "acme", id]).await;
+    assert!(refused.contains("has no OAuth client with the id"), "{refused}");
+}
+
 #[test]
 fn clients_and_keys_are_managed_by_commands() {
     block_on(async {
@@ -46,11 +77,7 @@ fn clients_and_keys_are_managed_by_commands() {
         let ask = |secret: &str| {
             post(&url, &[("grant_type", "client_credentials"), ("client_id", &id), ("client_secret", secret)])
         };
-        let get = async |token: &serde_json::Value| {
-            let client =
-                Client::new(format!("{}/scim/v2", served.public)).with(token["access_token"].as_str().unwrap());
-            client.get("/Users").await.status
-        };
+        let get = async |token: &serde_json::Value| status(&served.public, token).await;
         let token = ask(&secret);
         assert_eq!(get(&token).await, 200);
         let added = shell.json(&["oauth-client", "secret", "add", "acme", &id, "--expires-in-days", "30"]).await;
@@ -66,34 +93,7 @@ fn clients_and_keys_are_managed_by_commands() {
         assert_eq!(get(&token).await, 401);
         assert_eq!(shell.says(&["signing-key", "list"]).await.matches("revoked").count(), 2);
         assert!(shell.says(&["oauth-client", "list", "acme"]).await.contains("Entra"));
-
-        let uri = issuer.uri();
-        let mut create = vec!["oauth-client", "create", "acme", "--issuer", "https://issuer.test", "--subject", "me"];
-        create.extend(["--audience", "api://x", "--jwks-uri", &uri]);
-        let federated = shell.json(&create).await;
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-        let claims =
-            json!({ "iss": "https://issuer.test", "sub": "me", "aud": "api://x", "exp": now + 600, "jti": "1" });
-        let jwt_bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-        let assertion = key.sign(&claims);
-        let fields = [
-            ("grant_type", "client_credentials"),
-            ("client_assertion_type", jwt_bearer),
-            ("client_assertion", &assertion),
-        ];
-        let token = post(federated["tokenUrl"].as_str().unwrap(), &fields);
-        assert_eq!(get(&token).await, 200, "{token}");
-        let id = federated["clientId"].as_str().unwrap();
-        let _ = shell.says(&["oauth-client", "delete", "acme", id]).await;
-        assert_eq!(get(&token).await, 401);
-        let keys = shell.file("keys.json", &key_set(&[&key]));
-        assert!(
-            shell.json(&["oauth-client", "create", "acme", "--keys", &keys]).await["assertion"]["keys"].is_object()
-        );
-        let refused = shell.refused(&create[..create.len() - 2]).await;
-        assert!(refused.contains("--jwks-uri or --keys"), "{refused}");
-        let refused = shell.refused(&["oauth-client", "delete", "acme", id]).await;
-        assert!(refused.contains("has no OAuth client with the id"), "{refused}");
+        workload_identity(&shell, &issuer, &key, &served.public).await;
         drop(served);
         let refused = refusal(home.command(&["serve", "--issuer-ca-file", "/nowhere/ca.pem"])).await;
         assert!(refused.starts_with("the file of --issuer-ca-file, /nowhere/ca.pem, cannot be read"), "{refused}");
