@@ -11,7 +11,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins plugins-other conformance conformance-tools disagreements deploy-check bench bench-work bench-containment bench-mapping fuzz lint circles advisories setup-rust setup-postgres build
+.PHONY: help run test plugins plugins-other conformance conformance-tools disagreements deploy-check bench bench-work bench-containment bench-mapping bench-erase fuzz lint circles advisories setup-rust setup-postgres build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,12 @@ bench-mapping: setup-rust setup-postgres plugins ## Measure plans and remaps of 
 	@cargo build --locked --release --no-default-features --package scimgate-cli
 	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
 	  cargo bench --locked --quiet --package scimgate-tests --bench mapping | tee docs/mapping-rates.md
+	@.config/postgres stop durable
+
+bench-erase: setup-rust setup-postgres ## Measure the erasure of 50,000 users beside another tenant, for docs/tenants.md
+	@cargo build --locked --release --no-default-features --package scimgate-cli
+	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
+	  cargo bench --locked --quiet --package scimgate-tests --bench erase
 	@.config/postgres stop durable
 
 setup-rust:

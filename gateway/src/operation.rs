@@ -32,5 +32,5 @@ pub(crate) mod signature;
 pub mod stretch;
 
 pub use context::{Context, Gateway};
-pub use error::Error;
+pub use error::{Error, tenant_deleted};
 pub use operator::Operator;

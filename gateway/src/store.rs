@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod directory_schema;
+pub mod erasure;
 pub mod error;
 pub mod event;
 pub mod explain;

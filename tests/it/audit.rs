@@ -56,6 +56,8 @@ async fn every_changing_route_is_recorded_without_a_secret(gateway: &TestGateway
     mappings(&mut it).await;
     held_changes(&mut it).await;
     let _ = it.send(("DELETE /tenants/{tenant}", &[]), &json!({}), "tenant.delete").await;
+    erasure(gateway).await;
+    it.routes.insert("POST /admin/v1/tenants/{tenant}/erasure".to_owned());
 
     let document = gateway.operator.get("/openapi.json").await.expect(200).body;
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -79,6 +81,18 @@ async fn every_changing_route_is_recorded_without_a_secret(gateway: &TestGateway
         assert!(!text.contains(&secret[4..]), "a secret is recorded");
         assert!(!text.contains(&secret[26..69]), "the random part of a secret is recorded");
     }
+}
+
+/// Of an erased tenant: recorded once, and reduced with the others at its end.
+async fn erasure(gateway: &TestGateway) {
+    let _ = gateway.plain_tenant("globex").await;
+    let id = crate::tenant_life::begin(gateway, "globex").await;
+    let _ = crate::tenant_life::finished(gateway, &id).await;
+    let recorded = all(gateway).await;
+    let erased: Vec<&Value> = recorded.iter().filter(|change| change["action"] == "tenant.erase").collect();
+    assert_eq!(erased.len(), 1, "{erased:#?}");
+    assert_eq!((&erased[0]["tenant"], &erased[0]["subject"]), (&json!(id), &json!("")), "{}", erased[0]);
+    assert!(erased[0]["key"].is_string() && erased[0]["at"].is_string(), "{}", erased[0]);
 }
 
 async fn tenants_and_credentials(it: &mut Operator<'_>) {

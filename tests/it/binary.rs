@@ -7,6 +7,7 @@ mod plan;
 mod plugins;
 mod serve;
 mod simulate;
+mod tenants;
 mod tour;
 
 use std::net::TcpListener;

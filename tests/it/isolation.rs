@@ -276,36 +276,38 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         insta::assert_snapshot!(grants.join("\n"), @r"
         audit: insert
         bookmark: delete, insert, select, update
-        credential: insert, select, update
-        directory_check: insert, select, update
-        directory_schema: insert, select, update
-        event: insert, select, update
-        event_head: insert, select, update
+        credential: delete, insert, select, update
+        directory_check: delete, insert, select, update
+        directory_schema: delete, insert, select, update
+        erasure_table: insert, select, update
+        event: delete, insert, select, update
+        event_head: delete, insert, select, update
+        event_reader: delete, insert, select, update
         fold_in: delete, insert, select, update
-        group_change: insert, select, update
+        group_change: delete, insert, select, update
         held: delete, insert, select, update
-        held_batch: insert, select, update
+        held_batch: delete, insert, select, update
         held_member: delete, insert, select
         held_reference: delete, insert, select
         job: delete, insert, select, update
         leniency_use: delete, insert, select, update
         mapped_unique: delete, insert, select
-        mapping_plan: insert, select, update
-        mapping_plugin: insert, select
+        mapping_plan: delete, insert, select, update
+        mapping_plugin: delete, insert, select
         mapping_reason: delete, insert, select, update
-        mapping_revision: insert, select
+        mapping_revision: delete, insert, select
         mapping_shadow: delete, insert, select, update
         member_ref: delete, insert, select
         membership: delete, insert, select
-        oauth_client: insert, select
-        oauth_secret: insert, select
+        oauth_client: delete, insert, select
+        oauth_secret: delete, insert, select
         planned_conflict: delete, insert, select
         planned_unique: delete, insert, select, update
         plugin: select
         plugin_release: delete, insert, select
         removal_slot: delete, insert, select, update
-        resource: insert, select, update
-        resource_count: insert, select, update
+        resource: delete, insert, select, update
+        resource_count: delete, insert, select, update
         resource_key: delete, insert, select
         resource_type_definition: delete, insert, select, update
         schema_change: delete, insert, select, update
@@ -319,7 +321,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         for (table, expected) in [
             (
                 "tenant",
-                "burst, created_at, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, max_requests, name, rate, state",
+                "burst, created_at, deleted_at, deleted_name, former_names, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, keep_events, keep_tombstones, max_requests, name, rate, state",
             ),
             ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
             ("plugin_release", "author, created_at, dev, digest, name, source, tenant_id, version"),

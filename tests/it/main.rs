@@ -52,5 +52,6 @@ mod search_attributes;
 mod shadow;
 mod simulate;
 mod statements;
+mod tenant_life;
 mod tokens;
 mod upgrade;

@@ -46,6 +46,10 @@ const ROUTES: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/openapi.json", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}", &["GET", "PATCH", "DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/erasure", &["POST"]),
+    (Surface::Admin, "/admin/v1/erasures", &["GET"]),
+    (Surface::Admin, "/admin/v1/erasures/{erased}", &["GET"]),
+    (Surface::Admin, "/admin/v1/deleted-tenants", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/client", &["GET", "PATCH"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/tokens/{token}", &["DELETE"]),
@@ -177,6 +181,7 @@ fn body(method: &str, path: &str) -> Value {
             scimgate_tests::tenant::patch(json!([{ "op": "replace", "path": "displayName", "value": "Mallory" }]))
         }
         ("POST", "/admin/v1/tenants") => json!({ "name": "mallory" }),
+        (_, path) if path.ends_with("/erasure") => json!({ "confirm": "acme" }),
         (_, path) if path.ends_with("/oauth-clients") => json!({ "label": "mallory" }),
         (_, path) if path.contains("/secrets") || path.ends_with("/signing-keys") => json!({}),
         (_, path) if path.ends_with("/tokens") => json!({ "scope": "scim" }),

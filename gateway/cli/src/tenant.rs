@@ -1,4 +1,6 @@
-//! `scimgate tenant`: create, list, suspend, resume and delete tenants.
+//! `scimgate tenant`: create, list, suspend, resume, delete and erase tenants.
+
+mod erase;
 
 use reqwest::Method;
 use scimgate::config::Rate;
@@ -40,7 +42,7 @@ enum Command {
     /// Create a tenant.
     Create(Named),
     /// List the tenants.
-    List,
+    List(List),
     /// Suspend a tenant: its requests are refused until it is resumed.
     Suspend(Named),
     /// Resume a suspended tenant.
@@ -49,8 +51,19 @@ enum Command {
     Limit(Limit),
     /// Show or set the guard against mass deprovisioning.
     Guard(Guard),
-    /// Delete a tenant: its tokens become invalid, and the product no longer sees its users.
+    /// Delete a tenant: its tokens become invalid, and the product no longer sees its users. Its rows stay until it is erased.
     Delete(Delete),
+    /// Erase a tenant: delete it, if it is not, and erase all of its rows, without a way back.
+    Erase(erase::Erase),
+    /// List the erasures of tenants, or show how far one has come and what was proven at its end.
+    Erasures(erase::Erasures),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// List the deleted tenants whose rows are still there.
+    #[arg(long)]
+    deleted: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -111,7 +124,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let tenant = client.put(Method::POST, &client.path(&["tenants"])?, &json!({ "name": it.name })).await?;
             Ok(output.record(&tenant, &COLUMNS)?)
         }
-        Command::List => {
+        Command::List(List { deleted: true }) => erase::list_deleted(&client, output).await,
+        Command::List(List { deleted: false }) => {
             let tenants = client.get(&client.path(&["tenants"])?).await?;
             Ok(output.list(&tenants, "tenants", &COLUMNS)?)
         }
@@ -125,6 +139,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Guard(it) => guard(&client, output, &it).await,
         Command::Delete(it) => delete(&client, output, &it).await,
+        Command::Erase(it) => erase::erase(&client, output, &it).await,
+        Command::Erasures(it) => erase::erasures(&client, output, &it).await,
     }
 }
 
@@ -158,11 +174,12 @@ async fn set_state(client: &AdminClient, output: Output, name: &str, state: &str
 async fn delete(client: &AdminClient, output: Output, it: &Delete) -> Result<(), Failure> {
     if !it.yes {
         return Err(Failure::new(format!(
-            "this deletes the tenant {name}: its tokens become invalid, and the product no longer sees its users; \
-             confirm with `scimgate tenant delete {name} --yes`",
+            "this deletes the tenant {name}: its tokens become invalid, and the product no longer sees its users, whose rows are \
+             kept; confirm with `scimgate tenant delete {name} --yes`",
             name = it.name
         )));
     }
     client.delete(&client.path(&["tenants", &it.name])?).await?;
-    Ok(output.say(&format!("The tenant {} is deleted.", it.name))?)
+    let name = &it.name;
+    Ok(output.say(&format!("The tenant {name} is deleted. Its rows are kept until `scimgate tenant erase {name}`."))?)
 }

@@ -4,6 +4,7 @@
 mod audit;
 mod client;
 mod directory_schema;
+mod erasures;
 mod explain;
 mod guard;
 mod held;
@@ -53,6 +54,10 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(ANY.on(routes!(openapi_json)))
         .routes(TENANTS.on(routes!(tenants::list, tenants::create)))
         .routes(TENANTS.on(routes!(tenants::get, tenants::patch, tenants::delete)))
+        .routes(TENANTS.on(routes!(erasures::begin)))
+        .routes(READ.on(routes!(erasures::list)))
+        .routes(READ.on(routes!(erasures::get)))
+        .routes(READ.on(routes!(erasures::deleted)))
         .routes(TENANTS.on(routes!(client::get, client::patch)))
         .routes(TENANTS.on(routes!(tokens::list, tokens::issue)))
         .routes(TENANTS.on(routes!(tokens::revoke)))

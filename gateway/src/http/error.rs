@@ -14,7 +14,7 @@ use crate::operation::Error;
 use crate::operation::resource::large_group::Parts;
 use crate::operation::schema_change::conflict::{Conflicts, Example};
 use crate::store::memory::MAX_PAGE_BYTES;
-use crate::{auth, store, telemetry};
+use crate::{auth, operation, store, telemetry};
 
 /// The form of a listener's refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,6 +264,7 @@ fn to_client_error(error: &Error) -> ScimError {
         Error::Store(store::Error::Turn { .. }) => {
             ScimError::new(503, "This tenant's requests have waited too long for the database. Please try again.")
         }
+        Error::Store(store::Error::Deleted { .. }) => operation::tenant_deleted(),
         Error::Store(store::Error::Duplicate { .. }) => {
             ScimError::uniqueness("A resource with the same unique value exists already.")
         }

@@ -19,8 +19,9 @@ pub(super) struct Api {
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 14] = [
+const PATH_PARAMETERS: [(&str, &str); 15] = [
     ("tenant", "The tenant's name."),
+    ("erased", "The erased tenant's id."),
     ("token", "The token's id."),
     ("key", "The operator key's id."),
     ("client", "The OAuth client's client_id."),

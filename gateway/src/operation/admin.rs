@@ -6,6 +6,7 @@ pub mod bundled;
 pub mod client;
 mod definition;
 pub mod demo;
+pub mod erasures;
 pub mod guard;
 pub mod held;
 pub mod mappings;

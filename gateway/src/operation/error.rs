@@ -48,3 +48,9 @@ pub enum Error {
     #[error("what is stored cannot be understood: {0}")]
     Corrupt(String),
 }
+
+/// The refusal of what was asked of a tenant shortly before it was deleted.
+#[must_use]
+pub fn tenant_deleted() -> ScimError {
+    ScimError::new(404, "This tenant was deleted.")
+}

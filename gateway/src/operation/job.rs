@@ -2,6 +2,7 @@
 
 mod batch;
 mod directory_check;
+mod erase;
 mod held;
 mod plan;
 mod progress;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::operation::context::Gateway;
 use crate::operation::directory_schema;
-use crate::operation::error::Error;
+use crate::operation::error::{Error, tenant_deleted};
 use crate::operation::operator::Operator;
 use crate::operation::resource::write::MAX_ATTEMPTS;
 use crate::operation::schema_change::check::{Check, PENDING_TTL, Pass};
@@ -47,7 +47,7 @@ pub(crate) async fn change<T>(
         }
         // The revision first: the write is refused with definitions that are newer than it, not with older ones.
         let row = gateway.store.control().tenant_by_id(tenant).await?;
-        let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
+        let row = row.ok_or_else(tenant_deleted)?;
         let (revision, search) = (row.schema_revision, row.search.attributes);
         let before = store.definitions().await?;
         let (after, given) = edit(before.clone())?;

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use crate::config::{Rate, TenantLimits};
 use crate::mapping::Chain;
 use crate::operation::client::Client;
-use crate::operation::error::Error;
+use crate::operation::error::{Error, tenant_deleted};
 use crate::operation::settings::guard::Guard;
 use crate::operation::settings::registries::Registries;
 use crate::store::resource::indexed::{IndexedAttributes, SearchKeys};
@@ -110,6 +110,7 @@ impl SettingsCache {
         self.cache.try_get_with(key, loading).await.map_err(|shared: Arc<Error>| match &*shared {
             Error::Store(source) => Error::Store(source.clone()),
             Error::Corrupt(why) => Error::Corrupt(why.clone()),
+            Error::Scim(refusal) => Error::Scim(refusal.clone()),
             other => Error::Corrupt(other.to_string()),
         })
     }
@@ -136,7 +137,7 @@ impl SettingsCache {
 
 async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: TenantId) -> Result<Arc<Settings>, Error> {
     let row = store.control().tenant_by_id(tenant).await?;
-    let row = row.ok_or_else(|| Error::Corrupt(format!("tenant {tenant} is gone")))?;
+    let row = row.ok_or_else(tenant_deleted)?;
     let rows = store.tenant(tenant);
     // After the tenant's row: schemas that are newer than the revision are refused at the first write, older ones not.
     let (definitions, pending) = rows.definitions_and_pending().await?;

@@ -13,6 +13,7 @@ use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::operation::plan::report::Report;
 use crate::operation::resource::mapped::{Purpose, map};
+use crate::store;
 use crate::store::resource::read::Stored;
 use crate::store::shadow::ShadowRow;
 use crate::store::tenant::Tenant;
@@ -99,7 +100,11 @@ impl Collector {
         let report =
             serde_json::to_string(&report).map_err(|why| Error::Corrupt(format!("a shadow's report: {why}")))?;
         let row = ShadowRow { process, report, dropped: dropped + found.dropped };
-        Ok(rows.save_shadow(revision, &row, gateway.clock.now()).await?)
+        match rows.save_shadow(revision, &row, gateway.clock.now()).await {
+            // There is nobody any more to whom it matters.
+            Ok(()) | Err(store::Error::Deleted { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use tokio_postgres::error::SqlState;
 
+/// The policy that refuses new rows of a deleted tenant, as the server's message names it in every language.
+const NOT_DELETED: &str = "\"not_deleted\"";
+
 /// A store failure. Any call may give [`Error::Unavailable`]. Cheap to clone, so that one look-up can answer many callers.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -33,6 +36,12 @@ pub enum Error {
     Reference {
         /// The violated constraint.
         constraint: String,
+    },
+    /// The tenant was deleted, and takes no new rows.
+    #[error("the tenant was deleted while {doing}")]
+    Deleted {
+        /// What was being done.
+        doing: &'static str,
     },
     /// The database refused a statement, or answered what it never should.
     #[error("the database refused while {doing}")]
@@ -110,6 +119,9 @@ impl Error {
         }
         if *code == SqlState::FOREIGN_KEY_VIOLATION {
             return Self::Reference { constraint: refusal.constraint().unwrap_or("unknown").to_owned() };
+        }
+        if *code == SqlState::INSUFFICIENT_PRIVILEGE && refusal.message().contains(NOT_DELETED) {
+            return Self::Deleted { doing };
         }
         if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
             return Self::Conflict { doing };

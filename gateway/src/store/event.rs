@@ -75,7 +75,9 @@ const MAX_NUMBERED_TENANTS: usize = 100;
 /// Tenants that one look for unnumbered events finds at most.
 const MAX_TENANTS: i64 = 1000;
 
-const ENSURE_HEADS: &str = "INSERT INTO event_head (tenant_id, last_seq) SELECT t.id, 0 FROM unnest($1::uuid[]) t (id)
+/// Not of a deleted tenant: its rows are being erased.
+const ENSURE_HEADS: &str = "INSERT INTO event_head (tenant_id, last_seq) SELECT t.id, 0 FROM unnest($1::uuid[]) u (id)
+  CROSS JOIN LATERAL (SELECT t.id FROM tenant t WHERE t.id = u.id AND CASE WHEN t.id = u.id THEN t.state <> 'deleted' END LIMIT 1) t
   ON CONFLICT (tenant_id) DO NOTHING";
 
 /// A statement of its own, before the numbering: under read committed the next statement takes its snapshot when the locks

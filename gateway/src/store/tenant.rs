@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod credential;
+pub mod deleted;
 pub mod leniency_use;
 
 use std::time::SystemTime;
@@ -22,7 +23,7 @@ pub enum State {
     Active,
     /// An operator suspended it: 403.
     Suspended,
-    /// It does not exist for its clients; its rows are kept.
+    /// It does not exist for its clients; its rows are kept until an operator has them erased.
     Deleted,
 }
 
@@ -92,6 +93,20 @@ fn columns() -> String {
     )
 }
 
+const SET_STATE: &str = "
+UPDATE tenant SET state = $2, modified_at = $3, config_epoch = nextval('config_epoch') WHERE id = $1 AND state <> 'deleted' RETURNING 1";
+
+/// Writes by the settings that a process has cached are refused from then on, since the schema revision changes.
+const DELETE: &str = "
+UPDATE tenant SET state = $2, deleted_name = name, deleted_at = $3, name = 'd' || left(replace(id::text, '-', ''), 32), former_names = '{}',
+  modified_at = $3, schema_revision = schema_revision + 1, config_epoch = nextval('config_epoch')
+WHERE id = $1 AND state <> 'deleted' RETURNING 1";
+
+/// Of an erased tenant, whose row is gone, the erasure has the epoch.
+const EPOCHS: &str = "
+SELECT id, config_epoch FROM tenant WHERE config_epoch > $1
+UNION ALL SELECT tenant, config_epoch FROM erasure WHERE config_epoch > $1 AND state = 'finished' ORDER BY 2";
+
 impl ControlStore {
     /// Creates a tenant.
     ///
@@ -131,9 +146,7 @@ impl ControlStore {
 
     /// Sets a tenant's state; gives whether there is one. A deleted one frees its name.
     pub async fn set_tenant_state(&self, id: TenantId, state: State, at: SystemTime) -> Result<bool, Error> {
-        let sql = "UPDATE tenant SET state = $2, modified_at = $3, config_epoch = nextval('config_epoch'), \
-                   name = CASE WHEN $2 = 'deleted' THEN 'd' || left(replace(id::text, '-', ''), 32) ELSE name END \
-                   WHERE id = $1 AND state <> 'deleted' RETURNING 1";
+        let sql = if state == State::Deleted { DELETE } else { SET_STATE };
         Ok(!self.query("setting a tenant's state", sql, &[&id.0, &state.word(), &at]).await?.is_empty())
     }
 
@@ -147,8 +160,7 @@ impl ControlStore {
 
     /// Tenants whose configuration changed after an epoch. Epochs are taken before commit, so query with an overlap.
     pub async fn config_epochs_after(&self, epoch: i64) -> Result<Vec<(TenantId, i64)>, Error> {
-        let sql = "SELECT id, config_epoch FROM tenant WHERE config_epoch > $1 ORDER BY config_epoch";
-        let rows = self.query("looking for changed settings", sql, &[&epoch]).await?;
+        let rows = self.query("looking for changed settings", EPOCHS, &[&epoch]).await?;
         Ok(rows.iter().map(|row| (TenantId(row.get(0)), row.get(1))).collect())
     }
 }

@@ -45,3 +45,4 @@ INSERT INTO oauth_client (tenant_id, id, token_seconds, created_at) VALUES ('$T'
 INSERT INTO oauth_secret (tenant_id, client_id, id, digest, last_four, created_at, expires_at)
   VALUES ('$T', '$T', '$T', sha256('$T'), 'last', now(), now());
 INSERT INTO used_assertion (tenant_id, digest, expires_at) VALUES ('$T', sha256('$T'), now());
+INSERT INTO event_reader (tenant_id, reader, after_seq, at) VALUES ('$T', '$T', 1, now());

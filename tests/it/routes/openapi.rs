@@ -3,6 +3,7 @@
 mod oauth;
 mod resources;
 mod revisions;
+mod tenants;
 
 use std::collections::BTreeSet;
 
@@ -198,30 +199,13 @@ impl Admin<'_> {
 
 async fn replies_of_the_admin_api_fit_their_schemas(gateway: &TestGateway) {
     let admin = Admin { gateway, document: Document::admin(gateway).await };
-    check_tenants(&admin).await;
+    tenants::check(&admin).await;
     check_tokens_and_client(&admin).await;
     oauth::check(&admin).await;
     check_schemas(&admin).await;
     check_resource_types_and_packs(&admin).await;
     check_mapping(&admin).await;
     resources::check(&admin).await;
-}
-
-async fn check_tenants(admin: &Admin<'_>) {
-    const LIST: &str = "/admin/v1/tenants";
-    let _ = admin.send("POST", LIST, &[], &json!({ "name": "Acme" })).await.expect(400);
-    let _ = admin.send("POST", LIST, &[], &json!({ "name": "acme" })).await.expect(201);
-    let _ = admin.send("POST", LIST, &[], &json!({ "name": "acme" })).await.expect(409);
-    let _ = admin.send("POST", LIST, &[], &json!({ "name": "a".repeat(1 << 20) })).await.expect(413);
-    let _ = admin.get(LIST, &[]).await.expect(200);
-    let _ = admin.get(TENANT, &["acme"]).await.expect(200);
-    let _ = admin.get(TENANT, &["globex"]).await.expect(404);
-    for state in ["suspended", "active"] {
-        let changed = admin.send("PATCH", TENANT, &["acme"], &json!({ "state": state })).await.expect(200);
-        assert_eq!(changed.body["state"], state);
-    }
-    let _ = admin.send("POST", LIST, &[], &json!({ "name": "initech" })).await.expect(201);
-    let _ = admin.delete(TENANT, &["initech"]).await.expect(204);
 }
 
 async fn check_tokens_and_client(admin: &Admin<'_>) {

@@ -144,7 +144,10 @@ pub(super) async fn patch(
 /// Delete a tenant.
 #[utoipa::path(
     delete, path = "/admin/v1/tenants/{tenant}", operation_id = "deleteTenant", tag = "tenants",
-    responses((status = 204, description = "The tenant is deleted: its tokens stop working and its name is free."))
+    responses((
+        status = 204,
+        description = "The tenant is deleted: its tokens stop working and its name is free. Its rows are kept until it is erased.",
+    ))
 )]
 pub(super) async fn delete(
     OperatorAccess(operator): OperatorAccess,

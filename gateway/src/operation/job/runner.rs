@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
 use crate::operation::job::batch::{Batch, End};
-use crate::operation::job::{directory_check, held, plan, reconcile, remap, search_keys};
+use crate::operation::job::{directory_check, erase, held, plan, reconcile, remap, search_keys};
 use crate::store::job::{JobKind, JobLease};
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
@@ -39,7 +39,7 @@ impl Default for Runner {
 }
 
 impl Runner {
-    /// Runs a batch of every job that is due; returns the pause until the next poll. An error in one tenant's job is logged
+    /// Runs a batch of every job and every erasure that is due; returns the pause until the next poll. An error in one tenant's job is logged
     /// and does not affect the others.
     ///
     /// # Errors
@@ -51,13 +51,29 @@ impl Runner {
                 tracing::warn!(tenant.id = %tenant, error = chain(&error), "a job of an older replica cannot be taken over");
             }
         }
-        let mut rest = POLL_INTERVAL;
+        let mut rest = self.run_erasures(gateway).await?;
         for (tenant, kind) in control.due_jobs(MAX_DUE_JOBS, self.holder).await? {
             match self.run(gateway, tenant, kind).await {
                 Ok(Some(wanted)) => rest = rest.min(wanted),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(tenant.id = %tenant, job = kind.name(), error = chain(&error), "a job cannot be run");
+                }
+            }
+        }
+        Ok(rest)
+    }
+
+    /// Runs a batch of every erasure that is due; returns the pause until the next poll.
+    async fn run_erasures(&self, gateway: &Gateway) -> Result<Duration, Error> {
+        let mut rest = POLL_INTERVAL;
+        for tenant in gateway.store.control().due_erasures(self.holder).await? {
+            let share = |took| gateway.job_share.rest(took).min(MAX_REST);
+            match erase::run(gateway, tenant, (self.holder, self.ttl), (share, RETRY_REST)).await {
+                Ok(Some(wanted)) => rest = rest.min(wanted),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(tenant.id = %tenant, error = chain(&error), "a tenant's erasure cannot be run");
                 }
             }
         }

@@ -3,6 +3,7 @@
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
 use crate::operation::leniency_use::Unwritten;
+use crate::store;
 use crate::store::tenant::leniency_use::Use;
 use crate::tenant::TenantId;
 
@@ -38,7 +39,11 @@ pub async fn write_of(gateway: &Gateway, tenant: TenantId) -> Result<(), Error> 
             last_at: seen.last,
         })
         .collect();
-    let written = gateway.store.tenant(tenant).add_uses(&rows).await?;
+    let written = match gateway.store.tenant(tenant).add_uses(&rows).await {
+        // There is nobody any more to whom they matter.
+        Err(store::Error::Deleted { .. }) => Vec::new(),
+        written => written?,
+    };
     unwritten.kept.clear();
     let is_new = |now: &&Use| {
         rows.iter().any(|row| (&row.leniency, &row.attribute, row.uses) == (&now.leniency, &now.attribute, now.uses))

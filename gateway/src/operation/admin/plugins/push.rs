@@ -172,7 +172,11 @@ async fn release(
             Ok(true) => return Ok(true),
             // Another release of the version came first, or the plugin was removed with its last release.
             Ok(false) | Err(store::Error::Reference { .. }) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                // The tenant may be gone, and nothing would delete the plugin later.
+                control.delete_unreleased(&[new.digest.to_owned()]).await?;
+                return Err(error.into());
+            }
         }
     }
     Err(Error::Contended)
