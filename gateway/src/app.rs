@@ -138,6 +138,7 @@ pub fn gateway(
         bulks: Arc::new(tokio::sync::Semaphore::new(bulk::MAX_CONCURRENT)),
         uses: LeniencyUses::default(),
         events_waiting: Arc::default(),
+        event_readers: crate::operation::event_readers::EventReaders::default(),
         shadow: Arc::default(),
         job_share: JobShare::default(),
         job_rounds: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -187,6 +188,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
     tasks.spawn(work::expiry::run(gateway.clone(), background.clone()));
     tasks.spawn(work::last_used::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::event_readers::run(gateway.clone(), background.clone()));
     tasks.spawn(work::shadow::run(gateway.clone(), background.clone()));
     tasks.spawn(work::statistics::run(gateway.clone(), background.clone()));
     let terms = (bound.limits, Arc::clone(&gateway.trusted_proxies), stop);

@@ -23,6 +23,7 @@ pub mod plugin;
 pub mod plugin_release;
 pub mod postgres;
 pub mod resource;
+pub mod retention;
 pub mod root_key;
 pub mod schema;
 pub mod shadow;

@@ -1,6 +1,7 @@
 //! What runs in the background: bounded runs, on leases where one replica alone may work.
 
 pub mod change_poll;
+pub mod event_readers;
 pub mod expiry;
 pub mod jobs;
 pub mod last_used;

@@ -99,6 +99,7 @@ async fn tenants_and_credentials(it: &mut Operator<'_>) {
     let (one, tokens) = ("PATCH /tenants/{tenant}", "POST /tenants/{tenant}/tokens");
     let _ = it.send(("POST /tenants", &[]), &json!({ "name": "acme" }), "tenant.create").await;
     let _ = it.send((one, &[]), &json!({ "limits": { "requests": 9 } }), "tenant.limit").await;
+    let _ = it.send((one, &[]), &json!({ "retention": { "eventDays": 60 } }), "tenant.retention").await;
     let _ = it.send((one, &[]), &json!({ "state": "suspended" }), "tenant.suspend").await;
     let _ = it.send((one, &[]), &json!({ "state": "active" }), "tenant.resume").await;
     let _ = it.send(("PATCH /tenants/{tenant}/client", &[]), &json!({ "profile": "okta" }), "client.set").await;

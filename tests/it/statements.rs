@@ -80,6 +80,7 @@ const UNBOUNDED: &[(&str, &str)] = &[
     ("FROM pg_class c", "reads the catalogue"),
     ("FROM tenant WHERE key_layout", "the last step of an upgrade, over all tenants"),
     ("UPDATE tenant SET key_layout = 2", "the same"),
+    ("AND j.kind = 'retention'", "which tenants are to be purged, once in ten minutes, over all tenants"),
     ("r.id IN (SELECT m.member_id", "a filter that is planned each time, by statistics"),
     ("r.name_key >= $", "the same"),
     ("m.type = ANY(", "the same"),

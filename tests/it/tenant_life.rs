@@ -1,7 +1,8 @@
-//! The life of a tenant: its end.
+//! The life of a tenant: its end, and how long it keeps what is deleted.
 
 mod coverage;
 mod erase;
+mod retention;
 mod writers;
 
 use scimgate_tests::{TestGateway, poll};

@@ -43,7 +43,7 @@ pub(super) struct Arguments {
 enum Command {
     /// Show how far a job has come.
     Show(Show),
-    /// Begin a remap by the active mapping, after it was cancelled, or to map again what failed.
+    /// Begin a remap by the active mapping, after it was cancelled, or to map again what failed; or a purge (`retention`) at once.
     Start(Named),
     /// End a running job. What is done stays done.
     Cancel(Named),
@@ -64,7 +64,7 @@ struct Named {
     tenant: String,
     /// The job: `reconcile` moves unknown attributes into the documents once a schema defines them, `search-keys` completes the
     /// keys of attributes that are searched by value, `remap` maps stored documents by the active mapping, `plan` finds out what
-    /// another mapping revision would do to them.
+    /// another mapping revision would do to them, `retention` purges deleted resources and events that were kept long enough.
     #[arg(default_value = "reconcile")]
     job: String,
 }

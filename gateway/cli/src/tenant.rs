@@ -1,6 +1,7 @@
 //! `scimgate tenant`: create, list, suspend, resume, delete and erase tenants.
 
 mod erase;
+mod retention;
 
 use reqwest::Method;
 use scimgate::config::Rate;
@@ -14,6 +15,20 @@ const COLUMNS: [Column; 5] = [
     ("name", "/name"),
     ("state", "/state"),
     ("mapping", "/activeMapping"),
+    ("created", "/createdAt"),
+    ("scim url", "/scimUrl"),
+];
+
+const SHOWN: [Column; 11] = [
+    ("name", "/name"),
+    ("id", "/id"),
+    ("state", "/state"),
+    ("client profile", "/clientProfile"),
+    ("mapping", "/activeMapping"),
+    ("requests at once", "/limits/requests"),
+    ("rate", "/limits/rate"),
+    ("keeps deleted resources, in days", "/retention/tombstoneDays"),
+    ("keeps events, in days", "/retention/eventDays"),
     ("created", "/createdAt"),
     ("scim url", "/scimUrl"),
 ];
@@ -43,6 +58,10 @@ enum Command {
     Create(Named),
     /// List the tenants.
     List(List),
+    /// Show a tenant with its limits and its retention.
+    Show(Named),
+    /// Show or set for how many days a tenant keeps deleted resources and events.
+    Retention(retention::Retention),
     /// Suspend a tenant: its requests are refused until it is resumed.
     Suspend(Named),
     /// Resume a suspended tenant.
@@ -129,6 +148,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let tenants = client.get(&client.path(&["tenants"])?).await?;
             Ok(output.list(&tenants, "tenants", &COLUMNS)?)
         }
+        Command::Show(it) => {
+            let tenant = client.get(&client.path(&["tenants", &it.name])?).await?;
+            Ok(output.record(&tenant, &SHOWN)?)
+        }
+        Command::Retention(it) => retention::run(&client, output, &it).await,
         Command::Suspend(it) => set_state(&client, output, &it.name, "suspended").await,
         Command::Resume(it) => set_state(&client, output, &it.name, "active").await,
         Command::Limit(it) => {

@@ -12,7 +12,7 @@ use crate::auth::oauth::token_error::TokenError;
 use crate::mapping::MapError;
 use crate::operation::Error;
 use crate::operation::resource::large_group::Parts;
-use crate::operation::schema_change::conflict::{Conflicts, Example};
+use crate::operation::schema_change::conflict::Example;
 use crate::store::memory::MAX_PAGE_BYTES;
 use crate::{auth, operation, store, telemetry};
 
@@ -92,6 +92,10 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     examples: Option<Vec<ConflictingResource>>,
+    /// Where events are not kept any more: the number after which to go on once all resources were read anew.
+    #[serde(rename = "lastSeq", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    last_seq: Option<i64>,
 }
 
 /// A stored resource that conflicts with a change of schemas.
@@ -173,10 +177,7 @@ pub(super) fn media_type_and_body(
 ) -> (&'static str, String) {
     match surface {
         Surface::Scim => ("application/scim+json", refusal.to_json().to_string()),
-        Surface::Api => {
-            let conflicts = if let Some(Error::SchemaConflicts(found)) = error { Some(found) } else { None };
-            ("application/problem+json", problem(refusal, conflicts))
-        }
+        Surface::Api => ("application/problem+json", problem(refusal, error)),
         Surface::Oauth => {
             let code = oauth_code(refusal.status, error);
             let body = serde_json::json!({ "error": code, "error_description": refusal.detail });
@@ -196,7 +197,9 @@ fn oauth_code(status: u16, error: Option<&Error>) -> &'static str {
     }
 }
 
-fn problem(refusal: &ScimError, conflicts: Option<&Conflicts>) -> String {
+fn problem(refusal: &ScimError, error: Option<&Error>) -> String {
+    let conflicts = if let Some(Error::SchemaConflicts(found)) = error { Some(found) } else { None };
+    let last_seq = if let Some(Error::EventsPurged { last_seq, .. }) = error { Some(*last_seq) } else { None };
     let reason = StatusCode::from_u16(refusal.status).ok().and_then(|status| status.canonical_reason());
     let problem = Problem {
         title: reason.unwrap_or("Error"),
@@ -204,6 +207,7 @@ fn problem(refusal: &ScimError, conflicts: Option<&Conflicts>) -> String {
         detail: refusal.detail.clone(),
         count: conflicts.map(|found| found.count),
         examples: conflicts.map(|found| found.examples.iter().map(ConflictingResource::from).collect()),
+        last_seq,
     };
     serde_json::to_string(&problem).unwrap_or_default()
 }
@@ -275,6 +279,12 @@ fn to_client_error(error: &Error) -> ScimError {
         Error::SchemasChanging => {
             ScimError::new(503, "The tenant's schemas are being changed. Please try again in a moment.")
         }
+        Error::EventsPurged { purged_through, last_seq } => ScimError::new(
+            410,
+            format!(
+                "Events up to {purged_through} are not kept any more. Read all resources anew, and then the events after {last_seq}."
+            ),
+        ),
         Error::Mapping(failure) => mapping_error(failure),
         Error::Store(_) | Error::Auth(_) | Error::Task(_) | Error::Corrupt(_) => {
             ScimError::new(500, "The service failed in a way that its log explains.")

@@ -15,6 +15,7 @@ pub mod operator_keys;
 pub mod packs;
 pub mod plugins;
 pub mod resource_types;
+pub mod retention;
 pub mod schemas;
 pub mod search_attributes;
 pub mod signing_keys;

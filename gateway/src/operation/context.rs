@@ -12,6 +12,7 @@ use crate::mapping::Mapper;
 use crate::operation::admission::{Admission, Permit, Place};
 use crate::operation::closed_guards::ClosedGuards;
 use crate::operation::error::Error;
+use crate::operation::event_readers::EventReaders;
 use crate::operation::events_waiting::EventsWaiting;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::large::{LARGE_BYTES, Large, LargeRequests};
@@ -69,6 +70,8 @@ pub struct Gateway {
     pub uses: LeniencyUses,
     /// Wakes the sequencer: these tenants may have events.
     pub events_waiting: Arc<EventsWaiting>,
+    /// How far the events were read, until it is stored.
+    pub event_readers: EventReaders,
     /// Writes that drafts also map.
     pub shadow: Arc<ShadowQueue>,
     /// The share of one worker that jobs may take.

@@ -10,7 +10,7 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::pace::Pace;
 use crate::operation::resource::large_group::{LargeGroup, MAX_MEMBERS_AT_ONCE, Text};
-use crate::store::event::Event;
+use crate::store::event::{Event, EventPage};
 use crate::store::membership::page::Viewer;
 use crate::store::membership::{Member, MembersByGroup};
 use crate::store::resource::read::Stored;
@@ -118,8 +118,18 @@ pub async fn get(ctx: Context, resource_type: &str, id: &str) -> Result<Text, Er
 }
 
 /// Events after a number, in order.
+///
+/// # Errors
+/// [`Error::EventsPurged`] where some after that number are not kept any more: what the product has is then out of date.
 pub async fn events(ctx: &Context, after: i64, limit: i64) -> Result<Vec<Event>, Error> {
-    Ok(ctx.store.events(after, limit.clamp(1, MAX_PAGE_SIZE)).await?)
+    let EventPage { events, purged_through, last_seq } = ctx.store.events(after, limit.clamp(1, MAX_PAGE_SIZE)).await?;
+    if after < purged_through {
+        return Err(Error::EventsPurged { purged_through, last_seq });
+    }
+    if let Ok(reader) = ctx.actor.parse() {
+        ctx.gateway.event_readers.note(ctx.store.id(), reader, after);
+    }
+    Ok(events)
 }
 
 /// The visible members of the groups among the resources, read in one query.

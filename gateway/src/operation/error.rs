@@ -41,6 +41,14 @@ pub enum Error {
     /// The tenant is suspended by an operator.
     #[error("the tenant is suspended")]
     Suspended,
+    /// The events that the product asks for are not kept any more.
+    #[error("events up to {purged_through} are purged")]
+    EventsPurged {
+        /// The last event that was purged.
+        purged_through: i64,
+        /// The last event's number.
+        last_seq: i64,
+    },
     /// A background task ended without an answer.
     #[error("a task ended without an answer")]
     Task(#[from] tokio::task::JoinError),

@@ -8,6 +8,7 @@ mod plan;
 mod progress;
 mod reconcile;
 mod remap;
+mod retention;
 pub mod runner;
 mod search_keys;
 

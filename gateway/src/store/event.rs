@@ -128,13 +128,34 @@ pub(in crate::store) fn from_row(row: &Row) -> Event {
     }
 }
 
+/// Events after a number, with what the feed's head says in the same snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct EventPage {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// The last event that was purged; 0 for none.
+    pub purged_through: i64,
+    /// The last event's number.
+    pub last_seq: i64,
+}
+
+/// One row at least, where there is a head.
+const READ: &str = "
+SELECT e.seq, e.type, e.resource_type, e.resource_id, e.member_id, e.version, e.actor, e.request_id, e.at, h.purged_through, h.last_seq
+FROM event_head h LEFT JOIN LATERAL (SELECT * FROM event e WHERE e.tenant_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3) e ON true
+WHERE h.tenant_id = $1 ORDER BY e.seq";
+
 impl TenantStore {
     /// Events after a number, in order.
-    pub async fn events(&self, after: i64, count: i64) -> Result<Vec<Event>, Error> {
-        let sql = "SELECT seq, type, resource_type, resource_id, member_id, version, actor, request_id, at FROM event \
-                   WHERE tenant_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-        let rows = self.query("reading events", sql, &[&self.tenant.0, &after, &count]).await?;
-        Ok(rows.iter().map(from_row).collect())
+    pub async fn events(&self, after: i64, count: i64) -> Result<EventPage, Error> {
+        let rows = self.query("reading events", READ, &[&self.tenant.0, &after, &count]).await?;
+        let Some(first) = rows.first() else { return Ok(EventPage::default()) };
+        let is_event = |row: &&Row| row.get::<_, Option<i64>>(0).is_some();
+        Ok(EventPage {
+            purged_through: first.get(9),
+            last_seq: first.get(10),
+            events: rows.iter().filter(is_event).map(from_row).collect(),
+        })
     }
 }
 

@@ -30,12 +30,14 @@ pub enum JobKind {
     Held,
     /// Finds out how the stored mapped documents comply with a directory schema, and enters the values that must be unique.
     DirectoryCheck,
+    /// Purges tombstones and events that were kept long enough.
+    Retention,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan, Self::Held, Self::DirectoryCheck];
+    pub const ALL: [Self; 7] =
+        [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan, Self::Held, Self::DirectoryCheck, Self::Retention];
 
     /// Its name in the database and the admin API.
     #[must_use]
@@ -47,6 +49,7 @@ impl JobKind {
             Self::Plan => "plan",
             Self::Held => "held",
             Self::DirectoryCheck => "directory-check",
+            Self::Retention => "retention",
         }
     }
 
@@ -144,7 +147,7 @@ const COLUMNS: &str = "kind, id, state, revision, after_id, examined, changed, r
 const DUE: &str = "
 SELECT j.tenant_id, j.kind FROM job j JOIN tenant t ON t.id = j.tenant_id
 WHERE j.state = 'running' AND j.resume_at <= now() AND (j.leased_until IS NULL OR j.leased_until < now() OR j.holder = $2)
-  AND j.kind = ANY($3) AND t.state <> 'deleted' ORDER BY j.resume_at LIMIT $1";
+  AND j.kind = ANY($3) AND t.state <> 'deleted' ORDER BY j.kind = 'retention', j.resume_at LIMIT $1";
 
 const CLAIM: &str = "
 UPDATE job SET holder = $3, leased_until = now() + $4 * interval '1 second'
@@ -318,7 +321,7 @@ impl TenantStore {
 }
 
 impl ControlStore {
-    /// Jobs that are due and leased by no process but this holder, the one that is due for longest first. Jobs of a kind that
+    /// Jobs that are due and leased by no process but this holder, the one that is due for longest first, and purges last. Jobs of a kind that
     /// this version does not have are for newer replicas.
     pub async fn due_jobs(&self, count: i64, holder: Uuid) -> Result<Vec<(TenantId, JobKind)>, Error> {
         let kinds = JobKind::ALL.map(JobKind::name).to_vec();

@@ -12,6 +12,7 @@ use tokio_postgres::Row;
 use crate::store::error::Error;
 use crate::store::guard::GuardRow;
 use crate::store::resource::indexed::{KeyLayout, SearchKeys};
+use crate::store::retention::RetentionRow;
 use crate::store::tenant::client::ClientRow;
 use crate::store::{ControlStore, Params};
 use crate::tenant::TenantId;
@@ -66,6 +67,8 @@ pub struct Tenant {
     pub limits: LimitsRow,
     /// Its guard against mass deprovisioning.
     pub guard: GuardRow,
+    /// How long it keeps what.
+    pub retention: RetentionRow,
     /// The revision that also maps live writes, or did so last; 0 for none.
     pub shadow_mapping: i32,
     /// How many of them, in per cent; 0 where it is off.
@@ -88,7 +91,7 @@ fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
          search_ready, awaits_references, max_requests, rate, burst, guard_users, guard_members, guard_percent, guard_protected, \
-         guard_confirm_from, shadow_mapping, shadow_percent, {}",
+         guard_confirm_from, shadow_mapping, shadow_percent, keep_tombstones, keep_events, {}",
         client::COLUMNS
     )
 }
@@ -191,6 +194,7 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         },
         shadow_mapping: row.get(19),
         shadow_percent: row.get(20),
-        client: ClientRow::from_row(row, 21),
+        retention: RetentionRow { tombstones: row.get(21), events: row.get(22) },
+        client: ClientRow::from_row(row, 23),
     })
 }

@@ -18,6 +18,19 @@ fn a_tenant_is_deleted_and_erased_by_commands() {
         let scim = Client::new(format!("{}/scim/v2", served.public)).with(&token);
         let _ = scim.post("/Users", &scimgate_tests::tenant::user("ada")).await.expect(201);
 
+        let kept = shell.says(&["tenant", "retention", "acme", "--tombstones", "7d"]).await;
+        assert!(
+            kept.contains("deleted resources, in days  7") && kept.contains("events, in days             -"),
+            "{kept}"
+        );
+        let kept = shell.says(&["tenant", "retention", "acme", "--events", "60", "--tombstones", "default"]).await;
+        assert!(
+            kept.contains("deleted resources, in days  -") && kept.contains("events, in days             60"),
+            "{kept}"
+        );
+        let shown = shell.says(&["tenant", "show", "acme"]).await;
+        assert!(shown.contains("keeps events, in days"), "{shown}");
+
         let refused = shell.refused(&["tenant", "erase", "acme"]).await;
         assert!(
             refused.contains("without a way back; confirm with `scimgate tenant erase acme --yes acme`"),

@@ -374,6 +374,13 @@ async fn replies_of_the_directory_fit_their_schemas(gateway: &TestGateway) {
         .map(|event| event["type"].as_str().unwrap().to_owned())
         .collect();
     assert!(types.contains("membership.added") && types.contains("user.created"), "{types:?}");
+    gateway.clock.advance(std::time::Duration::from_hours(31 * 24));
+    let job = json!({ "state": "running" });
+    let _ = gateway.operator.patch("/tenants/acme/jobs/retention", &job).await.expect(200);
+    let gone = scimgate_tests::poll("events are purged", async || {
+        Some(acme.directory("/events").await).filter(|answer| answer.status == 410)
+    });
+    document.check(events, &gone.await);
     let _ = gateway.operator.patch("/tenants/acme", &json!({ "state": "suspended" })).await.expect(200);
     document.check(events, &acme.directory("/events").await.expect(403));
 }

@@ -10,7 +10,7 @@ use crate::http::access::{OperatorAccess, SCIM_BASE, TENANT_PREFIX};
 use crate::http::error::ApiFailure;
 use crate::http::json::Json;
 use crate::operation::Operator;
-use crate::operation::admin::tenants;
+use crate::operation::admin::{retention, tenants};
 use crate::store::tenant::Tenant as TenantRow;
 
 /// A new tenant.
@@ -28,6 +28,21 @@ pub(super) struct NewTenant {
 pub(super) struct TenantChange {
     state: Option<TenantState>,
     limits: Option<TenantLimits>,
+    retention: Option<TenantRetention>,
+}
+
+/// For how many days the tenant keeps what. What is left out follows the default, 30 days.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct TenantRetention {
+    /// Deleted resources. Then they are purged with everything that belongs to them, and can't be restored any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 3650)]
+    tombstone_days: Option<u32>,
+    /// Events. Those that a product which still reads has not read are kept longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 3650)]
+    event_days: Option<u32>,
 }
 
 /// How much the tenant's SCIM client may send at once, and how much its product. What is left out follows the server's default.
@@ -67,6 +82,8 @@ pub(super) struct Tenant {
     client_profile: String,
     /// The tenant's own limits.
     limits: TenantLimits,
+    /// For how many days the tenant keeps what.
+    retention: TenantRetention,
     /// The number of the active mapping revision; 0 for none.
     active_mapping: i32,
     #[schema(format = DateTime)]
@@ -120,7 +137,7 @@ pub(super) async fn get(
     Ok(Json(wire(&operator, tenant)))
 }
 
-/// Suspend or resume a tenant, or set its limits.
+/// Suspend or resume a tenant, or set its limits or its retention.
 #[utoipa::path(
     patch, path = "/admin/v1/tenants/{tenant}", operation_id = "changeTenant", tag = "tenants",
     request_body = TenantChange,
@@ -134,6 +151,9 @@ pub(super) async fn patch(
     let mut tenant = operator.tenant(&name).await?;
     if let Some(limits) = body.limits {
         tenant = tenants::set_limits(&operator, &name, limits.requests, limits.rate.as_deref()).await?;
+    }
+    if let Some(it) = body.retention {
+        tenant = retention::set(&operator, &name, it.tombstone_days, it.event_days).await?;
     }
     if let Some(state) = body.state {
         tenant = tenants::set_suspended(&operator, &name, matches!(state, TenantState::Suspended)).await?;
@@ -159,11 +179,16 @@ pub(super) async fn delete(
 
 fn wire(operator: &Operator, tenant: TenantRow) -> Tenant {
     let limits = tenants::limits(&tenant);
+    let days = |days: Option<i32>| days.and_then(|days| u32::try_from(days).ok());
     Tenant {
         id: tenant.id.to_string(),
         state: tenant.state.word(),
         client_profile: tenant.client.profile,
         limits: TenantLimits { requests: limits.requests, rate: limits.rate.map(|rate| rate.to_string()) },
+        retention: TenantRetention {
+            tombstone_days: days(tenant.retention.tombstones),
+            event_days: days(tenant.retention.events),
+        },
         active_mapping: tenant.active_mapping,
         created_at: rfc3339(tenant.created_at),
         scim_url: format!("{}{TENANT_PREFIX}{}{SCIM_BASE}", operator.gateway.public_url, tenant.name),

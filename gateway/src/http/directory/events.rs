@@ -65,6 +65,10 @@ struct Event {
     responses(
         (status = 200, description = "The next events.", body = EventList),
         (status = 400, description = "A number is out of bounds."),
+        (
+            status = 410,
+            description = "Events after this number are not kept any more. Read all resources anew, and then the events after lastSeq."
+        ),
     )
 )]
 pub(super) async fn list(

@@ -31,25 +31,30 @@ pub async fn status(operator: &Operator, tenant: &str, kind: &str) -> Result<Job
     let store = operator.gateway.store.tenant(tenant.id);
     let total = match kind {
         JobKind::Remap | JobKind::Plan | JobKind::DirectoryCheck => Some(total(operator, &store).await?),
-        JobKind::Reconcile | JobKind::SearchKeys | JobKind::Held => None,
+        JobKind::Reconcile | JobKind::SearchKeys | JobKind::Held | JobKind::Retention => None,
     };
     Ok(JobStatus { kind, job: store.job(kind).await?, with_unknown: store.count_with_unknown().await?, total })
 }
 
-/// Begins a run of a job that can be begun: a remap, by the active mapping.
+/// Begins a run of a job that can be begun: a remap, by the active mapping, or a purge before its time.
 ///
 /// # Errors
 /// 404 for an unknown tenant or kind, 409 for a job that only its cause begins, and where a run is at work already.
 pub async fn start(operator: &Operator, tenant: &str, kind: &str) -> Result<JobStatus, Error> {
     let found = operator.tenant(tenant).await?;
     let known = find(kind)?;
-    if known != JobKind::Remap {
+    if ![JobKind::Remap, JobKind::Retention].contains(&known) {
         let detail = format!("The job {kind} begins by itself when there is something for it to do.");
         return Err(ScimError::new(409, detail).into());
     }
     let gateway = &operator.gateway;
     let entry = operator.change_of(&found, "job.start", known.name()).if_job_changes();
-    if !gateway.store.tenant(found.id).audited(entry).begin_remap_anew(gateway.clock.now()).await? {
+    let (store, now) = (gateway.store.tenant(found.id).audited(entry), gateway.clock.now());
+    let has_begun = match known {
+        JobKind::Retention => store.begin_purge(now).await?,
+        _ => store.begin_remap_anew(now).await?,
+    };
+    if !has_begun {
         return Err(ScimError::new(409, format!("The job {kind} of the tenant {tenant} is running already.")).into());
     }
     gateway.schemas_changed.notify_one();

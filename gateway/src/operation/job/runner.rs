@@ -3,6 +3,7 @@
 //! A batch is a limited number of resources. After it the job pauses, so that a tenant's jobs take a share of one worker and one
 //! connection at most (`--job-share`), and other tenants' jobs run in between. A process runs one batch at a time.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -10,7 +11,8 @@ use uuid::Uuid;
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
 use crate::operation::job::batch::{Batch, End};
-use crate::operation::job::{directory_check, erase, held, plan, reconcile, remap, search_keys};
+use crate::operation::job::{directory_check, erase, held, plan, reconcile, remap, retention, search_keys};
+use crate::store;
 use crate::store::job::{JobKind, JobLease};
 use crate::telemetry::chain;
 use crate::tenant::TenantId;
@@ -23,6 +25,8 @@ const RETRY_REST: Duration = Duration::from_secs(2);
 const MAX_REST: Duration = Duration::from_mins(1);
 /// Longest time between two polls for due jobs.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// How often a process looks for tenants whose next purge is due.
+const PURGE_POLL_INTERVAL: Duration = Duration::from_mins(10);
 /// Most jobs that one poll returns.
 const MAX_DUE_JOBS: i64 = 100;
 
@@ -30,11 +34,13 @@ const MAX_DUE_JOBS: i64 = 100;
 pub struct Runner {
     holder: Uuid,
     ttl: Duration,
+    /// When this process looks for tenants to purge next.
+    purges_at: Mutex<Instant>,
 }
 
 impl Default for Runner {
     fn default() -> Self {
-        Self { holder: Uuid::new_v4(), ttl: LEASE_TTL }
+        Self { holder: Uuid::new_v4(), ttl: LEASE_TTL, purges_at: Mutex::new(Instant::now()) }
     }
 }
 
@@ -51,6 +57,7 @@ impl Runner {
                 tracing::warn!(tenant.id = %tenant, error = chain(&error), "a job of an older replica cannot be taken over");
             }
         }
+        self.begin_purges(gateway).await?;
         let mut rest = self.run_erasures(gateway).await?;
         for (tenant, kind) in control.due_jobs(MAX_DUE_JOBS, self.holder).await? {
             match self.run(gateway, tenant, kind).await {
@@ -62,6 +69,24 @@ impl Runner {
             }
         }
         Ok(rest)
+    }
+
+    /// Begins the purges that are due: a limited number at once, so that other jobs run in between.
+    async fn begin_purges(&self, gateway: &Gateway) -> Result<(), Error> {
+        if Instant::now() < *self.purges_at.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(());
+        }
+        let (tenants, may_have_more) = gateway.store.control().tenants_to_purge(retention::INTERVAL).await?;
+        for tenant in tenants {
+            match gateway.store.tenant(tenant).begin_purge(gateway.clock.now()).await {
+                Ok(_) | Err(store::Error::Deleted { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !may_have_more {
+            *self.purges_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + PURGE_POLL_INTERVAL;
+        }
+        Ok(())
     }
 
     /// Runs a batch of every erasure that is due; returns the pause until the next poll.
@@ -96,6 +121,7 @@ impl Runner {
                 JobKind::Plan => plan::batch(gateway, tenant, &mut batch).await,
                 JobKind::DirectoryCheck => directory_check::batch(gateway, tenant, &mut batch).await,
                 JobKind::Held => held::batch(gateway, tenant, &mut batch).await.map(End::after),
+                JobKind::Retention => retention::batch(gateway, tenant, &mut batch).await,
             }
         };
         let done = gateway.large.run(tenant, work).await;

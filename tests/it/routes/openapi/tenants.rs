@@ -19,6 +19,9 @@ pub(super) async fn check(admin: &Admin<'_>) {
     }
     let _ = admin.send("POST", LIST, &[], &json!({ "name": "initech" })).await.expect(201);
     let _ = admin.delete(TENANT, &["initech"]).await.expect(204);
+    let retention = json!({ "retention": { "tombstoneDays": 7, "eventDays": 60 } });
+    let _ = admin.send("PATCH", TENANT, &["acme"], &retention).await.expect(200);
+    let _ = admin.send("PATCH", TENANT, &["acme"], &json!({ "retention": { "eventDays": 0 } })).await.expect(400);
     erasures(admin).await;
 }
 

@@ -1,9 +1,10 @@
-//! Calls that send the statements of an erasure.
+//! Calls that send the statements of an erasure and of a purge.
 
 use std::time::Duration;
 
-use scimgate_tests::TestGateway;
+use scimgate::store::retention::ReaderPosition;
 use scimgate_tests::tenant::user;
+use scimgate_tests::{Tenant, TestGateway};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -42,4 +43,29 @@ pub(super) async fn send(gateway: &TestGateway, round: &str) {
     assert!(control.finish_erasure(id, holder, now).await.unwrap());
     let _ = fine(operator.get("/erasures").await.expect(200));
     let _ = fine(operator.get(&format!("/erasures/{id}")).await.expect(200));
+}
+
+/// Of a tenant with many tombstones and events, none of which is old enough, and of one with old ones.
+pub(super) async fn purges(gateway: &TestGateway, tenant: &Tenant, round: &str) {
+    let (operator, name) = (&gateway.operator, format!("p{round}"));
+    let young = gateway.plain_tenant(&name).await;
+    let ada = young.post("/Users", &user("ada")).await.expect(201).id();
+    let _ = fine(young.delete(&format!("/Users/{ada}")).await.expect(204));
+    let (control, now) = (gateway.gateway.store.control(), gateway.clock.now());
+    let _jobs = gateway.gateway.job_rounds.acquire().await;
+    let _ = control.tenants_to_purge(Duration::from_hours(6)).await.unwrap();
+    for name in [&tenant.name, &name] {
+        let store = gateway.gateway.store.tenant(control.find_tenant(name).await.unwrap().unwrap().id);
+        let position = ReaderPosition { reader: Uuid::new_v4(), after: 1 };
+        store.keep_reader_positions(&[position], now).await.unwrap();
+        for before in [now - Duration::from_hours(1_000), now] {
+            let _ = store.purge_tombstones(before, 5).await.unwrap();
+            let _ = store.purge_events(before, now, 5).await.unwrap();
+        }
+        store.forget_readers(now).await.unwrap();
+        let _ = store.begin_purge(now).await.unwrap();
+        let _ = store.cancel_job(scimgate::store::job::JobKind::Retention, now).await.unwrap();
+    }
+    let own = format!("/tenants/{name}");
+    let _ = fine(operator.patch(&own, &json!({ "retention": { "eventDays": 9 } })).await.expect(200));
 }
