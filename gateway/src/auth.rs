@@ -22,6 +22,7 @@ use crate::config::Network;
 use crate::root_key::Keys;
 use crate::store::operator_key::OperatorKey;
 use crate::store::tenant::credential::Scope;
+use crate::store::tenant::names::TenantNames;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
 use known_tenants::KnownTenants;
@@ -35,8 +36,8 @@ use token::{Kind, Token, TokenDigest};
 pub struct Verified {
     /// The tenant it belongs to.
     pub tenant: TenantId,
-    /// The tenant's name, as in its URL.
-    pub tenant_name: String,
+    /// The tenant's names, as in its URL.
+    pub tenant_names: TenantNames,
     /// Whether the tenant is active; a suspended one gets 403.
     pub tenant_active: bool,
     /// The credential's id: the actor.
@@ -321,7 +322,7 @@ impl Auth {
             resource_type: restrictions.resource_type,
             networks,
             tenant: token.tenant,
-            tenant_name: found.tenant_name,
+            tenant_names: found.tenant_names,
             tenant_active: found.tenant_active,
             credential: found.credential.id,
             scope: found.credential.scope,

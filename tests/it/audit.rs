@@ -100,6 +100,10 @@ async fn tenants_and_credentials(it: &mut Operator<'_>) {
     let _ = it.send(("POST /tenants", &[]), &json!({ "name": "acme" }), "tenant.create").await;
     let _ = it.send((one, &[]), &json!({ "limits": { "requests": 9 } }), "tenant.limit").await;
     let _ = it.send((one, &[]), &json!({ "retention": { "eventDays": 60 } }), "tenant.retention").await;
+    let _ = it.send((one, &[]), &json!({ "name": "other" }), "tenant.rename").await;
+    let _ = it.gateway.operator.patch("/tenants/other", &json!({ "name": "acme" })).await.expect(200);
+    let former = ("DELETE /tenants/{tenant}/former-names/{former}", &["other"][..]);
+    let _ = it.send(former, &json!({}), "tenant.forget-name").await;
     let _ = it.send((one, &[]), &json!({ "state": "suspended" }), "tenant.suspend").await;
     let _ = it.send((one, &[]), &json!({ "state": "active" }), "tenant.resume").await;
     let _ = it.send(("PATCH /tenants/{tenant}/client", &[]), &json!({ "profile": "okta" }), "client.set").await;

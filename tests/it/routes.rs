@@ -46,6 +46,7 @@ const ROUTES: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/openapi.json", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}", &["GET", "PATCH", "DELETE"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/former-names/{former}", &["DELETE"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/erasure", &["POST"]),
     (Surface::Admin, "/admin/v1/erasures", &["GET"]),
     (Surface::Admin, "/admin/v1/erasures/{erased}", &["GET"]),

@@ -1,7 +1,8 @@
-//! The life of a tenant: its end, and how long it keeps what is deleted.
+//! The life of a tenant: its end, how long it keeps what is deleted, and its name.
 
 mod coverage;
 mod erase;
+mod rename;
 mod retention;
 mod writers;
 

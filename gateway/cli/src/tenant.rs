@@ -1,6 +1,7 @@
 //! `scimgate tenant`: create, list, suspend, resume, delete and erase tenants.
 
 mod erase;
+mod rename;
 mod retention;
 
 use reqwest::Method;
@@ -19,10 +20,11 @@ const COLUMNS: [Column; 5] = [
     ("scim url", "/scimUrl"),
 ];
 
-const SHOWN: [Column; 11] = [
+const SHOWN: [Column; 12] = [
     ("name", "/name"),
     ("id", "/id"),
     ("state", "/state"),
+    ("former names", "/formerNames"),
     ("client profile", "/clientProfile"),
     ("mapping", "/activeMapping"),
     ("requests at once", "/limits/requests"),
@@ -58,8 +60,12 @@ enum Command {
     Create(Named),
     /// List the tenants.
     List(List),
-    /// Show a tenant with its limits and its retention.
+    /// Show a tenant with its limits, its retention and its former names.
     Show(Named),
+    /// Give a tenant another name. Its address with the former name stays valid.
+    Rename(rename::Rename),
+    /// Forget a former name: requests to the address with it are refused, and another tenant may have it.
+    ForgetName(rename::ForgetName),
     /// Show or set for how many days a tenant keeps deleted resources and events.
     Retention(retention::Retention),
     /// Suspend a tenant: its requests are refused until it is resumed.
@@ -152,6 +158,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let tenant = client.get(&client.path(&["tenants", &it.name])?).await?;
             Ok(output.record(&tenant, &SHOWN)?)
         }
+        Command::Rename(it) => rename::rename(&client, output, &it).await,
+        Command::ForgetName(it) => rename::forget(&client, output, &it).await,
         Command::Retention(it) => retention::run(&client, output, &it).await,
         Command::Suspend(it) => set_state(&client, output, &it.name, "suspended").await,
         Command::Resume(it) => set_state(&client, output, &it.name, "active").await,

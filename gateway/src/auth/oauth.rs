@@ -122,7 +122,7 @@ fn digest(parts: &[&str]) -> TokenDigest {
 fn verified(found: &FoundClient, expires_at: SystemTime, generation: u64) -> Verified {
     Verified {
         tenant: found.tenant,
-        tenant_name: found.tenant_name.clone(),
+        tenant_names: found.tenant_names.clone(),
         tenant_active: found.tenant_active,
         credential: found.client.id,
         scope: Scope::Scim,

@@ -47,7 +47,7 @@ impl FromRequestParts<Gateway> for ScimAccess {
         let verified = scim_credential(parts, gateway, tenant.as_ref().ok().and_then(Option::as_deref)).await?;
         let tenant = tenant?;
         // Another tenant's token and an invalid one get the same reply, which does not show which tenants exist.
-        if tenant.as_ref().is_some_and(|name| *name != verified.tenant_name) {
+        if tenant.as_ref().is_some_and(|name| !verified.tenant_names.has(name)) {
             return Err(auth::Error::Unauthorized.into());
         }
         check_path(parts)?;

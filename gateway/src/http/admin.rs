@@ -54,6 +54,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(ANY.on(routes!(openapi_json)))
         .routes(TENANTS.on(routes!(tenants::list, tenants::create)))
         .routes(TENANTS.on(routes!(tenants::get, tenants::patch, tenants::delete)))
+        .routes(TENANTS.on(routes!(tenants::forget_name)))
         .routes(TENANTS.on(routes!(erasures::begin)))
         .routes(READ.on(routes!(erasures::list)))
         .routes(READ.on(routes!(erasures::get)))

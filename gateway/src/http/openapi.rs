@@ -19,8 +19,9 @@ pub(super) struct Api {
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 15] = [
+const PATH_PARAMETERS: [(&str, &str); 16] = [
     ("tenant", "The tenant's name."),
+    ("former", "A former name of the tenant."),
     ("erased", "The erased tenant's id."),
     ("token", "The token's id."),
     ("key", "The operator key's id."),

@@ -19,5 +19,6 @@ pub mod retention;
 pub mod schemas;
 pub mod search_attributes;
 pub mod signing_keys;
+pub mod tenant_names;
 pub mod tenants;
 pub mod tokens;

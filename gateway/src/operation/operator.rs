@@ -66,8 +66,16 @@ impl Operator {
         if !tenant::is_name(name) {
             return Err(no_tenant(name));
         }
-        let found = self.gateway.store.control().find_tenant(name).await?;
-        found.ok_or_else(|| no_tenant(name))
+        let control = self.gateway.store.control();
+        if let Some(found) = control.find_tenant(name).await? {
+            return Ok(found);
+        }
+        Err(match control.tenant_formerly_called(name).await? {
+            Some(now) => {
+                ScimError::new(404, format!("There is no tenant called {name}: that one is called {now} now.")).into()
+            }
+            None => no_tenant(name),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::store::error::Error;
 use crate::store::postgres::pool::Statement;
+use crate::store::tenant::names::TenantNames;
 use crate::store::{ControlStore, Params, TenantStore};
 use crate::tenant::TenantId;
 
@@ -66,8 +67,8 @@ pub struct OauthSecret {
 pub struct FoundClient {
     /// The client's tenant.
     pub tenant: TenantId,
-    /// The tenant's name.
-    pub tenant_name: String,
+    /// The tenant's names.
+    pub tenant_names: TenantNames,
     /// Whether the tenant is active.
     pub tenant_active: bool,
     /// The client.
@@ -197,7 +198,7 @@ impl ControlStore {
         since: SystemTime,
     ) -> Result<Option<(FoundClient, Option<OauthSecret>)>, Error> {
         let sql = format!(
-            "SELECT {CLIENT_COLUMNS}, t.id, t.name, t.state, ARRAY(SELECT r.id FROM oauth_secret r WHERE r.tenant_id = c.tenant_id \
+            "SELECT {CLIENT_COLUMNS}, t.id, t.name, t.former_names, t.state, ARRAY(SELECT r.id FROM oauth_secret r WHERE r.tenant_id = c.tenant_id \
              AND r.client_id = c.id AND r.tokens_revoked AND r.revoked_at > $3), {SECRET_COLUMNS} \
              FROM oauth_client c JOIN tenant t ON t.id = c.tenant_id \
              LEFT JOIN oauth_secret s ON s.tenant_id = c.tenant_id AND s.client_id = c.id AND s.digest = $2 \
@@ -205,13 +206,13 @@ impl ControlStore {
         );
         let rows = self.query("looking up an OAuth client", &sql, &[&id, &digest, &since]).await?;
         let with_secret = |row: &Row| {
-            let is_there = row.get::<_, Option<Uuid>>(15).is_some();
-            (found(row), is_there.then(|| secret(row, 15)))
+            let is_there = row.get::<_, Option<Uuid>>(16).is_some();
+            (found(row), is_there.then(|| secret(row, 16)))
         };
         Ok(rows.first().map(with_secret))
     }
 
-    /// The client of a tenant whose assertions have this issuer and subject.
+    /// The client of a tenant whose assertions have this issuer and subject. The tenant may have been called so before.
     pub async fn find_oauth_client_of_issuer(
         &self,
         tenant: &str,
@@ -219,8 +220,11 @@ impl ControlStore {
         subject: &str,
     ) -> Result<Option<FoundClient>, Error> {
         let sql = format!(
-            "SELECT {CLIENT_COLUMNS}, t.id, t.name, t.state, ARRAY[]::uuid[] FROM tenant t JOIN oauth_client c ON c.tenant_id = t.id \
-             WHERE t.name = $1 AND t.state <> 'deleted' AND c.issuer = $2 AND c.subject = $3 AND c.deleted_at IS NULL"
+            "SELECT {CLIENT_COLUMNS}, t.id, t.name, t.former_names, t.state, ARRAY[]::uuid[] FROM \
+             (SELECT n.* FROM tenant n WHERE n.name = $1 UNION ALL \
+              SELECT f.* FROM tenant f WHERE f.former_names @> ARRAY[$1] AND f.former_names <> '{{}}') t \
+             JOIN oauth_client c ON c.tenant_id = t.id \
+             WHERE t.state <> 'deleted' AND c.issuer = $2 AND c.subject = $3 AND c.deleted_at IS NULL ORDER BY t.name <> $1 LIMIT 1"
         );
         let rows = self.query("looking up the OAuth client of an issuer", &sql, &[&tenant, &issuer, &subject]).await?;
         Ok(rows.first().map(found))
@@ -231,9 +235,9 @@ fn found(row: &Row) -> FoundClient {
     FoundClient {
         client: client(row, 0),
         tenant: TenantId(row.get(11)),
-        tenant_name: row.get(12),
-        tenant_active: row.get::<_, &str>(13) == "active",
-        revoked_secrets: row.get(14),
+        tenant_names: TenantNames { current: row.get(12), former: row.get(13) },
+        tenant_active: row.get::<_, &str>(14) == "active",
+        revoked_secrets: row.get(15),
     }
 }
 

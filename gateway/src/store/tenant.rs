@@ -4,6 +4,7 @@ pub mod client;
 pub mod credential;
 pub mod deleted;
 pub mod leniency_use;
+pub mod names;
 
 use std::time::SystemTime;
 
@@ -47,6 +48,8 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name, as in `/t/{tenant}/scim/v2`.
     pub name: String,
+    /// The names that it had before, which the address may have as well.
+    pub former_names: Vec<String>,
     /// Whether its requests are accepted.
     pub state: State,
     /// Its SCIM client's settings.
@@ -91,7 +94,7 @@ fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
          search_ready, awaits_references, max_requests, rate, burst, guard_users, guard_members, guard_percent, guard_protected, \
-         guard_confirm_from, shadow_mapping, shadow_percent, keep_tombstones, keep_events, {}",
+         guard_confirm_from, shadow_mapping, shadow_percent, former_names, keep_tombstones, keep_events, {}",
         client::COLUMNS
     )
 }
@@ -114,17 +117,16 @@ impl ControlStore {
     /// Creates a tenant.
     ///
     /// # Errors
-    /// [`Error::Duplicate`] when the name is in use.
+    /// [`Error::Duplicate`] when the name is in use, or is a former name of another tenant.
     pub async fn insert_tenant(&self, id: TenantId, name: &str, at: SystemTime) -> Result<Tenant, Error> {
         let sql = format!(
-            "INSERT INTO tenant (id, name, created_at, modified_at) VALUES ($1, $2, $3, $3) RETURNING {}",
+            "INSERT INTO tenant (id, name, created_at, modified_at) SELECT $1, $2::text, $3, $3 WHERE NOT EXISTS \
+             (SELECT 1 FROM tenant o WHERE o.former_names @> ARRAY[$2::text] AND o.former_names <> '{{}}') RETURNING {}",
             columns()
         );
         let rows = self.query("storing a tenant", &sql, &[&id.0, &name, &at]).await?;
-        rows.first()
-            .map(tenant)
-            .transpose()?
-            .ok_or_else(|| Error::Corrupt { what: "tenant", why: "no row came back".into() })
+        let duplicate = || Error::Duplicate { constraint: "tenant_former".to_owned() };
+        rows.first().map(tenant).transpose()?.ok_or_else(duplicate)
     }
 
     /// Every tenant that is not deleted, by name.
@@ -194,7 +196,8 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         },
         shadow_mapping: row.get(19),
         shadow_percent: row.get(20),
-        retention: RetentionRow { tombstones: row.get(21), events: row.get(22) },
-        client: ClientRow::from_row(row, 23),
+        former_names: row.get(21),
+        retention: RetentionRow { tombstones: row.get(22), events: row.get(23) },
+        client: ClientRow::from_row(row, 24),
     })
 }

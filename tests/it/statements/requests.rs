@@ -341,7 +341,7 @@ async fn operators(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let _ = fine(operator.patch(&format!("/tenants/{other}"), &json!({ "state": "suspended" })).await.expect(200));
     let _ = fine(operator.delete(&format!("/tenants/{other}")).await);
     erasures::send(gateway, round).await;
-    erasures::purges(gateway, tenant, round).await;
+    erasures::names_and_purges(gateway, tenant, round).await;
     credentials::send(gateway, tenant).await;
     // A client that is recognised, and its leniencies.
     let lax = Request::new("POST", "/Users").header("user-agent", "Okta SCIM Client 1.0.0");

@@ -61,7 +61,7 @@ impl Auth {
             Presented::Secret(text) => self.by_secret(request, text).await?,
             Presented::Assertion(text) => self.by_assertion(request, text).await?,
         };
-        let of_tenant = |it: &Authenticated| request.tenant.is_none_or(|name| name == it.found.tenant_name);
+        let of_tenant = |it: &Authenticated| request.tenant.is_none_or(|name| it.found.tenant_names.has(name));
         match authenticated.filter(of_tenant) {
             Some(authenticated) => {
                 if authenticated.secret.is_some() {
@@ -96,7 +96,7 @@ impl Auth {
     async fn by_assertion(&self, request: &Request<'_>, text: &str) -> Result<Option<Authenticated>, Error> {
         let Some(found) = self.client_of_assertion(request, text).await? else { return Ok(None) };
         // Before the assertion counts as used: at another tenant's address it must not.
-        if request.tenant.is_some_and(|name| name != found.tenant_name) {
+        if request.tenant.is_some_and(|name| !found.tenant_names.has(name)) {
             return Ok(None);
         }
         let Some(row) = &found.client.assertion else { return Ok(None) };

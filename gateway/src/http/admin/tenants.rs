@@ -10,7 +10,7 @@ use crate::http::access::{OperatorAccess, SCIM_BASE, TENANT_PREFIX};
 use crate::http::error::ApiFailure;
 use crate::http::json::Json;
 use crate::operation::Operator;
-use crate::operation::admin::{retention, tenants};
+use crate::operation::admin::{retention, tenant_names, tenants};
 use crate::store::tenant::Tenant as TenantRow;
 
 /// A new tenant.
@@ -29,6 +29,9 @@ pub(super) struct TenantChange {
     state: Option<TenantState>,
     limits: Option<TenantLimits>,
     retention: Option<TenantRetention>,
+    /// A new name. The one that the tenant has becomes a former one, with which its address stays valid.
+    #[schema(pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+    name: Option<String>,
 }
 
 /// For how many days the tenant keeps what. What is left out follows the default, 30 days.
@@ -84,6 +87,8 @@ pub(super) struct Tenant {
     limits: TenantLimits,
     /// For how many days the tenant keeps what.
     retention: TenantRetention,
+    /// Names that the tenant had before, which its address may have as well.
+    former_names: Vec<String>,
     /// The number of the active mapping revision; 0 for none.
     active_mapping: i32,
     #[schema(format = DateTime)]
@@ -137,11 +142,14 @@ pub(super) async fn get(
     Ok(Json(wire(&operator, tenant)))
 }
 
-/// Suspend or resume a tenant, or set its limits or its retention.
+/// Suspend, resume or rename a tenant, or set its limits or its retention.
 #[utoipa::path(
     patch, path = "/admin/v1/tenants/{tenant}", operation_id = "changeTenant", tag = "tenants",
     request_body = TenantChange,
-    responses((status = 200, description = "The tenant after the change.", body = Tenant))
+    responses(
+        (status = 200, description = "The tenant after the change.", body = Tenant),
+        (status = 409, description = "Another tenant has the new name, or had it before."),
+    )
 )]
 pub(super) async fn patch(
     OperatorAccess(operator): OperatorAccess,
@@ -157,6 +165,10 @@ pub(super) async fn patch(
     }
     if let Some(state) = body.state {
         tenant = tenants::set_suspended(&operator, &name, matches!(state, TenantState::Suspended)).await?;
+    }
+    // Last: the others find the tenant by the name that it has.
+    if let Some(new) = body.name {
+        tenant = tenant_names::rename(&operator, &name, &new).await?;
     }
     Ok(Json(wire(&operator, tenant)))
 }
@@ -177,6 +189,19 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Forget a former name of a tenant: requests to the address with it are refused, and another tenant may have it.
+#[utoipa::path(
+    delete, path = "/admin/v1/tenants/{tenant}/former-names/{former}", operation_id = "forgetFormerName", tag = "tenants",
+    responses((status = 200, description = "The tenant after the change.", body = Tenant))
+)]
+pub(super) async fn forget_name(
+    OperatorAccess(operator): OperatorAccess,
+    Path((tenant, name)): Path<(String, String)>,
+) -> Result<Json<Tenant>, ApiFailure> {
+    let tenant = tenant_names::forget(&operator, &tenant, &name).await?;
+    Ok(Json(wire(&operator, tenant)))
+}
+
 fn wire(operator: &Operator, tenant: TenantRow) -> Tenant {
     let limits = tenants::limits(&tenant);
     let days = |days: Option<i32>| days.and_then(|days| u32::try_from(days).ok());
@@ -189,6 +214,7 @@ fn wire(operator: &Operator, tenant: TenantRow) -> Tenant {
             tombstone_days: days(tenant.retention.tombstones),
             event_days: days(tenant.retention.events),
         },
+        former_names: tenant.former_names,
         active_mapping: tenant.active_mapping,
         created_at: rfc3339(tenant.created_at),
         scim_url: format!("{}{TENANT_PREFIX}{}{SCIM_BASE}", operator.gateway.public_url, tenant.name),

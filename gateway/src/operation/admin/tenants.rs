@@ -21,12 +21,10 @@ pub async fn create(operator: &Operator, name: &str) -> Result<Tenant, Error> {
     let id = TenantId(gateway.clock.new_id());
     let entry = operator.change("tenant.create", name).of(id);
     let inserted = gateway.store.control().audited(entry).insert_tenant(id, name, gateway.clock.now()).await;
-    let tenant = inserted.map_err(|error| match error {
-        store::Error::Duplicate { .. } => {
-            ScimError::new(409, format!("There is a tenant called {name} already. Choose another name.")).into()
-        }
-        other => Error::from(other),
-    })?;
+    let tenant = match inserted {
+        Err(store::Error::Duplicate { .. }) => return Err(name_taken(operator, name).await?),
+        inserted => inserted?,
+    };
     log_change!(operator, tenant.id = %tenant.id, "tenant created");
     Ok(tenant)
 }
@@ -111,7 +109,20 @@ fn shown(limits: &LimitsRow) -> Value {
     json!({ "requests": limits.requests, "rate": limits.rate, "burst": limits.burst })
 }
 
-fn check_name(name: &str) -> Result<(), ScimError> {
+/// The refusal of a name that a tenant has, or had before.
+pub(super) async fn name_taken(operator: &Operator, name: &str) -> Result<Error, Error> {
+    let formerly = operator.gateway.store.control().tenant_formerly_called(name).await?;
+    let detail = match formerly {
+        Some(now) if now != name => format!(
+            "The tenant {now} was called {name}, and its identity provider may still send requests to that address. \
+             `scimgate tenant forget-name {now} {name}` frees the name; or choose another one."
+        ),
+        _ => format!("There is a tenant called {name} already. Choose another name."),
+    };
+    Ok(ScimError::new(409, detail).into())
+}
+
+pub(super) fn check_name(name: &str) -> Result<(), ScimError> {
     if tenant::is_name(name) {
         return Ok(());
     }

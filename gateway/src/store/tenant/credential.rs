@@ -12,6 +12,7 @@ use uuid::Uuid;
 pub use mark::{Expiring, Reminder};
 
 use crate::store::error::Error;
+use crate::store::tenant::names::TenantNames;
 use crate::store::{ControlStore, TenantStore};
 use crate::tenant::TenantId;
 
@@ -109,8 +110,8 @@ pub struct Credential {
 pub struct Found {
     /// The credential.
     pub credential: Credential,
-    /// Its tenant's name.
-    pub tenant_name: String,
+    /// Its tenant's names.
+    pub tenant_names: TenantNames,
     /// Whether the tenant is active.
     pub tenant_active: bool,
 }
@@ -187,7 +188,7 @@ impl ControlStore {
     /// Finds a credential by its digest, revoked and expired ones too.
     pub async fn find_credential(&self, tenant: TenantId, digest: &[u8]) -> Result<Option<Found>, Error> {
         let sql = format!(
-            "SELECT {COLUMNS}, t.name, t.state FROM credential c JOIN tenant t ON t.id = c.tenant_id \
+            "SELECT {COLUMNS}, t.name, t.former_names, t.state FROM credential c JOIN tenant t ON t.id = c.tenant_id \
              WHERE c.tenant_id = $1 AND c.digest = $2 AND t.state <> 'deleted'"
         );
         let rows = self.query("looking up a credential", &sql, &[&tenant.0, &digest]).await?;
@@ -195,8 +196,8 @@ impl ControlStore {
             .map(|row| {
                 Ok(Found {
                     credential: credential(row)?,
-                    tenant_name: row.get(15),
-                    tenant_active: row.get::<_, &str>(16) == "active",
+                    tenant_names: TenantNames { current: row.get(15), former: row.get(16) },
+                    tenant_active: row.get::<_, &str>(17) == "active",
                 })
             })
             .transpose()

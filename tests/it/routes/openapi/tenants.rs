@@ -22,7 +22,18 @@ pub(super) async fn check(admin: &Admin<'_>) {
     let retention = json!({ "retention": { "tombstoneDays": 7, "eventDays": 60 } });
     let _ = admin.send("PATCH", TENANT, &["acme"], &retention).await.expect(200);
     let _ = admin.send("PATCH", TENANT, &["acme"], &json!({ "retention": { "eventDays": 0 } })).await.expect(400);
+    names(admin).await;
     erasures(admin).await;
+}
+
+async fn names(admin: &Admin<'_>) {
+    let former = format!("{TENANT}/former-names/{{former}}");
+    let renamed = admin.send("PATCH", TENANT, &["acme"], &json!({ "name": "acme-eu" })).await.expect(200);
+    assert_eq!(renamed.body["formerNames"], json!(["acme"]));
+    let _ = admin.send("PATCH", TENANT, &["acme-eu"], &json!({ "name": "Acme" })).await.expect(400);
+    let _ = admin.send("PATCH", TENANT, &["acme-eu"], &json!({ "name": "acme" })).await.expect(200);
+    let _ = admin.delete(&former, &["acme", "acme-eu"]).await.expect(200);
+    let _ = admin.delete(&former, &["acme", "acme-eu"]).await.expect(404);
 }
 
 async fn erasures(admin: &Admin<'_>) {

@@ -1,4 +1,4 @@
-//! Calls that send the statements of an erasure and of a purge.
+//! Calls that send the statements of an erasure, of a purge, and of names.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub(super) async fn send(gateway: &TestGateway, round: &str) {
 }
 
 /// Of a tenant with many tombstones and events, none of which is old enough, and of one with old ones.
-pub(super) async fn purges(gateway: &TestGateway, tenant: &Tenant, round: &str) {
+pub(super) async fn names_and_purges(gateway: &TestGateway, tenant: &Tenant, round: &str) {
     let (operator, name) = (&gateway.operator, format!("p{round}"));
     let young = gateway.plain_tenant(&name).await;
     let ada = young.post("/Users", &user("ada")).await.expect(201).id();
@@ -68,4 +68,8 @@ pub(super) async fn purges(gateway: &TestGateway, tenant: &Tenant, round: &str) 
     }
     let own = format!("/tenants/{name}");
     let _ = fine(operator.patch(&own, &json!({ "retention": { "eventDays": 9 } })).await.expect(200));
+    let other = format!("{name}-x");
+    let _ = fine(operator.patch(&own, &json!({ "name": other })).await.expect(200));
+    let _ = fine(operator.get(&own).await.expect(404));
+    let _ = fine(operator.delete(&format!("/tenants/{other}/former-names/{name}")).await.expect(200));
 }
