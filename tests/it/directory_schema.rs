@@ -1,6 +1,7 @@
 //! What mapped users and groups must be: rules that every write, remap and plan keeps, and values that no two of them may have.
 
 mod check;
+mod rejected;
 pub(crate) mod unique;
 
 use scimgate_tests::tenant::{patch, user};

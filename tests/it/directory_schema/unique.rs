@@ -20,11 +20,11 @@ on_both!(
 );
 on_postgres!(of_many_concurrent_writers_one_has_the_value);
 
-async fn titled(tenant: &Tenant, name: &str, title: &str) -> String {
+pub(crate) async fn titled(tenant: &Tenant, name: &str, title: &str) -> String {
     tenant.post("/Users", &with(name, &[("title", title.into())])).await.expect(201).id()
 }
 
-async fn unique_title(gateway: &TestGateway) {
+pub(crate) async fn unique_title(gateway: &TestGateway) {
     let check = set_rules(gateway, &json!([{ "path": "title", "unique": true }])).await;
     assert_eq!(check["conflicts"], 0, "{check}");
 }
