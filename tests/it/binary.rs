@@ -2,6 +2,7 @@
 
 mod commands;
 mod credentials;
+mod directory;
 mod oauth;
 mod plan;
 mod plugins;
