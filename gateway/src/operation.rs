@@ -13,6 +13,7 @@ pub mod error;
 pub mod event_readers;
 pub mod events_waiting;
 pub mod explain;
+pub mod group_rules;
 pub mod guard;
 pub mod job;
 pub mod keyed_lock;

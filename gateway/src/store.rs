@@ -1,12 +1,14 @@
 //! The state in PostgreSQL. Every tenant-owned call goes through a handle that carries the tenant; row-level security is the
 //! second barrier behind it. This module has no HTTP and runs no plugins.
 
+pub mod announced;
 pub mod audit;
 pub mod directory_schema;
 pub mod erasure;
 pub mod error;
 pub mod event;
 pub mod explain;
+pub mod group_rules;
 pub mod guard;
 pub mod held;
 pub mod job;

@@ -184,6 +184,9 @@ async fn held_changes(it: &mut Operator<'_>) {
     let _ = crate::directory_schema::checked(it.gateway).await;
     let none = json!({});
     let _ = it.send(("POST /tenants/{tenant}/directory-schema/check", &[]), &none, "directory-schema.check").await;
+    let rules = json!({ "rules": [{ "group": { "displayName": "Crew" }, "role": { "value": "admin" } }] });
+    let _ = it.send(("PUT /tenants/{tenant}/group-rules", &[]), &rules, "group-rules.set").await;
+    let _ = it.send(("DELETE /tenants/{tenant}/group-rules", &[]), &none, "group-rules.set").await;
     let (_, secret) = it.gateway.token("acme", "scim").await;
     let scim = it.gateway.anonymous().with(&secret);
     it.secrets.push(secret);

@@ -274,6 +274,8 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         let grants = fresh.owner().await.query(sql, &[]).await.unwrap();
         let grants: Vec<String> = grants.iter().map(|row| row.get(0)).collect();
         insta::assert_snapshot!(grants.join("\n"), @r"
+        announced_grant: delete, insert, select, update
+        announced_group: delete, insert, select, update
         audit: insert
         bookmark: delete, insert, select, update
         credential: delete, insert, select, update
@@ -285,6 +287,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         event_reader: delete, insert, select, update
         fold_in: delete, insert, select, update
         group_change: delete, insert, select, update
+        group_rules: delete, insert, select, update
         held: delete, insert, select, update
         held_batch: delete, insert, select, update
         held_member: delete, insert, select
@@ -381,7 +384,7 @@ fn partitioned(sql: &str) -> String {
         result += &rest[..start];
         result += table;
         if table.contains("\n  tenant_id ") {
-            let name = table[START.len()..].split_whitespace().next().unwrap();
+            let name = table[START.len()..].trim_start_matches("IF NOT EXISTS ").split_whitespace().next().unwrap();
             result += "\n) PARTITION BY HASH (tenant_id);\n";
             let half = |n: usize| {
                 format!("CREATE TABLE {name}_{n} PARTITION OF {name} FOR VALUES WITH (MODULUS 2, REMAINDER {n});\n")

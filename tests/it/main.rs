@@ -19,6 +19,7 @@ mod fair_share;
 mod faults;
 mod floors;
 mod forwarded;
+mod group_rules;
 mod guard;
 mod hostile;
 mod isolation;

@@ -136,6 +136,7 @@ impl Stored {
                 reason: scimgate::store::mapping_reason::ReasonChange::None,
                 hold: scimgate::store::held::HoldChange::None,
                 unique: scimgate::store::mapped_unique::UniqueChange::None,
+                has_ruled_names: false,
             };
             let store = &self.ctx.store;
             let new = Insert { resource_type: &resource_type.name, id, content: &content, members: members.as_ref() };

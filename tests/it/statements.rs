@@ -61,6 +61,8 @@ INSERT INTO planned_unique (tenant_id, run, resource_type, attribute, key, id)
 INSERT INTO planned_conflict (tenant_id, run, id)
   SELECT t.id, j.id, gen_random_uuid() FROM tenant t JOIN job j ON j.tenant_id = t.id AND j.kind = 'reconcile',
   generate_series({FIRST}, {LAST}, 10) n WHERE t.name = 'acme';
+INSERT INTO announced_grant (tenant_id, group_id, member_id, grants)
+  SELECT t.id, gen_random_uuid(), gen_random_uuid(), '[]' FROM tenant t, generate_series({FIRST}, {LAST}, 10) n WHERE t.name = 'acme';
 INSERT INTO held_reference (tenant_id, group_id, value, batch_id)
   SELECT t.id, gen_random_uuid(), 'v', '0198c0de-0002-7000-8000-000000000001' FROM tenant t, generate_series({FIRST}, {LAST}, 10) n WHERE t.name = 'acme';
 INSERT INTO tenant (id, name, created_at, modified_at) SELECT gen_random_uuid(), 'x' || n, now(), now() FROM generate_series({FIRST}, {LAST}, 100) n;

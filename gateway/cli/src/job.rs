@@ -64,7 +64,8 @@ struct Named {
     tenant: String,
     /// The job: `reconcile` moves unknown attributes into the documents once a schema defines them, `search-keys` completes the
     /// keys of attributes that are searched by value, `remap` maps stored documents by the active mapping, `plan` finds out what
-    /// another mapping revision would do to them, `retention` purges deleted resources and events that were kept long enough.
+    /// another mapping revision would do to them, `group-rules` announces what group rules change, `retention` purges deleted resources
+    /// and events that were kept long enough.
     #[arg(default_value = "reconcile")]
     job: String,
 }

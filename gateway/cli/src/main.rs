@@ -9,6 +9,7 @@ mod directory;
 mod directory_schema;
 mod explain;
 mod failure;
+mod group_rules;
 mod held;
 mod issuers;
 mod job;
@@ -92,6 +93,8 @@ enum Command {
     Mapping(mapping::Arguments),
     /// Show, set and check what mapped users and groups must be.
     DirectorySchema(directory_schema::Arguments),
+    /// Show and set which roles and entitlements the members of groups have.
+    GroupRules(group_rules::Arguments),
     /// Explain where a user or a group stands and why, or list what is not mapped.
     Explain(explain::Arguments),
     /// List, release and reject removals that the guard keeps from the product.
@@ -137,6 +140,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Plugin(arguments) => plugin::run(arguments).await,
         Command::Mapping(arguments) => mapping::run(arguments).await,
         Command::DirectorySchema(arguments) => directory_schema::run(arguments).await,
+        Command::GroupRules(arguments) => group_rules::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Held(arguments) => held::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,

@@ -6,6 +6,7 @@ mod client;
 mod directory_schema;
 mod erasures;
 mod explain;
+mod group_rules;
 mod guard;
 mod held;
 mod jobs;
@@ -83,6 +84,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(held::get, held::patch)))
         .routes(TENANTS.on(routes!(directory_schema::get, directory_schema::put)))
         .routes(TENANTS.on(routes!(directory_schema::check, directory_schema::begin_check)))
+        .routes(TENANTS.on(routes!(group_rules::get, group_rules::put, group_rules::delete)))
         .routes(TENANTS.on(routes!(jobs::documents)))
         .routes(TENANTS.on(routes!(mapping::get, mapping::put, mapping::deactivate)))
         .routes(TENANTS.on(routes!(mapping::revisions::list, mapping::revisions::draft)))

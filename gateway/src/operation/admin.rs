@@ -7,6 +7,7 @@ pub mod client;
 mod definition;
 pub mod demo;
 pub mod erasures;
+pub mod group_rules;
 pub mod guard;
 pub mod held;
 pub mod mappings;

@@ -1,4 +1,9 @@
-//! What the product reads: mapped documents with their members, and events. What a mapping excludes is not visible.
+//! What the product reads: mapped documents with their members and what group rules give, and events. What a mapping excludes is not
+//! visible.
+
+mod granted;
+
+use std::slice;
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag;
@@ -8,6 +13,7 @@ use uuid::Uuid;
 use crate::clock::rfc3339;
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::group_rules::Grant;
 use crate::operation::pace::Pace;
 use crate::operation::resource::large_group::{LargeGroup, MAX_MEMBERS_AT_ONCE, Text};
 use crate::store::event::{Event, EventPage};
@@ -86,11 +92,13 @@ pub async fn list(
     }
     let next = page.last().filter(|_| more).map(|last| cursor(ctx, resource_type, last.id));
     let members = if shows_members { members(ctx, &page).await? } else { MembersByGroup::new() };
+    let grants = granted::of(ctx, resource_type, &page).await?;
     let (mut documents, mut yields) = (Vec::with_capacity(page.len()), Pace::begin());
     for stored in &page {
         yields.step().await;
         let listed = members.get(&stored.id).map(Vec::as_slice).unwrap_or_default();
-        documents.extend(document(stored, (shows_members && is_group(stored)).then_some(listed))?);
+        let listed = (shows_members && is_group(stored)).then_some(listed);
+        documents.extend(document(stored, listed, grants.get(&stored.id))?);
     }
     Ok(Page { documents, next })
 }
@@ -104,12 +112,13 @@ pub async fn get(ctx: Context, resource_type: &str, id: &str) -> Result<Text, Er
     let uuid = Uuid::try_parse(id).map_err(|_| not_found())?;
     let stored = ctx.store.visible(resource_type, uuid).await?.ok_or_else(not_found)?;
     if !is_group(&stored) {
-        return Ok(Text::Whole(document(&stored, None)?.ok_or_else(not_found)?));
+        let grants = granted::of(&ctx, resource_type, slice::from_ref(&stored)).await?;
+        return Ok(Text::Whole(document(&stored, None, grants.get(&uuid))?.ok_or_else(not_found)?));
     }
     if let Some(few) = ctx.store.few_members(uuid, Viewer::Product, MAX_MEMBERS_AT_ONCE).await? {
-        return Ok(Text::Whole(document(&stored, Some(&few))?.ok_or_else(not_found)?));
+        return Ok(Text::Whole(document(&stored, Some(&few), None)?.ok_or_else(not_found)?));
     }
-    let text = document(&stored, None)?.ok_or_else(not_found)?;
+    let text = document(&stored, None, None)?.ok_or_else(not_found)?;
     let render = Box::new(|_: &Context, members: &[Member]| {
         members.iter().map(|it| member(it).to_string()).collect::<Vec<_>>().join(",")
     });
@@ -145,16 +154,17 @@ fn is_group(stored: &Stored) -> bool {
     stored.resource_type == "Group"
 }
 
-/// The mapped document with `meta`, `mappingState` and these members; none where the resource is not visible.
-fn document(stored: &Stored, members: Option<&[Member]>) -> Result<Option<String>, Error> {
+/// The mapped document with `meta`, `mappingState`, these members, and what group rules give; none where the resource is not visible.
+fn document(stored: &Stored, members: Option<&[Member]>, grants: Option<&Vec<Grant>>) -> Result<Option<String>, Error> {
     let Some(mapped) = stored.mapped_text() else { return Ok(None) };
+    let mapped = granted::text(mapped, grants)?;
     let mut extra = Vec::new();
     if let Some(members) = members {
         extra.push(("members", members.iter().map(member).collect()));
     }
     extra.push(("meta", meta(stored)));
     extra.push(("mappingState", stored.mapping_state.word().into()));
-    splice(mapped, stored.id, &extra).map(Some)
+    splice(&mapped, stored.id, &extra).map(Some)
 }
 
 fn member(member: &Member) -> Value {
@@ -217,7 +227,7 @@ mod tests {
     #[test]
     fn a_group_has_its_visible_members_and_its_mapping_state() {
         let member = Member { value: "u1".into(), resource_type: Some("User".into()) };
-        let text = document(&stored("Group", MappingState::Mapped), Some(&[member])).unwrap().unwrap();
+        let text = document(&stored("Group", MappingState::Mapped), Some(&[member]), None).unwrap().unwrap();
         let expected = json!({
             "id": "00000000-0000-0000-0000-000000000007",
             "displayName": "CREW",
@@ -235,10 +245,10 @@ mod tests {
 
     #[test]
     fn an_unchanged_document_is_the_source_and_an_excluded_one_is_not_visible() {
-        let same = document(&stored("User", MappingState::Same), None).unwrap().unwrap();
+        let same = document(&stored("User", MappingState::Same), None, None).unwrap().unwrap();
         assert!(same.contains("\"Crew\"") && !same.contains("members"));
-        assert!(document(&stored("User", MappingState::Excluded), None).unwrap().is_none());
-        assert!(document(&stored("User", MappingState::Never), None).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Excluded), None, None).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Never), None, None).unwrap().is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where a resource stands and why, for an operator: what is stored of it, what the active chain makes of its source now, and what
 //! the product was sent. Nothing is written.
 
+mod granted;
 mod sentences;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::clock::rfc3339;
 use crate::mapping::{DocumentInfo, MapError, MappingOutcome, StepReport};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+pub use crate::operation::explain::granted::Granted;
 use crate::operation::operator::Operator;
 use crate::operation::resource::document::parse;
 use crate::operation::settings;
@@ -48,6 +50,8 @@ pub struct Explanation {
     pub reason_digest: Option<String>,
     /// What a batch holds of it.
     pub held: Option<HeldBefore>,
+    /// What group rules give to it, in the order of the rules.
+    pub granted: Vec<Granted>,
     /// What the active chain makes of the source now; none of a deleted resource.
     pub now: Option<DryRun>,
     /// The last events that the product was sent about it, the latest first.
@@ -103,6 +107,7 @@ pub async fn explain(
         _ => None,
     };
     let reason = ctx.store.mapping_reason(stored.id).await?;
+    let granted = granted::of(&ctx, &stored, mapped.as_ref()).await?;
     let mut explanation = Explanation {
         name: known.and_then(|known| name_of(&source, &known)),
         reason_digest: match &reason {
@@ -110,6 +115,7 @@ pub async fn explain(
             None => None,
         },
         reason,
+        granted,
         held: if stored.held.is_some() { ctx.store.held(stored.id).await? } else { None },
         events: ctx.store.events_of(stored.id, MAX_EVENTS).await?,
         sentences: Vec::new(),

@@ -3,6 +3,7 @@
 mod batch;
 mod directory_check;
 mod erase;
+mod group_rules;
 mod held;
 mod plan;
 mod progress;

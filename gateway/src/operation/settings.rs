@@ -21,6 +21,7 @@ use crate::config::{Rate, TenantLimits};
 use crate::mapping::Chain;
 use crate::operation::client::Client;
 use crate::operation::error::{Error, tenant_deleted};
+use crate::operation::group_rules::GroupRules;
 use crate::operation::settings::guard::Guard;
 use crate::operation::settings::registries::Registries;
 use crate::store::resource::indexed::{IndexedAttributes, SearchKeys};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub guard: Guard,
     /// What mapped documents must be beyond their schemas.
     pub directory_schema: Arc<DirectorySchema>,
+    /// What members of groups have by rules.
+    pub group_rules: Arc<GroupRules>,
     /// The active mapping.
     pub chain: Arc<Chain>,
     /// The draft that also maps live writes.
@@ -158,6 +161,10 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         _ => None,
     };
     let directory_schema = directory_schema::read(rows.directory_schema().await?.as_ref(), &directory)?;
+    let group_rules = rows
+        .group_rules()
+        .await?
+        .map_or_else(|| Ok(GroupRules::default()), |found| GroupRules::stored(&found.rules))?;
     let client = Client::read(row.client);
     let guard = Guard::of(&row.guard, &registry);
     let leniencies = client.leniencies();
@@ -175,6 +182,7 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         limits: tenant_limits(row.limits),
         guard,
         directory_schema: Arc::new(directory_schema),
+        group_rules: Arc::new(group_rules),
         chain: Arc::new(chain),
         shadow,
         client,

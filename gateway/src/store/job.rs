@@ -32,12 +32,22 @@ pub enum JobKind {
     DirectoryCheck,
     /// Purges tombstones and events that were kept long enough.
     Retention,
+    /// Announces to the product whose roles and entitlements by group rules change, for as long as there are rules.
+    GroupRules,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Reconcile, Self::SearchKeys, Self::Remap, Self::Plan, Self::Held, Self::DirectoryCheck, Self::Retention];
+    pub const ALL: [Self; 8] = [
+        Self::Reconcile,
+        Self::SearchKeys,
+        Self::Remap,
+        Self::Plan,
+        Self::Held,
+        Self::DirectoryCheck,
+        Self::Retention,
+        Self::GroupRules,
+    ];
 
     /// Its name in the database and the admin API.
     #[must_use]
@@ -50,6 +60,7 @@ impl JobKind {
             Self::Held => "held",
             Self::DirectoryCheck => "directory-check",
             Self::Retention => "retention",
+            Self::GroupRules => "group-rules",
         }
     }
 
@@ -144,10 +155,13 @@ pub struct Job {
 const COLUMNS: &str = "kind, id, state, revision, after_id, examined, changed, rejected, examples, begun_at, moved_at, attempt, \
                        retryable, resume_at, conflicts, conflicts_before";
 
+/// A run that follows the tenant's events is due when there is another one.
 const DUE: &str = "
 SELECT j.tenant_id, j.kind FROM job j JOIN tenant t ON t.id = j.tenant_id
 WHERE j.state = 'running' AND j.resume_at <= now() AND (j.leased_until IS NULL OR j.leased_until < now() OR j.holder = $2)
-  AND j.kind = ANY($3) AND t.state <> 'deleted' ORDER BY j.kind = 'retention', j.resume_at LIMIT $1";
+  AND j.kind = ANY($3) AND t.state <> 'deleted'
+  AND CASE WHEN j.after_seq IS NULL THEN true ELSE j.after_seq < (SELECT h.last_seq FROM event_head h WHERE h.tenant_id = j.tenant_id) END
+ORDER BY j.kind = 'retention', j.resume_at LIMIT $1";
 
 const CLAIM: &str = "
 UPDATE job SET holder = $3, leased_until = now() + $4 * interval '1 second'
@@ -189,7 +203,8 @@ INSERT INTO job AS j (tenant_id, kind, id, state, revision, after_id, begun_at, 
   SELECT t.id, '{}', {id}, 'running', {revision}, '00000000-0000-0000-0000-000000000000', {at}, {at} FROM t
   ON CONFLICT (tenant_id, kind) DO UPDATE SET id = excluded.id, state = 'running', revision = excluded.revision,
     after_id = excluded.after_id, examined = 0, changed = 0, rejected = 0, examples = '[]', attempt = 0, retryable = 0,
-    conflicts = 0, conflicts_before = -1, begun_at = excluded.begun_at, moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL",
+    conflicts = 0, conflicts_before = -1, begun_at = excluded.begun_at, moved_at = excluded.moved_at, resume_at = now(), holder = NULL, leased_until = NULL,
+    after_seq = NULL",
         kind.name()
     )
 }
@@ -210,6 +225,16 @@ static BEGIN_REMAP_ANEW: LazyLock<String> = LazyLock::new(|| {
   WHERE j.state <> 'running' OR j.revision <> excluded.revision RETURNING 1"
     )
 });
+
+/// A group has other names at the source, of which the product sees nothing, so that no event says so: the run that follows the events
+/// looks at the groups again.
+const LOOK_AT_GROUPS: &str = "
+UPDATE job SET after_seq = NULL, wakes = wakes + 1 WHERE tenant_id = $1 AND kind = 'group-rules' AND CASE WHEN kind = 'group-rules' THEN state = 'running' END";
+
+/// The statement with which a transaction ends that changes the names of a group and writes no event.
+pub(in crate::store) fn look_at_groups(tenant: &Uuid) -> Statement<'_> {
+    Statement::new("looking at the groups of rules again", LOOK_AT_GROUPS, &[tenant])
+}
 
 /// The statement with which a transaction ends that activates a mapping.
 pub(in crate::store) fn begin_remap<'a>(tenant: &'a TenantId, at: &'a SystemTime) -> Statement<'a> {

@@ -1,9 +1,9 @@
-//! `directory-schema`: what the directory shows, set and looked at by commands.
+//! `directory-schema` and `group-rules`: what the directory shows, set and looked at by commands.
 
 use scimgate_tests::Tenant;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::tenant::user;
-use serde_json::json;
+use scimgate_tests::tenant::{group, user};
+use serde_json::{Value, json};
 
 use super::commands::Shell;
 use super::serve::{Home, Served};
@@ -72,7 +72,50 @@ async fn check_directory_schema(shell: &Shell, tenant: &Tenant) {
     assert_eq!(shell.says(&show).await, "There are no rules beyond the schemas.");
 }
 
+async fn check_group_rules(shell: &Shell, tenant: &Tenant) {
+    let ada = tenant.user("ada").await;
+    let mut crew = group("Crew");
+    crew["members"] = json!([{ "value": ada }]);
+    let _ = tenant.post("/Groups", &crew).await.expect(201);
+    let show = ["group-rules", "show", "acme"];
+    assert_eq!(shell.says(&show).await, "There are no group rules.");
+    let rules = json!([
+        { "group": { "displayName": "Crew" }, "role": { "value": "admin", "display": "Administrator" } },
+        { "group": { "externalId": "nobody" }, "entitlement": { "value": "seat", "type": "license" } },
+    ]);
+    let file = shell.file("rules.json", &json!({ "rules": rules }));
+    let set = shell.says(&["group-rules", "set", "acme", &file, "--wait"]).await;
+    let table = [
+        "MEMBERS OF GROUPS HAVE DISPLAY TYPE PRIMARY",
+        "displayName Crew 1 role admin Administrator - false",
+        "externalId nobody 0 entitlement seat - license false",
+    ];
+    assert_eq!(lines(&set), table);
+    let events = tenant.directory("/events?limit=1000").await.expect(200).body;
+    let last = events["events"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["type"], &last["resourceId"]), (&json!("user.updated"), &Value::from(ada.clone())));
+    let explained = shell.says(&["explain", "acme", "ada"]).await;
+    assert!(explained.contains("By group rule 1 it has the role admin, as a member of the group"), "{explained}");
+    let seen = tenant.directory(&format!("/users/{ada}")).await.expect(200).body;
+    assert_eq!(seen["roles"], json!([{ "value": "admin", "display": "Administrator", "byGroup": true }]));
+    let job = shell.says(&["job", "show", "acme", "group-rules"]).await;
+    assert!(job.contains("running"), "{job}");
+    let file = shell.file("again.json", &shell.json(&show).await);
+    assert_eq!(lines(&shell.says(&["group-rules", "set", "acme", &file, "--wait"]).await), table);
+    let wrong = shell.file("wrong.json", &json!({ "rules": [{ "group": {}, "role": { "value": "a" } }] }));
+    let refused = shell.refused(&["group-rules", "set", "acme", &wrong]).await;
+    assert!(refused.contains("Rule 1: group has exactly one of id, externalId and displayName."), "{refused}");
+    assert_eq!(shell.says(&["group-rules", "off", "acme", "--wait"]).await, "There are no group rules.");
+    let seen = tenant.directory(&format!("/users/{ada}")).await.expect(200).body;
+    assert_eq!(seen["roles"], Value::Null);
+}
+
 #[test]
 fn a_directory_schema_is_checked_and_set_by_commands() {
     block_on(with_acme(check_directory_schema));
+}
+
+#[test]
+fn group_rules_are_set_and_removed_by_commands() {
+    block_on(with_acme(check_group_rules));
 }

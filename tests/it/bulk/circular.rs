@@ -187,6 +187,7 @@ async fn a_circle_that_loses_a_race_stores_nothing(gateway: &TestGateway) {
             reason: scimgate::store::mapping_reason::ReasonChange::None,
             hold: scimgate::store::held::HoldChange::None,
             unique: scimgate::store::mapped_unique::UniqueChange::None,
+            has_ruled_names: false,
         }
     };
     let before = (tenant.everything().await, gateway.row_counts().await);

@@ -16,6 +16,9 @@ INSERT INTO mapping_plan (tenant_id, revision, id, base_mapping, schema_revision
   VALUES ('$T', 1, '$T', 0, 0, 0, 0, '{}', now());
 INSERT INTO mapping_shadow (tenant_id, revision, process, report, dropped, at) VALUES ('$T', 1, '$T', '{}', 0, now());
 INSERT INTO directory_schema (tenant_id, rules, changed_at, changed_by) VALUES ('$T', '[]', now(), 'a');
+INSERT INTO group_rules (tenant_id, rules, changed_at, changed_by, settled) VALUES ('$T', '[]', now(), 'a', true);
+INSERT INTO announced_group (tenant_id, group_id, grants) VALUES ('$T', '$T', '[]');
+INSERT INTO announced_grant (tenant_id, group_id, member_id, grants) VALUES ('$T', '$T', '$T', '[]');
 INSERT INTO directory_check (tenant_id, id, rules, applies, schema_revision, total, report, begun_at) VALUES ('$T', '$T', '[]', true, 1, 1, '{}', now());
 INSERT INTO mapped_unique (tenant_id, resource_type, attribute, key, id, seen, next) VALUES ('$T', 'User', '1 title', 'dr', '$T', true, true);
 INSERT INTO planned_unique (tenant_id, run, resource_type, attribute, key, id) VALUES ('$T', '$T', 'User', '1 title', 'dr', '$T');

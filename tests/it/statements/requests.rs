@@ -3,6 +3,7 @@
 mod credentials;
 mod directory_schema;
 mod erasures;
+mod group_rules;
 mod guard;
 mod oauth;
 mod plugins;
@@ -52,6 +53,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     guard::send(gateway, tenant, round).await;
     oauth::send(gateway, tenant, round).await;
     directory_schema::send(gateway, tenant, round).await;
+    group_rules::send(gateway, tenant, (&ada, round)).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
 }
@@ -101,6 +103,7 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
         ),
         hold: scimgate::store::held::HoldChange::None,
         unique: scimgate::store::mapped_unique::UniqueChange::None,
+        has_ruled_names: false,
     };
     let new = Insert { resource_type: "User", id, content: &content, members: None };
     assert_eq!(ctx.store.insert(&new, &ctx.stamp()).await.unwrap(), (Written::Done(1), 0));

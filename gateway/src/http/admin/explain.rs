@@ -58,6 +58,8 @@ pub(super) struct Explanation {
     /// What the product reads; null where it does not see the resource.
     #[schema(value_type = Option<Object>)]
     mapped: Option<Value>,
+    /// What group rules give to a user, by rule and group.
+    granted: Vec<Granted>,
     /// What the active mapping makes of the source now. Nothing of it is stored.
     now: Option<Now>,
     /// The last events about it and its memberships, the latest first.
@@ -82,6 +84,24 @@ struct MappingReason {
     digest: Option<String>,
     /// In the plugin's words.
     reason: String,
+}
+
+/// A role or an entitlement that a group rule gives.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Granted {
+    /// The rule's position among the group rules, from 1.
+    rule: usize,
+    /// `roles` or `entitlements`.
+    attribute: &'static str,
+    value: String,
+    #[schema(format = "uuid")]
+    group_id: String,
+    /// Null where the membership is gone at the source, and its removal is held.
+    #[schema(required)]
+    group_name: Option<String>,
+    /// Whether the mapped document has the value itself: the directory shows it once.
+    in_document: bool,
 }
 
 /// A run of the active chain.
@@ -159,6 +179,7 @@ pub(super) async fn explain(
         held: stored.held.map(|batch| batch.to_string()),
         source: Value::Object(found.source),
         mapped: found.mapped.map(Value::Object),
+        granted: found.granted.into_iter().map(Granted::from).collect(),
         now: found.now.map(Now::from),
         events: found.events.into_iter().map(SentEvent::from).collect(),
     }))
@@ -235,6 +256,20 @@ impl From<&KeptReason> for MappingReason {
             plugin: kept.reason.plugin.clone(),
             digest: None,
             reason: kept.reason.text.clone(),
+        }
+    }
+}
+
+impl From<explain::Granted> for Granted {
+    fn from(granted: explain::Granted) -> Self {
+        let explain::Granted { rule, grant, group, group_name, is_in_document } = granted;
+        Self {
+            rule,
+            attribute: grant.attribute.name(),
+            value: grant.value,
+            group_id: group.to_string(),
+            group_name,
+            in_document: is_in_document,
         }
     }
 }

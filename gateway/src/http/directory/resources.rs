@@ -30,8 +30,8 @@ pub(super) struct PageQuery {
     excluded_attributes: Option<String>,
 }
 
-/// A mapped resource: its attributes as the mapping left them, with `id`, `meta` and `mappingState`, and of a group the
-/// `members` that the product sees.
+/// A mapped resource: its attributes as the mapping left them, with `id`, `meta` and `mappingState`, of a group the `members` that the
+/// product sees, and of a user the `roles` and `entitlements` that group rules give, each with `byGroup`.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub(super) struct Resource(String);

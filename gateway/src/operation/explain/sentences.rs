@@ -1,7 +1,7 @@
 //! An explanation in sentences.
 
 use crate::clock::rfc3339;
-use crate::operation::explain::{DryOutcome, DryRun, Explanation};
+use crate::operation::explain::{DryOutcome, DryRun, Explanation, Granted};
 use crate::store::explain::MAX_EXAMINED_EVENTS;
 use crate::store::held::{HeldBefore, HeldKind};
 use crate::store::mapping_reason::KeptReason;
@@ -11,8 +11,19 @@ use crate::store::resource::read::MappingState;
 pub(super) fn of(it: &Explanation) -> Vec<String> {
     let mut sentences = vec![standing(it), written(it)];
     sentences.extend(it.now.as_ref().and_then(|now| difference(it, now)));
+    sentences.extend(it.granted.iter().map(granted));
     sentences.push(sent(it));
     sentences
+}
+
+fn granted(it: &Granted) -> String {
+    let Granted { rule, grant, group, group_name, is_in_document } = it;
+    let name = group_name
+        .as_ref()
+        .map_or_else(|| "from which its removal is held".to_owned(), |name| format!("called {name}"));
+    let (one, value) = (grant.attribute.singular(), &grant.value);
+    let also = if *is_in_document { " The mapped document has it as well, so it is shown once." } else { "" };
+    format!("By group rule {rule} it has the {one} {value}, as a member of the group {group}, {name}.{also}")
 }
 
 fn subject(it: &Explanation) -> String {

@@ -31,7 +31,7 @@ pub async fn status(operator: &Operator, tenant: &str, kind: &str) -> Result<Job
     let store = operator.gateway.store.tenant(tenant.id);
     let total = match kind {
         JobKind::Remap | JobKind::Plan | JobKind::DirectoryCheck => Some(total(operator, &store).await?),
-        JobKind::Reconcile | JobKind::SearchKeys | JobKind::Held | JobKind::Retention => None,
+        JobKind::Reconcile | JobKind::SearchKeys | JobKind::Held | JobKind::Retention | JobKind::GroupRules => None,
     };
     Ok(JobStatus { kind, job: store.job(kind).await?, with_unknown: store.count_with_unknown().await?, total })
 }
@@ -74,10 +74,16 @@ pub async fn documents(operator: &Operator, tenant: &str) -> Result<MappingCount
 /// Cancels a running job; it ends after the current resource or batch. Finished resources stay changed.
 ///
 /// # Errors
-/// 404 for an unknown tenant or kind, 409 where the job is not running.
+/// 404 for an unknown tenant or kind, 409 where the job is not running, or ends with its cause.
 pub async fn cancel(operator: &Operator, tenant: &str, kind: &str) -> Result<JobStatus, Error> {
     let found = operator.tenant(tenant).await?;
     let known = find(kind)?;
+    if known == JobKind::GroupRules {
+        let detail = format!(
+            "The job {kind} announces what group rules change, for as long as there are some. `scimgate group-rules off {tenant}` ends it."
+        );
+        return Err(ScimError::new(409, detail).into());
+    }
     let entry = operator.change_of(&found, "job.cancel", known.name()).if_job_changes();
     let store = operator.gateway.store.tenant(found.id).audited(entry);
     if !store.cancel_job(known, operator.gateway.clock.now()).await? {

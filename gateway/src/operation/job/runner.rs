@@ -11,7 +11,9 @@ use uuid::Uuid;
 use crate::operation::context::Gateway;
 use crate::operation::error::Error;
 use crate::operation::job::batch::{Batch, End};
-use crate::operation::job::{directory_check, erase, held, plan, reconcile, remap, retention, search_keys};
+use crate::operation::job::{
+    directory_check, erase, group_rules, held, plan, reconcile, remap, retention, search_keys,
+};
 use crate::store;
 use crate::store::job::{JobKind, JobLease};
 use crate::telemetry::chain;
@@ -24,7 +26,7 @@ const RETRY_REST: Duration = Duration::from_secs(2);
 /// Longest pause after a batch.
 const MAX_REST: Duration = Duration::from_mins(1);
 /// Longest time between two polls for due jobs.
-const POLL_INTERVAL: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a process looks for tenants whose next purge is due.
 const PURGE_POLL_INTERVAL: Duration = Duration::from_mins(10);
 /// Most jobs that one poll returns.
@@ -120,6 +122,7 @@ impl Runner {
                 JobKind::Remap => remap::batch(gateway, tenant, &mut batch).await,
                 JobKind::Plan => plan::batch(gateway, tenant, &mut batch).await,
                 JobKind::DirectoryCheck => directory_check::batch(gateway, tenant, &mut batch).await,
+                JobKind::GroupRules => group_rules::batch(gateway, tenant, &mut batch).await,
                 JobKind::Held => held::batch(gateway, tenant, &mut batch).await.map(End::after),
                 JobKind::Retention => retention::batch(gateway, tenant, &mut batch).await,
             }

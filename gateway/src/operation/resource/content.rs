@@ -94,6 +94,7 @@ pub(crate) async fn content(
         },
         hold: HoldChange::None,
         unique,
+        has_ruled_names: name == "Group" && ctx.settings.group_rules.have_names(),
     };
     content.event = event(draft.before.and_then(Stored::mapped_text), visible_text(&content), is_deactivated)?;
     Ok(content)

@@ -253,6 +253,7 @@ impl Mapped {
             reason: self.reason_change(stored),
             hold: HoldChange::None,
             unique: self.unique.clone(),
+            has_ruled_names: false,
         }
     }
 

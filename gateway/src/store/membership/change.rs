@@ -30,9 +30,9 @@ WITH g AS (SELECT id, mapping_state NOT IN ('excluded', 'never') AS seen FROM re
 fn touched_sql(queries: &[&str]) -> String {
     format!(
         ",
-touched AS (SELECT r.id, r.resource_type, r.living, r.seen FROM unnest(ARRAY({} ORDER BY 1)) w (id) CROSS JOIN LATERAL
-  (SELECT r.id, r.resource_type, r.deleted_at IS NULL AS living, r.mapping_state NOT IN ('excluded', 'never') AS seen
-    FROM resource r WHERE r.tenant_id = $1 AND r.id = w.id FOR SHARE) r WHERE EXISTS (SELECT 1 FROM g)),",
+touched AS (SELECT r.id, r.resource_type, r.living, r.seen, r.written FROM unnest(ARRAY({} ORDER BY 1)) w (id) CROSS JOIN LATERAL
+  (SELECT r.id, r.resource_type, r.deleted_at IS NULL AS living, r.mapping_state NOT IN ('excluded', 'never') AS seen,
+    r.xmin = pg_current_xact_id()::xid AS written FROM resource r WHERE r.tenant_id = $1 AND r.id = w.id FOR SHARE) r WHERE EXISTS (SELECT 1 FROM g)),",
         queries.join(" UNION ")
     )
 }
@@ -98,8 +98,8 @@ c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1
 told AS (SELECT change.type, change.member_id FROM g, ({}) change
   WHERE g.seen AND change.member_id IN (SELECT id FROM touched WHERE seen)
     AND (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = $2 AND h.member_id = change.member_id LIMIT 1) IS NULL),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, told.type, 'Group', $2, told.member_id, $6, $7, $4 FROM told)
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at, covered)
+  SELECT $1, told.type, 'Group', $2, told.member_id, $6, $7, $4, told.member_id IN (SELECT id FROM touched WHERE written) FROM told)
 SELECT EXISTS (SELECT 1 FROM g) AS found, total.n, {unknown}, {guarded} FROM total",
         counted.join(" + "),
         changes.join(" UNION ALL ")

@@ -8,8 +8,8 @@ use crate::store::stamp::Stamp;
 /// Sent after the statement that writes the resources, whose rows it has locked by then: with a snapshot of its own it has every membership
 /// whose change did not see them. Of two resources that became visible in one batch, the member announces the membership.
 const INSERT_MEMBERSHIP_EVENTS: &str = "
-INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-SELECT $1, 'membership.added', 'Group', m.group_id, m.member_id, $3, $4, $5
+INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at, covered)
+SELECT $1, 'membership.added', 'Group', m.group_id, m.member_id, $3, $4, $5, NOT m.by_group
 FROM (SELECT r.id FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
     (SELECT r.id FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id
       AND CASE WHEN r.tenant_id = $1 THEN r.xmin = pg_current_xact_id()::xid END LIMIT 1) r) c

@@ -48,8 +48,8 @@ added AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, c
 c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at)
   SELECT DISTINCT $1::uuid, group_id, $5::smallint, 1, $4::timestamptz FROM resolved ORDER BY group_id
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
-e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at)
-  SELECT $1, 'membership.added', 'Group', added.group_id, $2, $6, $7, $4 FROM added
+e AS (INSERT INTO event (tenant_id, type, resource_type, resource_id, member_id, actor, request_id, at, covered)
+  SELECT $1, 'membership.added', 'Group', added.group_id, $2, $6, $7, $4, $9 FROM added
   JOIN referrers g ON g.id = added.group_id AND g.seen
   WHERE EXISTS (SELECT 1 FROM resolved WHERE resolved.mapping_state NOT IN ('excluded', 'never'))
     AND (SELECT true FROM held_member h WHERE h.tenant_id = $1 AND h.group_id = added.group_id AND h.member_id = $2 LIMIT 1) IS NULL)
@@ -96,12 +96,13 @@ impl PendingReferences {
         (!keys.is_empty()).then_some(Self { keys, ids: Vec::new() })
     }
 
-    /// Resolves the references, if this transaction wrote the resource. Returns the number of groups it was added to.
-    pub(in crate::store) fn resolve<'p>(&'p self, target: &'p Target<'_>) -> Statement<'p> {
+    /// Resolves the references, if this transaction wrote the resource, with an event of it or without. Returns the number of groups it was
+    /// added to.
+    pub(in crate::store) fn resolve<'p>(&'p self, target: &'p Target<'_>, has_event: &'p bool) -> Statement<'p> {
         let Target { tenant, id, slot, stamp, .. } = target;
         let Self { keys, ids } = self;
-        let params: [&(dyn ToSql + Sync); 8] =
-            [&tenant.0, id, keys, &stamp.at, slot, &stamp.actor, &stamp.request_id, ids];
+        let params: [&(dyn ToSql + Sync); 9] =
+            [&tenant.0, id, keys, &stamp.at, slot, &stamp.actor, &stamp.request_id, ids, has_event];
         Statement::new("resolving member references", RESOLVE, &params)
     }
 

@@ -39,6 +39,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (26, "plugin_registry", include_str!("../../../migrations/V26__plugin_registry.sql")),
     (27, "credentials_and_audit", include_str!("../../../migrations/V27__credentials_and_audit.sql")),
     (28, "oauth", include_str!("../../../migrations/V28__oauth.sql")),
+    (29, "group_rules", include_str!("../../../migrations/V29__group_rules.sql")),
     (30, "tenant_life", include_str!("../../../migrations/V30__tenant_life.sql")),
     (31, "tenant_grants", include_str!("../../../migrations/V31__tenant_grants.sql")),
 ];

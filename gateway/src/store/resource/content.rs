@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
+use crate::store::job::look_at_groups;
 use crate::store::mapped_unique::{UniqueChange, UniqueWrite};
 use crate::store::mapping_reason::ReasonChange;
 use crate::store::postgres::pool::Statement;
@@ -50,11 +51,13 @@ pub struct Content {
     pub hold: HoldChange,
     /// The mapped document's values that must be unique.
     pub unique: UniqueChange,
+    /// Whether rules may name the group by what it is called at the source.
+    pub has_ruled_names: bool,
 }
 
 impl Content {
-    /// The statements to send after the one that writes the resource, in its transaction: of the mapping's reason, the hold, and the
-    /// unique values of its mapped document.
+    /// The statements to send after the one that writes the resource, in its transaction: of the mapping's reason, the hold, the unique
+    /// values of its mapped document, and the rules that name a group.
     pub(in crate::store) fn further<'s>(
         &'s self,
         (tenant, id): (&'s Uuid, &'s Uuid),
@@ -62,7 +65,9 @@ impl Content {
         stamp: &'s Stamp,
     ) -> impl Iterator<Item = Statement<'s>> {
         let of_row = [self.reason.statement(tenant, id, stamp), self.hold.statement(tenant, id, stamp)];
-        of_row.into_iter().flatten().chain(unique.into_iter().flat_map(|unique| unique.statements(tenant)))
+        let unique = unique.into_iter().flat_map(|unique| unique.statements(tenant));
+        let renamed_unseen = self.has_ruled_names && self.event.is_none();
+        of_row.into_iter().flatten().chain(unique).chain(renamed_unseen.then(|| look_at_groups(tenant)))
     }
 
     /// What it changes about the unique values of mapped documents.

@@ -113,6 +113,7 @@ pub(in crate::store) struct InsertStatements<'a> {
     content: &'a Content,
     members: Option<&'a Members>,
     pending: PendingReferences,
+    has_event: bool,
     unique: Option<UniqueWrite>,
 }
 
@@ -122,7 +123,8 @@ impl<'a> InsertStatements<'a> {
         let target = Target { tenant: store.tenant, resource_type, id, slot, stamp };
         let pending = PendingReferences::new(resource_type, id, &content.keys);
         let unique = content.unique_write(id);
-        Self { write: RowWrite::new(target, content), content, members, pending, unique }
+        let (write, has_event) = (RowWrite::new(target, content), content.event.is_some());
+        Self { write, content, members, pending, has_event, unique }
     }
 
     /// The insert, in a transaction with [`InsertStatements::resolve`].
@@ -153,7 +155,7 @@ impl<'a> InsertStatements<'a> {
     }
 
     pub(in crate::store) fn resolve(&self) -> Statement<'_> {
-        self.pending.resolve(&self.write.target)
+        self.pending.resolve(&self.write.target, &self.has_event)
     }
 
     pub(in crate::store) fn members(&self) -> Option<MemberStatement<'a>> {

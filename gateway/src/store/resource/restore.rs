@@ -96,7 +96,7 @@ impl TenantStore {
         let sql = sql(arms, !content.awaits_references);
         let mut batch = vec![Statement { doing: "restoring a resource", sql, params }];
         if content.awaits_references {
-            batch.push(pending.resolve(&write.target));
+            batch.push(pending.resolve(&write.target, &arms.event));
         }
         // The last one: the second answer is that of the pending references.
         let unique = content.unique_write(*id);

@@ -202,7 +202,7 @@ impl TenantStore {
         let created: &[Uuid] = if content.event == Some(EventKind::Created) { slice::from_ref(id) } else { &[] };
         batch.extend((!created.is_empty()).then(|| announce(&self.tenant.0, &created, stamp)));
         let resolved = batch.len();
-        batch.extend(pending.as_ref().map(|pending| pending.resolve(&write.target)));
+        batch.extend(pending.as_ref().map(|pending| pending.resolve(&write.target, &parts.arms.event)));
         batch.extend(hold_members.as_ref().map(HoldMembers::statement));
         batch.extend(members.as_ref().map(MemberStatement::statement));
         batch.extend(content.further((&self.tenant.0, id), unique.as_ref(), stamp));

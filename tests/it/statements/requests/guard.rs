@@ -85,6 +85,7 @@ async fn stay_stale(gateway: &TestGateway, tenant: &Tenant, id: &str) {
         reason: ReasonChange::None,
         hold: HoldChange::Stale,
         unique: UniqueChange::None,
+        has_ruled_names: false,
     };
     let update = Update {
         members_guard: &MembersGuard::Off,
