@@ -9,14 +9,14 @@ mod keys;
 mod rotation;
 
 use reqwest::Url;
-use scimgate_tests::{Answer, Client, Request, TestGateway};
+use scimgate_tests::{Answer, Client, Request, TestGateway, assertion};
 use serde_json::{Value, json};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// An OAuth client.
-struct OauthClient {
-    id: String,
+pub(crate) struct OauthClient {
+    pub(crate) id: String,
     secret: String,
 }
 
@@ -26,7 +26,7 @@ async fn create(gateway: &TestGateway, tenant: &str, wanted: &Value) -> Value {
 }
 
 /// Creates a client with a secret.
-async fn with_secret(gateway: &TestGateway, tenant: &str) -> OauthClient {
+pub(crate) async fn with_secret(gateway: &TestGateway, tenant: &str) -> OauthClient {
     let created = create(gateway, tenant, &json!({ "label": "Entra" })).await;
     let text = |name: &str| created[name].as_str().unwrap().to_owned();
     OauthClient { id: text("clientId"), secret: text("clientSecret") }
@@ -50,7 +50,7 @@ async fn ask(gateway: &TestGateway, parameters: &[(&str, &str)]) -> Answer {
 }
 
 /// Asks by a secret.
-async fn by_secret(gateway: &TestGateway, client: &OauthClient) -> Answer {
+pub(crate) async fn by_secret(gateway: &TestGateway, client: &OauthClient) -> Answer {
     let OauthClient { id, secret } = client;
     let parameters = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
     ask(gateway, &parameters).await
@@ -69,13 +69,18 @@ async fn by_assertion(gateway: &TestGateway, path: &str, client: Option<&str>, a
 
 /// The access token in a reply.
 #[track_caller]
-fn token(answer: Answer) -> String {
+pub(crate) fn token(answer: Answer) -> String {
     answer.expect(200).body["access_token"].as_str().unwrap().to_owned()
 }
 
 /// Seconds since 1970 by the gateway's clock.
 fn now(gateway: &TestGateway) -> u64 {
     gateway.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// Claims of the issuer's assertion at this time, valid for an hour.
+fn claims(gateway: &TestGateway) -> Value {
+    assertion::claims(now(gateway))
 }
 
 /// Asserts a refusal of the token endpoint: JSON with a code, which no cache keeps.

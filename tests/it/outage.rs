@@ -5,6 +5,8 @@ use scimgate_tests::harness::block_on;
 use scimgate_tests::tenant::user;
 use scimgate_tests::{Answer, Client, TestGateway, poll};
 
+use crate::oauth::{by_secret, token, with_secret};
+
 #[track_caller]
 fn check_outage(what: &str, answer: &Answer) {
     assert_eq!(answer.status, 503, "{what}: {}", answer.text);
@@ -26,8 +28,18 @@ fn an_outage_is_503_and_never_401() {
         let acme = gateway.tenant("acme").await;
         let ada = acme.user("ada").await;
         let (_, fresh) = gateway.token("acme", "scim").await;
+        let oauth = with_secret(&gateway, "acme").await;
+        let [known, new] = [by_secret(&gateway, &oauth).await, by_secret(&gateway, &oauth).await].map(token);
+        let _ = acme.scim.with(&known).get("/Users").await.expect(200);
+        let other = with_secret(&gateway, "acme").await;
+        let unread = token(by_secret(&gateway, &other).await);
+        let credentials = [&fresh, &known, &new, &unread].map(|secret| acme.scim.with(secret));
         proxy.cut();
-        for (what, client) in [("a known token", acme.scim.clone()), ("a new token", acme.scim.with(&fresh))] {
+        for (what, client) in
+            ["a known token", "a new token", "a known access token", "a new access token", "a new client's access token"]
+                .into_iter()
+                .zip([acme.scim.clone()].into_iter().chain(credentials))
+        {
             for path in ["/Users", &format!("/Users/{ada}")] {
                 let answer = client.get(path).await;
                 check_outage(what, &answer);
@@ -38,6 +50,7 @@ fn an_outage_is_503_and_never_401() {
         }
         check_outage("the directory", &acme.directory("/users").await);
         check_outage("an operator", &gateway.operator.get("/tenants").await);
+        check_outage("a client that asks for a token", &by_secret(&gateway, &oauth).await);
         assert_eq!(ready(&gateway).await, 503);
         let _ = Client::new(format!("http://{}", gateway.probes)).get("/livez").await.expect(200);
         let _ = gateway.anonymous().get("/Users").await.expect(401);

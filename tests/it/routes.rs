@@ -1,6 +1,7 @@
-//! Every route, without a credential and with a wrong one; that no route of the sources is missing here; and the OpenAPI
-//! documents.
+//! Every route, without a credential, with a wrong one, and with one that was revoked or has expired; that no route of the sources
+//! is missing here; and the OpenAPI documents.
 
+mod ended;
 mod openapi;
 
 use std::collections::BTreeSet;
@@ -207,13 +208,15 @@ async fn a_missing_or_foreign_credential_is_refused_on_every_route(gateway: &Tes
         group: acme.group("crew").await,
         token: gateway.operator.get("/tenants/acme/tokens").await.body["tokens"][0]["id"].as_str().unwrap().to_owned(),
     };
+    let ended = ended::ended(gateway).await;
     let events = acme.events().await;
     let before = (acme.everything().await, gateway.row_counts().await);
     for (surface, route, method) in routes() {
         for path in paths(route, &target) {
             let request = Request::new(method, &path).json(&body(method, &path));
             check_other_tenant(gateway, &globex, (surface, route), &request).await;
-            for client in wrong_credentials(gateway, (&acme, &globex), surface) {
+            let of_surface = ended.iter().filter(|(of, _)| *of == surface).map(|(_, client)| client.clone());
+            for client in wrong_credentials(gateway, (&acme, &globex), surface).into_iter().chain(of_surface) {
                 let answer = client.send(request.clone()).await;
                 assert_eq!(answer.status, 401, "{} was answered {}", answer.asked, answer.text);
                 assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"scimgate\"", "{}", answer.asked);

@@ -63,7 +63,7 @@ pub trait Fault: Send + Sync + 'static {
     /// Changes a request's headers before the gateway receives them.
     fn on_headers(&self, _: &mut HeaderMap) {}
 
-    /// Changes the response to a request.
+    /// Changes the response to a request, which is as the client sent it but for `authorization`.
     fn on_response(&self, _: &Request, _: &mut Response) {}
 }
 
@@ -91,9 +91,11 @@ async fn handle(State(server): State<Arc<Server>>, request: axum::extract::Reque
     let body = to_bytes(body, MAX_BODY_BYTES).await.unwrap();
     let path = head.uri.path_and_query().unwrap().as_str().to_owned();
     let body = serde_json::from_slice(&body).unwrap_or_default();
-    let request = Request { method: head.method, path, body, authorization: None };
+    let mut request = Request { method: head.method, path, body, authorization: None };
     let mut forwarded = request.clone();
-    let mut response = match server.fault.on_request(&mut forwarded) {
+    let instead = server.fault.on_request(&mut forwarded);
+    request.authorization.clone_from(&forwarded.authorization);
+    let mut response = match instead {
         Some(response) => response,
         None => server.forward(forwarded, head.headers).await,
     };

@@ -30,6 +30,12 @@ pub fn encoded(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The credentials of HTTP Basic (RFC 7617). An id and a secret of ours need no percent-encoding.
+#[must_use]
+pub fn basic(id: &str, secret: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"))
+}
+
 impl SigningKey {
     /// A new Ed25519 key.
     #[must_use]

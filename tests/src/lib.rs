@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 
 pub mod answer;
+pub mod assertion;
 pub mod attacks;
 pub mod binary;
 pub mod client;

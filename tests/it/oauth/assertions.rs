@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use scimgate_tests::assertion::{AUDIENCE, ISSUER, SUBJECT, forgeries, with};
 use scimgate_tests::harness::block_on;
-use scimgate_tests::jwt::{SigningKey, encoded, key_set, part};
+use scimgate_tests::jwt::{SigningKey, key_set, part};
 use scimgate_tests::{Database, TestGateway, on_both};
 use serde_json::{Value, json};
 
-use super::{ask, by_assertion, check_refusal, create, now, token};
+use super::{ask, by_assertion, check_refusal, claims, create, now, token};
 
 on_both!(
     a_client_signs_its_assertion_itself,
@@ -17,32 +18,6 @@ on_both!(
     an_assertion_is_a_bearer_token_only_where_it_is_allowed,
     what_cannot_be_an_assertion_is_refused_when_it_is_configured,
 );
-
-pub(super) const ISSUER: &str = "https://login.microsoftonline.com/3f6c0000-0000-4000-8000-00000000a11c/v2.0";
-pub(super) const SUBJECT: &str = "5c1d0000-0000-4000-8000-00000000b0b5";
-pub(super) const AUDIENCE: &str = "api://0b7a0000-0000-4000-8000-0000000000af";
-
-/// Claims as Entra's provisioning service sends them, valid for an hour.
-pub(super) fn claims(gateway: &TestGateway) -> Value {
-    let mut claims: Value = serde_json::from_str(include_str!("../../testdata/oauth/entra-assertion.json")).unwrap();
-    let now = now(gateway);
-    for (name, at) in [("iat", now - 300), ("nbf", now - 300), ("exp", now + 3_600)] {
-        claims[name] = at.into();
-    }
-    claims["uti"] = uuid::Uuid::new_v4().to_string().into();
-    claims
-}
-
-/// The claims with one of them changed, or without it.
-pub(super) fn with(claims: &Value, name: &str, value: Value) -> Value {
-    let mut changed = claims.clone();
-    if value.is_null() {
-        let _ = changed.as_object_mut().unwrap().remove(name);
-    } else {
-        changed[name] = value;
-    }
-    changed
-}
 
 /// Creates a client for the issuer's assertions; returns its id.
 pub(super) async fn federated(gateway: &TestGateway, tenant: &str, more: &Value) -> String {
@@ -121,75 +96,6 @@ async fn an_assertion_of_another_issuer_gets_a_token_that_does_not_outlive_it(ga
     check_refusal(&refused, 401, "invalid_client");
 }
 
-/// HMAC-SHA-256 with the public key as the secret, as a confused verifier would accept it.
-fn by_public_key(key: &SigningKey, claims: &Value) -> String {
-    let message =
-        format!("{}.{}", encoded(json!({ "alg": "HS256", "kid": key.id }).to_string()), encoded(claims.to_string()));
-    let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.jwk().to_string().as_bytes());
-    let signature = ring::hmac::sign(&secret, message.as_bytes());
-    format!("{message}.{}", encoded(signature))
-}
-
-/// Every way to be wrong, each with what is wrong.
-fn forgeries(gateway: &TestGateway, key: &SigningKey) -> Vec<(&'static str, String)> {
-    let good = claims(gateway);
-    let now = now(gateway);
-    let stranger = SigningKey::rsa("entra", 2048);
-    let header = |more: Value| {
-        let mut header = json!({ "typ": "JWT", "alg": "RS256", "kid": "entra" });
-        header.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        header
-    };
-    let signed = key.sign(&good);
-    let parts: Vec<&str> = signed.split('.').collect();
-    let none = encoded(json!({ "alg": "none", "kid": "entra" }).to_string());
-    let keyed = |more: Value| stranger.sign_with(&header(more), &good);
-    let mut cases = vec![
-        ("alg none", format!("{none}.{}.", parts[1])),
-        ("alg none with a signature", format!("{none}.{}.{}", parts[1], parts[2])),
-        ("alg None", key.sign_with(&header(json!({ "alg": "None" })), &good)),
-        ("HS256 with the public key", by_public_key(key, &good)),
-        ("an algorithm that is not allowed", key.sign_with(&header(json!({ "alg": "RS512" })), &good)),
-        ("an algorithm of another family", key.sign_with(&header(json!({ "alg": "ES256" })), &good)),
-        ("another key", stranger.sign(&good)),
-        ("another key in the header", keyed(json!({ "jwk": stranger.jwk() }))),
-        ("another key by jku", keyed(json!({ "jku": "https://127.0.0.1:1/keys" }))),
-        ("another key by x5u", keyed(json!({ "x5u": "https://127.0.0.1:1/chain.pem" }))),
-        ("an unknown kid", key.sign_with(&header(json!({ "kid": "other" })), &good)),
-        ("a path as the kid", key.sign_with(&header(json!({ "kid": "../../../../dev/null" })), &good)),
-        ("SQL as the kid", key.sign_with(&header(json!({ "kid": "entra' OR '1'='1" })), &good)),
-        ("a kid that is no text", key.sign_with(&header(json!({ "kid": 1 })), &good)),
-        ("an unknown critical header", key.sign_with(&header(json!({ "crit": ["x"], "x": 1 })), &good)),
-        ("changed claims", format!("{}.{}.{}", parts[0], encoded(with(&good, "x", json!(1)).to_string()), parts[2])),
-        ("no signature", format!("{}.{}.", parts[0], parts[1])),
-        ("two parts", format!("{}.{}", parts[0], parts[1])),
-        ("four parts", format!("{signed}.x")),
-        ("no text", String::new()),
-        ("too long", key.sign(&with(&good, "x", json!("a".repeat(20_000))))),
-    ];
-    for (what, name, value) in [
-        ("expired", "exp", json!(now - 60)),
-        ("just expired, which the skew would allow, but no token could outlive it", "exp", json!(now)),
-        ("no exp", "exp", Value::Null),
-        ("exp is text", "exp", json!((now + 600).to_string())),
-        ("exp is beyond all time", "exp", json!(1e300)),
-        ("valid for two days", "exp", json!(now + 48 * 3_600)),
-        ("not valid yet", "nbf", json!(now + 61)),
-        ("nbf is text", "nbf", json!("yesterday")),
-        ("another issuer", "iss", json!("https://login.microsoftonline.com/other/v2.0")),
-        ("no issuer", "iss", Value::Null),
-        ("two issuers", "iss", json!([ISSUER, "x"])),
-        ("another audience", "aud", json!("api://other")),
-        ("no audience", "aud", Value::Null),
-        ("the audience is a number", "aud", json!(1)),
-        ("another subject", "sub", json!("other")),
-        ("no subject", "sub", Value::Null),
-    ] {
-        cases.push((what, key.sign(&with(&good, name, value))));
-    }
-    cases
-}
-
 async fn forged_assertions_are_refused(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let key = SigningKey::rsa("entra", 2048);
@@ -198,7 +104,7 @@ async fn forged_assertions_are_refused(gateway: &TestGateway) {
     let _ = token(by_assertion(gateway, "/oauth2/token", Some(&id), &first).await);
     let tenant = format!("http://{}/t/acme/scim/v2", gateway.public);
     let mut texts = Vec::new();
-    let mut cases = forgeries(gateway, &key);
+    let mut cases = forgeries(now(gateway), &key);
     cases.push(("replayed", first));
     let mut slowest = (Duration::ZERO, "");
     for (what, assertion) in &cases {
@@ -319,7 +225,7 @@ fn an_assertion_is_accepted_once_by_all_replicas() {
         // What has expired is forgotten as others are used.
         gateway.clock.advance(Duration::from_secs(4_000));
         let _ = token(
-            by_assertion(&gateway, "/oauth2/token", Some(&id), &key.sign(&super::assertions::claims(&gateway))).await,
+            by_assertion(&gateway, "/oauth2/token", Some(&id), &key.sign(&super::claims(&gateway))).await,
         );
         let sql = "SELECT count(*) FROM used_assertion";
         assert_eq!(gateway.store().await.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 1);

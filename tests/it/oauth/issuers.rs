@@ -10,8 +10,8 @@ use scimgate_tests::jwt::{SigningKey, key_set};
 use scimgate_tests::{Answer, Database, TestGateway, on_postgres};
 use serde_json::json;
 
-use super::assertions::{claims, federated};
-use super::{by_assertion, check_refusal, token};
+use super::assertions::federated;
+use super::{by_assertion, check_refusal, claims, token};
 
 on_postgres!(
     keys_are_fresh_for_ten_minutes_and_known_ones_used_for_a_day,
