@@ -147,3 +147,14 @@ async fn rest(lines: &mut Lines<BufReader<impl AsyncRead + Unpin>>) -> String {
     }
     rest
 }
+
+/// The CPU time of a process and of its children that have ended, in seconds; nothing for one that is gone.
+#[must_use]
+pub fn cpu_seconds(process: u32) -> f64 {
+    /// Of `/proc/PID/stat`.
+    const TICKS_A_SECOND: f64 = 100.0;
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else { return 0.0 };
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    // The children that have ended count, since connections come and go.
+    fields[11..15].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_A_SECOND
+}
