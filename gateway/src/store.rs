@@ -24,6 +24,7 @@ pub mod planned_unique;
 pub mod plugin;
 pub mod plugin_release;
 pub mod postgres;
+pub mod reminder;
 pub mod resource;
 pub mod retention;
 pub mod root_key;

@@ -14,7 +14,7 @@ on_both!(
     a_rotation_that_would_lock_a_client_out_needs_a_confirmation,
     a_restricted_token_is_refused_with_its_scope,
     a_restriction_that_cannot_be_is_refused,
-    the_end_of_a_token_is_announced_once_for_each_number_of_days,
+    the_end_of_a_credential_is_announced_once_for_each_number_of_days,
 );
 
 async fn issue(gateway: &TestGateway, body: &Value) -> (String, Client) {
@@ -173,12 +173,53 @@ fn a_token_is_accepted_from_its_networks_alone() {
     });
 }
 
-async fn the_end_of_a_token_is_announced_once_for_each_number_of_days(gateway: &TestGateway) {
+/// A credential of each kind that lives a hundred days, and one that was revoked: the ids of both.
+async fn that_expire(gateway: &TestGateway) -> [(&'static str, String, String); 3] {
+    let mut made = Vec::new();
+    for name in ["token", "secret", "key"] {
+        let mut ids = Vec::new();
+        for _ in 0..2 {
+            ids.push(match name {
+                "token" => issue(gateway, &json!({ "scope": "scim", "expiresInDays": 100 })).await.0,
+                "secret" => client_secret(gateway).await,
+                _ => {
+                    let wanted = json!({ "scopes": ["read"], "expiresInDays": 100 });
+                    gateway.operator.post("/operator-keys", &wanted).await.expect(201).id()
+                }
+            });
+        }
+        let revoked = ids.pop().unwrap();
+        match name {
+            "token" => drop(gateway.operator.delete(&format!("/tenants/acme/tokens/{revoked}")).await.expect(204)),
+            "secret" => revoke_secret(gateway, &revoked).await,
+            _ => drop(gateway.operator.delete(&format!("/operator-keys/{revoked}")).await.expect(204)),
+        }
+        made.push((name, ids.pop().unwrap(), revoked));
+    }
+    made.try_into().unwrap()
+}
+
+/// A new client with a secret that lives a hundred days, beside its first one; gives the secret's id.
+async fn client_secret(gateway: &TestGateway) -> String {
+    let clients = "/tenants/acme/oauth-clients";
+    let client = gateway.operator.post(clients, &json!({ "label": "Entra" })).await.expect(201).body;
+    let path = format!("{clients}/{}/secrets", client["clientId"].as_str().unwrap());
+    gateway.operator.post(&path, &json!({ "expiresInDays": 100 })).await.expect(201).id()
+}
+
+async fn revoke_secret(gateway: &TestGateway, id: &str) {
+    let listed = gateway.operator.get("/tenants/acme/oauth-clients").await.expect(200).body;
+    let has = |client: &&Value| client["secrets"].as_array().unwrap().iter().any(|secret| secret["id"] == id);
+    let client = listed["oauthClients"].as_array().unwrap().iter().find(has).unwrap();
+    let client = client["clientId"].as_str().unwrap();
+    let path = format!("/tenants/acme/oauth-clients/{client}/secrets/{id}/revoke");
+    let _ = gateway.operator.post(&path, &json!({})).await.expect(204);
+}
+
+async fn the_end_of_a_credential_is_announced_once_for_each_number_of_days(gateway: &TestGateway) {
     log::keep();
-    let _ = gateway.plain_tenant("acme").await;
-    let (id, _) = issue(gateway, &json!({ "scope": "scim", "expiresInDays": 100 })).await;
-    let (revoked, _) = issue(gateway, &json!({ "scope": "scim", "expiresInDays": 100 })).await;
-    let _ = gateway.operator.delete(&format!("/tenants/acme/tokens/{revoked}")).await.expect(204);
+    let acme = gateway.plain_tenant("acme").await;
+    let made = that_expire(gateway).await;
     let mut given = Vec::new();
     for _ in 0..=101 {
         // Two replicas at the same moment.
@@ -186,10 +227,19 @@ async fn the_end_of_a_token_is_announced_once_for_each_number_of_days(gateway: &
         given.extend(one.unwrap().into_iter().chain(other.unwrap()));
         gateway.clock.advance(Duration::from_hours(24));
     }
-    assert!(given.iter().all(|reminder| reminder.id.to_string() != revoked));
-    let days: Vec<i32> = given.iter().filter(|it| it.id.to_string() == id).map(|it| it.days).collect();
-    assert_eq!(days, [90, 60, 30, 15, 7, 1]);
     let lines = log::text();
-    let of_token = lines.lines().filter(|line| line.contains("a token expires soon") && line.contains(&id));
-    assert_eq!(of_token.count(), 6);
+    for (name, id, revoked) in &made {
+        assert!(given.iter().all(|reminder| reminder.id().to_string() != *revoked), "{name}");
+        let days: Vec<i32> = given.iter().filter(|it| it.id().to_string() == *id).map(|it| it.days).collect();
+        assert_eq!(days, [90, 60, 30, 15, 7, 1], "{name}");
+        assert_eq!(lines.lines().filter(|line| line.contains("expires soon") && line.contains(id)).count(), 6, "{name}");
+    }
+    let events = acme.events().await;
+    for (name, id, _) in &made {
+        let of_one = events.iter().filter(|event| event["resourceId"] == id.as_str());
+        let told: Vec<Value> = of_one.map(|event| json!([event["type"], event["expiresInDays"]])).collect();
+        let days: &[i32] = if *name == "key" { &[] } else { &[90, 60, 30, 15, 7, 1] };
+        let expected: Vec<Value> = days.iter().map(|days| json!([format!("{name}.expiring"), days])).collect();
+        assert_eq!(told, expected, "{name}");
+    }
 }

@@ -31,6 +31,8 @@ pub struct Event {
     pub request_id: String,
     /// The time of the request.
     pub at: SystemTime,
+    /// In how many days a credential expires, in a reminder of that.
+    pub expires_in_days: Option<i32>,
 }
 
 /// What happened to a resource, as the product sees it.
@@ -125,6 +127,7 @@ pub(in crate::store) fn from_row(row: &Row) -> Event {
         actor: row.get(6),
         request_id: row.get(7),
         at: row.get(8),
+        expires_in_days: row.get(9),
     }
 }
 
@@ -141,7 +144,8 @@ pub struct EventPage {
 
 /// One row at least, where there is a head.
 const READ: &str = "
-SELECT e.seq, e.type, e.resource_type, e.resource_id, e.member_id, e.version, e.actor, e.request_id, e.at, h.purged_through, h.last_seq
+SELECT e.seq, e.type, e.resource_type, e.resource_id, e.member_id, e.version, e.actor, e.request_id, e.at, e.expires_in_days,
+  h.purged_through, h.last_seq
 FROM event_head h LEFT JOIN LATERAL (SELECT * FROM event e WHERE e.tenant_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3) e ON true
 WHERE h.tenant_id = $1 ORDER BY e.seq";
 
@@ -152,8 +156,8 @@ impl TenantStore {
         let Some(first) = rows.first() else { return Ok(EventPage::default()) };
         let is_event = |row: &&Row| row.get::<_, Option<i64>>(0).is_some();
         Ok(EventPage {
-            purged_through: first.get(9),
-            last_seq: first.get(10),
+            purged_through: first.get(10),
+            last_seq: first.get(11),
             events: rows.iter().filter(is_event).map(from_row).collect(),
         })
     }

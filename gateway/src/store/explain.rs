@@ -47,7 +47,7 @@ SELECT DISTINCT n.id, n.resource_type, n.is_deleted FROM (
 ) n ORDER BY n.is_deleted, n.id LIMIT 11";
 
 const EVENTS_OF: &str = "
-SELECT e.seq, e.type, e.resource_type, e.resource_id, e.member_id, e.version, e.actor, e.request_id, e.at FROM
+SELECT e.seq, e.type, e.resource_type, e.resource_id, e.member_id, e.version, e.actor, e.request_id, e.at, e.expires_in_days FROM
   (SELECT * FROM event e WHERE e.tenant_id = $1
     AND e.seq > (SELECT h.last_seq FROM event_head h WHERE h.tenant_id = $1) - $3 ORDER BY e.seq DESC) e
 WHERE e.resource_id = $2 OR e.member_id = $2 ORDER BY e.seq DESC LIMIT $4";

@@ -38,9 +38,10 @@ pub(super) struct EventList {
 struct Event {
     /// 1, 2, 3 … for each tenant, without gaps.
     seq: i64,
-    /// `user.created`, `membership.added`, …
+    /// `user.created`, `membership.added`, `token.expiring`, …
     #[serde(rename = "type")]
     kind: String,
+    /// The resource's type; `Token` or `ClientSecret` of an event that reminds of one.
     resource_type: String,
     #[schema(format = "uuid")]
     resource_id: String,
@@ -57,6 +58,10 @@ struct Event {
     request_id: String,
     #[schema(format = DateTime)]
     at: String,
+    /// In about how many days a token or a client's secret expires, of an event that reminds of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    expires_in_days: Option<i32>,
 }
 
 /// List the events after a number.
@@ -93,6 +98,7 @@ impl From<StoredEvent> for Event {
             actor: event.actor,
             request_id: event.request_id,
             at: rfc3339(event.at),
+            expires_in_days: event.expires_in_days,
         }
     }
 }
@@ -113,6 +119,7 @@ mod tests {
             actor: "a".into(),
             request_id: "r".into(),
             at: std::time::UNIX_EPOCH,
+            expires_in_days: None,
         });
         let json = serde_json::to_value(event).unwrap();
         assert_eq!(json["memberId"], "00000000-0000-0000-0000-000000000000");

@@ -15,7 +15,7 @@ use crate::config::Network;
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::store::tenant::Tenant;
-use crate::store::tenant::credential::{Credential, Expiring, Phase, Reminder, Restrictions, Scope};
+use crate::store::tenant::credential::{Credential, Phase, Restrictions, Scope};
 
 /// Life of a token where none is given: an identity provider that is set up once must not fail within weeks.
 const DEFAULT_LIFETIME_DAYS: u32 = 365;
@@ -25,8 +25,6 @@ const MAX_LIFETIME_DAYS: u32 = 3_650;
 const MAX_LABEL_CHARS: usize = 200;
 /// Networks of one token.
 const MAX_NETWORKS: usize = 50;
-/// Days before the end of a token at which its operators are reminded.
-const REMINDER_DAYS: [i32; 6] = [1, 7, 15, 30, 60, 90];
 const DAY: Duration = Duration::from_hours(24);
 
 /// The token to issue.
@@ -126,7 +124,6 @@ async fn new(operator: &Operator, tenant: &Tenant, wanted: Wanted) -> Result<Iss
         phase: Phase::Active,
         replaces: None,
         restrictions,
-        reminded_days: reminder_at(life),
     };
     Ok(Issued { credential, secret })
 }
@@ -222,20 +219,6 @@ async fn check_restrictions(
         name.clone_from(&known.name);
     }
     Ok(())
-}
-
-/// The reminder that a token with so much life left is past: none where the first is still to come.
-fn reminder_at(left: Duration) -> Option<i32> {
-    REMINDER_DAYS.into_iter().find(|days| left <= DAY * days.unsigned_abs())
-}
-
-/// The reminder of a token that is due and was not given.
-#[must_use]
-pub fn reminder_due(token: &Expiring, now: SystemTime) -> Option<Reminder> {
-    let left = token.expires_at?.duration_since(now).ok().filter(|left| !left.is_zero())?;
-    let days = reminder_at(left)?;
-    let is_given = token.reminded_days.is_some_and(|given| given <= days);
-    (!is_given).then_some(Reminder { tenant: token.tenant, id: token.id, days })
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-pub use mark::{Expiring, Reminder};
 
 use crate::store::error::Error;
 use crate::store::tenant::names::TenantNames;
@@ -101,8 +100,6 @@ pub struct Credential {
     pub replaces: Option<Uuid>,
     /// What narrows it.
     pub restrictions: Restrictions,
-    /// The last reminder that is not due any more, in days before its end.
-    pub reminded_days: Option<i32>,
 }
 
 /// What a look-up by digest finds.
@@ -117,13 +114,13 @@ pub struct Found {
 }
 
 const COLUMNS: &str = "c.id, c.scope, c.label, c.last_four, c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, \
-                       c.state, c.replaces, c.read_only, c.resource_type, c.networks, c.reminded_days";
+                       c.state, c.replaces, c.read_only, c.resource_type, c.networks";
 
 const INSERT: &str = "
 WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1)
 INSERT INTO credential (tenant_id, id, scope, label, digest, last_four, created_at, expires_at, created_by, read_only, resource_type,
-  networks, reminded_days)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+  networks)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 /// The other one of a rotation is in none from then on.
 const REVOKE: &str = "
@@ -163,9 +160,8 @@ fn insertion<'a>(
     credential: &'a Credential,
     scope: &'a &'static str,
     digest: &'a &[u8],
-) -> [&'a (dyn ToSql + Sync); 13] {
-    let Credential { id, label, last_four, created_at, expires_at, created_by, restrictions, reminded_days, .. } =
-        credential;
+) -> [&'a (dyn ToSql + Sync); 12] {
+    let Credential { id, label, last_four, created_at, expires_at, created_by, restrictions, .. } = credential;
     let Restrictions { read_only, resource_type, networks } = restrictions;
     [
         &tenant.0,
@@ -180,7 +176,6 @@ fn insertion<'a>(
         read_only,
         resource_type,
         networks,
-        reminded_days,
     ]
 }
 
@@ -196,8 +191,8 @@ impl ControlStore {
             .map(|row| {
                 Ok(Found {
                     credential: credential(row)?,
-                    tenant_names: TenantNames { current: row.get(15), former: row.get(16) },
-                    tenant_active: row.get::<_, &str>(17) == "active",
+                    tenant_names: TenantNames { current: row.get(14), former: row.get(15) },
+                    tenant_active: row.get::<_, &str>(16) == "active",
                 })
             })
             .transpose()
@@ -224,6 +219,5 @@ fn credential(row: &Row) -> Result<Credential, Error> {
             .ok_or_else(|| corrupt(format!("\"{phase}\" is no state")))?,
         replaces: row.get(10),
         restrictions: Restrictions { read_only: row.get(11), resource_type: row.get(12), networks: row.get(13) },
-        reminded_days: row.get(14),
     })
 }

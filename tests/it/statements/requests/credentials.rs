@@ -5,7 +5,7 @@ use scimgate::store::audit::{Actor, Entry, Page};
 use scimgate::store::job::JobKind;
 use scimgate::store::mapping::NewRevision;
 use scimgate::store::operator_key::{OperatorKey, OperatorScope};
-use scimgate::store::tenant::credential::Reminder;
+use scimgate::store::reminder::{Kind, Reminder};
 use scimgate_tests::{Tenant, TestGateway};
 use serde_json::json;
 use uuid::Uuid;
@@ -44,9 +44,11 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant) {
         let end = json!({ "state": state, "confirm": true });
         let _ = fine(operator.patch(&rotation, &end).await.expect(204));
     }
-    let found = control.credentials_after((Uuid::nil(), Uuid::nil()), 5).await.unwrap();
-    let due = Reminder { tenant: found[0].tenant, id: found[0].id, days: 30 };
-    let _ = control.mark_reminded(&[due]).await.unwrap();
+    for kind in Kind::ALL {
+        let found = control.expiring_after(kind, [Uuid::nil(); 3], 5).await.unwrap();
+        let due: Vec<Reminder> = found.iter().map(|it| Reminder { place: it.place, days: 30 }).collect();
+        let _ = control.mark_reminded(kind, &due, "test", now).await.unwrap();
+    }
     let actor = Actor { name: "test".into(), key: None, request_id: "test".into(), address: None };
     let entry = || Entry::new((gateway.clock.new_id(), now), actor.clone(), "test", &"test").of(id);
     control.record(entry()).await.unwrap();

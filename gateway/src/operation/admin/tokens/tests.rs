@@ -1,7 +1,6 @@
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::tenant::TenantId;
 
 fn credential(expires_at: Option<SystemTime>, revoked_at: Option<SystemTime>, phase: Phase) -> Credential {
     Credential {
@@ -17,7 +16,6 @@ fn credential(expires_at: Option<SystemTime>, revoked_at: Option<SystemTime>, ph
         phase,
         replaces: None,
         restrictions: Restrictions::default(),
-        reminded_days: None,
     }
 }
 
@@ -52,24 +50,5 @@ fn a_label_is_one_short_line() {
     assert!(check_label(&"é".repeat(200)).is_ok());
     for label in ["two\nlines", "\u{7}", &"a".repeat(201)] {
         assert!(check_label(label).is_err(), "{label:?}");
-    }
-}
-
-/// Looked at every hour of its life, a token is reminded of once for each number of days that is less than its life.
-#[test]
-fn each_reminder_is_due_once() {
-    for (life, expected) in [(365, &[90, 60, 30, 15, 7, 1][..]), (60, &[30, 15, 7, 1]), (2, &[1]), (1, &[])] {
-        let end = UNIX_EPOCH + DAY * life;
-        let mut reminded_days = reminder_at(DAY * life);
-        let mut given = Vec::new();
-        for hour in 0..=life * 24 + 1 {
-            let token =
-                Expiring { tenant: TenantId(Uuid::nil()), id: Uuid::nil(), expires_at: Some(end), reminded_days };
-            if let Some(reminder) = reminder_due(&token, UNIX_EPOCH + DAY / 24 * hour) {
-                given.push(reminder.days);
-                reminded_days = Some(reminder.days);
-            }
-        }
-        assert_eq!(given, expected, "{life}");
     }
 }

@@ -8,13 +8,13 @@ use super::{Credential, insertion};
 use crate::store::TenantStore;
 use crate::store::error::Error;
 
-/// `$14` is the one to be replaced.
+/// `$13` is the one to be replaced.
 const START: &str = "
-WITH o AS (UPDATE credential SET state = 'retiring' WHERE tenant_id = $1 AND id = $14 AND state = 'active' AND revoked_at IS NULL
+WITH o AS (UPDATE credential SET state = 'retiring' WHERE tenant_id = $1 AND id = $13 AND state = 'active' AND revoked_at IS NULL
   AND (expires_at IS NULL OR expires_at > $7) RETURNING tenant_id),
 c AS (INSERT INTO credential (tenant_id, id, scope, label, digest, last_four, created_at, expires_at, created_by, read_only,
-    resource_type, networks, reminded_days, state, replaces)
-  SELECT o.tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'pending', $14 FROM o RETURNING tenant_id)
+    resource_type, networks, state, replaces)
+  SELECT o.tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'pending', $13 FROM o RETURNING tenant_id)
 UPDATE tenant SET config_epoch = nextval('config_epoch') FROM c WHERE tenant.id = c.tenant_id RETURNING 1";
 
 const COMPLETE: &str = "
