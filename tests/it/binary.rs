@@ -1,5 +1,6 @@
 //! The built binary as an operator uses it: its commands, its error messages, its start, end and restart.
 
+mod apply;
 mod commands;
 mod credentials;
 mod directory;

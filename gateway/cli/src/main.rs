@@ -1,5 +1,6 @@
 //! The `scimgate` binary: servers, the first operator key, clients of the admin API, and simulations.
 
+mod apply;
 mod audit;
 mod bootstrap;
 mod client;
@@ -24,6 +25,7 @@ mod root_key;
 mod schema;
 mod scim_client;
 mod serve;
+mod settings;
 mod signing_key;
 mod simulate;
 mod tenant;
@@ -69,6 +71,8 @@ enum Command {
     Bootstrap(bootstrap::Arguments),
     /// Issue, list and revoke operator keys.
     OperatorKey(operator_key::Arguments),
+    /// Create and change tenants as files describe them.
+    Apply(apply::Arguments),
     /// Read what operators changed.
     Audit(audit::Arguments),
     /// Create, list, suspend and delete tenants.
@@ -128,6 +132,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Bootstrap(arguments) => bootstrap::run(arguments).await,
         Command::OperatorKey(arguments) => operator_key::run(arguments).await,
+        Command::Apply(arguments) => apply::run(arguments).await,
         Command::Audit(arguments) => audit::run(arguments).await,
         Command::Tenant(arguments) => tenant::run(arguments).await,
         Command::Token(arguments) => token::run(arguments).await,

@@ -1,0 +1,66 @@
+//! A tenant's state, its limits and its guard.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{Kind, Request, merged};
+
+/// Whether the tenant's requests are refused.
+pub(crate) struct Suspended;
+
+impl Kind for Suspended {
+    fn name(&self) -> &'static str {
+        "suspended"
+    }
+
+    fn of(&self, settings: &Value) -> Value {
+        (settings["state"] == "suspended").into()
+    }
+
+    fn requests(&self, _now: &Value, after: &Value) -> Vec<Request> {
+        let state = if *after == true { "suspended" } else { "active" };
+        vec![Request::Send(Method::PATCH, &[], json!({ "state": state }))]
+    }
+}
+
+/// How much may be sent for the tenant.
+pub(crate) struct Limits;
+
+impl Kind for Limits {
+    fn name(&self) -> &'static str {
+        "limits"
+    }
+
+    fn of(&self, settings: &Value) -> Value {
+        settings["limits"].clone()
+    }
+
+    fn after(&self, now: &Value, wanted: &Value) -> Value {
+        merged(now, wanted)
+    }
+
+    fn requests(&self, _now: &Value, after: &Value) -> Vec<Request> {
+        vec![Request::Send(Method::PATCH, &[], json!({ "limits": after }))]
+    }
+}
+
+/// The guard against mass deprovisioning.
+pub(crate) struct Guard;
+
+impl Kind for Guard {
+    fn name(&self) -> &'static str {
+        "guard"
+    }
+
+    fn of(&self, settings: &Value) -> Value {
+        settings["guard"].clone()
+    }
+
+    fn after(&self, now: &Value, wanted: &Value) -> Value {
+        merged(now, wanted)
+    }
+
+    fn requests(&self, _now: &Value, after: &Value) -> Vec<Request> {
+        vec![Request::Send(Method::PUT, &["guard"], after.clone())]
+    }
+}
