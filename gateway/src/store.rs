@@ -8,6 +8,7 @@ pub mod erasure;
 pub mod error;
 pub mod event;
 pub mod explain;
+pub mod export;
 pub mod group_rules;
 pub mod guard;
 pub mod held;

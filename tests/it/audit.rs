@@ -190,6 +190,13 @@ async fn held_changes(it: &mut Operator<'_>) {
     let (_, secret) = it.gateway.token("acme", "scim").await;
     let scim = it.gateway.anonymous().with(&secret);
     it.secrets.push(secret);
+    let line = json!({ "resource": {
+        "id": "0198c0de-0000-7000-8000-000000000001", "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "moved",
+        "meta": {
+            "resourceType": "User", "created": "2026-01-01T00:00:00Z", "lastModified": "2026-01-01T00:00:00Z", "version": "W/\"1\"",
+        },
+    }});
+    let _ = it.send(("POST /tenants/{tenant}/import", &[]), &line, "tenant.import").await;
     let ada = scim.post("/Users", &user("ada")).await.expect(201).id();
     let _ = scim.delete(&format!("/Users/{ada}")).await.expect(204);
     let held = it.gateway.operator.get("/tenants/acme/held").await.expect(200).body;

@@ -4,6 +4,7 @@ mod apply;
 mod commands;
 mod credentials;
 mod directory;
+mod moving;
 mod oauth;
 mod plan;
 mod plugins;

@@ -30,6 +30,7 @@ mod lists;
 mod mapping;
 mod members;
 mod migrations;
+mod moving;
 mod oauth;
 mod operator_keys;
 mod outage;

@@ -70,6 +70,7 @@ async fn a_write_that_loses_a_race_keeps_the_members(gateway: &TestGateway) {
         hold: scimgate::store::held::HoldChange::None,
         unique: scimgate::store::mapped_unique::UniqueChange::None,
         has_ruled_names: false,
+        origin: None,
     };
     let no_members = Members { replace_all: true, ..Members::default() };
     let update = Update {

@@ -35,10 +35,15 @@ fn an_outage_is_503_and_never_401() {
         let unread = token(by_secret(&gateway, &other).await);
         let credentials = [&fresh, &known, &new, &unread].map(|secret| acme.scim.with(secret));
         proxy.cut();
-        for (what, client) in
-            ["a known token", "a new token", "a known access token", "a new access token", "a new client's access token"]
-                .into_iter()
-                .zip([acme.scim.clone()].into_iter().chain(credentials))
+        for (what, client) in [
+            "a known token",
+            "a new token",
+            "a known access token",
+            "a new access token",
+            "a new client's access token",
+        ]
+        .into_iter()
+        .zip([acme.scim.clone()].into_iter().chain(credentials))
         {
             for path in ["/Users", &format!("/Users/{ada}")] {
                 let answer = client.get(path).await;

@@ -137,6 +137,7 @@ impl Stored {
                 hold: scimgate::store::held::HoldChange::None,
                 unique: scimgate::store::mapped_unique::UniqueChange::None,
                 has_ruled_names: false,
+                origin: None,
             };
             let store = &self.ctx.store;
             let new = Insert { resource_type: &resource_type.name, id, content: &content, members: members.as_ref() };

@@ -73,6 +73,8 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/diff", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/mapping/preview", &["POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/jobs/{kind}", &["GET", "PATCH"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/export", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/import", &["POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/explanation", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/unmapped", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/guard", &["GET", "PUT"]),

@@ -232,7 +232,11 @@ async fn the_end_of_a_credential_is_announced_once_for_each_number_of_days(gatew
         assert!(given.iter().all(|reminder| reminder.id().to_string() != *revoked), "{name}");
         let days: Vec<i32> = given.iter().filter(|it| it.id().to_string() == *id).map(|it| it.days).collect();
         assert_eq!(days, [90, 60, 30, 15, 7, 1], "{name}");
-        assert_eq!(lines.lines().filter(|line| line.contains("expires soon") && line.contains(id)).count(), 6, "{name}");
+        assert_eq!(
+            lines.lines().filter(|line| line.contains("expires soon") && line.contains(id)).count(),
+            6,
+            "{name}"
+        );
     }
     let events = acme.events().await;
     for (name, id, _) in &made {

@@ -11,6 +11,8 @@ use crate::output::Output;
 
 /// Longer than any request takes; the longest is the upload of a plugin, which is compiled.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+/// Longer than the export of any tenant takes.
+const STREAM_TIMEOUT: Duration = Duration::from_hours(24);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All but the unreserved characters (RFC 3986 §2.3).
@@ -48,6 +50,9 @@ pub(super) enum Error {
     /// The gateway's own explanation.
     #[error("{0}")]
     Refused(String),
+    /// The same of what may pass: the request may be sent again.
+    #[error("{0}")]
+    Busy(String),
     /// The response is not in the gateway's form.
     #[error("{address} answered {status}, but not as a gateway does; is --admin-url right?")]
     Foreign { address: String, status: StatusCode },
@@ -85,6 +90,13 @@ pub(super) struct Key(String);
 impl From<String> for Key {
     fn from(text: String) -> Self {
         Self(text)
+    }
+}
+
+impl Key {
+    /// The secret, without the spaces around it.
+    pub(super) fn secret(&self) -> &str {
+        self.0.trim()
     }
 }
 
@@ -216,6 +228,33 @@ impl AdminClient {
         self.send(self.wasm(path, wasm).header("Plugin-Signature", signature)).await
     }
 
+    /// Sends lines of JSON.
+    pub(super) async fn send_lines(&self, path: &str, lines: Vec<u8>) -> Result<Value, Error> {
+        let request = self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, "application/x-ndjson");
+        self.send(request.body(lines)).await
+    }
+
+    /// A response that is read in parts, and that may take long in all.
+    pub(super) async fn stream(&self, path: &str) -> Result<reqwest::Response, Error> {
+        let request = self.request(Method::GET, path).timeout(STREAM_TIMEOUT);
+        let response = request.send().await.map_err(|error| self.failed(error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = response.bytes().await.map_err(|error| self.failed(error))?;
+        Err(parse(status, &body).err().map_or_else(
+            || Error::Foreign { address: self.address.clone(), status },
+            |refusal| self.refused(refusal, status),
+        ))
+    }
+
+    /// The next part of it; none at its end.
+    pub(super) async fn part(&self, response: &mut reqwest::Response) -> Result<Option<Vec<u8>>, Error> {
+        let part = response.chunk().await.map_err(|error| self.failed(error))?;
+        Ok(part.map(Vec::from))
+    }
+
     fn wasm(&self, path: &str, bytes: Vec<u8>) -> reqwest::RequestBuilder {
         self.request(Method::POST, path).header(reqwest::header::CONTENT_TYPE, "application/wasm").body(bytes)
     }
@@ -228,11 +267,16 @@ impl AdminClient {
         let response = request.send().await.map_err(|error| self.failed(error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| self.failed(error))?;
-        parse(status, &body).map_err(|refusal| match refusal {
+        parse(status, &body).map_err(|refusal| self.refused(refusal, status))
+    }
+
+    fn refused(&self, refusal: Refusal, status: StatusCode) -> Error {
+        match refusal {
             Refusal::Unauthorized => Error::Unauthorized { address: self.address.clone(), api: self.api },
+            Refusal::Problem(detail) if matches!(status.as_u16(), 429 | 503) => Error::Busy(detail),
             Refusal::Problem(detail) => Error::Refused(detail),
             Refusal::Foreign => Error::Foreign { address: self.address.clone(), status },
-        })
+        }
     }
 
     fn failed(&self, error: reqwest::Error) -> Error {

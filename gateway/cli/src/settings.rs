@@ -1,5 +1,5 @@
-//! A tenant's settings as `apply` sets them: each kind is compared with what the tenant has, and changed only where it differs. A new
-//! kind is a file with a [`Kind`].
+//! A tenant's settings as `apply` and `tenant import` set them: each kind is compared with what the tenant has, and changed only
+//! where it differs. A new kind is a file with a [`Kind`] and a line in [`KINDS`].
 
 mod definitions;
 pub(crate) mod difference;
@@ -21,7 +21,7 @@ use difference::{Difference, differences};
 
 /// One kind of settings. Its values are JSON in one form, however they are written, so that equal ones are equal.
 pub(crate) trait Kind: Sync {
-    /// Its name in files.
+    /// Its name, in files and in the header of an export.
     fn name(&self) -> &'static str;
 
     /// What a tenant has of it, by its settings as the admin API shows them.
@@ -45,6 +45,20 @@ pub(crate) trait Kind: Sync {
         Vec::new()
     }
 }
+
+/// Every kind, in the order in which they are set: what is defined comes before what names it.
+pub(crate) const KINDS: [&dyn Kind; 10] = [
+    &packs::Packs,
+    &resource_types::ResourceTypes,
+    &schemas::Schemas,
+    &search_attributes::SearchAttributes,
+    &directory_schema::DirectorySchema,
+    &scim_client::ScimClient,
+    &tenant::Limits,
+    &tenant::Guard,
+    &mapping::Mapping,
+    &tenant::Suspended,
+];
 
 /// A request below a tenant's path.
 #[derive(Debug)]
@@ -94,7 +108,7 @@ pub(crate) fn plan(settings: &Value, wanted: &[(&'static dyn Kind, Value)]) -> P
     plan
 }
 
-/// Reads a tenant's settings, each as its own route shows it.
+/// Reads a tenant's settings, in the form of an export's header.
 pub(crate) async fn read(client: &AdminClient, tenant: &str) -> Result<Value, Failure> {
     let get = async |names: &[&str]| client.get(&client.path(&[&["tenants", tenant], names].concat())?).await;
     let shown = get(&[]).await?;

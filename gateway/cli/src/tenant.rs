@@ -1,8 +1,13 @@
-//! `scimgate tenant`: create, list, suspend, resume, delete and erase tenants.
+//! `scimgate tenant`: create, list, suspend, resume, move, delete and erase tenants.
 
+mod bulk;
 mod erase;
+mod export;
+mod import;
+mod lines;
 mod rename;
 mod retention;
+mod send;
 
 use reqwest::Method;
 use scimgate::config::Rate;
@@ -76,6 +81,12 @@ enum Command {
     Limit(Limit),
     /// Show or set the guard against mass deprovisioning.
     Guard(Guard),
+    /// Export a tenant: all resources, memberships and settings.
+    Export(export::Arguments),
+    /// Import what `export` wrote into a tenant; it can be repeated.
+    Import(import::Arguments),
+    /// Send the bulk requests of `export --format bulk` to any SCIM server.
+    Send(send::Arguments),
     /// Delete a tenant: its tokens become invalid, and the product no longer sees its users. Its rows stay until it is erased.
     Delete(Delete),
     /// Erase a tenant: delete it, if it is not, and erase all of its rows, without a way back.
@@ -143,8 +154,14 @@ struct Delete {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if let Command::Send(it) = &arguments.command {
+        return send::run(it).await;
+    }
     let (client, output) = arguments.operator.open()?;
     match arguments.command {
+        Command::Send(_) => Ok(()),
+        Command::Export(it) => export::run(&client, &it).await,
+        Command::Import(it) => import::run(&client, output, &it).await,
         Command::Create(it) => {
             let tenant = client.put(Method::POST, &client.path(&["tenants"])?, &json!({ "name": it.name })).await?;
             Ok(output.record(&tenant, &COLUMNS)?)

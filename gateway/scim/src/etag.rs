@@ -8,6 +8,12 @@ pub fn weak(version: i64) -> String {
     format!("W/\"{version}\"")
 }
 
+/// The version of a weak entity tag, as [`weak`] writes it.
+#[must_use]
+pub fn version(tag: &str) -> Option<i64> {
+    tag.strip_prefix("W/\"")?.strip_suffix('"')?.parse().ok()
+}
+
 /// The condition of a request: `If-Match`, `If-None-Match`, or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
@@ -102,6 +108,14 @@ fn malformed(header: &str) -> ScimError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_version_is_read_from_the_tag_that_shows_it_alone() {
+        assert_eq!(version(&weak(7)), Some(7));
+        for tag in ["7", "\"7\"", "W/\"x\"", "W/\"\"", "w/\"7\"", ""] {
+            assert_eq!(version(tag), None, "{tag}");
+        }
+    }
 
     #[test]
     fn a_condition_holds_for_the_listed_versions() {

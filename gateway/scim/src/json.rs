@@ -18,7 +18,16 @@ pub fn parse(text: &str) -> Result<Value, ScimError> {
 
 /// As [`parse`], with 413 for more than `max_values` values.
 pub fn parse_within(text: &str, max_values: usize) -> Result<Value, ScimError> {
-    check_shape(text, max_values)?;
+    parse_limited(text, max_values, MAX_DEPTH)
+}
+
+/// As [`parse`], for a document with others in it: so many levels more.
+pub fn parse_around(text: &str, levels: usize) -> Result<Value, ScimError> {
+    parse_limited(text, usize::MAX, MAX_DEPTH + levels)
+}
+
+fn parse_limited(text: &str, max_values: usize, max_depth: usize) -> Result<Value, ScimError> {
+    check_shape(text, max_values, max_depth)?;
     let value = serde_json::from_str(text)
         .map_err(|why| ScimError::invalid_syntax(format!("The body is no JSON document: {why}.")))?;
     check_names(&value)?;
@@ -26,7 +35,7 @@ pub fn parse_within(text: &str, max_values: usize) -> Result<Value, ScimError> {
 }
 
 /// Checks the limits before parsing, so that deep nesting cannot overflow the stack.
-fn check_shape(text: &str, max_values: usize) -> Result<(), ScimError> {
+fn check_shape(text: &str, max_values: usize, max_depth: usize) -> Result<(), ScimError> {
     let bytes = text.as_bytes();
     let (mut depth, mut position) = (0usize, 0usize);
     // Every value but the outermost follows an opening bracket or a comma.
@@ -43,8 +52,8 @@ fn check_shape(text: &str, max_values: usize) -> Result<(), ScimError> {
             b'{' | b'[' => {
                 values += 1;
                 depth += 1;
-                if depth > MAX_DEPTH {
-                    let detail = format!("The body nests deeper than {MAX_DEPTH} levels.");
+                if depth > max_depth {
+                    let detail = format!("The body nests deeper than {max_depth} levels.");
                     return Err(ScimError::invalid_syntax(detail));
                 }
             }

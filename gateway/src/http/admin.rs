@@ -6,9 +6,11 @@ mod client;
 mod directory_schema;
 mod erasures;
 mod explain;
+mod export;
 mod group_rules;
 mod guard;
 mod held;
+mod import;
 mod jobs;
 mod mapping;
 mod oauth_clients;
@@ -34,7 +36,7 @@ use utoipa_axum::routes;
 use super::access::OperatorAccess;
 use super::error::ApiFailure;
 use super::openapi::{self, Api};
-use super::scope::{ANY, KEYS, OPERATOR_KEY, PLUGINS, READ, TENANTS};
+use super::scope::{ANY, CONTENT, KEYS, OPERATOR_KEY, PLUGINS, READ, TENANTS};
 use crate::operation::Gateway;
 
 const API: Api = Api {
@@ -60,6 +62,8 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(READ.on(routes!(erasures::list)))
         .routes(READ.on(routes!(erasures::get)))
         .routes(READ.on(routes!(erasures::deleted)))
+        .routes(CONTENT.on(routes!(export::export)))
+        .routes(CONTENT.on(routes!(import::import)))
         .routes(TENANTS.on(routes!(client::get, client::patch)))
         .routes(TENANTS.on(routes!(tokens::list, tokens::issue)))
         .routes(TENANTS.on(routes!(tokens::revoke)))

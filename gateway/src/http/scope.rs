@@ -32,6 +32,9 @@ pub(super) const READ: Needs = Needs {
 /// Routes of tenants and what belongs to them.
 pub(super) const TENANTS: Needs = Needs { change: &[OperatorScope::Tenants], ..READ };
 
+/// Routes that move whole tenants: who only reads settings reads no identities.
+pub(super) const CONTENT: Needs = Needs { read: &[OperatorScope::Tenants], change: &[OperatorScope::Tenants] };
+
 /// Routes of plugins.
 pub(super) const PLUGINS: Needs = Needs {
     read: &[OperatorScope::Read, OperatorScope::Tenants, OperatorScope::Plugins],

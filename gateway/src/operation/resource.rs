@@ -7,6 +7,7 @@ pub mod create;
 pub mod delete;
 pub(crate) mod document;
 pub mod get;
+pub(crate) mod import;
 pub mod large_group;
 pub(crate) mod mapped;
 pub mod members;

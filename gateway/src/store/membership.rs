@@ -10,6 +10,7 @@ mod value;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -35,6 +36,8 @@ pub struct Members {
     pub remove: Vec<String>,
     /// Whether unknown values are dropped, rather than kept as pending references.
     pub drop_unknown: bool,
+    /// The group's lastModified after the change, if that is later than it is; none: the time of the change.
+    pub modified_at: Option<SystemTime>,
 }
 
 /// One member of a group as stored.

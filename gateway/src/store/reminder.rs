@@ -142,8 +142,7 @@ impl ControlStore {
         request: &str,
         now: SystemTime,
     ) -> Result<Vec<Reminder>, Error> {
-        let [tenants, clients, ids] =
-            [0, 1, 2].map(|at| due.iter().map(|it| it.place[at]).collect::<Vec<Uuid>>());
+        let [tenants, clients, ids] = [0, 1, 2].map(|at| due.iter().map(|it| it.place[at]).collect::<Vec<Uuid>>());
         let days: Vec<i32> = due.iter().map(|it| it.days).collect();
         let params: [&(dyn tokio_postgres::types::ToSql + Sync); 6] = [&tenants, &clients, &ids, &days, &request, &now];
         let rows = self.query("storing reminders", kind.mark(), &params).await?;

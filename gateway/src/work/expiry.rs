@@ -103,7 +103,8 @@ fn reminder_due(credential: &Expiring, now: SystemTime) -> Option<Reminder> {
     let days = reminder_at(left)?;
     let life = end.duration_since(credential.created_at).unwrap_or_default();
     let is_past = |given: Option<i32>| given.is_some_and(|given| given <= days);
-    (!is_past(credential.reminded_days) && !is_past(reminder_at(life))).then_some(Reminder { place: credential.place, days })
+    (!is_past(credential.reminded_days) && !is_past(reminder_at(life)))
+        .then_some(Reminder { place: credential.place, days })
 }
 
 #[cfg(test)]
@@ -120,7 +121,8 @@ mod tests {
             let mut given = Vec::new();
             for hour in 0..=life * 24 + 1 {
                 let reminded_days = given.last().copied();
-                let credential = Expiring { place: [Uuid::nil(); 3], created_at: UNIX_EPOCH, expires_at, reminded_days };
+                let credential =
+                    Expiring { place: [Uuid::nil(); 3], created_at: UNIX_EPOCH, expires_at, reminded_days };
                 given.extend(reminder_due(&credential, UNIX_EPOCH + DAY / 24 * hour).map(|reminder| reminder.days));
             }
             assert_eq!(given, expected, "{life}");

@@ -58,6 +58,11 @@ impl Home {
         said(self.command(&["bootstrap"])).await.rsplit(' ').next().unwrap().to_owned()
     }
 
+    /// A connection for which no row-level security applies.
+    pub(super) async fn owner(&self) -> tokio_postgres::Client {
+        self.fresh.owner().await
+    }
+
     /// `serve` on free ports.
     pub(super) async fn serve(&self) -> Served {
         self.serve_with(&[]).await

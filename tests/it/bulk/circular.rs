@@ -188,6 +188,7 @@ async fn a_circle_that_loses_a_race_stores_nothing(gateway: &TestGateway) {
             hold: scimgate::store::held::HoldChange::None,
             unique: scimgate::store::mapped_unique::UniqueChange::None,
             has_ruled_names: false,
+            origin: None,
         }
     };
     let before = (tenant.everything().await, gateway.row_counts().await);

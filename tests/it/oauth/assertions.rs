@@ -224,9 +224,7 @@ fn an_assertion_is_accepted_once_by_all_replicas() {
         check_refusal(&refused, 401, "invalid_client");
         // What has expired is forgotten as others are used.
         gateway.clock.advance(Duration::from_secs(4_000));
-        let _ = token(
-            by_assertion(&gateway, "/oauth2/token", Some(&id), &key.sign(&super::claims(&gateway))).await,
-        );
+        let _ = token(by_assertion(&gateway, "/oauth2/token", Some(&id), &key.sign(&super::claims(&gateway))).await);
         let sql = "SELECT count(*) FROM used_assertion";
         assert_eq!(gateway.store().await.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 1);
         other.end().await;

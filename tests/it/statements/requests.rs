@@ -5,6 +5,7 @@ mod directory_schema;
 mod erasures;
 mod group_rules;
 mod guard;
+mod moving;
 mod oauth;
 mod plugins;
 mod schemas;
@@ -42,6 +43,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     let _ = fine(gateway.operator.patch(&client, &allow).await.expect(200));
     let ada = users(tap, tenant, round).await;
     groups(gateway, tenant, round, &ada).await;
+    moving::send(gateway, tenant, round).await;
     lists(tenant, &ada).await;
     filters(tenant).await;
     bulk(tenant, round).await;
@@ -104,6 +106,7 @@ async fn search_keys(gateway: &TestGateway, tenant: &Tenant) {
         hold: scimgate::store::held::HoldChange::None,
         unique: scimgate::store::mapped_unique::UniqueChange::None,
         has_ruled_names: false,
+        origin: None,
     };
     let new = Insert { resource_type: "User", id, content: &content, members: None };
     assert_eq!(ctx.store.insert(&new, &ctx.stamp()).await.unwrap(), (Written::Done(1), 0));

@@ -155,6 +155,12 @@ impl UnknownAttributes {
         });
     }
 
+    /// Whether there are no more than are kept.
+    #[must_use]
+    pub fn is_within_bounds(&self) -> bool {
+        self.entries.len() <= MAX_ENTRIES && self.entries.iter().map(Change::size).sum::<usize>() <= MAX_BYTES
+    }
+
     /// Drops the oldest changes past the bounds, with a warning for each.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use crate::operation::error::Error;
 use crate::operation::resource::content::Draft;
 use crate::operation::resource::record::{Action, Effect};
 use crate::store::membership::Members;
+use crate::store::resource::content::Origin;
 use crate::store::resource::read::Stored;
 
 /// A use case's part of a write: what to write, and what to do where that is refused. `write.rs` does the rest.
@@ -90,8 +91,8 @@ pub(crate) struct Write {
 
 /// The row that a write changes, as it was read.
 pub(crate) enum Base {
-    /// None: the resource is new.
-    New,
+    /// None: the resource is new; if it is imported, with its life before.
+    New(Option<Origin>),
     /// A living resource.
     Living {
         before: Stored,
@@ -169,17 +170,18 @@ impl Write {
             Base::Living { before, .. } => Some(before),
             // The product still sees a deleted resource that a batch holds.
             Base::Deleted(before) => Some(before).filter(|before| before.held.is_some()),
-            Base::New => None,
+            Base::New(_) => None,
         };
+        let origin = if let Base::New(origin) = self.base { origin } else { None };
         let Self { resource_type, id, document, unknown, .. } = self;
-        Draft { resource_type, id: *id, document, unknown, before }
+        Draft { resource_type, id: *id, document, unknown, before, origin }
     }
 }
 
 impl Base {
     pub(super) fn into_stored(self) -> Option<Stored> {
         match self {
-            Self::New => None,
+            Self::New(_) => None,
             Self::Living { before, .. } | Self::Deleted(before) => Some(before),
         }
     }

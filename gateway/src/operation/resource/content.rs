@@ -22,7 +22,7 @@ use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
 use crate::store::mapped_unique::UniqueChange;
 use crate::store::mapping_reason::{MappingReason, ReasonChange};
-use crate::store::resource::content::Content;
+use crate::store::resource::content::{Content, Origin};
 use crate::store::resource::read::{MappingState, Stored};
 use crate::store::stamp::Stamp;
 
@@ -35,6 +35,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) unknown: &'a UnknownAttributes,
     /// The living resource that it replaces.
     pub(crate) before: Option<&'a Stored>,
+    /// Of an imported resource: its life before.
+    pub(crate) origin: Option<Origin>,
 }
 
 /// Runs the tenant's chain and puts together what is to be stored. `steps` gets the report of each step, also where the chain
@@ -95,6 +97,7 @@ pub(crate) async fn content(
         hold: HoldChange::None,
         unique,
         has_ruled_names: name == "Group" && ctx.settings.group_rules.have_names(),
+        origin: draft.origin,
     };
     content.event = event(draft.before.and_then(Stored::mapped_text), visible_text(&content), is_deactivated)?;
     Ok(content)
@@ -149,7 +152,7 @@ async fn map(
         resource_type: directory_type,
         rules: ctx.settings.rules(name),
         id: draft.id,
-        last_modified: rfc3339(stamp.at),
+        last_modified: rfc3339(draft.origin.map_or(stamp.at, |origin| origin.modified_at)),
         size,
     };
     let run = ctx.gateway.mapper.run(chain, info, Arc::clone(draft.document)).await;

@@ -254,6 +254,7 @@ impl Mapped {
             hold: HoldChange::None,
             unique: self.unique.clone(),
             has_ruled_names: false,
+            origin: None,
         }
     }
 

@@ -22,7 +22,7 @@ use crate::store::resource::read::ReadOptions;
 /// 400 `invalidValue` for a value that is too long to name anything.
 pub(crate) fn from_delta(delta: &MemberDelta) -> Result<Members, Error> {
     let (replace_all, remove) = (delta.replace_all, delta.remove.clone());
-    Ok(Members { replace_all, add: values(&delta.add)?, remove, drop_unknown: false })
+    Ok(Members { replace_all, add: values(&delta.add)?, remove, ..Members::default() })
 }
 
 /// The change that leaves exactly these members.
@@ -30,7 +30,7 @@ pub(crate) fn from_delta(delta: &MemberDelta) -> Result<Members, Error> {
 /// # Errors
 /// As [`from_delta`].
 pub(crate) fn replace_with(members: &[Member]) -> Result<Members, Error> {
-    Ok(Members { replace_all: true, add: values(members)?, remove: Vec::new(), drop_unknown: false })
+    Ok(Members { replace_all: true, add: values(members)?, ..Members::default() })
 }
 
 /// Handles added values that name no resource. By the client's profile they are kept as pending references, dropped or
@@ -116,7 +116,7 @@ pub(crate) async fn resolve_unknown_in_change(
 }
 
 /// Longest value that can name a member; longer ones would not fit the index.
-const MAX_VALUE_BYTES: usize = 512;
+pub(crate) const MAX_VALUE_BYTES: usize = 512;
 
 fn values(members: &[Member]) -> Result<Vec<String>, Error> {
     if let Some(long) = members.iter().find(|member| member.value.len() > MAX_VALUE_BYTES) {

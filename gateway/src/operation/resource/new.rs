@@ -61,13 +61,13 @@ impl New {
             document: Arc::clone(&self.document),
             unknown,
             validated_by: Some(Arc::clone(&self.validated_by)),
-            members: if matches!(base, Base::New) { self.members.clone() } else { None },
+            members: if matches!(base, Base::New(_)) { self.members.clone() } else { None },
             base,
         }
     }
 
     /// The write that stores it as a new resource.
     pub(crate) fn insert(&self, id: Uuid) -> Write {
-        self.write(id, Base::New, self.unknown.clone())
+        self.write(id, Base::New(None), self.unknown.clone())
     }
 }

@@ -24,6 +24,8 @@ pub enum Action {
     Delete,
     /// The reconcile job: unknown attributes that a schema defines by now.
     Reconcile,
+    /// The import of a tenant: a resource that was exported.
+    Import,
     /// The rejection of held changes: the source as it was.
     RejectHeld,
     /// The remap job: a stored document is mapped by the active revision.

@@ -107,6 +107,12 @@ pub(crate) fn render(
     Ok(Value::Object(projection.apply(tree)).to_string())
 }
 
+/// The resource's text with its version, whatever the client's profile shows of it, and without groups and members.
+pub(crate) fn exported(ctx: &Context, resource_type: &ResourceType, stored: &Stored) -> String {
+    let meta = MetaText { versions: true, ..MetaText::of(ctx, resource_type, stored) };
+    resource::splice(&stored.source, &stored.id.to_string(), &meta.borrow(resource_type, stored), &[])
+}
+
 /// The document that a filter is evaluated on: with id and meta, and the groups where they were read; never the members.
 pub(crate) fn tree(ctx: &Context, resource_type: &ResourceType, stored: &Stored) -> Result<Map<String, Value>, Error> {
     let meta = MetaText::of(ctx, resource_type, stored);

@@ -26,7 +26,7 @@ use crate::store;
 use crate::store::guard::MembersGuard;
 use crate::store::mapped_unique;
 use crate::store::resource::batch::BatchOutcome;
-use crate::store::resource::content::{Content, Written};
+use crate::store::resource::content::{Content, Origin, Written};
 use crate::store::resource::delete::Delete;
 use crate::store::resource::indexed::unique_names;
 use crate::store::resource::insert::Insert;
@@ -189,7 +189,7 @@ async fn check(
     let subject =
         |before, document, is_deleted| Subject { resource_type: &write.resource_type, before, document, is_deleted };
     match &write.base {
-        Base::New => return Ok(MembersGuard::Off),
+        Base::New(_) => return Ok(MembersGuard::Off),
         Base::Living { before, document, .. } => {
             guard::check(ctx, reserved, &subject(before, document, false), content, stamp).await?;
         }
@@ -214,7 +214,9 @@ async fn store_one(
 ) -> Result<Option<Versions>, (usize, store::Error)> {
     let (resource_type, id, members) = (write.resource_type.name.as_str(), write.id, write.members.as_ref());
     let written = match &write.base {
-        Base::New => ctx.store.insert(&Insert { resource_type, id, content, members }, stamp).await.map(without_groups),
+        Base::New(_) => {
+            ctx.store.insert(&Insert { resource_type, id, content, members }, stamp).await.map(without_groups)
+        }
         Base::Living { before, document, guards_members, reads_groups } => {
             let update = Update {
                 members_guard,
@@ -262,7 +264,9 @@ async fn store_batch(
         })
         .collect();
     match ctx.store.insert_batch(&inserts, stamp).await.map_err(|error| (0, error))? {
-        BatchOutcome::Done => Ok(Some(writes.iter().map(|_| (1, 0, Vec::new())).collect())),
+        BatchOutcome::Done => {
+            Ok(Some(contents.iter().map(|(content, _)| (first_version(content), 0, Vec::new())).collect()))
+        }
         BatchOutcome::Lost => Ok(None),
         BatchOutcome::Refused(index, error) => Err((index, error)),
     }
@@ -276,22 +280,28 @@ fn saved(
 ) -> Saved {
     let reads_groups = matches!(write.base, Base::Living { reads_groups: true, .. });
     let effect = match write.base {
-        Base::New => Effect::Created,
+        Base::New(_) => Effect::Created,
         Base::Living { .. } => Effect::Updated,
         Base::Deleted(_) => Effect::Restored,
     };
     let id = write.id;
     let resource_type = write.resource_type;
     let before = write.base.into_stored();
-    let mut stored = content.stored(before.as_ref().unwrap_or(&unstored(&resource_type, id, stamp)), version, stamp.at);
+    let new = unstored(&resource_type, id, content.origin, stamp);
+    let mut stored = content.stored(before.as_ref().unwrap_or(&new), version, stamp.at);
     if reads_groups {
         stored.groups = groups;
     }
     Saved { stored, joined, before, effect, steps }
 }
 
+/// The version of a resource that was inserted.
+fn first_version(content: &Content) -> i64 {
+    content.origin.map_or(1, |origin| origin.version)
+}
+
 /// What stands for the stored row of a new resource.
-fn unstored(resource_type: &ResourceType, id: Uuid, stamp: &Stamp) -> Stored {
+fn unstored(resource_type: &ResourceType, id: Uuid, origin: Option<Origin>, stamp: &Stamp) -> Stored {
     Stored {
         id,
         resource_type: resource_type.name.clone(),
@@ -302,7 +312,7 @@ fn unstored(resource_type: &ResourceType, id: Uuid, stamp: &Stamp) -> Stored {
         mapping_revision: 0,
         own_version: 0,
         member_changes: 0,
-        created_at: stamp.at,
+        created_at: origin.map_or(stamp.at, |origin| origin.created_at),
         modified_at: stamp.at,
         held: None,
         groups: Vec::new(),

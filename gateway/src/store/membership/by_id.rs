@@ -2,6 +2,7 @@
 //! It changes all of them or none; where it can't change all, the statement of [`crate::store::membership::change`] follows.
 
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -48,7 +49,7 @@ m AS (SELECT v.id, m.place, r.seen FROM unnest($3::uuid[]) v (id) CROSS JOIN LAT
   (SELECT m.ctid AS place FROM membership m WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.member_id = v.id LIMIT 1) m CROSS JOIN LATERAL
   (SELECT r.mapping_state NOT IN ('excluded', 'never') AS seen FROM resource r WHERE r.tenant_id = $1 AND r.id = v.id FOR SHARE) r
   WHERE EXISTS (SELECT 1 FROM g)),
-known AS (SELECT count(*) = cardinality($3::uuid[]) AND NOT EXISTS (SELECT 1 FROM unnest($8::text[]) v (value) CROSS JOIN LATERAL
+known AS (SELECT count(*) = cardinality($3::uuid[]) AND NOT EXISTS (SELECT 1 FROM unnest($9::text[]) v (value) CROSS JOIN LATERAL
   (SELECT 1 FROM member_ref f WHERE f.tenant_id = $1 AND f.group_id = $2 AND f.value = v.value LIMIT 1) f) AS all FROM m),
 changed AS (DELETE FROM membership m USING (SELECT m.place FROM g, known, m WHERE known.all LIMIT (SELECT 1000000)) gone
   WHERE m.tenant_id = $1 AND m.ctid = gone.place RETURNING m.member_id),
@@ -58,10 +59,10 @@ visible AS (SELECT changed.member_id FROM g, changed
 /// The counter, the events of one type, and the result. A membership that a batch holds is the same for the product before and after.
 /// The guard counts what the product sees removed.
 fn result_sql(event: &str, adds: bool) -> String {
-    let counted = if adds { "0".to_owned() } else { count_sql("(SELECT count(*) FROM told)", 9) };
+    let counted = if adds { "0".to_owned() } else { count_sql("(SELECT count(*) FROM told)", 10) };
     format!(
         "
-c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $5, 1, $4 FROM g
+c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $5, 1, $8 FROM g
   WHERE EXISTS (SELECT 1 FROM changed)
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
 told AS (SELECT v.member_id FROM visible v
@@ -83,6 +84,7 @@ pub(super) struct IdChange<'a> {
     references: Vec<String>,
     counted: &'a Counted,
     slot: i16,
+    modified_at: SystemTime,
     stamp: &'a Stamp,
 }
 
@@ -103,7 +105,8 @@ impl<'a> IdChange<'a> {
         ids.sort_unstable();
         ids.dedup();
         let (references, counted) = (references(&members.remove), guard.counted());
-        Some(Self { tenant: tenant.0, group, adds, ids, references, counted, slot: slot(), stamp })
+        let modified_at = members.modified_at.unwrap_or(stamp.at);
+        Some(Self { tenant: tenant.0, group, adds, ids, references, counted, slot: slot(), modified_at, stamp })
     }
 
     pub(super) fn statement(&self) -> Statement<'_> {
@@ -113,9 +116,9 @@ impl<'a> IdChange<'a> {
             LazyLock::new(|| [GROUP, ONE_LIVING, ADD, &result_sql("membership.added", true)].concat());
         static REMOVE_ALL: LazyLock<String> =
             LazyLock::new(|| [GROUP, REMOVE, &result_sql("membership.removed", false)].concat());
-        let Self { stamp, .. } = self;
-        let common: [&(dyn ToSql + Sync); 7] =
-            [&self.tenant, &self.group, &self.ids, &stamp.at, &self.slot, &stamp.actor, &stamp.request_id];
+        let Self { tenant, group, ids, slot, modified_at, stamp, .. } = self;
+        let common: [&(dyn ToSql + Sync); 8] =
+            [tenant, group, ids, &stamp.at, slot, &stamp.actor, &stamp.request_id, modified_at];
         let mut params = common.to_vec();
         let (doing, sql) = match (self.adds, self.ids.len()) {
             (true, 1) => ("adding a member", &ADD_ONE),

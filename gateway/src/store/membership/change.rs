@@ -1,5 +1,7 @@
 //! The statement that changes a group's members.
 
+use std::time::SystemTime;
+
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -43,7 +45,7 @@ living AS (SELECT id, resource_type FROM touched WHERE living AND id IN (SELECT 
 added AS (INSERT INTO membership (tenant_id, group_id, member_id, member_type, created_at)
   SELECT $1, g.id, living.id, living.resource_type, $4 FROM g, living ON CONFLICT DO NOTHING RETURNING member_id),
 pending AS (INSERT INTO member_ref (tenant_id, group_id, value, key, created_at)
-  SELECT $1, g.id, u.value, u.key, $4 FROM g, wanted_unknown u WHERE NOT $11 ON CONFLICT DO NOTHING RETURNING value),";
+  SELECT $1, g.id, u.value, u.key, $4 FROM g, wanted_unknown u WHERE NOT $12 ON CONFLICT DO NOTHING RETURNING value),";
 
 /// A pending reference goes when its value now names an added member.
 const RESOLVED: &str = "SELECT value FROM wanted_other WHERE value NOT IN (SELECT value FROM wanted_unknown)";
@@ -93,7 +95,7 @@ fn result_sql(parts: Parts, next: usize) -> String {
     format!(
         "
 total AS (SELECT {} AS n),
-c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $5, 1, $4 FROM g, total WHERE total.n > 0
+c AS (INSERT INTO group_change AS c (tenant_id, group_id, slot, n, at) SELECT $1, g.id, $5, 1, $8 FROM g, total WHERE total.n > 0
   ON CONFLICT (tenant_id, group_id, slot) DO UPDATE SET n = c.n + 1, at = greatest(c.at, excluded.at)),
 told AS (SELECT change.type, change.member_id FROM g, ({}) change
   WHERE g.seen AND change.member_id IN (SELECT id FROM touched WHERE seen)
@@ -115,7 +117,7 @@ struct Parts {
 }
 
 /// Parameters that every change has.
-const COMMON_PARAMS: usize = 7;
+const COMMON_PARAMS: usize = 8;
 
 impl Parts {
     fn of(members: &Members) -> Self {
@@ -189,6 +191,7 @@ pub(in crate::store) struct MemberStatement<'a> {
     references: Vec<String>,
     counted: &'a Counted,
     slot: i16,
+    modified_at: SystemTime,
     stamp: &'a Stamp,
 }
 
@@ -213,14 +216,16 @@ impl<'a> MemberStatement<'a> {
             references: references(&members.remove),
             counted: guard.counted(),
             slot: slot(),
+            modified_at: members.modified_at.unwrap_or(stamp.at),
             stamp,
         }
     }
 
     pub(in crate::store) fn statement(&self) -> Statement<'_> {
         let Self { stamp, .. } = self;
+        let Stamp { at, actor, request_id } = stamp;
         let common: [&(dyn ToSql + Sync); COMMON_PARAMS] =
-            [&self.tenant, &self.group, &self.written_here, &stamp.at, &self.slot, &stamp.actor, &stamp.request_id];
+            [&self.tenant, &self.group, &self.written_here, at, &self.slot, actor, request_id, &self.modified_at];
         let mut params = common.to_vec();
         if self.parts.adds {
             params.extend(self.add.params());

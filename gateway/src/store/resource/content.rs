@@ -53,6 +53,19 @@ pub struct Content {
     pub unique: UniqueChange,
     /// Whether rules may name the group by what it is called at the source.
     pub has_ruled_names: bool,
+    /// Of an imported resource: its life before.
+    pub origin: Option<Origin>,
+}
+
+/// What an imported resource was where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// When it was created.
+    pub created_at: SystemTime,
+    /// When it, or a group's members, last changed.
+    pub modified_at: SystemTime,
+    /// Its version; a group's with its member changes.
+    pub version: i64,
 }
 
 impl Content {
@@ -89,7 +102,7 @@ impl Content {
             own_version: version,
             member_changes: before.member_changes,
             created_at: before.created_at,
-            modified_at: at,
+            modified_at: self.origin.map_or(at, |origin| origin.modified_at),
             held: self.hold.after(before.held),
             groups: before.groups.clone(),
         }

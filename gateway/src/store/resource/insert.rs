@@ -1,5 +1,6 @@
 //! Inserting a resource: usually one statement, and a second one if groups have pending references to the resource.
 
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::store::TenantStore;
@@ -11,7 +12,7 @@ use crate::store::membership::change::MemberStatement;
 use crate::store::membership::reference::PendingReferences;
 use crate::store::postgres::pool::Statement;
 use crate::store::postgres::sql::Variants;
-use crate::store::resource::content::{Arms, Content, NONE_PENDING, RowWrite, Written};
+use crate::store::resource::content::{Arms, Content, NONE_PENDING, Origin, RowWrite, Written};
 use crate::store::stamp::{Stamp, Target, slot};
 
 /// How an insert treats pending references to the resource.
@@ -25,17 +26,23 @@ enum Pending {
     Resolved,
 }
 
-fn sql(arms: Arms, pending: Pending) -> &'static str {
-    static TEXTS: Variants<64> = Variants::new();
+fn sql(arms: Arms, pending: Pending, imports: bool) -> &'static str {
+    static TEXTS: Variants<128> = Variants::new();
     let Arms { text, unique, searchable, event } = arms;
-    let flags = [text, unique, searchable, event, pending == Pending::Checked, pending == Pending::Resolved];
-    TEXTS.get(flags, || build(arms, pending))
+    let (checked, resolved) = (pending == Pending::Checked, pending == Pending::Resolved);
+    TEXTS.get([text, unique, searchable, event, checked, resolved, imports], || build(arms, pending, imports))
 }
 
-fn build(arms: Arms, pending: Pending) -> String {
+fn build(arms: Arms, pending: Pending, imports: bool) -> String {
     let mut next = arms.next_param();
     let count = arms.count(next);
     next += usize::from(!arms.event);
+    let (version, created, modified) = if imports {
+        next += 3;
+        (format!("${}::int8", next - 3), format!("${}::timestamptz", next - 2), format!("${}::timestamptz", next - 1))
+    } else {
+        ("1".to_owned(), "$12".to_owned(), "$12".to_owned())
+    };
     let (with, from, condition, found) = match pending {
         Pending::None => (String::new(), "", NONE_PENDING, ""),
         Pending::Resolved => (String::new(), "", "", ""),
@@ -55,8 +62,8 @@ fn build(arms: Arms, pending: Pending) -> String {
 WITH {with}w AS (
   INSERT INTO resource (tenant_id, id, resource_type, name_key, external_id, active, source, set_aside, mapped,
     mapping_state, mapping_revision, version, created_at, modified_at, display, display_version)
-  SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $12,
-    CASE WHEN $3 = 'Group' THEN $7::text::json ->> 'displayName' END, CASE WHEN $3 = 'Group' THEN 1 END FROM tenant t{from}
+  SELECT t.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {version}, {created}, {modified},
+    CASE WHEN $3 = 'Group' THEN $7::text::json ->> 'displayName' END, CASE WHEN $3 = 'Group' THEN {version} END FROM tenant t{from}
   WHERE t.id = $1 AND t.active_mapping = $11 AND t.schema_revision = $13{condition}
   RETURNING tenant_id, id, version){}{count}{}
 SELECT (SELECT version FROM w){found}",
@@ -138,10 +145,14 @@ impl<'a> InsertStatements<'a> {
         if !arms.event {
             params.push(&self.write.target.slot);
         }
+        if let Some(Origin { created_at, modified_at, version }) = &self.content.origin {
+            let origin: [&(dyn ToSql + Sync); 3] = [version, created_at, modified_at];
+            params.extend(origin);
+        }
         if pending == Pending::Checked {
             params.push(&self.pending.keys);
         }
-        Statement { doing: "storing a resource", sql: sql(arms, pending), params }
+        Statement { doing: "storing a resource", sql: sql(arms, pending, self.content.origin.is_some()), params }
     }
 
     pub(in crate::store) fn reason(&self) -> Option<Statement<'_>> {

@@ -9,7 +9,6 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-
 use crate::store::error::Error;
 use crate::store::tenant::names::TenantNames;
 use crate::store::{ControlStore, TenantStore};

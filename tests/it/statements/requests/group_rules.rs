@@ -93,6 +93,7 @@ async fn rename_unseen(gateway: &TestGateway, tenant: &Tenant, id: Uuid) {
         reason: ReasonChange::None,
         hold: HoldChange::None,
         unique: UniqueChange::None,
+        origin: None,
         has_ruled_names: true,
     };
     let update = Update {

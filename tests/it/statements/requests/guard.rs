@@ -86,6 +86,7 @@ async fn stay_stale(gateway: &TestGateway, tenant: &Tenant, id: &str) {
         hold: HoldChange::Stale,
         unique: UniqueChange::None,
         has_ruled_names: false,
+        origin: None,
     };
     let update = Update {
         members_guard: &MembersGuard::Off,
