@@ -101,7 +101,7 @@ fn run_boxed(
     });
     let decision = match returned {
         Ok(Ok(outcome)) => Ok(decision(outcome, limits)),
-        Ok(Err(reason)) => Err(Failure::new(FailureKind::Reported, cut(reason, limits.log_line))),
+        Ok(Err(reason)) => Err(reported(reason, store.data(), limits)),
         Err(failure) => Err(failure),
     };
     print_rest(store.data_mut());
@@ -180,6 +180,12 @@ fn failure(error: &wasmtime::Error, state: &State) -> Failure {
         None => format!("The plugin broke the rules of its interface: {root}."),
     };
     Failure::new(FailureKind::Trap, reason)
+}
+
+/// The plugin's own error. An interpreter whose memory may not grow reports that as an error of the script.
+fn reported(reason: String, state: &State, limits: &Limits) -> Failure {
+    let refused = state.meter.refused_growth().cloned();
+    refused.unwrap_or_else(|| Failure::new(FailureKind::Reported, cut(reason, limits.log_line)))
 }
 
 fn decision(outcome: types::Outcome, limits: &Limits) -> Decision {
