@@ -15,7 +15,7 @@ mod trial;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use chain::{Chain, OnFailure, Step};
+pub use chain::{Chain, Configuration, OnFailure, Step};
 pub use document::{DocumentInfo, MAX_DOCUMENT_BYTES};
 pub use error::MapError;
 pub use loader::{LoadError, PluginLoader};

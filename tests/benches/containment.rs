@@ -156,7 +156,7 @@ async fn map(mapper: &Mapper, tenant: &str, digest: &str, config: Value) {
     let chain = Chain {
         revision: 1,
         on_failure: OnFailure::Refuse,
-        steps: vec![Step { plugin: digest.to_owned(), config, resource_types: Vec::new() }],
+        steps: vec![Step { plugin: digest.to_owned(), config: config.into(), resource_types: Vec::new() }],
     };
     let document = user("ada");
     let info = DocumentInfo {

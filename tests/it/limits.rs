@@ -85,7 +85,7 @@ fn mapper(gateway: &TestGateway, config: MapperConfig) -> Mapper {
 /// Maps a small user for a tenant.
 async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError> {
     let registry = Registry::standard();
-    let step = Step { plugin: plugin.to_owned(), config: json!({ "do": "nothing" }), resource_types: Vec::new() };
+    let step = Step { plugin: plugin.to_owned(), config: json!({ "do": "nothing" }).into(), resource_types: Vec::new() };
     let chain = Chain { revision: 1, on_failure: OnFailure::Refuse, steps: vec![step] };
     let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
     let document = json!({ "schemas": [urn], "userName": "ada" });

@@ -1,6 +1,9 @@
 //! A mapping revision: its steps in order, each a plugin by digest with its configuration.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What happens to a document whose chain fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,14 +35,54 @@ pub struct Step {
     pub plugin: String,
     /// Its configuration.
     #[serde(default = "empty")]
-    pub config: serde_json::Value,
+    pub config: Configuration,
     /// The resource types it applies to; if empty, all that the plugin names.
     #[serde(default)]
     pub resource_types: Vec<String>,
 }
 
-fn empty() -> serde_json::Value {
-    serde_json::json!({})
+fn empty() -> Configuration {
+    serde_json::json!({}).into()
+}
+
+/// A configuration with its text, which every call of the plugin gets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Value", into = "Value")]
+pub struct Configuration {
+    value: Value,
+    text: Arc<str>,
+}
+
+impl Configuration {
+    /// The configuration as JSON.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn text(&self) -> Arc<str> {
+        Arc::clone(&self.text)
+    }
+}
+
+impl From<Value> for Configuration {
+    fn from(value: Value) -> Self {
+        Self { text: value.to_string().into(), value }
+    }
+}
+
+impl From<Configuration> for Value {
+    fn from(configuration: Configuration) -> Self {
+        configuration.value
+    }
+}
+
+impl PartialEq for Configuration {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
 }
 
 impl Step {
@@ -71,13 +114,14 @@ mod tests {
     #[test]
     fn a_stored_step_may_have_unknown_fields() {
         let stored = json!({ "plugin": "aa", "config": { "n": 1 }, "resourceTypes": ["User"], "since": "2.0" });
-        let step = Step { plugin: "aa".to_owned(), config: json!({ "n": 1 }), resource_types: vec!["User".to_owned()] };
+        let step =
+            Step { plugin: "aa".to_owned(), config: json!({ "n": 1 }).into(), resource_types: vec!["User".to_owned()] };
         assert_eq!(serde_json::from_value::<Step>(stored).unwrap(), step);
     }
 
     #[test]
     fn a_stored_step_needs_only_its_plugin() {
-        let step = Step { plugin: "aa".to_owned(), config: json!({}), resource_types: Vec::new() };
+        let step = Step { plugin: "aa".to_owned(), config: json!({}).into(), resource_types: Vec::new() };
         assert_eq!(serde_json::from_value::<Step>(json!({ "plugin": "aa" })).unwrap(), step);
     }
 }

@@ -79,7 +79,7 @@ struct PluginCall {
     host: Arc<Host>,
     component: Arc<Component>,
     context: Context,
-    config: String,
+    config: Arc<str>,
     document: ScimDocument,
 }
 
@@ -110,7 +110,7 @@ impl StepRun<'_> {
             last_modified: info.last_modified.clone(),
         };
         let document = ScimDocument::new(tree, info.resource_type.clone());
-        PluginCall { host, component, context, config: self.step.config.to_string(), document }
+        PluginCall { host, component, context, config: self.step.config.text(), document }
     }
 
     /// Measures the document only if it may be too long.

@@ -52,7 +52,7 @@ impl Mapping {
             (format!("{WS1B}:customAttribute2")): format!("{PRODUCT}:building"),
         });
         let config = json!({ "lowerCaseMail": true, "buildDisplayName": true, "lift": lift });
-        let steps = vec![Step { plugin: plugin.clone(), config, resource_types: Vec::new() }];
+        let steps = vec![Step { plugin: plugin.clone(), config: config.into(), resource_types: Vec::new() }];
         Self {
             mapper: Mapper::new(host, BTreeMap::from([(plugin, wasm)]), Clock::system(), MapperConfig::default()),
             chain: Chain { revision: 1, on_failure: OnFailure::Refuse, steps },

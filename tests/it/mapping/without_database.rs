@@ -37,11 +37,11 @@ impl InMemory {
     }
 
     fn tutorial(&self, config: Value) -> Step {
-        Step { plugin: self.tutorial.clone(), config, resource_types: Vec::new() }
+        Step { plugin: self.tutorial.clone(), config: config.into(), resource_types: Vec::new() }
     }
 
     fn hostile(&self, config: Value) -> Step {
-        Step { plugin: self.hostile.clone(), config, resource_types: Vec::new() }
+        Step { plugin: self.hostile.clone(), config: config.into(), resource_types: Vec::new() }
     }
 
     async fn run(&self, steps: Vec<Step>, resource_type: &str, document: &Value) -> MappingRun {
@@ -181,7 +181,7 @@ fn a_step_for_another_resource_type_is_skipped() {
 fn a_step_whose_plugin_is_missing_fails() {
     block_on(async {
         let plugins = InMemory::new();
-        let step = Step { plugin: "aa".to_owned(), config: json!({}), resource_types: Vec::new() };
+        let step = Step { plugin: "aa".to_owned(), config: json!({}).into(), resource_types: Vec::new() };
         let run = plugins.run(vec![step], "User", &user("ada")).await;
         assert!(matches!(&run.result, Err(MapError::Unusable { digest, .. }) if digest == "aa"), "{run:?}");
         let reason = "plugin aa cannot be used: it is not stored".to_owned();

@@ -47,7 +47,7 @@ pub async fn run(operator: &Operator, bundled: &[Bundled]) -> Result<Demo, Error
         let tutorial = bundled.iter().find(|plugin| plugin.name == PLUGIN);
         let tutorial = tutorial.ok_or_else(|| Error::Corrupt(format!("the plugin {PLUGIN} is missing")))?;
         let digest = bundled::release(operator, tutorial).await?.0.digest;
-        let step = Step { plugin: digest, config: config(), resource_types: Vec::new() };
+        let step = Step { plugin: digest, config: config().into(), resource_types: Vec::new() };
         let new = NewMapping { on_failure: OnFailure::Refuse, steps: vec![step], note: None };
         mappings::put(operator, NAME, new, DryRun::Required).await?;
     } else {

@@ -65,7 +65,7 @@ impl Local {
     }
 
     pub(super) async fn call(&self, input: &Input, context: &Context, config: &Value) -> Result<Call, Failure> {
-        let step = Step { plugin: self.component.digest(), config: config.clone(), resource_types: Vec::new() };
+        let step = Step { plugin: self.component.digest(), config: config.clone().into(), resource_types: Vec::new() };
         let chain = Chain { revision: 1, on_failure: OnFailure::Refuse, steps: vec![step] };
         let info = DocumentInfo {
             tenant: &context.tenant,

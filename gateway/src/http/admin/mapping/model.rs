@@ -232,7 +232,7 @@ impl From<NewMapping> for Wanted {
 
 impl From<NewStep> for Step {
     fn from(new: NewStep) -> Self {
-        Self { plugin: new.plugin, config: new.config, resource_types: new.resource_types }
+        Self { plugin: new.plugin, config: new.config.into(), resource_types: new.resource_types }
     }
 }
 
@@ -301,7 +301,7 @@ impl From<RevisionHead> for ListedRevision {
 impl From<RevisionStep> for MappingStep {
     fn from(it: RevisionStep) -> Self {
         let Step { plugin, config, resource_types } = it.step;
-        Self { plugin, name: it.name, version: it.version, config, resource_types }
+        Self { plugin, name: it.name, version: it.version, config: config.into(), resource_types }
     }
 }
 
@@ -311,7 +311,8 @@ mod tests {
 
     #[test]
     fn a_mapping_that_was_read_can_be_sent_back() {
-        let step = Step { plugin: "aa".into(), config: json!({ "n": 1.50 }), resource_types: vec!["User".into()] };
+        let step =
+            Step { plugin: "aa".into(), config: json!({ "n": 1.50 }).into(), resource_types: vec!["User".into()] };
         let revision = Revision {
             head: RevisionHead {
                 revision: 3,

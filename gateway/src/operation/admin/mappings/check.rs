@@ -92,7 +92,7 @@ fn check_step(
     let step = Step { plugin: plugin.digest.clone(), resource_types, ..step };
     let of_plugin = &plugin.manifest.resource_types;
     let applied = types.iter().filter(|known| step.applies_to(&known.name, of_plugin)).cloned().collect();
-    check_configuration(&step.config, &plugin.manifest.config_schema, applied)
+    check_configuration(step.config.value(), &plugin.manifest.config_schema, applied)
         .map_err(|why| refuse(&plugin.title(), why))?;
     Ok(RevisionStep::new(step, plugin))
 }

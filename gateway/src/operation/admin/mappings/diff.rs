@@ -143,7 +143,7 @@ fn changes(old: &RevisionStep, new: &RevisionStep) -> Vec<Change> {
     }
     let types = |step: &RevisionStep| Value::from(step.step.resource_types.clone());
     add("/resourceTypes", Some(&types(old)), Some(&types(new)), &mut found);
-    add("/config", Some(&old.step.config), Some(&new.step.config), &mut found);
+    add("/config", Some(old.step.config.value()), Some(new.step.config.value()), &mut found);
     found
 }
 
@@ -180,7 +180,7 @@ mod tests {
     use crate::mapping::Step;
 
     fn step(name: &str, config: Value) -> RevisionStep {
-        let step = Step { plugin: name.repeat(4), config, resource_types: Vec::new() };
+        let step = Step { plugin: name.repeat(4), config: config.into(), resource_types: Vec::new() };
         RevisionStep { step, name: name.to_owned(), version: "1".to_owned() }
     }
 

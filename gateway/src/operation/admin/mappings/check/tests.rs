@@ -59,7 +59,7 @@ fn plugins() -> Vec<Plugin> {
 
 fn step(plugin: &str, config: Value, resource_types: &[&str]) -> Step {
     let resource_types = resource_types.iter().map(|name| (*name).to_owned()).collect();
-    Step { plugin: plugin.into(), config, resource_types }
+    Step { plugin: plugin.into(), config: config.into(), resource_types }
 }
 
 fn run(step: Step) -> Result<RevisionStep, String> {
