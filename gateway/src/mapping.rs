@@ -39,8 +39,12 @@ pub struct MapperConfig {
     pub max_tenant_calls: usize,
     /// How long a call waits for a permit.
     pub admission_timeout: Duration,
-    /// Most compiled plugins kept.
+    /// Most compiled plugins kept: each uses a few of the memory maps that a process can have.
     pub max_compiled: u64,
+    /// Most bytes of machine code of these.
+    pub max_compiled_bytes: u64,
+    /// How long a compiled plugin is kept after its last call.
+    pub compiled_idle: Duration,
     /// Whether slow and failing steps are contained. Only a benchmark switches it off, to measure the effect.
     pub contain: bool,
 }
@@ -52,6 +56,8 @@ impl Default for MapperConfig {
             max_tenant_calls: 32,
             admission_timeout: Duration::from_secs(2),
             max_compiled: 4_000,
+            max_compiled_bytes: 1 << 30,
+            compiled_idle: Duration::from_mins(30),
             contain: true,
         }
     }
@@ -69,7 +75,7 @@ impl Mapper {
     #[must_use]
     pub fn new(host: Host, loader: impl PluginLoader, clock: Clock, config: MapperConfig) -> Self {
         Self {
-            compiled: Compiled::new(host, Arc::new(loader), config.max_compiled),
+            compiled: Compiled::new(host, Arc::new(loader), &config),
             containment: Arc::new(Containment::new(&config, clock)),
         }
     }

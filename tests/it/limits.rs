@@ -85,7 +85,8 @@ fn mapper(gateway: &TestGateway, config: MapperConfig) -> Mapper {
 /// Maps a small user for a tenant.
 async fn run(mapper: &Mapper, tenant: &str, plugin: &str) -> Result<(), MapError> {
     let registry = Registry::standard();
-    let step = Step { plugin: plugin.to_owned(), config: json!({ "do": "nothing" }).into(), resource_types: Vec::new() };
+    let step =
+        Step { plugin: plugin.to_owned(), config: json!({ "do": "nothing" }).into(), resource_types: Vec::new() };
     let chain = Chain { revision: 1, on_failure: OnFailure::Refuse, steps: vec![step] };
     let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
     let document = json!({ "schemas": [urn], "userName": "ada" });
@@ -123,17 +124,27 @@ async fn the_cache_of_compiled_plugins_is_bounded(gateway: &TestGateway) {
         let uploaded = gateway.upload_dev(guest("memory", &[("pages", pages)])).await;
         digests.push(uploaded.body["digest"].as_str().unwrap().to_owned());
     }
-    let mapper = mapper(gateway, MapperConfig { max_compiled: 2, ..MapperConfig::default() });
-    for digest in &digests[..2] {
-        mapper.component(digest).await.unwrap();
-    }
-    assert_eq!(mapper.compiled().await, 2);
-    for _ in 0..2 {
-        for digest in &digests {
-            run(&mapper, "acme", digest).await.unwrap();
-            assert_eq!(mapper.compiled().await, 2);
+    let unbounded = mapper(gateway, MapperConfig::default());
+    let bytes = u64::try_from(unbounded.component(&digests[0]).await.unwrap().code_size()).unwrap();
+    for config in [
+        MapperConfig { max_compiled: 2, ..MapperConfig::default() },
+        MapperConfig { max_compiled_bytes: bytes * 5 / 2, ..MapperConfig::default() },
+    ] {
+        let mapper = mapper(gateway, config);
+        for digest in &digests[..2] {
+            mapper.component(digest).await.unwrap();
+        }
+        assert_eq!(mapper.compiled().await, 2);
+        for _ in 0..2 {
+            for digest in &digests {
+                run(&mapper, "acme", digest).await.unwrap();
+                assert_eq!(mapper.compiled().await, 2);
+            }
         }
     }
+    let idle = mapper(gateway, MapperConfig { compiled_idle: Duration::ZERO, ..MapperConfig::default() });
+    run(&idle, "acme", &digests[0]).await.unwrap();
+    assert_eq!(idle.compiled().await, 0, "it is not kept after its last call");
 }
 
 async fn uploads_and_configurations_are_limited(gateway: &TestGateway) {

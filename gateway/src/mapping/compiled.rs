@@ -8,6 +8,7 @@ use moka::future::Cache;
 use scimgate_plugin_host::{Component, Host, Key};
 use tokio::sync::Semaphore;
 
+use super::MapperConfig;
 use super::error::MapError;
 use super::loader::{LoadError, PluginLoader};
 use crate::telemetry;
@@ -27,9 +28,19 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    /// An empty cache of at most `max_plugins`: each uses a few of the memory maps that a process can have.
-    pub(super) fn new(host: Host, loader: Arc<dyn PluginLoader>, max_plugins: u64) -> Self {
-        let cache = Cache::builder().max_capacity(max_plugins).build();
+    /// An empty cache, bounded by the number of plugins and by their bytes.
+    pub(super) fn new(host: Host, loader: Arc<dyn PluginLoader>, config: &MapperConfig) -> Self {
+        // A plugin weighs at least what leaves room for the greatest number.
+        let least = config.max_compiled_bytes / config.max_compiled.max(1);
+        let weight = move |_: &String, plugin: &Arc<Component>| {
+            let bytes = u64::try_from(plugin.code_size()).unwrap_or(u64::MAX);
+            u32::try_from(bytes.max(least)).unwrap_or(u32::MAX)
+        };
+        let cache = Cache::builder()
+            .weigher(weight)
+            .max_capacity(config.max_compiled_bytes)
+            .time_to_idle(config.compiled_idle)
+            .build();
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let compiler = Arc::new(Semaphore::new(cores.div_ceil(CORES_PER_COMPILATION)));
         Self { host: Arc::new(host), loader, cache, compiler, keys: Arc::default() }

@@ -27,7 +27,7 @@ impl PluginLoader for Broken {
 
 fn compiled(loader: impl PluginLoader) -> Compiled {
     let host = Host::new(HostConfig { instances: 1, ..HostConfig::default() }).unwrap();
-    Compiled::new(host, Arc::new(loader), 10)
+    Compiled::new(host, Arc::new(loader), &MapperConfig::default())
 }
 
 #[tokio::test]
