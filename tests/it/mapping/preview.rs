@@ -10,6 +10,7 @@ on_both!(
     a_preview_equals_what_a_write_then_makes,
     a_preview_says_why_a_document_is_not_mapped,
     a_preview_writes_nothing,
+    a_mapping_that_is_not_stored_is_previewed,
     a_preview_of_nothing_is_refused,
 );
 
@@ -164,6 +165,20 @@ async fn a_preview_writes_nothing(gateway: &TestGateway) {
     assert_eq!((gateway.row_digests().await, tenant.everything().await), before);
 }
 
+async fn a_mapping_that_is_not_stored_is_previewed(gateway: &TestGateway) {
+    let tenant = gateway.tenant("acme").await;
+    let ada = tenant.user("ada").await;
+    let _ = gateway.upload(plugin("hostile")).await;
+    let revisions = "/tenants/acme/mapping/revisions";
+    let before = gateway.operator.get(revisions).await.expect(200).body;
+    let mapping =
+        json!({ "steps": [{ "plugin": "hostile", "config": { "do": "write", "path": "title", "size": 2 } }] });
+    let shown = preview(gateway, json!({ "resource": ada, "mapping": mapping })).await.expect(200).body;
+    assert_eq!((&shown["revision"], &shown["state"], &shown["outcome"]), (&json!(0), &Value::Null, &json!("mapped")));
+    assert_eq!(shown["steps"][0]["changes"], json!([{ "path": "title", "after": "xx" }]));
+    assert_eq!(gateway.operator.get(revisions).await.expect(200).body, before, "nothing is stored");
+}
+
 async fn a_preview_of_nothing_is_refused(gateway: &TestGateway) {
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
@@ -194,7 +209,12 @@ async fn a_preview_of_nothing_is_refused(gateway: &TestGateway) {
         ),
         (json!({}), 400, "Give either a document or a resource."),
         (json!({ "resource": ada, "document": user("eve") }), 400, "Give either a document or a resource."),
-        (json!({ "resource": ada, "draft": true, "revision": 1 }), 400, "Give either a revision or draft."),
+        (json!({ "resource": ada, "draft": true, "revision": 1 }), 400, "Give one of revision, draft and mapping."),
+        (
+            json!({ "resource": ada, "mapping": { "steps": [{ "plugin": "tutorial", "config": { "lift": { "a": "b" } } }] } }),
+            400,
+            "Step 1 (tutorial@0.1.0): the configuration at /lift",
+        ),
         (json!({ "document": { "userName": { "is": "none" } } }), 400, "userName"),
         (json!({ "document": { "displayName": "x" } }), 400, "userName is required."),
         (json!({ "document": [] }), 400, ""),

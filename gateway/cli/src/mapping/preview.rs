@@ -120,6 +120,9 @@ fn heading(preview: &Value) -> String {
     let id = preview["id"].as_str().map_or(String::new(), |id| format!(" ({id})"));
     let by = match preview["state"].as_str() {
         Some(state) => format!("revision {}, {state}", preview["revision"]),
+        None if preview["steps"].as_array().is_some_and(|steps| !steps.is_empty()) => {
+            "a mapping that is not stored".to_owned()
+        }
         None => "no mapping: none is active".to_owned(),
     };
     format!("{BOLD}{}{name}{BOLD:#}{id} by {by}\n", shown(&preview["resourceType"]))

@@ -138,6 +138,13 @@ async fn store(
     Ok(Revision { warnings, ..find(operator, &tenant, revision).await? })
 }
 
+/// The chain of a mapping that is not stored, checked but not tried out.
+async fn unstored(operator: &Operator, tenant: &Tenant, settings: &Settings, new: NewMapping) -> Result<Chain, Error> {
+    let NewMapping { on_failure, steps, note: _ } = new;
+    let checked = check_new(operator, tenant, settings, steps).await?;
+    Ok(Chain { revision: 0, on_failure, steps: checked.into_iter().map(|it| it.step).collect() })
+}
+
 /// Checks the steps of a new revision.
 async fn check_new(
     operator: &Operator,

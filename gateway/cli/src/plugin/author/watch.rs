@@ -1,5 +1,5 @@
-//! `scimgate plugin watch`: on every save the plugin is built, uploaded for one tenant, and drafted into its mapping; what the draft
-//! makes of the last users is shown. Nothing is mapped by it for the product.
+//! `scimgate plugin watch`: on every save the plugin is built and uploaded for one tenant; what the tenant's mapping with it makes of the
+//! last users is shown. Nothing is mapped by it for the product, and no draft is stored, except where it runs once.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -48,7 +48,7 @@ pub(in crate::plugin) struct Arguments {
     /// The tenant's directory key, which finds the last users.
     #[arg(long, env = "SCIMGATE_DIRECTORY_KEY", hide_env_values = true)]
     directory_key: Option<Key>,
-    /// Build, upload and show once.
+    /// Build, upload, draft and show once.
     #[arg(long)]
     once: bool,
 }
@@ -92,11 +92,15 @@ async fn show(project: &Project, client: &AdminClient, it: &Arguments, users: &m
     let pushed = client.upload(&path, component).await?;
     let name = pushed["name"].as_str().unwrap_or_default();
     let mapping = client.path(&["tenants", &it.tenant, "mapping"])?;
-    let draft = draft(&client.get(&mapping).await?, name, &pushed["digest"], config(project, it)?);
-    let drafted = client.put(Method::POST, &format!("{mapping}/revisions"), &draft).await?;
+    let wanted = draft(&client.get(&mapping).await?, name, &pushed["digest"], config(project, it)?);
+    // A draft for each save would be kept for ever.
+    let drafted =
+        if it.once { client.put(Method::POST, &format!("{mapping}/revisions"), &wanted).await? } else { Value::Null };
+    let by = if it.once { ("revision", &drafted["revision"]) } else { ("mapping", &wanted) };
     let mut text = String::new();
     for user in users.find(client, &it.tenant).await? {
-        let body = json!({ "resourceType": "User", "resource": user, "revision": drafted["revision"] });
+        let mut body = json!({ "resourceType": "User", "resource": user });
+        body[by.0] = by.1.clone();
         let shown = client.put(Method::POST, &format!("{mapping}/preview"), &body).await?;
         text.push_str(&steps(&shown));
         text.push('\n');
@@ -108,9 +112,9 @@ async fn show(project: &Project, client: &AdminClient, it: &Arguments, users: &m
         // Writing to a String cannot fail.
         let _ = writeln!(text, "Warning: {warning}");
     }
-    let (revision, took) = (&drafted["revision"], started.elapsed().as_secs_f64());
-    let version = pushed["version"].as_str().unwrap_or_default();
-    Ok(write_styled(&format!("{text}{FAINT}{name}@{version}, draft {revision}, {took:.1} s{FAINT:#}"))?)
+    let draft = drafted["revision"].as_i64().map_or_else(String::new, |revision| format!(", draft {revision}"));
+    let (version, took) = (pushed["version"].as_str().unwrap_or_default(), started.elapsed().as_secs_f64());
+    Ok(write_styled(&format!("{text}{FAINT}{name}@{version}{draft}, {took:.1} s{FAINT:#}"))?)
 }
 
 fn config(project: &Project, it: &Arguments) -> Result<(Option<Value>, Value), Failure> {

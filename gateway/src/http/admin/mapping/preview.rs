@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::http::access::OperatorAccess;
-use crate::http::admin::mapping::model::{FailurePolicy, RevisionStateName};
+use crate::http::admin::mapping::model::{FailurePolicy, NewMapping, RevisionStateName};
 use crate::http::error::ApiFailure;
 use crate::http::json::Json;
 use crate::mapping::{Level, LogLine, MapError, MappingOutcome, StepReport, StepResult};
@@ -34,6 +34,8 @@ pub(in crate::http::admin) struct PreviewRequest {
     /// In place of a number, the newest revision, which must be a draft.
     #[serde(default)]
     draft: bool,
+    /// In place of a revision, a mapping that is not stored. It is checked as a draft is, but not tried on example documents.
+    mapping: Option<NewMapping>,
 }
 
 fn user() -> String {
@@ -44,7 +46,7 @@ fn user() -> String {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::http::admin) struct PreviewReply {
-    /// The revision; 0 where mapping is off.
+    /// The revision; 0 where mapping is off, or the mapping is not stored.
     revision: i32,
     #[schema(required)]
     state: Option<RevisionStateName>,
@@ -162,11 +164,12 @@ pub(in crate::http::admin) async fn preview(
         (None, Some(resource)) => Subject::Stored(resource),
         _ => return Err(ScimError::new(400, "Give either a document or a resource.").into()),
     };
-    let wanted = match (body.revision, body.draft) {
-        (None, false) => Wanted::Active,
-        (None, true) => Wanted::NewestDraft,
-        (Some(revision), false) => Wanted::Revision(revision),
-        (Some(_), true) => return Err(ScimError::new(400, "Give either a revision or draft.").into()),
+    let wanted = match (body.revision, body.draft, body.mapping) {
+        (None, false, None) => Wanted::Active,
+        (None, true, None) => Wanted::NewestDraft,
+        (Some(revision), false, None) => Wanted::Revision(revision),
+        (None, false, Some(mapping)) => Wanted::Unstored(mapping.into()),
+        _ => return Err(ScimError::new(400, "Give one of revision, draft and mapping.").into()),
     };
     let shown = preview::preview(&operator, &tenant, (&body.resource_type, subject), wanted).await?;
     Ok(Json(reply(shown)?))

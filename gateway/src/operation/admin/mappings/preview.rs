@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::clock::rfc3339;
 use crate::mapping::{Chain, DocumentInfo, MapError, MappingOutcome, OnFailure, StepReport, Trace};
-use crate::operation::admin::mappings;
+use crate::operation::admin::mappings::{self, NewMapping};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::operator::Operator;
@@ -24,9 +24,10 @@ use crate::operation::resource::get::{find, parse_id};
 use crate::operation::settings;
 use crate::store::mapping::RevisionState;
 use crate::store::resource::read::{ReadOptions, Stored};
+use crate::store::tenant::Tenant;
 
 /// Which revision is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Wanted {
     /// The active one.
     #[default]
@@ -35,6 +36,8 @@ pub enum Wanted {
     NewestDraft,
     /// The one of this number.
     Revision(i32),
+    /// One that is not stored.
+    Unstored(NewMapping),
 }
 
 /// The document that is mapped.
@@ -49,7 +52,7 @@ pub enum Subject {
 /// What a mapping makes of a document.
 #[derive(Debug)]
 pub struct Preview {
-    /// The revision; 0 where mapping is off.
+    /// The revision; 0 where mapping is off, or the mapping is not stored.
     pub revision: i32,
     /// Its state.
     pub state: Option<RevisionState>,
@@ -81,8 +84,8 @@ struct Source {
 /// Maps one document.
 ///
 /// # Errors
-/// 404 for an unknown tenant, revision, resource type or resource, 400 for a document that the SCIM endpoint would refuse, 409 for a
-/// name that several resources have.
+/// 404 for an unknown tenant, revision, resource type or resource, 400 for a document that the SCIM endpoint would refuse and for a
+/// mapping that cannot be run, 409 for a name that several resources have.
 pub async fn preview(
     operator: &Operator,
     tenant: &str,
@@ -92,7 +95,7 @@ pub async fn preview(
     let row = operator.tenant(tenant).await?;
     mappings::current_settings(operator, &row).await?;
     let ctx = Context::background(&operator.gateway, row.id, &operator.actor).await?;
-    let (chain, state) = chain(&ctx, wanted).await?;
+    let (chain, state) = chain((operator, &row), &ctx, wanted).await?;
     let resource_type = named_type(&ctx, resource_type)?;
     let source = match subject {
         Subject::Document(body) => sent(&ctx, resource_type, body).await?,
@@ -114,12 +117,20 @@ pub async fn preview(
     })
 }
 
-async fn chain(ctx: &Context, wanted: Wanted) -> Result<(Arc<Chain>, Option<RevisionState>), Error> {
+async fn chain(
+    (operator, tenant): (&Operator, &Tenant),
+    ctx: &Context,
+    wanted: Wanted,
+) -> Result<(Arc<Chain>, Option<RevisionState>), Error> {
     let active = &ctx.settings.chain;
     let revision = match wanted {
         Wanted::Active if active.revision == 0 => return Ok((Arc::clone(active), None)),
         Wanted::Active => return Ok((Arc::clone(active), Some(RevisionState::Active))),
         Wanted::Revision(revision) => revision,
+        Wanted::Unstored(new) => {
+            let chain = mappings::unstored(operator, tenant, &ctx.settings, new).await?;
+            return Ok((Arc::new(chain), None));
+        }
         Wanted::NewestDraft => {
             let newest = ctx.store.mappings(i32::MAX, 1).await?.pop();
             let draft = newest.as_ref().filter(|newest| newest.state == RevisionState::Draft);
