@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     /// Use a temporary database instead.
     #[arg(long)]
     ephemeral: bool,
-    /// Directory with the plugins that `make plugins` builds.
+    /// Directory with the plugins that come with the gateway; `make plugins` builds them.
     #[arg(long, env = "SCIMGATE_PLUGINS", default_value = "target/wasm32-unknown-unknown/plugin")]
     plugins: PathBuf,
     /// Accept plugins of up to 32 MiB that use up to 64 MiB of memory in a call, such as those in Python; without it 8 and 16.
@@ -92,7 +92,8 @@ fn read_plugins(directory: &Path) -> Result<Vec<Bundled>, Failure> {
             Ok(wasm) => plugins.push(Bundled { name: name.to_owned(), wasm }),
             Err(error) if name == demo::PLUGIN => {
                 return Err(Failure::new(format!(
-                    "the demo's plugin {} cannot be read ({error}); build it with `make plugins`",
+                    "the demo's plugin {} cannot be read ({error}); --plugins names the directory of the plugins that come with the \
+                     gateway, which `make plugins` builds in the repository",
                     path.display()
                 )));
             }
