@@ -68,6 +68,7 @@ impl From<types::PathError> for PathError {
             types::PathError::Unknown(why) => Self::Unknown(why),
             types::PathError::ReadOnly(why) => Self::ReadOnly(why),
             types::PathError::WrongValue(why) => Self::WrongValue(why),
+            types::PathError::Other(why) => Self::Other(why),
         }
     }
 }
@@ -81,7 +82,7 @@ impl Paths for Document {
         Ok(Document::set(self, path, value)?)
     }
 
-    fn append(&self, path: &str, value: &str) -> Result<(), PathError> {
+    fn append(&self, path: &str, value: &str) -> Result<u32, PathError> {
         Ok(Document::append(self, path, value)?)
     }
 

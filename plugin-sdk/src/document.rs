@@ -14,7 +14,7 @@ use crate::{Error, PathError};
 pub trait Paths {
     fn get(&self, path: &str) -> Result<Vec<String>, PathError>;
     fn set(&self, path: &str, value: &str) -> Result<u32, PathError>;
-    fn append(&self, path: &str, value: &str) -> Result<(), PathError>;
+    fn append(&self, path: &str, value: &str) -> Result<u32, PathError>;
     fn remove(&self, path: &str) -> Result<u32, PathError>;
     fn to_json(&self) -> String;
     fn replace(&self, json: &str) -> Result<(), PathError>;
@@ -67,8 +67,9 @@ impl<'a> Document<'a> {
         Ok(self.0.set(path, &serde_json::to_string(&value)?)?)
     }
 
-    /// Adds one element to a multi-valued attribute.
-    pub fn append(&self, path: &str, value: impl Serialize) -> Result<(), Error> {
+    /// Adds an element, or each element of an array, to a multi-valued attribute and returns how many were new: an element that
+    /// is there already is not added.
+    pub fn append(&self, path: &str, value: impl Serialize) -> Result<u32, Error> {
         Ok(self.0.append(path, &serde_json::to_string(&value)?)?)
     }
 

@@ -2,23 +2,30 @@
 
 use std::fmt;
 
-/// Why a path could not be read or written; the text is a sentence about this path.
+/// Why a path could not be read or written; the text is a sentence about this path. The document is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PathError {
     /// Not a SCIM attribute path.
     Malformed(String),
     /// No schema of this tenant has such an attribute.
     Unknown(String),
-    /// Only the host sets this attribute (`id`, `meta`, `schemas`).
+    /// Only the host sets this attribute: `id`, `meta`, `schemas`, and what its schema declares read-only.
     ReadOnly(String),
     /// Not a value of the attribute's type.
     WrongValue(String),
+    /// Any other reason, such as too many values.
+    Other(String),
 }
 
 impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(why) | Self::Unknown(why) | Self::ReadOnly(why) | Self::WrongValue(why) => f.write_str(why),
+            Self::Malformed(why)
+            | Self::Unknown(why)
+            | Self::ReadOnly(why)
+            | Self::WrongValue(why)
+            | Self::Other(why) => f.write_str(why),
         }
     }
 }
@@ -30,6 +37,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why the plugin could not do its work, shown to the administrator as a sentence.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// A path could not be read or written.
     Path(PathError),

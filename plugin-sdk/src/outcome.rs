@@ -6,8 +6,10 @@ use crate::{Error, Result};
 
 /// Which document this is, and when it was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Context {
-    /// The tenant's name.
+    /// The tenant's name, for texts that people read. An operator may change it: what differs between tenants belongs into the
+    /// configuration.
     pub tenant: String,
     /// `User`, `Group`, or a resource type that the tenant defined.
     pub resource_type: String,

@@ -9,8 +9,8 @@ pub trait Document: Any + Send {
     fn get(&self, path: &str) -> Result<Vec<String>, PathError>;
     /// Sets every match, or creates the value if there is no match; returns the number of values set.
     fn set(&mut self, path: &str, value: &str) -> Result<u32, PathError>;
-    /// Adds one element to a multi-valued attribute.
-    fn append(&mut self, path: &str, value: &str) -> Result<(), PathError>;
+    /// Adds an element, or each of an array, to a multi-valued attribute and returns the number of new ones.
+    fn append(&mut self, path: &str, value: &str) -> Result<u32, PathError>;
     /// Removes every match and returns how many there were.
     fn remove(&mut self, path: &str) -> Result<u32, PathError>;
     /// The whole document.
@@ -34,4 +34,7 @@ pub enum PathError {
     /// Not JSON, or not a value of the attribute's type.
     #[error("{0}")]
     WrongValue(String),
+    /// Any other reason, such as a limit.
+    #[error("{0}")]
+    Other(String),
 }

@@ -9,7 +9,7 @@ use wasmtime::{
 };
 
 use crate::{
-    bindings::{Mapping, MappingPre},
+    bindings::{Mapping, MappingPre, version_0_1},
     component::Linked,
     error::Error,
     limits::{Limits, MAX_TABLE_ELEMENTS},
@@ -78,6 +78,7 @@ impl Host {
         let engine = Engine::new(&settings(&config)).map_err(|error| Error::Engine(error.into()))?;
         let mut linker = Linker::new(&engine);
         Mapping::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
+            .and_then(|()| version_0_1::Plugins::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
             .map_err(|error| Error::Engine(error.into()))?;
         let ticker = Ticker::start(engine.weak())?;
         Ok(Self { engine, linker, config, ticker, large_plugins: AtomicBool::new(false) })

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::interface::RUNS;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why there is no host, or no component.
@@ -32,6 +34,16 @@ pub enum Error {
     ForbiddenImport {
         /// The first import that is not allowed.
         import: String,
+    },
+    /// The plugin is built for a version of the interface that this host does not have.
+    #[error(
+        "the plugin is built for version {version} of the plugin interface, and this gateway runs plugins of the versions {}: see \
+         docs/plugin-interface.md",
+        RUNS
+    )]
+    Interface {
+        /// The plugin's version.
+        version: String,
     },
     /// Compiling the upload would take minutes.
     #[error("the plugin is too complex: {reason}")]

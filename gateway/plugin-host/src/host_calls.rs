@@ -1,5 +1,7 @@
 //! The functions that a plugin may call. Every call is counted, and every write is charged before it is made.
 
+mod version_0_1;
+
 use wasmtime::component::Resource;
 
 use crate::{
@@ -19,6 +21,7 @@ impl From<PathError> for types::PathError {
             PathError::Unknown(why) => Self::Unknown(why),
             PathError::ReadOnly(why) => Self::ReadOnly(why),
             PathError::WrongValue(why) => Self::WrongValue(why),
+            PathError::Other(why) => Self::Other(why),
         }
     }
 }
@@ -82,7 +85,7 @@ impl documents::HostDocument for State {
         _: Resource<DocumentHandle>,
         path: String,
         value: String,
-    ) -> wasmtime::Result<Result<(), types::PathError>> {
+    ) -> wasmtime::Result<Result<u32, types::PathError>> {
         let added = self.begin_write(path.len() + value.len())?.append(&path, &value);
         self.finish(added)
     }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use semver::Version;
 use sha2::{Digest, Sha256};
 use wasmtime::{
     component::Component as Compiled,
@@ -12,10 +13,19 @@ use wasmtime::{
 };
 use wit_component::ComponentEncoder;
 
-use crate::{complexity, component::Component, engine::Host, error::Error, instance, limits::Limits, wasi};
+use crate::{
+    complexity,
+    component::Component,
+    engine::Host,
+    error::Error,
+    instance,
+    interface::{self, Import},
+    limits::Limits,
+    wasi,
+};
 
-/// All that a plugin may import besides the empty WASI, as components and core modules spell it.
-const ALLOWED_IMPORTS: [&str; 4] = ["scimgate:mapping/types@0.1.0", "scimgate:mapping/documents@0.1.0", "log", "$root"];
+/// All that a plugin may import besides the interfaces and the empty WASI, as components and core modules spell it.
+const ALLOWED_IMPORTS: [&str; 2] = ["log", "$root"];
 
 /// CPU time for the call that asks for the manifest: code that runs for the first time is slow.
 const DESCRIBE_CPU: Duration = Duration::from_millis(100);
@@ -37,10 +47,10 @@ impl Host {
         if bytes.len() > self.max_upload() {
             return Err(Error::TooLarge { size: bytes.len(), limit: self.max_upload() });
         }
-        let encoding = check_imports(bytes)?;
+        let outermost = check_imports(bytes)?;
         complexity::check(bytes)?;
         let wrapped;
-        let component = if encoding == Encoding::Module {
+        let component = if outermost.encoding == Encoding::Module {
             wrapped = wrap(bytes)?;
             check_imports(&wrapped)?;
             &wrapped
@@ -48,7 +58,11 @@ impl Host {
             bytes
         };
         let compiled = self.compile(component)?;
-        let linked = self.link(&compiled)?;
+        let linked = self.link(&compiled).map_err(|error| match outermost.newer {
+            // It uses a function that only its version has.
+            Some(version) => Error::Interface { version: version.to_string() },
+            None => error,
+        })?;
         let manifest = instance::describe(self, &linked, limits).map_err(Error::Describe)?;
         Component::new(linked, manifest, Sha256::digest(bytes).into())
     }
@@ -73,10 +87,18 @@ pub fn wrap(module: &[u8]) -> Result<Vec<u8>, Error> {
         .map_err(|error| Error::not_a_plugin(&error.root_cause()))
 }
 
+/// What the checks of the imports find.
+struct Outermost {
+    encoding: Encoding,
+    /// The version of the interface, if it is newer than the host's.
+    newer: Option<Version>,
+}
+
 /// Names the first import that is not allowed, before anything is compiled. Only the outermost imports count: what
 /// the modules inside a component import must be provided or imported by the component itself.
-fn check_imports(bytes: &[u8]) -> Result<Encoding, Error> {
+fn check_imports(bytes: &[u8]) -> Result<Outermost, Error> {
     let mut outermost = None;
+    let mut newer = None;
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| Error::not_a_plugin(&error))? {
@@ -88,7 +110,7 @@ fn check_imports(bytes: &[u8]) -> Result<Encoding, Error> {
             Payload::ImportSection(section) if depth == 1 => {
                 for import in section.into_imports() {
                     let import = import.map_err(|error| Error::not_a_plugin(&error))?;
-                    check_import(import.module, import.name)?;
+                    newer = check_import(import.module, import.name)?.or(newer);
                 }
             }
             Payload::ComponentImportSection(section) if depth == 1 => {
@@ -96,20 +118,26 @@ fn check_imports(bytes: &[u8]) -> Result<Encoding, Error> {
                     let import = import.map_err(|error| Error::not_a_plugin(&error))?;
                     // An alias of a known type imports nothing.
                     if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
-                        check_import(import.name.name, "")?;
+                        newer = check_import(import.name.name, "")?.or(newer);
                     }
                 }
             }
             _ => {}
         }
     }
-    outermost.ok_or_else(|| Error::not_a_plugin(&"it is empty"))
+    let encoding = outermost.ok_or_else(|| Error::not_a_plugin(&"it is empty"))?;
+    Ok(Outermost { encoding, newer })
 }
 
-fn check_import(module: &str, name: &str) -> Result<(), Error> {
-    if ALLOWED_IMPORTS.contains(&module) || wasi::interface(module).is_some() {
-        return Ok(());
+/// The version of the interface, if the import is of a newer one than the host's.
+fn check_import(module: &str, name: &str) -> Result<Option<Version>, Error> {
+    match interface::classify(module) {
+        Import::Known { newer } => Ok(newer),
+        Import::OtherVersion(version) => Err(Error::Interface { version: version.to_string() }),
+        Import::Foreign if ALLOWED_IMPORTS.contains(&module) || wasi::interface(module).is_some() => Ok(None),
+        Import::Foreign => {
+            let import = if name.is_empty() { module.to_owned() } else { format!("{module} {name}") };
+            Err(Error::ForbiddenImport { import })
+        }
     }
-    let import = if name.is_empty() { module.to_owned() } else { format!("{module} {name}") };
-    Err(Error::ForbiddenImport { import })
 }

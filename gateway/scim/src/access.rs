@@ -31,7 +31,7 @@ const MAX_CALL_EFFORT: usize = 4 << 20;
 /// The reason why a document was not read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessError {
-    /// The path is malformed, or its filter costs too much.
+    /// The path is malformed.
     #[error("{0}")]
     Malformed(String),
     /// The path names an attribute that the schema does not define.
@@ -43,6 +43,9 @@ pub enum AccessError {
     /// The schema does not allow the value.
     #[error("{0}")]
     WrongValue(String),
+    /// There would be too many values, or it would take too long.
+    #[error("{0}")]
+    TooMuch(String),
 }
 
 /// The values at a path. A bare multi-valued attribute (`emails`) is a single value, the whole array; `emails.value` and
@@ -165,9 +168,7 @@ fn selected(
     let Some(filter) = filter else { return Ok((0..elements.len()).collect()) };
     filter.select(elements, &mut Effort::patch_within(MAX_CALL_EFFORT)).map_err(|_| {
         let (name, terms, count) = (&attribute.attribute.name, filter.filter().term_count(), elements.len());
-        AccessError::Malformed(format!(
-            "{terms} terms are too many for {count} values of {name}; ask for less at once."
-        ))
+        AccessError::TooMuch(format!("{terms} terms are too many for {count} values of {name}; ask for less at once."))
     })
 }
 

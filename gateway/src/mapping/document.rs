@@ -71,7 +71,7 @@ impl Document for ScimDocument {
         self.document.set(path, value).map_err(|error| self.refuse("set", path, error))
     }
 
-    fn append(&mut self, path: &str, value: &str) -> Result<(), PathError> {
+    fn append(&mut self, path: &str, value: &str) -> Result<u32, PathError> {
         self.document.append(path, value).map_err(|error| self.refuse("append", path, error))
     }
 
@@ -94,5 +94,6 @@ fn translate(error: AccessError) -> PathError {
         AccessError::Unknown(why) => PathError::Unknown(why),
         AccessError::ReadOnly(_) => PathError::ReadOnly(error.to_string()),
         AccessError::WrongValue(why) => PathError::WrongValue(why),
+        AccessError::TooMuch(why) => PathError::Other(why),
     }
 }

@@ -14,7 +14,7 @@ class HostDocument(Protocol):
 
     def get(self, path: str) -> list[str]: ...
     def set(self, path: str, value: str) -> int: ...
-    def append(self, path: str, value: str) -> None: ...
+    def append(self, path: str, value: str) -> int: ...
     def remove(self, path: str) -> int: ...
     def to_json(self) -> str: ...
     def replace(self, json: str) -> None: ...
@@ -26,7 +26,7 @@ class PathError(Exception):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
-        """`malformed`, `unknown`, `read-only` or `wrong-value`."""
+        """`malformed`, `unknown`, `read-only`, `wrong-value`, or `other`, such as too many values."""
 
 
 class Document:
@@ -62,10 +62,11 @@ class Document:
         text = _text(value)
         return _call(lambda: self._host.set(path, text))
 
-    def append(self, path: str, value: Json) -> None:
-        """Adds one element to a multi-valued attribute."""
+    def append(self, path: str, value: Json) -> int:
+        """Adds an element, or each element of a list, to a multi-valued attribute and returns how many were new: an element that is
+        there already is not added."""
         text = _text(value)
-        _call(lambda: self._host.append(path, text))
+        return _call(lambda: self._host.append(path, text))
 
     def remove(self, path: str) -> int:
         """Removes every match and returns how many there were."""
@@ -176,4 +177,5 @@ _KINDS = {
     "PathError_Unknown": "unknown",
     "PathError_ReadOnly": "read-only",
     "PathError_WrongValue": "wrong-value",
+    "PathError_Other": "other",
 }

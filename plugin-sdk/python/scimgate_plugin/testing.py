@@ -106,15 +106,19 @@ class MemoryDocument:
             owner[key] = json.loads(value)
         return len(places)
 
-    def append(self, path: str, value: str) -> None:
-        places = self._places(_writable(path))
-        if not places:
-            self.set(path, f"[{value}]")
-            return
-        owner, key = places[0]
-        if not isinstance(owner[key], list):
+    def append(self, path: str, value: str) -> int:
+        steps = _writable(path)
+        if not self._places(steps):
+            self.set(path, "[]")
+        owner, key = self._places(steps)[0]
+        values, given = owner[key], json.loads(value)
+        if not isinstance(values, list):
             raise PathError("wrong-value", f"{path} is not multi-valued")
-        owner[key].append(json.loads(value))
+        before = len(values)
+        for element in given if isinstance(given, list) else [given]:
+            if element not in values:
+                values.append(element)
+        return len(values) - before
 
     def remove(self, path: str) -> int:
         places = self._places(_writable(path))

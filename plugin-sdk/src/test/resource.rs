@@ -101,7 +101,7 @@ impl Paths for Resource {
         self.document.borrow_mut().set(path, value).map_err(translate)
     }
 
-    fn append(&self, path: &str, value: &str) -> Result<(), PathError> {
+    fn append(&self, path: &str, value: &str) -> Result<u32, PathError> {
         self.document.borrow_mut().append(path, value).map_err(translate)
     }
 
@@ -124,6 +124,7 @@ fn translate(error: AccessError) -> PathError {
         AccessError::Unknown(why) => PathError::Unknown(why),
         AccessError::ReadOnly(_) => PathError::ReadOnly(error.to_string()),
         AccessError::WrongValue(why) => PathError::WrongValue(why),
+        AccessError::TooMuch(why) => PathError::Other(why),
     }
 }
 

@@ -7,7 +7,7 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 export interface HostDocument {
   get(path: string): string[];
   set(path: string, value: string): number;
-  append(path: string, value: string): void;
+  append(path: string, value: string): number;
   remove(path: string): number;
   toJson(): string;
   replace(json: string): void;
@@ -16,7 +16,7 @@ export interface HostDocument {
 /** Why a path could not be read or written. A plugin may catch it and go on. */
 export class PathError extends Error {
   override readonly name = "PathError";
-  /** `malformed`, `unknown`, `read-only` or `wrong-value`. */
+  /** `malformed`, `unknown`, `read-only`, `wrong-value`, or `other`, such as too many values. */
   readonly kind: string;
 
   constructor(kind: string, message: string) {
@@ -65,10 +65,13 @@ export class Document {
     return this.#call(() => this.#host.set(path, text));
   }
 
-  /** Adds one element to a multi-valued attribute. */
-  append(path: string, value: Json): void {
+  /**
+   * Adds an element, or each element of an array, to a multi-valued attribute and returns how many were new: an element that is there
+   * already is not added.
+   */
+  append(path: string, value: Json): number {
     const text = JSON.stringify(value);
-    this.#call(() => this.#host.append(path, text));
+    return this.#call(() => this.#host.append(path, text));
   }
 
   /** Removes every match and returns how many there were. */

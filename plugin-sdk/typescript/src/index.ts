@@ -16,7 +16,7 @@ export type { Configuration, ScimPath } from "./schema.ts";
 
 /** Which document this is, and when it was changed. */
 export interface Context {
-  /** The tenant's name. */
+  /** The tenant's name, for texts that people read. An operator may change it. */
   readonly tenant: string;
   /** `User`, `Group`, or a resource type that the tenant defined. */
   readonly resourceType: string;

@@ -122,15 +122,18 @@ export class MemoryDocument implements HostDocument {
     return places.length;
   }
 
-  append(path: string, text: string): void {
+  append(path: string, text: string): number {
     const steps = writable(path);
-    const list = this.#places(steps)[0];
-    if (!list) this.set(path, `[${text}]`);
-    else {
-      const values = list.owner[list.key];
-      if (!Array.isArray(values)) throw { tag: "wrong-value", val: `${path} is not multi-valued` };
-      values.push(JSON.parse(text));
+    const given = JSON.parse(text);
+    if (this.#places(steps).length === 0) this.set(path, "[]");
+    const [list] = this.#places(steps);
+    const values = list?.owner[list.key];
+    if (!Array.isArray(values)) throw { tag: "wrong-value", val: `${path} is not multi-valued` };
+    const before = values.length;
+    for (const value of Array.isArray(given) ? given : [given]) {
+      if (!values.some((present) => JSON.stringify(present) === JSON.stringify(value))) values.push(value);
     }
+    return values.length - before;
   }
 
   remove(path: string): number {

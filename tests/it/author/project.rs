@@ -44,8 +44,8 @@ fn a_new_project_builds_tests_and_runs() {
         &said,
         &[
             "a component",
-            "scimgate:mapping/mapping@0.1.0",
-            "scimgate:mapping/documents@0.1.0",
+            "scimgate:mapping/mapping@1.0.0",
+            "scimgate:mapping/documents@1.0.0",
             "accepted",
             "\"format\": \"scim-path\"",
         ],
@@ -79,7 +79,7 @@ fn check_language(language: &str, name: &str) -> String {
     let said = author.says(&project, &format!("scimgate plugin run {name}.wasm --config config.json < user.json"));
     contains(&said, &["- name.familyName  \"Byron\"", "+ name.familyName  \"BYRON\""]);
     let said = author.says(&project, &format!("scimgate plugin inspect {name}.wasm"));
-    contains(&said, &["scimgate:mapping/mapping@0.1.0", "wasi:io/streams@0.2."]);
+    contains(&said, &["scimgate:mapping/mapping@1.0.0", "wasi:io/streams@0.2."]);
     said
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use scimgate_plugin_host::{Component, Decision, Host};
-use scimgate_plugin_sdk::Outcome;
+use scimgate_plugin_host::{Component, Decision, Host, Level};
 use scimgate_plugin_sdk::test::{Fixture, FixtureFile, Found, Schemas, read_fixtures};
+use scimgate_plugin_sdk::{self as sdk, Outcome};
 
 use crate::support::{HOST, TestDocument, wasm};
 
@@ -18,10 +18,15 @@ fn check(plugin: &str) {
 /// Runs every example in a plugin's folder, twice.
 pub(crate) fn run_examples(host: &Host, component: &Component, folder: &str) {
     for file in fixtures(folder) {
-        for fixture in &file.fixtures {
-            run(host, component, &file.schemas, fixture);
-            run(host, component, &file.schemas, fixture);
-        }
+        run_file(host, component, &file);
+    }
+}
+
+/// Runs every example of a file, twice.
+pub(crate) fn run_file(host: &Host, component: &Component, file: &FixtureFile) {
+    for fixture in &file.fixtures {
+        run(host, component, &file.schemas, fixture);
+        run(host, component, &file.schemas, fixture);
     }
 }
 
@@ -51,8 +56,18 @@ fn run(host: &Host, component: &Component, schemas: &Schemas, fixture: &Fixture)
         Ok(Decision::Rejected { scim_type, detail }) => Ok(Outcome::Rejected { scim_type, detail }),
         Err(failure) => Err(failure.reason),
     };
-    let found = Found { outcome, document: result.document.into_value(), log: Vec::new() };
+    let log = result.log.into_iter().map(|line| (level(line.level), line.message)).collect();
+    let found = Found { outcome, document: result.document.into_value(), log };
     fixture.compare(schemas, &found).unwrap_or_else(|report| panic!("{}\n{report}", fixture.name));
+}
+
+fn level(level: Level) -> sdk::Level {
+    match level {
+        Level::Debug => sdk::Level::Debug,
+        Level::Info => sdk::Level::Info,
+        Level::Warn => sdk::Level::Warn,
+        Level::Error => sdk::Level::Error,
+    }
 }
 
 #[test]

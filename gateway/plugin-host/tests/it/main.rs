@@ -6,6 +6,7 @@ mod bundled;
 mod determinism;
 mod hostile;
 mod isolation;
+mod kept;
 mod languages;
 mod limits;
 mod prepare;

@@ -93,7 +93,7 @@ impl Document for TestDocument {
         self.inner().set(path, json(value)?).map_err(error)
     }
 
-    fn append(&mut self, path: &str, value: &str) -> Result<(), PathError> {
+    fn append(&mut self, path: &str, value: &str) -> Result<u32, PathError> {
         self.inner().append(path, json(value)?).map_err(error)
     }
 
@@ -121,6 +121,8 @@ fn error(error: sdk::Error) -> PathError {
     match error {
         sdk::Error::Path(sdk::PathError::ReadOnly(why)) => PathError::ReadOnly(why),
         sdk::Error::Path(sdk::PathError::Malformed(why)) => PathError::Malformed(why),
+        sdk::Error::Path(sdk::PathError::Unknown(why)) => PathError::Unknown(why),
+        sdk::Error::Path(sdk::PathError::Other(why)) => PathError::Other(why),
         other => PathError::WrongValue(other.to_string()),
     }
 }

@@ -36,7 +36,7 @@ fn a_forbidden_import_is_named_at_any_depth() {
     let module = build("module", r#"(import "env" "system" (func (param i32)))"#);
     assert_eq!(refusal(&module), forbidden("env system"));
     // An allowed name for something else.
-    refused("nested", &[("import", "scimgate:mapping/types@0.1.0")], "cannot be compiled");
+    refused("nested", &[("import", "scimgate:mapping/types@1.0.0")], "cannot be compiled");
 }
 
 #[test]

@@ -41,9 +41,10 @@ impl TextDocument {
         set(&mut self.tree, &self.resource_type, path, parse(path, value)?)
     }
 
-    /// Adds a value to a multi-valued attribute; see [`append`](super::append).
-    pub fn append(&mut self, path: &str, value: &str) -> Result<(), AccessError> {
-        append(&mut self.tree, &self.resource_type, path, parse(path, value)?).map(drop)
+    /// Adds a value, or each of an array, to a multi-valued attribute and returns the number of new ones; see
+    /// [`append`](super::append).
+    pub fn append(&mut self, path: &str, value: &str) -> Result<u32, AccessError> {
+        append(&mut self.tree, &self.resource_type, path, parse(path, value)?)
     }
 
     /// Removes the values at a path and returns their number.

@@ -62,7 +62,7 @@ fn set_elements(
     let selected = selected(elements(document.value(attribute)), attribute, filter)?;
     if of_value(value).saturating_mul(selected.len()) > MAX_CALL_EFFORT {
         let detail = format!("The value is too large for {} values of {}.", selected.len(), attribute.attribute.name);
-        return Err(AccessError::WrongValue(detail));
+        return Err(AccessError::TooMuch(detail));
     }
     let Some(elements) = document.value_mut(attribute).map(elements_mut) else { return Ok(0) };
     let mut changed = Vec::new();
@@ -114,7 +114,7 @@ fn create(
 pub(super) fn append(document: &mut Overlay, attribute: &AttributeRef, elements: &[Value]) -> Result<u32, AccessError> {
     let too_many = |count: usize| {
         let name = attribute.name();
-        AccessError::WrongValue(format!("{name} would have {count} values or more; it can have {MAX_ELEMENTS}."))
+        AccessError::TooMuch(format!("{name} would have {count} values or more; it can have {MAX_ELEMENTS}."))
     };
     if elements.len() > MAX_ELEMENTS {
         return Err(too_many(elements.len()));

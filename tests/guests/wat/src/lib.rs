@@ -3,18 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
-use wit_component::{StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_component::{StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
 /// The host functions, under the names that the files use.
 const IMPORTS: &str = r#"
-(import "scimgate:mapping/documents@0.1.0" "[method]document.get" (func $get (param i32 i32 i32 i32)))
-(import "scimgate:mapping/documents@0.1.0" "[method]document.set" (func $set (param i32 i32 i32 i32 i32 i32)))
-(import "scimgate:mapping/documents@0.1.0" "[method]document.append" (func $append (param i32 i32 i32 i32 i32 i32)))
-(import "scimgate:mapping/documents@0.1.0" "[method]document.remove" (func $remove (param i32 i32 i32 i32)))
-(import "scimgate:mapping/documents@0.1.0" "[method]document.to-json" (func $to-json (param i32 i32)))
-(import "scimgate:mapping/documents@0.1.0" "[method]document.replace" (func $replace (param i32 i32 i32 i32)))
-(import "scimgate:mapping/documents@0.1.0" "[resource-drop]document" (func $drop (param i32)))
+(import "scimgate:mapping/documents@1.0.0" "[method]document.get" (func $get (param i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@1.0.0" "[method]document.set" (func $set (param i32 i32 i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@1.0.0" "[method]document.append" (func $append (param i32 i32 i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@1.0.0" "[method]document.remove" (func $remove (param i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@1.0.0" "[method]document.to-json" (func $to-json (param i32 i32)))
+(import "scimgate:mapping/documents@1.0.0" "[method]document.replace" (func $replace (param i32 i32 i32 i32)))
+(import "scimgate:mapping/documents@1.0.0" "[resource-drop]document" (func $drop (param i32)))
 (import "$root" "log" (func $log (param i32 i32 i32)))
 "#;
 
@@ -78,6 +78,21 @@ pub fn build(name: &str, text: &str) -> Vec<u8> {
     let defaults: String = missing.map(|(_, default)| *default).collect();
     let mut module = parse(&format!("(module {IMPORTS} {code} {defaults})"));
     embed_world(&mut module);
+    module
+}
+
+/// A plugin of the world of a WIT: it imports all that there is, and every function that it exports traps.
+///
+/// # Panics
+/// The text is no WIT with a world `mapping`.
+#[must_use]
+pub fn whole_world(wit: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("mapping.wit", wit).unwrap_or_else(|why| panic!("{why:?}"));
+    let world = resolve.select_world(&[package], Some("mapping")).unwrap_or_else(|why| panic!("{why:?}"));
+    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
+    let embedded = embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8);
+    embedded.unwrap_or_else(|why| panic!("{why:?}"));
     module
 }
 

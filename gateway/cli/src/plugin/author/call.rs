@@ -1,6 +1,6 @@
 //! A call for people and programs: what it decided, changed and logged, in the form of the admin API's preview.
 
-use scimgate::mapping::{Level, LogLine, MapError, MappingOutcome, PathError, StepReport, StepResult};
+use scimgate::mapping::{Level, LogLine, MapError, MappingOutcome, StepReport, StepResult};
 use scimgate::telemetry;
 use scimgate_plugin_sdk::test::{Found, Resource};
 use scimgate_plugin_sdk::{Level as SdkLevel, Outcome};
@@ -101,12 +101,9 @@ fn level(level: Level) -> &'static str {
 }
 
 fn refused_paths(step: &StepReport) -> Vec<Value> {
-    let paths = step.refused_paths.iter().map(|refused| {
-        let (PathError::Malformed(why)
-        | PathError::Unknown(why)
-        | PathError::ReadOnly(why)
-        | PathError::WrongValue(why)) = &refused.error;
-        json!({ "call": refused.call, "path": refused.path, "reason": why })
-    });
+    let paths = step
+        .refused_paths
+        .iter()
+        .map(|refused| json!({ "call": refused.call, "path": refused.path, "reason": refused.error.to_string() }));
     paths.collect()
 }

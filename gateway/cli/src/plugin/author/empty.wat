@@ -1,6 +1,6 @@
 ;; The plugin that does nothing: it describes itself and maps every document to itself.
 (module
-  (import "scimgate:mapping/documents@0.1.0" "[resource-drop]document" (func $drop (param i32)))
+  (import "scimgate:mapping/documents@1.0.0" "[resource-drop]document" (func $drop (param i32)))
   (memory (export "memory") 2)
   ;; A bump allocator above the first page.
   (global $free (mut i32) (i32.const 65536))

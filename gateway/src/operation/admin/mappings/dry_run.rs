@@ -211,7 +211,7 @@ fn on_all<'a>(reasons: &[Option<&'a String>]) -> Option<&'a String> {
 
 /// Whether the schemas decide it, and not a value.
 fn is_of_schemas(refused: &RefusedPath) -> bool {
-    !matches!(refused.error, PathError::WrongValue(_))
+    !matches!(refused.error, PathError::WrongValue(_) | PathError::Other(_))
 }
 
 fn verb(refused: &RefusedPath) -> &'static str {
