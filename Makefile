@@ -11,7 +11,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins plugins-other conformance conformance-tools disagreements deploy-check bench bench-work bench-containment bench-mapping bench-erase fuzz lint circles advisories setup-rust setup-postgres build
+.PHONY: help run test plugins plugins-other conformance conformance-tools disagreements deploy-check bench bench-work bench-containment bench-mapping bench-erase fuzz lint circles advisories setup-rust setup-postgres setup-browser build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ plugins: setup-rust ## Build the plugins and the test guests to WASM
 plugins-other: ## Build the plugins and the test guests in TypeScript and Python
 	@.config/build-plugins
 
-test: setup-rust setup-postgres deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run every test
+test: setup-rust setup-postgres setup-browser deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run every test
 	@cargo build --locked --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets
 	@.config/run-fuzz --short
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
@@ -103,3 +103,6 @@ setup-rust:
 
 setup-postgres:
 	@.config/postgres install
+
+setup-browser:
+	@.config/need "Chromium with its driver" chromium-driver sh -c 'command -v chromedriver && command -v chromium'

@@ -187,6 +187,7 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
     tasks.spawn(work::expiry::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::first_use::run(gateway.clone(), background.clone()));
     tasks.spawn(work::last_used::run(gateway.clone(), background.clone()));
     tasks.spawn(work::event_readers::run(gateway.clone(), background.clone()));
     tasks.spawn(work::shadow::run(gateway.clone(), background.clone()));

@@ -3,15 +3,17 @@
 //! A database outage is an outage, never a bad credential: an identity provider quarantines a whole job at the first 401.
 
 pub mod bearer;
+pub mod first_use;
 mod known_tenants;
 pub mod last_used;
 pub mod oauth;
+mod setup_link;
 mod strangers;
 pub mod token;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use moka::future::Cache;
@@ -21,13 +23,16 @@ use crate::clock::Clock;
 use crate::config::Network;
 use crate::root_key::Keys;
 use crate::store::operator_key::OperatorKey;
+use crate::store::setup_link::FoundLink;
 use crate::store::tenant::credential::Scope;
 use crate::store::tenant::names::TenantNames;
 use crate::store::{self, Store};
 use crate::tenant::TenantId;
+use first_use::FirstUses;
 use known_tenants::KnownTenants;
 use last_used::LastUsed;
 use oauth::Oauth;
+use setup_link::{MAX_SETUP_LINKS, SETUP_LINK_TTL};
 use strangers::Strangers;
 use token::{Kind, Token, TokenDigest};
 
@@ -51,10 +56,18 @@ pub struct Verified {
     /// From where it is accepted; empty for everywhere.
     networks: Vec<Network>,
     expires_at: Option<SystemTime>,
+    setup_link: SetupOrigin,
     /// The minute of the last use that was noted, in seconds since 1970.
     used: AtomicU64,
     /// The generation of the tenant's credentials when the look-up began.
     generation: u64,
+}
+
+/// The setup link that made a credential, until its first use is noted. Once for each time that the credential is cached.
+#[derive(Debug, Default)]
+struct SetupOrigin {
+    link: Option<Uuid>,
+    is_noted: AtomicBool,
 }
 
 /// Why a request is not authenticated.
@@ -97,6 +110,9 @@ pub struct Auth {
     /// Apart from the valid ones, so that garbage cannot evict them.
     invalid: Cache<TokenDigest, ()>,
     operators: Cache<TokenDigest, Arc<OperatorKey>>,
+    setup_links: Cache<TokenDigest, Arc<FoundLink>>,
+    /// First uses of what setup links made, until they are stored.
+    pub first_uses: FirstUses,
     /// When credentials were used, until it is stored.
     pub used: LastUsed,
     /// Access tokens and the clients that get them.
@@ -113,6 +129,12 @@ pub struct Auth {
 const GENERATIONS: usize = 256;
 
 impl Verified {
+    /// The setup link, at the first call.
+    fn take_setup_link(&self) -> Option<Uuid> {
+        let SetupOrigin { link, is_noted } = &self.setup_link;
+        link.filter(|_| !is_noted.swap(true, Ordering::Relaxed))
+    }
+
     /// Whether it is accepted from an address.
     #[must_use]
     pub fn admits(&self, address: impl FnOnce() -> Option<IpAddr>) -> bool {
@@ -139,6 +161,8 @@ impl Auth {
             valid: Cache::builder().max_capacity(MAX_VALID).time_to_live(VALID_TTL).build(),
             invalid: Cache::builder().max_capacity(MAX_INVALID).time_to_live(INVALID_TTL).build(),
             operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(OPERATOR_TTL).build(),
+            setup_links: Cache::builder().max_capacity(MAX_SETUP_LINKS).time_to_live(SETUP_LINK_TTL).build(),
+            first_uses: FirstUses::default(),
             used: LastUsed::default(),
             strangers: Strangers::default(),
             tenants: KnownTenants::default(),
@@ -327,6 +351,7 @@ impl Auth {
             credential: found.credential.id,
             scope: found.credential.scope,
             expires_at: found.credential.expires_at,
+            setup_link: SetupOrigin { link: found.credential.setup_link, ..SetupOrigin::default() },
             used: AtomicU64::new(0),
             generation,
         }))

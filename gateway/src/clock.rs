@@ -71,6 +71,13 @@ fn micros(at: SystemTime) -> i64 {
     at.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_micros()).ok()).unwrap_or_default()
 }
 
+/// A moment in UTC for people, to the minute: `29 November 2026, 10:05 UTC`.
+#[must_use]
+pub fn for_people(at: SystemTime) -> String {
+    let moment = jiff::Timestamp::from_millisecond(micros(at) / 1000).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    moment.strftime("%-d %B %Y, %H:%M UTC").to_string()
+}
+
 /// A moment as RFC 3339 text in UTC with milliseconds, as SCIM's dateTime requires (RFC 7643 §2.3.5).
 #[must_use]
 pub fn rfc3339(at: SystemTime) -> String {

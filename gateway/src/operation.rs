@@ -29,6 +29,7 @@ pub mod resource;
 pub mod retention;
 pub mod schema_change;
 pub mod settings;
+pub mod setup_link;
 pub mod shadow;
 pub mod shadow_queue;
 pub(crate) mod signature;

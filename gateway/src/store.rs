@@ -30,6 +30,7 @@ pub mod resource;
 pub mod retention;
 pub mod root_key;
 pub mod schema;
+pub mod setup_link;
 pub mod shadow;
 pub mod stamp;
 pub mod tenant;

@@ -3,6 +3,7 @@
 pub mod change_poll;
 pub mod event_readers;
 pub mod expiry;
+pub mod first_use;
 pub mod jobs;
 pub mod last_used;
 pub mod leniency_flush;

@@ -52,6 +52,7 @@ async fn every_changing_route_is_recorded_without_a_secret(gateway: &TestGateway
     let mut it = Operator { gateway, routes: BTreeSet::new(), sent: Vec::new(), secrets: Vec::new() };
     tenants_and_credentials(&mut it).await;
     oauth(&mut it).await;
+    setup_links(&mut it).await;
     schemas(&mut it).await;
     mappings(&mut it).await;
     held_changes(&mut it).await;
@@ -131,6 +132,14 @@ async fn oauth(it: &mut Operator<'_>) {
     let _ = it.send((&revoke, &[client, &secret]), &none, "oauth-client.secret-revoke").await;
     let _ = it.send((&format!("DELETE {own}/{{client}}"), &[client]), &none, "oauth-client.delete").await;
     let _ = it.send(("POST /signing-keys", &[]), &none, "signing-key.rotate").await;
+}
+
+async fn setup_links(it: &mut Operator<'_>) {
+    let own = "/tenants/{tenant}/setup-links";
+    let created = it.send((&format!("POST {own}"), &[]), &json!({}), "setup-link.create").await;
+    let secret = created.body["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    it.secrets.push(secret);
+    let _ = it.send((&format!("DELETE {own}/{{link}}"), &[&created.id()]), &json!({}), "setup-link.revoke").await;
 }
 
 async fn schemas(it: &mut Operator<'_>) {

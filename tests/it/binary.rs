@@ -9,6 +9,7 @@ mod oauth;
 mod plan;
 mod plugins;
 mod serve;
+mod setup_links;
 mod simulate;
 mod tenants;
 mod tour;

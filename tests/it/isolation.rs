@@ -316,6 +316,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         schema_change: delete, insert, select, update
         schema_definition: delete, insert, select, update
         search_key: delete, insert, select
+        setup_link: delete, insert, select
         tenant: select
         tombstone_key: delete, insert, select, update
         unique_key: delete, insert, select
@@ -327,6 +328,11 @@ fn a_tenant_may_do_only_what_its_statements_do() {
                 "burst, created_at, deleted_at, deleted_name, former_names, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, keep_events, keep_tombstones, max_requests, name, rate, state",
             ),
             ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
+            ("oauth_client", "bearer, created_at, id, jwks, label, setup_link, tenant_id, token_seconds"),
+            (
+                "setup_link",
+                "created_at, created_by, credential_days, digest, expires_at, id, label, method, provider, tenant_id",
+            ),
             ("plugin_release", "author, created_at, dev, digest, name, source, tenant_id, version"),
         ] {
             let sql = format!(

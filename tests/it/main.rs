@@ -51,6 +51,7 @@ mod resource_types;
 mod routes;
 mod schema_change;
 mod search_attributes;
+mod setup_links;
 mod shadow;
 mod simulate;
 mod statements;

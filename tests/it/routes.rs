@@ -22,6 +22,8 @@ enum Surface {
     Admin,
     /// None is required.
     Probe,
+    /// The pages of setup links, whose address has the credential.
+    Page,
     /// The token endpoint, whose requests bring credentials of their own, and what is public of it.
     Oauth,
 }
@@ -94,6 +96,10 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/oauth-clients/{client}", &["DELETE"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/oauth-clients/{client}/secrets", &["POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/oauth-clients/{client}/secrets/{secret}/revoke", &["POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/setup-links", &["GET", "POST"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/setup-links/{link}", &["DELETE"]),
+    (Surface::Page, "/setup/{secret}", &["GET", "POST"]),
+    (Surface::Page, "/setup/{secret}/status", &["GET"]),
     (Surface::Admin, "/admin/v1/signing-keys", &["GET", "POST"]),
     (Surface::Oauth, "/oauth2/token", &["POST"]),
     (Surface::Oauth, "/t/{tenant}/oauth2/token", &["POST"]),
@@ -187,6 +193,7 @@ fn body(method: &str, path: &str) -> Value {
         }
         ("POST", "/admin/v1/tenants") => json!({ "name": "mallory" }),
         (_, path) if path.ends_with("/erasure") => json!({ "confirm": "acme" }),
+        (_, path) if path.ends_with("/setup-links") => json!({ "label": "mallory" }),
         (_, path) if path.ends_with("/oauth-clients") => json!({ "label": "mallory" }),
         (_, path) if path.contains("/secrets") || path.ends_with("/signing-keys") => json!({}),
         (_, path) if path.ends_with("/tokens") => json!({ "scope": "scim" }),
@@ -240,7 +247,7 @@ fn wrong_credentials(gateway: &TestGateway, (acme, globex): (&Tenant, &Tenant), 
     let internal = internal(gateway);
     let within = |client: &Client| client.at(internal.base.clone());
     match surface {
-        Surface::Probe | Surface::Oauth => Vec::new(),
+        Surface::Probe | Surface::Oauth | Surface::Page => Vec::new(),
         Surface::Scim => {
             let named = format!("http://{}/t/acme/scim/v2", gateway.public);
             let nobody = gateway.anonymous();
@@ -266,6 +273,11 @@ async fn check_other_tenant(
             let probes = Client::new(format!("http://{}", gateway.probes));
             let answer = probes.send(request.clone()).await.expect(200);
             assert!(!answer.text.contains("acme"), "a probe shows nothing of a tenant");
+        }
+        // Nor does another credential open a page.
+        Surface::Page => {
+            let answer = globex.scim.at(format!("http://{}", gateway.public)).send(request.clone()).await.expect(404);
+            assert!(!answer.text.contains("acme"), "{}", answer.text);
         }
         // No token without credentials, whoever's bearer token comes along.
         Surface::Oauth if request.method == "POST" => {

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod assertion;
 pub mod attacks;
 pub mod binary;
+pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod conformance;

@@ -26,6 +26,7 @@ mod schema;
 mod scim_client;
 mod serve;
 mod settings;
+mod setup_link;
 mod signing_key;
 mod simulate;
 mod tenant;
@@ -81,6 +82,8 @@ enum Command {
     Token(token::Arguments),
     /// Create, list and delete OAuth clients, which get access tokens, and rotate their secrets.
     OauthClient(oauth_client::Arguments),
+    /// Create, list and revoke links with which a customer's administrator gets URL and token.
+    SetupLink(setup_link::Arguments),
     /// List and rotate the keys that sign access tokens.
     SigningKey(signing_key::Arguments),
     /// Define a tenant's extension schemas, and add schema packs.
@@ -137,6 +140,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Tenant(arguments) => tenant::run(arguments).await,
         Command::Token(arguments) => token::run(arguments).await,
         Command::OauthClient(arguments) => oauth_client::run(arguments).await,
+        Command::SetupLink(arguments) => setup_link::run(arguments).await,
         Command::SigningKey(arguments) => signing_key::run(arguments).await,
         Command::Schema(arguments) => schema::run(arguments).await,
         Command::ResourceType(arguments) => resource_type::run(arguments).await,

@@ -41,6 +41,11 @@ impl KnownTenants {
         self.0.read().unwrap_or_else(PoisonError::into_inner).swept.is_some()
     }
 
+    /// Whether a poll has read this tenant.
+    pub(super) fn contains(&self, tenant: TenantId) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).tenants.contains(&tenant)
+    }
+
     /// Whether it is certain that there is no such tenant. A tenant that is restored from a backup into a running installation may
     /// be excluded until the next poll of all tenants, half a minute later.
     pub(super) fn excludes(&self, tenant: TenantId, now: SystemTime) -> bool {

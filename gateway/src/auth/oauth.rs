@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::token::TokenDigest;
-use super::{Auth, Error, MAX_VALID, Miss, VALID_TTL, Verified, refusal};
+use super::{Auth, Error, MAX_VALID, Miss, SetupOrigin, VALID_TTL, Verified, refusal};
 use crate::clock::Clock;
 use crate::root_key::Keys;
 use crate::store::oauth::FoundClient;
@@ -130,6 +130,7 @@ fn verified(found: &FoundClient, expires_at: SystemTime, generation: u64) -> Ver
         resource_type: None,
         networks: Vec::new(),
         expires_at: Some(expires_at),
+        setup_link: SetupOrigin { link: found.client.setup_link, ..SetupOrigin::default() },
         used: AtomicU64::new(0),
         generation,
     }
@@ -257,6 +258,7 @@ impl Auth {
             Err(assertion::Refused::Keys(why)) => Err(Miss::IssuerKeys(Arc::new(why))),
             Err(assertion::Refused::Because(why)) => {
                 tracing::info!(tenant.id = %found.tenant, oauth_client.id = %found.client.id, why, "bearer assertion refused");
+                self.note_refused_assertion(found.tenant, why);
                 Ok(None)
             }
         }

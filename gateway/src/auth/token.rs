@@ -26,10 +26,12 @@ pub enum Kind {
     Operator,
     /// The secret of a tenant's OAuth client: `sgc_`.
     Client,
+    /// The secret in a setup link's address: `sgs_`.
+    Setup,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Scim, Self::Directory, Self::Operator, Self::Client];
+    const ALL: [Self; 5] = [Self::Scim, Self::Directory, Self::Operator, Self::Client, Self::Setup];
 
     fn prefix(self) -> &'static str {
         match self {
@@ -37,6 +39,7 @@ impl Kind {
             Self::Directory => "sgd_",
             Self::Operator => "sgo_",
             Self::Client => "sgc_",
+            Self::Setup => "sgs_",
         }
     }
 }
@@ -90,6 +93,14 @@ impl Token {
         }
         let id = from_base62(digits.get(..ID_DIGITS)?)?;
         Some(Self { text: text.to_owned(), kind, tenant: TenantId(Uuid::from_u128(id)) })
+    }
+
+    /// The kind and the tenant that a text names which may be incomplete or mistyped; nothing is known to be true.
+    #[must_use]
+    pub fn named_by(text: &str) -> Option<(Kind, TenantId)> {
+        let kind = Kind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))?;
+        let id = from_base62(text.get(4..4 + ID_DIGITS)?)?;
+        Some((kind, TenantId(Uuid::from_u128(id))))
     }
 
     /// The secret itself, to be shown once.
@@ -174,9 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn an_incomplete_secret_still_names_its_tenant() {
+        for kind in Kind::ALL {
+            let token = Token::generate(kind, tenant());
+            for end in [26, 40, 74, 75] {
+                assert_eq!(Token::named_by(&token.reveal()[..end]), Some((kind, tenant())));
+            }
+            assert_eq!(Token::named_by(&token.reveal()[..25]), None);
+        }
+    }
+
+    #[test]
     fn garbage_is_refused() {
         for text in ["", "sgt_", "Bearer", "sgt_ä", &"sgt_".repeat(40), &format!("sgt_{}", "é".repeat(35))] {
             assert!(Token::parse(text).is_none(), "{text}");
+            assert!(Token::named_by(text).is_none(), "{text}");
         }
     }
 

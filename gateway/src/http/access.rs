@@ -73,7 +73,9 @@ impl FromRequestParts<Gateway> for ScimAccess {
             ctx.record_leniency(Leniency::AcceptIgnored, "Accept");
         }
         let signal = if ctx.settings.client.profile == Profile::Auto { recognition::in_head(&head) } else { None };
-        Ok(Self(ctx.record_client_signal(signal).await))
+        let ctx = ctx.record_client_signal(signal).await;
+        gateway.auth.note_first_use(&verified, ctx.settings.client.recognised.map(|found| found.profile.name()));
+        Ok(Self(ctx))
     }
 }
 
@@ -110,7 +112,11 @@ impl FromRequestParts<Gateway> for OperatorAccess {
 async fn scim_credential(parts: &Parts, gateway: &Gateway, tenant: Option<&str>) -> Result<Arc<Verified>, Error> {
     let secret = secret(&parts.headers)?;
     if !oauth::is_jwt(secret) {
-        return tenant_credential(parts, gateway, Scope::Scim).await;
+        let verified = tenant_credential(parts, gateway, Scope::Scim).await;
+        if let Err(Error::Auth(auth::Error::Unauthorized)) = verified {
+            gateway.auth.note_refused_token(secret);
+        }
+        return verified;
     }
     let verified = gateway.auth.verify_jwt(secret, tenant, || client(parts, gateway)).await?;
     if verified.tenant_active { Ok(verified) } else { Err(Error::Suspended) }
@@ -221,6 +227,7 @@ async fn context(parts: &Parts, gateway: &Gateway, verified: &Verified, base: St
     })
 }
 
-fn request_id(parts: &Parts) -> String {
+/// The request's id.
+pub(super) fn request_id(parts: &Parts) -> String {
     parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
 }

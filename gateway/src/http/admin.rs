@@ -20,6 +20,7 @@ mod plugins;
 mod resource_types;
 mod schemas;
 mod search_attributes;
+mod setup_links;
 mod signing_keys;
 mod tenants;
 mod tokens;
@@ -72,6 +73,8 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(oauth_clients::delete)))
         .routes(TENANTS.on(routes!(oauth_clients::add_secret)))
         .routes(TENANTS.on(routes!(oauth_clients::revoke_secret)))
+        .routes(TENANTS.on(routes!(setup_links::list, setup_links::create)))
+        .routes(TENANTS.on(routes!(setup_links::revoke)))
         .routes(KEYS.on(routes!(signing_keys::list, signing_keys::rotate)))
         .routes(TENANTS.on(routes!(schemas::list, schemas::put)))
         .routes(TENANTS.on(routes!(schemas::get, schemas::remove)))

@@ -1,4 +1,4 @@
-//! The only place where a failure becomes a reply, and the only one that logs it. Every body is JSON.
+//! The only place where a failure becomes a reply, and the only one that logs it. Every body is JSON, but for the pages of setup links.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,6 +8,7 @@ use scimgate_scim::error::{ScimError, ScimType};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::page;
 use crate::auth::oauth::token_error::TokenError;
 use crate::mapping::MapError;
 use crate::operation::Error;
@@ -25,6 +26,8 @@ pub enum Surface {
     Api,
     /// Errors of the token endpoint (RFC 6749 §5.2).
     Oauth,
+    /// HTML for the administrators who open a setup link.
+    Page,
 }
 
 /// A failed request to the SCIM endpoint.
@@ -122,6 +125,11 @@ const RETRY_AFTER_SECONDS: u32 = 2;
 /// Seconds until an address that sent too many unknown tokens may send others.
 const UNKNOWN_TOKENS_RETRY_SECONDS: u32 = 60;
 
+/// A failure in the form of a surface.
+pub(super) fn failure(error: &Error, surface: Surface) -> Response {
+    log_and_render(error, surface)
+}
+
 fn log_and_render(error: &Error, surface: Surface) -> Response {
     let refusal = log_and_convert(error);
     let mut response = render(&refusal, surface, Some(error));
@@ -183,6 +191,7 @@ pub(super) fn media_type_and_body(
             let body = serde_json::json!({ "error": code, "error_description": refusal.detail });
             ("application/json", body.to_string())
         }
+        Surface::Page => ("text/html; charset=utf-8", page::refusal(refusal.status, &refusal.detail)),
     }
 }
 
@@ -222,6 +231,9 @@ fn render(refusal: &ScimError, surface: Surface, error: Option<&Error>) -> Respo
         let scheme = if surface == Surface::Oauth { "Basic realm=\"scimgate\"" } else { "Bearer realm=\"scimgate\"" };
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
     }
+    if surface == Surface::Page {
+        page::protect(headers);
+    }
     if surface == Surface::Oauth {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -239,7 +251,7 @@ fn to_client_error(error: &Error) -> ScimError {
             ScimError::new(401, "The token is missing, or not accepted at this address.")
         }
         Error::Auth(auth::Error::TooMany) => {
-            ScimError::new(429, "Too many unknown tokens came from this address. Try again in a minute.")
+            ScimError::new(429, "Too many unknown secrets came from this address. Try again in a minute.")
         }
         Error::Busy(busy) => {
             let seconds = if busy.retry_after == 1 { "second" } else { "seconds" };

@@ -17,7 +17,7 @@ use crate::operation::Gateway;
 use crate::tenant;
 
 /// The token endpoint's path, also below a tenant's prefix.
-const TOKEN_PATH: &str = "/oauth2/token";
+pub(super) const TOKEN_PATH: &str = "/oauth2/token";
 /// The path of the keys that sign access tokens.
 const KEYS_PATH: &str = "/oauth2/jwks";
 

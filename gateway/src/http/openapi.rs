@@ -19,7 +19,7 @@ pub(super) struct Api {
 }
 
 /// The meaning of each part of a path.
-const PATH_PARAMETERS: [(&str, &str); 16] = [
+const PATH_PARAMETERS: [(&str, &str); 17] = [
     ("tenant", "The tenant's name."),
     ("former", "A former name of the tenant."),
     ("erased", "The erased tenant's id."),
@@ -27,12 +27,13 @@ const PATH_PARAMETERS: [(&str, &str); 16] = [
     ("key", "The operator key's id."),
     ("client", "The OAuth client's client_id."),
     ("secret", "The id of the OAuth client's secret."),
+    ("link", "The setup link's id."),
     ("urn", "The schema's URN."),
     ("name", "The resource type's name."),
     ("endpoint", "The resource type's endpoint, in any case: users, groups, or that of a type of the tenant's own."),
     ("id", "The resource's id."),
     ("revision", "The mapping revision's number."),
-    ("kind", "What the job does: reconcile, search-keys, remap, plan, held, directory-check or retention."),
+    ("kind", "What the job does: reconcile, search-keys, remap, plan, held, directory-check, group-rules or retention."),
     ("batch", "The batch's id."),
     ("plugin", "The plugin's name."),
     ("version", "The release's version."),

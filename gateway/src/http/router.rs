@@ -1,16 +1,17 @@
 //! The routers of the three listeners.
 
 use axum::Router;
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse as _, Response};
 use scimgate_scim::error::ScimError;
 
 use super::error::{ApiFailure, ScimFailure};
-use super::{admin, directory, oauth, probe, scim};
+use super::{admin, directory, oauth, page, probe, scim, setup};
 use crate::operation::Gateway;
 
-/// For identity providers.
+/// For identity providers, and the administrators who connect them.
 pub fn public(gateway: Gateway) -> Router {
-    scim::routes().merge(oauth::routes()).fallback(no_scim_route).with_state(gateway)
+    scim::routes().merge(oauth::routes()).merge(setup::routes()).fallback(no_scim_route).with_state(gateway)
 }
 
 /// For operators and the product.
@@ -23,8 +24,12 @@ pub fn probes(gateway: Gateway) -> Router {
     probe::routes().fallback(no_route).with_state(gateway)
 }
 
-async fn no_scim_route(uri: Uri) -> ScimFailure {
-    ScimError::new(404, format!("There is nothing at {}. The SCIM endpoint is at /scim/v2.", uri.path())).into()
+async fn no_scim_route(uri: Uri, headers: HeaderMap) -> Response {
+    if page::is_page(uri.path()) {
+        return setup::nothing(&headers);
+    }
+    let refusal = ScimError::new(404, format!("There is nothing at {}. The SCIM endpoint is at /scim/v2.", uri.path()));
+    ScimFailure::from(refusal).into_response()
 }
 
 async fn no_route(uri: Uri) -> ApiFailure {

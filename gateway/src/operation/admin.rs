@@ -21,6 +21,7 @@ pub mod resource_types;
 pub mod retention;
 pub mod schemas;
 pub mod search_attributes;
+pub mod setup_links;
 pub mod signing_keys;
 pub mod tenant_names;
 pub mod tenants;

@@ -45,6 +45,8 @@ pub struct OauthClient {
     pub created_at: SystemTime,
     /// When it was deleted.
     pub deleted_at: Option<SystemTime>,
+    /// The setup link that made it.
+    pub setup_link: Option<Uuid>,
 }
 
 /// A client's secret, without the secret.
@@ -77,7 +79,7 @@ pub struct FoundClient {
     pub revoked_secrets: Vec<Uuid>,
 }
 
-const CLIENT_COLUMNS: &str = "c.id, c.label, c.token_seconds, c.issuer, c.subject, c.audience, c.jwks, c.jwks_uri, c.bearer, c.created_at, c.deleted_at";
+const CLIENT_COLUMNS: &str = "c.id, c.label, c.token_seconds, c.issuer, c.subject, c.audience, c.jwks, c.jwks_uri, c.bearer, c.created_at, c.deleted_at, c.setup_link";
 const SECRET_COLUMNS: &str = "s.id, s.last_four, s.created_at, s.expires_at, s.revoked_at";
 
 /// Used assertions that one use removes once they have expired.
@@ -206,8 +208,8 @@ impl ControlStore {
         );
         let rows = self.query("looking up an OAuth client", &sql, &[&id, &digest, &since]).await?;
         let with_secret = |row: &Row| {
-            let is_there = row.get::<_, Option<Uuid>>(16).is_some();
-            (found(row), is_there.then(|| secret(row, 16)))
+            let is_there = row.get::<_, Option<Uuid>>(17).is_some();
+            (found(row), is_there.then(|| secret(row, 17)))
         };
         Ok(rows.first().map(with_secret))
     }
@@ -234,10 +236,10 @@ impl ControlStore {
 fn found(row: &Row) -> FoundClient {
     FoundClient {
         client: client(row, 0),
-        tenant: TenantId(row.get(11)),
-        tenant_names: TenantNames { current: row.get(12), former: row.get(13) },
-        tenant_active: row.get::<_, &str>(14) == "active",
-        revoked_secrets: row.get(15),
+        tenant: TenantId(row.get(12)),
+        tenant_names: TenantNames { current: row.get(13), former: row.get(14) },
+        tenant_active: row.get::<_, &str>(15) == "active",
+        revoked_secrets: row.get(16),
     }
 }
 
@@ -257,6 +259,7 @@ fn client(row: &Row, at: usize) -> OauthClient {
         assertion: (assertion.jwks.is_some() || assertion.jwks_uri.is_some()).then_some(assertion),
         created_at: row.get(at + 9),
         deleted_at: row.get(at + 10),
+        setup_link: row.get(at + 11),
     }
 }
 

@@ -47,5 +47,7 @@ INSERT INTO mapping_plugin (tenant_id, revision, digest, owner, name, version) V
 INSERT INTO oauth_client (tenant_id, id, token_seconds, created_at) VALUES ('$T', '$T', 3600, now());
 INSERT INTO oauth_secret (tenant_id, client_id, id, digest, last_four, created_at, expires_at)
   VALUES ('$T', '$T', '$T', sha256('$T'), 'last', now(), now());
+INSERT INTO setup_link (tenant_id, id, digest, provider, method, label, credential_days, created_at, created_by, expires_at)
+  VALUES ('$T', '$T', sha256('$T'), 'entra', 'token', '', 365, now(), 'a', now());
 INSERT INTO used_assertion (tenant_id, digest, expires_at) VALUES ('$T', sha256('$T'), now());
 INSERT INTO event_reader (tenant_id, reader, after_seq, at) VALUES ('$T', '$T', 1, now());

@@ -4,6 +4,7 @@ mod oauth;
 mod resources;
 mod revisions;
 mod tenants;
+mod setup_links;
 
 use std::collections::BTreeSet;
 
@@ -204,6 +205,7 @@ async fn replies_of_the_admin_api_fit_their_schemas(gateway: &TestGateway) {
     tenants::check(&admin).await;
     check_tokens_and_client(&admin).await;
     oauth::check(&admin).await;
+    setup_links::check(&admin).await;
     check_schemas(&admin).await;
     check_resource_types_and_packs(&admin).await;
     check_mapping(&admin).await;

@@ -9,6 +9,7 @@ mod moving;
 mod oauth;
 mod plugins;
 mod schemas;
+mod setup_links;
 
 use std::time::Duration;
 
@@ -54,6 +55,7 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     guard::explanations(gateway, tenant, &ada).await;
     guard::send(gateway, tenant, round).await;
     oauth::send(gateway, tenant, round).await;
+    setup_links::send(gateway, tenant, round).await;
     directory_schema::send(gateway, tenant, round).await;
     group_rules::send(gateway, tenant, (&ada, round)).await;
     search_keys(gateway, tenant).await;

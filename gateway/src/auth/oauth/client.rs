@@ -87,10 +87,15 @@ impl Auth {
         let (digest, since) = (secret.digest(), self.revoked_since());
         let found = control.find_oauth_client(client, Some(&digest), since).await.map_err(Error::Store)?;
         let is_valid = |row: &crate::store::oauth::OauthSecret| row.revoked_at.is_none() && now < row.expires_at;
-        Ok(found.and_then(|(found, row)| {
-            let secret = Some(row.filter(is_valid)?.id);
-            Some(Authenticated { found, secret, expires_at: None })
-        }))
+        let Some((found, row)) = found else { return Ok(None) };
+        let Some(row) = row.filter(is_valid) else {
+            self.note_refused(
+                found.tenant,
+                "its client secret is not accepted: it is another one, revoked or expired".into(),
+            );
+            return Ok(None);
+        };
+        Ok(Some(Authenticated { found, secret: Some(row.id), expires_at: None }))
     }
 
     async fn by_assertion(&self, request: &Request<'_>, text: &str) -> Result<Option<Authenticated>, Error> {
@@ -118,6 +123,7 @@ impl Auth {
             Ok(accepted) => Ok(Some(Authenticated { found, secret: None, expires_at: Some(accepted.expires_at) })),
             Err(why) => {
                 tracing::info!(tenant.id = %found.tenant, oauth_client.id = %found.client.id, why, "assertion refused");
+                self.note_refused_assertion(found.tenant, why);
                 Ok(None)
             }
         }

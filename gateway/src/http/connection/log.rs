@@ -1,7 +1,10 @@
-//! A request's path as the log has it: short, and without mail addresses, which some clients write into it.
+//! A request's path as the log has it: short, without mail addresses, which some clients write into it, and without the secret of a
+//! setup link.
 
 use std::borrow::Cow;
 use std::fmt;
+
+use crate::http::page::SETUP_PREFIX;
 
 /// Longest path in the log, in bytes.
 const MAX_PATH_BYTES: usize = 200;
@@ -16,9 +19,13 @@ pub(super) fn path(path: &str) -> impl fmt::Display {
     if end < masked.len() { format!("{}…", &masked[..end]) } else { masked }
 }
 
-/// Segments with an at sign, plain or as %40, are mail addresses or names like them.
+/// Segments with an at sign, plain or as %40, are mail addresses or names like them; what follows the prefix of setup links is a secret.
 fn mask(path: &str) -> Cow<'_, str> {
     let is_address = |segment: &str| segment.contains('@') || segment.contains("%40");
+    if let Some(rest) = path.strip_prefix(SETUP_PREFIX) {
+        let more = rest.find('/').map(|at| &rest[at..]).filter(|more| *more == "/status").unwrap_or_default();
+        return Cow::Owned(format!("{SETUP_PREFIX}…{more}"));
+    }
     if !is_address(path) {
         return Cow::Borrowed(path);
     }
@@ -36,6 +43,9 @@ mod tests {
             ("/scim/v2/Users", "/scim/v2/Users".to_owned()),
             ("/scim/v2/Users/ada@corp.test", "/scim/v2/Users/…".to_owned()),
             ("/scim/v2/Users/ada%40corp.test/x", "/scim/v2/Users/…/x".to_owned()),
+            ("/setup/sgs_0123456789/status", "/setup/…/status".to_owned()),
+            ("/setup/sgs_0123456789", "/setup/…".to_owned()),
+            ("/setup/x/sgs_0123456789", "/setup/…".to_owned()),
             (&format!("/{}", "a".repeat(300)), format!("/{}…", "a".repeat(199))),
             (&format!("/{}", "ä".repeat(300)), format!("/{}…", "ä".repeat(99))),
         ] {

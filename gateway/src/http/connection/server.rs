@@ -27,6 +27,7 @@ use super::timers::{self, Activity};
 use super::{Deadline, Held, Peer, RequestId, upload, uri};
 use crate::config::{Limits, Network};
 use crate::http::error::{Surface, reply, timed_out};
+use crate::http::page;
 use crate::operation::large::Large;
 use crate::tenant::in_use::InUse;
 
@@ -133,6 +134,7 @@ async fn answer(
     }
     let id = request_id(parts.headers.get(&REQUEST_ID));
     parts.extensions.insert(RequestId(id.clone()));
+    let surface = if page::is_page(parts.uri.path()) { Surface::Page } else { surface };
     let is_read = parts.method.is_safe();
     parts.extensions.insert(Deadline(deadline));
     parts.extensions.insert(peer);

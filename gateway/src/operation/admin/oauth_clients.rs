@@ -12,23 +12,24 @@ use super::tokens::check_label;
 use crate::auth::oauth::key_set::KeySet;
 use crate::auth::oauth::{DEFAULT_TOKEN_LIFE, MAX_TOKEN_LIFE, MIN_TOKEN_LIFE, fetch};
 use crate::auth::token::{Kind, Token};
-use crate::clock::rfc3339;
+use crate::clock::{Clock, rfc3339};
 use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::store;
 use crate::store::oauth::{AssertionRow, OauthClient, OauthSecret};
 use crate::store::tenant::Tenant;
+use crate::tenant::TenantId;
 
 /// Clients of a tenant that are not deleted.
-const MAX_CLIENTS: i64 = 100;
+pub(in crate::operation) const MAX_CLIENTS: i64 = 100;
 /// Secrets of a client that are valid at once.
 const MAX_SECRETS: i64 = 10;
 /// Life of a secret where none is given.
-const DEFAULT_SECRET_DAYS: u32 = 365;
+pub(super) const DEFAULT_SECRET_DAYS: u32 = 365;
 /// Longest life of a secret.
-const MAX_SECRET_DAYS: u32 = 1_096;
+pub(super) const MAX_SECRET_DAYS: u32 = 1_096;
 /// Longest issuer, subject or audience, in characters.
-const MAX_CLAIM_CHARS: usize = 500;
+pub(in crate::operation) const MAX_CLAIM_CHARS: usize = 500;
 const DAY: Duration = Duration::from_hours(24);
 
 /// The client to create.
@@ -103,6 +104,7 @@ pub async fn create(
         assertion: new.assertion,
         created_at: gateway.clock.now(),
         deleted_at: None,
+        setup_link: None,
     };
     let entry = operator.change_of(&tenant, "oauth-client.create", client.id).if_anything_changes();
     let store = gateway.store.tenant(tenant.id).audited(entry.after(&recorded(&client)));
@@ -166,19 +168,8 @@ async fn insert_secret(
     (client, days): (Uuid, Option<u32>),
     is_recorded: bool,
 ) -> Result<IssuedSecret, Error> {
-    let days = days.unwrap_or(DEFAULT_SECRET_DAYS);
-    if !(1..=MAX_SECRET_DAYS).contains(&days) {
-        return Err(ScimError::new(400, format!("expiresInDays must be between 1 and {MAX_SECRET_DAYS}.")).into());
-    }
     let gateway = &operator.gateway;
-    let (secret, now) = (Token::generate(Kind::Client, tenant.id), gateway.clock.now());
-    let stored = OauthSecret {
-        id: gateway.clock.new_id(),
-        last_four: secret.last_four().to_owned(),
-        created_at: now,
-        expires_at: now + DAY * days,
-        revoked_at: None,
-    };
+    let IssuedSecret { stored, secret } = generate_secret(&gateway.clock, tenant.id, secret_life(days)?);
     let mut store = gateway.store.tenant(tenant.id);
     if is_recorded {
         let entry = operator.change_of(tenant, "oauth-client.secret-add", client).if_anything_changes();
@@ -192,6 +183,30 @@ async fn insert_secret(
         operator, tenant.id = %tenant.id, oauth_client.id = %client, oauth_secret.id = %stored.id, "OAuth secret issued"
     );
     Ok(IssuedSecret { stored, secret })
+}
+
+/// How long a new secret is valid.
+///
+/// # Errors
+/// 400 for a life out of bounds.
+fn secret_life(days: Option<u32>) -> Result<Duration, ScimError> {
+    match days.unwrap_or(DEFAULT_SECRET_DAYS) {
+        days @ 1..=MAX_SECRET_DAYS => Ok(DAY * days),
+        _ => Err(ScimError::new(400, format!("expiresInDays must be between 1 and {MAX_SECRET_DAYS}."))),
+    }
+}
+
+/// A secret that is not stored yet.
+pub(in crate::operation) fn generate_secret(clock: &Clock, tenant: TenantId, life: Duration) -> IssuedSecret {
+    let (secret, now) = (Token::generate(Kind::Client, tenant), clock.now());
+    let stored = OauthSecret {
+        id: clock.new_id(),
+        last_four: secret.last_four().to_owned(),
+        created_at: now,
+        expires_at: now + life,
+        revoked_at: None,
+    };
+    IssuedSecret { stored, secret }
 }
 
 /// Revokes a client's secret. The access tokens that it got stay valid until they expire, unless these are revoked, too. Revoking
@@ -239,7 +254,7 @@ pub async fn delete(operator: &Operator, tenant: &str, client: &str) -> Result<(
 }
 
 /// What is recorded of a client: nothing of its secrets.
-fn recorded(client: &OauthClient) -> Value {
+pub(in crate::operation) fn recorded(client: &OauthClient) -> Value {
     let OauthClient { label, token_seconds, assertion, .. } = client;
     let assertion = assertion.as_ref().map(|row| {
         let AssertionRow { issuer, subject, audience, jwks, jwks_uri, bearer } = row;
@@ -276,7 +291,7 @@ fn token_seconds(wanted: Option<u32>) -> Result<i32, ScimError> {
     i32::try_from(life.as_secs()).map_err(|_| out())
 }
 
-fn check_assertion(row: &AssertionRow) -> Result<(), ScimError> {
+pub(in crate::operation) fn check_assertion(row: &AssertionRow) -> Result<(), ScimError> {
     let refuse = |why: String| Err(ScimError::new(400, why));
     match (&row.jwks, &row.jwks_uri) {
         (Some(keys), None) => {

@@ -16,11 +16,12 @@ use crate::operation::error::Error;
 use crate::operation::operator::{Operator, log_change};
 use crate::store::tenant::Tenant;
 use crate::store::tenant::credential::{Credential, Phase, Restrictions, Scope};
+use crate::tenant::TenantId;
 
 /// Life of a token where none is given: an identity provider that is set up once must not fail within weeks.
-const DEFAULT_LIFETIME_DAYS: u32 = 365;
+pub(super) const DEFAULT_LIFETIME_DAYS: u32 = 365;
 /// Longest life: a secret that never expires is forgotten and never replaced.
-const MAX_LIFETIME_DAYS: u32 = 3_650;
+pub(super) const MAX_LIFETIME_DAYS: u32 = 3_650;
 /// Longest label, in characters.
 const MAX_LABEL_CHARS: usize = 200;
 /// Networks of one token.
@@ -104,12 +105,23 @@ async fn new(operator: &Operator, tenant: &Tenant, wanted: Wanted) -> Result<Iss
     let life = lifetime(expires_in_days)?;
     check_label(&label)?;
     check_restrictions(operator, tenant, scope, &mut restrictions).await?;
+    let new = generate(operator, tenant.id, (scope, label), life);
+    Ok(Issued { credential: Credential { restrictions, ..new.credential }, ..new })
+}
+
+/// A token of a life, without restrictions, that is not stored yet.
+pub(in crate::operation) fn generate(
+    operator: &Operator,
+    tenant: TenantId,
+    (scope, label): (Scope, String),
+    life: Duration,
+) -> Issued {
     let gateway = &operator.gateway;
     let kind = match scope {
         Scope::Scim => Kind::Scim,
         Scope::Directory => Kind::Directory,
     };
-    let secret = Token::generate(kind, tenant.id);
+    let secret = Token::generate(kind, tenant);
     let now = gateway.clock.now();
     let credential = Credential {
         id: gateway.clock.new_id(),
@@ -123,9 +135,10 @@ async fn new(operator: &Operator, tenant: &Tenant, wanted: Wanted) -> Result<Iss
         last_used_at: None,
         phase: Phase::Active,
         replaces: None,
-        restrictions,
+        restrictions: Restrictions::default(),
+        setup_link: None,
     };
-    Ok(Issued { credential, secret })
+    Issued { credential, secret }
 }
 
 /// Every token of a tenant with its state now, the oldest first.
@@ -161,7 +174,7 @@ pub async fn revoke(operator: &Operator, tenant: &str, id: &str) -> Result<(), E
 }
 
 /// What is recorded of a token: nothing of its secret.
-fn recorded(credential: &Credential) -> Value {
+pub(in crate::operation) fn recorded(credential: &Credential) -> Value {
     let Credential { scope, label, expires_at, restrictions, replaces, .. } = credential;
     let Restrictions { read_only, resource_type, networks } = restrictions;
     json!({

@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (29, "group_rules", include_str!("../../../migrations/V29__group_rules.sql")),
     (30, "tenant_life", include_str!("../../../migrations/V30__tenant_life.sql")),
     (31, "tenant_grants", include_str!("../../../migrations/V31__tenant_grants.sql")),
+    (33, "setup_link", include_str!("../../../migrations/V33__setup_link.sql")),
     (35, "reminders", include_str!("../../../migrations/V35__reminders.sql")),
 ];
 

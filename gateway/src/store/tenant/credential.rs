@@ -99,6 +99,8 @@ pub struct Credential {
     pub replaces: Option<Uuid>,
     /// What narrows it.
     pub restrictions: Restrictions,
+    /// The setup link that made it.
+    pub setup_link: Option<Uuid>,
 }
 
 /// What a look-up by digest finds.
@@ -113,7 +115,7 @@ pub struct Found {
 }
 
 const COLUMNS: &str = "c.id, c.scope, c.label, c.last_four, c.created_at, c.created_by, c.expires_at, c.revoked_at, c.last_used_at, \
-                       c.state, c.replaces, c.read_only, c.resource_type, c.networks";
+                       c.state, c.replaces, c.read_only, c.resource_type, c.networks, c.setup_link";
 
 const INSERT: &str = "
 WITH t AS (UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1)
@@ -190,8 +192,8 @@ impl ControlStore {
             .map(|row| {
                 Ok(Found {
                     credential: credential(row)?,
-                    tenant_names: TenantNames { current: row.get(14), former: row.get(15) },
-                    tenant_active: row.get::<_, &str>(16) == "active",
+                    tenant_names: TenantNames { current: row.get(15), former: row.get(16) },
+                    tenant_active: row.get::<_, &str>(17) == "active",
                 })
             })
             .transpose()
@@ -218,5 +220,6 @@ fn credential(row: &Row) -> Result<Credential, Error> {
             .ok_or_else(|| corrupt(format!("\"{phase}\" is no state")))?,
         replaces: row.get(10),
         restrictions: Restrictions { read_only: row.get(11), resource_type: row.get(12), networks: row.get(13) },
+        setup_link: row.get(14),
     })
 }

@@ -35,6 +35,7 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant, round: &str) {
         assertion: Some(assertion.clone()),
         created_at: now,
         deleted_at: None,
+        setup_link: None,
     };
     assert!(store.insert_oauth_client(&client, 1_000).await.unwrap());
     let stored = OauthSecret {

@@ -16,6 +16,7 @@ fn credential(expires_at: Option<SystemTime>, revoked_at: Option<SystemTime>, ph
         phase,
         replaces: None,
         restrictions: Restrictions::default(),
+        setup_link: None,
     }
 }
 
