@@ -196,6 +196,9 @@ async fn held_changes(it: &mut Operator<'_>) {
     let rules = json!({ "rules": [{ "group": { "displayName": "Crew" }, "role": { "value": "admin" } }] });
     let _ = it.send(("PUT /tenants/{tenant}/group-rules", &[]), &rules, "group-rules.set").await;
     let _ = it.send(("DELETE /tenants/{tenant}/group-rules", &[]), &none, "group-rules.set").await;
+    let _ = crate::directory_schema::checked(it.gateway).await;
+    let subject = json!({ "path": "userName" });
+    let _ = it.send(("PUT /tenants/{tenant}/sso-subject", &[]), &subject, "sso-subject.set").await;
     let (_, secret) = it.gateway.token("acme", "scim").await;
     let scim = it.gateway.anonymous().with(&secret);
     it.secrets.push(secret);

@@ -11,6 +11,7 @@ mod plugins;
 mod serve;
 mod setup_links;
 mod simulate;
+mod sso_subject;
 mod tenants;
 mod tour;
 

@@ -54,6 +54,7 @@ mod search_attributes;
 mod setup_links;
 mod shadow;
 mod simulate;
+mod sso_subject;
 mod statements;
 mod tenant_life;
 mod tokens;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::client::{AdminClient, DirectoryOptions};
 use crate::failure::Failure;
-use crate::output::{Column, Output, cell, write};
+use crate::output::{Column, Output, cell, printable, write};
 
 const USERS: [Column; 5] = [
     ("id", "/id"),
@@ -37,8 +38,8 @@ pub(super) struct Arguments {
 enum Command {
     /// List the mapped users, a page at a time.
     Users(Page),
-    /// Show one mapped user.
-    User(One),
+    /// Show one mapped user, by id or by single sign-on subject.
+    User(User),
     /// List the mapped groups, a page at a time.
     Groups(Page),
     /// Show one mapped group with its members.
@@ -65,6 +66,16 @@ struct Page {
 struct One {
     /// Its id.
     id: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct User {
+    /// Its id.
+    id: Option<String>,
+    /// Its single sign-on subject, as `scimgate tenant sso-subject` says which attribute that is.
+    #[arg(long, value_name = "SUBJECT")]
+    sso_subject: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -103,7 +114,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Groups(page) => list(&client, output, "groups", &page).await,
         Command::Resources(it) => list(&client, output, &it.endpoint, &it.page).await,
         Command::Resource(it) => Ok(output.json(&client.get(&client.path(&[&it.endpoint, &it.id])?).await?)?),
-        Command::User(it) => Ok(output.json(&client.get(&client.path(&["users", &it.id])?).await?)?),
+        Command::User(User { sso_subject: Some(subject), .. }) => by_subject(&client, output, &subject).await,
+        Command::User(User { id, .. }) => {
+            Ok(output.json(&client.get(&client.path(&["users", &id.unwrap_or_default()])?).await?)?)
+        }
         Command::Group(it) => Ok(output.json(&client.get(&client.path(&["groups", &it.id])?).await?)?),
         Command::Events(it) if it.follow => follow(&client, output, &it).await,
         Command::Events(it) => Ok(output.list(&events(&client, it.after, it.limit).await?, "events", &EVENTS)?),
@@ -126,6 +140,15 @@ async fn list(client: &AdminClient, output: Output, what: &str, page: &Page) -> 
         output.say(&format!("\nNext page: scimgate directory {what} --limit {} --cursor {next}", page.limit))?;
     }
     Ok(())
+}
+
+async fn by_subject(client: &AdminClient, output: Output, subject: &str) -> Result<(), Failure> {
+    let escaped = utf8_percent_encode(subject, NON_ALPHANUMERIC);
+    let page = client.get(&format!("{}?ssoSubject={escaped}", client.path(&["users"])?)).await?;
+    match page.pointer("/resources/0") {
+        Some(user) => Ok(output.json(user)?),
+        None => Err(Failure::new(format!("no user has the single sign-on subject {}", printable(subject)))),
+    }
 }
 
 async fn events(client: &AdminClient, after: i64, limit: u16) -> Result<Value, Failure> {

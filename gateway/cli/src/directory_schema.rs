@@ -95,17 +95,29 @@ fn path(client: &AdminClient, tenant: &str, rest: &[&str]) -> Result<String, Fai
 
 fn show(output: Output, schema: &Value) -> Result<(), Failure> {
     if output == Output::Table && schema.pointer("/rules/0").is_none() {
-        return Ok(output.say("There are no rules beyond the schemas.")?);
+        output.say("There are no rules beyond the schemas.")?;
+    } else {
+        output.list(schema, "rules", &RULES)?;
     }
-    Ok(output.list(schema, "rules", &RULES)?)
+    match schema["ssoSubject"].as_str() {
+        Some(path) => {
+            Ok(output.say(&format!("\n{} is the single sign-on subject: required and unique.", printable(path)))?)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Follows the check of what is stored, and shows its report.
+pub(super) async fn wait(client: &AdminClient, output: Output, tenant: &str) -> Result<(), Failure> {
+    let _ = job::follow(client, tenant, "directory-check").await?;
+    report(output, &client.get(&path(client, tenant, &["check"])?).await?)
 }
 
 async fn set(client: &AdminClient, output: Output, it: &Set) -> Result<(), Failure> {
     let body = json!({ "rules": read_json(&it.file)?["rules"] });
     let done = client.put(Method::PUT, &path(client, &it.tenant, &[])?, &body).await?;
     if it.wait {
-        let _ = job::follow(client, &it.tenant, "directory-check").await?;
-        return report(output, &client.get(&path(client, &it.tenant, &["check"])?).await?);
+        return wait(client, output, &it.tenant).await;
     }
     show(output, &done)?;
     let tenant = &it.tenant;

@@ -14,6 +14,7 @@ use scimgate::config::Rate;
 use serde_json::{Value, json};
 
 use crate::client::{AdminClient, OperatorOptions};
+use crate::directory_schema;
 use crate::failure::Failure;
 use crate::output::{Column, Output};
 
@@ -50,6 +51,9 @@ const GUARD: [Column; 5] = [
     ("confirm vanishing users from", "/confirmFrom"),
 ];
 
+const SSO_SUBJECT: [Column; 3] =
+    [("single sign-on subject", "/path"), ("changed", "/changedAt"), ("changed by", "/changedBy")];
+
 /// What to do with tenants.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -81,6 +85,8 @@ enum Command {
     Limit(Limit),
     /// Show or set the guard against mass deprovisioning.
     Guard(Guard),
+    /// Show or set which attribute of mapped users is the single sign-on subject.
+    SsoSubject(SsoSubject),
     /// Export a tenant: all resources, memberships and settings.
     Export(export::Arguments),
     /// Import what `export` wrote into a tenant; it can be repeated.
@@ -145,6 +151,18 @@ struct Guard {
 }
 
 #[derive(Debug, clap::Args)]
+struct SsoSubject {
+    /// The tenant's name.
+    name: String,
+    /// A path of mapped users with one text, such as externalId, userName, emails[type eq "work"].value or urn:…:User:objectId;
+    /// `off` for none. Without it the path is shown.
+    path: Option<String>,
+    /// Wait until the stored users are checked, and show how they comply.
+    #[arg(long, requires = "path")]
+    wait: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct Delete {
     /// The tenant's name.
     name: String,
@@ -187,10 +205,24 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             Ok(output.record(&tenant, &LIMITS)?)
         }
         Command::Guard(it) => guard(&client, output, &it).await,
+        Command::SsoSubject(it) => sso_subject(&client, output, &it).await,
         Command::Delete(it) => delete(&client, output, &it).await,
         Command::Erase(it) => erase::erase(&client, output, &it).await,
         Command::Erasures(it) => erase::erasures(&client, output, &it).await,
     }
+}
+
+async fn sso_subject(client: &AdminClient, output: Output, it: &SsoSubject) -> Result<(), Failure> {
+    let path = client.path(&["tenants", &it.name, "sso-subject"])?;
+    let Some(wanted) = &it.path else { return Ok(output.record(&client.get(&path).await?, &SSO_SUBJECT)?) };
+    let wanted = json!({ "path": (wanted != "off").then_some(wanted) });
+    let set = client.put(Method::PUT, &path, &wanted).await?;
+    if it.wait {
+        return directory_schema::wait(client, output, &it.name).await;
+    }
+    output.record(&set, &SSO_SUBJECT)?;
+    let tenant = &it.name;
+    Ok(output.say(&format!("\n`scimgate directory-schema check {tenant} --show` shows how stored users comply."))?)
 }
 
 /// Changes what is given; the rest stays.

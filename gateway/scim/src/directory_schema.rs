@@ -11,9 +11,9 @@ use crate::decimal::Decimal;
 use crate::error::ScimError;
 use crate::fold::comparison_key;
 use crate::path::{Path, Target};
-use crate::schema::ResourceType;
 use crate::schema::registry::Registry;
 use crate::schema::validate::simple_complaint;
+use crate::schema::{AttributeRef, ResourceType};
 use crate::value::{Members, elements, is_blank, is_unassigned};
 
 #[cfg(test)]
@@ -47,6 +47,19 @@ pub struct Statement {
     pub unique: bool,
     /// A number that is new whenever values become unique, so that what was entered of them before does not count.
     pub generation: i64,
+    /// Whether the value is the resource's single sign-on subject: then there must be one, and no other resource may have it.
+    pub subject: Option<Besides>,
+}
+
+/// What the rule of the single sign-on subject says besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Besides {
+    /// Whether the operator stated a rule of this path.
+    pub stated: bool,
+    /// Whether that requires a value.
+    pub required: bool,
+    /// Whether that wants values to be unique.
+    pub unique: bool,
 }
 
 /// A directory schema: the rules of each resource type.
@@ -74,6 +87,7 @@ struct Rule {
     allowed: (Vec<Value>, HashSet<String>),
     /// The name under which values that must be unique are entered.
     unique: Option<Arc<str>>,
+    is_subject: bool,
 }
 
 /// A value that no other resource of the type may have.
@@ -167,6 +181,31 @@ impl TypeRules {
         self.rules.iter().any(|rule| rule.unique.is_some())
     }
 
+    /// The rule of the single sign-on subject.
+    fn subject(&self) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.is_subject)
+    }
+
+    /// The path of the single sign-on subject.
+    #[must_use]
+    pub fn subject_path(&self) -> Option<&str> {
+        self.subject().map(|rule| &*rule.name)
+    }
+
+    /// The single sign-on subject of a mapped document.
+    #[must_use]
+    pub fn subject_of<'d>(&self, document: &'d impl Members) -> Option<&'d str> {
+        let values = self.subject()?.values(document).ok()?;
+        values.first().copied().and_then(Value::as_str)
+    }
+
+    /// A single sign-on subject as it is entered.
+    #[must_use]
+    pub fn subject_entry<'a>(&'a self, value: &'a Value) -> Option<UniqueValue<'a>> {
+        let rule = self.subject()?;
+        Some(UniqueValue { entry: rule.unique.as_ref()?, attribute: &rule.leaf, value })
+    }
+
     /// The first rule that a mapped document breaks, as its path and a sentence with the rule and the value.
     #[must_use]
     pub fn broken(&self, document: &impl Members) -> Option<(&str, String)> {
@@ -186,7 +225,7 @@ impl TypeRules {
 
 impl Rule {
     fn read(statement: &Statement, resource_type: &ResourceType) -> Result<Self, String> {
-        let Statement { path: text, kind, required, allowed, unique, generation, .. } = statement;
+        let Statement { path: text, kind, required, allowed, unique, generation, subject, .. } = statement;
         let path = Path::parse(text, resource_type).map_err(|refusal| refusal.detail)?;
         let Target::Attribute(attribute) = &path.target else {
             return Err(format!("{text} is an extension; name one of its attributes."));
@@ -205,6 +244,9 @@ impl Rule {
         }
         if *unique && leaf.kind == Type::Boolean {
             return Err(format!("{name} has two values, so it cannot be unique."));
+        }
+        if subject.is_some() {
+            can_be_subject(&name, attribute, &path)?;
         }
         if !required && !names_values {
             return Err(format!("it says nothing of {name}: give type, required, allowed or unique."));
@@ -225,6 +267,7 @@ impl Rule {
             kind,
             required: *required,
             allowed: (allowed.clone(), keys),
+            is_subject: subject.is_some(),
             path,
         })
     }
@@ -242,8 +285,16 @@ impl Rule {
             Ok(values) => values,
             Err(why) => return Some(why),
         };
-        if values.is_empty() {
-            return self.required.then(|| format!("{name} is required."));
+        match values.len() {
+            0 if self.is_subject => return Some(format!("{name} is required: it is the single sign-on subject.")),
+            0 => return self.required.then(|| format!("{name} is required.")),
+            1 => {}
+            count if self.is_subject => {
+                return Some(format!(
+                    "{name} has {count} values, and is the single sign-on subject: there must be one."
+                ));
+            }
+            _ => {}
         }
         let (stated, keys) = &self.allowed;
         values.into_iter().find_map(|value| {
@@ -254,6 +305,19 @@ impl Rule {
             (!is_allowed).then(|| format!("{name} must be {}, and is {}.", one_of(stated), shown(value)))
         })
     }
+}
+
+/// A single sign-on subject is one text.
+fn can_be_subject(name: &str, attribute: &AttributeRef, path: &Path) -> Result<(), String> {
+    let leaf = attribute.leaf();
+    if !matches!(leaf.kind, Type::String | Type::Reference) {
+        return Err(format!("{name} has the type {}; a single sign-on subject is a text.", leaf.kind.name()));
+    }
+    let is_list = attribute.attribute.multi_valued && path.element.is_none();
+    if is_list || attribute.sub.as_ref().is_some_and(|sub| sub.multi_valued) {
+        return Err(format!("{name} may have several values; select one, as emails[type eq \"work\"].value does."));
+    }
+    Ok(())
 }
 
 /// A type that is the attribute's, or a part of it.

@@ -22,6 +22,7 @@ mod schemas;
 mod search_attributes;
 mod setup_links;
 mod signing_keys;
+mod sso_subject;
 mod tenants;
 mod tokens;
 
@@ -90,6 +91,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(held::list)))
         .routes(TENANTS.on(routes!(held::get, held::patch)))
         .routes(TENANTS.on(routes!(directory_schema::get, directory_schema::put)))
+        .routes(TENANTS.on(routes!(sso_subject::get, sso_subject::put)))
         .routes(TENANTS.on(routes!(directory_schema::check, directory_schema::begin_check)))
         .routes(TENANTS.on(routes!(group_rules::get, group_rules::put, group_rules::delete)))
         .routes(TENANTS.on(routes!(jobs::documents)))

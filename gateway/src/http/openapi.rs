@@ -33,7 +33,10 @@ const PATH_PARAMETERS: [(&str, &str); 17] = [
     ("endpoint", "The resource type's endpoint, in any case: users, groups, or that of a type of the tenant's own."),
     ("id", "The resource's id."),
     ("revision", "The mapping revision's number."),
-    ("kind", "What the job does: reconcile, search-keys, remap, plan, held, directory-check, group-rules or retention."),
+    (
+        "kind",
+        "What the job does: reconcile, search-keys, remap, plan, held, directory-check, group-rules or retention.",
+    ),
     ("batch", "The batch's id."),
     ("plugin", "The plugin's name."),
     ("version", "The release's version."),

@@ -2,9 +2,11 @@
 //! visible.
 
 mod granted;
+mod subject;
 
 use std::slice;
 
+use scimgate_scim::directory_schema::TypeRules;
 use scimgate_scim::error::ScimError;
 use scimgate_scim::etag;
 use serde_json::{Value, json};
@@ -93,14 +95,28 @@ pub async fn list(
     let next = page.last().filter(|_| more).map(|last| cursor(ctx, resource_type, last.id));
     let members = if shows_members { members(ctx, &page).await? } else { MembersByGroup::new() };
     let grants = granted::of(ctx, resource_type, &page).await?;
+    let rules = subject::rules(ctx, resource_type);
     let (mut documents, mut yields) = (Vec::with_capacity(page.len()), Pace::begin());
     for stored in &page {
         yields.step().await;
         let listed = members.get(&stored.id).map(Vec::as_slice).unwrap_or_default();
         let listed = (shows_members && is_group(stored)).then_some(listed);
-        documents.extend(document(stored, listed, grants.get(&stored.id))?);
+        documents.extend(document(stored, listed, grants.get(&stored.id), rules)?);
     }
     Ok(Page { documents, next })
+}
+
+/// What the product sees with a single sign-on subject: one resource or none.
+///
+/// # Errors
+/// 400 where the type has no such subject, 503 while those of stored users are being entered.
+pub async fn by_subject(ctx: &Context, resource_type: &str, subject: &str) -> Result<Page, Error> {
+    let mut documents = Vec::new();
+    if let Some(stored) = subject::find(ctx, resource_type, subject).await? {
+        let grants = granted::of(ctx, resource_type, slice::from_ref(&stored)).await?;
+        documents.extend(document(&stored, None, grants.get(&stored.id), subject::rules(ctx, resource_type))?);
+    }
+    Ok(Page { documents, next: None })
 }
 
 /// The mapped document of one resource.
@@ -113,12 +129,13 @@ pub async fn get(ctx: Context, resource_type: &str, id: &str) -> Result<Text, Er
     let stored = ctx.store.visible(resource_type, uuid).await?.ok_or_else(not_found)?;
     if !is_group(&stored) {
         let grants = granted::of(&ctx, resource_type, slice::from_ref(&stored)).await?;
-        return Ok(Text::Whole(document(&stored, None, grants.get(&uuid))?.ok_or_else(not_found)?));
+        let rules = subject::rules(&ctx, resource_type);
+        return Ok(Text::Whole(document(&stored, None, grants.get(&uuid), rules)?.ok_or_else(not_found)?));
     }
     if let Some(few) = ctx.store.few_members(uuid, Viewer::Product, MAX_MEMBERS_AT_ONCE).await? {
-        return Ok(Text::Whole(document(&stored, Some(&few), None)?.ok_or_else(not_found)?));
+        return Ok(Text::Whole(document(&stored, Some(&few), None, None)?.ok_or_else(not_found)?));
     }
-    let text = document(&stored, None, None)?.ok_or_else(not_found)?;
+    let text = document(&stored, None, None, None)?.ok_or_else(not_found)?;
     let render = Box::new(|_: &Context, members: &[Member]| {
         members.iter().map(|it| member(it).to_string()).collect::<Vec<_>>().join(",")
     });
@@ -154,8 +171,14 @@ fn is_group(stored: &Stored) -> bool {
     stored.resource_type == "Group"
 }
 
-/// The mapped document with `meta`, `mappingState`, these members, and what group rules give; none where the resource is not visible.
-fn document(stored: &Stored, members: Option<&[Member]>, grants: Option<&Vec<Grant>>) -> Result<Option<String>, Error> {
+/// The mapped document with `meta`, `mappingState`, these members, what group rules give, and the single sign-on subject where rules name
+/// one; none where the resource is not visible.
+fn document(
+    stored: &Stored,
+    members: Option<&[Member]>,
+    grants: Option<&Vec<Grant>>,
+    rules: Option<&TypeRules>,
+) -> Result<Option<String>, Error> {
     let Some(mapped) = stored.mapped_text() else { return Ok(None) };
     let mapped = granted::text(mapped, grants)?;
     let mut extra = Vec::new();
@@ -164,6 +187,9 @@ fn document(stored: &Stored, members: Option<&[Member]>, grants: Option<&Vec<Gra
     }
     extra.push(("meta", meta(stored)));
     extra.push(("mappingState", stored.mapping_state.word().into()));
+    if let Some(rules) = rules {
+        extra.push(("ssoSubject", subject::of(stored, rules)?.into()));
+    }
     splice(&mapped, stored.id, &extra).map(Some)
 }
 
@@ -227,7 +253,7 @@ mod tests {
     #[test]
     fn a_group_has_its_visible_members_and_its_mapping_state() {
         let member = Member { value: "u1".into(), resource_type: Some("User".into()) };
-        let text = document(&stored("Group", MappingState::Mapped), Some(&[member]), None).unwrap().unwrap();
+        let text = document(&stored("Group", MappingState::Mapped), Some(&[member]), None, None).unwrap().unwrap();
         let expected = json!({
             "id": "00000000-0000-0000-0000-000000000007",
             "displayName": "CREW",
@@ -245,10 +271,10 @@ mod tests {
 
     #[test]
     fn an_unchanged_document_is_the_source_and_an_excluded_one_is_not_visible() {
-        let same = document(&stored("User", MappingState::Same), None, None).unwrap().unwrap();
+        let same = document(&stored("User", MappingState::Same), None, None, None).unwrap().unwrap();
         assert!(same.contains("\"Crew\"") && !same.contains("members"));
-        assert!(document(&stored("User", MappingState::Excluded), None, None).unwrap().is_none());
-        assert!(document(&stored("User", MappingState::Never), None, None).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Excluded), None, None, None).unwrap().is_none());
+        assert!(document(&stored("User", MappingState::Never), None, None, None).unwrap().is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A tenant's directory schema: what its operator wants mapped documents to be, and how those that are stored comply.
 
 pub mod report;
+pub mod subject;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -24,8 +25,10 @@ use crate::store::tenant::Tenant;
 /// A tenant's directory schema.
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
-    /// The rules.
+    /// The rules, without what the single sign-on subject adds to them.
     pub rules: Vec<Statement>,
+    /// The path of the single sign-on subject.
+    pub subject: Option<String>,
     /// When it was set; none where none ever was.
     pub changed_at: Option<SystemTime>,
     /// The operator key's id, or the name of a command.
@@ -72,7 +75,8 @@ pub async fn get(operator: &Operator, tenant: &str) -> Result<Shown, Error> {
         return Ok(Shown::default());
     };
     let (changed_at, changed_by) = (Some(found.changed_at), Some(found.changed_by));
-    Ok(Shown { rules: statements(&found.rules)?, changed_at, changed_by })
+    let (rules, subject) = subject::stated(statements(&found.rules)?);
+    Ok(Shown { rules, subject, changed_at, changed_by })
 }
 
 /// Sets it. Every write that commits from now on is checked by it; what is stored stays, and a job finds out how it complies.
@@ -80,13 +84,35 @@ pub async fn get(operator: &Operator, tenant: &str) -> Result<Shown, Error> {
 /// # Errors
 /// 404 for an unknown tenant, 400 for a rule that cannot hold, 409 while the schemas are being changed.
 pub async fn set(operator: &Operator, tenant: &str, rules: Vec<Statement>) -> Result<Shown, Error> {
+    replace(operator, tenant, "directory-schema.set", |_, subject| (rules, subject)).await
+}
+
+/// Sets which path is the subject; none for no path. Every write that commits from now on is checked; what is stored stays, and a job
+/// finds out how it complies.
+///
+/// # Errors
+/// 404 for an unknown tenant, 400 for a path that cannot be the subject, 409 while the schemas are being changed.
+pub async fn set_subject(operator: &Operator, tenant: &str, path: Option<String>) -> Result<Shown, Error> {
+    replace(operator, tenant, "sso-subject.set", |rules, _| (rules, path)).await
+}
+
+/// Replaces the rules and the subject's path by what a change makes of them.
+async fn replace(
+    operator: &Operator,
+    tenant: &str,
+    action: &'static str,
+    change: impl FnOnce(Vec<Statement>, Option<String>) -> (Vec<Statement>, Option<String>),
+) -> Result<Shown, Error> {
     let (row, settings) = current(operator, tenant).await?;
     let (gateway, store) = (&operator.gateway, operator.gateway.store.tenant(row.id));
     let before = store.directory_schema().await?.map(|found| statements(&found.rules)).transpose()?.unwrap_or_default();
+    let (rules, path) = subject::stated(before.clone());
+    let (rules, path) = change(rules, path);
+    DirectorySchema::read(&rules, &settings.directory)?;
+    let rules = subject::with_subject(rules, path.as_deref(), &settings.directory)?;
     let rules = with_generations(rules, &before, (&settings.directory, row.schema_revision + 1));
     DirectorySchema::read(&rules, &settings.directory)?;
-    let entry =
-        operator.change_of(&row, "directory-schema.set", tenant).before(&shown(&before)?).after(&shown(&rules)?);
+    let entry = operator.change_of(&row, action, tenant).before(&shown(&before)?).after(&shown(&rules)?);
     let (rules, report) = (text(&rules)?, CheckReport::default().text()?);
     let total = total(operator, &store).await?;
     let new = NewCheck { rules: &rules, schema_revision: row.schema_revision, total, report: &report };
@@ -95,7 +121,7 @@ pub async fn set(operator: &Operator, tenant: &str, rules: Vec<Statement>) -> Re
     }
     gateway.forget_tenant(row.id).await;
     gateway.schemas_changed.notify_one();
-    log_change!(operator, tenant.id = %row.id, "directory schema set");
+    log_change!(operator, tenant.id = %row.id, action, "directory schema set");
     get(operator, tenant).await
 }
 
@@ -107,10 +133,10 @@ pub async fn set(operator: &Operator, tenant: &str, rules: Vec<Statement>) -> Re
 pub async fn begin_check(operator: &Operator, tenant: &str, rules: Option<Vec<Statement>>) -> Result<Check, Error> {
     let (row, settings) = current(operator, tenant).await?;
     let (gateway, store) = (&operator.gateway, operator.gateway.store.tenant(row.id));
-    let rules = match rules {
-        Some(rules) => rules,
-        None => get(operator, tenant).await?.rules,
-    };
+    let set = get(operator, tenant).await?;
+    let rules = rules.unwrap_or(set.rules);
+    DirectorySchema::read(&rules, &settings.directory)?;
+    let rules = subject::with_subject(rules, set.subject.as_deref(), &settings.directory)?;
     DirectorySchema::read(&rules, &settings.directory)?;
     let (rules, report) = (text(&rules)?, CheckReport::default().text()?);
     let total = total(operator, &store).await?;
@@ -137,7 +163,8 @@ pub async fn check(operator: &Operator, tenant: &str) -> Result<Check, Error> {
     };
     let state = state(&store, &found).await?;
     let CheckRow { applies, total, begun_at, finished_at, .. } = found;
-    let (rules, report) = (statements(&found.rules)?, CheckReport::read(&found.report)?);
+    let (rules, _) = subject::stated(statements(&found.rules)?);
+    let report = CheckReport::read(&found.report)?;
     Ok(Check { rules, applies, state, total, report, begun_at, finished_at })
 }
 

@@ -16,7 +16,7 @@ use super::serve::{Home, said};
 pub(super) struct Shell {
     admin_url: String,
     operator_key: String,
-    directory_key: String,
+    pub(super) directory_key: String,
     /// Files that commands send.
     files: tempfile::TempDir,
 }

@@ -3,8 +3,8 @@
 mod oauth;
 mod resources;
 mod revisions;
-mod tenants;
 mod setup_links;
+mod tenants;
 
 use std::collections::BTreeSet;
 
@@ -357,6 +357,7 @@ async fn replies_of_the_directory_fit_their_schemas(gateway: &TestGateway) {
         (list, "/groups", 200),
         (list, "/users?limit=0", 400),
         (list, "/users?cursor=x", 400),
+        (list, "/users?ssoSubject=x", 400),
         (list, "/users?limit=1&limit=2", 400),
         (list, "/devices", 404),
         (one, &format!("/users/{ada}"), 200),

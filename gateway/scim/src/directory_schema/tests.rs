@@ -12,6 +12,7 @@ fn read(rules: &Value) -> Result<DirectorySchema, ScimError> {
         allowed: rule["allowed"].as_array().cloned().unwrap_or_default(),
         unique: rule["unique"] == true,
         generation: 7,
+        subject: (rule["subject"] == true).then(Besides::default),
     };
     let statements: Vec<Statement> = rules.as_array().unwrap().iter().map(statement).collect();
     DirectorySchema::read(&statements, &Registry::standard())
@@ -126,4 +127,40 @@ fn unique_values_are_those_of_the_path_without_blanks() {
     assert_eq!(path_of("7 emails[type eq \"work\"].value"), "emails[type eq \"work\"].value");
     let shown: Vec<(&str, &Value)> = values.iter().map(|it| (&**it.entry, it.value)).collect();
     assert_eq!(shown, [("7 emails.value", &json!("a@x")), ("7 emails.value", &json!("b@x"))]);
+}
+
+#[test]
+fn a_single_sign_on_subject_is_one_text() {
+    let rule = |path: &str| json!([{ "path": path, "required": true, "unique": true, "subject": true }]);
+    for path in ["externalId", "userName", r#"emails[type eq "work"].value"#, "profileUrl"] {
+        assert!(read(&rule(path)).is_ok(), "{path}");
+    }
+    for (path, why) in [
+        ("active", "has two values"),
+        ("emails.value", "select one"),
+        ("emails", "is complex"),
+        ("name", "is complex"),
+        ("x509Certificates[primary eq true].value", "has the type binary"),
+    ] {
+        let refusal = read(&rule(path)).unwrap_err();
+        assert!(refusal.detail.contains(why), "{path}: {}", refusal.detail);
+    }
+    let mail = r#"emails[type eq "work"].value"#;
+    let schema = read(&rule(mail)).unwrap();
+    let rules = schema.of("User").unwrap();
+    assert_eq!(rules.subject_path(), Some(mail));
+    let document = |emails: Value| json!({ "emails": emails });
+    for (emails, subject, complaint) in [
+        (json!([]), None, "is required: it is the single sign-on subject."),
+        (json!([{ "type": "work", "value": "" }]), None, "is required"),
+        (json!([{ "type": "home", "value": "b" }, { "type": "work", "value": "A" }]), Some("A"), ""),
+        (json!([{ "type": "work", "value": "a" }, { "type": "work", "value": "b" }]), Some("a"), "has 2 values"),
+    ] {
+        let document = document(emails);
+        let document = document.as_object().unwrap();
+        assert_eq!(rules.subject_of(document), subject);
+        let found = rules.broken(document).map(|(_, sentence)| sentence).unwrap_or_default();
+        assert!(found.contains(complaint) && found.is_empty() == complaint.is_empty(), "{found}");
+    }
+    assert_eq!(read(&json!([{ "path": "title", "unique": true }])).unwrap().of("User").unwrap().subject_path(), None);
 }

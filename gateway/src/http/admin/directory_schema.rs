@@ -66,6 +66,9 @@ pub(super) struct NewCheck {
 #[serde(rename_all = "camelCase")]
 pub(super) struct DirectorySchemaReply {
     rules: Vec<Rule>,
+    /// The path of the single sign-on subject, which is required and unique besides: `…/sso-subject` sets it.
+    #[schema(required)]
+    sso_subject: Option<String>,
     /// When it was set; null where none ever was.
     #[schema(format = DateTime, required)]
     changed_at: Option<String>,
@@ -189,7 +192,7 @@ pub(super) async fn check(
 impl From<Rule> for Statement {
     fn from(rule: Rule) -> Self {
         let Rule { resource_type, path, kind, required, allowed, unique } = rule;
-        Self { resource_type, path, kind, required, allowed, unique, generation: 0 }
+        Self { resource_type, path, kind, required, allowed, unique, ..Self::default() }
     }
 }
 
@@ -204,6 +207,7 @@ impl From<Shown> for DirectorySchemaReply {
     fn from(shown: Shown) -> Self {
         Self {
             rules: shown.rules.into_iter().map(Rule::from).collect(),
+            sso_subject: shown.subject,
             changed_at: shown.changed_at.map(rfc3339),
             changed_by: shown.changed_by,
         }

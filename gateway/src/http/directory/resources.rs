@@ -28,10 +28,16 @@ pub(super) struct PageQuery {
     #[serde(rename = "excludedAttributes")]
     #[param(rename = "excludedAttributes")]
     excluded_attributes: Option<String>,
+    /// Of users: the one with this single sign-on subject, on a page of its own; a page without resources where nobody has it. It is
+    /// compared as the attribute says that the subject is (`caseExact`).
+    #[serde(rename = "ssoSubject")]
+    #[param(rename = "ssoSubject")]
+    sso_subject: Option<String>,
 }
 
 /// A mapped resource: its attributes as the mapping left them, with `id`, `meta` and `mappingState`, of a group the `members` that the
-/// product sees, and of a user the `roles` and `entitlements` that group rules give, each with `byGroup`.
+/// product sees, and of a user the `roles` and `entitlements` that group rules give, each with `byGroup`; also, where the tenant has a single sign-on
+/// subject, the `ssoSubject`; null if the user has none.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub(super) struct Resource(String);
@@ -53,7 +59,7 @@ pub(super) struct ResourcePage {
         (status = 200, description = "One page.", body = ResourcePage),
         (
             status = 400,
-            description = "The limit is out of bounds, the cursor is not of this list, or the page would be too long."
+            description = "The limit is out of bounds, the cursor is not of this list, the page would be too long, or there is no single sign-on subject."
         ),
     )
 )]
@@ -64,13 +70,23 @@ pub(super) async fn list(
 ) -> Result<ResourcePage, ApiFailure> {
     let resource_type = directory::resource_type(&ctx, &endpoint)?;
     let limit = limit(query.limit.as_deref())?;
+    if let Some(subject) = query.sso_subject.as_deref() {
+        if query.cursor.is_some() {
+            return Err(ScimError::new(400, "ssoSubject selects one user; it has no cursor.").into());
+        }
+        return Ok(page(directory::by_subject(&ctx, &resource_type, subject).await?));
+    }
     let shows_members = match query.excluded_attributes.as_deref() {
         None | Some("") => true,
         Some("members") => false,
         Some(_) => return Err(ScimError::new(400, "excludedAttributes can only be members.").into()),
     };
-    let page = directory::list(&ctx, &resource_type, (query.cursor.as_deref(), limit), shows_members).await?;
-    Ok(ResourcePage { resources: page.documents.into_iter().map(Resource).collect(), next_cursor: page.next })
+    let found = directory::list(&ctx, &resource_type, (query.cursor.as_deref(), limit), shows_members).await?;
+    Ok(page(found))
+}
+
+fn page(found: directory::Page) -> ResourcePage {
+    ResourcePage { resources: found.documents.into_iter().map(Resource).collect(), next_cursor: found.next }
 }
 
 /// Show a resource.

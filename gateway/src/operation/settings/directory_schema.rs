@@ -1,6 +1,6 @@
 //! A tenant's directory schema, as its writes need it.
 
-use scimgate_scim::directory_schema::{DirectorySchema, Statement};
+use scimgate_scim::directory_schema::{Besides, DirectorySchema, Statement};
 use scimgate_scim::schema::registry::Registry;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +20,18 @@ struct StoredRule {
     allowed: Vec<Value>,
     unique: bool,
     generation: i64,
+    /// A replica of the version before ignores it, and keeps the rule: it is stored with what the subject makes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<StoredBesides>,
+}
+
+/// What the rule of the single sign-on subject says besides.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct StoredBesides {
+    stated: bool,
+    required: bool,
+    unique: bool,
 }
 
 impl Default for StoredRule {
@@ -30,15 +42,17 @@ impl Default for StoredRule {
 
 impl From<Statement> for StoredRule {
     fn from(rule: Statement) -> Self {
-        let Statement { resource_type, path, kind, required, allowed, unique, generation } = rule;
-        Self { resource_type, path, kind, required, allowed, unique, generation }
+        let Statement { resource_type, path, kind, required, allowed, unique, generation, subject } = rule;
+        let subject = subject.map(|Besides { stated, required, unique }| StoredBesides { stated, required, unique });
+        Self { resource_type, path, kind, required, allowed, unique, generation, subject }
     }
 }
 
 impl From<StoredRule> for Statement {
     fn from(rule: StoredRule) -> Self {
-        let StoredRule { resource_type, path, kind, required, allowed, unique, generation } = rule;
-        Self { resource_type, path, kind, required, allowed, unique, generation }
+        let StoredRule { resource_type, path, kind, required, allowed, unique, generation, subject } = rule;
+        let subject = subject.map(|StoredBesides { stated, required, unique }| Besides { stated, required, unique });
+        Self { resource_type, path, kind, required, allowed, unique, generation, subject }
     }
 }
 

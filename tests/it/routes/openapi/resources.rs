@@ -24,7 +24,17 @@ pub(super) async fn check(admin: &Admin<'_>) {
         let _ = get_with(admin, &unmapped, "acme", query).await.expect(status);
     }
     check_held(admin, &scim).await;
+    check_sso_subject(admin).await;
     check_operators(admin).await;
+}
+
+async fn check_sso_subject(admin: &Admin<'_>) {
+    let path = format!("{TENANT}/sso-subject");
+    let _ = admin.get(&path, &["acme"]).await.expect(200);
+    for (wanted, status) in [(json!("userName"), 200), (json!(null), 200), (json!("active"), 400)] {
+        let _ = admin.send("PUT", &path, &["acme"], &json!({ "path": wanted })).await.expect(status);
+    }
+    let _ = admin.get(&path, &["none"]).await.expect(404);
 }
 
 async fn check_operators(admin: &Admin<'_>) {
