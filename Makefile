@@ -11,7 +11,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins plugins-other conformance conformance-tools disagreements deploy-check bench bench-work bench-containment bench-mapping bench-erase fuzz lint circles advisories setup-rust setup-postgres setup-browser build
+.PHONY: help run test plugins plugins-other conformance conformance-tools disagreements deploy-check bench bench-work bench-containment bench-mapping bench-credentials bench-erase fuzz lint circles advisories setup-rust setup-postgres setup-browser build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,12 @@ bench-erase: setup-rust setup-postgres ## Measure the erasure of 50,000 users be
 	@cargo build --locked --release --no-default-features --package scimgate-cli
 	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
 	  cargo bench --locked --quiet --package scimgate-tests --bench erase
+	@.config/postgres stop durable
+
+bench-credentials: setup-rust setup-postgres ## Measure revocation, refusals, verification and row-level security and write docs/credential-costs.md
+	@cargo build --locked --release --no-default-features --package scimgate-cli
+	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
+	  cargo bench --locked --quiet --package scimgate-tests --bench credentials | tee docs/credential-costs.md
 	@.config/postgres stop durable
 
 setup-rust:
