@@ -371,7 +371,8 @@ async fn the_end(shell: &Shell, scim: &Client) {
 
     let unsure = shell.refused(&["tenant", "delete", "acme"]).await;
     assert!(unsure.contains("confirm with `scimgate tenant delete acme --yes`"), "{unsure}");
-    assert_eq!(shell.says(&["tenant", "delete", "acme", "--yes"]).await, "The tenant acme is deleted.");
+    let deleted = shell.says(&["tenant", "delete", "acme", "--yes"]).await;
+    assert_eq!(deleted, "The tenant acme is deleted. Its rows are kept until `scimgate tenant erase acme`.");
     let gone = shell.refused(&["token", "list", "acme"]).await;
     assert!(gone.contains("acme"), "{gone}");
 
