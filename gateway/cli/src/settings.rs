@@ -47,7 +47,7 @@ pub(crate) trait Kind: Sync {
 }
 
 /// Every kind, in the order in which they are set: what is defined comes before what names it.
-pub(crate) const KINDS: [&dyn Kind; 10] = [
+pub(crate) const KINDS: [&dyn Kind; 11] = [
     &packs::Packs,
     &resource_types::ResourceTypes,
     &schemas::Schemas,
@@ -55,6 +55,7 @@ pub(crate) const KINDS: [&dyn Kind; 10] = [
     &directory_schema::DirectorySchema,
     &scim_client::ScimClient,
     &tenant::Limits,
+    &tenant::Retention,
     &tenant::Guard,
     &mapping::Mapping,
     &tenant::Suspended,
@@ -115,6 +116,7 @@ pub(crate) async fn read(client: &AdminClient, tenant: &str) -> Result<Value, Fa
     Ok(json!({
         "state": shown["state"],
         "limits": shown["limits"],
+        "retention": shown["retention"],
         "client": get(&["client"]).await?,
         "schemas": get(&["schemas"]).await?["schemas"],
         "resourceTypes": get(&["resource-types"]).await?["resourceTypes"],
@@ -128,7 +130,7 @@ pub(crate) async fn read(client: &AdminClient, tenant: &str) -> Result<Value, Fa
 /// The settings of a tenant that has just been created, as far as they are the same for all.
 pub(crate) fn of_new_tenant() -> Value {
     json!({
-        "state": "active", "limits": {}, "client": { "profile": "auto", "leniencies": [], "choices": [] }, "schemas": [],
+        "state": "active", "limits": {}, "retention": {}, "client": { "profile": "auto", "leniencies": [], "choices": [] }, "schemas": [],
         "resourceTypes": [], "searchAttributes": ["emails.value"], "directorySchema": [],
         "guard": {}, "mapping": { "revision": 0 },
     })

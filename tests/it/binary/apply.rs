@@ -79,6 +79,7 @@ tenants:
       profile: entra
       refuse: [bare-token]
     limits: { requests: 20, rate: 50/200 }
+    retention: { tombstoneDays: 90, eventDays: 7 }
     guard: { users: 7, percent: 3, protected: 'title eq "CEO"', confirmFrom: 2 }
     mapping:
       onFailure: keep
@@ -112,6 +113,7 @@ fn a_file_makes_tenants_of_nothing_and_then_nothing_is_to_be_done() {
             "directorySchema",
             "client",
             "limits",
+            "retention",
             "guard",
             "mapping",
         ];
@@ -124,7 +126,7 @@ fn a_file_makes_tenants_of_nothing_and_then_nothing_is_to_be_done() {
             "~ globex: suspended",
             "    ~ profile: auto → entra",
             "    + entra: scope scim, 30 days",
-            "14 changes.",
+            "15 changes.",
         ] {
             assert!(dry.iter().any(|shown| shown == line), "{line}: {text}");
         }
@@ -202,6 +204,7 @@ const CHANGES: &[(&str, &str, &[&str])] = &[
     ("profile: entra", "profile: okta", &["~ acme: client", "    ~ profile: entra → okta"]),
     ("refuse: [bare-token]", "refuse: []", &["~ acme: client", "    ~ refuse: [\"bare-token\"] → []"]),
     ("requests: 20", "requests: null", &["~ acme: limits", "    - requests: 20"]),
+    ("eventDays: 7", "eventDays: null", &["~ acme: retention", "    - eventDays: 7"]),
     ("users: 7", "users: 8", &["~ acme: guard", "    ~ users: 7 → 8"]),
     (
         "lowerCaseMail: true",

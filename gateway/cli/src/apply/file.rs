@@ -16,7 +16,7 @@ use crate::settings::resource_types::{self, ResourceTypes};
 use crate::settings::schemas::{self, Schemas};
 use crate::settings::scim_client::ScimClient;
 use crate::settings::search_attributes::SearchAttributes;
-use crate::settings::tenant::{Guard, Limits, Suspended};
+use crate::settings::tenant::{Guard, Limits, Retention, Suspended};
 use crate::settings::{Kind, Wanted};
 
 /// Longest file in bytes.
@@ -42,6 +42,7 @@ pub(super) struct Tenant {
     directory_schema: Option<Vec<Rule>>,
     client: Option<Client>,
     limits: Option<LimitsOf>,
+    retention: Option<RetentionOf>,
     guard: Option<GuardOf>,
     #[serde(default, deserialize_with = "named")]
     mapping: Option<Option<MappingOf>>,
@@ -107,6 +108,15 @@ struct LimitsOf {
     requests: Option<Option<u32>>,
     #[serde(default, deserialize_with = "named")]
     rate: Option<Option<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RetentionOf {
+    #[serde(default, deserialize_with = "named")]
+    tombstone_days: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "named")]
+    event_days: Option<Option<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -233,6 +243,7 @@ impl Tenant {
         add(&DirectorySchema, self.directory_schema.as_ref().map(|rules| rules.iter().map(Rule::value).collect()));
         add(&ScimClient, self.client.as_ref().map(Client::value));
         add(&Limits, self.limits.as_ref().map(LimitsOf::value));
+        add(&Retention, self.retention.as_ref().map(RetentionOf::value));
         add(&Guard, self.guard.as_ref().map(GuardOf::value));
         add(&Mapping, self.mapping.as_ref().map(|mapping| mapping.as_ref().map_or(Value::Null, MappingOf::value)));
         add(&Suspended, self.suspended.map(Value::from));
@@ -310,6 +321,13 @@ impl LimitsOf {
     fn value(&self) -> Value {
         let (requests, rate) = (self.requests.map(|number| json!(number)), self.rate.as_ref().map(|rate| json!(rate)));
         object([("requests", requests), ("rate", rate)])
+    }
+}
+
+impl RetentionOf {
+    fn value(&self) -> Value {
+        let days = |days: Option<Option<u32>>| days.map(|days| json!(days));
+        object([("tombstoneDays", days(self.tombstone_days)), ("eventDays", days(self.event_days))])
     }
 }
 

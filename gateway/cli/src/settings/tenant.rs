@@ -1,4 +1,4 @@
-//! A tenant's state, its limits and its guard.
+//! A tenant's state, its limits, its retention and its guard.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,6 +41,27 @@ impl Kind for Limits {
 
     fn requests(&self, _now: &Value, after: &Value) -> Vec<Request> {
         vec![Request::Send(Method::PATCH, &[], json!({ "limits": after }))]
+    }
+}
+
+/// For how many days the tenant keeps what.
+pub(crate) struct Retention;
+
+impl Kind for Retention {
+    fn name(&self) -> &'static str {
+        "retention"
+    }
+
+    fn of(&self, settings: &Value) -> Value {
+        settings["retention"].clone()
+    }
+
+    fn after(&self, now: &Value, wanted: &Value) -> Value {
+        merged(now, wanted)
+    }
+
+    fn requests(&self, _now: &Value, after: &Value) -> Vec<Request> {
+        vec![Request::Send(Method::PATCH, &[], json!({ "retention": after }))]
     }
 }
 

@@ -60,6 +60,7 @@ async fn settings(operator: &Operator, tenant: &str) -> Result<Value, ApiFailure
     Ok(json!({
         "state": shown["state"],
         "limits": shown["limits"],
+        "retention": shown["retention"],
         "client": { "profile": client["profile"], "leniencies": client["leniencies"], "choices": client["choices"] },
         "schemas": schemas["schemas"],
         "resourceTypes": types["resourceTypes"],
