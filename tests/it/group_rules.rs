@@ -6,6 +6,7 @@ mod killed;
 mod large;
 mod mapped;
 mod members;
+mod purged;
 mod random;
 mod set;
 
