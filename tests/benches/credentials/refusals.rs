@@ -91,8 +91,12 @@ pub(super) async fn print(served: &Served, tenant: &Tenant) {
         }
     }
     let names = [
-        "unknown token", "revoked token", "unknown token, at another tenant's address", "unknown client",
-        "wrong secret of a client in use", "secret of a deleted client",
+        "unknown token",
+        "revoked token",
+        "unknown token, at another tenant's address",
+        "unknown client",
+        "wrong secret of a client in use",
+        "secret of a deleted client",
     ];
     for (number, name) in names.iter().enumerate() {
         let slower = slower_share(&times[number], &times[if number < 3 { 0 } else { 3 }]);

@@ -86,7 +86,8 @@ async fn issue(kind: &str, served: &Served, other: &Served) -> Issued {
                 "signing key" => ("POST", "/signing-keys".to_owned(), json!({ "revokeOthers": true })),
                 _ => {
                     let listed = served.operator.get(&clients).await.expect(200).body;
-                    let own = listed["oauthClients"].as_array().unwrap().iter().find(|it| it["clientId"] == id.as_str());
+                    let own =
+                        listed["oauthClients"].as_array().unwrap().iter().find(|it| it["clientId"] == id.as_str());
                     let secret = own.unwrap()["secrets"][0]["id"].as_str().unwrap().to_owned();
                     ("POST", format!("{clients}/{id}/secrets/{secret}/revoke"), json!({ "withTokens": true }))
                 }

@@ -29,9 +29,7 @@ fn request(what: &str, number: u32, salt: &str) -> Request {
     let some = 1 + number * 7_919 % USERS;
     match what {
         "GET" => Request::new("GET", &format!("/Users/{}", many_users::id(some))),
-        "filter by userName" => {
-            Request::new("GET", &format!("/Users?filter=userName%20eq%20%22u{some}@corp.test%22"))
-        }
+        "filter by userName" => Request::new("GET", &format!("/Users?filter=userName%20eq%20%22u{some}@corp.test%22")),
         "create" => Request::new("POST", "/Users").json(&user(&format!("{salt}-{number}"))),
         _ => {
             let name = json!([{ "op": "replace", "path": "name.givenName", "value": format!("{salt}-{number}") }]);

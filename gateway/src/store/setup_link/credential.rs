@@ -22,8 +22,8 @@ UPDATE tenant SET config_epoch = nextval('config_epoch') WHERE id = $1 AND EXIST
 
 /// What the transaction stores belongs to the link only if the statement before has entered its id.
 const STORE_TOKEN: &str = "
-INSERT INTO credential (tenant_id, id, scope, label, digest, last_four, created_at, expires_at, created_by, reminded_days, setup_link)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, s.id FROM setup_link s WHERE s.tenant_id = $1 AND s.id = $11 AND s.credential_id = $2";
+INSERT INTO credential (tenant_id, id, scope, label, digest, last_four, created_at, expires_at, created_by, setup_link)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, s.id FROM setup_link s WHERE s.tenant_id = $1 AND s.id = $10 AND s.credential_id = $2";
 
 const STORE_CLIENT: &str = "
 INSERT INTO oauth_client (tenant_id, id, label, token_seconds, issuer, subject, audience, jwks_uri, created_at, setup_link)
@@ -74,8 +74,7 @@ impl TenantStore {
         credential: &Credential,
         digest: &[u8],
     ) -> Result<bool, Error> {
-        let Credential { id, scope, label, last_four, created_at, expires_at, created_by, reminded_days, .. } =
-            credential;
+        let Credential { id, scope, label, last_four, created_at, expires_at, created_by, .. } = credential;
         let (tenant, scope) = (self.tenant.0, scope.word());
         let used = self
             .batch(&[
@@ -83,19 +82,7 @@ impl TenantStore {
                 Statement::new(
                     DOING,
                     STORE_TOKEN,
-                    &[
-                        &tenant,
-                        id,
-                        &scope,
-                        label,
-                        &digest,
-                        last_four,
-                        created_at,
-                        expires_at,
-                        created_by,
-                        reminded_days,
-                        &it.link,
-                    ],
+                    &[&tenant, id, &scope, label, &digest, last_four, created_at, expires_at, created_by, &it.link],
                 ),
             ])
             .await?;
