@@ -106,7 +106,7 @@ enum LinkMethod {
 }
 
 /// The word of a value on the command line, which is that of the admin API.
-fn word(value: impl clap::ValueEnum) -> String {
+fn word(value: &impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn create(client: &AdminClient, output: Output, it: &Create) -> Result<(), Failure> {
     let wanted = json!({
-        "provider": word(it.provider), "method": word(it.method), "label": it.label, "expiresInHours": it.expires,
+        "provider": word(&it.provider), "method": word(&it.method), "label": it.label, "expiresInHours": it.expires,
         "credentialDays": it.credential_days,
     });
     let path = client.path(&["tenants", &it.tenant, "setup-links"])?;
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn values_have_the_words_of_the_api() {
-        assert_eq!(word(Provider::OneLogin), "onelogin");
-        assert_eq!(word(LinkMethod::WorkloadIdentity), "workload-identity");
+        assert_eq!(word(&Provider::OneLogin), "onelogin");
+        assert_eq!(word(&LinkMethod::WorkloadIdentity), "workload-identity");
     }
 }

@@ -8,7 +8,7 @@ mod page;
 mod view;
 
 use axum::Router;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
@@ -33,7 +33,7 @@ pub(super) fn nothing(headers: &HeaderMap) -> Response {
     refused(headers, refusal)
 }
 
-async fn method_not_allowed(method: Method, _: Uri, headers: HeaderMap) -> Response {
+async fn method_not_allowed(method: Method, headers: HeaderMap) -> Response {
     refused(&headers, ScimError::new(405, format!("This page has no {method}.")))
 }
 

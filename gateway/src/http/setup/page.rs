@@ -248,8 +248,11 @@ impl View<'_> {
         Some(Form {
             is_entra: link.provider == Provider::Entra,
             is_correction: is_used,
-            is_closed: is_used && !is_own || link.first_used_at.is_some(),
-            is_foreign: is_used && !is_own,
+            sent: match (is_used, is_own) {
+                (true, false) => Some(" from another browser"),
+                _ if link.first_used_at.is_some() => Some(""),
+                _ => None,
+            },
             fields: fields(link.provider, &self.of_form),
         })
     }

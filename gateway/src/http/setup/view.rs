@@ -50,9 +50,8 @@ pub(super) struct Field {
 pub(super) struct Form {
     pub(super) is_entra: bool,
     pub(super) is_correction: bool,
-    /// Whether its values can still be changed.
-    pub(super) is_closed: bool,
-    pub(super) is_foreign: bool,
+    /// From where its values were sent, if they can't be changed here any more.
+    pub(super) sent: Option<&'static str>,
     pub(super) fields: Vec<Field>,
 }
 
