@@ -59,17 +59,20 @@ fn a_new_project_builds_tests_and_runs() {
 
 #[test]
 fn a_new_project_in_typescript_builds_tests_and_runs() {
-    check_language("typescript", "capitals-ts");
+    let (author, _) = check_language("typescript", "capitals-ts");
+    // npm has installed the former copy.
+    let said = author.says(&author.path("capitals-ts"), "scimgate plugin new --update-sdk && scimgate plugin test");
+    contains(&said, &[".scimgate/sdk is the SDK of scimgate", "All 4 examples passed."]);
 }
 
 #[test]
 fn a_new_project_in_python_builds_tests_and_runs() {
-    let inspected = check_language("python", "capitals-py");
+    let (_, inspected) = check_language("python", "capitals-py");
     contains(&inspected, &["accepted by a gateway with --large-plugins"]);
 }
 
-/// Returns what is said of the built plugin.
-fn check_language(language: &str, name: &str) -> String {
+/// Returns the author, and what is said of the built plugin.
+fn check_language(language: &str, name: &str) -> (Author, String) {
     let author = Author::new();
     author.says(&author.path(""), &format!("scimgate plugin new {name} --language {language}"));
     let project = author.path(name);
@@ -80,7 +83,7 @@ fn check_language(language: &str, name: &str) -> String {
     contains(&said, &["- name.familyName  \"Byron\"", "+ name.familyName  \"BYRON\""]);
     let said = author.says(&project, &format!("scimgate plugin inspect {name}.wasm"));
     contains(&said, &["scimgate:mapping/mapping@1.0.0", "wasi:io/streams@0.2."]);
-    said
+    (author, said)
 }
 
 /// Each is told with file, field and remedy.

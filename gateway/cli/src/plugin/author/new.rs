@@ -101,7 +101,23 @@ fn write_sdk(folder: &Path, language: &Language) -> Result<(), Failure> {
             }
             continue;
         }
-        write(&folder.join(SDK_FOLDER), path, &sdk_file((path, bytes), language.sdk))?;
+        let copy = folder.join(SDK_FOLDER);
+        write(&copy, path, &sdk_file((path, bytes), language.sdk))?;
+        if path.contains("/bin/") {
+            make_executable(&copy.join(path))?;
+        }
+    }
+    Ok(())
+}
+
+/// npm links to the SDK's command, and makes it executable only when it installs the SDK for the first time.
+fn make_executable(path: &Path) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let permissions = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(path, permissions)
+            .map_err(|error| cannot("change the permissions of", path, &error))?;
     }
     Ok(())
 }
