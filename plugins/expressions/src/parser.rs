@@ -25,7 +25,8 @@ const WORDS: [&str; 8] = [
 ];
 
 pub(crate) fn parse(text: &str) -> Result<Node<'_>, Error> {
-    if text.chars().nth(MAX_EXPRESSION_CHARACTERS).is_some() {
+    // A character has at least one byte: only of a long text are they counted.
+    if text.len() > MAX_EXPRESSION_CHARACTERS && text.chars().nth(MAX_EXPRESSION_CHARACTERS).is_some() {
         let message = format!("an expression has at most {MAX_EXPRESSION_CHARACTERS} characters");
         return Err(Error::new(Kind::Syntax, 0, message));
     }
