@@ -80,6 +80,7 @@ async fn a_python_plugin_needs_the_operators_consent(gateway: &TestGateway) {
 /// A configuration, and its result: status and reason for the client, kind in the log.
 type Case = (Value, u16, &'static str, &'static str);
 
+/// A flood of output takes this interpreter longer than a call may take: the plugin host's tests have it, with more time.
 async fn what_hostile_plugins_say_is_shown_and_not_logged(gateway: &TestGateway) {
     let memory = "more memory than it may have (16 MiB)";
     check_hostile(
@@ -90,7 +91,6 @@ async fn what_hostile_plugins_say_is_shown_and_not_logged(gateway: &TestGateway)
             (json!({ "do": "spin" }), 503, "cpu_time", "more than its 20ms of CPU time"),
             (json!({ "do": "allocate", "size": 64 << 20 }), 400, "memory", memory),
             (json!({ "do": "recurse", "size": 100_000_000 }), 400, "stack_overflow", "called itself too deeply"),
-            (json!({ "do": "write", "size": 1_100_000 }), 400, "output_size", "wrote more than 1 MiB"),
             (json!({ "do": "log", "size": 101 }), 400, "log_lines", "logged more than 100 lines"),
         ],
     )

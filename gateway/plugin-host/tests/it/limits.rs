@@ -8,7 +8,7 @@ use std::{
 use scimgate_plugin_host::{Decision, FailureKind, Level, Limits};
 use scimgate_plugin_sdk::serde_json::json;
 
-use crate::support::{ESCALATIONS, HOST, HOSTILE, TestDocument, context, fails, generous, hostile, passes, user};
+use crate::support::{ESCALATIONS, HOST, HOSTILE, TestDocument, context, fails, generous, passes, user};
 
 #[test]
 fn an_endless_loop_exceeds_its_cpu_time_and_is_escalated() {
