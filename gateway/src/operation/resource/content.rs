@@ -53,8 +53,7 @@ pub(crate) async fn content(
     let set_aside = (!draft.unknown.is_empty()).then(|| draft.unknown.to_json().to_string());
     check_size(source.text(), set_aside.as_deref())?;
     let mut is_deactivated = is_inactive(&**draft.document);
-    let (mut reason, name) = (None, draft.resource_type.name.as_str());
-    let mut unique = UniqueChange::None;
+    let (mut reason, mut unique, name) = (None, UniqueChange::None, draft.resource_type.name.as_str());
     let (mapping_state, mapped) = match map(ctx, &draft, (stamp, source.text().len()), steps).await? {
         Ok(MappingOutcome::Mapped(document)) if document.is_source() => {
             unique = unique::change(&ctx.settings, name, Some(&document));
