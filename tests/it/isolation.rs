@@ -1,6 +1,8 @@
 //! Row-level security alone: under the tenant role without the right setting no tenant's row can be read, changed or
 //! inserted. And every unique key contains the tenant, so that tables can be partitioned by it.
 
+mod partitioned;
+
 use std::collections::BTreeMap;
 
 use pglite_oxide::PgliteServer;
@@ -8,6 +10,8 @@ use scimgate_tests::database::{self, Fresh, migrations};
 use scimgate_tests::harness::{block_on, in_own_process};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+
+use self::partitioned::partitioned;
 
 const ACME: &str = "00000000-0000-7000-8000-00000000aaaa";
 const GLOBEX: &str = "00000000-0000-7000-8000-00000000bbbb";
@@ -376,30 +380,4 @@ fn every_tenant_table_can_be_partitioned_by_tenant() {
         fresh.drop().await;
         whole.drop().await;
     });
-}
-
-/// The migration with every table that has a `tenant_id` in two partitions by its hash.
-fn partitioned(sql: &str) -> String {
-    const START: &str = "CREATE TABLE ";
-    const END: &str = "\n);\n";
-    let mut result = String::new();
-    let mut rest = sql;
-    while let Some(start) = rest.find(START) {
-        let end = start + rest[start..].find(END).unwrap();
-        let (table, after) = (&rest[start..end], &rest[end + END.len()..]);
-        result += &rest[..start];
-        result += table;
-        if table.contains("\n  tenant_id ") {
-            let name = table[START.len()..].trim_start_matches("IF NOT EXISTS ").split_whitespace().next().unwrap();
-            result += "\n) PARTITION BY HASH (tenant_id);\n";
-            let half = |n: usize| {
-                format!("CREATE TABLE {name}_{n} PARTITION OF {name} FOR VALUES WITH (MODULUS 2, REMAINDER {n});\n")
-            };
-            result.extend([half(0), half(1)]);
-        } else {
-            result += END;
-        }
-        rest = after;
-    }
-    result + rest
 }
