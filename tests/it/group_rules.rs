@@ -27,12 +27,15 @@ pub(crate) async fn set_rules(gateway: &TestGateway, rules: &[Value]) {
     let _ = gateway.operator.put(PATH, &json!({ "rules": rules })).await.expect(200);
 }
 
-/// Waits until everything is announced. The runner is woken: it looks for work once a second.
+/// Waits until everything is announced, and every event has its number, also without rules. The runner is woken: it looks for work once a
+/// second.
 async fn announced(gateway: &TestGateway) {
+    let control = gateway.gateway.store.control();
     poll("everything is announced", async || {
         let is_announced = gateway.operator.get(PATH).await.expect(200).body["announced"] == true;
         gateway.gateway.schemas_changed.notify_one();
-        is_announced.then_some(())
+        let is_numbered = control.tenants_with_unnumbered_events().await.unwrap().is_empty();
+        (is_announced && is_numbered).then_some(())
     })
     .await;
 }
