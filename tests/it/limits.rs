@@ -43,6 +43,12 @@ fn bytes(number: usize) -> String {
     }
 }
 
+fn compiled(config: &MapperConfig) -> String {
+    let number = grouped(usize::try_from(config.max_compiled).unwrap());
+    let (size, minutes) = (config.max_compiled_bytes >> 30, config.compiled_idle.as_secs() / 60);
+    format!("{number}, and {size} GiB of machine code; {minutes} min after the last call")
+}
+
 #[test]
 fn the_documented_limits_match_the_code() {
     let (limits, config, host) = (Limits::default(), MapperConfig::default(), HostConfig::default());
@@ -63,7 +69,7 @@ fn the_documented_limits_match_the_code() {
         ("concurrent calls, of all tenants", config.max_calls.to_string()),
         ("concurrent calls, of one tenant", config.max_tenant_calls.to_string()),
         ("time in the queue", format!("{} s", config.admission_timeout.as_secs())),
-        ("compiled plugins kept", grouped(usize::try_from(config.max_compiled).unwrap())),
+        ("compiled plugins kept", compiled(&config)),
         ("failures by CPU time or memory until a step is not called", breaker::FAILURES_TO_OPEN.to_string()),
         ("… at first for", format!("{} s", breaker::FIRST_COOL_DOWN.as_secs())),
         ("… at most for", format!("{} min", breaker::MAX_COOL_DOWN.as_secs() / 60)),
