@@ -380,7 +380,7 @@ async fn an_unfinished_run_of_an_older_replica_is_taken_over(gateway: &TestGatew
     let held = hold(gateway).await;
     define(gateway, &tenant, &badge(false)).await;
     let owner = gateway.store().await;
-    let left = "WITH gone AS (DELETE FROM job RETURNING tenant_id, revision) \
+    let left = "WITH gone AS (DELETE FROM job WHERE kind = 'reconcile' RETURNING tenant_id, revision) \
                 INSERT INTO fold_in (tenant_id, schema_revision, after_id, begun_at, moved_at) \
                 SELECT tenant_id, revision, '00000000-0000-0000-0000-000000000000', now(), now() FROM gone";
     assert_eq!(owner.execute(left, &[]).await.unwrap(), 1);
