@@ -76,7 +76,7 @@ async fn issue(kind: &str, served: &Served, other: &Served) -> Issued {
             Issued { client, path: "/Users?count=1", revoke, stays: None }
         }
         "operator key" => {
-            let key = served.operator.post("/operator-keys", &json!({ "scope": "read" })).await.expect(201);
+            let key = served.operator.post("/operator-keys", &json!({ "scopes": ["read"] })).await.expect(201);
             let client = other.operator.with(key.body["secret"].as_str().unwrap());
             let revoke = ("DELETE", format!("/operator-keys/{}", key.id()), Value::Null);
             Issued { client, path: "/schema-packs", revoke, stays: None }
