@@ -158,8 +158,8 @@ async fn check(url: &str) {
     for last in SIZES {
         let begun = std::time::Instant::now();
         // In parts: the gateway's own requests meanwhile have a time limit.
-        for from in (first..=last).step_by(10_000) {
-            let to = last.min(from + 9_999);
+        for from in (first..=last).step_by(2_000) {
+            let to = last.min(from + 1_999);
             let sql = many_users::sql("acme", from, to) + FILL_MORE;
             let _ = tap.run(&sql.replace("{FIRST}", &from.to_string()).replace("{LAST}", &to.to_string())).await;
         }
