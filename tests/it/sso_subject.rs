@@ -122,7 +122,7 @@ async fn what_is_stored_is_reported_and_found_once_it_complies(gateway: &TestGat
     let ada = tenant.post("/Users", &named("ada", Some("same"))).await.expect(201).id();
     let eve = tenant.post("/Users", &named("eve", Some("same"))).await.expect(201).id();
     let zoe = tenant.post("/Users", &named("zoe", None)).await.expect(201).id();
-    // As long as the values are not entered, nobody is told that there is no such user.
+    // Until the values are entered, a look-up that finds nobody is refused.
     let jobs = gateway.gateway.job_rounds.acquire().await.unwrap();
     let _ = gateway.operator.put(PATH, &json!({ "path": "EXTERNALID" })).await.expect(200);
     let early = find(&tenant, "same").await.expect(503);

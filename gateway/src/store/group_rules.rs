@@ -145,7 +145,7 @@ impl TenantStore {
         }))
     }
 
-    /// Whether everything is announced that is committed: there is no event without a number, and none that is not handled.
+    /// Whether everything that is committed is announced: all events have a number, and are handled.
     pub async fn is_announced(&self) -> Result<bool, Error> {
         let sql = "SELECT CASE WHEN j.state = 'running' THEN \
                      coalesce(j.after_seq >= coalesce((SELECT h.last_seq FROM event_head h WHERE h.tenant_id = $1), 0), false) ELSE true END \

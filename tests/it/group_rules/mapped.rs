@@ -47,7 +47,7 @@ async fn users_that_a_remap_excludes_and_includes_are_announced_by_that_alone(ga
     let _ = finished(gateway, &watched.tenant).await;
     let change = watched.look().await;
     assert_eq!((change.announced, change.events), (vec![], vec![("user.deleted".to_owned(), eve.clone())]));
-    // Nobody is told of a role that a hidden user loses or gets.
+    // No event is sent for a role that a hidden user loses or gets.
     watched.remove(&band, &eve).await;
     assert_eq!(watched.changed().await, NOBODY);
     unmap(&watched).await;

@@ -84,7 +84,7 @@ pub fn build(name: &str, text: &str) -> Vec<u8> {
 /// A plugin of the world of a WIT: it imports all that there is, and every function that it exports traps.
 ///
 /// # Panics
-/// The text is no WIT with a world `mapping`.
+/// The text is not a WIT package with a world `mapping`.
 #[must_use]
 pub fn whole_world(wit: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();

@@ -32,7 +32,7 @@ impl Feed {
                 self.changed.insert(user);
             }
             ("user.deleted", _) => {
-                // The event of the one who comes back covers what changed.
+                // If the user comes back, the event of that covers what changed.
                 self.changed.remove(&event.resource);
                 self.read.remove(&event.resource);
                 self.gone.insert(event.resource);
