@@ -11,16 +11,17 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test plugins plugins-other conformance conformance-tools disagreements deploy-check bench bench-work bench-containment bench-mapping bench-credentials bench-erase fuzz lint circles advisories setup-rust setup-postgres setup-browser build
+.PHONY: help run test test-pooler plugins plugins-other conformance conformance-tools disagreements deploy-check image check bench bench-work bench-containment bench-mapping bench-credentials bench-erase bench-plugins bench-log soak fuzz lint circles advisories setup setup-rust setup-postgres setup-browser setup-faults build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build plugins ## Serve on the embedded database with a demo tenant and a token (ARGS="--ephemeral --port 0 …")
-	@target/debug/scimgate dev --data-dir $(DATA) --plugins $(PLUGINS) $(ARGS)
+	@target/debug/scimgate docs target/docs >/dev/null
+	@target/debug/scimgate dev --data-dir $(DATA) --plugins $(PLUGINS) --docs target/docs $(ARGS)
 
 build: setup-rust
-	@echo "Building the gateway (about six minutes the first time on two cores) …"
+	@echo "Building the gateway (six to twelve minutes the first time, on two cores) …"
 	@cargo build --locked --package scimgate-cli
 
 plugins: setup-rust ## Build the plugins and the test guests to WASM
@@ -29,12 +30,18 @@ plugins: setup-rust ## Build the plugins and the test guests to WASM
 plugins-other: ## Build the plugins and the test guests in TypeScript and Python
 	@.config/build-plugins
 
-test: setup-rust setup-postgres setup-browser deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run every test
+test: setup-rust setup-postgres setup-browser setup-faults deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run every test
 	@cargo build --locked --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets
 	@.config/run-fuzz --short
+	@echo "Packing the tests' binary as an image …"
+	@deploy/image/build target/debug/scimgate
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
 	@echo "Asking other SCIM libraries the same …"
 	@$(DISAGREEMENTS) --check
+
+test-pooler: setup-rust setup-postgres setup-browser setup-faults conformance-tools plugins plugins-other ## Run the tests on PostgreSQL again, through PgBouncer in transaction mode
+	@cargo build --locked --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets
+	@SCIMGATE_TEST_POOLER=1 SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests -E 'package(scimgate-tests) - test(embedded)'
 
 conformance: setup-rust setup-postgres conformance-tools plugins ## Run the conformance clients of others against the gateway
 	@cargo build --locked --package scimgate-cli
@@ -48,6 +55,14 @@ conformance-tools:
 
 deploy-check: setup-rust ## Check the Dockerfile, the Helm chart and the documents
 	@deploy/check/run
+
+image: setup-rust setup-postgres plugins ## Build the image from this machine's files, without a registry, into target/image/scimgate.tar
+	@deploy/image/build
+
+check: setup-rust ## Check formatting, lints and unit tests, before each commit: two minutes once it is built
+	@cargo fmt --all --check
+	@cargo clippy --locked --quiet --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets -- -D warnings
+	@cargo test --locked --quiet --workspace $(BUNDLED:%=--exclude %) --exclude hostile --lib --bins
 
 lint: setup-rust ## Check formatting, lints, documentation and dependencies
 	cargo fmt --all --check
@@ -103,12 +118,36 @@ bench-credentials: setup-rust setup-postgres ## Measure revocation, refusals, ve
 	  cargo bench --locked --quiet --package scimgate-tests --bench credentials | tee docs/credential-costs.md
 	@.config/postgres stop durable
 
+bench-plugins: setup-rust setup-postgres plugins plugins-other ## Measure what steps, rules and chains cost, and a thousand tenants with a plugin each, and write docs/plugin-costs.md
+	@cargo build --locked --release --no-default-features --package scimgate-cli
+	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
+	  cargo bench --locked --quiet --package scimgate-tests --bench plugins | tee docs/plugin-costs.md
+	@.config/postgres stop durable
+
+bench-log: setup-rust setup-postgres ## Measure what the provisioning log costs a request, for docs/provisioning-log.md
+	@cargo build --locked --release --no-default-features --package scimgate-cli
+	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
+	  cargo bench --locked --quiet --package scimgate-tests --bench provisioning_log
+	@.config/postgres stop durable
+
+soak: setup-rust setup-postgres plugins ## Serve a mix of requests for an hour and write docs/soak.md (ARGS="--minutes 2 --rate 60 …")
+	@cargo build --locked --release --no-default-features --package scimgate-cli
+	@SCIMGATE_BIN=target/release/scimgate SCIMGATE_TEST_POSTGRES="$$(.config/postgres url durable)" \
+	  cargo bench --locked --quiet --package scimgate-tests --bench soak -- --picture $(CURDIR)/docs/soak.svg $(ARGS) | tee docs/soak.md
+	@.config/postgres stop durable
+
+setup: setup-rust setup-postgres setup-browser setup-faults conformance-tools ## Install everything that the tests need
+
 setup-rust:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
 	@if command -v rustup >/dev/null && ! rustup target list --installed | grep -qx $(WASM); then rustup target add $(WASM); fi
 
 setup-postgres:
 	@.config/postgres install
+
+setup-faults:
+	@.config/need PgBouncer pgbouncer test -x /usr/sbin/pgbouncer
+	@.config/need "faketime, which sets a process's clock" faketime sh -c 'ls /usr/lib/*/faketime/libfaketimeMT.so.1'
 
 setup-browser:
 	@.config/need "Chromium with its driver" chromium-driver sh -c 'command -v chromedriver && command -v chromium'

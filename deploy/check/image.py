@@ -72,7 +72,7 @@ def check_build(context):
     done = subprocess.run(call, cwd=context, capture_output=True, text=True, check=False)
     require(done.returncode == 0, f"the workspace does not resolve in the context:\n{done.stderr.strip()}")
     packages = {package["name"]: package for package in json.loads(done.stdout)["packages"] if package["source"] is None}
-    builds = [line for line in LINES if "cargo build" in line]
+    builds = [line for line in LINES if "cargo build" in line or "cargo auditable build" in line]
     built = [name for line in builds for name in re.findall(r"--package (\S+)", line)]
     require(set(built) <= set(packages), f"--package {built}: not all of them are in the workspace")
     is_plugin = lambda package: any("cdylib" in target["crate_types"] for target in package["targets"])
@@ -84,6 +84,7 @@ def check_build(context):
         folder = "target/wasm32-unknown-unknown/plugin"
         require(any(f"{folder}/{file}.wasm" in text for file in (name, "*")), f"{name}.wasm is built and not taken along")
     require("embedded" in packages["scimgate-cli"]["features"]["default"], "--no-default-features leaves nothing out any more")
+    require("cargo auditable build --locked --release" in text, "the binary must name its dependencies: cargo auditable")
     require("--no-default-features" in text, "the embedded database has no place in the image")
     require("[profile.plugin]" in (context / "Cargo.toml").read_text(), "there is no profile called plugin")
 
@@ -92,14 +93,14 @@ def check_settings():
     bases = [line.split()[1] for line in LINES if line.startswith("FROM ")]
     channel = one(r'channel = "([^"]+)"', (ROOT / "rust-toolchain.toml").read_text(), "the toolchain")
     require(bases[0] == f"rust:{channel}-bookworm", f"{bases[0]} is not the toolchain {channel} on bookworm")
-    require(bases[1:] == ["debian:bookworm-slim"], "the last stage must be the builder's Debian, for its C library")
+    require(bases[1:] == ["scratch"], "the last stage must be empty but for what deploy/image/lay-out puts there")
     exposed = [int(port) for port in one(r"\nEXPOSE ([\d ]+)", DOCKERFILE, "EXPOSE").split()]
     require(exposed == list(PORTS.values()), f"EXPOSE {exposed}; the gateway's ports are {list(PORTS.values())}")
     user = one(r"\nUSER (\d+):\d+", DOCKERFILE, "USER as a number")
     pod = (ROOT / "deploy/helm/scimgate/values.yaml").read_text()
     require(int(user) > 0 and f"runAsUser: {user}\n" in pod, f"USER {user} is root, or not the chart's user")
     require(json.loads(one(r"\nENTRYPOINT (\[.*\])", DOCKERFILE, "ENTRYPOINT")) == ["/usr/local/bin/scimgate"], "ENTRYPOINT")
-    require(set(json.loads(one(r"\nCMD (\[.*\])", DOCKERFILE, "CMD"))) <= set(COMMANDS), "CMD is no command of the binary")
+    require(set(json.loads(one(r"\nCMD (\[.*\])", DOCKERFILE, "CMD"))) <= set(COMMANDS), "CMD is not a command of the binary")
     require(one(r"\nARG VERSION=(\S+)", DOCKERFILE, "VERSION") == VERSION, f"VERSION is not the workspace's, {VERSION}")
 
 

@@ -2,6 +2,7 @@
 
 manifests.py <rendered> <values> <version of Kubernetes>"""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from urllib.parse import urlsplit
 import kubernetes_validate
 import yaml
 
-from source import COMMANDS, PORTS, SETTINGS, VERSION, seconds
+from source import COMMANDS, PORTS, ROOT, SETTINGS, VERSION, seconds
+
+MONITORING = ROOT / "deploy/helm/scimgate/monitoring"
 
 rendered, values_file, kubernetes = sys.argv[1:]
 text = Path(rendered).read_text()
@@ -33,8 +36,8 @@ def name(document):
 
 def check_schemas():
     for document in documents:
-        if document["apiVersion"].startswith("gateway.networking.k8s.io/"):
-            # Not a part of Kubernetes; check_networks looks at it.
+        if document["apiVersion"].startswith(("gateway.networking.k8s.io/", "monitoring.coreos.com/")):
+            # Not a part of Kubernetes; check_networks and check_monitoring look at it.
             continue
         try:
             kubernetes_validate.validate(document, kubernetes, strict=True)
@@ -51,7 +54,7 @@ def check_secrets():
         for variable in container["env"]:
             secret = re.search(r"DATABASE_URL|KEY|TOKEN|SECRET|PASSWORD", variable["name"])
             require(not secret or "secretKeyRef" in variable.get("valueFrom", {}), f"{name(document)}: {variable['name']} is plain")
-            require(variable["name"] in SETTINGS, f"{name(document)}: {variable['name']} is no setting of the binary")
+            require(variable["name"] in SETTINGS, f"{name(document)}: {variable['name']} is not a setting of the binary")
 
 
 def pod_of(document):
@@ -74,8 +77,8 @@ def check_pods():
         wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
         require(container["securityContext"] == wanted, f"{where}: the container may more than it needs")
         require("memory" in container["resources"]["limits"], f"{where}: no limit on memory")
-        if document["kind"] != "Pod":
-            require(container["args"][0] in COMMANDS, f"{where}: scimgate has no command {container['args'][0]}")
+        require("command" not in container, f"{where}: the image has no command but scimgate")
+        require(container["args"][0] in COMMANDS, f"{where}: scimgate has no command {container['args'][0]}")
         tag = values["image"].get("digest") or VERSION
         require(container["image"].endswith(tag), f"{where}: {container['image']} is not {tag}")
 
@@ -116,8 +119,11 @@ def check_migration():
         account = job["spec"]["template"]["spec"].get("serviceAccountName")
         require(account not in made, "before an installation the account is not there yet")
     else:
-        require("annotations" not in job["metadata"], "it is no hook")
+        require("annotations" not in job["metadata"], "it is not a hook")
         require(re.search(r"-migrate-[0-9a-f]{8}$", job["metadata"]["name"]), "a Job cannot be changed: its pod is in its name")
+    is_pooled = values["database"].get("pooler") == "transaction"
+    through = [document["kind"] for document, it in containers() if any(v["name"] == "SCIMGATE_POOLER" for v in it["env"])]
+    require(through == (["Deployment", "Pod"] if is_pooled else []), f"what goes through the pooler: {through}")
     secret = container["env"][0]["valueFrom"]["secretKeyRef"]["name"]
     wanted = values.get("migration", {}).get("existingSecret") or values["database"]["existingSecret"]
     require(secret == wanted, f"the migration reads the Secret {secret} in place of {wanted}")
@@ -141,6 +147,10 @@ def check_services():
     require((len(of("PodDisruptionBudget")) == 1) == (pods > 1), "the disruption budget")
 
 
+# What identity providers and their administrators reach, and nobody else needs more of.
+PUBLIC_PATHS = ["/scim", "/t", "/oauth2", "/.well-known/oauth-authorization-server", "/setup"]
+
+
 def check_networks():
     for policy in of("NetworkPolicy"):
         for rule in policy["spec"]["ingress"]:
@@ -151,17 +161,40 @@ def check_networks():
     for ingress in of("Ingress"):
         for rule in ingress["spec"]["rules"]:
             require(rule["host"], "an Ingress for every host")
-            require([path["path"] for path in rule["http"]["paths"]] == ["/scim", "/t"], "it publishes /scim and /t, no more")
+            require([path["path"] for path in rule["http"]["paths"]] == PUBLIC_PATHS, "it publishes the public paths, no more")
             names = {path["backend"]["service"]["name"] for path in rule["http"]["paths"]}
             require(names == {public}, f"the Ingress leads to {sorted(names)}")
             require(rule["host"] == urlsplit(values["publicUrl"]).hostname, "the Ingress has another host than publicUrl")
     for route in of("HTTPRoute"):
         (rule,) = route["spec"]["rules"]
         require(route["spec"]["hostnames"] == [urlsplit(values["publicUrl"]).hostname], "the route has another host than publicUrl")
-        require([match["path"]["value"] for match in rule["matches"]] == ["/scim", "/t"], "it publishes /scim and /t, no more")
+        require([match["path"]["value"] for match in rule["matches"]] == PUBLIC_PATHS, "it publishes the public paths, no more")
         port = next(s["spec"]["ports"][0]["port"] for s in of("Service") if s["metadata"]["name"] == public)
         require(rule["backendRefs"] == [{"name": public, "port": port}], f"the route leads to {rule['backendRefs']}")
 
 
-for check in [check_schemas, check_secrets, check_pods, check_deployment, check_migration, check_services, check_networks]:
+def check_monitoring():
+    asked = values.get("metrics", {})
+    for kind, value in {"ServiceMonitor": "serviceMonitor", "PrometheusRule": "alerts", "ConfigMap": "dashboards"}.items():
+        wanted = asked.get(value, {}).get("enabled", False)
+        require(len(of(kind)) == wanted, f"a {kind} if metrics.{value}.enabled, and only then")
+    for monitor in of("ServiceMonitor"):
+        selector = monitor["spec"]["selector"]["matchLabels"]
+        found = [s for s in of("Service") if selector.items() <= s["metadata"]["labels"].items()]
+        (endpoint,) = monitor["spec"]["endpoints"]
+        ports = [port["name"] for service in found for port in service["spec"]["ports"]]
+        require(ports == [endpoint["port"]], f"the monitor reads the ports {ports}")
+        require(endpoint["path"] == "/metrics", "the gateway has its metrics at /metrics")
+        require(monitor["metadata"]["labels"].items() >= asked["serviceMonitor"].get("labels", {}).items(), "the monitor's labels")
+    for rules in of("PrometheusRule"):
+        source = yaml.safe_load((MONITORING / "alerts.yaml").read_text())
+        require(rules["spec"] == source, "the rules differ from monitoring/alerts.yaml")
+    for dashboards in of("ConfigMap"):
+        (shown,) = dashboards["data"].values()
+        require(json.loads(shown) == json.loads((MONITORING / "dashboard.json").read_text()), "the dashboard is another one")
+
+
+for check in [
+    check_schemas, check_secrets, check_pods, check_deployment, check_migration, check_services, check_networks, check_monitoring,
+]:
     check()

@@ -17,7 +17,7 @@ def one(pattern, text, what):
 
 def port(variable):
     """The default of a port, by its environment variable."""
-    return int(one(rf'env = "{variable}", default_value_t = (\d+)', CONFIG, variable))
+    return int(one(rf'env = "{variable}", value_name = "PORT", default_value_t = (\d+)', CONFIG, variable))
 
 
 def seconds(file, name):
@@ -31,7 +31,7 @@ PORTS = {
     "probes": port("SCIMGATE_PROBE_PORT"),
 }
 
-# Every environment variable that the binary reads: its own, and the one of its certificate store.
+# Every environment variable that the binary reads: its own, and the one of the machine's certificates.
 SETTINGS = {"SSL_CERT_FILE"} | {
     name
     for folder in ["gateway/src", "gateway/cli/src"]
@@ -90,13 +90,15 @@ def options_of(command):
     module = module_of(command)
     files = [CLI / f"{module}.rs", *(CLI / module).rglob("*.rs")]
     text = "".join(file.read_text() for file in files)
-    shared = {"OperatorOptions": CLI / "client.rs", "Listeners": ROOT / "gateway/src/config.rs"}
-    files += [file for name, file in shared.items() if name in text]
-    return {"--help", "--version"} | options(CLI / "main.rs", *files)
+    if "OperatorOptions" in text:
+        files.append(CLI / "client.rs")
+    if "Listeners" in text:
+        files += [ROOT / "gateway/src/config.rs", *(ROOT / "gateway/src/config").glob("*.rs")]
+    return {"--help", "--version"} | options(CLI / "main.rs", CLI / "configuration.rs", CLI / "log.rs", *files)
 
 
 # Every command with its subcommands, and every long option of each.
-COMMANDS = subcommands(MAIN, "Command")
+COMMANDS = subcommands(MAIN, "Command") | {"help": {}}
 OPTIONS = {
     kebab(name): options_of(name) for name in re.findall(r"(?m)^    ([A-Z]\w*)\(", body("enum", "Command", MAIN))
 }

@@ -46,7 +46,7 @@ const SDKS: [(&str, &[&str]); 3] = [
         ],
     ),
 ];
-/// What is no source: tests, and what interpreters leave.
+/// What is not a source: tests, and what interpreters leave.
 const LEFT_OUT: [&str; 3] = ["tests", "__pycache__", "node_modules"];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -23,9 +23,13 @@ use crate::operation::closed_guards::ClosedGuards;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::plugin_loader::StoredPlugins;
+use crate::operation::provisioning_log::ProvisioningLog;
+use crate::operation::request_end::RequestEnd;
+use crate::operation::request_facts::TakesFacts;
 use crate::operation::resource::recent::RecentRows;
 use crate::operation::resource::record::LogLine;
 use crate::operation::settings::SettingsCache;
+use crate::operation::worker::Workers;
 use crate::root_key::{Keys, RootKey};
 use crate::store::{self, Store};
 use crate::work;
@@ -120,7 +124,9 @@ pub fn gateway(
     let plugins = Arc::new(plugins);
     let mapper = Arc::new(mapper(host()?, &store, &clock, (&keys, &plugins)));
     let keys = Arc::new(keys);
+    let provisioning_log = Arc::new(ProvisioningLog::new(clock.clone()));
     Ok(Gateway {
+        docs: Arc::default(),
         auth: Arc::new(Auth::new(store.clone(), clock.clone(), Arc::clone(&keys))),
         keys,
         mapper,
@@ -133,6 +139,11 @@ pub fn gateway(
         recent: RecentRows::default(),
         closed_guards: ClosedGuards::default(),
         recorder: Arc::new(LogLine),
+        request_end: Arc::new(RequestEnd::new(Arc::clone(store.availability()), Arc::clone(&provisioning_log), 0)),
+        figures: Arc::default(),
+        workers: Workers::new(Arc::clone(store.availability())),
+        provisioning_log,
+        webhooks: Arc::default(),
         admission: Admission::default(),
         large: Arc::default(),
         bulks: Arc::new(tokio::sync::Semaphore::new(bulk::MAX_CONCURRENT)),
@@ -187,12 +198,22 @@ pub async fn serve(bound: Bound, gateway: Gateway, stop: CancellationToken) {
     tasks.spawn(work::jobs::run(gateway.clone(), background.clone()));
     tasks.spawn(work::leniency_flush::run(gateway.clone(), background.clone()));
     tasks.spawn(work::expiry::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::figures::run(gateway.clone(), background.clone()));
     tasks.spawn(work::first_use::run(gateway.clone(), background.clone()));
     tasks.spawn(work::last_used::run(gateway.clone(), background.clone()));
     tasks.spawn(work::event_readers::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::provisioning_log::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::health::run(gateway.clone(), background.clone()));
+    tasks.spawn(work::webhooks::run(gateway.clone(), background.clone()));
     tasks.spawn(work::shadow::run(gateway.clone(), background.clone()));
     tasks.spawn(work::statistics::run(gateway.clone(), background.clone()));
-    let terms = (bound.limits, Arc::clone(&gateway.trusted_proxies), stop);
+    tasks.spawn(work::traces::run(gateway.clone(), background.clone()));
+    let terms = server::Terms {
+        limits: bound.limits,
+        proxies: Arc::clone(&gateway.trusted_proxies),
+        taker: Arc::clone(&gateway.request_end) as Arc<dyn TakesFacts>,
+        stop,
+    };
     let public = server::serve(bound.public, router::public(gateway.clone()), Surface::Scim, terms.clone());
     let internal = server::serve(bound.internal, router::internal(gateway.clone()), Surface::Api, terms.clone());
     let probes = server::serve(bound.probe, router::probes(gateway), Surface::Api, terms);

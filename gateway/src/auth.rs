@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::Network;
+use crate::counts::{CacheCounts, CacheFigures};
 use crate::root_key::Keys;
 use crate::store::operator_key::OperatorKey;
 use crate::store::setup_link::FoundLink;
@@ -107,9 +108,11 @@ pub struct Auth {
     store: Store,
     clock: Clock,
     valid: Cache<TokenDigest, Arc<Verified>>,
+    valid_counts: CacheCounts,
     /// Apart from the valid ones, so that garbage cannot evict them.
     invalid: Cache<TokenDigest, ()>,
     operators: Cache<TokenDigest, Arc<OperatorKey>>,
+    operator_counts: CacheCounts,
     setup_links: Cache<TokenDigest, Arc<FoundLink>>,
     /// First uses of what setup links made, until they are stored.
     pub first_uses: FirstUses,
@@ -158,6 +161,8 @@ impl Auth {
             oauth: Oauth::new(store.clone(), clock.clone(), keys),
             store,
             clock,
+            valid_counts: CacheCounts::default(),
+            operator_counts: CacheCounts::default(),
             valid: Cache::builder().max_capacity(MAX_VALID).time_to_live(VALID_TTL).build(),
             invalid: Cache::builder().max_capacity(MAX_INVALID).time_to_live(INVALID_TTL).build(),
             operators: Cache::builder().max_capacity(MAX_OPERATORS).time_to_live(OPERATOR_TTL).build(),
@@ -191,7 +196,7 @@ impl Auth {
             return Err(Error::Unauthorized);
         }
         let digest = token.digest();
-        let verified = match self.valid.get(&digest).await {
+        let verified = match self.valid_counts.note(self.valid.get(&digest).await) {
             Some(verified) if verified.generation == self.generation(verified.tenant).load(Ordering::SeqCst) => {
                 verified
             }
@@ -230,7 +235,7 @@ impl Auth {
     ) -> Result<Arc<OperatorKey>, Error> {
         let token = Token::parse(text).filter(|token| token.kind == Kind::Operator).ok_or(Error::Unauthorized)?;
         let digest = token.digest();
-        let key = match self.operators.get(&digest).await {
+        let key = match self.operator_counts.note(self.operators.get(&digest).await) {
             Some(key) => key,
             None => self.look_up_operator(digest, address()).await?,
         };
@@ -254,6 +259,22 @@ impl Auth {
             Ok(Arc::new(key))
         };
         self.operators.try_get_with(digest, look_up).await.map_err(|miss| refusal(&miss))
+    }
+
+    /// The caches of credentials now.
+    #[must_use]
+    pub fn cache_figures(&self) -> [CacheFigures; 2] {
+        [
+            self.valid_counts.figures("credentials", self.valid.entry_count()),
+            self.operator_counts.figures("operator_keys", self.operators.entry_count()),
+        ]
+    }
+
+    /// The tenant that a secret names; none if that tenant certainly does not exist.
+    #[must_use]
+    pub fn tenant_of(&self, secret: &str) -> Option<TenantId> {
+        let tenant = Token::parse(secret)?.tenant;
+        (!self.tenants.excludes(tenant, self.clock.now())).then_some(tenant)
     }
 
     /// Drops what is cached of operator keys.

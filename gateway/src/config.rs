@@ -4,6 +4,8 @@ mod issuers;
 mod network;
 mod plugins;
 mod tenant_limits;
+mod traces;
+mod webhooks;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,36 +18,63 @@ pub use issuers::Issuers;
 pub use network::Network;
 pub use plugins::{PluginKey, PluginRegistry, Plugins};
 pub use tenant_limits::{DEFAULT_REQUESTS, MAX_LIMIT, Rate, TenantDefaults, TenantLimits};
+pub use traces::Traces;
+pub use webhooks::{MalformedSecret, WebhookSecret, WebhookUrl, Webhooks};
 
 /// The addresses of the three listeners, and how clients reach them.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Listeners")]
 pub struct Listeners {
     /// Port of the SCIM endpoint (0: any free one).
-    #[arg(long, env = "SCIMGATE_PORT", default_value_t = 8080)]
+    #[arg(long, env = "SCIMGATE_PORT", value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
-    /// Address the SCIM endpoint listens on: every one of this machine for `serve`, this machine alone for `dev`.
-    #[arg(long, env = "SCIMGATE_BIND")]
+    /// Address of the SCIM endpoint [default: 0.0.0.0; for dev 127.0.0.1].
+    #[arg(long, env = "SCIMGATE_BIND", value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,
     /// Port of the admin API and the directory (0: any free one).
-    #[arg(long, env = "SCIMGATE_INTERNAL_PORT", default_value_t = 8081)]
+    #[arg(long, env = "SCIMGATE_INTERNAL_PORT", value_name = "PORT", default_value_t = 8081)]
     pub internal_port: u16,
-    /// Address the admin API and the directory listen on.
-    #[arg(long, env = "SCIMGATE_INTERNAL_BIND", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    /// Address of the admin API and the directory.
+    #[arg(long, env = "SCIMGATE_INTERNAL_BIND", value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub internal_bind: IpAddr,
     /// Port of the probes (0: any free one).
-    #[arg(long, env = "SCIMGATE_PROBE_PORT", default_value_t = 9090)]
+    #[arg(long, env = "SCIMGATE_PROBE_PORT", value_name = "PORT", default_value_t = 9090)]
     pub probe_port: u16,
-    /// Address the probes listen on.
-    #[arg(long, env = "SCIMGATE_PROBE_BIND", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    /// Address of the probes.
+    #[arg(long, env = "SCIMGATE_PROBE_BIND", value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub probe_bind: IpAddr,
-    /// Address under which identity providers reach the SCIM endpoint, e.g. <https://scim.example.com>.
-    /// Locations and references are built from it.
-    #[arg(long, env = "SCIMGATE_PUBLIC_URL")]
+    /// Where identity providers reach the SCIM endpoint [default: where it listens].
+    ///
+    /// Locations and references are built from it, e.g. `https://scim.example.com`. Without it they point to this machine.
+    #[arg(long, env = "SCIMGATE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
-    /// Reverse proxies whose Forwarded and X-Forwarded headers are believed, e.g. 10.0.0.0/8 (may be repeated). Addresses in
-    /// replies are then built from the one that the client used.
+    /// Trusted reverse proxies, such as 10.0.0.0/8 (may be repeated).
+    ///
+    /// Their `Forwarded` and `X-Forwarded` headers are believed: addresses in replies are then built from the one that the client
+    /// used, and limits for each address apply to the client's own.
     #[arg(long = "trusted-proxy", value_name = "NETWORK", env = "SCIMGATE_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Network>,
+    /// Documents to serve at /docs of the admin API's port.
+    ///
+    /// A folder that `scimgate docs` built; the image has one.
+    #[arg(long, env = "SCIMGATE_DOCS", value_name = "DIRECTORY")]
+    pub docs: Option<PathBuf>,
+}
+
+/// Checks a public URL: from it the addresses in replies are built.
+fn public_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text.trim()).ok();
+    let is_base = |url: &reqwest::Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    url.filter(is_base).map(|_| text.trim().to_owned()).ok_or_else(|| {
+        "write an address with http:// or https:// and without user, query and fragment, such as https://scim.example.com".to_owned()
+    })
 }
 
 impl Listeners {
@@ -87,21 +116,47 @@ fn pool_size_for(cores: usize) -> usize {
     (cores * CONNECTIONS_PER_CORE).clamp(MIN_CONNECTIONS, MAX_DEFAULT_CONNECTIONS)
 }
 
+/// What the connections to the database lead through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Pooler {
+    /// Nothing, or a pooler in session mode: a connection keeps what is set on it.
+    #[default]
+    Session,
+    /// A pooler in transaction mode, such as PgBouncer's: role, tenant and settings are set in each transaction.
+    Transaction,
+}
+
 /// The root key and where it is kept. Each is given by itself or by a file that holds it.
 #[derive(Clone, Default, clap::Args)]
+#[command(next_help_heading = "Keys")]
 pub struct RootKeys {
-    /// 32 random bytes that sign cursors and compiled plugins, as 64 hexadecimal digits or base64; all processes on one database need the same.
-    /// Without one the database keeps one.
-    #[arg(long, env = "SCIMGATE_ROOT_KEY", hide_env_values = true, conflicts_with = "root_key_file")]
+    /// The root key [default: one that the database keeps].
+    ///
+    /// 32 random bytes, as 64 hexadecimal digits or base64, from which the keys are derived that sign cursors and compiled plugins
+    /// and encrypt secrets. All processes on one database need the same.
+    #[arg(
+        long,
+        env = "SCIMGATE_ROOT_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        conflicts_with = "root_key_file"
+    )]
     pub root_key: Option<String>,
     /// A file with the root key.
-    #[arg(long, env = "SCIMGATE_ROOT_KEY_FILE")]
+    #[arg(long, env = "SCIMGATE_ROOT_KEY_FILE", value_name = "FILE")]
     pub root_key_file: Option<PathBuf>,
-    /// Another root key that is accepted, too, while keys are changed.
-    #[arg(long, env = "SCIMGATE_PREVIOUS_ROOT_KEY", hide_env_values = true, conflicts_with = "previous_root_key_file")]
+    /// A root key that is accepted besides, while keys are changed.
+    #[arg(
+        long,
+        hide_short_help = true,
+        env = "SCIMGATE_PREVIOUS_ROOT_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        conflicts_with = "previous_root_key_file"
+    )]
     pub previous_root_key: Option<String>,
-    /// A file with that one.
-    #[arg(long, env = "SCIMGATE_PREVIOUS_ROOT_KEY_FILE")]
+    /// A file with that root key.
+    #[arg(long, hide_short_help = true, env = "SCIMGATE_PREVIOUS_ROOT_KEY_FILE", value_name = "FILE")]
     pub previous_root_key_file: Option<PathBuf>,
 }
 
@@ -161,6 +216,8 @@ pub struct Limits {
     pub reply: Duration,
     /// One request, from its header to its reply.
     pub handler: Duration,
+    /// The same for a request that compiles a plugin: one in Python takes half a minute of two processors.
+    pub compiling: Duration,
     /// At shutdown: time for incomplete requests, and for replies that the client does not read.
     pub grace: Duration,
     /// At shutdown: time for requests in a handler.
@@ -179,6 +236,7 @@ impl Default for Limits {
             body: Duration::from_secs(15),
             reply: Duration::from_secs(30),
             handler: Duration::from_secs(30),
+            compiling: Duration::from_mins(2),
             grace: Duration::from_secs(1),
             drain: Duration::from_secs(10),
         }
@@ -193,6 +251,18 @@ mod tests {
     fn a_job_pauses_for_the_rest_of_its_share() {
         let rest = |percent| JobShare::new(percent).rest(Duration::from_secs(1)).as_millis();
         assert_eq!([100, 50, 20, 0].map(rest), [0, 1_000, 4_000, 99_000]);
+    }
+
+    #[test]
+    fn a_public_url_is_a_base_of_addresses() {
+        for text in ["https://scim.example.com", "http://127.0.0.1:8080/", "https://example.com/gateway"] {
+            assert_eq!(public_url(text).as_deref(), Ok(text));
+        }
+        for text in
+            ["", "scim.example.com", "ftp://x", "https://", "https://a@b", "https://x/?q", "https://x/#f", "/scim"]
+        {
+            assert!(public_url(text).unwrap_err().contains("https://scim.example.com"), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ mod access;
 mod admin;
 pub mod connection;
 mod directory;
+mod docs;
 pub mod error;
+mod facts;
 mod json;
 mod oauth;
 mod openapi;
@@ -17,3 +19,9 @@ pub mod router;
 mod scim;
 mod scope;
 mod setup;
+
+/// The OpenAPI documents in JSON, each with the page of the documents' site that shows it.
+#[must_use]
+pub fn api_documents() -> [(&'static str, &'static str); 2] {
+    [("api/admin.html", admin::document()), ("api/directory.html", directory::document())]
+}

@@ -1,6 +1,7 @@
 //! Mapping: a tenant's chain of plugins, from the source document to the mapped one. Plugins come from a
 //! [`PluginLoader`], so a chain also runs without a database.
 
+mod call_counts;
 pub mod chain;
 mod compiled;
 pub mod contain;
@@ -27,6 +28,8 @@ pub use scimgate_plugin_host::{FailureKind, Level, LogLine, PathError};
 pub use trial::{Trace, Trial};
 
 use crate::clock::Clock;
+use crate::counts::CacheFigures;
+use call_counts::CallCounts;
 use compiled::Compiled;
 use contain::Containment;
 
@@ -68,6 +71,7 @@ impl Default for MapperConfig {
 pub struct Mapper {
     compiled: Compiled,
     containment: Arc<Containment>,
+    calls: Arc<CallCounts>,
 }
 
 impl Mapper {
@@ -77,6 +81,7 @@ impl Mapper {
         Self {
             compiled: Compiled::new(host, Arc::new(loader), &config),
             containment: Arc::new(Containment::new(&config, clock)),
+            calls: Arc::default(),
         }
     }
 
@@ -102,6 +107,30 @@ impl Mapper {
     /// [`MapError::Unusable`] with the reason.
     pub async fn prepare(&self, bytes: Vec<u8>) -> Result<Arc<Component>, MapError> {
         self.compiled.prepare(bytes).await
+    }
+
+    /// The calls so far.
+    #[must_use]
+    pub fn call_counts(&self) -> &CallCounts {
+        &self.calls
+    }
+
+    /// The compiled plugins that are kept.
+    #[must_use]
+    pub fn cache_figures(&self) -> CacheFigures {
+        self.compiled.figures()
+    }
+
+    /// Permits for calls at the same time, and how many of them are free.
+    #[must_use]
+    pub fn permits(&self) -> (usize, usize) {
+        self.containment.permits()
+    }
+
+    /// How many circuit breakers are open.
+    #[must_use]
+    pub fn open_breakers(&self) -> usize {
+        self.containment.open_breakers()
     }
 
     /// A compiled plugin; concurrent first uses compile once.

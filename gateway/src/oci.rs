@@ -88,7 +88,7 @@ pub struct Pulled {
 /// Pulls a plugin.
 ///
 /// # Errors
-/// The registry cannot be reached, refuses, or sends what is no plugin.
+/// The registry cannot be reached, refuses, or sends what is not a plugin.
 pub async fn pull(reference: &Reference, registry: &PluginRegistry) -> Result<Pulled, Error> {
     let late = |_| Error::Timeout { registry: registry.host.clone() };
     tokio::time::timeout(PULL_TIMEOUT, fetch_all(reference, registry)).await.map_err(late)?
@@ -107,7 +107,7 @@ async fn fetch_all(reference: &Reference, registry: &PluginRegistry) -> Result<P
         Some(layer) => {
             let bytes = blob(&mut fetcher, "the signature", &layer, MAX_SIGNATURE_BYTES).await?;
             let text = String::from_utf8(bytes);
-            Some(text.map_err(|_| Error::Manifest("the signature beside the plugin is no text".to_owned()))?)
+            Some(text.map_err(|_| Error::Manifest("the signature beside the plugin is not text".to_owned()))?)
         }
         None => None,
     };

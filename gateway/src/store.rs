@@ -3,14 +3,17 @@
 
 pub mod announced;
 pub mod audit;
+pub mod availability;
 pub mod directory_schema;
 pub mod erasure;
 pub mod error;
 pub mod event;
 pub mod explain;
 pub mod export;
+pub mod figures;
 pub mod group_rules;
 pub mod guard;
+pub mod health;
 pub mod held;
 pub mod job;
 pub mod mapped_unique;
@@ -25,6 +28,7 @@ pub mod planned_unique;
 pub mod plugin;
 pub mod plugin_release;
 pub mod postgres;
+pub mod provisioning_log;
 pub mod reminder;
 pub mod resource;
 pub mod retention;
@@ -34,19 +38,24 @@ pub mod setup_link;
 pub mod shadow;
 pub mod stamp;
 pub mod tenant;
+pub mod waited;
 
 use audit::Entry;
+use availability::Availability;
 pub use error::Error;
 use memory::{Account, Memory};
 pub use postgres::connect::ConnectError;
 use std::sync::Arc;
 
+pub use postgres::pool::figures::PoolFigures;
 use postgres::pool::once::Planning;
 use postgres::pool::{Pool, Role, Statement};
 use postgres::sql::Sql;
+use rustls::pki_types::CertificateDer;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use crate::config::Pooler;
 use crate::tenant::TenantId;
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -58,12 +67,18 @@ pub struct Store {
     memory: Arc<Memory>,
 }
 
-/// The database at a URL, by at most `size` connections, which are opened when they are first needed.
+/// The database at a URL, by at most `size` connections, which are opened when they are first needed. Authorities are trusted beside the
+/// machine's.
 ///
 /// # Errors
 /// The URL is invalid, or TLS or the pool cannot be set up.
-pub fn connect(url: &str, size: usize) -> Result<Store, ConnectError> {
-    Ok(Store::over(postgres::connect::pool(url, size)?))
+pub fn connect(
+    url: &str,
+    size: usize,
+    pooler: Pooler,
+    authorities: &[CertificateDer<'static>],
+) -> Result<Store, ConnectError> {
+    Ok(Store::over(postgres::connect::pool(url, size, pooler, authorities)?))
 }
 
 /// One tenant's part of the database.
@@ -94,6 +109,24 @@ impl Store {
     #[must_use]
     pub fn with_memory(self, bytes: usize) -> Self {
         Self { memory: Arc::new(Memory::new(bytes)), ..self }
+    }
+
+    /// The connections now.
+    #[must_use]
+    pub fn pool_figures(&self) -> PoolFigures {
+        self.pool.figures()
+    }
+
+    /// Bytes of memory for bodies and replies, and how many of them are free.
+    #[must_use]
+    pub fn memory_figures(&self) -> (usize, usize) {
+        self.memory.figures()
+    }
+
+    /// Whether the database answers.
+    #[must_use]
+    pub fn availability(&self) -> &Arc<Availability> {
+        self.pool.availability()
     }
 
     /// The tenant's handle, the only one that reaches a tenant's rows.
@@ -128,6 +161,12 @@ impl TenantStore {
             None => self.pool.query(Role::Tenant(self.tenant), &statement).await,
             Some(_) => Ok(self.batch(&[statement]).await?.swap_remove(0)),
         }
+    }
+
+    /// The same rows; how long their statements wait for a connection is added to this.
+    #[must_use]
+    pub fn counting(self, waited: waited::Waited) -> Self {
+        Self { pool: self.pool.counting(waited), ..self }
     }
 
     /// The same rows; the change that is made through this handle is recorded in its transaction, if it changes anything.

@@ -46,7 +46,7 @@ fn schema<C: schemars::JsonSchema>() -> Value {
     if schema["type"] == "null" {
         schema = json!({ "type": "object", "additionalProperties": false });
     }
-    // The name of a Rust type is no title for an administrator.
+    // The name of a Rust type is not a title for an administrator.
     if let Some(members) = schema.as_object_mut()
         && members.get("title").and_then(Value::as_str) == Some(&C::schema_name())
     {

@@ -23,7 +23,7 @@ impl Context {
     /// The time of the change, to compute with.
     pub fn now(&self) -> Result<Timestamp> {
         let time = &self.last_modified;
-        time.parse().map_err(|error| Error::Other(format!("lastModified ({time}) is no date and time: {error}")))
+        time.parse().map_err(|error| Error::Other(format!("lastModified ({time}) is not a date and time: {error}")))
     }
 }
 

@@ -157,7 +157,7 @@ impl Document<'_> {
     /// A date and a time, or none. It is written as a text: `document.set(path, time.to_string())`.
     pub fn timestamp(&self, path: &str) -> Result<Option<Timestamp>> {
         let Some(text) = self.get_str(path)? else { return Ok(None) };
-        text.parse().map(Some).map_err(|error| Error::Other(format!("{path} is no date and time: {error}")))
+        text.parse().map(Some).map_err(|error| Error::Other(format!("{path} is not a date and time: {error}")))
     }
 }
 
@@ -194,6 +194,6 @@ mod tests {
         let error = resource.document().get_first::<String>("active").unwrap_err().to_string();
         assert!(error.starts_with("active has a value of another type than the plugin reads"), "{error}");
         let error = resource.document().timestamp("title").unwrap_err().to_string();
-        assert!(error.starts_with("title is no date and time"), "{error}");
+        assert!(error.starts_with("title is not a date and time"), "{error}");
     }
 }

@@ -152,6 +152,8 @@ async fn schemas(it: &mut Operator<'_>) {
     let _ = it.send((&format!("DELETE {types}/{{name}}"), &["Device"]), &json!({}), "resource-type.remove").await;
     let attributes = json!({ "attributes": ["title"] });
     let _ = it.send(("PUT /tenants/{tenant}/search-attributes", &[]), &attributes, "search-attributes.set").await;
+    let redaction = json!({ "logRedaction": ["title"] });
+    let _ = it.send(("PATCH /tenants/{tenant}", &[]), &redaction, "tenant.log-redaction").await;
 }
 
 async fn mappings(it: &mut Operator<'_>) {

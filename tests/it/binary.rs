@@ -2,13 +2,17 @@
 
 mod apply;
 mod commands;
+mod configuration;
 mod credentials;
+mod dev;
 mod directory;
+mod doctor;
 mod moving;
 mod oauth;
 mod plan;
 mod plugins;
-mod serve;
+mod provisioning_log;
+pub(crate) mod serve;
 mod setup_links;
 mod simulate;
 mod sso_subject;

@@ -94,7 +94,7 @@ async fn a_write_whose_mapped_document_breaks_a_rule_is_refused_with_the_rule_an
     // A rule that is wrong is refused, and nothing changes.
     let wrong = json!({ "rules": [{ "path": "badge", "required": true }] });
     let refused = gateway.operator.put(PATH, &wrong).await.expect(400);
-    assert_eq!(detail(&refused), "Rule 1: badge is no attribute of User; see /Schemas for those there are.");
+    assert_eq!(detail(&refused), "Rule 1: badge is not an attribute of User; see /Schemas for those there are.");
     assert_eq!(gateway.operator.get(PATH).await.expect(200).body["rules"], rules);
     let _ = set_rules(gateway, &json!([])).await;
     let _ = tenant.post("/Users", &with("eve", &[])).await.expect(201);

@@ -106,6 +106,9 @@ async fn a_failed_mapping_is_explained_and_listed(gateway: &TestGateway) {
     let _rounds = gateway.gateway.job_rounds.acquire().await;
     let tenant = gateway.tenant("acme").await;
     let ada = tenant.user("ada").await;
+    let mapped = explained(gateway, "ada").await;
+    assert_holds("changed by the mapping", &json!({ "state": "mapped", "now": { "outcome": "mapped" } }), &mapped);
+    assert!(!sentences(&mapped).contains("as it is active now"), "what is stored is what it would be: {mapped}");
     gateway.map("acme", "hostile", &json!({ "do": "fail" }), "keep").await;
     set(&tenant, &ada, "title", "Countess").await;
     let (bob, eve) = (tenant.user("bob").await, tenant.user("eve").await);

@@ -71,8 +71,8 @@ fn a_tenant_waits_for_its_own_requests_and_the_others_do_not() {
         assert_eq!(gateway.operator.get("/tenants/acme").await.expect(200).body["limits"], json!({}));
         for (limits, named) in [
             (json!({ "requests": 0 }), "requests must be 1 to 100000"),
-            (json!({ "rate": "50" }), "is no rate"),
-            (json!({ "rate": "5/4" }), "is no rate"),
+            (json!({ "rate": "50" }), "is not a rate"),
+            (json!({ "rate": "5/4" }), "is not a rate"),
         ] {
             let refused = set_limits(&gateway, "acme", limits).await.expect(400);
             assert!(refused.text.contains(named), "{}", refused.text);

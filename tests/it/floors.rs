@@ -17,8 +17,9 @@ pub(crate) use workspace::files;
 /// The floors of the gateway from the top. A module may import modules of lower floors, but none of its own floor. The
 /// ground imports nothing of ours.
 const FLOORS: [&[&str]; 6] =
-    [&["app"], &["http", "work"], &["operation"], &["auth"], &["mapping", "store", "oci"], GROUND];
-const GROUND: &[&str] = &["tenant", "clock", "config", "telemetry", "root_key", "public_address"];
+    [&["app"], &["http", "work"], &["operation"], &["auth"], &["mapping", "store", "oci", "outgoing"], GROUND];
+const GROUND: &[&str] =
+    &["tenant", "clock", "config", "counts", "docs", "telemetry", "root_key", "public_address", "trace"];
 /// Any module may import it, to write an error with its causes.
 const ANYWHERE: &str = "telemetry";
 /// The protocol's crate: every module but the ground may import it.

@@ -247,6 +247,7 @@ fn the_control_role_sees_only_the_listed_tables_across_tenants() {
             "event",
             "event_head",
             "fold_in",
+            "health_traffic",
             "job",
             "mapping_plugin",
             "oauth_client",
@@ -255,6 +256,8 @@ fn the_control_role_sees_only_the_listed_tables_across_tenants() {
             "resource_count",
             "schema_change",
             "tenant",
+            "tenant_health",
+            "webhook_delivery",
         ];
         assert_eq!(seen, seen_alone);
         assert_eq!(changed, ["event_head", "resource_count", "tenant"]);
@@ -292,6 +295,7 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         fold_in: delete, insert, select, update
         group_change: delete, insert, select, update
         group_rules: delete, insert, select, update
+        health_traffic: delete, select
         held: delete, insert, select, update
         held_batch: delete, insert, select, update
         held_member: delete, insert, select
@@ -322,14 +326,16 @@ fn a_tenant_may_do_only_what_its_statements_do() {
         search_key: delete, insert, select
         setup_link: delete, insert, select
         tenant: select
+        tenant_health: delete, select
         tombstone_key: delete, insert, select, update
         unique_key: delete, insert, select
         used_assertion: delete, insert, select
+        webhook_delivery: delete, select
         ");
         for (table, expected) in [
             (
                 "tenant",
-                "burst, created_at, deleted_at, deleted_name, former_names, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, keep_events, keep_tombstones, max_requests, name, rate, state",
+                "burst, created_at, deleted_at, deleted_name, former_names, guard_confirm_from, guard_members, guard_percent, guard_protected, guard_users, id, keep_events, keep_log, keep_tombstones, log_redacted, max_requests, name, rate, state",
             ),
             ("mapping_revision", "author, created_at, note, on_failure, revision, steps, tenant_id"),
             ("oauth_client", "bearer, created_at, id, jwks, label, setup_link, tenant_id, token_seconds"),

@@ -164,7 +164,7 @@ async fn uploads_and_configurations_are_limited(gateway: &TestGateway) {
     let mut wasm = b"\0asm".to_vec();
     wasm.resize(max_bytes, 1);
     let refusal = gateway.upload(wasm.clone()).await.expect(400);
-    assert!(refusal.text.contains("This is no plugin"), "it was parsed: {}", refusal.text);
+    assert!(refusal.text.contains("This is not a plugin"), "it was parsed: {}", refusal.text);
     wasm.push(1);
     let refusal = gateway.upload(wasm).await.expect(413);
     assert!(refusal.text.contains("longer than 33554432 bytes"), "{}", refusal.text);

@@ -1,6 +1,7 @@
 //! The whole gateway over HTTP: one binary, every test on a database of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::cloned_ref_to_slice_refs, reason = "what is expected is written as a list")]
 
 mod audit;
 mod auth;
@@ -14,6 +15,7 @@ mod corpus;
 mod corrupt;
 mod cursors;
 mod directory_schema;
+mod docs;
 mod explain;
 mod fair_share;
 mod faults;
@@ -21,6 +23,7 @@ mod floors;
 mod forwarded;
 mod group_rules;
 mod guard;
+mod health;
 mod hostile;
 mod isolation;
 mod languages;
@@ -29,6 +32,7 @@ mod limits_page;
 mod lists;
 mod mapping;
 mod members;
+mod metrics;
 mod migrations;
 mod moving;
 mod oauth;
@@ -38,7 +42,9 @@ mod paging;
 mod plan;
 mod plans;
 mod plugins;
+mod pooler;
 mod profiles;
+mod provisioning_log;
 mod pushdown;
 mod races;
 mod recent_rows;
@@ -58,4 +64,5 @@ mod sso_subject;
 mod statements;
 mod tenant_life;
 mod tokens;
+mod traces;
 mod upgrade;

@@ -197,13 +197,13 @@ fn wrong(lines: &[String]) -> Vec<(String, &'static str)> {
     });
     let members = |key: &str, values: Value| json!({ "members": { "group": id(crew), key: values } }).to_string();
     vec![
-        ("nonsense".into(), "no line of an export"),
-        ("[]".into(), "no JSON object"),
+        ("nonsense".into(), "not a line of an export"),
+        ("[]".into(), "not a JSON object"),
         ("{}".into(), "one of header, resource, members and end"),
         (r#"{"resource":{},"end":{}}"#.into(), "one of header, resource, members and end"),
         (r#"{"user":{}}"#.into(), "user is none of header"),
         (set("/resource/id", json!(NOBODY)), "has this userName already"),
-        (set("/resource/id", json!("ada")), "no id, or one that is no UUID"),
+        (set("/resource/id", json!("ada")), "no id, or one that is not a UUID"),
         (set("/resource/userName", json!(7)), "userName"),
         (set("/resource/userName", json!("")), "userName"),
         (set("/resource/meta/resourceType", json!("Robot")), "no resource type \"Robot\""),
@@ -220,7 +220,7 @@ fn wrong(lines: &[String]) -> Vec<(String, &'static str)> {
         (with(crew, |line| line["resource"]["members"] = json!([{ "value": NOBODY }])), "in lines of their own"),
         (with(crew, |line| line["resource"]["id"] = id(ada).into()), "is that of a User"),
         (members("values", json!([NOBODY])), "members cannot be read"),
-        (members("ids", json!(["ada"])), "no UUID"),
+        (members("ids", json!(["ada"])), "not a UUID"),
         (members("pending", json!(["x".repeat(513)])), "1 to 512 bytes"),
         (members("pending", vec!["x"; 501].into()), "at most 500 members"),
         (

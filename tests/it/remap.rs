@@ -147,7 +147,7 @@ async fn the_product_is_told_what_changed_for_it(gateway: &TestGateway) {
     let seq = newest(&tenant).await;
     map(gateway, "hostile", &json!({ "do": "write", "path": "active", "size": 0, "for": "eve" }), "keep").await;
     let progress = finished(gateway, &tenant).await;
-    assert_eq!(progress["rejected"]["count"], 1, "a text is no boolean: {progress}");
+    assert_eq!(progress["rejected"]["count"], 1, "a text is not a boolean: {progress}");
     assert_eq!(events_after(&tenant, seq).await, []);
 }
 

@@ -22,6 +22,8 @@ enum Surface {
     Admin,
     /// None is required.
     Probe,
+    /// The documents: none is required, and they say nothing of an installation.
+    Docs,
     /// The pages of setup links, whose address has the credential.
     Page,
     /// The token endpoint, whose requests bring credentials of their own, and what is public of it.
@@ -78,6 +80,9 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/tenants/{tenant}/export", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/import", &["POST"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/explanation", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/provisioning-log", &["GET"]),
+    (Surface::Admin, "/admin/v1/tenants/{tenant}/health", &["GET"]),
+    (Surface::Admin, "/admin/v1/health", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/unmapped", &["GET"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/guard", &["GET", "PUT"]),
     (Surface::Admin, "/admin/v1/tenants/{tenant}/directory-schema", &["GET", "PUT"]),
@@ -110,7 +115,10 @@ const MORE: &[(Surface, &str, &[&str])] = &[
     (Surface::Admin, "/admin/v1/operator-keys", &["GET", "POST"]),
     (Surface::Admin, "/admin/v1/operator-keys/{key}", &["DELETE"]),
     (Surface::Admin, "/admin/v1/audit", &["GET"]),
+    (Surface::Docs, "/docs", &["GET"]),
+    (Surface::Docs, "/docs/{*path}", &["GET"]),
     (Surface::Probe, "/livez", &["GET"]),
+    (Surface::Probe, "/metrics", &["GET"]),
     (Surface::Probe, "/readyz", &["GET"]),
 ];
 
@@ -249,7 +257,7 @@ fn wrong_credentials(gateway: &TestGateway, (acme, globex): (&Tenant, &Tenant), 
     let internal = internal(gateway);
     let within = |client: &Client| client.at(internal.base.clone());
     match surface {
-        Surface::Probe | Surface::Oauth | Surface::Page => Vec::new(),
+        Surface::Probe | Surface::Docs | Surface::Oauth | Surface::Page => Vec::new(),
         Surface::Scim => {
             let named = format!("http://{}/t/acme/scim/v2", gateway.public);
             let nobody = gateway.anonymous();
@@ -275,6 +283,10 @@ async fn check_other_tenant(
             let probes = Client::new(format!("http://{}", gateway.probes));
             let answer = probes.send(request.clone()).await.expect(200);
             assert!(!answer.text.contains("acme"), "a probe shows nothing of a tenant");
+        }
+        Surface::Docs => {
+            let answer = internal(gateway).send(request.clone()).await;
+            assert!(matches!(answer.status, 308 | 404) && !answer.text.contains("acme"), "{}", answer.text);
         }
         // Nor does another credential open a page.
         Surface::Page => {

@@ -70,7 +70,7 @@ async fn a_change_that_conflicts_with_data_is_refused_with_examples(gateway: &Te
     }
     let plain = create(&tenant, &json!({ "displayName": "Plain", "checked": "2026-05-01T09:00:00Z" })).await;
     for (change, found, reason) in [
-        (device_without("model"), &ids[..], "model is no attribute of Device."),
+        (device_without("model"), &ids[..], "model is not an attribute of Device."),
         (device_with("model", &json!({ "type": "integer" })), &ids[..], "model must be a whole number."),
         (device_with("tags", &json!({ "multiValued": false })), &ids[..], "tags must be a text."),
         (device_with("model", &json!({ "multiValued": true })), &ids[..], "model must be an array."),

@@ -19,8 +19,9 @@ mod seed;
 mod stale_responses;
 mod test_bed;
 
-use scimgate_simulate::{BaseUrl, Dialect, Directory, NoProgress, OktaApp, Options, Pace, Report, Secret, Size};
-use scimgate_tests::{Client, Tenant};
+use scimgate_simulate::{BaseUrl, Dialect, Directory, NoProgress, OktaApp, Options, Report, Size};
+use scimgate_tests::Tenant;
+use scimgate_tests::simulation::{self, secret};
 
 const DIALECTS: [Dialect; 3] = [Dialect::Default, Dialect::Flag, Dialect::Mixed];
 
@@ -62,26 +63,10 @@ impl Provider {
     }
 }
 
-/// The token of a client.
-fn secret(client: &Client) -> Secret {
-    let header = client.authorization.as_ref().unwrap().to_str().unwrap();
-    Secret::from(header.strip_prefix("Bearer ").unwrap().to_owned())
-}
-
 /// Every role and change, in a few requests.
 fn options(tenant: &Tenant) -> Options {
-    Options {
-        base_url: BaseUrl::parse(&tenant.scim.base).unwrap(),
-        token: secret(&tenant.scim),
-        directory: None,
-        dialect: Dialect::Default,
-        size: Size { users: 12, groups: 5, members_per_group: 9, cycles: 2 },
-        pace: Pace { rate: None, concurrency: 4 },
-        seed: 1,
-        match_external_id: false,
-        lost_percent: 0,
-        keep: false,
-    }
+    let size = Size { users: 12, groups: 5, members_per_group: 9, cycles: 2 };
+    simulation::options(&tenant.scim.base, secret(&tenant.scim), size)
 }
 
 /// The directory of a tenant.

@@ -210,11 +210,11 @@ async fn the_rules_and_the_subject_are_set_apart(gateway: &TestGateway) {
 async fn what_cannot_be_a_subject_is_refused(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     for (path, why) in [
-        ("badge", "no attribute of User"),
+        ("badge", "not an attribute of User"),
         ("active", "two values"),
         ("emails.value", "select one"),
         ("name", "complex"),
-        ("members", "no attribute"),
+        ("members", "not an attribute"),
         ("", "cannot be"),
     ] {
         let refused = gateway.operator.put(PATH, &json!({ "path": path })).await.expect(400);

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pglite_oxide::PgliteServer;
+use scimgate::config::Pooler;
+use scimgate::store;
 use scimgate::store::postgres::migrate::{MIGRATIONS, in_transaction};
 use scimgate::store::postgres::upgrade::Finished;
-use scimgate_tests::database::{Fresh, connect, owner};
+use scimgate_tests::database::{Fresh, owner};
 use scimgate_tests::harness::{block_on, in_own_process, poll};
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{Client, TestGateway, rows};
@@ -113,6 +115,11 @@ async fn each_version_finds_what_the_other_writes(scim: &Client, reader: &Older)
     assert_eq!((reader.by_name("ada@corp.test").await, by_mail(scim, "new@corp.test").await), (vec![], vec![]));
 }
 
+/// Migrates as the command does, not through a pooler in transaction mode; returns the versions that were applied.
+async fn migrate(url: &str) -> Vec<i32> {
+    store::connect(url, 2, Pooler::Session, &[]).unwrap().migrate().await.unwrap()
+}
+
 #[test]
 fn both_versions_write_one_database_until_the_upgrade_is_finished() {
     block_on(async {
@@ -125,7 +132,7 @@ fn both_versions_write_one_database_until_the_upgrade_is_finished() {
         let stop = Arc::new(AtomicBool::new(false));
         let writing = tokio::spawn(load(older().await, Arc::clone(&stop)));
         let reader = older().await;
-        assert_eq!(connect(&fresh.url, 2).migrate().await.unwrap().first(), Some(&(BEFORE + 1)));
+        assert_eq!(migrate(&fresh.url).await.first(), Some(&(BEFORE + 1)));
         let gateway = TestGateway::on(fresh.clone()).await;
         let scim = gateway.anonymous().with(&gateway.token("acme", "scim").await.1);
         // A tenant of the time between.

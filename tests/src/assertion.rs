@@ -24,7 +24,6 @@ pub fn claims(now: u64) -> Value {
 
 /// The claims with one of them changed, or without it.
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "callers write it in place")]
 pub fn with(claims: &Value, name: &str, value: Value) -> Value {
     let mut changed = claims.clone();
     if value.is_null() {
@@ -72,7 +71,7 @@ pub fn forgeries(now: u64, key: &SigningKey) -> Vec<(&'static str, String)> {
         ("an unknown kid", key.sign_with(&header(json!({ "kid": "other" })), &good)),
         ("a path as the kid", key.sign_with(&header(json!({ "kid": "../../../../dev/null" })), &good)),
         ("SQL as the kid", key.sign_with(&header(json!({ "kid": "entra' OR '1'='1" })), &good)),
-        ("a kid that is no text", key.sign_with(&header(json!({ "kid": 1 })), &good)),
+        ("a kid that is not text", key.sign_with(&header(json!({ "kid": 1 })), &good)),
         ("an unknown critical header", key.sign_with(&header(json!({ "crit": ["x"], "x": 1 })), &good)),
         ("changed claims", format!("{}.{}.{}", parts[0], encoded(with(&good, "x", json!(1)).to_string()), parts[2])),
         ("no signature", format!("{}.{}.", parts[0], parts[1])),

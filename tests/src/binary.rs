@@ -62,7 +62,11 @@ pub async fn refusal(mut command: Command) -> String {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
     let text = String::from_utf8(output.stderr).unwrap();
-    let sentence = text.trim_end().strip_prefix("scimgate: ").unwrap_or_else(|| panic!("{text}")).to_owned();
+    // A command that was asked for JSON says in JSON what failed.
+    let sentence = match serde_json::from_str::<Value>(&text) {
+        Ok(object) => object["error"].as_str().unwrap_or_else(|| panic!("{text}")).to_owned(),
+        Err(_) => text.trim_end().strip_prefix("scimgate: ").unwrap_or_else(|| panic!("{text}")).to_owned(),
+    };
     assert!(!sentence.contains('\n'), "more than one line: {text}");
     sentence
 }
@@ -107,6 +111,24 @@ impl Running {
             panic!("it ended without having logged \"{text}\"");
         };
         tokio::time::timeout(PROCESS_TIMEOUT, wait).await.unwrap()
+    }
+
+    /// The next lines of the log up to one that contains a text, that one included.
+    pub async fn logged_until(&mut self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        let wait = async {
+            let log = self.log.as_mut().unwrap();
+            while let Some(line) = log.next_line().await.unwrap() {
+                let is_last = line.contains(text);
+                lines.push(line);
+                if is_last {
+                    return;
+                }
+            }
+            panic!("it ended without having logged \"{text}\"");
+        };
+        tokio::time::timeout(PROCESS_TIMEOUT, wait).await.unwrap();
+        lines
     }
 
     /// Forwards the rest of the log to this process's standard error: the binary would block on a full pipe.

@@ -8,18 +8,40 @@ use tempfile::TempDir;
 
 /// A running server; it ends when dropped, with everything in it.
 pub struct Cluster {
+    /// Before the directory: what is mounted there must go first.
+    mounted: Option<Mounted>,
     directory: TempDir,
     port: u16,
 }
+
+/// A file system in memory, until it is dropped.
+struct Mounted(PathBuf);
 
 impl Cluster {
     /// Makes a server with these settings, each `name=value`, and starts it.
     #[must_use]
     pub fn start(settings: &[&str]) -> Self {
+        Self::new(None).make(settings)
+    }
+
+    /// The same on a disk of so many MiB; none where this process may not mount one, as in some containers.
+    #[must_use]
+    pub fn on_small_disk(mebibytes: u32, settings: &[&str]) -> Option<Self> {
+        let cluster = Self::new(Some(mebibytes));
+        cluster.mounted.is_some().then(|| cluster.make(settings))
+    }
+
+    fn new(mebibytes: Option<u32>) -> Self {
         let directory = tempfile::tempdir_in("/tmp").unwrap();
+        let mounted = mebibytes.and_then(|size| Mounted::at(directory.path(), size));
         own(directory.path());
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let cluster = Self { directory, port };
+        Self { mounted, directory, port }
+    }
+
+    fn make(self, settings: &[&str]) -> Self {
+        let cluster = self;
+        let port = cluster.port;
         let data = cluster.data();
         let data = data.to_str().unwrap();
         let _ = run(
@@ -36,6 +58,53 @@ impl Cluster {
         cluster.write("postgresql.auto.conf", &lines);
         cluster.resume();
         cluster
+    }
+
+    /// Makes a standby of it, which follows, and without which it acknowledges no commit.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let standby = Self::new(None);
+        let (data, port) = (standby.data(), self.port.to_string());
+        let _ = run(
+            "pg_basebackup",
+            &[
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-D",
+                data.to_str().unwrap(),
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+            ],
+        );
+        let settings = std::fs::read_to_string(data.join("postgresql.auto.conf")).unwrap();
+        standby.write("postgresql.auto.conf", &format!("{settings}\nport = {}\n", standby.port));
+        standby.resume();
+        let settings = std::fs::read_to_string(self.data().join("postgresql.auto.conf")).unwrap();
+        self.write("postgresql.auto.conf", &format!("{settings}\nsynchronous_standby_names = '*'\n"));
+        self.control(&["reload"]);
+        standby
+    }
+
+    /// Makes the standby the server that is written to.
+    pub fn promote(&self) {
+        self.control(&["promote"]);
+    }
+
+    /// Fills the disk, until the file that it makes is removed: its path.
+    #[must_use]
+    pub fn fill_disk(&self) -> PathBuf {
+        let path = self.directory.path().join("filler");
+        let mut file = std::fs::File::create(&path).unwrap();
+        let block = vec![0; 64 << 10];
+        while std::io::Write::write_all(&mut file, &block).is_ok() {}
+        path
     }
 
     /// A database's address.
@@ -107,17 +176,39 @@ impl Cluster {
     }
 }
 
+impl Mounted {
+    fn at(path: &Path, mebibytes: u32) -> Option<Self> {
+        let size = format!("size={mebibytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(path).status();
+        mounted.is_ok_and(|status| status.success()).then(|| Self(path.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.thaw();
         let data = self.data();
         // It may be stopped already.
         let _ = command("pg_ctl", &["-D", data.to_str().unwrap(), "-m", "immediate", "stop"]).output();
+        drop(self.mounted.take());
     }
 }
 
+/// Runs a client program of PostgreSQL, such as `pg_dump`.
+pub fn client(program: &str, arguments: &[&str]) {
+    let output = Command::new(programs().join(program)).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+}
+
 /// PostgreSQL refuses to run as root; the server then runs as the user that the distribution's package creates.
-fn is_root() -> bool {
+#[must_use]
+pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
 

@@ -3,11 +3,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use reqwest::Url;
+use scimgate::config::Pooler;
 use scimgate::store::postgres::migrate::{MIGRATIONS, in_transaction};
 use scimgate::store::{self, Store};
 use tokio_postgres::NoTls;
 
 use crate::harness::poll;
+use crate::pgbouncer;
 
 /// Which kind of database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +98,10 @@ pub async fn owner(url: &str) -> tokio_postgres::Client {
 /// Opens a pool.
 #[must_use]
 pub fn connect(url: &str, size: usize) -> Store {
-    store::connect(url, size).unwrap()
+    match pgbouncer::instead_of(url, &server_url()) {
+        Some(url) => store::connect(&url, size, Pooler::Transaction, &[]).unwrap(),
+        None => store::connect(url, size, Pooler::Session, &[]).unwrap(),
+    }
 }
 
 /// The migrated database that others are copies of. It gets its name only when it is complete.
@@ -109,7 +114,7 @@ async fn template(server: &tokio_postgres::Client) -> String {
         return name;
     }
     let raw = Fresh::make(server, "template0").await;
-    let store = connect(&raw.url, 1);
+    let store = store::connect(&raw.url, 1, Pooler::Session, &[]).unwrap();
     store.migrate().await.unwrap();
     drop(store);
     poll("the template's last connection ends", async || {

@@ -7,19 +7,22 @@ use std::time::{Duration, UNIX_EPOCH};
 use scimgate::app;
 use scimgate::auth::token::Token;
 use scimgate::clock::Clock;
-use scimgate::config::{Limits, Listeners, Network, Plugins};
+use scimgate::config::{Limits, Listeners, Network, Plugins, Pooler, Traces, WebhookSecret};
 use scimgate::operation::admin::operator_keys::{self, NewKey};
-use scimgate::operation::{Context, Gateway, Operator};
+use scimgate::operation::health::webhooks::Webhooks;
+use scimgate::operation::{Context, Gateway, Operator, traces};
 use scimgate::root_key::Keys;
-use scimgate::store::Store;
 use scimgate::store::operator_key::OperatorScope;
 use scimgate::store::postgres::embedded::{self, Embedded};
+use scimgate::store::{self, Store};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{Database, Fresh, connect};
+use crate::pgbouncer::Pgbouncer;
 use crate::proxy::Proxy;
+use crate::receiver;
 use crate::rows;
 use crate::{Client, Tenant};
 
@@ -55,6 +58,12 @@ struct Settings {
     keys: Option<Keys>,
     trusted: Vec<Network>,
     plugins: Plugins,
+    /// Of how many tenants requests are counted apart.
+    counted_tenants: usize,
+    /// Where it sends changes of the health of tenants.
+    webhook: Option<String>,
+    /// Where traces go.
+    traces: Option<Traces>,
 }
 
 enum Base {
@@ -86,6 +95,13 @@ impl TestGateway {
     /// Starts one on a migrated database on the server, which it drops at its end.
     pub async fn on(fresh: Fresh) -> Self {
         Self::serve(connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
+    }
+
+    /// Starts one on the server, through PgBouncer in transaction mode.
+    pub async fn through(pgbouncer: &Pgbouncer) -> Self {
+        let fresh = Fresh::migrated().await;
+        let store = store::connect(&pgbouncer.url(&fresh.url), POOL_SIZE, Pooler::Transaction, &[]).unwrap();
+        Self::serve(store, Base::Fresh(fresh), None).await
     }
 
     /// Starts one on the embedded database in a directory, and migrates that.
@@ -122,6 +138,38 @@ impl TestGateway {
         Self::serve_with(settings, connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
     }
 
+    /// Starts one on the server that counts the requests of so many tenants apart.
+    pub async fn counting_tenants(counted_tenants: usize) -> Self {
+        let fresh = Fresh::migrated().await;
+        let settings = Settings { counted_tenants, ..Settings::default() };
+        Self::serve_with(settings, connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
+    }
+
+    /// Starts one on the server that sends changes of the health of tenants there.
+    pub async fn with_webhook(url: &str) -> Self {
+        let fresh = Fresh::migrated().await;
+        let settings = Settings { webhook: Some(url.to_owned()), ..Settings::default() };
+        Self::serve_with(settings, connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
+    }
+
+    /// Another gateway on the same database that does so. End it before this one.
+    pub async fn replica_with_webhook(&self, url: &str) -> Self {
+        let fresh = self.fresh().clone();
+        let store = connect(&fresh.url, POOL_SIZE);
+        let settings = Settings { webhook: Some(url.to_owned()), ..Settings::default() };
+        Self::serve_with(settings, store, Base::Shared(fresh), Some(self)).await
+    }
+
+    /// Starts one on the server that sends traces of all requests to a collector.
+    pub async fn tracing(endpoint: &str, sample: f64) -> Self {
+        let fresh = Fresh::migrated().await;
+        let settings = Settings {
+            traces: Some(Traces { endpoint: Some(endpoint.parse().unwrap()), sample }),
+            ..Settings::default()
+        };
+        Self::serve_with(settings, connect(&fresh.url, POOL_SIZE), Base::Fresh(fresh), None).await
+    }
+
     /// Another gateway on the same database that takes these plugins. End it before this one.
     pub async fn replica_with_plugins(&self, plugins: Plugins) -> Self {
         let fresh = self.fresh().clone();
@@ -155,7 +203,7 @@ impl TestGateway {
     }
 
     async fn serve_with(settings: Settings, store: Store, base: Base, first: Option<&Self>) -> Self {
-        let Settings { limits, keys, trusted, plugins } = settings;
+        let Settings { limits, keys, trusted, plugins, counted_tenants, webhook, traces } = settings;
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let listeners = Listeners {
             port: 0,
@@ -166,6 +214,7 @@ impl TestGateway {
             probe_bind: here,
             public_url: None,
             trusted_proxies: Vec::new(),
+            docs: None,
         };
         let mut bound = app::bind(&listeners).await.unwrap();
         bound.limits = limits;
@@ -177,6 +226,14 @@ impl TestGateway {
         };
         let mut gateway = app::gateway(store, clock.clone(), &format!("http://{public}"), (keys, plugins)).unwrap();
         gateway.trusted_proxies = trusted.into();
+        gateway.end_requests(counted_tenants, None);
+        if let Some(url) = webhook {
+            let secret = WebhookSecret::parse(&receiver::secret()).unwrap();
+            gateway.webhooks = Arc::new(Webhooks::new(vec![url.parse().unwrap()], secret, Vec::new()));
+        }
+        if let Some(traces) = traces.and_then(|settings| traces::Traces::new(&settings, clock.clone())) {
+            gateway.request_end.set_traces(traces);
+        }
         let admin = Client::new(format!("http://{internal}/admin/v1"));
         let operator = match first {
             Some(first) => first.operator.at(admin.base),
@@ -219,7 +276,8 @@ impl TestGateway {
         for table in owner.query(tables, &[]).await.unwrap() {
             let name: String = table.get(0);
             // Background jobs write these at any time.
-            if !matches!(name.as_str(), "lease" | "event_head" | "leniency_use" | "audit") {
+            let is_log = name.starts_with("provisioning_log") || name == "health_traffic" || name == "tenant_health";
+            if !is_log && !matches!(name.as_str(), "lease" | "event_head" | "leniency_use" | "audit") {
                 let row = owner.query_one(&format!("SELECT count(*) FROM {name}"), &[]).await.unwrap();
                 counts.push((name, row.get(0)));
             }
@@ -235,7 +293,7 @@ impl TestGateway {
         let owner = self.store().await;
         rows::numbered(&owner).await;
         let tables = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-          AND relname <> 'lease' ORDER BY 1";
+          AND relname NOT IN ('lease', 'health_traffic', 'tenant_health') AND relname NOT LIKE 'provisioning_log%' ORDER BY 1";
         let mut digests = Vec::new();
         for table in owner.query(tables, &[]).await.unwrap() {
             let name: String = table.get(0);
@@ -259,6 +317,7 @@ impl TestGateway {
             deadline: tokio::time::Instant::now() + Duration::from_mins(1),
             place: None,
             large: scimgate::operation::large::Large::default(),
+            facts: scimgate::operation::request_facts::RequestFacts::default(),
         }
     }
 

@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use scimgate::auth::oauth::fetch::FetchRules;
 use serde_json::Value;
 use std::sync::Mutex;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+
+use crate::gateway::TestGateway;
 
 /// How the server answers.
 #[derive(Clone, Debug)]
@@ -41,6 +44,7 @@ pub struct Issuer {
     pub authority: Vec<u8>,
     reply: Arc<Mutex<Reply>>,
     requests: Arc<AtomicUsize>,
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Issuer {
@@ -58,16 +62,19 @@ impl Issuer {
         let port = listener.local_addr().unwrap().port();
         let (reply, requests) = (Arc::new(Mutex::new(reply)), Arc::new(AtomicUsize::new(0)));
         let (answer, counter) = (Arc::clone(&reply), Arc::clone(&requests));
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&heads);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, answer, counter) = (acceptor.clone(), Arc::clone(&answer), Arc::clone(&counter));
+                let (acceptor, answer) = (acceptor.clone(), Arc::clone(&answer));
+                let (counter, seen) = (Arc::clone(&counter), Arc::clone(&seen));
                 tokio::spawn(async move {
-                    // A client that refuses the certificate, or hangs up, is no failure of the server.
-                    let _ = serve(acceptor, stream, &answer, &counter).await;
+                    // A client that refuses the certificate, or hangs up, is not a failure of the server.
+                    let _ = serve(acceptor, stream, &answer, (&counter, &seen)).await;
                 });
             }
         });
-        Self { port, authority: read("ca.pem"), reply, requests }
+        Self { port, authority: read("ca.pem"), reply, requests, heads }
     }
 
     /// Its address of keys.
@@ -86,13 +93,26 @@ impl Issuer {
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
+
+    /// Lets a gateway read the keys of issuers on this machine, from servers with a certificate of this authority.
+    pub fn trust(&self, gateway: &TestGateway) {
+        let authorities = reqwest::Certificate::from_pem_bundle(&self.authority).unwrap();
+        let networks = vec!["127.0.0.0/8".parse().unwrap()];
+        gateway.gateway.auth.oauth.set_fetch_rules(FetchRules { networks, authorities });
+    }
+
+    /// The heads of its requests.
+    #[must_use]
+    pub fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
 }
 
 async fn serve(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     reply: &Mutex<Reply>,
-    requests: &AtomicUsize,
+    (requests, heads): (&AtomicUsize, &Mutex<Vec<String>>),
 ) -> std::io::Result<()> {
     let mut stream = acceptor.accept(stream).await?;
     let mut head = Vec::new();
@@ -100,6 +120,7 @@ async fn serve(
         head.push(stream.read_u8().await?);
     }
     let _ = requests.fetch_add(1, Ordering::SeqCst);
+    heads.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
     let reply = reply.lock().unwrap().clone();
     let with_body = |status: &str, body: &str| {
         format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())

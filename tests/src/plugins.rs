@@ -1,6 +1,11 @@
-//! Plugins that change nothing, with any name and version, and signatures of them.
+//! Plugins that change nothing, with any name and version, and signatures of them; and any number of different ones that map.
 
 use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::served::Served;
+use crate::{Request, Tenant};
 
 /// Where the manifest's texts begin, behind its pointers.
 const TEXTS: usize = 1184;
@@ -54,6 +59,27 @@ fn pair(at: usize, length: usize) -> String {
         write!(text, "\\{byte:02x}").unwrap();
         text
     })
+}
+
+/// The tutorial's plugin with a section that makes it another one.
+#[must_use]
+pub fn variant(number: usize) -> Vec<u8> {
+    let mut module = crate::plugin("tutorial");
+    let content = format!("\u{7}variant{number:08}");
+    module.extend([0, u8::try_from(content.len()).unwrap()]);
+    module.extend(content.as_bytes());
+    module
+}
+
+/// Creates a tenant whose mapping is such a plugin of its own, uploaded for development, with a configuration.
+pub async fn with_variant(served: &Served, number: usize, config: &Value) -> Tenant {
+    let name = format!("t{number}");
+    let tenant = Tenant::plain(&served.operator, &name, served.addresses()).await;
+    let upload = Request::new("POST", "/plugins?dev=true").body("application/wasm", variant(number));
+    let digest = served.operator.send(upload).await.body["digest"].clone();
+    let mapping = json!({ "onFailure": "refuse", "steps": [{ "plugin": digest, "config": config }] });
+    let _ = served.operator.put(&format!("/tenants/{name}/mapping"), &mapping).await.expect(200);
+    tenant
 }
 
 /// A pair of minisign keys.

@@ -1,6 +1,7 @@
 //! A TCP proxy between the gateway and its database. It can cut or stall connections, and records what was sent.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -15,6 +16,8 @@ enum Mode {
     Cut,
     /// Existing connections stall; new ones work.
     ExistingStalled,
+    /// Every answer comes later.
+    Slow(Duration),
 }
 
 type Sent = Arc<Mutex<Vec<u8>>>;
@@ -56,6 +59,11 @@ impl Proxy {
         self.mode.send_replace(Mode::ExistingStalled);
     }
 
+    /// Delays each part of every answer by so much.
+    pub fn slow(&self, delay: Duration) {
+        self.mode.send_replace(Mode::Slow(delay));
+    }
+
     /// Forwards everything again.
     pub fn restore(&self) {
         self.mode.send_replace(Mode::Open);
@@ -87,28 +95,32 @@ async fn accept(
         let (from_server, to_server) = server.into_split();
         let mode = mode.clone();
         let is_new = *mode.borrow() == Mode::ExistingStalled;
-        tokio::spawn(forward(from_client, to_server, (mode.clone(), is_new), sent));
-        tokio::spawn(forward(from_server, to_client, (mode, is_new), Sent::default()));
+        tokio::spawn(forward(from_client, to_server, (mode.clone(), is_new), Some(sent)));
+        tokio::spawn(forward(from_server, to_client, (mode, is_new), None));
     }
 }
 
 /// Forwards bytes until either side ends, or the proxy is cut. A connection that was opened after the others stalled
-/// works.
+/// works. What the database is sent is recorded; what it answers may be slow.
 async fn forward(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     (mut mode, is_new): (watch::Receiver<Mode>, bool),
-    sent: Sent,
+    sent: Option<Sent>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let now = *mode.borrow_and_update();
-        let open = now == Mode::Open || is_new && now == Mode::ExistingStalled;
+        let open = matches!(now, Mode::Open | Mode::Slow(_)) || is_new && now == Mode::ExistingStalled;
         tokio::select! {
             changed = mode.changed() => if changed.is_err() { return },
             read = from.read(&mut buffer), if open => {
                 let Ok(length @ 1..) = read else { return };
-                sent.lock().unwrap().extend_from_slice(&buffer[..length]);
+                match (&sent, now) {
+                    (Some(sent), _) => sent.lock().unwrap().extend_from_slice(&buffer[..length]),
+                    (None, Mode::Slow(delay)) => tokio::time::sleep(delay).await,
+                    _ => {}
+                }
                 if to.write_all(&buffer[..length]).await.is_err() {
                     return;
                 }

@@ -59,8 +59,8 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "a version without an event",
-        "SELECT 1 FROM resource r WHERE version <>
-         (SELECT max(version) FROM event e WHERE e.tenant_id = r.tenant_id AND e.resource_id = r.id)",
+        "SELECT 1 FROM resource r JOIN (SELECT tenant_id, resource_id, max(version) AS newest FROM event GROUP BY 1, 2) e
+           ON e.tenant_id = r.tenant_id AND e.resource_id = r.id WHERE r.version <> e.newest",
     ),
 ];
 

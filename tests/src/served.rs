@@ -38,6 +38,12 @@ impl Prepared {
         Self { key: printed.rsplit(' ').next().unwrap().to_owned(), ..prepared }
     }
 
+    /// The operator key that `bootstrap` printed.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The same database at another address.
     #[must_use]
     pub fn at(&self, url: &str) -> Self {

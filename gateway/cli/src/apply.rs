@@ -91,7 +91,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         show(output, &all, &others, count)?;
         if arguments.exit_code && count > 0 {
             let message = format!("{} to be made", changes(count));
-            return Err(Failure { message, status: CHANGES_STATUS });
+            return Err(Failure { status: CHANGES_STATUS, ..Failure::new(message) });
         }
         return Ok(());
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::client::{AdminClient, OperatorOptions};
 use crate::failure::Failure;
-use crate::output::{Column, write};
+use crate::output::{Column, Output, write};
 
 const COLUMNS: [Column; 8] = [
     ("at", "/at"),
@@ -50,16 +50,22 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         return export(&client, &arguments).await;
     }
     let (mut changes, mut before) = (Vec::new(), None);
+    let mut has_more = true;
     while changes.len() < arguments.limit {
         let limit = MAX_PAGE.min(arguments.limit - changes.len());
         let mut page = client.get(&path(&client, &arguments, ("before", before.as_deref()), limit)?).await?;
         changes.extend(page["changes"].as_array_mut().map(std::mem::take).unwrap_or_default());
-        match page["next"].as_str() {
-            Some(next) => before = Some(next.to_owned()),
-            None => break,
-        }
+        let Some(next) = page["next"].as_str() else {
+            has_more = false;
+            break;
+        };
+        before = Some(next.to_owned());
     }
-    Ok(output.list(&json!({ "changes": changes }), "changes", &COLUMNS)?)
+    output.list(&json!({ "changes": changes }), "changes", &COLUMNS)?;
+    if has_more && output == Output::Table {
+        output.say("\nThere may be more: raise --limit, or print all with --export")?;
+    }
+    Ok(())
 }
 
 async fn export(client: &AdminClient, arguments: &Arguments) -> Result<(), Failure> {

@@ -1,15 +1,19 @@
 //! `scimgate bootstrap`: the first operator key, and another one in its place where it is lost.
 
+use std::fmt::Write as _;
+
 use scimgate::auth::token::Token;
 use scimgate::clock::Clock;
 use scimgate::operation::admin::operator_keys;
 use scimgate::store;
 use scimgate::store::operator_key::{OperatorKey, OperatorScope};
+use scimgate::store::postgres::pooler::CONNECTIONS;
+use serde_json::{Value, json};
 
 use crate::audit;
 use crate::failure::Failure;
-use crate::migrate::Database;
-use crate::output::{print, printable};
+use crate::migrate::{Database, require_schema};
+use crate::output::{Output, printable};
 
 /// The database, and what becomes of earlier keys.
 #[derive(Debug, clap::Args)]
@@ -22,10 +26,16 @@ pub(super) struct Arguments {
     /// Revoke all other operator keys as well.
     #[arg(long, requires = "replace")]
     revoke_others: bool,
+    /// How to print the key.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let control = store::connect(&arguments.database.database_url, 1)?.control();
+    let store = arguments.database.open(1)?;
+    arguments.database.check_pooler(&store, CONNECTIONS).await?;
+    require_schema(&store).await?;
+    let control = store.control();
     let clock = Clock::system();
     let secret = operator_keys::secret();
     let key = first_key(&clock, &secret);
@@ -38,7 +48,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         audited.insert_operator_key(&key, &secret.digest()).await
     };
     match made {
-        Ok(()) => print(&format!("Operator key (shown only once): {}", secret.reveal())),
+        Ok(()) => {}
         Err(store::Error::Duplicate { .. }) => {
             return Err(Failure::new(
                 "the first operator key exists already; it was shown when it was created and cannot be shown again. \
@@ -47,10 +57,15 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     }
+    let keys = if arguments.replace { control.operator_keys().await? } else { Vec::new() };
+    let others: Vec<&OperatorKey> = keys.iter().filter(|it| it.id != key.id && it.is_accepted(clock.now())).collect();
+    let mut sentence = format!("Operator key (shown only once): {}", secret.reveal());
     if arguments.replace {
-        say_what_remains(&control.operator_keys().await?, &key, &clock);
+        sentence += &what_remains(&others);
     }
-    Ok(())
+    let others: Vec<Value> = others.iter().map(|key| json!({ "id": key.id, "label": key.label })).collect();
+    let made = json!({ "id": key.id, "key": secret.reveal(), "stillAccepted": others });
+    Ok(arguments.output.told(&sentence, &made)?)
 }
 
 fn first_key(clock: &Clock, secret: &Token) -> OperatorKey {
@@ -70,16 +85,17 @@ fn first_key(clock: &Clock, secret: &Token) -> OperatorKey {
 }
 
 /// Keys that whoever lost the first one may have lost as well.
-fn say_what_remains(keys: &[OperatorKey], new: &OperatorKey, clock: &Clock) {
-    let remaining: Vec<&OperatorKey> =
-        keys.iter().filter(|key| key.id != new.id && key.is_accepted(clock.now())).collect();
-    if remaining.is_empty() {
-        print("No other operator key is accepted.");
-        return;
+fn what_remains(others: &[&OperatorKey]) -> String {
+    if others.is_empty() {
+        return "\nNo other operator key is accepted.".to_owned();
     }
-    print("The key before is revoked. These others are still accepted; --revoke-others would revoke them as well:");
-    for key in remaining {
+    let mut text =
+        "\nThe key before is revoked. These others are still accepted; --revoke-others would revoke them as well:"
+            .to_owned();
+    for key in others {
         let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.word()).collect();
-        print(&format!("  {}  ends in {}  {}  {}", key.id, key.last_four, scopes.join(", "), printable(&key.label)));
+        let (scopes, label) = (scopes.join(", "), printable(&key.label));
+        let _ = write!(text, "\n  {}  ends in {}  {scopes}  {label}", key.id, key.last_four);
     }
+    text
 }

@@ -1,16 +1,20 @@
 //! The client of the admin API and the directory, with the arguments that its commands share.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
+use crate::failure::Failure;
+use crate::local_dev::LocalDev;
 use crate::output::Output;
+use crate::problem::Problem;
 
 /// Longer than any request takes; the longest is the upload of a plugin, which is compiled.
-const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(150);
 /// Longer than the export of any tenant takes.
 const STREAM_TIMEOUT: Duration = Duration::from_hours(24);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,16 +53,23 @@ pub(super) enum Error {
     Unauthorized { address: String, api: Api },
     /// The gateway's own explanation.
     #[error("{0}")]
-    Refused(String),
+    Refused(#[source] Problem),
     /// The same of what may pass: the request may be sent again.
     #[error("{0}")]
-    Busy(String),
+    Busy(#[source] Problem),
     /// The response is not in the gateway's form.
     #[error("{address} answered {status}, but not as a gateway does; is --admin-url right?")]
     Foreign { address: String, status: StatusCode },
     /// A name that would lead to another URL.
     #[error("\"{0}\" is not a valid name or id")]
     Name(String),
+}
+
+impl Error {
+    /// Whether the same request may be answered later: the gateway is away, or its database.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Timeout { .. } | Self::Connection { .. } | Self::Busy(_))
+    }
 }
 
 /// The APIs of the internal listener, each with its own kind of key.
@@ -73,7 +84,7 @@ impl fmt::Display for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Admin => {
-                "an operator key, in SCIMGATE_OPERATOR_KEY or --operator-key; `scimgate bootstrap` creates the first one"
+                "an operator key, in SCIMGATE_OPERATOR_KEY or --operator-key; `scimgate bootstrap` creates the first one, and `scimgate dev` has one while it runs"
             }
             Self::Directory => {
                 "a tenant's directory key, in SCIMGATE_DIRECTORY_KEY or --directory-key; \
@@ -106,24 +117,49 @@ impl fmt::Debug for Key {
     }
 }
 
+/// The internal listener of a gateway on this machine with default settings.
+const DEFAULT_URL: &str = "http://127.0.0.1:8081";
+
+/// The heading of the options that all client commands have.
+const HEADING: &str = "Gateway and output";
+
 /// The arguments of every client command.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = HEADING)]
 struct Common {
-    /// The gateway's internal listener.
-    #[arg(long, env = "SCIMGATE_ADMIN_URL", default_value = "http://127.0.0.1:8081", global = true)]
-    admin_url: String,
+    #[expect(clippy::doc_markdown, reason = "the help shows the address as it is typed")]
+    /// The gateway's internal listener [default: http://127.0.0.1:8081].
+    ///
+    /// Without it and without a key, commands use the address and the keys of a `scimgate dev` that runs on this machine.
+    #[arg(long, env = "SCIMGATE_ADMIN_URL", value_name = "URL", global = true)]
+    admin_url: Option<String>,
     /// How to print the result.
     #[arg(short, long, value_enum, default_value_t = Output::Table, global = true)]
     output: Output,
 }
 
+impl Common {
+    /// The address, and the key of the local `dev` where it is used: an address or a key that is given is another gateway's.
+    fn target(&self, given: Option<&Key>, key: impl FnOnce(LocalDev) -> String) -> (String, Option<Key>) {
+        let dev = if given.is_none() && self.admin_url.is_none() { LocalDev::find() } else { None };
+        match dev {
+            Some(dev) => {
+                tracing::debug!(address = %dev.admin_url, "the scimgate dev of this machine is used, with its keys");
+                (dev.admin_url.clone(), Some(Key(key(dev))))
+            }
+            None => (self.admin_url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned()), None),
+        }
+    }
+}
+
 /// The arguments of commands that need an operator key.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = HEADING)]
 pub(super) struct OperatorOptions {
     #[command(flatten)]
     common: Common,
     /// The operator key.
-    #[arg(long, env = "SCIMGATE_OPERATOR_KEY", hide_env_values = true, global = true)]
+    #[arg(long, env = "SCIMGATE_OPERATOR_KEY", value_name = "KEY", hide_env_values = true, global = true)]
     operator_key: Option<Key>,
 }
 
@@ -133,32 +169,37 @@ impl OperatorOptions {
         self.common.output
     }
 
-    /// A client of the directory of the same gateway.
-    pub(super) fn directory(&self, key: &Key) -> Result<AdminClient, Error> {
-        AdminClient::new(&self.common.admin_url, Some(key), Api::Directory)
+    /// A client of the directory of the same gateway, with the given key or that of the local `dev`; none without a key.
+    pub(super) fn directory(&self, key: Option<&Key>) -> Result<Option<AdminClient>, Error> {
+        let (url, of_dev) = self.common.target(self.operator_key.as_ref(), |dev| dev.directory_key);
+        let key = key.cloned().or(of_dev);
+        key.map(|key| AdminClient::new(&url, Some(&key), Api::Directory)).transpose()
     }
 
     /// The client, and how to print.
     pub(super) fn open(&self) -> Result<(AdminClient, Output), Error> {
-        let client = AdminClient::new(&self.common.admin_url, self.operator_key.as_ref(), Api::Admin)?;
+        let (url, of_dev) = self.common.target(self.operator_key.as_ref(), |dev| dev.operator_key);
+        let client = AdminClient::new(&url, self.operator_key.as_ref().or(of_dev.as_ref()), Api::Admin)?;
         Ok((client, self.common.output))
     }
 }
 
 /// The arguments of commands that need a directory key.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = HEADING)]
 pub(super) struct DirectoryOptions {
     #[command(flatten)]
     common: Common,
     /// The tenant's directory key.
-    #[arg(long, env = "SCIMGATE_DIRECTORY_KEY", hide_env_values = true, global = true)]
+    #[arg(long, env = "SCIMGATE_DIRECTORY_KEY", value_name = "KEY", hide_env_values = true, global = true)]
     directory_key: Option<Key>,
 }
 
 impl DirectoryOptions {
     /// The client, and how to print.
     pub(super) fn open(&self) -> Result<(AdminClient, Output), Error> {
-        let client = AdminClient::new(&self.common.admin_url, self.directory_key.as_ref(), Api::Directory)?;
+        let (url, of_dev) = self.common.target(self.directory_key.as_ref(), |dev| dev.directory_key);
+        let client = AdminClient::new(&url, self.directory_key.as_ref().or(of_dev.as_ref()), Api::Directory)?;
         Ok((client, self.common.output))
     }
 }
@@ -218,6 +259,16 @@ impl AdminClient {
         self.send(self.request(method, path).json(body)).await
     }
 
+    /// Sends the JSON of a file, which a refusal then names.
+    pub(super) async fn put_file(
+        &self,
+        method: Method,
+        path: &str,
+        (body, file): (&Value, &Path),
+    ) -> Result<Value, Failure> {
+        self.put(method, path, body).await.map_err(|error| Failure::from(error).of_file(file))
+    }
+
     /// Sends a plugin's bytes.
     pub(super) async fn upload(&self, path: &str, wasm: Vec<u8>) -> Result<Value, Error> {
         self.send(self.wasm(path, wasm)).await
@@ -273,8 +324,8 @@ impl AdminClient {
     fn refused(&self, refusal: Refusal, status: StatusCode) -> Error {
         match refusal {
             Refusal::Unauthorized => Error::Unauthorized { address: self.address.clone(), api: self.api },
-            Refusal::Problem(detail) if matches!(status.as_u16(), 429 | 503) => Error::Busy(detail),
-            Refusal::Problem(detail) => Error::Refused(detail),
+            Refusal::Problem(problem) if matches!(status.as_u16(), 429 | 503) => Error::Busy(problem),
+            Refusal::Problem(problem) => Error::Refused(problem),
             Refusal::Foreign => Error::Foreign { address: self.address.clone(), status },
         }
     }
@@ -295,7 +346,7 @@ impl AdminClient {
 #[derive(Debug, PartialEq)]
 enum Refusal {
     Unauthorized,
-    Problem(String),
+    Problem(Problem),
     Foreign,
 }
 
@@ -306,10 +357,7 @@ fn parse(status: StatusCode, body: &[u8]) -> Result<Value, Refusal> {
         (StatusCode::NO_CONTENT, _) => Ok(Value::Null),
         (StatusCode::UNAUTHORIZED, _) => Err(Refusal::Unauthorized),
         (_, Ok(json)) if status.is_success() => Ok(json),
-        (_, Ok(problem)) => match problem.get("detail").and_then(Value::as_str) {
-            Some(detail) => Err(Refusal::Problem(detail.to_owned())),
-            None => Err(Refusal::Foreign),
-        },
+        (_, Ok(body)) => Err(Problem::read(body).map_or(Refusal::Foreign, Refusal::Problem)),
         (_, Err(_)) => Err(Refusal::Foreign),
     }
 }
@@ -325,60 +373,4 @@ fn base(written: &str) -> Result<String, Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(api: Api) -> AdminClient {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        AdminClient::new("http://127.0.0.1:8081/", Some(&Key("sgo_secret".into())), api).unwrap()
-    }
-
-    #[test]
-    fn a_url_is_accepted_in_several_forms() {
-        for written in ["http://gw:8081", "http://gw:8081/", " http://gw:8081/admin/v1/ "] {
-            assert_eq!(base(written).unwrap(), "http://gw:8081", "{written}");
-        }
-        for written in ["", "gw:8081", "127.0.0.1:8081", "ftp://gw", "http://a:b@gw", "http://gw/?a=b"] {
-            assert!(base(written).is_err(), "{written}");
-        }
-    }
-
-    #[test]
-    fn names_are_escaped_and_cannot_change_the_path() {
-        let client = client(Api::Admin);
-        assert_eq!(client.path(&["tenants", "a/b ü"]).unwrap(), "/admin/v1/tenants/a%2Fb%20%C3%BC");
-        for name in ["", ".", ".."] {
-            assert!(client.path(&["tenants", "acme", "tokens", name]).is_err(), "{name:?}");
-        }
-        assert_eq!(self::client(Api::Directory).path(&["users"]).unwrap(), "/directory/v1/users");
-    }
-
-    #[test]
-    fn a_missing_key_is_an_error_that_says_how_to_get_one() {
-        for key in [None, Some(&Key("  ".into()))] {
-            let error = AdminClient::new("http://gw", key, Api::Admin).err().unwrap().to_string();
-            assert!(error.contains("SCIMGATE_OPERATOR_KEY") && error.contains("scimgate bootstrap"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_the_problems_detail() {
-        let problem = br#"{"title":"Not Found","status":404,"detail":"There is no tenant called x."}"#;
-        let cases: [(u16, &[u8], Result<Value, Refusal>); 6] = [
-            (200, b"{}", Ok(serde_json::json!({}))),
-            (204, b"", Ok(Value::Null)),
-            (401, b"", Err(Refusal::Unauthorized)),
-            (404, problem, Err(Refusal::Problem("There is no tenant called x.".into()))),
-            (404, b"<html>", Err(Refusal::Foreign)),
-            (200, b"<html>", Err(Refusal::Foreign)),
-        ];
-        for (status, body, expected) in cases {
-            assert_eq!(parse(StatusCode::from_u16(status).unwrap(), body), expected, "{status}");
-        }
-    }
-
-    #[test]
-    fn debug_output_hides_the_key() {
-        assert_eq!(format!("{:?}", Key("sgo_secret".into())), "Key");
-    }
-}
+mod tests;

@@ -1,27 +1,42 @@
 //! `scimgate dev`: serves on an embedded database with a demo tenant.
 
+mod console;
+mod log_file;
+mod published;
+mod ready;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use scimgate::app::{self, Bound};
 use scimgate::auth::token::{Kind, Token};
 use scimgate::clock::Clock;
 use scimgate::config::{Issuers, Listeners, Plugins, RootKeys};
+use scimgate::docs::Docs;
 use scimgate::operation::admin::bundled::Bundled;
 use scimgate::operation::admin::{demo, operator_keys};
 use scimgate::operation::{Gateway, Operator};
 use scimgate::store::operator_key::{OperatorKey, OperatorScope};
 use scimgate::store::postgres::embedded::{self, Embedded};
+use scimgate::telemetry;
 use scimgate::tenant::TenantId;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::Layer as _;
 
 use crate::failure::Failure;
 use crate::issuers;
+use crate::local_dev::LocalDev;
+use crate::log::Log;
 use crate::output::print;
 use crate::root_key;
+use console::Console;
+use log_file::LogFile;
 
 /// The plugins that come with the gateway.
 const BUNDLED: [&str; 6] = ["attribute-map", "normalize", "redact", "roles", "scoping", demo::PLUGIN];
+/// The full log, in the data directory.
+const LOG_FILE: &str = "dev.log";
 /// How long to wait for the embedded database to stop.
 const DATABASE_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -37,26 +52,53 @@ pub(super) struct Arguments {
     root_keys: RootKeys,
     #[command(flatten)]
     issuers: Issuers,
-    /// Directory of the embedded database; created if it is missing, kept between starts.
-    #[arg(long, env = "SCIMGATE_DATA_DIR", default_value = "data")]
+    #[command(flatten)]
+    demo: DemoServer,
+}
+
+/// What it serves from.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Demo server")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command")]
+struct DemoServer {
+    /// Directory of the embedded database.
+    ///
+    /// Created if it is missing, kept between starts.
+    #[arg(long, env = "SCIMGATE_DATA_DIR", value_name = "DIRECTORY", default_value = "data")]
     data_dir: PathBuf,
     /// Use a temporary database instead.
     #[arg(long)]
     ephemeral: bool,
-    /// Directory with the plugins that come with the gateway; `make plugins` builds them.
-    #[arg(long, env = "SCIMGATE_PLUGINS", default_value = "target/wasm32-unknown-unknown/plugin")]
+    /// Directory with the plugins that come with the gateway.
+    ///
+    /// `make plugins` builds them.
+    #[arg(
+        long,
+        env = "SCIMGATE_PLUGINS",
+        value_name = "DIRECTORY",
+        default_value = "target/wasm32-unknown-unknown/plugin"
+    )]
     plugins: PathBuf,
-    /// Accept plugins of up to 32 MiB that use up to 64 MiB of memory in a call, such as those in Python; without it 8 and 16.
+    /// Accept plugins of 32 MiB that use 64 MiB of memory in a call.
+    ///
+    /// Such as those in Python; without it 8 and 16 MiB.
     #[arg(long, env = "SCIMGATE_LARGE_PLUGINS")]
     large_plugins: bool,
-    /// Print one line of JSON when ready, for programs.
+    /// Print one line of JSON when ready, for programs; the log goes to standard error.
     #[arg(long)]
     json: bool,
+    /// Print the addresses and keys of the dev that runs on this machine, for a shell.
+    #[arg(long, conflicts_with_all = ["json", "ephemeral"])]
+    show_keys: bool,
 }
 
-pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+pub(super) async fn run(arguments: Arguments, log: &Log) -> Result<(), Failure> {
+    if arguments.demo.show_keys {
+        return show_keys();
+    }
     let clock = Clock::system();
-    let plugins = read_plugins(&arguments.plugins)?;
+    let plugins = read_plugins(&arguments.demo.plugins)?;
+    let console = start_log(&arguments.demo, log)?;
     // A demo with a token on the screen must not be open to the whole network.
     let localhost = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     let listeners = Listeners { bind: arguments.listeners.bind.or(Some(localhost)), ..arguments.listeners.clone() };
@@ -68,17 +110,75 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
     let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, (keys, Plugins::default()))?;
     gateway.auth.oauth.set_fetch_rules(issuers::rules(&arguments.issuers)?);
+    if let Some(folder) = &listeners.docs {
+        gateway.docs = Arc::new(Docs::read(folder)?);
+    }
     gateway.trusted_proxies = listeners.trusted_proxies.into();
-    if arguments.large_plugins {
+    if let Some(console) = console {
+        gateway.end_requests(0, Some(Arc::new(console.clone())));
+        gateway.recorder = Arc::new(console);
+    }
+    if arguments.demo.large_plugins {
         gateway.mapper.accept_large_plugins();
     }
-    let ready = Ready {
-        operator_key: operator_key(&gateway).await?,
-        demo: demo::run(&Operator::command(&gateway, "dev"), &plugins).await?,
+    let operator_key = operator_key(&gateway).await?;
+    let demo = demo::run(&Operator::command(&gateway, "dev"), &plugins).await?;
+    let local = LocalDev {
         admin_url: format!("http://127.0.0.1:{}", bound.internal_address.port()),
-        tenant_url: format!("{}/scim/v2/", gateway.public_url),
+        operator_key: operator_key.reveal().to_owned(),
+        directory_key: demo.directory_key.reveal().to_owned(),
+        scim_url: format!("{}/scim/v2/", gateway.public_url),
+        token: demo.token.reveal().to_owned(),
     };
-    serve(bound, gateway, database, || ready.announce(&arguments)).await;
+    let published = published::publish(&local).unwrap_or_else(|error| {
+        tracing::warn!(%error, "commands cannot find the keys of this dev: the file for them cannot be written");
+        None
+    });
+    let found = published.is_some();
+    let data_dir = (!arguments.demo.ephemeral).then_some(arguments.demo.data_dir.as_path());
+    let ready =
+        if arguments.demo.json { ready::json(&local) } else { ready::text(&local, &demo.changes, (data_dir, found)) };
+    serve(bound, gateway, database, || print(&ready)).await;
+    Ok(())
+}
+
+/// For programs the log is as everywhere. For people there is a line for each request, and the full log in a file beside the data.
+fn start_log(demo: &DemoServer, log: &Log) -> Result<Option<Console>, Failure> {
+    if demo.json {
+        telemetry::start(&log.log, log.log_format);
+        return Ok(None);
+    }
+    let console = Console::default();
+    let lines = console.clone().with_filter(console::filter());
+    if demo.ephemeral {
+        telemetry::start_beside(&log.log, std::io::sink(), lines);
+        return Ok(Some(console));
+    }
+    make_data_dir(&demo.data_dir)?;
+    let path = demo.data_dir.join(LOG_FILE);
+    let file = LogFile::open(&path).map_err(|error| {
+        Failure::new(format!("the log {} cannot be written ({error}); give another --data-dir", path.display()))
+    })?;
+    telemetry::start_beside(&log.log, file, lines);
+    Ok(Some(console))
+}
+
+fn make_data_dir(path: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path).map_err(|error| {
+        Failure::new(format!(
+            "the data directory {} cannot be created ({error}); give another --data-dir",
+            path.display()
+        ))
+    })
+}
+
+fn show_keys() -> Result<(), Failure> {
+    let Some(local) = LocalDev::find() else {
+        return Err(Failure::new(
+            "no scimgate dev of this user runs on this machine; start it with `make run` or `scimgate dev`",
+        ));
+    };
+    print(&published::exports(&local));
     Ok(())
 }
 
@@ -104,14 +204,9 @@ fn read_plugins(directory: &Path) -> Result<Vec<Bundled>, Failure> {
 }
 
 async fn start_database(arguments: &Arguments) -> Result<Embedded, Failure> {
-    let directory = (!arguments.ephemeral).then(|| arguments.data_dir.clone());
+    let directory = (!arguments.demo.ephemeral).then(|| arguments.demo.data_dir.clone());
     if let Some(path) = &directory {
-        std::fs::create_dir_all(path).map_err(|error| {
-            Failure::new(format!(
-                "the data directory {} cannot be created ({error}); give another --data-dir",
-                path.display()
-            ))
-        })?;
+        make_data_dir(path)?;
     }
     Ok(embedded::start(directory.as_deref()).await?)
 }
@@ -163,83 +258,4 @@ async fn serve(bound: Bound, gateway: Gateway, database: Embedded, announce: imp
     drop(gateway);
     let stopped = tokio::task::spawn_blocking(move || drop(database));
     let _ = tokio::time::timeout(DATABASE_STOP_TIMEOUT, stopped).await;
-}
-
-/// What a new user needs to continue.
-struct Ready {
-    tenant_url: String,
-    admin_url: String,
-    operator_key: Token,
-    demo: demo::Demo,
-}
-
-impl Ready {
-    fn announce(&self, arguments: &Arguments) {
-        if arguments.json {
-            print(&self.json().to_string());
-        } else {
-            print(&self.text(arguments));
-        }
-    }
-
-    fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "tenant_url": self.tenant_url,
-            "token": self.demo.token.reveal(),
-            "admin_url": format!("{}/admin/v1", self.admin_url),
-            "operator_key": self.operator_key.reveal(),
-            "directory_url": format!("{}/directory/v1", self.admin_url),
-            "directory_key": self.demo.directory_key.reveal(),
-        })
-    }
-
-    fn text(&self, arguments: &Arguments) -> String {
-        let (url, token) = (&self.tenant_url, self.demo.token.reveal());
-        let place = if arguments.ephemeral {
-            "a temporary database".to_owned()
-        } else {
-            format!("the database in {}", arguments.data_dir.display())
-        };
-        let later =
-            if arguments.ephemeral { "" } else { "; a later start prints another one, and this one stays valid" };
-        let changes = self.demo.changes.iter().fold(String::new(), |text, change| text + "\n" + change);
-        format!(
-            r#"{changes}
-Scimgate serves the demo tenant on {place}.
-
-  Tenant URL    {url}
-  Secret token  {token}
-                (shown only once{later})
-
-Set both in your shell and act as the identity provider:
-
-  export TENANT_URL={url} TOKEN={token}
-
-  1. Test Connection: no user has this name yet
-     curl -s -G "$TENANT_URL"Users --data-urlencode 'filter=userName eq "ada@corp.test"' -H "Authorization: Bearer $TOKEN"
-
-  2. Create a user as Entra does
-     curl -s "$TENANT_URL"Users -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/scim+json' -d '{{
-       "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User"],
-       "userName": "ada@corp.test", "externalId": "ada", "active": "True",
-       "name": {{"givenName": "Ada", "familyName": "Byron"}},
-       "emails": [{{"type": "work", "primary": true, "value": "Ada.Byron@Corp.Test"}}],
-       "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User": {{"customAttribute1": "B-1815"}}}}'
-
-  3. See what the product reads: mail in lower case, a displayName, a badge number
-     curl -s {admin}/directory/v1/users -H "Authorization: Bearer {directory_key}"
-
-The admin API is at {admin}/admin/v1, with this operator key{same}:
-
-  export SCIMGATE_ADMIN_URL={admin} SCIMGATE_OPERATOR_KEY={operator_key}
-  export SCIMGATE_DIRECTORY_KEY={directory_key}
-  target/debug/scimgate directory events
-
-Stop with Ctrl-C."#,
-            admin = self.admin_url,
-            same = if arguments.ephemeral { "" } else { ", the same at each start" },
-            directory_key = self.demo.directory_key.reveal(),
-            operator_key = self.operator_key.reveal(),
-        )
-    }
 }

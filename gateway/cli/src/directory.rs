@@ -102,6 +102,9 @@ struct Events {
     /// The maximum number of events per request.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
+    /// Only so many of the newest events.
+    #[arg(long, conflicts_with_all = ["after", "limit"], value_parser = clap::value_parser!(u16).range(1..=1000))]
+    last: Option<u16>,
     /// Continue with new events, one line each, until interrupted.
     #[arg(long)]
     follow: bool,
@@ -120,7 +123,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Group(it) => Ok(output.json(&client.get(&client.path(&["groups", &it.id])?).await?)?),
         Command::Events(it) if it.follow => follow(&client, output, &it).await,
-        Command::Events(it) => Ok(output.list(&events(&client, it.after, it.limit).await?, "events", &EVENTS)?),
+        Command::Events(it) => list_events(&client, output, &it).await,
     }
 }
 
@@ -142,6 +145,26 @@ async fn list(client: &AdminClient, output: Output, what: &str, page: &Page) -> 
     Ok(())
 }
 
+async fn list_events(client: &AdminClient, output: Output, it: &Events) -> Result<(), Failure> {
+    let reply = first_events(client, it).await?;
+    output.list(&reply, "events", &EVENTS)?;
+    let count = reply["events"].as_array().map_or(0, Vec::len);
+    if it.last.is_none() && count == usize::from(it.limit) {
+        let after = &reply["lastSeq"];
+        output
+            .say(&format!("\nThere may be more: scimgate directory events --after {after}; the newest: --last 20"))?;
+    }
+    Ok(())
+}
+
+/// The events that the options name.
+async fn first_events(client: &AdminClient, it: &Events) -> Result<Value, Failure> {
+    match it.last {
+        Some(last) => Ok(client.get(&format!("{}?last={last}", client.path(&["events"])?)).await?),
+        None => events(client, it.after, it.limit).await,
+    }
+}
+
 async fn by_subject(client: &AdminClient, output: Output, subject: &str) -> Result<(), Failure> {
     let escaped = utf8_percent_encode(subject, NON_ALPHANUMERIC);
     let page = client.get(&format!("{}?ssoSubject={escaped}", client.path(&["users"])?)).await?;
@@ -157,9 +180,9 @@ async fn events(client: &AdminClient, after: i64, limit: u16) -> Result<Value, F
 
 /// Prints new events until interrupted or standard output is closed.
 async fn follow(client: &AdminClient, output: Output, it: &Events) -> Result<(), Failure> {
+    let mut reply = first_events(client, it).await?;
     let mut after = it.after;
     loop {
-        let reply = events(client, after, it.limit).await?;
         let page = reply.get("events").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for event in page {
             if !write(&line(output, event))? {
@@ -170,13 +193,14 @@ async fn follow(client: &AdminClient, output: Output, it: &Events) -> Result<(),
         if page.is_empty() {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
+        reply = events(client, after, it.limit).await?;
     }
 }
 
 fn line(output: Output, event: &Value) -> String {
     match output {
         Output::Json => event.to_string(),
-        Output::Table => EVENTS.map(|(_, pointer)| cell(event, pointer)).join("  "),
+        Output::Table | Output::Csv => EVENTS.map(|(_, pointer)| cell(event, pointer)).join("  "),
     }
 }
 

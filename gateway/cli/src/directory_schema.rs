@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::client::{AdminClient, OperatorOptions};
 use crate::failure::Failure;
 use crate::job;
-use crate::output::{Column, Output, printable, read_json};
+use crate::output::{Column, Output, printable, read_list};
 
 const RULES: [Column; 6] = [
     ("resource type", "/resourceType"),
@@ -114,8 +114,8 @@ pub(super) async fn wait(client: &AdminClient, output: Output, tenant: &str) -> 
 }
 
 async fn set(client: &AdminClient, output: Output, it: &Set) -> Result<(), Failure> {
-    let body = json!({ "rules": read_json(&it.file)?["rules"] });
-    let done = client.put(Method::PUT, &path(client, &it.tenant, &[])?, &body).await?;
+    let body = json!({ "rules": read_list(&it.file, "rules")? });
+    let done = client.put_file(Method::PUT, &path(client, &it.tenant, &[])?, (&body, &it.file)).await?;
     if it.wait {
         return wait(client, output, &it.tenant).await;
     }
@@ -130,7 +130,7 @@ async fn check(client: &AdminClient, output: Output, it: &Check) -> Result<(), F
     if it.show {
         return report(output, &client.get(&path).await?);
     }
-    let rules = it.file.as_deref().map(read_json).transpose()?.map(|file| file["rules"].clone());
+    let rules = it.file.as_deref().map(|file| read_list(file, "rules")).transpose()?;
     let begun = client.put(Method::POST, &path, &json!({ "rules": rules })).await?;
     if !it.wait {
         if output == Output::Json {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::{AdminClient, OperatorOptions};
 use crate::failure::Failure;
-use crate::output::{Column, Output, read_json};
+use crate::output::{Column, Output, read_list};
 
 const RULES: [Column; 6] = [
     ("members of", "/of"),
@@ -81,7 +81,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let (client, output) = arguments.operator.open()?;
     let (tenant, body, wait) = match arguments.command {
         Command::Show(it) => return show(output, &client.get(&path(&client, &it.tenant)?).await?),
-        Command::Set(it) => (it.tenant, json!({ "rules": read_json(&it.file)?["rules"] }), it.wait),
+        Command::Set(it) => (it.tenant, json!({ "rules": read_list(&it.file, "rules")? }), it.wait),
         Command::Off(it) => (it.tenant, json!({ "rules": [] }), it.wait),
     };
     let mut rules = client.put(Method::PUT, &path(&client, &tenant)?, &body).await?;

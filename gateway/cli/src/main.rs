@@ -2,43 +2,60 @@
 
 mod apply;
 mod audit;
+mod authorities;
 mod bootstrap;
 mod client;
+mod completion;
+mod configuration;
 #[cfg(feature = "embedded")]
 mod dev;
 mod directory;
 mod directory_schema;
+mod docs;
+mod doctor;
 mod explain;
 mod failure;
 mod group_rules;
 mod held;
 mod issuers;
 mod job;
+mod local_dev;
+mod log;
 mod mapping;
 mod migrate;
+mod nearest;
 mod oauth_client;
 mod operator_key;
 mod output;
 mod plugin;
+mod problem;
+mod provisioning_log;
 mod resource_type;
 mod root_key;
 mod schema;
 mod scim_client;
+mod screen;
+mod secret;
 mod serve;
 mod settings;
 mod setup_link;
 mod signing_key;
 mod simulate;
+mod status;
 mod tenant;
 mod token;
+mod webhooks;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
-use scimgate::telemetry::{self, LogFormat};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use scimgate::telemetry;
 
+use configuration::Refusal;
 use failure::Failure;
+use log::Log;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -49,12 +66,10 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Parser)]
 #[command(name = "scimgate", version, about, max_term_width = 100)]
 struct Arguments {
-    /// What to log, e.g. `info` or `info,scimgate=debug`.
-    #[arg(long, env = "SCIMGATE_LOG", default_value = "warn,scimgate=info", global = true)]
-    log: String,
-    /// The format of log lines.
-    #[arg(long, env = "SCIMGATE_LOG_FORMAT", default_value = "text", global = true)]
-    log_format: LogFormat,
+    #[command(flatten)]
+    config: configuration::ConfigFile,
+    #[command(flatten)]
+    log: Log,
     #[command(subcommand)]
     command: Command,
 }
@@ -74,6 +89,16 @@ enum Command {
     OperatorKey(operator_key::Arguments),
     /// Create and change tenants as files describe them.
     Apply(apply::Arguments),
+    /// Check, show and document the settings.
+    Config(configuration::Arguments),
+    /// Check what serve needs: database, schema, roles, clock, root key, public URL.
+    Doctor(doctor::Arguments),
+    /// Build the documents as a site, which serve can serve.
+    Docs(docs::Arguments),
+    /// Print the completion of commands and options for a shell.
+    Completion(completion::Completion),
+    /// Write the man pages.
+    Man(completion::Man),
     /// Read what operators changed.
     Audit(audit::Arguments),
     /// Create, list, suspend and delete tenants.
@@ -102,6 +127,10 @@ enum Command {
     DirectorySchema(directory_schema::Arguments),
     /// Show and set which roles and entitlements the members of groups have.
     GroupRules(group_rules::Arguments),
+    /// Search a tenant's provisioning log: what its identity provider sent, and how it ended.
+    Log(provisioning_log::Arguments),
+    /// Show the health of a tenant or of all: what its identity provider does, what is wrong, and what to do.
+    Status(status::Arguments),
     /// Explain where a user or a group stands and why, or list what is not mapped.
     Explain(explain::Arguments),
     /// List, release and reject removals that the guard keeps from the product.
@@ -113,29 +142,78 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    telemetry::start(&arguments.log, arguments.log_format);
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let as_json = configuration::wants_json(&line);
+    let fail = |failure: &Failure| fail(failure, as_json);
+    let arguments = match read(&line) {
+        Ok(arguments) => arguments,
+        Err(Refusal::Usage(error)) if as_json && error.use_stderr() => return fail(&configuration::misused(&error)),
+        Err(Refusal::Usage(error)) => error.exit(),
+        Err(Refusal::File(problems)) => return fail(&configuration::several(&problems)),
+    };
+    if !arguments.command.starts_the_log() {
+        telemetry::start(&arguments.log.log, arguments.log.log_format);
+    }
     // This fails only if a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::from(error)),
     };
-    let outcome = runtime.block_on(run(arguments.command));
+    let outcome = runtime.block_on(run(arguments));
     // The process must end even if a plugin still blocks a thread.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome.map_or_else(|failure| fail(&failure), |()| ExitCode::SUCCESS)
 }
 
-async fn run(command: Command) -> Result<(), Failure> {
-    match command {
+impl Command {
+    /// Whether the command decides itself where the log goes.
+    fn starts_the_log(&self) -> bool {
         #[cfg(feature = "embedded")]
-        Command::Dev(arguments) => dev::run(arguments).await,
+        let starts = matches!(self, Self::Dev(_));
+        #[cfg(not(feature = "embedded"))]
+        let starts = false;
+        starts
+    }
+}
+
+/// The commands and their options.
+fn definition() -> clap::Command {
+    screen::fit(Arguments::command())
+}
+
+fn read(line: &[OsString]) -> Result<Arguments, Refusal> {
+    let mut command = definition();
+    let matches = configuration::parse(&command, line)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| Refusal::Usage(error.format(&mut command)))
+}
+
+/// What is wrong with a command's settings beyond what its definition says.
+fn problems(matches: &clap::ArgMatches) -> Vec<String> {
+    let found = match Arguments::from_arg_matches(matches).map(|arguments| arguments.command) {
+        Ok(Command::Serve(arguments)) => serve::problems(&arguments),
+        Ok(Command::Migrate(arguments)) => arguments.database.open(1).err().into_iter().collect(),
+        Ok(_) => Vec::new(),
+        Err(error) => vec![Failure::usage(error.to_string())],
+    };
+    found.into_iter().map(|failure| failure.message).collect()
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let config = arguments.config;
+    match arguments.command {
+        #[cfg(feature = "embedded")]
+        Command::Dev(it) => dev::run(it, &arguments.log).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Migrate(arguments) => migrate::run(arguments).await,
         Command::Bootstrap(arguments) => bootstrap::run(arguments).await,
         Command::OperatorKey(arguments) => operator_key::run(arguments).await,
         Command::Apply(arguments) => apply::run(arguments).await,
+        Command::Config(arguments) => configuration::run(&config, arguments, &definition(), problems),
+        Command::Doctor(arguments) => doctor::run(arguments).await,
+        Command::Docs(arguments) => docs::run(&arguments),
+        Command::Completion(arguments) => completion::completion(&arguments, definition()),
+        Command::Man(arguments) => completion::man(&arguments, definition()),
         Command::Audit(arguments) => audit::run(arguments).await,
         Command::Tenant(arguments) => tenant::run(arguments).await,
         Command::Token(arguments) => token::run(arguments).await,
@@ -150,6 +228,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Mapping(arguments) => mapping::run(arguments).await,
         Command::DirectorySchema(arguments) => directory_schema::run(arguments).await,
         Command::GroupRules(arguments) => group_rules::run(arguments).await,
+        Command::Log(arguments) => provisioning_log::run(arguments).await,
+        Command::Status(arguments) => status::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Held(arguments) => held::run(arguments).await,
         Command::Directory(arguments) => directory::run(arguments).await,
@@ -157,9 +237,12 @@ async fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-fn fail(failure: &Failure) -> ExitCode {
+fn fail(failure: &Failure, as_json: bool) -> ExitCode {
     use std::io::Write as _;
     // If standard error is closed, the exit status is all that is left.
-    let _ = writeln!(std::io::stderr(), "scimgate: {}", failure.message);
+    let _ = writeln!(std::io::stderr(), "{}", failure.text(as_json));
     ExitCode::from(failure.status)
 }
+
+#[cfg(test)]
+mod tests;

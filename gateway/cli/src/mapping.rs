@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::client::{AdminClient, OperatorOptions};
 use crate::failure::Failure;
 use crate::job;
-use crate::output::{Column, Output, printable, read_json};
+use crate::output::{Column, Output, printable, read_object};
 
 const HEAD: [Column; 8] = [
     ("revision", "/revision"),
@@ -178,7 +178,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Diff(it) => diff::run(&client, output, &it).await,
         Command::Draft(it) => {
             let path = format!("{}{}", mapping_path(&client, &it.tenant, &["revisions"])?, it.check.query());
-            let drafted = client.put(Method::POST, &path, &it.mapping()?).await?;
+            let drafted = client.put_file(Method::POST, &path, (&it.mapping()?, &it.file)).await?;
             show(output, &drafted)?;
             let (tenant, revision) = (&it.tenant, &drafted["revision"]);
             Ok(output
@@ -202,7 +202,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Preview(it) => preview::run(&client, output, it).await,
         Command::Set(it) => {
             let path = format!("{}{}", mapping_path(&client, &it.tenant, &[])?, it.check.query());
-            let active = client.put(Method::PUT, &path, &it.mapping()?).await?;
+            let active = client.put_file(Method::PUT, &path, (&it.mapping()?, &it.file)).await?;
             activated(&client, output, (&it.tenant, &active), false).await
         }
         Command::Off(it) => {
@@ -214,7 +214,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 impl New {
     fn mapping(&self) -> Result<Value, Failure> {
-        let mut mapping = read_json(&self.file)?;
+        let mut mapping = read_object(&self.file)?;
         if let (Some(note), Some(members)) = (&self.note, mapping.as_object_mut()) {
             members.insert("note".to_owned(), note.as_str().into());
         }

@@ -162,7 +162,7 @@ async fn create(client: &AdminClient, output: Output, it: &Create) -> Result<(),
         let keys: Option<Value> = keys
             .map(|bytes| serde_json::from_slice(&bytes))
             .transpose()
-            .map_err(|why| Failure::new(format!("--keys is no JSON Web Key Set: {why}")))?;
+            .map_err(|why| Failure::new(format!("--keys is not a JSON Web Key Set: {why}")))?;
         wanted["assertion"] = json!({
             "issuer": it.issuer, "subject": it.subject, "audience": it.audience, "jwksUri": it.jwks_uri, "keys": keys,
             "bearer": it.bearer,

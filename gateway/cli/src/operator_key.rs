@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::client::OperatorOptions;
 use crate::failure::Failure;
 use crate::output::Column;
+use scimgate::store::operator_key::MAX_LISTED_KEYS;
 
 const LISTED: [Column; 9] = [
     ("id", "/id"),
@@ -96,7 +97,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             output.record(&client.put(Method::POST, &keys, &wanted).await?, &ISSUED)?;
             Ok(output.say("\nThe secret is shown only once.")?)
         }
-        Command::List => Ok(output.list(&client.get(&keys).await?, "operatorKeys", &LISTED)?),
+        Command::List => Ok(output.at_most(&client.get(&keys).await?, "operatorKeys", &LISTED, MAX_LISTED_KEYS)?),
         Command::Revoke(it) => {
             let query = if it.yes { "?confirm=true" } else { "" };
             client.delete(&format!("{}{query}", client.path(&["operator-keys", &it.id])?)).await?;

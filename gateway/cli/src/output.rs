@@ -16,6 +16,8 @@ pub(super) enum Output {
     Table,
     /// The gateway's JSON.
     Json,
+    /// Comma-separated values (RFC 4180), with the headings of the table.
+    Csv,
 }
 
 /// A heading, and the JSON pointer (RFC 6901) to the values under it.
@@ -30,7 +32,22 @@ impl Output {
                 let rows = reply.get(rows).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 write(&table(rows, columns)).map(drop)
             }
+            Self::Csv => {
+                let rows = reply.get(rows).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+                write(&csv_heading(columns))?;
+                rows.iter().try_for_each(|row| write(&csv_row(row, columns)).map(drop))
+            }
         }
+    }
+
+    /// Prints the array `rows` of a reply that has at most so many of them, and says where there may be more.
+    pub(super) fn at_most(self, reply: &Value, rows: &str, columns: &[Column], most: i64) -> io::Result<()> {
+        self.list(reply, rows, columns)?;
+        let count = reply.get(rows).and_then(Value::as_array).map_or(0, Vec::len);
+        if i64::try_from(count).is_ok_and(|count| count >= most) {
+            self.say(&format!("\nThese are {most}; there may be more, which are not listed."))?;
+        }
+        Ok(())
     }
 
     /// Prints an object, one line per property.
@@ -38,6 +55,7 @@ impl Output {
         match self {
             Self::Json => self.json(reply),
             Self::Table => write(&record(reply, columns)).map(drop),
+            Self::Csv => write(&format!("{}\n{}", csv_heading(columns), csv_row(reply, columns))).map(drop),
         }
     }
 
@@ -47,10 +65,18 @@ impl Output {
         write(&format!("{reply:#}")).map(drop)
     }
 
+    /// Prints a sentence for people, and the same as JSON for programs.
+    pub(super) fn told(self, sentence: &str, object: &Value) -> io::Result<()> {
+        match self {
+            Self::Json => self.json(object),
+            Self::Table | Self::Csv => write(sentence).map(drop),
+        }
+    }
+
     /// Prints a sentence for people; programs use the exit status.
     pub(super) fn say(self, sentence: &str) -> io::Result<()> {
         match self {
-            Self::Json => Ok(()),
+            Self::Json | Self::Csv => Ok(()),
             Self::Table => write(sentence).map(drop),
         }
     }
@@ -96,6 +122,49 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 pub(super) fn read_json(path: &Path) -> Result<Value, Failure> {
     serde_json::from_slice(&read(path)?)
         .map_err(|error| Failure::new(format!("{} is not a JSON document: {error}", path.display())))
+}
+
+/// Reads a JSON file that has an object; `-` is standard input.
+pub(super) fn read_object(path: &Path) -> Result<Value, Failure> {
+    let value = read_json(path)?;
+    let kind = match &value {
+        Value::Object(_) => return Ok(value),
+        Value::Array(_) => "a list",
+        _ => "a single value",
+    };
+    Err(Failure::new(format!("{} has {kind}, where an object in braces is expected", path.display())))
+}
+
+/// Reads a list from a JSON file that has an object with it; `-` is standard input.
+pub(super) fn read_list(path: &Path, member: &str) -> Result<Value, Failure> {
+    match read_object(path)?.get_mut(member).map(Value::take) {
+        Some(list @ Value::Array(_)) => Ok(list),
+        _ => Err(Failure::new(format!("{} must have a list called {member}", path.display()))),
+    }
+}
+
+/// The headings of columns as a line of CSV.
+pub(super) fn csv_heading(columns: &[Column]) -> String {
+    columns.iter().map(|(heading, _)| csv_field(heading)).collect::<Vec<_>>().join(",")
+}
+
+/// A row as a line of CSV.
+pub(super) fn csv_row(row: &Value, columns: &[Column]) -> String {
+    let field = |pointer: &str| match row.pointer(pointer) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => csv_field(text),
+        Some(Value::Array(items)) if items.is_empty() => String::new(),
+        Some(other) => csv_field(&other.to_string()),
+    };
+    columns.iter().map(|(_, pointer)| field(pointer)).collect::<Vec<_>>().join(",")
+}
+
+/// In quotes where it must be. A text that a spreadsheet would take for a formula begins with an apostrophe: the identity provider may
+/// have made it up.
+fn csv_field(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 /// A value as a table cell.
@@ -166,6 +235,20 @@ mod tests {
             table(&rows, &[("name", "/name"), ("n", "/meta/n")]).lines().map(str::to_owned).collect();
         let words: Vec<Vec<&str>> = lines.iter().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(words, [vec!["NAME", "N"], vec!["acme", "1"], vec!["b\u{fffd}[2J", "-"]]);
+    }
+
+    #[test]
+    fn csv_is_quoted_and_no_formula() {
+        let columns = [("a", "/a"), ("b, c", "/b")];
+        assert_eq!(csv_heading(&columns), "a,\"b, c\"");
+        for (a, b, line) in [
+            (json!("x\"y"), json!(null), "\"x\"\"y\","),
+            (json!("=1+1"), json!(-1), "'=1+1,-1"),
+            (json!("-3"), json!([]), "-3,"),
+            (json!("line\nbreak"), json!({ "n": 1 }), "\"line\nbreak\",\"{\"\"n\"\":1}\""),
+        ] {
+            assert_eq!(csv_row(&json!({ "a": a, "b": b }), &columns), line);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use reqwest::Method;
 
 use crate::client::OperatorOptions;
 use crate::failure::Failure;
-use crate::output::{Column, read_json};
+use crate::output::{Column, read_object};
 
 const COLUMNS: [Column; 5] = [
     ("name", "/name"),
@@ -77,7 +77,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let of = |tenant: &str| client.path(&["tenants", tenant, "resource-types"]);
     match arguments.command {
         Command::Put(it) => {
-            let put = client.put(Method::POST, &of(&it.tenant)?, &read_json(&it.file)?).await?;
+            let put = client.put_file(Method::POST, &of(&it.tenant)?, (&read_object(&it.file)?, &it.file)).await?;
             Ok(output.record(&put, &COLUMNS)?)
         }
         Command::List(it) => Ok(output.list(&client.get(&of(&it.tenant)?).await?, "resourceTypes", &COLUMNS)?),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::client::{AdminClient, OperatorOptions};
 use crate::failure::Failure;
-use crate::output::{Column, Output, read_json};
+use crate::output::{Column, Output, read_object};
 
 const COLUMNS: [Column; 5] = [
     ("id", "/id"),
@@ -57,8 +57,8 @@ struct Add {
     /// The definition in the form of /Schemas: a JSON file, or - for standard input.
     #[arg(required_unless_present = "pack", conflicts_with = "pack")]
     file: Option<PathBuf>,
-    /// Add one of the gateway's schema packs instead, e.g. ws1b.
-    #[arg(long)]
+    /// Only the extension of a pack; `add-pack` adds all of it. An older name of the same for packs with nothing else.
+    #[arg(long, hide = true)]
     pack: Option<String>,
     /// The resource type that it extends.
     #[arg(long, default_value = "User")]
@@ -143,12 +143,15 @@ async fn add(client: &AdminClient, output: Output, it: &Add) -> Result<(), Failu
         "required": it.required,
     });
     if let Some(file) = &it.file {
-        wanted["schema"] = read_json(file)?;
+        wanted["schema"] = read_object(file)?;
     }
     if let Some(pack) = &it.pack {
         wanted["pack"] = pack.as_str().into();
     }
-    let schema = client.put(Method::POST, &path, &wanted).await?;
+    let schema = match &it.file {
+        Some(file) => client.put_file(Method::POST, &path, (&wanted, file)).await?,
+        None => client.put(Method::POST, &path, &wanted).await?,
+    };
     Ok(output.record(&schema, &COLUMNS)?)
 }
 
@@ -164,7 +167,7 @@ async fn search(client: &AdminClient, output: Output, it: &Search) -> Result<(),
         let before = attributes.len();
         attributes.retain(|known| !known.eq_ignore_ascii_case(name));
         if attributes.len() == before {
-            return Err(Failure::new(format!("{name} is no search attribute of {}.", it.tenant)));
+            return Err(Failure::new(format!("{name} is not a search attribute of {}.", it.tenant)));
         }
     }
     attributes.extend(it.add.iter().cloned());

@@ -4,6 +4,7 @@
 mod definitions;
 pub(crate) mod difference;
 pub(crate) mod directory_schema;
+pub(crate) mod group_rules;
 pub(crate) mod mapping;
 pub(crate) mod packs;
 pub(crate) mod resource_types;
@@ -47,17 +48,20 @@ pub(crate) trait Kind: Sync {
 }
 
 /// Every kind, in the order in which they are set: what is defined comes before what names it.
-pub(crate) const KINDS: [&dyn Kind; 11] = [
+pub(crate) const KINDS: [&dyn Kind; 14] = [
     &packs::Packs,
     &resource_types::ResourceTypes,
     &schemas::Schemas,
     &search_attributes::SearchAttributes,
     &directory_schema::DirectorySchema,
+    &directory_schema::SsoSubject,
     &scim_client::ScimClient,
     &tenant::Limits,
     &tenant::Retention,
+    &tenant::LogRedaction,
     &tenant::Guard,
     &mapping::Mapping,
+    &group_rules::GroupRules,
     &tenant::Suspended,
 ];
 
@@ -113,15 +117,19 @@ pub(crate) fn plan(settings: &Value, wanted: &[(&'static dyn Kind, Value)]) -> P
 pub(crate) async fn read(client: &AdminClient, tenant: &str) -> Result<Value, Failure> {
     let get = async |names: &[&str]| client.get(&client.path(&[&["tenants", tenant], names].concat())?).await;
     let shown = get(&[]).await?;
+    let directory = get(&["directory-schema"]).await?;
     Ok(json!({
         "state": shown["state"],
         "limits": shown["limits"],
         "retention": shown["retention"],
+        "logRedaction": shown["logRedaction"],
         "client": get(&["client"]).await?,
         "schemas": get(&["schemas"]).await?["schemas"],
         "resourceTypes": get(&["resource-types"]).await?["resourceTypes"],
         "searchAttributes": get(&["search-attributes"]).await?["attributes"],
-        "directorySchema": get(&["directory-schema"]).await?["rules"],
+        "directorySchema": directory["rules"],
+        "ssoSubject": directory["ssoSubject"],
+        "groupRules": get(&["group-rules"]).await?["rules"],
         "guard": get(&["guard"]).await?,
         "mapping": get(&["mapping"]).await?,
     }))
@@ -130,9 +138,9 @@ pub(crate) async fn read(client: &AdminClient, tenant: &str) -> Result<Value, Fa
 /// The settings of a tenant that has just been created, as far as they are the same for all.
 pub(crate) fn of_new_tenant() -> Value {
     json!({
-        "state": "active", "limits": {}, "retention": {}, "client": { "profile": "auto", "leniencies": [], "choices": [] }, "schemas": [],
+        "state": "active", "limits": {}, "retention": {}, "logRedaction": [], "client": { "profile": "auto", "leniencies": [], "choices": [] }, "schemas": [],
         "resourceTypes": [], "searchAttributes": ["emails.value"], "directorySchema": [],
-        "guard": {}, "mapping": { "revision": 0 },
+        "ssoSubject": null, "groupRules": [], "guard": {}, "mapping": { "revision": 0 },
     })
 }
 
@@ -153,7 +161,7 @@ pub(crate) async fn make(
         };
         done.map_err(|failure| Failure {
             message: format!("{tenant}: {}: {}", change.kind, failure.message),
-            status: failure.status,
+            ..failure
         })?;
     }
     Ok(())

@@ -2,14 +2,21 @@
 
 mod arguments;
 mod directory;
+mod estimate;
+mod html;
+mod plot;
 mod progress;
 mod report;
+mod summary;
 
 use scimgate_simulate::{Dialect, Error, OktaApp, Options, Progress, Report, Size};
 
 use crate::failure::Failure;
 use arguments::{Common, Scope};
 use directory::DirectoryOptions;
+
+/// Sizes of one test of limits.
+const MAX_SIZES: usize = 100;
 
 /// Which identity provider.
 #[derive(Debug, clap::Args)]
@@ -67,7 +74,7 @@ enum Command {
     /// A server may refuse or accept each of them, but with a status below 500 and a JSON body, and errors must be in the
     /// form of RFC 7644. One user and one group are created for it. Everything that was created is deleted at the end.
     Garbage(Common),
-    /// Test how many members one PATCH may add to a group: 100, 101, 8,000 and 8,001, or the numbers in --sizes.
+    /// Test how many members one PATCH may add to a group: 100, 101, 1,000 and 1,001, or the numbers in --sizes.
     ///
     /// As many users are created as the largest size needs. If the server accepts a size, all members must be there; if it
     /// refuses, it must answer 413, state the limit, and leave the group unchanged. Everything that was created is deleted
@@ -126,11 +133,12 @@ struct Plain {
 struct Limits {
     #[command(flatten)]
     common: Common,
-    /// Numbers of members to add at once, each to a group of its own.
+    /// Numbers of members to add at once, each to a group of its own, such as 8000,8001.
     #[arg(
         long,
+        num_args = 1..=MAX_SIZES,
         value_delimiter = ',',
-        default_values_t = [100, 101, 8_000, 8_001],
+        default_values_t = [100, 101, 1_000, 1_001],
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     sizes: Vec<u32>,
@@ -138,21 +146,23 @@ struct Limits {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::Entra(entra) => entra.matching.plain.run(entra.options()?, scimgate_simulate::entra).await,
+        Command::Entra(entra) => entra.matching.plain.run("entra", entra.options()?, scimgate_simulate::entra).await,
         Command::Okta(Okta { plain, form }) => {
             let okta = async |options: &Options, progress: &dyn Progress| {
                 scimgate_simulate::okta(options, form, progress).await
             };
-            plain.run(plain.options()?, okta).await
+            plain.run("okta", plain.options()?, okta).await
         }
-        Command::Onelogin(matching) => matching.plain.run(matching.options()?, scimgate_simulate::onelogin).await,
-        Command::Jumpcloud(plain) => plain.run(plain.options()?, scimgate_simulate::jumpcloud).await,
-        Command::Ping(plain) => plain.run(plain.options()?, scimgate_simulate::ping).await,
-        Command::Rippling(plain) => plain.run(plain.options()?, scimgate_simulate::rippling).await,
-        Command::Sailpoint(plain) => plain.run(plain.options()?, scimgate_simulate::sailpoint).await,
+        Command::Onelogin(matching) => {
+            matching.plain.run("onelogin", matching.options()?, scimgate_simulate::onelogin).await
+        }
+        Command::Jumpcloud(plain) => plain.run("jumpcloud", plain.options()?, scimgate_simulate::jumpcloud).await,
+        Command::Ping(plain) => plain.run("ping", plain.options()?, scimgate_simulate::ping).await,
+        Command::Rippling(plain) => plain.run("rippling", plain.options()?, scimgate_simulate::rippling).await,
+        Command::Sailpoint(plain) => plain.run("sailpoint", plain.options()?, scimgate_simulate::sailpoint).await,
         Command::Garbage(common) => {
             let size = Size { users: 1, groups: 1, members_per_group: 0, cycles: 0 };
-            common.run(&common.options(size)?, None, scimgate_simulate::garbage).await
+            common.run(("garbage", None), &common.options(size)?, scimgate_simulate::garbage).await
         }
         Command::Limits(limits) => {
             let sizes: Vec<usize> =
@@ -160,7 +170,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             let run = async |options: &Options, progress: &dyn Progress| {
                 scimgate_simulate::limits(options, &sizes, progress).await
             };
-            limits.common.run(&limits.common.options(scimgate_simulate::limits_size(&sizes))?, None, run).await
+            let options = limits.common.options(scimgate_simulate::limits_size(&sizes))?;
+            limits.common.run(("limits", None), &options, run).await
         }
     }
 }
@@ -187,11 +198,12 @@ impl Plain {
     /// Runs a simulation, and compares the directory if it can be read.
     async fn run(
         &self,
+        provider: &str,
         options: Options,
         simulation: impl AsyncFnOnce(&Options, &dyn Progress) -> Result<Report, Error>,
     ) -> Result<(), Failure> {
-        let (directory, note) = self.directory.open(&options.token).await?;
-        self.common.run(&Options { directory, ..options }, note, simulation).await
+        let (directory, note) = self.directory.open(&options.token, self.common.dev()).await?;
+        self.common.run((provider, note), &Options { directory, ..options }, simulation).await
     }
 }
 

@@ -5,6 +5,7 @@ mod erase;
 mod export;
 mod import;
 mod lines;
+mod log_redaction;
 mod rename;
 mod retention;
 mod send;
@@ -26,7 +27,7 @@ const COLUMNS: [Column; 5] = [
     ("scim url", "/scimUrl"),
 ];
 
-const SHOWN: [Column; 12] = [
+const SHOWN: [Column; 14] = [
     ("name", "/name"),
     ("id", "/id"),
     ("state", "/state"),
@@ -37,6 +38,8 @@ const SHOWN: [Column; 12] = [
     ("rate", "/limits/rate"),
     ("keeps deleted resources, in days", "/retention/tombstoneDays"),
     ("keeps events, in days", "/retention/eventDays"),
+    ("keeps the provisioning log, in days", "/retention/logDays"),
+    ("not in the provisioning log", "/logRedaction"),
     ("created", "/createdAt"),
     ("scim url", "/scimUrl"),
 ];
@@ -75,8 +78,10 @@ enum Command {
     Rename(rename::Rename),
     /// Forget a former name: requests to the address with it are refused, and another tenant may have it.
     ForgetName(rename::ForgetName),
-    /// Show or set for how many days a tenant keeps deleted resources and events.
+    /// Show or set for how many days a tenant keeps deleted resources, events and its provisioning log.
     Retention(retention::Retention),
+    /// Show or set the attributes whose values the provisioning log does not have.
+    LogRedaction(log_redaction::LogRedaction),
     /// Suspend a tenant: its requests are refused until it is resumed.
     Suspend(Named),
     /// Resume a suspended tenant.
@@ -196,6 +201,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Rename(it) => rename::rename(&client, output, &it).await,
         Command::ForgetName(it) => rename::forget(&client, output, &it).await,
         Command::Retention(it) => retention::run(&client, output, &it).await,
+        Command::LogRedaction(it) => log_redaction::run(&client, output, &it).await,
         Command::Suspend(it) => set_state(&client, output, &it.name, "suspended").await,
         Command::Resume(it) => set_state(&client, output, &it.name, "active").await,
         Command::Limit(it) => {

@@ -121,7 +121,8 @@ impl Attribute {
     }
 
     /// Whether a client must not learn the value, be it by a filter or a sort order. What nobody may write has no value.
-    pub(crate) fn is_secret(&self) -> bool {
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
         match self.mutability {
             Mutability::WriteOnly => true,
             Mutability::ReadOnly => false,
@@ -237,7 +238,7 @@ fn check_name(name: &str) -> Result<(), ScimError> {
         return Ok(());
     }
     Err(ScimError::invalid_value(format!(
-        "\"{name}\" is no attribute name: it must start with a letter and go on with letters, digits, $, - or _."
+        "\"{name}\" is not an attribute name: it must start with a letter and go on with letters, digits, $, - or _."
     )))
 }
 

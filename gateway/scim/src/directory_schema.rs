@@ -324,7 +324,7 @@ fn can_be_subject(name: &str, attribute: &AttributeRef, path: &Path) -> Result<(
 fn narrowed(name: &str, leaf: &Attribute, word: &str) -> Result<Type, String> {
     let kind = Type::from_name(word).filter(|kind| *kind != Type::Complex);
     let kind = kind.ok_or_else(|| {
-        format!("{word} is no type: string, boolean, decimal, integer, dateTime, binary or reference is one.")
+        format!("{word} is not a type: string, boolean, decimal, integer, dateTime, binary or reference is one.")
     })?;
     let is_part = match leaf.kind {
         Type::String => matches!(kind, Type::String | Type::DateTime | Type::Binary | Type::Reference),

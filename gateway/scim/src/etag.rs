@@ -102,7 +102,7 @@ fn split_tag(text: &str) -> Option<(&str, &str)> {
 }
 
 fn malformed(header: &str) -> ScimError {
-    ScimError::invalid_syntax(format!("\"{header}\" is no list of entity tags such as W/\"1\", W/\"2\"."))
+    ScimError::invalid_syntax(format!("\"{header}\" is not a list of entity tags such as W/\"1\", W/\"2\"."))
 }
 
 #[cfg(test)]

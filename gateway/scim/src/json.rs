@@ -29,7 +29,7 @@ pub fn parse_around(text: &str, levels: usize) -> Result<Value, ScimError> {
 fn parse_limited(text: &str, max_values: usize, max_depth: usize) -> Result<Value, ScimError> {
     check_shape(text, max_values, max_depth)?;
     let value = serde_json::from_str(text)
-        .map_err(|why| ScimError::invalid_syntax(format!("The body is no JSON document: {why}.")))?;
+        .map_err(|why| ScimError::invalid_syntax(format!("The body is not a JSON document: {why}.")))?;
     check_names(&value)?;
     Ok(value)
 }

@@ -143,7 +143,7 @@ impl fmt::Display for Path {
 }
 
 fn unknown(name: &str, resource_type: &ResourceType) -> ScimError {
-    invalid(&format!("{name} is no attribute of {}; see /Schemas for those there are.", resource_type.name))
+    invalid(&format!("{name} is not an attribute of {}; see /Schemas for those there are.", resource_type.name))
 }
 
 fn invalid(detail: &str) -> ScimError {

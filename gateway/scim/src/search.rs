@@ -56,7 +56,7 @@ impl Search {
         let is_search = |value: &Value| value.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_SCHEMA));
         // RFC 7644 §3.4.3: "MUST contain the attribute "schemas"".
         if !get("schemas").and_then(Value::as_array).is_some_and(|schemas| schemas.iter().any(is_search)) {
-            let detail = format!("The body is no search request: its schemas must hold {SEARCH_SCHEMA}.");
+            let detail = format!("The body is not a search request: its schemas must hold {SEARCH_SCHEMA}.");
             return Err(ScimError::invalid_syntax(detail));
         }
         let text = |name: &str| get(name).map(|value| scalar(name, value)).transpose();

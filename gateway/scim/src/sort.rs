@@ -63,7 +63,7 @@ impl Sort {
         };
         let refuse = |why: &str| Err(ScimError::invalid_value(format!("sortBy: {name} {why}.")));
         let mut each = resource_types.iter().filter_map(|known| Some((*known, known.resolve(name)?)));
-        let undefined = "is no attribute of these resources";
+        let undefined = "is not an attribute of these resources";
         let Some((resource_type, mut attribute)) = each.next() else { return refuse(undefined) };
         if each.any(|(_, it)| !it.compares_like(&attribute)) {
             return refuse("is not the same kind of attribute in all of these resources");

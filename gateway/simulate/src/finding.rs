@@ -25,6 +25,13 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $name,)+ }
             }
 
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> String {
+                let text = match self { $(Self::$variant => concat!($($doc),+),)+ };
+                text.trim().to_owned()
+            }
+
             /// How to fix it.
             #[must_use]
             pub fn hint(self) -> &'static str {

@@ -16,6 +16,7 @@ mod directory;
 mod discovery;
 mod entra;
 mod error;
+pub mod estimate;
 mod finding;
 mod garbage;
 mod groups;

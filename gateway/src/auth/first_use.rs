@@ -58,6 +58,13 @@ impl FirstUses {
         self.changed.notify_one();
     }
 
+    /// How much is noted.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.uses.len() + noted.refusals.len()
+    }
+
     /// Takes what is noted.
     #[must_use]
     pub fn take(&self) -> Noted {

@@ -23,6 +23,14 @@ pub struct LastUsed {
     pub tokens: Uses<(TenantId, Uuid)>,
 }
 
+impl LastUsed {
+    /// How many credentials there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.operators.count() + self.tokens.count()
+    }
+}
+
 /// The last use of each credential of a kind.
 #[derive(Clone)]
 pub struct Uses<K>(Arc<Mutex<HashMap<K, SystemTime>>>);
@@ -40,6 +48,10 @@ impl<K: Eq + Hash> Uses<K> {
         if noted.len() < MAX_NOTED || noted.contains_key(&key) {
             noted.entry(key).and_modify(|at| *at = minute.max(*at)).or_insert(minute);
         }
+    }
+
+    fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Takes what is noted.

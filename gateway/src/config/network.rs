@@ -36,7 +36,7 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
-        let wrong = || format!("\"{text}\" is no network, such as 10.0.0.0/8, fd00::/8 or 192.0.2.7");
+        let wrong = || format!("\"{text}\" is not a network, such as 10.0.0.0/8, fd00::/8 or 192.0.2.7");
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let length = length.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
@@ -68,7 +68,7 @@ mod tests {
             assert_eq!(found.contains(address.parse().unwrap()), expected, "{address} in {network}");
         }
         for text in ["", "10.0.0.0/33", "::1/129", "10.0.0/8", "10.0.0.0/", "proxy.test", "10.0.0.0/-1"] {
-            assert!(text.parse::<Network>().unwrap_err().contains("is no network"), "{text}");
+            assert!(text.parse::<Network>().unwrap_err().contains("is not a network"), "{text}");
         }
     }
 }

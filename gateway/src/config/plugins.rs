@@ -9,15 +9,19 @@ use minisign_verify::PublicKey;
 
 /// Which plugins are taken.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Plugins")]
 pub struct Plugins {
-    /// A minisign public key whose signatures of plugins are accepted: the second line of minisign.pub (may be repeated).
+    /// A minisign public key that signs plugins (may be repeated).
+    ///
+    /// Its signatures of plugins are accepted. It is the second line of minisign.pub.
     #[arg(long = "plugin-key", value_name = "KEY", env = "SCIMGATE_PLUGIN_KEYS", value_delimiter = ',')]
     pub keys: Vec<PluginKey>,
     /// Take and run only plugins that one of these keys signed.
     #[arg(long, env = "SCIMGATE_REQUIRE_SIGNATURE")]
     pub require_signature: bool,
-    /// An OCI registry that plugins may be pulled from: its host, with a port if it has one of its own (may be repeated). With
-    /// <http://> before it, without TLS.
+    /// An OCI registry that plugins may be pulled from (may be repeated).
+    ///
+    /// Its host, with a port if it has one of its own. With `http://` before it, without TLS.
     #[arg(long = "plugin-registry", value_name = "HOST", env = "SCIMGATE_PLUGIN_REGISTRIES", value_delimiter = ',')]
     pub registries: Vec<PluginRegistry>,
 }
@@ -36,7 +40,7 @@ impl FromStr for PluginKey {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let refused = || "it is no minisign public key, which begins with RW and has 56 characters".to_owned();
+        let refused = || "it is not a minisign public key, which begins with RW and has 56 characters".to_owned();
         let key = PublicKey::from_base64(text).map_err(|_| refused())?;
         let bytes = STANDARD.decode(text).map_err(|_| refused())?;
         let id: [u8; 8] = bytes.get(2..10).and_then(|id| id.try_into().ok()).ok_or_else(refused)?;
@@ -69,7 +73,7 @@ impl FromStr for PluginRegistry {
         if is_host {
             Ok(Self { host: host.to_ascii_lowercase(), tls })
         } else {
-            Err("it is no registry's host, such as ghcr.io or registry.example.com:5000".to_owned())
+            Err("it is not a registry's host, such as ghcr.io or registry.example.com:5000".to_owned())
         }
     }
 }
@@ -89,7 +93,7 @@ mod tests {
         let key: PluginKey = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3".parse().unwrap();
         assert_eq!(key.id, "E7620F1842B4E81F");
         for text in ["", "RWQ", "untrusted comment: minisign public key E7620F1842B4E81F"] {
-            assert!(text.parse::<PluginKey>().unwrap_err().contains("no minisign public key"), "{text}");
+            assert!(text.parse::<PluginKey>().unwrap_err().contains("not a minisign public key"), "{text}");
         }
     }
 

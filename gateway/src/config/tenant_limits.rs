@@ -59,7 +59,7 @@ impl FromStr for Rate {
         let rate = rate.filter(|(per_second, burst)| burst >= per_second);
         let (per_second, burst) = rate.ok_or_else(|| {
             format!(
-                "\"{text}\" is no rate: write requests a second and the burst that may come at once, such as 50/200; \
+                "\"{text}\" is not a rate: write requests a second and the burst that may come at once, such as 50/200; \
                  each is 1 to {MAX_LIMIT}, and the burst at least the rate"
             )
         })?;
@@ -69,17 +69,21 @@ impl FromStr for Rate {
 
 /// The limits of each tenant that has none of its own.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
 pub struct TenantDefaults {
-    /// Requests that one tenant may have in progress at once, in this process; further ones wait two seconds and then get 429.
-    #[arg(long, env = "SCIMGATE_TENANT_REQUESTS", default_value_t = DEFAULT_REQUESTS,
+    /// Requests that one tenant may have in progress at once.
+    ///
+    /// In this process; further ones wait two seconds and then get 429.
+    #[arg(long, env = "SCIMGATE_TENANT_REQUESTS", value_name = "REQUESTS", default_value_t = DEFAULT_REQUESTS,
         value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LIMIT)))]
     pub tenant_requests: u32,
-    /// Requests a second that one tenant may send to all replicas together, and how many may come at once after a pause,
-    /// such as 50/200; further ones get 429 [default: any number].
+    /// Requests a second of one tenant, such as 50/200 [default: any number].
+    ///
+    /// The rate of all replicas together, and how many may come at once after a pause; further ones get 429.
     #[arg(long, env = "SCIMGATE_TENANT_RATE", value_name = "RATE/BURST")]
     pub tenant_rate: Option<Rate>,
-    /// The number of replicas, by which each divides the rates of tenants.
-    #[arg(long, env = "SCIMGATE_REPLICAS", default_value_t = NonZeroU32::MIN)]
+    /// The number of replicas, by which each divides the rates.
+    #[arg(long, env = "SCIMGATE_REPLICAS", value_name = "REPLICAS", default_value_t = NonZeroU32::MIN)]
     pub replicas: NonZeroU32,
 }
 
@@ -102,7 +106,7 @@ mod tests {
         assert_eq!(rate.of_one(NonZeroU32::new(4).unwrap()).to_string(), "12/50");
         assert_eq!(rate.of_one(NonZeroU32::new(90).unwrap()).to_string(), "1/2");
         for text in ["", "50", "0/5", "5/0", "5/4", "a/b", "1/100001", "1/2/3"] {
-            assert!(text.parse::<Rate>().unwrap_err().contains("is no rate"), "{text}");
+            assert!(text.parse::<Rate>().unwrap_err().contains("is not a rate"), "{text}");
         }
     }
 }

@@ -16,19 +16,25 @@ use scimgate_scim::schema::registry::Registry;
 use tokio::time::Instant;
 
 use super::accept;
-use super::connection::{self, Deadline, Held, Peer, RequestId};
+use super::connection::{self, Deadline, Held, Peer};
 use super::error::{ApiFailure, ScimFailure};
-use super::scope;
+use super::{facts, scope};
 use crate::auth::{self, Verified, bearer, oauth};
 use crate::operation::large::Large;
+use crate::operation::request_facts::{Claimed, SlowPart, Target};
 use crate::operation::{Context, Error, Gateway, Operator};
 use crate::store::tenant::credential::Scope;
+use crate::tenant;
+use crate::trace::{self, OpenSpan};
 
 /// The SCIM endpoint's address for all tenants: the token decides which one it is.
 pub(super) const SCIM_BASE: &str = "/scim/v2";
 
 /// The prefix of a tenant's name in the address of the tenant's own SCIM endpoint.
 pub(super) const TENANT_PREFIX: &str = "/t/";
+
+/// The span in which a credential is verified.
+const AUTHENTICATE: &str = "authenticate";
 
 /// A request with a SCIM token, for the token's tenant.
 pub(super) struct ScimAccess(pub(super) Context);
@@ -43,8 +49,16 @@ impl FromRequestParts<Gateway> for ScimAccess {
     type Rejection = ScimFailure;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ScimFailure> {
+        facts::route_to(&parts.extensions);
         let tenant = path_tenant(parts);
-        let verified = scim_credential(parts, gateway, tenant.as_ref().ok().and_then(Option::as_deref)).await?;
+        let named = tenant.as_ref().ok().and_then(Option::as_deref);
+        let verified = match trace::within(AUTHENTICATE, scim_credential(parts, gateway, named), refused).await {
+            Ok(verified) => verified,
+            Err(refusal) => {
+                facts::of(parts).add(|facts| facts.claimed = claimed(parts, gateway, named));
+                return Err(refusal.into());
+            }
+        };
         let tenant = tenant?;
         // Another tenant's token and an invalid one get the same reply, which does not show which tenants exist.
         if tenant.as_ref().is_some_and(|name| !verified.tenant_names.has(name)) {
@@ -57,6 +71,9 @@ impl FromRequestParts<Gateway> for ScimAccess {
             None => format!("{origin}{SCIM_BASE}"),
         };
         let ctx = context(parts, gateway, &verified, base).await?;
+        if gateway.provisioning_log.is_on() {
+            add_target(parts, &ctx);
+        }
         check_restrictions(parts, &verified, &ctx.settings.registry)?;
         let head = head(parts);
         if head.bare_token && !ctx.settings.leniencies.allows(Leniency::BareToken) {
@@ -74,6 +91,7 @@ impl FromRequestParts<Gateway> for ScimAccess {
         }
         let signal = if ctx.settings.client.profile == Profile::Auto { recognition::in_head(&head) } else { None };
         let ctx = ctx.record_client_signal(signal).await;
+        ctx.facts.add(|facts| facts.settings = Some(Arc::clone(&ctx.settings)));
         gateway.auth.note_first_use(&verified, ctx.settings.client.recognised.map(|found| found.profile.name()));
         Ok(Self(ctx))
     }
@@ -83,7 +101,9 @@ impl FromRequestParts<Gateway> for DirectoryAccess {
     type Rejection = ApiFailure;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiFailure> {
-        let verified = tenant_credential(parts, gateway, Scope::Directory).await?;
+        facts::route_to(&parts.extensions);
+        let verified =
+            trace::within(AUTHENTICATE, tenant_credential(parts, gateway, Scope::Directory), refused).await?;
         check_path(parts)?;
         let base = format!("{}{SCIM_BASE}", gateway.public_url);
         Ok(Self(context(parts, gateway, &verified, base).await?))
@@ -94,7 +114,13 @@ impl FromRequestParts<Gateway> for OperatorAccess {
     type Rejection = ApiFailure;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, ApiFailure> {
-        let key = gateway.auth.verify_operator(secret(&parts.headers)?, || client(parts, gateway)).await?;
+        facts::route_to(&parts.extensions);
+        let verified = async {
+            Ok::<_, Error>(gateway.auth.verify_operator(secret(&parts.headers)?, || client(parts, gateway)).await?)
+        };
+        let key = trace::within(AUTHENTICATE, verified, refused).await?;
+        let facts = facts::of(parts);
+        facts.add(|facts| facts.operator_key = Some(key.id));
         check_path(parts)?;
         scope::check(parts, &key)?;
         Ok(Self(Operator {
@@ -102,9 +128,16 @@ impl FromRequestParts<Gateway> for OperatorAccess {
             actor: key.id.to_string(),
             name: key.label.clone(),
             key: Some(key.id),
-            request_id: request_id(parts),
+            request_id: facts.request_id(),
             address: client(parts, gateway),
         }))
+    }
+}
+
+/// Marks the span of a credential that is not accepted.
+fn refused<T>(outcome: &Result<T, Error>, span: &mut OpenSpan) {
+    if let Err(error) = outcome {
+        span.fail(error.kind());
     }
 }
 
@@ -119,11 +152,13 @@ async fn scim_credential(parts: &Parts, gateway: &Gateway, tenant: Option<&str>)
         return verified;
     }
     let verified = gateway.auth.verify_jwt(secret, tenant, || client(parts, gateway)).await?;
+    verified_is(parts, &verified);
     if verified.tenant_active { Ok(verified) } else { Err(Error::Suspended) }
 }
 
 async fn tenant_credential(parts: &Parts, gateway: &Gateway, scope: Scope) -> Result<Arc<Verified>, Error> {
     let verified = gateway.auth.verify(secret(&parts.headers)?, scope, || client(parts, gateway)).await?;
+    verified_is(parts, &verified);
     if !verified.tenant_active {
         return Err(Error::Suspended);
     }
@@ -131,6 +166,27 @@ async fn tenant_credential(parts: &Parts, gateway: &Gateway, scope: Scope) -> Re
         return Err(ScimError::new(403, "This token is not accepted from the address of this request.").into());
     }
     Ok(verified)
+}
+
+/// The tenant that a refused request says to be of: by its credential, or by the address.
+fn claimed(parts: &Parts, gateway: &Gateway, named: Option<&str>) -> Option<Claimed> {
+    let by_credential = secret(&parts.headers).ok().and_then(|secret| gateway.auth.tenant_of(secret));
+    let by_address = || named.filter(|name| tenant::is_name(name)).map(|name| Claimed::Name(name.to_owned()));
+    by_credential.map(Claimed::Id).or_else(by_address)
+}
+
+/// Adds what the address names. Inside the nested router the path begins below the SCIM endpoint.
+fn add_target(parts: &Parts, ctx: &Context) {
+    let mut segments = parts.uri.path().trim_matches('/').split('/');
+    let known = segments.next().and_then(|endpoint| ctx.settings.registry.by_endpoint(endpoint));
+    let id = segments.next().and_then(|id| id.parse().ok());
+    let target = known.map(|known| Target { resource_type: Arc::clone(known), id });
+    let query = if id.is_none() { parts.uri.query().map(str::to_owned) } else { None };
+    ctx.facts.add(|facts| (facts.target, facts.query) = (target, query));
+}
+
+fn verified_is(parts: &Parts, verified: &Arc<Verified>) {
+    facts::of(parts).add(|facts| facts.credential = Some(Arc::clone(verified)));
 }
 
 /// Refuses what a SCIM token's own restrictions exclude. Inside the nested router the path begins below the SCIM endpoint.
@@ -208,9 +264,14 @@ fn head(parts: &Parts) -> Head<'_> {
 
 /// The context of a tenant's request, with its place: before the body is read.
 async fn context(parts: &Parts, gateway: &Gateway, verified: &Verified, base: String) -> Result<Context, Error> {
+    let facts = facts::of(parts);
     let settings = gateway.settings.get(verified.tenant).await?;
-    let place = gateway.admission.admit(verified.tenant, verified.scope, &settings.limits).await?;
-    let store = gateway.store.tenant(verified.tenant);
+    facts.add(|facts| facts.settings = Some(Arc::clone(&settings)));
+    let begun = std::time::Instant::now();
+    let place = gateway.admission.admit(verified.tenant, verified.scope, &settings.limits).await;
+    facts.took(SlowPart::Permit, begun);
+    let place = place?;
+    let store = gateway.store.tenant(verified.tenant).counting(facts.waited());
     if let Some(held) = parts.extensions.get::<Held>() {
         held.keep((place.clone(), store.account().clone()));
     }
@@ -222,12 +283,8 @@ async fn context(parts: &Parts, gateway: &Gateway, verified: &Verified, base: St
         large: parts.extensions.get::<Large>().cloned().unwrap_or_default(),
         base_url: base.into(),
         actor: verified.credential.to_string(),
-        request_id: request_id(parts),
+        request_id: facts.request_id(),
         deadline: parts.extensions.get::<Deadline>().map_or_else(Instant::now, |deadline| deadline.0),
+        facts,
     })
-}
-
-/// The request's id.
-pub(super) fn request_id(parts: &Parts) -> String {
-    parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod group_rules;
 mod guard;
+mod health;
 mod held;
 mod import;
 mod jobs;
@@ -17,6 +18,7 @@ mod oauth_clients;
 mod operator_keys;
 mod packs;
 mod plugins;
+mod provisioning_log;
 mod resource_types;
 mod schemas;
 mod search_attributes;
@@ -48,6 +50,11 @@ const API: Api = Api {
 };
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document(&API, table().into_openapi()));
+
+/// The OpenAPI document.
+pub(super) fn document() -> &'static str {
+    &DOCUMENT
+}
 
 /// The routes of the admin API.
 pub(super) fn routes() -> Router<Gateway> {
@@ -85,8 +92,7 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(TENANTS.on(routes!(packs::add)))
         .routes(READ.on(routes!(packs::list)))
         .routes(TENANTS.on(routes!(jobs::get, jobs::patch)))
-        .routes(TENANTS.on(routes!(explain::explain)))
-        .routes(TENANTS.on(routes!(explain::unmapped)))
+        .merge(looking())
         .routes(TENANTS.on(routes!(guard::get, guard::put)))
         .routes(TENANTS.on(routes!(held::list)))
         .routes(TENANTS.on(routes!(held::get, held::patch)))
@@ -111,6 +117,16 @@ fn table() -> OpenApiRouter<Gateway> {
         .routes(KEYS.on(routes!(operator_keys::list, operator_keys::issue)))
         .routes(KEYS.on(routes!(operator_keys::revoke)))
         .routes(READ.on(routes!(audit::list)))
+}
+
+/// What happened at a tenant, and how it is.
+fn looking() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::default()
+        .routes(TENANTS.on(routes!(explain::explain)))
+        .routes(CONTENT.on(routes!(provisioning_log::search)))
+        .routes(TENANTS.on(routes!(health::get)))
+        .routes(READ.on(routes!(health::list)))
+        .routes(TENANTS.on(routes!(explain::unmapped)))
 }
 
 /// This document.

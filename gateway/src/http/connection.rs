@@ -19,10 +19,6 @@ pub(super) use held::Held;
 pub(super) use upload::refusal;
 pub(super) use uri::is_text;
 
-/// The request's id: in the log, in the events it causes, and in the reply's `X-Request-Id`.
-#[derive(Clone, Debug)]
-pub(super) struct RequestId(pub(super) String);
-
 /// The address at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);

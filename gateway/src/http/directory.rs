@@ -25,6 +25,11 @@ const API: Api = Api {
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document(&API, table().into_openapi()));
 
+/// The OpenAPI document.
+pub(super) fn document() -> &'static str {
+    &DOCUMENT
+}
+
 /// The routes of the directory.
 pub(super) fn routes() -> Router<Gateway> {
     Router::from(table()).method_not_allowed_fallback(method_not_allowed)

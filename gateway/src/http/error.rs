@@ -1,4 +1,5 @@
-//! The only place where a failure becomes a reply, and the only one that logs it. Every body is JSON, but for the pages of setup links.
+//! The only place where a failure becomes a reply. The reply carries it to the request's line in the log (`operation/request_end.rs`).
+//! Every body is JSON, but for the pages of setup links.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -12,6 +13,7 @@ use super::page;
 use crate::auth::oauth::token_error::TokenError;
 use crate::mapping::MapError;
 use crate::operation::Error;
+use crate::operation::request_facts::Refusal;
 use crate::operation::resource::large_group::Parts;
 use crate::operation::schema_change::conflict::Example;
 use crate::store::memory::MAX_PAGE_BYTES;
@@ -62,19 +64,19 @@ impl<E: Into<Error>> From<E> for OauthFailure {
 
 impl IntoResponse for OauthFailure {
     fn into_response(self) -> Response {
-        log_and_render(&self.0, Surface::Oauth)
+        failure(&self.0, Surface::Oauth)
     }
 }
 
 impl IntoResponse for ScimFailure {
     fn into_response(self) -> Response {
-        log_and_render(&self.0, Surface::Scim)
+        failure(&self.0, Surface::Scim)
     }
 }
 
 impl IntoResponse for ApiFailure {
     fn into_response(self) -> Response {
-        log_and_render(&self.0, Surface::Api)
+        failure(&self.0, Surface::Api)
     }
 }
 
@@ -127,12 +129,10 @@ const UNKNOWN_TOKENS_RETRY_SECONDS: u32 = 60;
 
 /// A failure in the form of a surface.
 pub(super) fn failure(error: &Error, surface: Surface) -> Response {
-    log_and_render(error, surface)
-}
-
-fn log_and_render(error: &Error, surface: Surface) -> Response {
-    let refusal = log_and_convert(error);
-    let mut response = render(&refusal, surface, Some(error));
+    let refusal = refusal(error);
+    tracing::debug!(status = refusal.error.status, detail = %refusal.error.detail, "request refused");
+    let mut response = render(&refusal.error, surface, Some(error));
+    response.extensions_mut().insert(refusal);
     let seconds = match error {
         // The breaker has the time until the step is called again.
         Error::Mapping(MapError::Open { seconds, .. }) => Some(HeaderValue::from(*seconds)),
@@ -146,14 +146,29 @@ fn log_and_render(error: &Error, surface: Surface) -> Response {
     response
 }
 
-/// Logs a failure, of a request or of one operation of a bulk request, and returns what the client reads of it.
-pub(super) fn log_and_convert(error: &Error) -> ScimError {
+/// What the client reads of a failure, and what the log has of it.
+fn refusal(error: &Error) -> Refusal {
     let refusal = to_client_error(error);
     // 501 answers a request for something that is not implemented; it is not a failure.
-    if refusal.status >= 500 && refusal.status != 501 {
-        tracing::error!(status = refusal.status, error = %telemetry::chain(error), "request failed");
-    } else {
-        tracing::debug!(status = refusal.status, detail = %refusal.detail, "request refused");
+    let is_failure = refusal.status >= 500 && refusal.status != 501;
+    Refusal {
+        kind: error.kind(),
+        limit: error.limit(),
+        failure: is_failure.then(|| telemetry::chain(error)),
+        is_unavailable: error.is_unavailable(),
+        error: refusal,
+    }
+}
+
+/// Logs the failure of a part of a request, which the request's own line lacks, and returns it.
+pub(super) fn log_and_convert(error: &Error) -> Refusal {
+    let refusal = refusal(error);
+    let Refusal { error, failure, kind, is_unavailable, .. } = &refusal;
+    match failure {
+        Some(failure) if !is_unavailable => {
+            tracing::error!(status = error.status, kind, error = failure, "operation failed");
+        }
+        _ => tracing::debug!(status = error.status, kind, detail = %error.detail, "operation refused"),
     }
     refusal
 }
@@ -164,17 +179,6 @@ pub(super) fn body(parts: Parts) -> Body {
         let _ = log_and_convert(&error);
         std::io::Error::other("a part could not be read")
     }))
-}
-
-/// A refusal as a reply.
-#[must_use]
-pub fn reply(refusal: &ScimError, surface: Surface) -> Response {
-    render(refusal, surface, None)
-}
-
-/// The refusal of a request that reached its time limit.
-pub(super) fn timed_out() -> ScimError {
-    ScimError::new(503, "The request took too long. Please try again.")
 }
 
 /// The media type and the text of a refusal.
@@ -287,6 +291,7 @@ fn to_client_error(error: &Error) -> ScimError {
         Error::Contended | Error::Store(store::Error::Conflict { .. }) => {
             ScimError::new(503, "There were too many concurrent writes to this resource. Please try again.")
         }
+        Error::TimedOut => ScimError::new(503, "The request took too long. Please try again."),
         Error::SchemaConflicts(found) => ScimError::new(409, found.to_string()),
         Error::SchemasChanging => {
             ScimError::new(503, "The tenant's schemas are being changed. Please try again in a moment.")

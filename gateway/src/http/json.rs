@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use scimgate_scim::error::ScimError;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use super::connection;
@@ -53,16 +53,33 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ScimError> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ScimError> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(ScimError::new(400, "The body is empty; send a JSON object."));
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => return Err(ScimError::new(400, "The body is empty; send a JSON object.")),
+        // A list could be read as an object's members in their order.
+        Some(first) if *first != b'{' && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {
+            let kind = if *first == b'[' { "list" } else { "single value" };
+            return Err(ScimError::new(400, format!("The body is a {kind}; send a JSON object, in braces.")));
+        }
+        Some(_) => {}
     }
-    serde_json::from_slice(bytes).map_err(|why| {
-        let what = match why.classify() {
-            Category::Data => "The body is not what this address takes",
-            Category::Syntax | Category::Eof | Category::Io => "The body is no JSON document",
-        };
-        ScimError::new(400, format!("{what}: {why}."))
-    })
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        refuse(&path, &error.into_inner())
+    })?;
+    reader.end().map_err(|why| refuse(".", &why))?;
+    Ok(value)
+}
+
+/// What is wrong with a body, and with which member of it.
+fn refuse(path: &str, why: &serde_json::Error) -> ScimError {
+    let detail = match why.classify() {
+        // The path of the whole body is a dot.
+        Category::Data if path != "." => format!("The body is not what this address takes: {why}, in `{path}`."),
+        Category::Data => format!("The body is not what this address takes: {why}."),
+        Category::Syntax | Category::Eof | Category::Io => format!("The body is not a JSON document: {why}."),
+    };
+    ScimError::new(400, detail)
 }
 
 /// 201 for what was added, 200 for what was replaced.
@@ -88,10 +105,14 @@ mod tests {
         let cases = [
             ("", "The body is empty"),
             (" \n", "The body is empty"),
-            ("{", "The body is no JSON document: EOF"),
-            ("name: x", "The body is no JSON document: expected"),
+            ("{", "The body is not a JSON document: EOF"),
+            ("name: x", "The body is not a JSON document: expected"),
             ("{}", "The body is not what this address takes: missing field `name`"),
-            ("{\"name\":1}", "The body is not what this address takes: invalid type"),
+            ("{\"name\":1}", "The body is not what this address takes: invalid type: integer `1`, expected a string"),
+            ("[]", "The body is a list; send a JSON object"),
+            ("[\"a\"]", "The body is a list; send a JSON object"),
+            ("1", "The body is a single value; send a JSON object"),
+            ("{\"name\":\"a\"} x", "The body is not a JSON document: trailing characters"),
             ("{\"name\":\"a\",\"nane\":1}", "The body is not what this address takes: unknown field `nane`"),
         ];
         for (body, start) in cases {
@@ -99,6 +120,8 @@ mod tests {
             assert!(refusal.status == 400 && refusal.detail.starts_with(start), "{body:?}: {}", refusal.detail);
         }
         assert!(parse::<Named>(b" {\"name\":\"a\"} ").is_ok());
+        let wrong = parse::<Named>(br#"{"name":1}"#).unwrap_err().detail;
+        assert!(wrong.ends_with(", in `name`."), "{wrong}");
     }
 
     #[tokio::test]

@@ -8,11 +8,13 @@ use axum::Router;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::{Method, Uri};
+use axum::middleware::map_request;
 use axum::routing::{get as on_get, post as on_post};
 use scimgate_scim::error::ScimError;
 
 use super::access::TENANT_PREFIX;
 use super::error::OauthFailure;
+use super::facts;
 use crate::operation::Gateway;
 use crate::tenant;
 
@@ -29,6 +31,7 @@ pub(super) fn routes() -> Router<Gateway> {
         .route("/oauth2/jwks", on_get(metadata::keys))
         .route("/.well-known/oauth-authorization-server", on_get(metadata::handle))
         .route("/.well-known/oauth-authorization-server/t/{tenant}", on_get(metadata::handle_of_tenant))
+        .route_layer(map_request(facts::add_route))
         .method_not_allowed_fallback(method_not_allowed)
 }
 
@@ -47,5 +50,5 @@ fn issuer(origin: &str, tenant: Option<&str>) -> String {
 /// 404 where it can be none.
 fn tenant_name(path: Result<Path<String>, PathRejection>) -> Result<String, ScimError> {
     let name = path.ok().map(|Path(name)| name).filter(|name| tenant::is_name(name));
-    name.ok_or_else(|| ScimError::new(404, "That is no tenant's name."))
+    name.ok_or_else(|| ScimError::new(404, "That is not a tenant's name."))
 }

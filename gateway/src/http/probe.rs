@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::middleware::map_request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use crate::operation::Gateway;
+use super::facts;
+use crate::operation::{Gateway, metrics};
 use crate::store;
 use crate::store::postgres::migrate::KNOWN;
 
@@ -19,12 +21,21 @@ const DATABASE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The routes of the probes.
 pub(super) fn routes() -> Router<Gateway> {
-    Router::new().route("/livez", get(live)).route("/readyz", get(ready))
+    Router::new()
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(show_metrics))
+        .route_layer(map_request(facts::add_route))
 }
 
 /// The process answers. An unavailable database is no reason to restart it.
 async fn live() -> Response {
     axum::Json(json!({ "status": "ok" })).into_response()
+}
+
+/// What this process counts, for Prometheus.
+async fn show_metrics(State(gateway): State<Gateway>) -> Response {
+    ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], metrics::text(&gateway)).into_response()
 }
 
 /// The database can be reached and has the schema that this binary needs.

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use scimgate_scim::error::ScimError;
 
 use super::error::{ApiFailure, ScimFailure};
-use super::{admin, directory, oauth, page, probe, scim, setup};
+use super::{admin, directory, docs, oauth, page, probe, scim, setup};
 use crate::operation::Gateway;
 
 /// For identity providers, and the administrators who connect them.
@@ -16,7 +16,12 @@ pub fn public(gateway: Gateway) -> Router {
 
 /// For operators and the product.
 pub fn internal(gateway: Gateway) -> Router {
-    Router::new().merge(admin::routes()).merge(directory::routes()).fallback(no_route).with_state(gateway)
+    Router::new()
+        .merge(admin::routes())
+        .merge(directory::routes())
+        .merge(docs::routes())
+        .fallback(no_route)
+        .with_state(gateway)
 }
 
 /// For monitoring.

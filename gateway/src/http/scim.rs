@@ -22,9 +22,10 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use super::access::{SCIM_BASE, ScimAccess, TENANT_PREFIX};
-use super::error::{ScimFailure, timed_out};
-use crate::operation::Gateway;
+use super::error::ScimFailure;
 use crate::operation::large::Large;
+use crate::operation::{Error, Gateway};
+use crate::trace;
 
 /// Every SCIM address, with the tenant from the token and with the tenant in the path.
 pub(super) fn routes() -> Router<Gateway> {
@@ -70,8 +71,8 @@ struct ResourcePath {
 /// retries, and a late write would undo the retried one. A transaction that was already sent is committed whole.
 async fn run_detached<T: Send + 'static>(
     (deadline, large): (Instant, Large),
-    work: impl Future<Output = Result<T, crate::operation::Error>> + Send + 'static,
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, ScimFailure> {
-    let task = tokio::spawn(large.run(timeout_at(deadline, work)).in_current_span());
-    Ok(task.await?.map_err(|_elapsed| timed_out())??)
+    let task = tokio::spawn(trace::carried(large.run(timeout_at(deadline, work)).in_current_span()));
+    Ok(task.await?.map_err(|_elapsed| Error::TimedOut)??)
 }

@@ -9,13 +9,13 @@ mod view;
 
 use axum::Router;
 use axum::http::{HeaderMap, Method};
-use axum::middleware::map_response;
+use axum::middleware::{map_request, map_response};
 use axum::response::Response;
 use axum::routing::get;
 use scimgate_scim::error::ScimError;
 
 use super::error::{Surface, failure};
-use super::page as html;
+use super::{facts, page as html};
 use crate::operation::{Error, Gateway};
 
 /// The routes of setup links.
@@ -24,6 +24,7 @@ pub(super) fn routes() -> Router<Gateway> {
         .route("/setup/{secret}", get(page::show).post(page::submit))
         .route("/setup/{secret}/status", get(mark::handle))
         .method_not_allowed_fallback(method_not_allowed)
+        .route_layer(map_request(facts::add_route))
         .layer(map_response(html::protected))
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::MapperConfig;
 use super::error::MapError;
 use super::loader::{LoadError, PluginLoader};
+use crate::counts::{CacheCounts, CacheFigures};
 use crate::telemetry;
 
 /// Plugins are compiled at the same time for so many processors each: one compilation uses several, but not all the time.
@@ -23,6 +24,7 @@ pub(super) struct Compiled {
     loader: Arc<dyn PluginLoader>,
     cache: Cache<String, Arc<Component>>,
     compiler: Arc<Semaphore>,
+    counts: CacheCounts,
     /// Seal what is kept: the current key, and those that are accepted, too. With none, nothing is kept.
     keys: Arc<[Key]>,
 }
@@ -43,7 +45,7 @@ impl Compiled {
             .build();
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let compiler = Arc::new(Semaphore::new(cores.div_ceil(CORES_PER_COMPILATION)));
-        Self { host: Arc::new(host), loader, cache, compiler, keys: Arc::default() }
+        Self { host: Arc::new(host), loader, cache, compiler, counts: CacheCounts::default(), keys: Arc::default() }
     }
 
     /// The same, which keeps what it compiles.
@@ -60,11 +62,16 @@ impl Compiled {
 
     /// A plugin by digest. Concurrent misses load and compile once, and all get the same result.
     pub(super) async fn get(&self, digest: &str) -> Result<Arc<Component>, MapError> {
-        if let Some(ready) = self.cache.get(digest).await {
+        if let Some(ready) = self.counts.note(self.cache.get(digest).await) {
             return Ok(ready);
         }
         let loaded = self.cache.try_get_with_by_ref(digest, self.load(digest)).await;
         loaded.map_err(|shared: Arc<MapError>| MapError::clone(&shared))
+    }
+
+    /// The cache now.
+    pub(super) fn figures(&self) -> CacheFigures {
+        self.counts.figures("plugins", self.cache.entry_count())
     }
 
     /// The number of plugins that are kept at this moment.

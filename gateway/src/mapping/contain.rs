@@ -77,6 +77,16 @@ impl Containment {
         }
     }
 
+    /// Permits for calls at the same time, and how many of them are free.
+    pub(super) fn permits(&self) -> (usize, usize) {
+        self.admission.permits()
+    }
+
+    /// How many breakers are open.
+    pub(super) fn open_breakers(&self) -> usize {
+        self.breakers.count_open()
+    }
+
     /// Makes a call of a step: in the bulkhead if the step is slow, else on this thread, since a quick call is not worth
     /// a thread switch.
     pub(super) async fn call<D: Send + 'static>(

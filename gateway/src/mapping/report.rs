@@ -78,6 +78,20 @@ pub enum StepResult {
     Skipped,
 }
 
+impl StepResult {
+    /// Its name in the provisioning log and in traces.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Mapped => "mapped",
+            Self::Excluded(_) => "excluded",
+            Self::Rejected(_) => "rejected",
+            Self::Failed(_) => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 impl StepReport {
     /// The report of a step that has not run yet.
     pub(super) fn new(number: usize, plugin: &str) -> Self {

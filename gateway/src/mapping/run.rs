@@ -14,6 +14,7 @@ use super::document::DocumentInfo;
 use super::error::MapError;
 use super::report::{MappingOutcome, MappingRun, StepReport, StepResult};
 use super::step::{Intermediate, StepRun};
+use crate::trace::{self, OpenSpan};
 
 /// What is kept of a run besides its outcome.
 pub(super) struct Kept<'a> {
@@ -45,8 +46,11 @@ impl Mapper {
             let number = index + 1;
             let mut report = StepReport::new(number, &step.plugin);
             let step = StepRun { revision: chain.revision, number, step, info, purpose };
+            let mut span = trace::span("mapping step");
             let result = self.run_step(&step, document, &mut report).await;
             report.result = result.as_ref().map_or_else(StepResult::from, |(done, _)| done.clone());
+            describe(&mut span, &report);
+            drop(span);
             kept.steps.push(report);
             let (done, left) = result?;
             kept.document(&left);
@@ -70,6 +74,17 @@ impl Kept<'_> {
         if let Some(documents) = &mut self.documents {
             documents.push(document.tree.clone());
         }
+    }
+}
+
+/// What a span says of its step: no reason and no line of the log, which may have personal data.
+fn describe(span: &mut OpenSpan, report: &StepReport) {
+    span.set("scimgate.step", || i64::try_from(report.number).unwrap_or(i64::MAX));
+    span.set("scimgate.plugin", || report.title.clone());
+    span.set("scimgate.outcome", || report.result.name());
+    span.set("scimgate.cpu_us", || i64::try_from(report.cpu.as_micros()).unwrap_or(i64::MAX));
+    if matches!(report.result, StepResult::Failed(_)) {
+        span.fail("plugin_failed");
     }
 }
 

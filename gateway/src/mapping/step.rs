@@ -2,13 +2,14 @@
 //! personal data.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use scimgate_plugin_host::{CallResult, Component, Context, Decision, Failure, FailureKind, Host, LogLine};
 use scimgate_scim::access::Overlay;
 use scimgate_scim::error::{ScimError, ScimType};
 
 use super::Mapper;
+use super::call_counts::CallOutcome;
 use super::chain::Step;
 use super::contain::{Blocked, Purpose, StepKey};
 use super::document::{DocumentInfo, MAX_DOCUMENT_BYTES, ScimDocument};
@@ -49,7 +50,9 @@ impl Mapper {
         }
         let Intermediate { tree, max_length } = document;
         let call = step.call(self.compiled.host.clone(), component.clone(), tree);
+        let begun = Instant::now();
         let result = self.containment.call(step.key(), move || call.run()).await;
+        self.count(step, &manifest.name, (begun.elapsed(), &result));
         let CallResult { document: returned, decision, log, cpu, written, memory, host_calls } =
             result.map_err(|blocked| step.blocked(&component, blocked))?;
         for line in &log {
@@ -71,6 +74,30 @@ impl Mapper {
             }
             Err(failure) => Err(step.failed(&component, &failure)),
         }
+    }
+}
+
+impl Mapper {
+    /// Counts a call for a document that is stored.
+    fn count(
+        &self,
+        step: &StepRun<'_>,
+        plugin: &str,
+        (took, result): (Duration, &Result<CallResult<ScimDocument>, Blocked>),
+    ) {
+        if step.purpose != Purpose::Write {
+            return;
+        }
+        let outcome = match result.as_ref().map(|call| &call.decision) {
+            Ok(Ok(Decision::Mapped)) => CallOutcome::Mapped,
+            Ok(Ok(Decision::Excluded(_))) => CallOutcome::Excluded,
+            Ok(Ok(Decision::Rejected { .. })) => CallOutcome::Rejected,
+            Ok(Err(_)) => CallOutcome::Failed,
+            Err(Blocked::Busy) => CallOutcome::Busy,
+            Err(Blocked::Open(_)) => CallOutcome::Open,
+        };
+        let cpu = result.as_ref().map_or(Duration::ZERO, |call| call.cpu);
+        self.calls.count(plugin, outcome, (took, cpu));
     }
 }
 

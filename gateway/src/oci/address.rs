@@ -21,7 +21,7 @@ pub(super) fn check(url: &Url, registry: &PluginRegistry) -> Result<(), Forbidde
         return Ok(());
     }
     if url.scheme() != "https" {
-        return Err(Forbidden(format!("it leads to {}, which is no https", origin(url))));
+        return Err(Forbidden(format!("it leads to {}, which is not https", origin(url))));
     }
     match url.host_str().unwrap_or_default().trim_matches(['[', ']']).parse() {
         Ok(address) if is_public(address) => Ok(()),

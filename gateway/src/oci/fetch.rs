@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::Error;
 use super::address::{Resolver, check};
 use crate::config::PluginRegistry;
-use crate::telemetry;
+use crate::{telemetry, trace};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most redirects of a request: registries have one, to where they keep layers.
@@ -120,7 +120,14 @@ impl Fetcher {
 }
 
 async fn send(url: &str, request: RequestBuilder) -> Result<Response, Error> {
-    request.send().await.map_err(|why| failed(url, why))
+    let mut span = trace::client_span("ask a plugin registry");
+    let request = span.headers().into_iter().fold(request, |it, (name, value)| it.header(name, value));
+    let sent = request.send().await;
+    // A registry asks for a token by 401.
+    if !sent.as_ref().is_ok_and(|it| it.status().is_success() || it.status() == StatusCode::UNAUTHORIZED) {
+        span.fail("registry");
+    }
+    sent.map_err(|why| failed(url, why))
 }
 
 /// The address is in the message already, and that of a redirect may have a secret.

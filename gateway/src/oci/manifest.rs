@@ -54,7 +54,7 @@ pub(super) fn read(text: &[u8]) -> Result<Manifest, Error> {
     }
     let layers = parsed.layers.unwrap_or_default();
     if let Some(layer) = layers.iter().find(|layer| !is_digest(&layer.digest)) {
-        return Err(wrong(format!("the layer {} has a digest that is none of sha256", layer.media_type)));
+        return Err(wrong(format!("the layer {} has a digest that is not one of sha256", layer.media_type)));
     }
     let of = |types: &[&str]| {
         layers.iter().filter(|layer| types.contains(&layer.media_type.as_str())).cloned().collect::<Vec<_>>()

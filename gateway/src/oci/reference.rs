@@ -26,7 +26,7 @@ impl Reference {
     /// # Errors
     /// A sentence that goes on after the reference.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        const FORM: &str = "is no reference such as registry.example.com/plugins/house:1.0.0";
+        const FORM: &str = "is not a reference such as registry.example.com/plugins/house:1.0.0";
         let text = text.strip_prefix("oci://").unwrap_or(text);
         if text.len() > MAX_REFERENCE_BYTES {
             return Err("is longer than any reference");
@@ -41,7 +41,7 @@ impl Reference {
             return Err("has a tag that is none");
         }
         if digest.is_some_and(|digest| !is_digest(digest)) {
-            return Err("has a digest that is none of sha256");
+            return Err("has a digest that is not one of sha256");
         }
         if tag.is_none() && digest.is_none() {
             return Err("has neither a tag nor a digest");

@@ -30,6 +30,8 @@ pub struct Admission {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a tenant's part is used up: {why}")]
 pub struct Busy {
+    /// The limit's name in metrics.
+    pub limit: &'static str,
     /// What there is too much of, with the limit.
     pub why: String,
     /// Seconds after which another try is worth while.

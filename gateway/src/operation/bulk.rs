@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::resource::record::Written;
 use crate::operation::resource::reply::Reply;
 use crate::operation::resource::{create, delete, patch, replace};
 use crate::store;
@@ -37,6 +38,8 @@ pub async fn run(ctx: Context, request: Request) -> Vec<Option<OperationOutcome>
     let Plan { sets, dependencies: needs } = Plan::new(&mut operations);
     let mut run = Run {
         results: operations.iter().map(|_| None).collect(),
+        writes: operations.iter().map(|_| None).collect(),
+        kept_bytes: 0,
         names: operations.iter().map(|operation| operation.bulk_id.clone().unwrap_or_default()).collect(),
         ids: HashMap::new(),
         needs,
@@ -62,6 +65,9 @@ pub async fn run(ctx: Context, request: Request) -> Vec<Option<OperationOutcome>
     run.outcomes()
 }
 
+/// Bytes that are kept of all writes of a request for the provisioning log; of further ones it does not say which values changed.
+const MAX_KEPT_BYTES: usize = 16 << 20;
+
 struct Run {
     ctx: Context,
     operations: Vec<Operation>,
@@ -72,6 +78,10 @@ struct Run {
     /// The ids of the created resources, by bulkId.
     ids: HashMap<String, String>,
     results: Vec<Option<OperationResult>>,
+    /// The record of each operation's write.
+    writes: Vec<Option<Written>>,
+    /// The bytes of these.
+    kept_bytes: usize,
     /// How many POSTs are tried as one write: fewer after a refusal, more after a success.
     batch_size: usize,
 }
@@ -191,7 +201,9 @@ impl Run {
             task.substitute(|name| self.ids.get(name).cloned());
             Box::pin(execute(self.settings().await?, task)).await
         };
-        match done.await {
+        let done = done.await;
+        self.keep_writes(&[index]);
+        match done {
             Ok(reply) => {
                 if let Some(id) = reply.id().filter(|_| self.operations[index].method == "POST") {
                     self.ids.insert(self.names[index].clone(), id.to_owned());
@@ -229,7 +241,14 @@ impl Run {
             tasks.push((id, task));
         }
         let ctx = self.settings().await.map_err(|error| (0, error))?;
-        let replies = atomic::run(ctx, tasks, is_trial).await?;
+        let replies = match atomic::run(ctx, tasks, is_trial).await {
+            Ok(replies) => replies,
+            Err((at, error)) => {
+                self.keep_writes(posts.get(at..=at).unwrap_or_default());
+                return Err((at, error));
+            }
+        };
+        self.keep_writes(posts);
         self.ids = ids;
         for (index, reply) in posts.iter().zip(replies) {
             self.results[*index] = Some(OperationResult::Done(reply));
@@ -237,11 +256,21 @@ impl Run {
         Ok(())
     }
 
+    /// Keeps what the last write left for the provisioning log with its operations.
+    fn keep_writes(&mut self, operations: &[usize]) {
+        for (index, mut write) in operations.iter().zip(self.ctx.facts.take_writes()) {
+            self.kept_bytes += write.bytes();
+            if self.kept_bytes > MAX_KEPT_BYTES {
+                write.forget_documents();
+            }
+            self.writes[*index] = Some(write);
+        }
+    }
+
     fn outcomes(self) -> Vec<Option<OperationOutcome>> {
-        let Self { ctx, operations, results, ids, .. } = self;
-        let pairs = operations.into_iter().zip(results);
-        pairs
-            .map(|(operation, result)| result.map(|result| OperationOutcome::of(&ctx, operation, result, &ids)))
+        let Self { ctx, operations, results, writes, ids, .. } = self;
+        let all = operations.into_iter().zip(results).zip(writes);
+        all.map(|((operation, result), write)| Some(OperationOutcome::of(&ctx, operation, (result?, write), &ids)))
             .collect()
     }
 }

@@ -8,20 +8,27 @@ use scimgate_scim::schema::ResourceType;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::{JobShare, Network, Plugins};
+use crate::docs::Docs;
 use crate::mapping::Mapper;
 use crate::operation::admission::{Admission, Permit, Place};
 use crate::operation::closed_guards::ClosedGuards;
 use crate::operation::error::Error;
 use crate::operation::event_readers::EventReaders;
 use crate::operation::events_waiting::EventsWaiting;
+use crate::operation::figures::LatestFigures;
+use crate::operation::health::webhooks::Webhooks;
 use crate::operation::keyed_lock::KeyedLock;
 use crate::operation::large::{LARGE_BYTES, Large, LargeRequests};
 use crate::operation::leniency_use::LeniencyUses;
 use crate::operation::list::limits::Limits;
+use crate::operation::provisioning_log::ProvisioningLog;
+use crate::operation::request_end::{RequestEnd, ShowsRequest};
+use crate::operation::request_facts::{RequestFacts, SlowPart};
 use crate::operation::resource::recent::RecentRows;
 use crate::operation::resource::record::Recorder;
 use crate::operation::settings::{Settings, SettingsCache};
 use crate::operation::shadow_queue::ShadowQueue;
+use crate::operation::worker::Workers;
 use crate::root_key::Keys;
 use crate::store::stamp::Stamp;
 use crate::store::tenant::Tenant;
@@ -40,6 +47,8 @@ pub struct Gateway {
     pub auth: Arc<Auth>,
     /// Seals and opens cursors.
     pub keys: Arc<Keys>,
+    /// The documents, for the internal listener.
+    pub docs: Arc<Docs>,
     /// Runs plugins.
     pub mapper: Arc<Mapper>,
     /// Which plugins are taken.
@@ -60,6 +69,16 @@ pub struct Gateway {
     pub closed_guards: ClosedGuards,
     /// Takes the record of each write.
     pub recorder: Arc<dyn Recorder>,
+    /// What is to be written into the provisioning log.
+    pub provisioning_log: Arc<ProvisioningLog>,
+    /// Are sent changes of the health of tenants.
+    pub webhooks: Arc<Webhooks>,
+    /// Takes the facts of each request that has ended.
+    pub request_end: Arc<RequestEnd>,
+    /// Figures of all tenants together, for metrics.
+    pub figures: Arc<LatestFigures>,
+    /// The background work, whose failures are counted.
+    pub workers: Workers,
     /// The part of this process that each tenant may have.
     pub admission: Admission,
     /// The requests whose computing takes long.
@@ -83,6 +102,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// What is made of each request when it has ended: the requests of so many tenants are counted apart, those with the most, and each
+    /// is shown to somebody. Before anything is served.
+    pub fn end_requests(&mut self, counted_tenants: usize, shown_by: Option<Arc<dyn ShowsRequest>>) {
+        let (availability, log) = (Arc::clone(self.store.availability()), Arc::clone(&self.provisioning_log));
+        let end = RequestEnd::new(availability, log, counted_tenants);
+        self.request_end = Arc::new(match shown_by {
+            Some(shown_by) => end.shown_by(shown_by),
+            None => end,
+        });
+    }
+
     /// Drops what this process has cached of a tenant. Other replicas poll the tenant's row (`work/change_poll.rs`).
     pub async fn forget_tenant(&self, tenant: TenantId) {
         self.auth.forget(tenant);
@@ -117,6 +147,8 @@ pub struct Context {
     pub place: Option<Place>,
     /// Whether what the request computes takes long.
     pub large: Large,
+    /// What is known of the request.
+    pub facts: RequestFacts,
 }
 
 impl Context {
@@ -132,6 +164,7 @@ impl Context {
             gateway: gateway.clone(),
             place: None,
             large: Large::default(),
+            facts: RequestFacts::default(),
         })
     }
 
@@ -148,7 +181,7 @@ impl Context {
     /// [`Error::Busy`] where none becomes free in time.
     pub(crate) async fn scan(&self) -> Result<Option<Permit>, Error> {
         match &self.place {
-            Some(place) => Ok(Some(place.scan().await?)),
+            Some(place) => Ok(Some(self.permit(place.scan()).await?)),
             None => Ok(None),
         }
     }
@@ -159,7 +192,7 @@ impl Context {
     /// [`Error::Busy`] where none becomes free in time.
     pub(crate) async fn page(&self, resources: u64) -> Result<Option<Permit>, Error> {
         match &self.place {
-            Some(place) => Ok(place.page(resources).await?),
+            Some(place) => Ok(self.permit(place.page(resources)).await?),
             None => Ok(None),
         }
     }
@@ -171,11 +204,19 @@ impl Context {
     pub async fn bulk(&self) -> Result<[Option<Permit>; 2], Error> {
         // The tenant's permit first: a request must not hold a common permit while it waits for its tenant's.
         let of_tenant = match &self.place {
-            Some(place) => Some(place.bulk().await?),
+            Some(place) => Some(self.permit(place.bulk()).await?),
             None => None,
         };
         // Never closed.
-        Ok([of_tenant, Arc::clone(&self.gateway.bulks).acquire_owned().await.ok()])
+        Ok([of_tenant, self.permit(Arc::clone(&self.gateway.bulks).acquire_owned()).await.ok()])
+    }
+
+    /// Waits for a permit.
+    async fn permit<T>(&self, permit: impl Future<Output = T>) -> T {
+        let begun = std::time::Instant::now();
+        let permit = permit.await;
+        self.facts.took(SlowPart::Permit, begun);
+        permit
     }
 
     /// The actor, the request and the time now.
@@ -236,8 +277,16 @@ impl Context {
 }
 
 impl Context {
-    /// Counts the leniencies that a request used.
+    /// Counts the leniencies that a request used, and adds them to its facts.
     pub fn record_leniencies(&self, warnings: &Warnings) {
+        if !warnings.is_empty() {
+            self.facts.add_warnings(warnings);
+            self.count_leniencies(warnings);
+        }
+    }
+
+    /// Counts the leniencies that a write used, which has them in its record.
+    pub(crate) fn count_leniencies(&self, warnings: &Warnings) {
         if warnings.is_empty() {
             return;
         }

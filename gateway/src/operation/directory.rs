@@ -41,7 +41,7 @@ fn after(ctx: &Context, resource_type: &str, cursor: &str) -> Result<Uuid, ScimE
     let opened = ctx.gateway.keys.open(PURPOSE, &[&ctx.store.id().to_string(), resource_type], cursor);
     opened.and_then(|id| Uuid::from_slice(&id).ok()).ok_or_else(|| {
         let detail =
-            "This is no cursor for this list. Use nextCursor of the page before as it is, or none for the first page.";
+            "This is not a cursor for this list. Use nextCursor of the page before as it is, or none for the first page.";
         ScimError::new(400, detail)
     })
 }
@@ -158,6 +158,17 @@ pub async fn events(ctx: &Context, after: i64, limit: i64) -> Result<Vec<Event>,
     Ok(events)
 }
 
+/// The newest events, at most so many, in order, and the number of the last one that there has been. The product has not read the feed
+/// by it.
+pub async fn last_events(ctx: &Context, count: i64) -> Result<(Vec<Event>, i64), Error> {
+    let count = count.clamp(1, MAX_PAGE_SIZE);
+    let head = ctx.store.events(i64::MAX, 1).await?;
+    let after = (head.last_seq - count).max(head.purged_through);
+    let events = ctx.store.events(after, count).await?.events;
+    let last = events.last().map_or(head.last_seq, |event| event.seq);
+    Ok((events, last))
+}
+
 /// The visible members of the groups among the resources, read in one query.
 async fn members(ctx: &Context, page: &[Stored]) -> Result<MembersByGroup, Error> {
     let groups: Vec<Uuid> = page.iter().filter(|stored| is_group(stored)).map(|stored| stored.id).collect();
@@ -209,7 +220,7 @@ fn meta(stored: &Stored) -> Value {
 /// Adds to the stored text without parsing it: a page has up to a thousand documents.
 fn splice(mapped: &str, id: Uuid, extra: &[(&str, Value)]) -> Result<String, Error> {
     let inner = mapped.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    let inner = inner.ok_or_else(|| Error::Corrupt(format!("the mapped document of {id} is no object")))?.trim();
+    let inner = inner.ok_or_else(|| Error::Corrupt(format!("the mapped document of {id} is not an object")))?.trim();
     let mut text = format!("{{\"id\":\"{id}\"");
     if !inner.is_empty() {
         text.push(',');

@@ -27,6 +27,12 @@ impl EventReaders {
         }
     }
 
+    /// How many positions there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn take(&self) -> HashMap<TenantId, Vec<ReaderPosition>> {
         let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut by_tenant: HashMap<TenantId, Vec<ReaderPosition>> = HashMap::new();

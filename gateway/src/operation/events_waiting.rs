@@ -28,6 +28,12 @@ impl EventsWaiting {
         self.added.notify_one();
     }
 
+    /// How many tenants there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Returns when a tenant was added since the last call.
     pub async fn added(&self) {
         self.added.notified().await;

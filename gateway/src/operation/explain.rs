@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use scimgate_scim::error::ScimError;
 use scimgate_scim::schema::ResourceType;
+use scimgate_scim::text::Printed;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -196,10 +197,11 @@ async fn dry_run(
         last_modified: rfc3339(stored.modified_at),
         size: stored.source.len(),
     };
-    let run = ctx.gateway.mapper.run(chain, info, Arc::new(source)).await;
+    let source = Arc::new(source);
+    let run = ctx.gateway.mapper.run(chain, info, Arc::clone(&source)).await;
     let outcome = match run.result {
         Ok(MappingOutcome::Mapped(document)) if document.is_source() => DryOutcome::Mapped(stored.source.clone()),
-        Ok(MappingOutcome::Mapped(document)) => DryOutcome::Mapped(document.to_json()),
+        Ok(MappingOutcome::Mapped(document)) => DryOutcome::Mapped(document.print(&Printed::of(&source))),
         Ok(MappingOutcome::Excluded(why)) => DryOutcome::Excluded(why),
         Err(MapError::Rejected(rejection)) => DryOutcome::Rejected(rejection.detail),
         Err(MapError::Failed { reason, .. }) => DryOutcome::Failed(reason),

@@ -22,13 +22,14 @@ pub const LARGE_BYTES: usize = 128 << 10;
 /// The permits for large requests.
 pub struct LargeRequests {
     of_all: Arc<Semaphore>,
+    processors: usize,
     tenants: InUse<TenantId, Semaphore>,
 }
 
 impl Default for LargeRequests {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { of_all: Arc::new(Semaphore::new(processors)), tenants: InUse::default() }
+        Self { of_all: Arc::new(Semaphore::new(processors)), processors, tenants: InUse::default() }
     }
 }
 
@@ -39,6 +40,11 @@ pub struct Large(Arc<OnceLock<(Arc<LargeRequests>, TenantId)>>);
 type Permits = [Option<OwnedSemaphorePermit>; 2];
 
 impl LargeRequests {
+    /// Permits for stretches at the same time, and how many of them are free.
+    pub(in crate::operation) fn figures(&self) -> (usize, usize) {
+        (self.processors, self.of_all.available_permits())
+    }
+
     /// Makes a request large: what it computes afterwards blocks no other request.
     pub(crate) async fn begin(self: &Arc<Self>, tenant: TenantId, large: &Large) {
         if large.0.set((Arc::clone(self), tenant)).is_ok() {
@@ -111,7 +117,8 @@ mod tests {
 
     #[tokio::test]
     async fn stretches_of_a_tenant_take_turns() {
-        let requests = Arc::new(LargeRequests { of_all: Arc::new(Semaphore::new(2)), tenants: InUse::default() });
+        let requests =
+            Arc::new(LargeRequests { of_all: Arc::new(Semaphore::new(2)), processors: 2, tenants: InUse::default() });
         let permits = |tenant: u128| Arc::clone(&requests).permits(TenantId(Uuid::from_u128(tenant)));
         let first = permits(1).await;
         let mut second = Box::pin(permits(1));

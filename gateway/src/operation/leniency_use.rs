@@ -50,6 +50,12 @@ impl LeniencyUses {
         all.values().flat_map(HashMap::values).map(|seen| seen.uses).sum()
     }
 
+    /// How many tenants have unwritten uses.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Tenants with unwritten uses.
     fn tenants(&self) -> Vec<TenantId> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()

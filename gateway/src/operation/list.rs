@@ -24,6 +24,7 @@ use crate::operation::error::Error;
 use crate::operation::list::page::Wanted;
 use crate::operation::list::paging_session::PagingSession;
 use crate::operation::list::request::Request;
+use crate::operation::request_facts::Page;
 use crate::store;
 
 pub use cursor_position::CURSOR_TTL;
@@ -39,7 +40,9 @@ pub async fn run(ctx: Context, types: Vec<Arc<ResourceType>>, search: Search) ->
     let _scan = if request.is_short() { None } else { ctx.scan().await? };
     let _page = ctx.page(request.paging.count).await?;
     if let Some(cursor) = &search.cursor {
-        return cursor::run(&ctx, &request, &search, cursor).await;
+        let (text, page) = cursor::run(&ctx, &request, &search, cursor).await?;
+        ctx.facts.add(|facts| facts.page = Some(page));
+        return Ok(text);
     }
     match by_number(&ctx, &request, &search).await {
         // RFC 7644 §3.4.2.4: without count "the server MAY set the maximum number of results".
@@ -56,6 +59,7 @@ async fn by_number(ctx: &Context, request: &Request, search: &Search) -> Result<
     let paging = request.paging;
     if let Some(slice) = paging_session::ordinary_page(ctx, request, search).await? {
         let resources = render::resources(ctx, request, &slice.rows).await?;
+        sent(ctx, Some(paging.start_index), resources.len(), Some(slice.total));
         return Ok(list_response(&resources, slice.total, paging.start_index));
     }
     let session = PagingSession::find(ctx, request, search).await?;
@@ -71,5 +75,11 @@ async fn by_number(ctx: &Context, request: &Request, search: &Search) -> Result<
         }
     };
     let (resources, ()) = try_join(render::resources(ctx, request, &slice.rows), kept).await?;
+    sent(ctx, Some(paging.start_index), resources.len(), Some(slice.total));
     Ok(list_response(&resources, slice.total, paging.start_index))
+}
+
+/// Adds the page that is sent to the facts of the request.
+fn sent(ctx: &Context, start_index: Option<u64>, returned: usize, total: Option<u64>) {
+    ctx.facts.add(|facts| facts.page = Some(Page { start_index, returned, total }));
 }

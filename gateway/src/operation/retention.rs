@@ -1,4 +1,4 @@
-//! How long a tenant keeps what was deleted and what it told the product.
+//! How long a tenant keeps what was deleted, what it told the product, and its provisioning log.
 
 use std::time::Duration;
 
@@ -8,7 +8,11 @@ use crate::store::retention::RetentionRow;
 pub const DEFAULT_TOMBSTONE_DAYS: u32 = 30;
 /// Days for which events are kept.
 pub const DEFAULT_EVENT_DAYS: u32 = 30;
-/// Most days that can be set: ten years.
+/// Days for which the provisioning log is kept.
+pub const DEFAULT_LOG_DAYS: u32 = 30;
+/// Most days that can be set for the provisioning log: each is a partition.
+pub const MAX_LOG_DAYS: u32 = 366;
+/// Most days that can be set for the others: ten years.
 pub const MAX_DAYS: u32 = 3_650;
 
 /// How long a tenant keeps what.
@@ -18,6 +22,8 @@ pub struct Retention {
     pub tombstones: Duration,
     /// Events.
     pub events: Duration,
+    /// The provisioning log, to the end of the day.
+    pub log: Duration,
 }
 
 /// The retention of a tenant's row.
@@ -28,5 +34,6 @@ pub fn of(row: RetentionRow) -> Retention {
     Retention {
         tombstones: time(days(row.tombstones, DEFAULT_TOMBSTONE_DAYS)),
         events: time(days(row.events, DEFAULT_EVENT_DAYS)),
+        log: time(days(row.log, DEFAULT_LOG_DAYS)),
     }
 }

@@ -18,10 +18,12 @@ use scimgate_scim::schema::registry::Registry;
 use serde_json::{Map, Value};
 
 use crate::config::{Rate, TenantLimits};
+use crate::counts::{CacheCounts, CacheFigures};
 use crate::mapping::Chain;
 use crate::operation::client::Client;
 use crate::operation::error::{Error, tenant_deleted};
 use crate::operation::group_rules::GroupRules;
+use crate::operation::provisioning_log::redaction::Redaction;
 use crate::operation::settings::guard::Guard;
 use crate::operation::settings::registries::Registries;
 use crate::store::resource::indexed::{IndexedAttributes, SearchKeys};
@@ -62,6 +64,8 @@ pub struct Settings {
     pub chain: Arc<Chain>,
     /// The draft that also maps live writes.
     pub shadow: Option<Shadow>,
+    /// Of which attributes the provisioning log has no values.
+    pub log_redaction: Arc<Redaction>,
     /// The SCIM client: the chosen profile, and the client that was recognised.
     pub client: Client,
     /// The client's leniencies, which follow from that.
@@ -84,6 +88,7 @@ pub struct SettingsCache {
     /// By tenant and generation. `forget` increments the generation, so a request after it never joins a read that began
     /// before.
     cache: Cache<(TenantId, u64), Arc<Settings>>,
+    counts: CacheCounts,
     generations: Arc<[AtomicU64; GENERATIONS]>,
     shared: registries::SharedRegistries,
 }
@@ -100,13 +105,13 @@ impl SettingsCache {
     pub fn new(store: Store) -> Self {
         let cache = Cache::builder().max_capacity(MAX_CACHED_TENANTS).time_to_live(CACHE_TTL).build();
         let generations = Arc::new(std::array::from_fn(|_| AtomicU64::new(0)));
-        Self { store, cache, generations, shared: registries::SharedRegistries::new() }
+        Self { store, cache, counts: CacheCounts::default(), generations, shared: registries::SharedRegistries::new() }
     }
 
     /// A tenant's settings, read no earlier than the last call of `forget`; concurrent misses read once.
     pub async fn get(&self, tenant: TenantId) -> Result<Arc<Settings>, Error> {
         let key = (tenant, self.generation(tenant).load(Ordering::SeqCst));
-        if let Some(known) = self.cache.get(&key).await {
+        if let Some(known) = self.counts.note(self.cache.get(&key).await) {
             return Ok(known);
         }
         let loading = load(&self.store, &self.shared, tenant);
@@ -116,6 +121,12 @@ impl SettingsCache {
             Error::Scim(refusal) => Error::Scim(refusal.clone()),
             other => Error::Corrupt(other.to_string()),
         })
+    }
+
+    /// The cache now.
+    #[must_use]
+    pub fn cache_figures(&self) -> CacheFigures {
+        self.counts.figures("settings", self.cache.entry_count())
     }
 
     /// Drops what is cached of a tenant.
@@ -185,6 +196,7 @@ async fn load(store: &Store, shared: &registries::SharedRegistries, tenant: Tena
         group_rules: Arc::new(group_rules),
         chain: Arc::new(chain),
         shadow,
+        log_redaction: Arc::new(Redaction::of(&row.log_redacted)),
         client,
         leniencies,
     }))

@@ -52,6 +52,12 @@ impl ShadowQueue {
         self.added.notify_one();
     }
 
+    /// How many writes there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.state().writes.len()
+    }
+
     /// The oldest write.
     pub(crate) fn take(&self) -> Option<(TenantId, Stored)> {
         let mut state = self.state();

@@ -80,6 +80,12 @@ pub enum Error {
     },
 }
 
+impl AsRef<Self> for Error {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Error {
     /// Whether the database cancelled the statement because it took too long.
     #[must_use]
@@ -87,6 +93,27 @@ impl Error {
         let Self::Unavailable { source, .. } = self else { return false };
         source.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code)
             == Some(&SqlState::QUERY_CANCELED)
+    }
+
+    /// Whether the database is unavailable: it cannot be reached, or gave no answer or no connection in time.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    /// What kind of error it is, in a trace.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "database",
+            Self::Conflict { .. } => "contended",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Deleted { .. } => "tenant_deleted",
+            Self::TooLong { .. } => "too_long",
+            Self::Memory { .. } => "memory",
+            Self::Turn { .. } => "connections",
+            Self::Reference { .. } | Self::Refused { .. } | Self::Corrupt { .. } => "internal",
+        }
     }
 
     pub(in crate::store) fn unavailable(
@@ -123,11 +150,13 @@ impl Error {
         if *code == SqlState::INSUFFICIENT_PRIVILEGE && refusal.message().contains(NOT_DELETED) {
             return Self::Deleted { doing };
         }
-        if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
+        // A row of a partition that was added at the same moment; of a check constraint there would be a name.
+        let has_moved = *code == SqlState::CHECK_VIOLATION && refusal.constraint().is_none();
+        if has_moved || *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
             return Self::Conflict { doing };
         }
-        // Class 08: connection, 53: resources, 57: operator intervention, 25006: a standby answered.
-        if ["08", "53", "57"].contains(&code.code().get(..2).unwrap_or_default())
+        // Class 08: connection, 53: resources, 57: operator intervention, 58: the server's system, 25006: a standby answered.
+        if ["08", "53", "57", "58"].contains(&code.code().get(..2).unwrap_or_default())
             || *code == SqlState::READ_ONLY_SQL_TRANSACTION
         {
             return Self::unavailable(doing, source);

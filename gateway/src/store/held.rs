@@ -44,7 +44,7 @@ impl HeldKind {
         let all = [Self::Deactivated, Self::Excluded, Self::Deleted];
         all.into_iter()
             .find(|kind| kind.word() == word)
-            .ok_or_else(|| Error::Corrupt { what: "held change", why: format!("\"{word}\" is no kind") })
+            .ok_or_else(|| Error::Corrupt { what: "held change", why: format!("\"{word}\" is not a kind") })
     }
 }
 

@@ -30,7 +30,7 @@ pub enum JobKind {
     Held,
     /// Finds out how the stored mapped documents comply with a directory schema, and enters the values that must be unique.
     DirectoryCheck,
-    /// Purges tombstones and events that were kept long enough.
+    /// Purges tombstones, events and rows of the provisioning log that were kept long enough.
     Retention,
     /// Announces to the product whose roles and entitlements by group rules change, for as long as there are rules.
     GroupRules,

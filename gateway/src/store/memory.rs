@@ -60,6 +60,11 @@ impl Memory {
         Self { units, of_all: Arc::new(Semaphore::new(units)), tenants: InUse::default() }
     }
 
+    /// All bytes, and how many of them are free.
+    pub(in crate::store) fn figures(&self) -> (usize, usize) {
+        (self.units * UNIT, self.of_all.available_permits() * UNIT)
+    }
+
     /// An account for a request of a tenant.
     pub(in crate::store) fn account(self: &Arc<Self>, tenant: TenantId) -> Account {
         let of_tenant = self.tenants.get(tenant, |_| true, || Semaphore::new(self.units / 2));

@@ -183,7 +183,7 @@ fn operator_key(row: &Row) -> Result<OperatorKey, Error> {
     let scopes: Vec<&str> = row.get(2);
     let scope = |word: &str| {
         let known = OperatorScope::from_word(word);
-        known.ok_or_else(|| Error::Corrupt { what: "operator key", why: format!("\"{word}\" is no scope") })
+        known.ok_or_else(|| Error::Corrupt { what: "operator key", why: format!("\"{word}\" is not a scope") })
     };
     Ok(OperatorKey {
         id: row.get(0),

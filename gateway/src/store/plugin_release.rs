@@ -200,7 +200,7 @@ impl Releases {
         Ok(rows.iter().map(release).collect())
     }
 
-    /// The releases, its own or of all tenants, that steps may mean: its own first, then what is no push between releases. By a name
+    /// The releases, its own or of all tenants, that steps may mean: its own first, then what is not a push between releases. By a name
     /// alone only those are found that are neither that nor yanked.
     pub async fn named(&self, wanted: &Wanted) -> Result<Vec<ReleaseRow>, Error> {
         let sql = format!(

@@ -63,6 +63,16 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Token, Self::ClientSecret, Self::OperatorKey];
 
+    /// Its name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::ClientSecret => "client_secret",
+            Self::OperatorKey => "operator_key",
+        }
+    }
+
     /// The page after `$1`, `$2`, `$3`. The tenant is looked up for each credential: a join could read all tenants.
     fn page(self) -> &'static str {
         match self {

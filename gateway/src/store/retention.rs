@@ -16,6 +16,8 @@ pub struct RetentionRow {
     pub tombstones: Option<i32>,
     /// Events.
     pub events: Option<i32>,
+    /// Rows of the provisioning log.
+    pub log: Option<i32>,
 }
 
 /// How far a reader of the event feed has come.
@@ -93,10 +95,10 @@ impl ControlStore {
         retention: &RetentionRow,
         at: SystemTime,
     ) -> Result<bool, Error> {
-        let sql = "UPDATE tenant SET keep_tombstones = $2, keep_events = $3, modified_at = $4, \
+        let sql = "UPDATE tenant SET keep_tombstones = $2, keep_events = $3, keep_log = $5, modified_at = $4, \
                    config_epoch = nextval('config_epoch') WHERE id = $1 AND state <> 'deleted' RETURNING 1";
-        let RetentionRow { tombstones, events } = retention;
-        Ok(!self.query("setting a tenant's retention", sql, &[&id.0, tombstones, events, &at]).await?.is_empty())
+        let RetentionRow { tombstones, events, log } = retention;
+        Ok(!self.query("setting a tenant's retention", sql, &[&id.0, tombstones, events, &at, log]).await?.is_empty())
     }
 
     /// Tenants whose last purge was longer ago than `interval`, and whether there may be more.

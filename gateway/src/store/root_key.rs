@@ -22,7 +22,8 @@ impl ControlStore {
         Ok(self.find_root_key().await?.unwrap_or_default())
     }
 
-    async fn find_root_key(&self) -> Result<Option<Vec<u8>>, Error> {
+    /// The stored root key, if there is one.
+    pub async fn find_root_key(&self) -> Result<Option<Vec<u8>>, Error> {
         let rows = self.query("reading the root key", FIND, &[]).await?;
         Ok(rows.first().map(|row| row.get(0)))
     }

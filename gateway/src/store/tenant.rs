@@ -72,6 +72,8 @@ pub struct Tenant {
     pub guard: GuardRow,
     /// How long it keeps what.
     pub retention: RetentionRow,
+    /// Attributes whose values its provisioning log does not have.
+    pub log_redacted: Vec<String>,
     /// The revision that also maps live writes, or did so last; 0 for none.
     pub shadow_mapping: i32,
     /// How many of them, in per cent; 0 where it is off.
@@ -94,7 +96,7 @@ fn columns() -> String {
     format!(
         "id, name, state, active_mapping, config_epoch, created_at, schema_revision, key_layout, search_attributes, \
          search_ready, awaits_references, max_requests, rate, burst, guard_users, guard_members, guard_percent, guard_protected, \
-         guard_confirm_from, shadow_mapping, shadow_percent, former_names, keep_tombstones, keep_events, {}",
+         guard_confirm_from, shadow_mapping, shadow_percent, former_names, keep_tombstones, keep_events, keep_log, log_redacted, {}",
         client::COLUMNS
     )
 }
@@ -163,6 +165,13 @@ impl ControlStore {
         Ok(!self.query("setting a tenant's limits", sql, &[&id.0, requests, rate, burst, &at]).await?.is_empty())
     }
 
+    /// Sets of which attributes a tenant's provisioning log has no values; gives whether there is one.
+    pub async fn set_log_redaction(&self, id: TenantId, attributes: &[String], at: SystemTime) -> Result<bool, Error> {
+        let sql = "UPDATE tenant SET log_redacted = $2, modified_at = $3, config_epoch = nextval('config_epoch') \
+                   WHERE id = $1 AND state <> 'deleted' RETURNING 1";
+        Ok(!self.query("setting the redaction of a log", sql, &[&id.0, &attributes, &at]).await?.is_empty())
+    }
+
     /// Tenants whose configuration changed after an epoch. Epochs are taken before commit, so query with an overlap.
     pub async fn config_epochs_after(&self, epoch: i64) -> Result<Vec<(TenantId, i64)>, Error> {
         let rows = self.query("looking for changed settings", EPOCHS, &[&epoch]).await?;
@@ -179,7 +188,7 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         state: all
             .into_iter()
             .find(|state| state.word() == word)
-            .ok_or_else(|| Error::Corrupt { what: "tenant", why: format!("\"{word}\" is no state") })?,
+            .ok_or_else(|| Error::Corrupt { what: "tenant", why: format!("\"{word}\" is not a state") })?,
         active_mapping: row.get(3),
         config_epoch: row.get(4),
         created_at: row.get(5),
@@ -197,7 +206,8 @@ fn tenant(row: &Row) -> Result<Tenant, Error> {
         shadow_mapping: row.get(19),
         shadow_percent: row.get(20),
         former_names: row.get(21),
-        retention: RetentionRow { tombstones: row.get(22), events: row.get(23) },
-        client: ClientRow::from_row(row, 24),
+        retention: RetentionRow { tombstones: row.get(22), events: row.get(23), log: row.get(24) },
+        log_redacted: row.get(25),
+        client: ClientRow::from_row(row, 26),
     })
 }

@@ -24,15 +24,15 @@ const MAX_STALENESS: Duration = Duration::from_secs(30);
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let mut poll = ChangePoll::default();
+    let mut worker = gateway.workers.worker("change_poll", "changed settings cannot be read");
     let mut confirmed = Instant::now();
     loop {
         let answered = tokio::select! {
             () = stop.cancelled() => return,
             answered = poll.once(&gateway) => answered,
         };
-        match answered {
-            Ok(()) => confirmed = Instant::now(),
-            Err(error) => tracing::warn!(%error, "changed settings cannot be read"),
+        if worker.note(answered).is_some() {
+            confirmed = Instant::now();
         }
         if confirmed.elapsed() > MAX_STALENESS {
             gateway.forget_all_tenants();

@@ -7,9 +7,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::operation::Gateway;
+use crate::operation::figures::{ExpiringCounts, count_expiring};
 use crate::store::Error;
 use crate::store::reminder::{Expiring, Kind, Reminder};
-use crate::telemetry::chain;
 
 const LEASE: &str = "expiry";
 /// How often one replica looks for credentials that will expire.
@@ -25,6 +25,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let holder = Uuid::new_v4();
+    let mut worker = gateway.workers.worker("expiry", "credentials that will expire cannot be looked for");
     loop {
         let looked = async {
             let lease = gateway.store.control().take_lease(LEASE, holder, INTERVAL).await?;
@@ -34,13 +35,7 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
             () = stop.cancelled() => return,
             looked = looked => looked,
         };
-        let rest = match looked {
-            Ok(()) => INTERVAL,
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "credentials that will expire cannot be looked for");
-                RETRY_INTERVAL
-            }
-        };
+        let rest = worker.note(looked).map_or(RETRY_INTERVAL, |()| INTERVAL);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(rest) => {}
@@ -53,14 +48,15 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
 /// # Errors
 /// The database is unavailable.
 pub async fn once(gateway: &Gateway) -> Result<Vec<Reminder>, Error> {
-    let mut given = Vec::new();
-    for kind in Kind::ALL {
-        given.extend(once_of(gateway, kind).await?);
+    let (mut given, mut counts) = (Vec::new(), ExpiringCounts::default());
+    for (kind, counts) in Kind::ALL.into_iter().zip(&mut counts) {
+        given.extend(once_of(gateway, kind, counts).await?);
     }
+    gateway.figures.set_expiring(counts);
     Ok(given)
 }
 
-async fn once_of(gateway: &Gateway, kind: Kind) -> Result<Vec<Reminder>, Error> {
+async fn once_of(gateway: &Gateway, kind: Kind, counts: &mut (u64, u64)) -> Result<Vec<Reminder>, Error> {
     let control = gateway.store.control();
     let (mut after, mut given) = ([Uuid::nil(); 3], Vec::new());
     loop {
@@ -68,6 +64,7 @@ async fn once_of(gateway: &Gateway, kind: Kind) -> Result<Vec<Reminder>, Error> 
         let Some(last) = page.last() else { return Ok(given) };
         after = last.place;
         let now = gateway.clock.now();
+        page.iter().for_each(|it| count_expiring(counts, it.expires_at, now));
         let due: Vec<Reminder> = page.iter().filter_map(|it| reminder_due(it, now)).collect();
         if due.is_empty() {
             continue;

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::first_use::Noted;
 use crate::operation::Gateway;
 use crate::store::Error;
-use crate::telemetry::chain;
 
 /// Pause between two batches.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -16,18 +15,17 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
+    let mut worker = gateway.workers.worker("first_use", "first uses of setup links cannot be stored");
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = gateway.auth.first_uses.changed.notified() => {}
         }
-        let pause = match write(&gateway).await {
-            Ok(()) => PAUSE,
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "first uses of setup links cannot be stored");
-                gateway.auth.first_uses.changed.notify_one();
-                RETRY_INTERVAL
-            }
+        let pause = if worker.note(write(&gateway).await).is_some() {
+            PAUSE
+        } else {
+            gateway.auth.first_uses.changed.notify_one();
+            RETRY_INTERVAL
         };
         tokio::select! {
             () = stop.cancelled() => return,

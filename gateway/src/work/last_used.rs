@@ -6,7 +6,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::operation::Gateway;
 use crate::store::Error;
-use crate::telemetry::chain;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 /// How long the last batch may take.
@@ -16,14 +15,13 @@ const MAX_BATCH: usize = 1_000;
 
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
+    let mut worker = gateway.workers.worker("last_used", "when credentials were used cannot be stored");
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(INTERVAL) => {}
         }
-        if let Err(error) = write(&gateway).await {
-            tracing::warn!(error = chain(&error), "when credentials were used cannot be stored");
-        }
+        let _ = worker.note(write(&gateway).await);
     }
     let _ = tokio::time::timeout(LAST_BATCH_TIMEOUT, write(&gateway)).await;
 }

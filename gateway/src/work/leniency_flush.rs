@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::operation::{Gateway, leniency_use};
-use crate::telemetry;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long the last flush may take.
@@ -13,6 +12,7 @@ const LAST_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
+    let mut worker = gateway.workers.worker("leniency_flush", "uses of leniencies cannot be written");
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -22,9 +22,7 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
             () = stop.cancelled() => break,
             written = leniency_use::flush::write(&gateway) => written,
         };
-        if let Err(error) = written {
-            tracing::warn!(error = %telemetry::chain(&error), "uses of leniencies cannot be written");
-        }
+        let _ = worker.note(written);
     }
     let _ = tokio::time::timeout(LAST_FLUSH_TIMEOUT, leniency_use::flush::write(&gateway)).await;
     let lost = gateway.uses.unwritten();

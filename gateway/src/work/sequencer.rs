@@ -25,14 +25,14 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let mut next_sweep = Instant::now();
+    let mut worker = gateway.workers.worker("sequencer", "events cannot be numbered");
     loop {
         // A database that does not answer must not delay the shutdown; what is cut short here is numbered by the next sweep.
         let numbered = tokio::select! {
             () = stop.cancelled() => return,
             numbered = round(&gateway, &mut next_sweep) => numbered,
         };
-        if let Err(error) = numbered {
-            tracing::warn!(%error, "events cannot be numbered");
+        if worker.note(numbered).is_none() {
             next_sweep = Instant::now() + RETRY_INTERVAL;
         }
         tokio::select! {

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::operation::Gateway;
 use crate::operation::shadow::Collector;
-use crate::telemetry;
 
 const FLUSH_INTERVAL: Duration = Duration::from_secs(2);
 /// How long the last flush may take.
@@ -16,6 +15,7 @@ const LAST_FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let mut collector = Collector::default();
+    let mut worker = gateway.workers.worker("shadow", "what drafts made of live writes cannot be stored");
     let mut next_flush = Instant::now() + FLUSH_INTERVAL;
     loop {
         tokio::select! {
@@ -28,9 +28,7 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
             () = collector.run_queued(&gateway, next_flush) => {}
         }
         if Instant::now() >= next_flush {
-            if let Err(error) = collector.flush(&gateway).await {
-                tracing::warn!(error = %telemetry::chain(&error), "what drafts made of live writes cannot be stored");
-            }
+            let _ = worker.note(collector.flush(&gateway).await);
             next_flush = Instant::now() + FLUSH_INTERVAL;
         }
     }

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::operation::Gateway;
 use crate::store::Error;
-use crate::telemetry::chain;
 
 const LEASE: &str = "statistics";
 /// How long one replica keeps the work to itself.
@@ -29,14 +28,13 @@ struct Progress {
 /// Runs until cancelled.
 pub async fn run(gateway: Gateway, stop: CancellationToken) {
     let mut progress = Progress { holder: Uuid::new_v4(), vacuumed_at: 0, has_warned: false };
+    let mut worker = gateway.workers.worker("statistics", "tables cannot be analysed");
     loop {
         let analysed = tokio::select! {
             () = stop.cancelled() => return,
             analysed = once(&gateway, &mut progress) => analysed,
         };
-        if let Err(error) = analysed {
-            tracing::warn!(error = chain(&error), "tables cannot be analysed");
-        }
+        let _ = worker.note(analysed);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(POLL_INTERVAL) => {}

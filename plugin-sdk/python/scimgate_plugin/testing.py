@@ -203,10 +203,10 @@ def _parse(path: str) -> list[_Step]:
         rest = urn[2]
     parts = _PART.findall(rest)
     if not parts or ".".join(parts) != rest:
-        raise PathError("malformed", f"{path} is no attribute path")
+        raise PathError("malformed", f"{path} is not an attribute path")
     for part in parts:
         step = _STEP.fullmatch(part)
         if not step:
-            raise PathError("malformed", f"{path} is no attribute path")
+            raise PathError("malformed", f"{path} is not an attribute path")
         steps.append((step[1], (step[2], json.loads(step[3])) if step[2] else None))
     return steps

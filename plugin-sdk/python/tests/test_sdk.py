@@ -30,7 +30,7 @@ def check(case: dict[str, Any]) -> None:
         except (PathError, ValueError) as error:
             assert case["error"] in (error.kind if isinstance(error, PathError) else str(error)), error
             return
-        raise AssertionError(f"{case['name']} is no error")
+        raise AssertionError(f"{case['name']} is not an error")
     assert function(*arguments) == case.get("returns"), case["name"]
     assert "after" not in case or memory.value == case["after"], f"{case['name']}: {memory.value}"
 

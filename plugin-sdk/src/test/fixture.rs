@@ -165,7 +165,7 @@ impl FixtureFile {
 fn read_schemas(mut members: Map<String, Value>) -> Result<Schemas, String> {
     let listed = members.remove("schemas").unwrap_or_else(|| json!({}));
     if let Some(other) = members.keys().next() {
-        return Err(format!("{other} is no field beside examples; there is schemas"));
+        return Err(format!("{other} is not a field beside examples; there is schemas"));
     }
     let listed: SchemaList = serde_json::from_value(listed).map_err(|error| format!("schemas: {error}"))?;
     Schemas::read(&listed.packs, &listed.extensions).map_err(|why| format!("schemas: {why}"))
@@ -298,6 +298,6 @@ mod tests {
         assert!(
             error(r#"{ "schemas": { "packs": ["x"] }, "examples": [] }"#).starts_with("schemas: there is no pack x")
         );
-        assert!(error(r#"{ "scemas": {}, "examples": [] }"#).starts_with("scemas is no field"));
+        assert!(error(r#"{ "scemas": {}, "examples": [] }"#).starts_with("scemas is not a field"));
     }
 }

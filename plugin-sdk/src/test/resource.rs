@@ -151,6 +151,6 @@ mod tests {
     fn what_no_plugin_gets_is_an_error_of_the_example() {
         assert!(Resource::new("User", json!({ "active": "True" })).is_err(), "the gateway makes it a boolean");
         let error = Resource::new("User", json!({ "badge": 1 })).unwrap_err();
-        assert!(error.starts_with("\"badge\" is no attribute of User"), "{error}");
+        assert!(error.starts_with("\"badge\" is not an attribute of User"), "{error}");
     }
 }

@@ -14,14 +14,14 @@ const PARAMETERS = 11, DOCUMENT = 10;
 /** The bytes of a component that a host can run. */
 export function repair(bytes) {
   const inner = sections(bytes).find(({ id, body }) => id === COMPONENT && body.includes(RESOURCE_DROP));
-  if (!inner) throw new Error("this is no component of componentize-qjs 0.4.5: it has no inner component");
+  if (!inner) throw new Error("this is not a component of componentize-qjs 0.4.5: it has no inner component");
   let patched = 0;
   const result = rebuild(inner.body, ({ id, body }) => {
     const module = id === CORE_MODULE && isBinding(body) ? patch(body) : body;
     patched += module === body ? 0 : 1;
     return module;
   });
-  if (patched !== 1) throw new Error(`this is no component of componentize-qjs 0.4.5: ${patched} modules export transform`);
+  if (patched !== 1) throw new Error(`this is not a component of componentize-qjs 0.4.5: ${patched} modules export transform`);
   return result;
 }
 
@@ -38,7 +38,7 @@ function patch(module) {
   const at = (name) => exported.get(name) - imported;
   const type = vector(types, (reader) => reader.number())[at("transform")];
   if (drop === undefined || parameters(module)[type] !== PARAMETERS) {
-    throw new Error("this is no component of componentize-qjs 0.4.5: its transform has another signature");
+    throw new Error("this is not a component of componentize-qjs 0.4.5: its transform has another signature");
   }
   return rebuild(module, ({ id, body }) => {
     if (id !== CODE) return body;
@@ -84,7 +84,7 @@ function exports(module) {
 /** The number of parameters of every type. */
 function parameters(module) {
   return vector(section(module, TYPE), (reader) => {
-    if (reader.byte() !== 0x60) throw new Error("this is no component of componentize-qjs 0.4.5: it has other types");
+    if (reader.byte() !== 0x60) throw new Error("this is not a component of componentize-qjs 0.4.5: it has other types");
     const count = reader.number();
     reader.bytes(count);
     reader.bytes(reader.number());

@@ -14,7 +14,7 @@ function write(level: Level, message: unknown): void {
   else kept.push([level, text]);
 }
 
-/** Writes a line; what is no text is written as JSON. */
+/** Writes a line; what is not text is written as JSON. */
 export const log = {
   debug: (message: unknown) => write("debug", message),
   info: (message: unknown) => write("info", message),

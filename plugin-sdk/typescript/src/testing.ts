@@ -224,10 +224,10 @@ function parse(path: string): Step[] {
   const first: Step[] = urn ? [{ name: urn["schema"]! }] : [];
   const text = urn ? urn["rest"]! : path;
   const rest = text.match(/(?:[^.\[]|\[[^\]]*\])+/g) ?? [];
-  if (rest.length === 0 || rest.join(".") !== text) throw { tag: "malformed", val: `${path} is no attribute path` };
+  if (rest.length === 0 || rest.join(".") !== text) throw { tag: "malformed", val: `${path} is not an attribute path` };
   return [...first, ...rest.map((text) => {
     const groups = STEP.exec(text)?.groups;
-    if (!groups) throw { tag: "malformed", val: `${path} is no attribute path` };
+    if (!groups) throw { tag: "malformed", val: `${path} is not an attribute path` };
     const { name = "", sub, value } = groups;
     return sub === undefined ? { name } : { name, filter: { name: sub, value: JSON.parse(value ?? "null") } };
   })];

@@ -11,7 +11,7 @@ pub(crate) const MAX_RULES: usize = 500;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[schemars(extend("required" = ["rules"]))]
-pub(crate) struct Config {
+pub struct Config {
     /// Attributes to set; every expression reads the document as it is before the first rule
     #[schemars(length(max = MAX_RULES))]
     pub(crate) rules: Vec<Rule>,

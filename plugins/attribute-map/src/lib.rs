@@ -9,7 +9,8 @@ use scimgate_plugin_sdk::prelude::*;
 
 use config::Config;
 
-struct AttributeMap;
+/// The plugin. Public for the measurement of what it costs beside its WebAssembly.
+pub struct AttributeMap;
 
 impl Mapping for AttributeMap {
     type Config = Config;

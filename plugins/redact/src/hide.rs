@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use scimgate_plugin_sdk::{Document, Error, serde_json::Value};
 use sha2::Sha256;
 
-/// Hides every text at a path. A value that is no text, such as a number, is hidden as its text if the schema allows a text
+/// Hides every text at a path. A value that is not text, such as a number, is hidden as its text if the schema allows a text
 /// there; otherwise it is removed: it must not stay in clear.
 pub(crate) fn texts(document: &Document<'_>, path: &str, hide: impl Fn(&str) -> String) -> Result<(), Error> {
     document.edit_texts(path, |text| Some(hide(text)))?;

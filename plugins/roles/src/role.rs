@@ -30,7 +30,7 @@ fn within(element: &Value, depth: u32) -> Vec<Role> {
     }
 }
 
-/// A role's name is no JSON object or list, so a text that is one is meant as such.
+/// A role's name is not a JSON object or list, so a text that is one is meant as such.
 fn embedded(text: &str) -> Option<Value> {
     text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str(text).ok()).flatten()
 }

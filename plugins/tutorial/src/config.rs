@@ -4,7 +4,7 @@ use scimgate_plugin_sdk::{PathMap, prelude::*, serde_json::Value};
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(crate) struct Config {
+pub struct Config {
     /// Mail addresses in lower case
     pub(crate) lower_case_mail: bool,
     /// displayName from givenName and familyName if it is missing

@@ -8,7 +8,8 @@ use scimgate_plugin_sdk::prelude::*;
 
 use config::Config;
 
-struct Tutorial;
+/// The plugin. Public for the measurement of what it costs beside its WebAssembly.
+pub struct Tutorial;
 
 impl Mapping for Tutorial {
     type Config = Config;

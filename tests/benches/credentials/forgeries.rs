@@ -11,6 +11,8 @@ use crate::{from_new_address, percentile};
 
 /// Of each kind.
 const ATTEMPTS: u32 = 100;
+/// The forgery that becomes valid a second after it was made.
+const NOT_YET: &str = "not valid yet";
 
 const HEADING: &str = "
 ## Forged assertions
@@ -26,12 +28,14 @@ pub(super) async fn print(served: &Served) {
     let wanted = json!({ "issuer": ISSUER, "subject": SUBJECT, "audience": AUDIENCE, "keys": key_set(&[&key]) });
     let created = served.operator.post("/tenants/acme/oauth-clients", &json!({ "assertion": wanted })).await;
     let id = created.expect(201).body["clientId"].as_str().unwrap().to_owned();
-    let now = || scimgate::clock::Clock::system().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = scimgate::clock::Clock::system().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    // Signing all of them takes longer than the second for which one of them is not valid yet.
+    let mut forgeries = assertion::forgeries(now, &key);
+    let later = assertion::forgeries(now + 600, &key).into_iter().find(|(what, _)| *what == NOT_YET).unwrap();
+    forgeries.iter_mut().filter(|(what, _)| *what == NOT_YET).for_each(|forgery| *forgery = later.clone());
     let public = Client::new(served.public.clone());
     let mut costs = Vec::new();
-    for kind in 0..assertion::forgeries(now(), &key).len() {
-        // Made anew: one of them is not forged any more a second later.
-        let (what, forged) = assertion::forgeries(now(), &key).swap_remove(kind);
+    for (what, forged) in forgeries {
         let before = cpu_seconds(served.running.id());
         for _ in 0..ATTEMPTS {
             let request = from_new_address(Request::new("POST", "/oauth2/token"));
@@ -41,10 +45,15 @@ pub(super) async fn print(served: &Served) {
         costs.push(((cpu_seconds(served.running.id()) - before) * 1e6 / f64::from(ATTEMPTS), what));
     }
     costs.sort_by(|one, other| one.0.total_cmp(&other.0));
-    println!("| the middle of {} kinds | {:.0} |", costs.len(), percentile(&costs, 50).0);
+    println!("| the middle of {} kinds | {} |", costs.len(), shown(percentile(&costs, 50).0));
     for (cost, what) in costs.iter().rev().take(3) {
-        println!("| {what} | {cost:.0} |");
+        println!("| {what} | {} |", shown(*cost));
     }
+}
+
+/// The kernel counts CPU time in hundredths of a second, so a hundred requests in steps of 100 µs each.
+fn shown(cost: f64) -> String {
+    if cost < 50.0 { "under 100".to_owned() } else { format!("{cost:.0}") }
 }
 
 /// An assertion has no character that a form would escape.

@@ -13,7 +13,7 @@ use crate::{percentile, status};
 const REVOCATIONS: usize = 100;
 /// Between two requests with a credential that was revoked.
 const PAUSE: Duration = Duration::from_millis(5);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const HEADING: &str = "
 ## Revocation

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use futures_util::future::join_all;
+use scimgate_tests::Tenant;
 use scimgate_tests::database::Fresh;
+use scimgate_tests::plugins::with_variant;
 use scimgate_tests::served::{Prepared, Served};
 use scimgate_tests::tenant::{patch, tutorial_config};
-use scimgate_tests::{Request, Tenant};
 use serde_json::json;
 
 use super::milliseconds;
@@ -14,25 +15,11 @@ use super::milliseconds;
 /// Each takes a quarter of a second to compile.
 const PLUGINS: usize = 300;
 
-/// The tutorial's plugin with a section that makes it another one.
-fn variant(number: usize) -> Vec<u8> {
-    let mut module = scimgate_tests::plugin("tutorial");
-    let content = format!("\u{7}variant{number:08}");
-    module.extend([0, u8::try_from(content.len()).unwrap()]);
-    module.extend(content.as_bytes());
-    module
-}
-
 /// Creates a tenant with a plugin of its own, and a user, which compiles the plugin.
 async fn tenant(served: &Served, number: usize) -> (Tenant, String) {
-    let name = format!("t{number}");
-    let tenant = Tenant::plain(&served.operator, &name, served.addresses()).await;
-    let upload = Request::new("POST", "/plugins?dev=true").body("application/wasm", variant(number));
-    let digest = served.operator.send(upload).await.body["digest"].clone();
     let mut config = tutorial_config();
     let _ = config.as_object_mut().unwrap().remove("lift");
-    let mapping = json!({ "onFailure": "refuse", "steps": [{ "plugin": digest, "config": config }] });
-    let _ = served.operator.put(&format!("/tenants/{name}/mapping"), &mapping).await.expect(200);
+    let tenant = with_variant(served, number, &config).await;
     let id = tenant.user("Ada").await;
     (tenant, id)
 }

@@ -93,7 +93,7 @@ fn mistakes(author: &Author, project: &Path) {
 
     fs::write(project.join("wrong.json"), r#"{ "attributes": ["name.surname"] }"#).unwrap();
     let said = author.fails(project, "scimgate plugin run capitals.wasm --config wrong.json < user.json");
-    contains(&said, &["wrong.json: the configuration at /attributes/0: name.surname is no attribute of User"]);
+    contains(&said, &["wrong.json: the configuration at /attributes/0: name.surname is not an attribute of User"]);
     fs::write(project.join("wrong.json"), r#"{ "atributes": [] }"#).unwrap();
     let said = author.fails(project, "scimgate plugin run capitals.wasm --config wrong.json < user.json");
     contains(

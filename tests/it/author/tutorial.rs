@@ -110,8 +110,8 @@ fn check(page: &'static str, save: Save) {
             .with("SCIMGATE_ADMIN_URL", environment("admin_url"))
             .with("SCIMGATE_OPERATOR_KEY", environment("operator_key"))
             .with("SCIMGATE_DIRECTORY_KEY", environment("directory_key"))
-            .with("TENANT_URL", environment("tenant_url"))
-            .with("TOKEN", environment("token"));
+            .with("SCIMGATE_SCIM_URL", environment("tenant_url"))
+            .with("SCIMGATE_SCIM_TOKEN", environment("token"));
         let page = fs::read_to_string(root().join(page)).unwrap();
         let steps = steps(&page);
         assert!(steps.len() > 10, "{steps:?}");
@@ -143,7 +143,7 @@ fn follow(author: &Author, steps: Vec<Step>) -> PathBuf {
             Step::File(path, content) => fs::write(folder.join(path), content).unwrap(),
             Step::Command(command, _) if command.starts_with("cd ") => folder.push(&command[3..]),
             // The reader's shell has what the running gateway printed; this one has it, too.
-            Step::Command(command, _) if command.starts_with("export ") || command.starts_with("scimgate dev") => {}
+            Step::Command(command, _) if command.starts_with("eval ") || command.starts_with("scimgate dev") => {}
             Step::Command(command, expected) => {
                 // In the order in which a terminal shows them.
                 let found = text(&author.shell(&folder, &format!("exec 2>&1\n{command}")).stdout);

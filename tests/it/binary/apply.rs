@@ -75,6 +75,10 @@ tenants:
     searchAttributes: [emails.value, title]
     directorySchema:
       - { path: userType, allowed: [Employee, Contractor] }
+    ssoSubject: externalId
+    groupRules:
+      - { group: { displayName: App admins }, role: { value: admin, display: Administrator } }
+      - { group: { externalId: g-7 }, entitlement: { value: seat, primary: true } }
     client:
       profile: entra
       refuse: [bare-token]
@@ -111,6 +115,8 @@ fn a_file_makes_tenants_of_nothing_and_then_nothing_is_to_be_done() {
             "schemas",
             "searchAttributes",
             "directorySchema",
+            "ssoSubject",
+            "groupRules",
             "client",
             "limits",
             "retention",
@@ -126,7 +132,7 @@ fn a_file_makes_tenants_of_nothing_and_then_nothing_is_to_be_done() {
             "~ globex: suspended",
             "    ~ profile: auto → entra",
             "    + entra: scope scim, 30 days",
-            "15 changes.",
+            "17 changes.",
         ] {
             assert!(dry.iter().any(|shown| shown == line), "{line}: {text}");
         }
@@ -166,6 +172,8 @@ async fn check_all(desk: &Desk, secrets: &str) {
     assert_eq!(get("/tenants/acme/resource-types").await["resourceTypes"][0]["name"], "Device");
     assert_eq!(get("/tenants/acme/search-attributes").await["attributes"], json!(["emails.value", "title"]));
     assert_eq!(get("/tenants/acme/directory-schema").await["rules"][0]["path"], "userType");
+    assert_eq!(get("/tenants/acme/sso-subject").await["path"], "externalId");
+    assert_eq!(get("/tenants/acme/group-rules").await["rules"][1]["entitlement"]["value"], "seat");
     assert_eq!(get("/tenants/acme/guard").await["confirmFrom"], 2);
     assert_eq!(get("/tenants/acme/mapping").await["steps"][0]["config"], json!({ "lowerCaseMail": true }));
     let issued: Vec<Value> = secrets.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -200,6 +208,12 @@ const CHANGES: &[(&str, &str, &[&str])] = &[
         "[Employee, Contractor]",
         "[Employee]",
         &["~ acme: directorySchema", "    ~ [0].allowed: [\"Employee\",\"Contractor\"] → [\"Employee\"]"],
+    ),
+    ("ssoSubject: externalId", "ssoSubject: null", &["~ acme: ssoSubject", "    - externalId"]),
+    (
+        "value: admin, display: Administrator",
+        "value: admin, primary: false",
+        &["~ acme: groupRules", "    - [0].role.display: Administrator"],
     ),
     ("profile: entra", "profile: okta", &["~ acme: client", "    ~ profile: entra → okta"]),
     ("refuse: [bare-token]", "refuse: []", &["~ acme: client", "    ~ refuse: [\"bare-token\"] → []"]),

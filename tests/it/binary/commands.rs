@@ -141,7 +141,7 @@ async fn settings(shell: &Shell) {
     let digest = shell.json(&["plugin", "push", wasm.to_str().unwrap()]).await["digest"].clone();
     assert!(shell.says(&["plugin", "list"]).await.contains(digest.as_str().unwrap()));
     let none = shell.refused(&["plugin", "push", &product]).await;
-    assert!(none.contains("these are none"), "{none}");
+    assert!(none.contains("these are not such a file's"), "{none}");
 
     let mapping = json!({ "onFailure": "keep", "steps": [{ "plugin": "tutorial", "config": tutorial_config() }] });
     let set = shell.json(&["mapping", "set", "acme", &shell.file("mapping.json", &mapping)]).await;
@@ -153,7 +153,12 @@ async fn settings(shell: &Shell) {
     assert!(shell.says(&["mapping", "show", "acme"]).await.contains("tutorial"));
     let unknown = json!({ "steps": [{ "plugin": "tutorail" }] });
     let unknown = shell.refused(&["mapping", "set", "acme", &shell.file("unknown.json", &unknown)]).await;
-    assert!(unknown.starts_with("Step 1 (tutorail): there is no such plugin."), "{unknown}");
+    assert!(unknown.contains("unknown.json: Step 1 (tutorail): there is no such plugin."), "{unknown}");
+    let list = shell.refused(&["mapping", "set", "acme", &shell.file("list.json", &json!([]))]).await;
+    assert!(list.ends_with("list.json has a list, where an object in braces is expected"), "{list}");
+    let wrong = shell.file("wrong.json", &json!({ "steps": [{ "plugin": 1 }] }));
+    let wrong = shell.refused(&["mapping", "set", "acme", &wrong, "-o", "json"]).await;
+    assert!(wrong.contains("wrong.json: The body is not what") && wrong.contains("`steps[0]"), "{wrong}");
     assert!(shell.says(&["mapping", "show", "globex"]).await.starts_with("No mapping is active"));
     revisions(shell, mapping).await;
     plugins(shell, wasm.to_str().unwrap()).await;
@@ -193,7 +198,7 @@ async fn plugins(shell: &Shell, wasm: &str) {
     let unknown = shell.refused(&["plugin", "show", "house@1.0.0"]).await;
     assert_eq!(unknown, "There is no plugin house@1.0.0 for all tenants.");
     let unnamed = shell.refused(&["plugin", "show", "house"]).await;
-    assert!(unnamed.starts_with("house is no release: name one as NAME@VERSION"), "{unnamed}");
+    assert!(unnamed.starts_with("house is not a release: name one as NAME@VERSION"), "{unnamed}");
 
     let draft = shell.file("house.json", &json!({ "steps": [{ "plugin": "house@1.0.0" }] }));
     let first = shell.json(&["mapping", "draft", "acme", &draft]).await;

@@ -66,7 +66,7 @@ async fn check_directory_schema(shell: &Shell, tenant: &Tenant) {
     );
     let wrong = shell.file("wrong.json", &json!({ "rules": [{ "path": "badge", "required": true }] }));
     let refused = shell.refused(&["directory-schema", "set", "acme", &wrong]).await;
-    assert!(refused.contains("Rule 1: badge is no attribute of User"), "{refused}");
+    assert!(refused.contains("Rule 1: badge is not an attribute of User"), "{refused}");
     let none = shell.file("none.json", &json!({ "rules": [] }));
     let _ = shell.says(&["directory-schema", "set", "acme", &none, "--wait"]).await;
     assert_eq!(shell.says(&show).await, "There are no rules beyond the schemas.");

@@ -64,6 +64,9 @@ async fn furnished(two: &Two) -> Tenant {
         .expect(200);
     let rules = json!({ "rules": [{ "path": "userType", "allowed": ["Employee", "Guest"] }] });
     let _ = operator.put("/tenants/acme/directory-schema", &rules).await.expect(200);
+    let _ = operator.put("/tenants/acme/sso-subject", &json!({ "path": "externalId" })).await.expect(200);
+    let rules = json!({ "rules": [{ "group": { "displayName": "crew" }, "role": { "value": "sailor" } }] });
+    let _ = operator.put("/tenants/acme/group-rules", &rules).await.expect(200);
     let _ =
         operator.put("/tenants/acme/guard", &json!({ "users": 7, "percent": 3, "confirmFrom": 2 })).await.expect(200);
     let _ = operator.patch("/tenants/acme", &json!({ "limits": { "requests": 20 } })).await.expect(200);
@@ -194,9 +197,9 @@ fn a_file_that_is_not_what_it_should_be_is_refused_before_anything_is_sent() {
                 "1 resources and 0 members, and there are 0 and 0",
             ),
             ("newer", good.replacen("\"version\":1", "\"version\":2", 1), "version 2 of the format"),
-            ("csv", "id,userName\n1,ada\n".to_owned(), "no export of a tenant"),
-            ("empty", String::new(), "no export of a tenant"),
-            ("bulk", "{\"schemas\":[],\"Operations\":[]}\n".to_owned(), "no export of a tenant"),
+            ("csv", "id,userName\n1,ada\n".to_owned(), "not an export of a tenant"),
+            ("empty", String::new(), "not an export of a tenant"),
+            ("bulk", "{\"schemas\":[],\"Operations\":[]}\n".to_owned(), "not an export of a tenant"),
         ];
         for (name, content, part) in cases {
             let path = two.path(name);

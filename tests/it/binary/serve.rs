@@ -70,7 +70,15 @@ impl Home {
 
     /// The same with settings of its own.
     pub(super) async fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
-        let mut command = self.command(&[&SERVE_ON_FREE_PORTS[..], &["--log-format", "json"]].concat());
+        self.serve_at("0", settings).await
+    }
+
+    /// The same with the internal listener at a port.
+    pub(super) async fn serve_at(&self, internal_port: &str, settings: &[(&str, &str)]) -> Served {
+        let mut arguments = SERVE_ON_FREE_PORTS;
+        let at = arguments.iter().position(|argument| *argument == "--internal-port").unwrap();
+        arguments[at + 1] = internal_port;
+        let mut command = self.command(&[&arguments[..], &["--log-format", "json"]].concat());
         command.envs(settings.iter().copied());
         let mut running = Running::start(command);
         let line: Value = serde_json::from_str(&running.logged("\"serving\"").await).unwrap();
@@ -93,7 +101,7 @@ pub(super) struct Served {
 }
 
 /// What a command that succeeds prints.
-pub(super) async fn said(command: Command) -> String {
+pub(crate) async fn said(command: Command) -> String {
     let output = finish(command).await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
@@ -104,8 +112,8 @@ fn a_server_is_migrated_bootstrapped_and_serves() {
     block_on(async {
         let home = Home::new().await;
         let sentence = refusal(home.command(&SERVE_ON_FREE_PORTS)).await;
-        assert!(sentence.starts_with("the database's schema is at version 0 and this binary needs "), "{sentence}");
-        assert!(sentence.ends_with("run `scimgate migrate` first"), "{sentence}");
+        assert_eq!(sentence, "the database has no schema yet; run `scimgate migrate` first");
+        assert_eq!(refusal(home.command(&["bootstrap"])).await, sentence);
 
         let all = MIGRATIONS.iter().map(|(version, ..)| version.to_string()).collect::<Vec<_>>().join(", ");
         let sentence = format!("Applied {all}. The schema is at version {KNOWN}.");
@@ -183,7 +191,7 @@ fn unusable_settings_of_serve_are_one_sentence() {
         assert!(said.starts_with("--root-key is not a root key: it must be 32 random bytes"), "{said}");
         assert!(!said.contains(key), "{said}");
         let said = refused(&["--root-key-file", "/nowhere/key"]).await;
-        assert!(said.starts_with("the file of --root-key, /nowhere/key, cannot be read"), "{said}");
+        assert!(said.starts_with("the file of --root-key-file, /nowhere/key, cannot be read"), "{said}");
         let said = refused(&["--previous-root-key", &format!("{key}f")]).await;
         assert!(said.starts_with("--previous-root-key needs --root-key"), "{said}");
         home.drop().await;

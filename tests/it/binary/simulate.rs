@@ -68,6 +68,7 @@ fn a_simulation_ends_with_a_table_and_its_exit_status() {
         assert_eq!(serde_json::from_str::<Value>(&report).unwrap()["dialect"], "flag");
 
         others(&ready).await;
+        pages(&ready).await;
         secrets(&ready).await;
         directories(&ready).await;
         faults(&ready).await;
@@ -83,8 +84,37 @@ async fn others(ready: &Value) {
     }
     let printed = succeeds(simulate_as(ready, "limits", &["--sizes", "2,3"])).await;
     assert!(printed.contains("\n2 members at once: accepted\n3 members at once: accepted\n"), "{printed}");
+    let printed = succeeds(simulate_as(ready, "limits", &["--sizes", "2", "3"])).await;
+    assert!(printed.contains("\n3 members at once: accepted\n"), "{printed}");
     let printed = succeeds(simulate_as(ready, "garbage", &["--concurrency", "1"])).await;
     assert!(printed.ends_with("All steps succeeded.\n"), "{printed}");
+}
+
+/// The report as a page: by itself, and with what a server did wrong.
+async fn pages(ready: &Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let page = || std::fs::read_to_string(folder.path().join("scimgate-entra-7.html")).unwrap();
+    let mut command = simulate(ready, &["--report", "html"]);
+    command.current_dir(folder.path());
+    let printed = succeeds(command).await;
+    assert!(printed.ends_with("The report is in scimgate-entra-7.html.\n"), "{printed}");
+    let green = page();
+    assert!(green.contains("The server did everything as Microsoft Entra ID needs it"), "{green}");
+    assert!(green.contains("<svg") && green.contains("initial: users: create user"), "{green}");
+    for outside in ["<script", "src=", "href=", "@import", "url("] {
+        assert!(!green.contains(outside), "{outside} in the page");
+    }
+    let url = ready["tenant_url"].as_str().unwrap();
+    let (gateway, path) = url.split_at(url.find("/scim").unwrap());
+    let broken = faulty_server::start(gateway, IgnoresMembers).await + path;
+    let mut command = simulate(ready, &["--report", "html", "--url", &broken]);
+    command.current_dir(folder.path());
+    let _ = finish(command).await;
+    let red = page();
+    for words in ["<h3>member-lost: ", "An added member is missing.", "Add must keep the existing members"] {
+        assert!(red.contains(words), "{words} is missing in {red}");
+    }
+    let _ = succeeds(simulate(ready, &[])).await;
 }
 
 async fn secrets(ready: &Value) {

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use regex::Regex;
-use scimgate_tests::binary::Running;
+use scimgate_tests::binary::{Running, dev};
 use scimgate_tests::harness::block_on;
 use scimgate_tests::root;
 use scimgate_tests::tenant::WS1B;
@@ -85,24 +85,22 @@ fn fits(printed: &str, actual: &str) -> bool {
 
 /// Runs the commands in one shell and compares what they print.
 async fn follow(lines: &[Line]) {
-    let (running, ready) = Running::dev(&["--ephemeral"]).await;
     let home = tempfile::tempdir().unwrap();
+    let mut command = dev(&["--ephemeral"]);
+    command.env("HOME", home.path());
+    let mut running = Running::start(command);
+    let _ready = running.line().await;
     symlink(root().join("target"), home.path().join("target")).unwrap();
     let mut script = "shopt -s expand_aliases\nexec 2>&1\n".to_owned();
     for (number, line) in lines.iter().enumerate() {
         let _ = write!(script, "printf '{MARK}{number} \\n'\n{}\n", line.command);
     }
-    let variable = |name: &str| ready[name].as_str().unwrap().to_owned();
     let shell = Command::new("bash")
         .args(["-c", &script])
         .current_dir(home.path())
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
-        .env("TENANT_URL", variable("tenant_url"))
-        .env("TOKEN", variable("token"))
-        .env("SCIMGATE_ADMIN_URL", variable("admin_url").trim_end_matches("/admin/v1"))
-        .env("SCIMGATE_OPERATOR_KEY", variable("operator_key"))
-        .env("SCIMGATE_DIRECTORY_KEY", variable("directory_key"))
+        .env("HOME", home.path())
         .stdin(Stdio::null())
         .output();
     let output = String::from_utf8(shell.await.unwrap().stdout).unwrap();
@@ -137,7 +135,7 @@ fn changing_a_mapping_prints_what_the_document_says() {
     let mut lines = commands("README.md", "\n### 1. Start\n", "\n### 2. ");
     let user = |attributes: &str| Line {
         command: format!(
-            r#"curl -s "$TENANT_URL"Users -H "$AUTH" -H "$JSON" -d '{{"schemas":["{USER}"],{attributes}}}'"#
+            r#"curl -s "$SCIMGATE_SCIM_URL"Users -H "$AUTH" -H "$JSON" -d '{{"schemas":["{USER}"],{attributes}}}'"#
         ),
         reply: None,
     };

@@ -169,7 +169,7 @@ async fn the_directory_accepts_only_its_own_cursors(gateway: &TestGateway) {
     for forged in ["", "next", &id, cursor(&scim, NEXT).unwrap(), &next[1..], &format!("{next}A")] {
         let refused = tenant.directory(&format!("/users?cursor={forged}")).await.expect(400);
         assert!(
-            refused.body["detail"].as_str().unwrap().starts_with("This is no cursor for this list."),
+            refused.body["detail"].as_str().unwrap().starts_with("This is not a cursor for this list."),
             "{}",
             refused.text
         );

@@ -64,7 +64,7 @@ async fn a_second_user_with_a_value_is_refused_with_the_mapping_and_the_first(ga
         "The User that revision {revision} maps (its last step is 1, tutorial@0.1.0) cannot be stored: User {ada} has"
     );
     assert!(detail(&refused).starts_with(&named), "{}", detail(&refused));
-    // Her own value is no conflict, and neither is it where it is not a work mail.
+    // Her own value is not a conflict, and neither is it where it is not a work mail.
     let _ = set(&tenant, &ada, mail, "ADA@corp.test".into()).await.expect(200);
     let home = json!([{ "type": "home", "value": "ada@corp.test" }]);
     let _ = set(&tenant, &eve, "emails", home).await.expect(200);

@@ -12,7 +12,7 @@ use scimgate_tests::served::{Prepared, Served};
 use scimgate_tests::tenant::{token, user};
 use scimgate_tests::{Client, Tenant, TestGateway, event_feed, poll, rows};
 
-use super::check_outage;
+use super::{becomes_ready, check_outage};
 
 /// A batch times out after 8 s; more is a hang.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -30,10 +30,6 @@ async fn check_outages(tenant: &Tenant, fresh: &Client, id: &str) {
         check_outage(answer);
     }
     assert!(begun.elapsed() < 3 * REPLY_TIMEOUT, "{:?}", begun.elapsed());
-}
-
-async fn becomes_ready(served: &Served) {
-    poll("the gateway is ready again", async || (served.probe("/readyz").await == 200).then_some(())).await;
 }
 
 async fn start(settings: &[&str], pool: &str) -> (Cluster, Prepared, Served) {
@@ -54,7 +50,7 @@ fn a_crashed_database_is_an_outage_until_it_is_back() {
         check_outages(&tenant, &fresh, &ada).await;
         assert_eq!((served.probe("/livez").await, served.probe("/readyz").await), (200, 503));
         cluster.resume();
-        becomes_ready(&served).await;
+        becomes_ready(&served, "the crashed database was started").await;
         assert_eq!(fresh.get("/Users").await.expect(200).body["totalResults"], 1, "no write was stored in part");
         let _ = tenant.user("ben").await;
         assert_eq!(event_feed::check(&tenant).await.users.len(), 2, "events are numbered again");
@@ -80,7 +76,7 @@ fn a_restart_under_load_loses_nothing() {
                     }
                 })
                 .await;
-            becomes_ready(&served).await;
+            becomes_ready(&served, "the database was restarted").await;
             cycle.check(&tenant).await;
             rows::check(&owner(&cluster.url("postgres")).await).await;
         }
@@ -100,7 +96,7 @@ fn a_frozen_database_times_out_and_does_not_delay_shutdown() {
         check_outages(&tenant, &fresh, &ada).await;
         assert_eq!((served.probe("/livez").await, served.probe("/readyz").await), (200, 503));
         cluster.thaw();
-        becomes_ready(&served).await;
+        becomes_ready(&served, "the database went on").await;
         // A write that timed out may have been committed: completely, and with its event.
         let _ = event_feed::check(&tenant).await;
         rows::check(&owner(&cluster.url("postgres")).await).await;
@@ -156,7 +152,7 @@ fn a_database_without_a_free_connection_is_an_outage() {
         check_outage(&tenant.scim.get("/Users").await);
         check_outage(&fresh.get("/Users").await);
         drop(held);
-        becomes_ready(&served).await;
+        becomes_ready(&served, "connections were free").await;
         let _ = fresh.get("/Users").await.expect(200);
         let _ = tenant.user("ada").await;
         assert!(served.running.terminate().await.0.success());

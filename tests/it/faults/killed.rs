@@ -1,5 +1,7 @@
 //! The gateway is killed during a provisioning cycle. No acknowledged write is lost, and no write is stored in part.
 
+use std::time::Instant;
+
 use scimgate_tests::binary::Running;
 use scimgate_tests::cycle::{Cycle, whole_cycles};
 use scimgate_tests::database::Fresh;
@@ -30,7 +32,9 @@ fn twenty_kills_on_postgres_lose_no_acknowledged_write() {
             if kill % 5 != 0 {
                 let _ = owner.execute("DELETE FROM lease", &[]).await.unwrap();
             }
+            let begun = Instant::now();
             served = prepared.serve(&[]).await;
+            eprintln!("serving {} ms after its start", begun.elapsed().as_millis());
             tenant = tenant.at(served.addresses());
             cycle.check(&tenant).await;
             rows::check(&owner).await;

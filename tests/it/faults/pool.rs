@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use scimgate::config::Limits;
+use scimgate_tests::cycle::{Cycle, whole_cycles};
+use scimgate_tests::database::Fresh;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::raw::{Raw, request};
+use scimgate_tests::served::Prepared;
 use scimgate_tests::tenant::{patch, user};
 use scimgate_tests::{TestGateway, poll, rows};
 use serde_json::json;
 
-use super::check_outage;
+use super::{becomes_ready, check_outage};
 
 /// Polls until this many statements wait for a lock.
 pub(super) async fn statements_wait(owner: &tokio_postgres::Client, number: usize) {
@@ -49,6 +52,34 @@ fn an_exhausted_pool_is_a_temporary_outage() {
             rows::check(&holder).await;
             gateway.end().await;
         }
+    });
+}
+
+#[test]
+fn a_process_whose_pool_was_exhausted_loses_no_acknowledged_write() {
+    block_on(async {
+        let fresh = Fresh::empty().await;
+        let prepared = Prepared::new(&fresh.url, &[]).await;
+        let served = prepared.serve(&["--pool-size", "2"]).await;
+        let tenant = served.tenant("acme").await;
+        let mut cycle = Cycle::begin(&tenant).await;
+        let mut holder = fresh.owner().await;
+        for _ in 0..2 {
+            cycle
+                .interrupt(&tenant, async || {
+                    let lock = holder.transaction().await.unwrap();
+                    lock.batch_execute("LOCK TABLE resource IN ACCESS EXCLUSIVE MODE").await.unwrap();
+                    check_outage(&tenant.scim.get("/Users").await);
+                    lock.rollback().await.unwrap();
+                })
+                .await;
+            becomes_ready(&served, "the lock that held every connection").await;
+            cycle.check(&tenant).await;
+            rows::check(&holder).await;
+        }
+        whole_cycles(&tenant).await;
+        assert!(served.running.terminate().await.0.success());
+        fresh.drop().await;
     });
 }
 

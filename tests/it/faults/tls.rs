@@ -44,7 +44,8 @@ fn the_database_connection_uses_tls_and_rejects_wrong_certificates() {
         let url = |host: &str, mode: &str| {
             format!("postgres://gate:secret@{host}:{}/postgres?sslmode={mode}", cluster.port())
         };
-        let trusting = |name: &str| [("SSL_CERT_FILE", folder.path().join(name).to_str().unwrap().to_owned())];
+        let trusting =
+            |name: &str| [("SCIMGATE_DATABASE_CA_FILE", folder.path().join(name).to_str().unwrap().to_owned())];
         let prepared = Prepared::new(&url("127.0.0.1", "require"), &trusting("right-ca.pem")).await;
         for mode in ["require", "verify-full", "prefer"] {
             let served = prepared.at(&url("127.0.0.1", mode)).serve(&[]).await;

@@ -44,7 +44,7 @@ async fn rules_are_shown_as_they_were_set_and_refused_with_what_is_wrong(gateway
         ),
         (
             json!([{ "group": { "id": "7" }, "role": { "value": "a" } }]),
-            "Rule 1: group.id \"7\" is no id of a resource.",
+            "Rule 1: group.id \"7\" is not an id of a resource.",
         ),
         (json!([role("A", "a"), role("a", "a")]), "Rule 2: an earlier rule gives the role a to the same group."),
         (json!([role("A\u{0}", "a")]), "Rule 1: group.displayName has a control character."),

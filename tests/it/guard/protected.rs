@@ -116,7 +116,7 @@ async fn no_mapping_takes_a_protected_user_from_the_product(gateway: &TestGatewa
     assert_holds("the batch", &json!({ "cause": "protected", "resources": 1 }), &held[0]);
 }
 
-/// The user stays: that a group loses a member is no removal of the user, and is counted as a membership.
+/// The user stays: that a group loses a member is not a removal of the user, and is counted as a membership.
 async fn a_protected_user_may_leave_a_group(gateway: &TestGateway) {
     let tenant = protect(gateway, &json!({ "users": 0, "members": 1 })).await;
     let ids = [director(&tenant, "d0").await, director(&tenant, "d1").await, director(&tenant, "d2").await];

@@ -28,7 +28,7 @@ async fn a_new_tenant_has_a_guard_and_a_normal_leaver_passes_at_once(gateway: &T
         (json!({ "users": -1 }), "users must be a whole number from 0 to 1000000."),
         (json!({ "users": 1, "percent": 101 }), "percent must be a whole number from 0 to 100."),
         (json!({ "confirmFrom": 0 }), "confirmFrom must be a whole number from 1 to 1000000."),
-        (json!({ "protected": "shoeSize gt 40" }), "protected is no filter on users: "),
+        (json!({ "protected": "shoeSize gt 40" }), "protected is not a filter on users: "),
     ] {
         let refusal = gateway.operator.put("/tenants/acme/guard", &guard).await.expect(400);
         assert!(refusal.body["detail"].as_str().unwrap().starts_with(detail), "{}", refusal.text);

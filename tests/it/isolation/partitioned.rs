@@ -4,10 +4,19 @@
 pub(super) fn partitioned(sql: &str) -> String {
     const START: &str = "CREATE TABLE ";
     const END: &str = "\n);\n";
+    const PARTITIONED: &str = "\n) PARTITION BY ";
     let mut result = String::new();
     let mut rest = sql;
     while let Some(start) = rest.find(START) {
-        let end = start + rest[start..].find(END).unwrap();
+        let line = rest[start..].find('\n').map_or(rest.len(), |length| start + length);
+        let end = rest[start..].find(END).map_or(rest.len(), |length| start + length);
+        // One that is a partition, or has them already.
+        let own = rest[start..end].find(PARTITIONED).map(|length| start + length + PARTITIONED.len());
+        if let Some(copied) = own.or((!rest[start..line].ends_with('(')).then_some(line)) {
+            result += &rest[..copied];
+            rest = &rest[copied..];
+            continue;
+        }
         let (table, after) = (&rest[start..end], &rest[end + END.len()..]);
         result += &rest[..start];
         result += table;

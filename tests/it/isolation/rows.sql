@@ -51,3 +51,8 @@ INSERT INTO setup_link (tenant_id, id, digest, provider, method, label, credenti
   VALUES ('$T', '$T', sha256('$T'), 'entra', 'token', '', 365, now(), 'a', now());
 INSERT INTO used_assertion (tenant_id, digest, expires_at) VALUES ('$T', sha256('$T'), now());
 INSERT INTO event_reader (tenant_id, reader, after_seq, at) VALUES ('$T', '$T', 1, now());
+INSERT INTO provisioning_log (tenant_id, id, request_id, operation, status, duration_us, failed_id) VALUES ('$T', 'f0000000-0000-7000-8000-000000000001', 'r', 'create', 409, 1, 'f0000000-0000-7000-8000-000000000001');
+INSERT INTO health_traffic (tenant_id, slot, requests, lookups, found, users, groups, others, changed, deleted, failed, throttled, refused, pages, listed, total)
+  VALUES ('$T', now(), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO tenant_health (tenant_id, revision, state, rank, since, codes, seen) VALUES ('$T', 1, 'healthy', 2, now(), '{}', '{}');
+INSERT INTO webhook_delivery (tenant_id, id, target, body, created_at, due_at) VALUES ('$T', '$T', 't', '{}', now(), now());

@@ -53,18 +53,18 @@ async fn a_mapping_that_would_refuse_every_document_is_refused(gateway: &TestGat
         // Declared as a path in the plugin's schema.
         (
             tutorial(json!({ "excludeWhere": { "path": "badge", "equals": "x" } })),
-            "Step 2 (tutorial@0.1.0): the configuration at /excludeWhere/path: badge is no attribute of User; see /Schemas for those \
+            "Step 2 (tutorial@0.1.0): the configuration at /excludeWhere/path: badge is not an attribute of User; see /Schemas for those \
              there are.",
         ),
         (
             tutorial(json!({ "lift": { "title": "urn:example:product:2.0:User:badge" } })),
-            "Step 2 (tutorial@0.1.0): the configuration at /lift/title: urn:example:product:2.0:User:badge is no attribute of User; see \
+            "Step 2 (tutorial@0.1.0): the configuration at /lift/title: urn:example:product:2.0:User:badge is not an attribute of User; see \
              /Schemas for those there are.",
         ),
         // Not declared: only a call shows it.
         (
             hostile(json!({ "do": "write", "path": "badge" })),
-            "Step 2 (hostile@0.1.0) fails on a User with every attribute, since it cannot write badge: badge is no attribute of User; see \
+            "Step 2 (hostile@0.1.0) fails on a User with every attribute, since it cannot write badge: badge is not an attribute of User; see \
              /Schemas for those there are. Correct the path in the step's configuration, or add the attribute to the tenant's schemas.",
         ),
         (

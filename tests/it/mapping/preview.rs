@@ -85,7 +85,7 @@ async fn a_preview_shows_what_each_step_changes(gateway: &TestGateway) {
     assert_eq!(outcomes, ["same", "skipped", "same", "failed"], "a group has no title");
     let refused = &shown["steps"][3]["refusedPaths"][0];
     assert_eq!((&refused["call"], &refused["path"]), (&json!("set"), &json!("title")));
-    assert!(refused["reason"].as_str().unwrap().starts_with("title is no attribute of Group"), "{refused}");
+    assert!(refused["reason"].as_str().unwrap().starts_with("title is not an attribute of Group"), "{refused}");
 }
 
 /// Which documents the product then reads, without what the gateway adds to them.

@@ -196,7 +196,7 @@ async fn a_draft_is_checked_again_when_it_is_activated(gateway: &TestGateway) {
     let _ = gateway.operator.delete(&format!("/tenants/acme/schemas/{WS1B}")).await.expect(204);
 
     let why = format!(
-        "Step 1 (tutorial@0.1.0): the configuration at /lift: {WS1B}:customAttribute1 is no attribute of User; see /Schemas for \
+        "Step 1 (tutorial@0.1.0): the configuration at /lift: {WS1B}:customAttribute1 is not an attribute of User; see /Schemas for \
          those there are."
     );
     assert_eq!(activate(gateway, 3, 400).await["detail"], why);

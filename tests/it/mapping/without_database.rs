@@ -161,7 +161,9 @@ fn a_trace_has_the_outcome_of_a_run_and_the_documents_between_the_steps() {
         ));
         let refused = &trial.steps[1].refused_paths[0];
         assert_eq!((refused.call, refused.path.as_str()), ("set", "badge"));
-        assert!(matches!(&refused.error, PathError::Unknown(why) if why.starts_with("badge is no attribute of User")));
+        assert!(
+            matches!(&refused.error, PathError::Unknown(why) if why.starts_with("badge is not an attribute of User"))
+        );
         assert_eq!((trial.steps[1].failure, trial.bad_output), (Some(FailureKind::Reported), None));
     });
 }

@@ -20,13 +20,6 @@ on_postgres!(
     private_addresses_are_refused_unless_an_operator_names_them,
 );
 
-/// Lets the gateway read keys from this machine, from servers with certificates of an authority.
-fn trust(gateway: &TestGateway, issuer: &Issuer) {
-    let authorities = reqwest::Certificate::from_pem_bundle(&issuer.authority).unwrap();
-    let networks = vec!["127.0.0.0/8".parse().unwrap()];
-    gateway.gateway.auth.oauth.set_fetch_rules(FetchRules { networks, authorities });
-}
-
 /// Asks with a new assertion by a key.
 async fn by(gateway: &TestGateway, client: &str, key: &SigningKey) -> Answer {
     by_assertion(gateway, "/oauth2/token", Some(client), &key.sign(&claims(gateway))).await
@@ -36,7 +29,7 @@ async fn keys_are_fresh_for_ten_minutes_and_known_ones_used_for_a_day(gateway: &
     let _ = gateway.plain_tenant("acme").await;
     let key = SigningKey::rsa("1", 2048);
     let issuer = Issuer::start(Reply::Keys(key_set(&[&key]))).await;
-    trust(gateway, &issuer);
+    issuer.trust(gateway);
     let id = federated(gateway, "acme", &json!({ "jwksUri": issuer.uri() })).await;
     for answer in join_all((0..8).map(|_| by(gateway, &id, &key))).await {
         let _ = token(answer);
@@ -68,7 +61,7 @@ async fn an_unknown_key_is_looked_for_once_in_half_a_minute(gateway: &TestGatewa
     let _ = gateway.plain_tenant("acme").await;
     let (old, new) = (SigningKey::ec("old"), SigningKey::ec("new"));
     let issuer = Issuer::start(Reply::Keys(key_set(&[&old]))).await;
-    trust(gateway, &issuer);
+    issuer.trust(gateway);
     let id = federated(gateway, "acme", &json!({ "jwksUri": issuer.uri(), "bearer": true })).await;
     let _ = token(by(gateway, &id, &old).await);
     issuer.set(Reply::Keys(key_set(&[&old, &new])));
@@ -94,7 +87,7 @@ async fn hostile_addresses_of_keys_are_not_followed(gateway: &TestGateway) {
     let _ = gateway.plain_tenant("acme").await;
     let key = SigningKey::ec("1");
     let issuer = Issuer::start(Reply::Status(200)).await;
-    trust(gateway, &issuer);
+    issuer.trust(gateway);
     // Where a redirect would lead: the right keys.
     let right = key_set(&[&key]).to_string();
     let many = json!({ "keys": vec![key.jwk(); 101] }).to_string();

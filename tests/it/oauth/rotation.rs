@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use scimgate_simulate::{BaseUrl, Dialect, NoProgress, Options, Pace, Secret, Size};
+use scimgate_simulate::{Dialect, NoProgress, Options, Secret, Size};
 use scimgate_tests::faulty_server::{self, Fault, Request, Response};
 use scimgate_tests::harness::block_on;
-use scimgate_tests::{Database, Tenant, TestGateway, poll};
+use scimgate_tests::{Database, Tenant, TestGateway, poll, simulation};
 use serde_json::json;
 
 use super::{OauthClient, by_secret, token, with_secret};
@@ -88,18 +88,9 @@ async fn while_entra_runs(
     let current = Current::default();
     current.replace(first).await;
     let address = faulty_server::start(&format!("http://{}", gateway.public), current.clone()).await;
-    let options = Options {
-        base_url: BaseUrl::parse(&format!("{address}/scim/v2")).unwrap(),
-        token: Secret::from("replaced".to_owned()),
-        directory: None,
-        dialect: Dialect::Mixed,
-        size: Size { users: 40, groups: 6, members_per_group: 20, cycles: 3 },
-        pace: Pace { rate: None, concurrency: 4 },
-        seed: 1,
-        match_external_id: false,
-        lost_percent: 0,
-        keep: false,
-    };
+    let size = Size { users: 40, groups: 6, members_per_group: 20, cycles: 3 };
+    let options = simulation::options(&format!("{address}/scim/v2"), Secret::from("replaced".to_owned()), size);
+    let options = Options { dialect: Dialect::Mixed, ..options };
     let running = tokio::spawn(async move { scimgate_simulate::entra(&options, &NoProgress).await.unwrap() });
     let mut rounds = 0;
     while !running.is_finished() {

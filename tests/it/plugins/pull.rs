@@ -118,7 +118,7 @@ fn hostile(registry: &OciRegistry, wasm: &[u8]) -> Vec<(String, u16, String)> {
             "it leads to https://169.254.169.254, a private address",
         ),
         ("name", "https://localhost:1/", "it leads to localhost, a private address"),
-        ("plain", "http://127.0.0.1:1/", "it leads to http://127.0.0.1:1, which is no https"),
+        ("plain", "http://127.0.0.1:1/", "it leads to http://127.0.0.1:1, which is not https"),
         ("file", "file:///etc/passwd", ""),
     ] {
         registry.set(&blob(name.as_bytes()), Reply::Redirect(to.to_owned()));

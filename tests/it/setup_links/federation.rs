@@ -1,6 +1,5 @@
 //! Workload identity: the form, its correction, and the assertions that it lets in.
 
-use scimgate::auth::oauth::fetch::FetchRules;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::issuer::{Issuer, Reply};
 use scimgate_tests::jwt::{SigningKey, key_set};
@@ -103,9 +102,7 @@ fn an_assertion_that_differs_is_named_and_the_corrected_one_is_let_in() {
         let _ = gateway.plain_tenant("acme").await;
         let key = SigningKey::ec("1");
         let issuer = Issuer::start(Reply::Keys(key_set(&[&key]))).await;
-        let authorities = reqwest::Certificate::from_pem_bundle(&issuer.authority).unwrap();
-        let networks = vec!["127.0.0.0/8".parse().unwrap()];
-        gateway.gateway.auth.oauth.set_fetch_rules(FetchRules { networks, authorities });
+        issuer.trust(&gateway);
         let link = create(&gateway, "acme", &json!({ "method": "workload-identity" })).await;
         let enter = async |subject: &str, cookie: Option<&str>| {
             let keys = issuer.uri();

@@ -60,7 +60,7 @@ async fn a_wrong_client_secret_is_named(gateway: &TestGateway) {
     let _ = gateway.anonymous().with(&secret).get("/Users").await.expect(401);
     says(gateway, &link, "Choose OAuth client credentials").await;
     let token = public(gateway).send(ask(&secret)).await.expect(200).body["access_token"].as_str().unwrap().to_owned();
-    assert_eq!(mark(gateway, &link).await["state"], "refused", "an access token is no request yet");
+    assert_eq!(mark(gateway, &link).await["state"], "refused", "an access token is not a request yet");
     let _ = gateway.anonymous().with(&token).get("/Users").await.expect(200);
     becomes(gateway, &link, "connected").await;
 }

@@ -16,7 +16,7 @@ impl Fault for RefusesUnknownSchemas {
         let foreign = request.body["schemas"]
             .as_array()
             .is_some_and(|it| it.iter().any(|urn| urn == "urn:scim:schemas:core:1.0"));
-        foreign.then(|| error(400, "urn:scim:schemas:core:1.0 is no schema of this server."))
+        foreign.then(|| error(400, "urn:scim:schemas:core:1.0 is not a schema of this server."))
     }
 }
 

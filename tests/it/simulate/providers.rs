@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scimgate_simulate::{Options, Size};
+use scimgate_simulate::{Options, Size, estimate};
 use scimgate_tests::{TestGateway, on_both, on_postgres};
 
 use super::{Provider, assert_green, directory, options, remaining};
@@ -16,6 +16,13 @@ async fn every_provider_finds_what_it_sent(gateway: &TestGateway) {
         let options = Options { directory: Some(directory(&tenant)), ..options(&tenant) };
         let report = provider.simulate(&options).await;
         assert_green(&report);
+        let estimated = estimate::requests(report.provider, &options).unwrap();
+        let range = report.requests * 7 / 10..=report.requests * 13 / 10;
+        assert!(
+            range.contains(&estimated),
+            "{provider:?}: {estimated} are estimated, and {} were sent",
+            report.requests
+        );
         let [scim, directory] = &report.compared[..] else { panic!("{provider:?}: {:?}", report.compared) };
         assert_eq!((scim.users, scim.memberships), (directory.users, directory.memberships), "{provider:?}");
         assert_eq!(remaining(&tenant).await, [0, 0], "{provider:?} deletes everything");

@@ -5,9 +5,11 @@ mod directory_schema;
 mod erasures;
 mod group_rules;
 mod guard;
+mod health;
 mod moving;
 mod oauth;
 mod plugins;
+mod provisioning_log;
 mod schemas;
 mod setup_links;
 
@@ -58,6 +60,8 @@ pub(super) async fn send_all((tap, gateway): (&Tap, &TestGateway), tenant: &Tena
     setup_links::send(gateway, tenant, round).await;
     directory_schema::send(gateway, tenant, round).await;
     group_rules::send(gateway, tenant, (&ada, round)).await;
+    provisioning_log::send(gateway, tenant, &ada).await;
+    health::send(gateway, tenant).await;
     search_keys(gateway, tenant).await;
     upgraded((tap, gateway), tenant, round).await;
 }

@@ -11,8 +11,14 @@ use syn::{ItemMod, Lit, LitStr, Macro};
 use crate::floors::files;
 
 /// Files with SQL that is not sent as a statement of the pool.
-const OTHER: [&str; 5] =
-    ["postgres/migrate.rs", "postgres/migrate/", "postgres/session.rs", "postgres/pool/", "postgres/statistics.rs"];
+const OTHER: [&str; 6] = [
+    "postgres/diagnosis.rs",
+    "postgres/migrate.rs",
+    "postgres/migrate/",
+    "postgres/session.rs",
+    "postgres/pool/",
+    "postgres/statistics.rs",
+];
 /// Shorter pieces are parts of many statements.
 const MIN_PIECE: usize = 24;
 

@@ -103,7 +103,9 @@ async fn the_retention_is_set_and_shown(gateway: &TestGateway) {
     assert_eq!(shown().await, json!({}));
     let audit = operator.get("/audit?tenant=acme").await.expect(200).body;
     let change = audit["changes"].as_array().unwrap().iter().find(|it| it["action"] == "tenant.retention").unwrap();
-    assert_eq!((&change["before"], &change["after"]), (&days, &json!({ "tombstoneDays": null, "eventDays": null })));
+    let before = json!({ "tombstoneDays": 3, "eventDays": 60, "logDays": null });
+    let after = json!({ "tombstoneDays": null, "eventDays": null, "logDays": null });
+    assert_eq!((&change["before"], &change["after"]), (&before, &after));
 }
 
 /// As long as a product reads, no event is purged that it has not read.

@@ -1,15 +1,18 @@
-//! Nothing is added during an erasure or after it: by writers at two replicas, and by a gateway that is killed again and again.
+//! Nothing is added during an erasure or after it: by writers at two replicas, and by a gateway that is killed again and again, on
+//! either database.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use scimgate_tests::binary::Running;
 use scimgate_tests::database::Fresh;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::served::Prepared;
 use scimgate_tests::tenant::{group, patch, user};
-use scimgate_tests::{Client, Database, Tenant, TestGateway, many_users, poll, rows};
+use scimgate_tests::{Client, Database, Request, Tenant, TestGateway, many_users, poll, rows};
 use serde_json::json;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use super::{assert_no_rows, begin, finished};
 
@@ -126,5 +129,66 @@ fn kills_on_postgres_in_the_middle_of_an_erasure_lose_nothing_of_it() {
         rows::check(&owner).await;
         assert!(served.running.terminate().await.0.success());
         fresh.drop().await;
+    });
+}
+
+/// `scimgate dev` on a data directory, and its admin API.
+async fn start_dev(data: &std::path::Path) -> (Running, Client) {
+    let (running, ready) = Running::dev(&["--data-dir", data.to_str().unwrap(), "--log", "warn"]).await;
+    let text = |name: &str| ready[name].as_str().unwrap().trim_end_matches('/').to_owned();
+    let operator = Client::new(text("admin_url")).with(&text("operator_key"));
+    (running, operator)
+}
+
+async fn import_users(operator: &Client, tenant: &str, count: usize) {
+    let mut lines = (0..count).map(|number| {
+        let mut user = user(&format!("user-{number}"));
+        let time = "2026-01-01T00:00:00Z";
+        let meta = json!({ "resourceType": "User", "created": time, "lastModified": time, "version": "W/\"1\"" });
+        (user["id"], user["meta"]) = (Uuid::now_v7().to_string().into(), meta);
+        json!({ "resource": user }).to_string()
+    });
+    let path = format!("/tenants/{tenant}/import");
+    loop {
+        let batch: Vec<String> = lines.by_ref().take(200).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let report = operator.send(Request::new("POST", &path).body("application/x-ndjson", batch.join("\n"))).await;
+        assert_eq!(report.expect(200).body["created"], batch.len());
+    }
+}
+
+#[test]
+fn kills_on_the_embedded_database_in_the_middle_of_an_erasure_lose_nothing_of_it() {
+    block_on(async {
+        let data = tempfile::tempdir().unwrap();
+        let (mut running, mut operator) = start_dev(data.path()).await;
+        let _ = operator.post("/tenants", &json!({ "name": "acme" })).await.expect(201);
+        import_users(&operator, "acme", 2_000).await;
+        let id = begin_at(&operator, "acme").await;
+        let (mut kills, mut before) = (0, 0);
+        loop {
+            let (is_finished, now) = poll("a batch is done", async || {
+                let (is_finished, now) = erased(&operator, &id).await;
+                (is_finished || now > before).then_some((is_finished, now))
+            })
+            .await;
+            before = now;
+            if is_finished {
+                break;
+            }
+            if kills < 3 {
+                kills += 1;
+                running.kill().await;
+                (running, operator) = start_dev(data.path()).await;
+            }
+        }
+        assert!(kills >= 2, "the erasure was in its middle only {kills} times");
+        let erasure = operator.get(&format!("/erasures/{id}")).await.expect(200).body;
+        assert_eq!((&erasure["proof"]["rows"], &erasure["erased"]), (&json!(0), &erasure["total"]), "{erasure:#}");
+        let demo = operator.get("/tenants/demo").await.expect(200).body;
+        assert_eq!(demo["state"], "active", "{demo:#}");
+        assert!(running.terminate().await.0.success());
     });
 }

@@ -76,3 +76,8 @@ them: that could be tried against guesses. */}}
 {{- end -}}
 {{- end -}}
 {{- end }}
+
+{{/* What identity providers and their administrators reach: SCIM, OAuth's tokens, keys and metadata, and setup links. */}}
+{{- define "scimgate.publicPaths" -}}
+/scim /t /oauth2 /.well-known/oauth-authorization-server /setup
+{{- end }}

@@ -66,10 +66,43 @@ envFrom:
 - name: SCIMGATE_LOG_FORMAT
   value: {{ .Values.log.format }}
 {{- if .Values.database.certificates.existingConfigMap }}
-- name: SSL_CERT_FILE
+- name: SCIMGATE_DATABASE_CA_FILE
   value: {{ printf "/etc/scimgate/certificates/%s" .Values.database.certificates.key | quote }}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What the gateway needs to reach its database and to read what it has encrypted there. */}}
+{{- define "scimgate.database" -}}
+- name: DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.database.existingSecret }}
+      key: {{ .Values.database.key }}
+{{- if .Values.rootKey.existingSecret }}
+- name: SCIMGATE_ROOT_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.rootKey.existingSecret }}
+      key: {{ .Values.rootKey.key }}
+{{- if .Values.rootKey.previousKey }}
+- name: SCIMGATE_PREVIOUS_ROOT_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.rootKey.existingSecret }}
+      key: {{ .Values.rootKey.previousKey }}
+{{- end }}
+{{- end }}
+{{- if eq .Values.database.pooler "transaction" }}
+{{- if .Values.migration.enabled }}
+{{- $direct := printf "%s/%s" .Values.migration.existingSecret .Values.migration.key }}
+{{- if or (not .Values.migration.existingSecret) (eq $direct (printf "%s/%s" .Values.database.existingSecret .Values.database.key)) }}
+{{- fail "database.pooler is transaction, and migrations need the server itself: name the Secret with its address in migration.existingSecret" }}
+{{- end }}
+{{- end }}
+- name: SCIMGATE_POOLER
+  value: transaction
 {{- end }}
 {{- end }}

@@ -1,5 +1,7 @@
 //! The files of `apply`: what is wanted of tenants, in YAML. What a file does not name is left alone.
 
+#![expect(clippy::option_option, reason = "null and nothing differ in the file")]
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -8,15 +10,17 @@ use serde_json::{Map, Value, json};
 
 use super::token::TokenRequest;
 use crate::failure::Failure;
+use crate::nearest::nearest;
 use crate::output::read;
-use crate::settings::directory_schema::DirectorySchema;
+use crate::settings::directory_schema::{DirectorySchema, SsoSubject};
+use crate::settings::group_rules::{self, GroupRules};
 use crate::settings::mapping::Mapping;
 use crate::settings::packs::Packs;
 use crate::settings::resource_types::{self, ResourceTypes};
 use crate::settings::schemas::{self, Schemas};
 use crate::settings::scim_client::ScimClient;
 use crate::settings::search_attributes::SearchAttributes;
-use crate::settings::tenant::{Guard, Limits, Retention, Suspended};
+use crate::settings::tenant::{Guard, Limits, LogRedaction, Retention, Suspended};
 use crate::settings::{Kind, Wanted};
 
 /// Longest file in bytes.
@@ -40,9 +44,13 @@ pub(super) struct Tenant {
     schemas: Option<Vec<Schema>>,
     search_attributes: Option<Vec<String>>,
     directory_schema: Option<Vec<Rule>>,
+    #[serde(default, deserialize_with = "named")]
+    sso_subject: Option<Option<String>>,
+    group_rules: Option<Vec<Value>>,
     client: Option<Client>,
     limits: Option<LimitsOf>,
     retention: Option<RetentionOf>,
+    log_redaction: Option<Vec<String>>,
     guard: Option<GuardOf>,
     #[serde(default, deserialize_with = "named")]
     mapping: Option<Option<MappingOf>>,
@@ -117,6 +125,8 @@ struct RetentionOf {
     tombstone_days: Option<Option<u32>>,
     #[serde(default, deserialize_with = "named")]
     event_days: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "named")]
+    log_days: Option<Option<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -222,11 +232,9 @@ fn one_line(text: &str) -> String {
 }
 
 fn unknown_key(key: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|name| (strsim::jaro_winkler(&key.to_lowercase(), &name.to_lowercase()), *name));
-    let nearest = near.max_by(|one, other| one.0.total_cmp(&other.0)).filter(|(similarity, _)| *similarity > 0.75);
     let all = known.join(", ");
-    match nearest {
-        Some((_, name)) => format!("unknown key {key}; did you mean {name}? The keys are {all}"),
+    match nearest(key, known.iter().copied()) {
+        Some(name) => format!("unknown key {key}; did you mean {name}? The keys are {all}"),
         None => format!("unknown key {key}; the keys are {all}"),
     }
 }
@@ -241,11 +249,14 @@ impl Tenant {
         add(&Schemas, self.schemas.as_deref().map(|schemas| self.extensions(schemas)).transpose()?);
         add(&SearchAttributes, self.search_attributes.as_ref().map(|names| json!(names)));
         add(&DirectorySchema, self.directory_schema.as_ref().map(|rules| rules.iter().map(Rule::value).collect()));
+        add(&SsoSubject, self.sso_subject.as_ref().map(|path| json!(path)));
         add(&ScimClient, self.client.as_ref().map(Client::value));
         add(&Limits, self.limits.as_ref().map(LimitsOf::value));
         add(&Retention, self.retention.as_ref().map(RetentionOf::value));
+        add(&LogRedaction, self.log_redaction.as_ref().map(|names| json!(names)));
         add(&Guard, self.guard.as_ref().map(GuardOf::value));
         add(&Mapping, self.mapping.as_ref().map(|mapping| mapping.as_ref().map_or(Value::Null, MappingOf::value)));
+        add(&GroupRules, self.group_rules.as_ref().map(|rules| rules.iter().cloned().map(group_rules::rule).collect()));
         add(&Suspended, self.suspended.map(Value::from));
         Ok(all)
     }
@@ -327,7 +338,11 @@ impl LimitsOf {
 impl RetentionOf {
     fn value(&self) -> Value {
         let days = |days: Option<Option<u32>>| days.map(|days| json!(days));
-        object([("tombstoneDays", days(self.tombstone_days)), ("eventDays", days(self.event_days))])
+        object([
+            ("tombstoneDays", days(self.tombstone_days)),
+            ("eventDays", days(self.event_days)),
+            ("logDays", days(self.log_days)),
+        ])
     }
 }
 

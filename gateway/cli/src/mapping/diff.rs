@@ -29,7 +29,7 @@ pub(super) async fn run(client: &AdminClient, output: Output, it: &Arguments) ->
     let diff = client.get(&format!("{path}?{}", query.join("&"))).await?;
     match output {
         Output::Json => Ok(output.json(&diff)?),
-        Output::Table => Ok(write_styled(&text(&diff))?),
+        Output::Table | Output::Csv => Ok(write_styled(&text(&diff))?),
     }
 }
 

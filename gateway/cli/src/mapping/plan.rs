@@ -67,7 +67,7 @@ pub(super) async fn newest_draft(client: &AdminClient, tenant: &str) -> Result<i
     match (newest["state"].as_str(), newest["revision"].as_i64()) {
         (Some("draft"), Some(revision)) => Ok(revision),
         _ => Err(Failure::new(
-            "the newest revision is no draft; name one with --draft, or make one with `mapping draft`",
+            "the newest revision is not a draft; name one with --draft, or make one with `mapping draft`",
         )),
     }
 }
@@ -109,7 +109,7 @@ pub(super) async fn confirm(
 fn show(output: Output, plan: &Value) -> Result<(), Failure> {
     match output {
         Output::Json => Ok(output.json(plan)?),
-        Output::Table => Ok(write_styled(&(summary(plan) + &details(plan)))?),
+        Output::Table | Output::Csv => Ok(write_styled(&(summary(plan) + &details(plan)))?),
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) async fn run(client: &AdminClient, output: Output, it: Arguments) -> 
     let preview = client.put(Method::POST, &path, &body).await?;
     match output {
         Output::Json => Ok(output.json(&preview)?),
-        Output::Table => Ok(write_styled(&text(&preview))?),
+        Output::Table | Output::Csv => Ok(write_styled(&text(&preview))?),
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn run(client: &AdminClient, output: Output, command: &Command)
             let report = client.get(&path(&it.tenant)?).await?;
             match output {
                 Output::Json => Ok(output.json(&report)?),
-                Output::Table => Ok(write_styled(&text(&report))?),
+                Output::Table | Output::Csv => Ok(write_styled(&text(&report))?),
             }
         }
     }

@@ -40,9 +40,9 @@ pub(super) enum Command {
 
 pub(super) async fn run(operator: &OperatorOptions, command: Command) -> Result<(), Failure> {
     match command {
-        Command::New(it) => new::run(&it),
-        Command::Build(it) => project::run(&it).await,
-        Command::Test(it) => test::run(it).await,
+        Command::New(it) => new::run(operator.output(), &it),
+        Command::Build(it) => project::run(operator.output(), &it).await,
+        Command::Test(it) => test::run(operator.output(), it).await,
         Command::Run(it) => run::run(operator.output(), it).await,
         Command::Bench(it) => bench::run(operator.output(), it).await,
         Command::Inspect(it) => inspect::run(operator.output(), it).await,

@@ -149,7 +149,9 @@ impl Release {
     fn path(&self, client: &AdminClient, rest: &[&str]) -> Result<String, Failure> {
         let (name, version) = self.plugin.split_once('@').ok_or_else(|| {
             let plugin = &self.plugin;
-            Failure::new(format!("{plugin} is no release: name one as NAME@VERSION; `scimgate plugin list` lists them"))
+            Failure::new(format!(
+                "{plugin} is not a release: name one as NAME@VERSION; `scimgate plugin list` lists them"
+            ))
         })?;
         let path = client.path(&[&["plugins", name, version], rest].concat())?;
         Ok(format!("{path}{}", query(&[("tenant", self.owner.tenant.as_deref())])))

@@ -1,4 +1,4 @@
-//! A tenant's state, its limits, its retention and its guard.
+//! A tenant's state, its limits, its retention, the redaction of its log and its guard.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -62,6 +62,32 @@ impl Kind for Retention {
 
     fn requests(&self, _now: &Value, after: &Value) -> Vec<Request> {
         vec![Request::Send(Method::PATCH, &[], json!({ "retention": after }))]
+    }
+}
+
+/// The attributes whose values the provisioning log does not have.
+pub(crate) struct LogRedaction;
+
+impl Kind for LogRedaction {
+    fn name(&self) -> &'static str {
+        "logRedaction"
+    }
+
+    fn of(&self, settings: &Value) -> Value {
+        settings["logRedaction"].clone()
+    }
+
+    /// The gateway spells names as the schemas do; in another spelling and order they are the same.
+    fn comparable(&self, now: Value, wanted: &Value) -> Value {
+        let fold = |list: &Value| {
+            let all = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+            all.map(str::to_ascii_lowercase).collect::<std::collections::BTreeSet<_>>()
+        };
+        if fold(&now) == fold(wanted) { wanted.clone() } else { now }
+    }
+
+    fn requests(&self, _now: &Value, after: &Value) -> Vec<Request> {
+        vec![Request::Send(Method::PATCH, &[], json!({ "logRedaction": after }))]
     }
 }
 

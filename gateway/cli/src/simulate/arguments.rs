@@ -1,13 +1,14 @@
 //! The arguments of every simulation: the server, how much to provision, how fast, and how to print the report.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use scimgate_simulate::{BaseUrl, Dialect, Error, NoProgress, Options, Pace, Progress, Report, Secret, Size};
 
 use super::progress::ProgressLine;
-use super::report;
+use super::{estimate, html, report};
 use crate::failure::Failure;
+use crate::local_dev::LocalDev;
 use crate::output::{self, Output};
 
 /// Random seeds are below this number, so that they are easy to type.
@@ -34,17 +35,29 @@ pub(super) struct Common {
     /// How to print the report.
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
+    /// Write the report as a page, too, with plots and each finding explained: scimgate-PROVIDER-SEED.html.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    report: Option<ReportFormat>,
+}
+
+/// The formats of a report in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ReportFormat {
+    /// A page without scripts, which needs nothing else.
+    Html,
 }
 
 /// The server to test.
 #[derive(Debug, clap::Args)]
 struct Server {
     /// The SCIM base URL, as an administrator enters it in Entra.
-    #[arg(long, env = "SCIMGATE_SCIM_URL")]
-    url: String,
+    ///
+    /// Without it and without a token, those of a `scimgate dev` that runs on this machine.
+    #[arg(long, env = "SCIMGATE_SCIM_URL", value_name = "URL", help_heading = "Server")]
+    url: Option<String>,
     /// The tenant's token. Other users of this machine can see it in the list of processes, so the environment or a file is
     /// better.
-    #[arg(long, env = "SCIMGATE_SCIM_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "SCIMGATE_SCIM_TOKEN", value_name = "TOKEN", help_heading = "Server", hide_env_values = true)]
     token: Option<Secret>,
     /// A file with the tenant's token, which takes precedence over the environment; `-` is standard input.
     #[arg(long)]
@@ -80,11 +93,22 @@ struct Speed {
 }
 
 impl Common {
+    /// The local `dev`, where it is the server.
+    pub(super) fn dev(&self) -> Option<LocalDev> {
+        let server = &self.server;
+        let is_given = server.url.is_some() || server.token.is_some() || server.token_file.is_some();
+        if is_given { None } else { LocalDev::find() }
+    }
+
     /// The settings of a simulation of this size.
     pub(super) fn options(&self, size: Size) -> Result<Options, Failure> {
+        let (url, token) = match self.dev() {
+            Some(dev) => (dev.scim_url, Secret::from(dev.token)),
+            None => (self.server.url()?, self.server.token()?),
+        };
         Ok(Options {
-            base_url: BaseUrl::parse(&self.server.url)?,
-            token: self.server.token()?,
+            base_url: BaseUrl::parse(&url)?,
+            token,
             directory: None,
             dialect: Dialect::Default,
             size,
@@ -99,11 +123,15 @@ impl Common {
     /// Runs a simulation, shows its progress, and prints the report with a further note.
     pub(super) async fn run(
         &self,
+        (provider, note): (&str, Option<String>),
         options: &Options,
-        note: Option<String>,
         simulation: impl AsyncFnOnce(&Options, &dyn Progress) -> Result<Report, Error>,
     ) -> Result<(), Failure> {
         let progress: Box<dyn Progress> = if !self.no_progress && std::io::stderr().is_terminal() {
+            if let Some(sentence) = estimate::sentence(provider, options).await {
+                // For people at a terminal, as the progress line is.
+                let _ = writeln!(std::io::stderr(), "{sentence}");
+            }
             Box::new(ProgressLine::new(options))
         } else {
             Box::new(NoProgress)
@@ -117,11 +145,21 @@ impl Common {
         };
         report.notes.extend(note);
         report::print(self.output, &report)?;
+        if self.report == Some(ReportFormat::Html) {
+            let path = html::write(&report)?;
+            self.output.say(&format!("\nThe report is in {}.", path.display()))?;
+        }
         report::result(&report)
     }
 }
 
 impl Server {
+    fn url(&self) -> Result<String, Failure> {
+        self.url.clone().ok_or_else(|| {
+            Failure::new("the server's address is missing; set SCIMGATE_SCIM_URL or --url, or start `scimgate dev` on this machine")
+        })
+    }
+
     fn token(&self) -> Result<Secret, Failure> {
         let token = match (&self.token_file, &self.token) {
             (Some(path), _) => Some(read(path)?),

@@ -7,12 +7,19 @@ use scimgate::telemetry::chain;
 use scimgate_simulate::{BaseUrl, Directory, Secret, check_directory_access};
 
 use crate::failure::Failure;
+use crate::local_dev::LocalDev;
 
 /// How to read the directory.
 #[derive(Debug, Args)]
 pub(super) struct DirectoryOptions {
     /// The internal listener of a Scimgate, to compare what the product sees; needs a directory key.
-    #[arg(long, env = "SCIMGATE_ADMIN_URL", default_value = "http://127.0.0.1:8081")]
+    #[arg(
+        long,
+        env = "SCIMGATE_ADMIN_URL",
+        value_name = "URL",
+        help_heading = "Directory",
+        default_value = "http://127.0.0.1:8081"
+    )]
     admin_url: String,
     #[command(flatten)]
     key: Key,
@@ -23,7 +30,13 @@ pub(super) struct DirectoryOptions {
 struct KeyArgument {
     /// The tenant's directory key. Without it only SCIM is compared, and also if the key in the environment belongs to
     /// another tenant than the token or is not accepted.
-    #[arg(long, env = "SCIMGATE_DIRECTORY_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "SCIMGATE_DIRECTORY_KEY",
+        value_name = "KEY",
+        help_heading = "Directory",
+        hide_env_values = true
+    )]
     directory_key: Option<Secret>,
 }
 
@@ -78,7 +91,16 @@ enum Error {
 
 impl DirectoryOptions {
     /// The directory to compare, if any, or a note that says why there is none. An explicit key must be accepted.
-    pub(super) async fn open(&self, token: &Secret) -> Result<(Option<Directory>, Option<String>), Failure> {
+    pub(super) async fn open(
+        &self,
+        token: &Secret,
+        dev: Option<LocalDev>,
+    ) -> Result<(Option<Directory>, Option<String>), Failure> {
+        if let Some(dev) = dev.filter(|_| self.key.secret.is_none()) {
+            let address = format!("{}/directory/v1", dev.admin_url);
+            let base_url = BaseUrl::parse(&address).map_err(Error::Address)?;
+            return Ok((Some(Directory { base_url, key: Secret::from(dev.directory_key) }), None));
+        }
         let Some(key) = self.key.secret.as_ref().filter(|key| !key.is_empty()) else { return Ok((None, None)) };
         match self.check(token, key).await {
             Ok(directory) => Ok((Some(directory), None)),

@@ -7,6 +7,7 @@ use scimgate::telemetry::chain;
 use scimgate_simulate::{Latency, Report};
 use serde_json::{Value, json};
 
+use super::summary::sentences;
 use crate::failure::Failure;
 use crate::output::{Column, Output, printable, table, write};
 
@@ -41,7 +42,7 @@ pub(super) fn print(output: Output, report: &Report) -> io::Result<()> {
             document["stopped"] = report.stopped.as_ref().map(|error| chain(error)).into();
             output.json(&document)
         }
-        Output::Table => write(&text(report)).map(drop),
+        Output::Table | Output::Csv => write(&text(report)).map(drop),
     }
 }
 
@@ -73,6 +74,9 @@ fn text(report: &Report) -> String {
         parts.push(report.notes.iter().map(|note| printable(note)).collect::<Vec<_>>().join("\n"));
     }
     parts.extend(findings(report));
+    if !report.green {
+        parts.extend(sentences(report).into_iter().nth(1));
+    }
     if report.green {
         let end = if report.compared.is_empty() { "" } else { ", and the end state equals what was sent" };
         parts.push(format!("All steps succeeded{end}."));
@@ -119,7 +123,11 @@ fn statuses(statuses: &BTreeMap<u16, u64>) -> String {
 
 fn speed(report: &Report) -> String {
     let (seconds, rate) = (report.took.as_secs_f64(), report.throughput());
-    let mut parts = vec![format!("{} requests in {seconds:.1} s, {rate:.0} per second", report.requests)];
+    let latency = &report.latency_ms;
+    let mut parts = vec![
+        format!("{} requests in {seconds:.1} s, {rate:.0} per second", report.requests),
+        format!("half of them within {:.0} ms, 99 of 100 within {:.0} ms", latency.p50.ceil(), latency.p99.ceil()),
+    ];
     if report.waits > 0 {
         parts.push(format!("the server asked for a later attempt {} times", report.waits));
     }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::client::AdminClient;
 use crate::failure::Failure;
 use crate::output::{Column, Output};
+use scimgate::store::erasure::MAX_LISTED_ERASURES;
+use scimgate::store::tenant::deleted::MAX_LISTED_DELETED;
 
 const LISTED: [Column; 5] = [
     ("tenant", "/tenant"),
@@ -84,7 +86,7 @@ pub(super) async fn erase(client: &AdminClient, output: Output, it: &Erase) -> R
 pub(super) async fn erasures(client: &AdminClient, output: Output, it: &Erasures) -> Result<(), Failure> {
     let Some(id) = &it.id else {
         let erasures = client.get(&client.path(&["erasures"])?).await?;
-        return Ok(output.list(&erasures, "erasures", &LISTED)?);
+        return Ok(output.at_most(&erasures, "erasures", &LISTED, MAX_LISTED_ERASURES)?);
     };
     let erasure =
         if it.wait { follow(client, id).await? } else { client.get(&client.path(&["erasures", id])?).await? };
@@ -94,7 +96,7 @@ pub(super) async fn erasures(client: &AdminClient, output: Output, it: &Erasures
 /// Lists deleted tenants whose rows are still there.
 pub(super) async fn list_deleted(client: &AdminClient, output: Output) -> Result<(), Failure> {
     let tenants = client.get(&client.path(&["deleted-tenants"])?).await?;
-    Ok(output.list(&tenants, "tenants", &DELETED)?)
+    Ok(output.at_most(&tenants, "tenants", &DELETED, MAX_LISTED_DELETED)?)
 }
 
 /// Asks for the name, where somebody can answer.

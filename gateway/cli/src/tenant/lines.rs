@@ -28,7 +28,7 @@ impl Header {
         let header = &line["header"];
         if header["format"] != FORMAT {
             return Err(Failure::new(
-                "this is no export of a tenant: its first line is no header; make one with `scimgate tenant export`",
+                "this is not an export of a tenant: its first line is not a header; make one with `scimgate tenant export`",
             ));
         }
         if header["version"] != VERSION {
@@ -167,7 +167,7 @@ mod tests {
         let newer = read(r#"{"header":{"format":"scimgate-tenant","version":2,"tenant":"acme"}}"#).unwrap_err();
         assert!(newer.contains("version 2") && newer.contains("reads version 1"), "{newer}");
         for text in ["", "{}", "id,name", r#"{"resource":{}}"#] {
-            assert!(read(text).unwrap_err().contains("no export of a tenant"), "{text}");
+            assert!(read(text).unwrap_err().contains("not an export of a tenant"), "{text}");
         }
     }
 

@@ -9,10 +9,11 @@ use crate::client::AdminClient;
 use crate::failure::Failure;
 use crate::output::{Column, Output};
 
-const COLUMNS: [Column; 3] = [
+const COLUMNS: [Column; 4] = [
     ("name", "/name"),
     ("deleted resources, in days", "/retention/tombstoneDays"),
     ("events, in days", "/retention/eventDays"),
+    ("provisioning log, in days", "/retention/logDays"),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,11 @@ pub(super) struct Retention {
     /// How long events are kept, likewise.
     #[arg(long, value_name = "DAYS")]
     events: Option<Days>,
+    /// How long the provisioning log is kept, likewise.
+    ///
+    /// At most 366 days.
+    #[arg(long, value_name = "DAYS")]
+    provisioning_log: Option<Days>,
 }
 
 /// A number of days; none for the default.
@@ -39,7 +45,7 @@ impl FromStr for Days {
             return Ok(Self(None));
         }
         let days = text.strip_suffix('d').unwrap_or(text).parse();
-        days.map(|days| Self(Some(days))).map_err(|_| format!("\"{text}\" is no number of days, such as 30d"))
+        days.map(|days| Self(Some(days))).map_err(|_| format!("\"{text}\" is not a number of days, such as 30d"))
     }
 }
 
@@ -47,7 +53,7 @@ impl FromStr for Days {
 pub(super) async fn run(client: &AdminClient, output: Output, it: &Retention) -> Result<(), Failure> {
     let path = client.path(&["tenants", &it.name])?;
     let mut tenant = client.get(&path).await?;
-    let given = [("tombstoneDays", it.tombstones), ("eventDays", it.events)];
+    let given = [("tombstoneDays", it.tombstones), ("eventDays", it.events), ("logDays", it.provisioning_log)];
     if given.iter().any(|(_, days)| days.is_some()) {
         let mut retention = tenant["retention"].take();
         for (name, days) in given.into_iter().filter_map(|(name, days)| Some((name, days?))) {
@@ -64,10 +70,7 @@ mod tests {
 
     #[test]
     fn days_are_numbers() {
-        assert_eq!(
-            ["30d", "7", "default"].map(|text| text.parse()),
-            [Ok(Days(Some(30))), Ok(Days(Some(7))), Ok(Days(None))]
-        );
+        assert_eq!(["30d", "7", "default"].map(str::parse), [Ok(Days(Some(30))), Ok(Days(Some(7))), Ok(Days(None))]);
         for text in ["", "d", "1w", "-1d", "1.5d"] {
             assert!(text.parse::<Days>().unwrap_err().contains("number of days"), "{text}");
         }

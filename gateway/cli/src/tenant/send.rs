@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL")]
     to: String,
     /// The token that the server accepts.
-    #[arg(long, env = "SCIMGATE_SCIM_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "SCIMGATE_SCIM_TOKEN", value_name = "TOKEN", help_heading = "Server", hide_env_values = true)]
     token: Key,
 }
 
@@ -50,8 +50,9 @@ pub(super) async fn run(it: &Arguments) -> Result<(), Failure> {
     let file = std::fs::File::open(&it.file)?;
     let (mut ids, mut done, mut failed) = (HashMap::new(), 0usize, 0usize);
     for (line, number) in std::io::BufReader::new(file).lines().zip(1u64..) {
-        let mut request: Value = serde_json::from_str(&line?)
-            .map_err(|why| Failure::new(format!("line {number} of {} is no bulk request: {why}", it.file.display())))?;
+        let mut request: Value = serde_json::from_str(&line?).map_err(|why| {
+            Failure::new(format!("line {number} of {} is not a bulk request: {why}", it.file.display()))
+        })?;
         let own: Vec<String> = created(&request);
         substitute(&mut request, &ids, &own);
         let answer = send(&http, &url, &it.token, &request).await.map_err(|failure| Failure {

@@ -77,7 +77,7 @@ fn a_rule_that_cannot_hold_is_refused() {
     let cases = [
         (
             json!([{ "path": "badge", "required": true }]),
-            "Rule 1: badge is no attribute of User; see /Schemas for those there are.",
+            "Rule 1: badge is not an attribute of User; see /Schemas for those there are.",
         ),
         (
             json!([{ "path": "nickName" }]),
@@ -91,7 +91,7 @@ fn a_rule_that_cannot_hold_is_refused() {
         ),
         (
             json!([{ "path": "title", "type": "list" }]),
-            "Rule 1: list is no type: string, boolean, decimal, integer, dateTime, binary or reference is one.",
+            "Rule 1: list is not a type: string, boolean, decimal, integer, dateTime, binary or reference is one.",
         ),
         (json!([{ "path": "title", "allowed": [1] }]), "Rule 1: title must be a text, so 1 cannot be allowed."),
         (json!([{ "path": "groups.value", "required": true }]), "Rule 1: mapped documents do not have groups.value."),

@@ -166,7 +166,7 @@ impl<'t> Parser<'t> {
             return Ok(Filter::Present(attribute));
         }
         let Some(operator) = Operator::find(word) else {
-            let problem = format!("{word} is no operator; use eq, ne, co, sw, ew, gt, ge, lt, le or pr");
+            let problem = format!("{word} is not an operator; use eq, ne, co, sw, ew, gt, ge, lt, le or pr");
             return Err(self.refuse(start, &problem));
         };
         let start = self.position();

@@ -317,7 +317,7 @@ fn filters_up_to_the_depth_limit_are_accepted() {
 fn filters_up_to_the_term_limit_are_accepted() {
     let terms = |count: usize| vec!["id pr"; count].join(" or ");
     assert!(parse(&terms(MAX_TERMS)).is_ok());
-    assert!(parse(&terms(MAX_TERMS).replace("id pr", "not (id pr)")).is_ok(), "not is no condition");
+    assert!(parse(&terms(MAX_TERMS).replace("id pr", "not (id pr)")).is_ok(), "not is not a condition");
     let error = parse(&terms(MAX_TERMS + 1)).unwrap_err();
     assert!(error.detail.ends_with("there are more than 200 conditions; ask for less at once."), "{error}");
 }

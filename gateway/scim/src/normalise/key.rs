@@ -84,7 +84,7 @@ pub(crate) fn tolerate_unknown(
     let leniency = if is_foreign { Leniency::UnknownSchemaUrn } else { Leniency::UnknownAttributeSetAside };
     leniencies.tolerate(leniency, name, warnings, || {
         refuse(format!(
-            "\"{name}\" is no attribute of {}; remove it, or add an extension that defines it.",
+            "\"{name}\" is not an attribute of {}; remove it, or add an extension that defines it.",
             resource_type.name
         ))
     })

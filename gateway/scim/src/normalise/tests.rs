@@ -162,13 +162,13 @@ fn strict_refuses_each_leniency_with_the_attribute_name() {
         format!("{}: {error}", error.status)
     });
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    400: "shoeSize" is no attribute of User; remove it, or add an extension that defines it.
+    400: "shoeSize" is not an attribute of User; remove it, or add an extension that defines it.
     400: schemas names "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group", which User does not have.
     400: schemas must name urn:ietf:params:scim:schemas:core:2.0:User.
     400: schemas must name urn:ietf:params:scim:schemas:extension:enterprise:2.0:User, whose attributes follow.
     400: "name.givenName" must be written as an object within its attribute.
     400: schemas must be an array of schema URNs.
-    400: name.nope is no attribute of this resource type.
+    400: name.nope is not an attribute of this resource type.
     "#);
 }
 

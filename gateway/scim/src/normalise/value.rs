@@ -289,7 +289,7 @@ impl Coercion<'_> {
         }
         let full = format!("{name}.{key}");
         self.leniencies.tolerate(Leniency::UnknownAttributeSetAside, &full, self.warnings, || {
-            ScimError::invalid_syntax(format!("{full} is no attribute of this resource type."))
+            ScimError::invalid_syntax(format!("{full} is not an attribute of this resource type."))
         })?;
         match self.unknown.entry(full).or_insert(Value::Null) {
             Value::Array(values) if attribute.multi_valued => values.push(value),

@@ -269,7 +269,7 @@ impl<'a> Reader<'a> {
     /// A change of an unknown attribute, which is kept outside the document under the name as written.
     fn unknown(&mut self, name: Name<'_>, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
         if !is_well_formed(name.text) {
-            return Err(name.refusal(format!("\"{}\" is no attribute path.", name.text)));
+            return Err(name.refusal(format!("\"{}\" is not an attribute path.", name.text)));
         }
         let refuse = |detail| name.refusal(detail);
         key::tolerate_unknown(name.text, self.rt, &self.leniencies, &mut self.warnings, refuse)?;

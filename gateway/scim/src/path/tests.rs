@@ -88,9 +88,9 @@ fn malformed_paths_are_refused() {
     insta::assert_snapshot!(errors.join("\n"), @r#"
      → invalidPath: The path must start with the name of an attribute.
     [type eq "work"] → invalidPath: The path must start with the name of an attribute.
-    colour → invalidPath: colour is no attribute of User; see /Schemas for those there are.
-    colour[a pr] → invalidPath: colour is no attribute of User; see /Schemas for those there are.
-    name.colour → invalidPath: name.colour is no attribute of User; see /Schemas for those there are.
+    colour → invalidPath: colour is not an attribute of User; see /Schemas for those there are.
+    colour[a pr] → invalidPath: colour is not an attribute of User; see /Schemas for those there are.
+    name.colour → invalidPath: name.colour is not an attribute of User; see /Schemas for those there are.
     emails[type pr].colour → invalidPath: Filter, character 16: emails has no sub-attribute colour.
     emails[colour pr] → invalidFilter: Filter, character 8: emails has no sub-attribute colour.
     emails[type eq] → invalidFilter: Filter, character 15: a value is expected after eq.

@@ -252,7 +252,7 @@ fn exact<'a>(attributes: &'a [Arc<Attribute>], name: &str) -> Option<&'a Arc<Att
 }
 
 fn unknown(name: &dyn Display, owner: &dyn Display) -> ScimError {
-    ScimError::invalid_syntax(format!("{name} is no attribute of {owner}."))
+    ScimError::invalid_syntax(format!("{name} is not an attribute of {owner}."))
 }
 
 fn wrong(name: &dyn Display, complaint: &str) -> ScimError {

@@ -143,7 +143,7 @@ fn accept(text: &str, claims: &Claims, now: SystemTime) -> Result<Accepted, Refu
     if claims.nbf.is_some_and(|from| from > since(now + MAX_SKEW)) {
         return Err(Refused::Because("it is not valid yet"));
     }
-    let expires_at = Duration::try_from_secs_f64(claims.exp).map_err(|_| Refused::Because("exp is no time"))?;
+    let expires_at = Duration::try_from_secs_f64(claims.exp).map_err(|_| Refused::Because("exp is not a time"))?;
     // Of what is signed, not of the signature, which may have a second valid form.
     let signed = text.rsplit_once('.').map_or(text, |(signed, _)| signed);
     let id = claims.jti.as_deref().or(claims.uti.as_deref()).filter(|id| !id.is_empty());

@@ -1,17 +1,14 @@
 //! Reads the keys of an issuer from an address that an operator configured: over https alone, without redirects or a proxy, within
 //! a time and a size, and only from public addresses, unless an operator names a network.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Certificate, Client, StatusCode, Url, redirect};
+use reqwest::{Certificate, Client, RequestBuilder, StatusCode, Url};
 
 use super::key_set::MAX_BYTES;
 use crate::config::Network;
-use crate::public_address::is_public;
+use crate::outgoing::{self, BodyError, Names, NotPublic, PublicOnly, Rules};
+use crate::trace;
 
 /// Longest time for one address, from the look-up of its name to the last byte.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,6 +16,8 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest address in bytes.
 const MAX_URI_BYTES: usize = 2_000;
+/// Allows a network that is not public.
+const NETWORK_OPTION: &str = "--issuer-network";
 
 /// Where the keys of issuers may be.
 #[derive(Clone, Default)]
@@ -36,17 +35,17 @@ pub enum Error {
     #[error("an address of keys begins with https://, and has a host, no user and no fragment")]
     Address,
     /// The address leads into a network that is not public.
-    #[error("{0} is not a public address; --issuer-network allows it")]
-    Private(IpAddr),
+    #[error(transparent)]
+    Private(#[from] NotPublic),
     /// The client cannot be set up, or no complete reply arrived.
     #[error("no complete reply arrived")]
     Http(#[from] reqwest::Error),
     /// The reply is not the keys.
     #[error("it answered {0}")]
     Status(StatusCode),
-    /// The reply is too long.
-    #[error("it answered with more than {MAX_BYTES} bytes")]
-    TooLong,
+    /// No complete reply arrived, or it is too long.
+    #[error(transparent)]
+    Body(#[from] BodyError),
 }
 
 /// Reads an address of keys.
@@ -62,32 +61,24 @@ pub fn parse(uri: &str) -> Result<Url, Error> {
 /// Reads keys.
 pub(super) struct Fetcher {
     client: Client,
-    networks: Arc<[Network]>,
+    allowed: PublicOnly,
 }
 
 impl Fetcher {
     pub(super) fn new(rules: FetchRules) -> Result<Self, Error> {
-        Self::with_names(rules, |name| Box::pin(addresses(name)))
+        Self::with_names(rules, Names::leading_to)
     }
 
-    fn with_names(
-        rules: FetchRules,
-        names: impl Fn(String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> + Send + Sync + 'static,
-    ) -> Result<Self, Error> {
-        let networks: Arc<[Network]> = rules.networks.into();
-        let client = Client::builder()
-            .user_agent("scimgate")
-            .https_only(true)
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(FETCH_TIMEOUT)
-            // Each time from the look-up of the name on.
-            .pool_max_idle_per_host(0)
-            .dns_resolver(Names { networks: Arc::clone(&networks), look_up: Box::new(names) })
-            .tls_certs_merge(rules.authorities)
-            .build()?;
-        Ok(Self { client, networks })
+    fn with_names(rules: FetchRules, names: impl FnOnce(PublicOnly) -> Names) -> Result<Self, Error> {
+        let allowed = PublicOnly::and(rules.networks, NETWORK_OPTION);
+        let client = outgoing::client(Rules {
+            https_only: true,
+            timeout: FETCH_TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
+            authorities: rules.authorities,
+            names: Some(names(allowed.clone())),
+        })?;
+        Ok(Self { client, allowed })
     }
 
     /// Reads what an address has.
@@ -96,57 +87,32 @@ impl Fetcher {
         // An address in place of a name is not looked up.
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = host.parse() {
-            check(address, &self.networks)?;
+            self.allowed.check(address)?;
         }
-        let mut response = self.client.get(url).send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(Error::Status(response.status()));
+        let mut span = trace::client_span("read the keys of an issuer");
+        let request = span.headers().into_iter().fold(self.client.get(url), |it, (name, value)| it.header(name, value));
+        let found = read(request).await;
+        if found.is_err() {
+            span.fail("issuer_keys");
         }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if bytes.len() + chunk.len() > MAX_BYTES {
-                return Err(Error::TooLong);
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+        found
     }
 }
 
-fn check(address: IpAddr, networks: &[Network]) -> Result<IpAddr, Error> {
-    let is_allowed = is_public(address) || networks.iter().any(|network| network.contains(address));
-    if is_allowed { Ok(address) } else { Err(Error::Private(address)) }
-}
-
-async fn addresses(name: String) -> std::io::Result<Vec<IpAddr>> {
-    Ok(tokio::net::lookup_host((name, 443)).await?.map(|found| found.ip()).collect())
-}
-
-type LookUp = dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> + Send + Sync;
-
-/// Looks names up, and gives only addresses that are allowed: the connection is made to one of these, not to what a second look-up
-/// would say.
-struct Names {
-    networks: Arc<[Network]>,
-    look_up: Box<LookUp>,
-}
-
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (networks, looking) = (Arc::clone(&self.networks), (self.look_up)(name.as_str().to_owned()));
-        Box::pin(async move {
-            let found = looking.await?;
-            // One that is not allowed makes the name suspicious, whatever else it has.
-            let allowed: Result<Vec<IpAddr>, Error> = found.into_iter().map(|it| check(it, &networks)).collect();
-            let addresses: Addrs = Box::new(allowed?.into_iter().map(|address| SocketAddr::new(address, 0)));
-            Ok(addresses)
-        })
+async fn read(request: RequestBuilder) -> Result<Vec<u8>, Error> {
+    let response = request.send().await?;
+    if response.status() != StatusCode::OK {
+        return Err(Error::Status(response.status()));
     }
+    Ok(outgoing::body(response, MAX_BYTES).await?)
 }
 
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;
+    use std::net::IpAddr;
+
+    use futures_util::future::BoxFuture;
 
     use super::*;
 
@@ -156,23 +122,23 @@ mod tests {
             networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
             authorities: Vec::new(),
         };
-        let names = |_| {
+        let look_up = |_| {
             let found: Vec<IpAddr> = found.iter().map(|address| address.parse().unwrap()).collect();
             let ready: BoxFuture<'static, std::io::Result<Vec<IpAddr>>> = Box::pin(async move { Ok(found) });
             ready
         };
-        Fetcher::with_names(rules, names).unwrap()
+        Fetcher::with_names(rules, |allowed| Names::looked_up(allowed, look_up)).unwrap()
     }
 
     /// The refused address, wherever in the chain of causes.
     fn refused(error: &Error) -> Option<IpAddr> {
-        if let Error::Private(address) = error {
-            return Some(*address);
+        if let Error::Private(refused) = error {
+            return Some(refused.address);
         }
         let mut cause = error.source();
         while let Some(error) = cause {
-            if let Some(Error::Private(address)) = error.downcast_ref() {
-                return Some(*address);
+            if let Some(refused) = error.downcast_ref::<NotPublic>() {
+                return Some(refused.address);
             }
             cause = error.source();
         }

@@ -34,7 +34,7 @@ pub enum Error {
         #[source]
         source: Arc<fetch::Error>,
     },
-    /// They are no keys.
+    /// They are not keys.
     #[error("what is at {uri} is not usable: {why}")]
     Keys {
         /// Where they should be.

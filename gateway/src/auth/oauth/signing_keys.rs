@@ -147,6 +147,13 @@ impl SigningKeys {
         self.open(&row).map(|private| (row.id, private)).ok_or(Error::Make)
     }
 
+    /// Whether the root key decrypts the key that signs; none where no key signs.
+    pub async fn is_readable(&self) -> Result<Option<bool>, store::Error> {
+        self.reload().await?;
+        let known = self.known();
+        Ok(known.iter().find(|key| key.row.retired_at.is_none()).map(|key| self.open(&key.row).is_some()))
+    }
+
     /// Makes a new key, which signs from now on. What the others signed is accepted until it expires, or not at all.
     /// `record` makes the audit's entry of it, for an operator's change.
     pub async fn rotate(

@@ -6,7 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{client, directory_schema, guard, mapping, resource_types, schemas, search_attributes, tenants};
+use super::{
+    client, directory_schema, group_rules, guard, mapping, resource_types, schemas, search_attributes, tenants,
+};
 use crate::http::access::{OperatorAccess, SCIM_BASE, TENANT_PREFIX};
 use crate::http::error::{self, ApiFailure};
 use crate::http::json::Json;
@@ -54,6 +56,8 @@ async fn settings(operator: &Operator, tenant: &str) -> Result<Value, ApiFailure
     let (access, name) = of();
     let directory = value(&directory_schema::get(access, name).await?)?;
     let (access, name) = of();
+    let groups = value(&group_rules::get(access, name).await?)?;
+    let (access, name) = of();
     let guard = value(&guard::get(access, name).await?)?;
     let (access, name) = of();
     let mapping = value(&mapping::get(access, name).await?)?;
@@ -61,11 +65,14 @@ async fn settings(operator: &Operator, tenant: &str) -> Result<Value, ApiFailure
         "state": shown["state"],
         "limits": shown["limits"],
         "retention": shown["retention"],
+        "logRedaction": shown["logRedaction"],
         "client": { "profile": client["profile"], "leniencies": client["leniencies"], "choices": client["choices"] },
         "schemas": schemas["schemas"],
         "resourceTypes": types["resourceTypes"],
         "searchAttributes": search["attributes"],
         "directorySchema": directory["rules"],
+        "ssoSubject": directory["ssoSubject"],
+        "groupRules": groups["rules"],
         "guard": guard,
         "mapping": mapping,
     }))

@@ -143,7 +143,7 @@ impl RuledGroup {
     fn read(self) -> Result<GroupName, String> {
         match self {
             Self { id: Some(id), external_id: None, display_name: None } => {
-                let id = Uuid::try_parse(&id).map_err(|_| format!("group.id {id:?} is no id of a resource."))?;
+                let id = Uuid::try_parse(&id).map_err(|_| format!("group.id {id:?} is not an id of a resource."))?;
                 Ok(GroupName::Id(id))
             }
             Self { id: None, external_id: Some(text), display_name: None } => Ok(GroupName::ExternalId(text)),

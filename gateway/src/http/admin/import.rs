@@ -9,10 +9,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::access::OperatorAccess;
 use crate::http::connection::Deadline;
-use crate::http::error::{ApiFailure, timed_out};
+use crate::http::error::ApiFailure;
 use crate::http::json::{Json, read};
 use crate::http::query::{Parameters, number};
+use crate::operation::Error;
 use crate::operation::admin::import::{self, Batch, Outcome};
+use crate::trace;
 
 /// Longest batch in bytes: as long as the two longest lines.
 const MAX_BATCH_BYTES: usize = 4 << 20;
@@ -83,8 +85,8 @@ pub(super) async fn import(
     let batch = Batch { text, first_line, is_dry_run: query.dry_run, deadline };
     // A client that disconnects cannot interrupt it, so that what is stored is recorded.
     let work = async move { import::run(&operator, &tenant, batch).await };
-    let task = tokio::spawn(timeout_at(deadline, work).in_current_span());
-    let outcome = task.await.map_err(crate::operation::Error::from)?.map_err(|_elapsed| timed_out())??;
+    let task = tokio::spawn(trace::carried(timeout_at(deadline, work).in_current_span()));
+    let outcome = task.await.map_err(Error::from)?.map_err(|_elapsed| Error::TimedOut)??;
     Ok(Json(outcome.into()))
 }
 

@@ -10,7 +10,7 @@ use crate::http::access::{OperatorAccess, SCIM_BASE, TENANT_PREFIX};
 use crate::http::error::ApiFailure;
 use crate::http::json::Json;
 use crate::operation::Operator;
-use crate::operation::admin::{retention, tenant_names, tenants};
+use crate::operation::admin::{log_redaction, retention, tenant_names, tenants};
 use crate::store::tenant::Tenant as TenantRow;
 
 /// A new tenant.
@@ -29,6 +29,10 @@ pub(super) struct TenantChange {
     state: Option<TenantState>,
     limits: Option<TenantLimits>,
     retention: Option<TenantRetention>,
+    /// Attributes whose values the provisioning log does not have from now on, with their sub-attributes; `*` stands for all.
+    #[serde(rename = "logRedaction")]
+    #[schema(nullable = false)]
+    log_redaction: Option<Vec<String>>,
     /// A new name. The one that the tenant has becomes a former one, with which its address stays valid.
     #[schema(pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
     name: Option<String>,
@@ -46,6 +50,10 @@ struct TenantRetention {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 3650)]
     event_days: Option<u32>,
+    /// The provisioning log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 366)]
+    log_days: Option<u32>,
 }
 
 /// How much the tenant's SCIM client may send at once, and how much its product. What is left out follows the server's default.
@@ -87,6 +95,8 @@ pub(super) struct Tenant {
     limits: TenantLimits,
     /// For how many days the tenant keeps what.
     retention: TenantRetention,
+    /// Attributes whose values the provisioning log does not have.
+    log_redaction: Vec<String>,
     /// Names that the tenant had before, which its address may have as well.
     former_names: Vec<String>,
     /// The number of the active mapping revision; 0 for none.
@@ -142,7 +152,7 @@ pub(super) async fn get(
     Ok(Json(wire(&operator, tenant)))
 }
 
-/// Suspend, resume or rename a tenant, or set its limits or its retention.
+/// Suspend, resume or rename a tenant, or set its limits, its retention or the redaction of its log.
 #[utoipa::path(
     patch, path = "/admin/v1/tenants/{tenant}", operation_id = "changeTenant", tag = "tenants",
     request_body = TenantChange,
@@ -161,7 +171,11 @@ pub(super) async fn patch(
         tenant = tenants::set_limits(&operator, &name, limits.requests, limits.rate.as_deref()).await?;
     }
     if let Some(it) = body.retention {
-        tenant = retention::set(&operator, &name, it.tombstone_days, it.event_days).await?;
+        let days = retention::Days { tombstones: it.tombstone_days, events: it.event_days, log: it.log_days };
+        tenant = retention::set(&operator, &name, days).await?;
+    }
+    if let Some(attributes) = body.log_redaction {
+        tenant = log_redaction::set(&operator, &name, &attributes).await?;
     }
     if let Some(state) = body.state {
         tenant = tenants::set_suspended(&operator, &name, matches!(state, TenantState::Suspended)).await?;
@@ -213,7 +227,9 @@ fn wire(operator: &Operator, tenant: TenantRow) -> Tenant {
         retention: TenantRetention {
             tombstone_days: days(tenant.retention.tombstones),
             event_days: days(tenant.retention.events),
+            log_days: days(tenant.retention.log),
         },
+        log_redaction: tenant.log_redacted,
         former_names: tenant.former_names,
         active_mapping: tenant.active_mapping,
         created_at: rfc3339(tenant.created_at),

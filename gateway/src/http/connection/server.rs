@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Request, Response, Version};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,14 +25,19 @@ use tracing::Instrument as _;
 use super::log;
 use super::stream::TimedStream;
 use super::timers::{self, Activity};
-use super::{Deadline, Held, Peer, RequestId, upload, uri};
+use super::{Deadline, Held, Peer, forwarded, upload, uri};
 use crate::config::{Limits, Network};
-use crate::http::error::{Surface, reply, timed_out};
-use crate::http::page;
+use crate::http::error::{Surface, failure};
+use crate::http::{facts, page};
+use crate::operation::Error;
 use crate::operation::large::Large;
+use crate::operation::request_facts::TakesFacts;
 use crate::tenant::in_use::InUse;
+use crate::trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Names the trace of a request that is traced (W3C Trace Context, level 2).
+const TRACE_RESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// What all connections of a listener share.
 #[derive(Clone)]
@@ -40,6 +46,21 @@ struct Shared {
     surface: Surface,
     limits: Limits,
     stop: CancellationToken,
+    proxies: Arc<[Network]>,
+    taker: Arc<dyn TakesFacts>,
+}
+
+/// What all listeners share.
+#[derive(Clone)]
+pub struct Terms {
+    /// The limits of each listener.
+    pub limits: Limits,
+    /// Proxies that may open more connections than other addresses.
+    pub proxies: Arc<[Network]>,
+    /// Takes the facts of each request.
+    pub taker: Arc<dyn TakesFacts>,
+    /// The listeners stop once it is cancelled.
+    pub stop: CancellationToken,
 }
 
 /// Serves until `stop` is cancelled, then lets open requests finish.
@@ -47,11 +68,11 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     surface: Surface,
-    (limits, proxies, stop): (Limits, Arc<[Network]>, CancellationToken),
+    Terms { limits, proxies, taker, stop }: Terms,
 ) {
     let connections = Arc::new(Semaphore::new(limits.connections));
     let addresses: InUse<IpAddr, Semaphore> = InUse::default();
-    let shared = Shared { router, surface, limits, stop: stop.clone() };
+    let shared = Shared { router, surface, limits, stop: stop.clone(), proxies: Arc::clone(&proxies), taker };
     let server = builder(&limits);
     let mut open = JoinSet::new();
     loop {
@@ -118,24 +139,22 @@ async fn connect((stream, peer): (TcpStream, Peer), server: auto::Builder<TokioE
     timers::serve(connection, &activity, &limits, &stop).await;
 }
 
-/// One request: its id, its span, its time limit.
+/// One request: its id, its span, its facts, its time limit.
 async fn answer(
     shared: Shared,
     peer: Peer,
     activity: Activity,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let Shared { router, surface, limits, stop } = shared;
+    let Shared { router, surface, limits, stop, proxies, taker } = shared;
     let version = request.version();
-    let deadline = Instant::now() + limits.handler;
     let (mut parts, body) = request.into_parts();
+    let deadline = Instant::now() + time_limit(&parts, &limits);
     if let Some(tidied) = uri::tidy(&parts.uri) {
         parts.uri = tidied;
     }
     let id = request_id(parts.headers.get(&REQUEST_ID));
-    parts.extensions.insert(RequestId(id.clone()));
     let surface = if page::is_page(parts.uri.path()) { Surface::Page } else { surface };
-    let is_read = parts.method.is_safe();
     parts.extensions.insert(Deadline(deadline));
     parts.extensions.insert(peer);
     let held = Held::default();
@@ -144,23 +163,28 @@ async fn answer(
     parts.extensions.insert(large.clone());
     let span =
         tracing::info_span!("request", request.id = %id, method = %parts.method, path = %log::path(parts.uri.path()));
-    let request = Request::from_parts(parts, upload::timed(body, &limits, &stop));
-    let mut response = match timeout_at(deadline, large.run(router.oneshot(request)).instrument(span.clone())).await {
+    let client = forwarded::client(&parts.headers, peer.0, &proxies);
+    let (facts, trace) = facts::begin(&mut parts, surface, (id.clone(), client, span.clone()), taker);
+    let request = Request::from_parts(parts, upload::timed(body, &facts, &limits, &stop));
+    let work = trace::of_request(&trace, large.run(router.oneshot(request)).instrument(span));
+    let mut response = match timeout_at(deadline, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
-        Err(_) => reply(&timed_out(), surface),
+        Err(_) => failure(&Error::TimedOut, surface),
     };
-    // Providers read far more than they write, so a successful read is logged at debug level only.
-    let status = response.status();
-    if is_read && status.is_success() {
-        span.in_scope(|| tracing::debug!(status = status.as_u16(), "request answered"));
-    } else {
-        span.in_scope(|| tracing::info!(status = status.as_u16(), "request answered"));
-    }
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    Ok(held.until_sent(response, version, &activity))
+    if let Some(value) = trace.context().and_then(|context| HeaderValue::try_from(context.to_string()).ok()) {
+        response.headers_mut().insert(TRACE_RESPONSE, value);
+    }
+    Ok(held.until_sent(facts::answered(facts, response), version, &activity))
+}
+
+fn time_limit(parts: &Parts, limits: &Limits) -> Duration {
+    let compiles =
+        parts.method == Method::POST && matches!(parts.uri.path(), "/admin/v1/plugins" | "/admin/v1/plugins/pull");
+    if compiles { limits.compiling } else { limits.handler }
 }
 
 /// The client's own id where it is short and plain, else a new one.

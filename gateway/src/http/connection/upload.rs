@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
+use crate::operation::request_facts::RequestFacts;
 
 /// Why a body is incomplete.
 #[derive(Debug, thiserror::Error)]
@@ -31,10 +32,11 @@ struct Upload {
     max_silence: Duration,
     silence: Pin<Box<Sleep>>,
     stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
+    facts: RequestFacts,
 }
 
-/// Puts the timers on a body.
-pub(super) fn timed(body: Incoming, limits: &Limits, stop: &CancellationToken) -> Body {
+/// Puts the timers on a body, and counts its bytes.
+pub(super) fn timed(body: Incoming, facts: &RequestFacts, limits: &Limits, stop: &CancellationToken) -> Body {
     if body.is_end_stream() {
         return Body::empty();
     }
@@ -47,6 +49,7 @@ pub(super) fn timed(body: Incoming, limits: &Limits, stop: &CancellationToken) -
             stop.cancelled().await;
             tokio::time::sleep(grace).await;
         }),
+        facts: facts.clone(),
     })
 }
 
@@ -70,6 +73,9 @@ impl hyper::body::Body for Upload {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             let until = Instant::now() + self.max_silence;
             self.silence.as_mut().reset(until);
+            if let Some(Ok(frame)) = &frame {
+                self.facts.received(frame.data_ref().map_or(0, Bytes::len));
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Incomplete::Broken)));
         }
         if self.stopping.as_mut().poll(cx).is_ready() {

@@ -1,5 +1,6 @@
 //! `/directory/v1/events`: what changed for the product, in order.
 
+use scimgate_scim::error::ScimError;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -21,6 +22,9 @@ pub(super) struct EventQuery {
     /// Most events of the reply.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1000, default = 100)]
     limit: Option<String>,
+    /// Instead of both, so many of the newest events. What the product has read does not count by it.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
+    last: Option<String>,
 }
 
 /// Events, in order.
@@ -80,6 +84,14 @@ pub(super) async fn list(
     DirectoryAccess(ctx): DirectoryAccess,
     Parameters(query): Parameters<EventQuery>,
 ) -> Result<Json<EventList>, ApiFailure> {
+    if let Some(last) = query.last.as_deref() {
+        if query.after.is_some() || query.limit.is_some() {
+            return Err(ScimError::new(400, "last takes the place of after and limit; send one or the other.").into());
+        }
+        let count = number("last", Some(last), 1, 1..=directory::MAX_PAGE_SIZE)?;
+        let (events, last_seq) = directory::last_events(&ctx, count).await?;
+        return Ok(Json(EventList { events: events.into_iter().map(Event::from).collect(), last_seq }));
+    }
     let after = number("after", query.after.as_deref(), 0, 0..=i64::MAX)?;
     let events = directory::events(&ctx, after, limit(query.limit.as_deref())?).await?;
     let last_seq = events.last().map_or(after, |event| event.seq);

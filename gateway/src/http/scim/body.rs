@@ -1,5 +1,7 @@
 //! A SCIM request's body: limited, read once, parsed once.
 
+use std::time::Instant;
+
 use axum::body::{Body, HttpBody as _};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -9,6 +11,7 @@ use scimgate_scim::json;
 use serde_json::Value;
 
 use crate::http::connection;
+use crate::operation::request_facts::SlowPart;
 use crate::operation::{Context, Error};
 
 /// Longest body in bytes.
@@ -40,7 +43,10 @@ pub(super) async fn read_bytes(
     // What is declared is not there yet; without a length the limit counts.
     let declared = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
     ctx.store.account().hold_parsed(declared.unwrap_or(limit).min(limit)).await?;
-    let bytes = collect(limit, body).await?;
+    let begun = Instant::now();
+    let bytes = collect(limit, body).await;
+    ctx.facts.took(SlowPart::Body, begun);
+    let bytes = bytes?;
     bytes.ok_or_else(|| ScimError::new(413, format!("The body is longer than {limit} bytes, {name}.")).into())
 }
 

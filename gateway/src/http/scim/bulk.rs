@@ -15,12 +15,14 @@ use super::{body, run_detached};
 use crate::http::access::ScimAccess;
 use crate::http::error::{ScimFailure, log_and_convert};
 use crate::operation::bulk::{self, OperationOutcome, OperationResult};
+use crate::operation::request_facts::{BulkOperation, Refusal};
 
 pub(super) async fn handle(
     ScimAccess(ctx): ScimAccess,
     headers: HeaderMap,
     content: Body,
 ) -> Result<Response, ScimFailure> {
+    let facts = ctx.facts.clone();
     let bytes = body::read_bytes(&ctx, &headers, content, (MAX_PAYLOAD_BYTES, "the maxPayloadSize")).await?;
     let outcomes = run_detached((ctx.deadline, ctx.large.clone()), async move {
         let _permits = ctx.bulk().await?;
@@ -32,7 +34,11 @@ pub(super) async fn handle(
         let ctx = ctx.record_client_signal(signal(&request)).await;
         Ok(bulk::run(ctx, request).await)
     });
-    Ok(scim_json(render(&outcomes.await?)))
+    let outcomes = outcomes.await?;
+    let results = results(&outcomes);
+    let text = render(&outcomes, &results);
+    facts.add(|facts| facts.operations = operations(outcomes, results));
+    Ok(scim_json(text))
 }
 
 /// The strongest signal that the operations' bodies give about the client.
@@ -45,19 +51,33 @@ fn signal(request: &Request) -> Option<&'static Signal> {
     shown.reduce(|best, next| if next.strength > best.strength { next } else { best })
 }
 
-fn render(outcomes: &[Option<OperationOutcome>]) -> String {
+/// The status of each operation, and why it was refused.
+fn results(outcomes: &[Option<OperationOutcome>]) -> Vec<Option<(u16, Option<Refusal>)>> {
     // A failure is logged once, and repeated in the operations that needed the failed one.
-    let causes: Vec<Option<ScimError>> = outcomes.iter().map(|it| it.as_ref().and_then(cause)).collect();
+    let causes: Vec<Option<Refusal>> = outcomes.iter().map(|it| it.as_ref().and_then(cause)).collect();
     let name = |index: usize| outcomes.get(index).and_then(Option::as_ref).and_then(|failed| failed.bulk_id.as_deref());
     let cause = |index: usize| causes.get(index).cloned().flatten().unwrap_or_else(late);
-    let all = outcomes.iter().enumerate().filter_map(|(index, outcome)| {
-        let OperationOutcome { method, bulk_id, location, result: operation } = outcome.as_ref()?;
-        let (version, result) = match operation {
-            OperationResult::Done(reply) => (reply.version, Ok(reply.status)),
-            OperationResult::Failed(_) | OperationResult::NotStarted => (None, Err(cause(index))),
-            OperationResult::DependencyFailed { needed, failed } => {
-                (None, Err(failed_dependency(needed, name(*failed).unwrap_or_default(), &cause(*failed))))
-            }
+    let result = |(index, outcome): (usize, &Option<OperationOutcome>)| {
+        let refusal = match &outcome.as_ref()?.result {
+            OperationResult::Done(reply) => return Some((reply.status, None)),
+            OperationResult::Failed(_) | OperationResult::NotStarted => cause(index),
+            OperationResult::DependencyFailed { needed, failed } => refused(
+                "dependency",
+                failed_dependency(needed, name(*failed).unwrap_or_default(), &cause(*failed).error),
+            ),
+        };
+        Some((refusal.error.status, Some(refusal)))
+    };
+    outcomes.iter().enumerate().map(result).collect()
+}
+
+fn render(outcomes: &[Option<OperationOutcome>], results: &[Option<(u16, Option<Refusal>)>]) -> String {
+    let all = outcomes.iter().zip(results).filter_map(|(outcome, result)| {
+        let OperationOutcome { method, bulk_id, location, result: operation, .. } = outcome.as_ref()?;
+        let version = if let OperationResult::Done(reply) = operation { reply.version } else { None };
+        let result = match result.as_ref()? {
+            (status, None) => Ok(*status),
+            (_, Some(refusal)) => Err(refusal.error.clone()),
         };
         let (bulk_id, location) = (bulk_id.as_deref(), location.as_deref());
         Some(OperationResponse { method, bulk_id, location, version, result })
@@ -65,13 +85,31 @@ fn render(outcomes: &[Option<OperationOutcome>]) -> String {
     response(&all.collect::<Vec<_>>()).to_string()
 }
 
-fn cause(outcome: &OperationOutcome) -> Option<ScimError> {
+/// The operations as the facts of the request have them.
+fn operations(
+    outcomes: Vec<Option<OperationOutcome>>,
+    results: Vec<Option<(u16, Option<Refusal>)>>,
+) -> Vec<BulkOperation> {
+    let all = outcomes.into_iter().zip(results).zip(1..);
+    let operation = |((outcome, result), number): ((Option<OperationOutcome>, _), usize)| {
+        let (OperationOutcome { method, target, write, .. }, (status, refusal)) = (outcome?, result?);
+        Some(BulkOperation { number, method, status, refusal, target, write })
+    };
+    all.filter_map(operation).collect()
+}
+
+fn cause(outcome: &OperationOutcome) -> Option<Refusal> {
     match &outcome.result {
         OperationResult::Failed(error) => Some(log_and_convert(error)),
         OperationResult::Done(_) | OperationResult::DependencyFailed { .. } | OperationResult::NotStarted => None,
     }
 }
 
-fn late() -> ScimError {
-    ScimError::new(503, "Not begun: the time of the request was used up. Send this operation again.")
+fn late() -> Refusal {
+    let detail = "Not begun: the time of the request was used up. Send this operation again.";
+    refused("not_started", ScimError::new(503, detail))
+}
+
+fn refused(kind: &'static str, error: ScimError) -> Refusal {
+    Refusal { error, kind, limit: None, failure: None, is_unavailable: false }
 }

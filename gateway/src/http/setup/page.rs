@@ -16,7 +16,8 @@ use super::guide::guide;
 use super::mark::Mark;
 use super::refused;
 use super::view::{Button, Ends, Field, Form, Page, Value, moment};
-use crate::http::access::{SCIM_BASE, TENANT_PREFIX, client, origin, request_id};
+use crate::http::access::{SCIM_BASE, TENANT_PREFIX, client, origin};
+use crate::http::facts;
 use crate::http::json;
 use crate::http::oauth::TOKEN_PATH;
 use crate::operation::setup_link::federation::{Complaint, Entered};
@@ -100,7 +101,7 @@ async fn holder(gateway: &Gateway, secret: &str, parts: &Parts) -> Result<Holder
         gateway: gateway.clone(),
         browser: cookie(&parts.headers, found.link.id),
         found,
-        request_id: request_id(parts),
+        request_id: facts::of(parts).request_id(),
         address,
     })
 }

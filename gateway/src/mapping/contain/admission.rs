@@ -12,6 +12,7 @@ const IDLE_TENANT_TTL: Duration = Duration::from_mins(5);
 /// The permits for concurrent calls.
 pub(super) struct AdmissionLimit {
     total: Arc<Semaphore>,
+    max_calls: usize,
     max_tenant_calls: usize,
     tenants: Cache<String, Arc<Semaphore>>,
 }
@@ -26,9 +27,15 @@ impl AdmissionLimit {
     pub(super) fn new(max_calls: usize, max_tenant_calls: usize) -> Self {
         Self {
             total: Arc::new(Semaphore::new(max_calls)),
+            max_calls,
             max_tenant_calls,
             tenants: Cache::builder().time_to_idle(IDLE_TENANT_TTL).build(),
         }
+    }
+
+    /// All permits, and how many of them are free.
+    pub(super) fn permits(&self) -> (usize, usize) {
+        (self.max_calls, self.total.available_permits())
     }
 
     /// A permit for a tenant's call, or none if there was none in time.

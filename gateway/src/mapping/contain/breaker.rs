@@ -69,6 +69,12 @@ impl Breakers {
         Self { clock, states: Mutex::default() }
     }
 
+    /// How many are open.
+    pub(super) fn count_open(&self) -> usize {
+        let now = self.clock.now();
+        self.lock().values().filter(|state| state.open.is_some_and(|open| open.until > now)).count()
+    }
+
     /// Whether a call may begin; if not, for how long. Starts no probe.
     pub(super) fn check(&self, step: &StepKey) -> Result<(), Duration> {
         let now = self.clock.now();

@@ -41,7 +41,7 @@ pub async fn set(operator: &Operator, tenant: &str, guard: &GuardRow) -> Result<
         let settings = gateway.settings.get(found.id).await?;
         let user = settings.registry.resource_type("User").ok_or_else(|| Error::Corrupt("no type User".to_owned()))?;
         Filter::parse(filter, user)
-            .map_err(|why| ScimError::new(400, format!("protected is no filter on users: {}", why.detail)))?;
+            .map_err(|why| ScimError::new(400, format!("protected is not a filter on users: {}", why.detail)))?;
     }
     let entry = operator.change_of(&found, "guard.set", tenant).before(&shown(&found.guard)).after(&shown(guard));
     let set = gateway.store.control().audited(entry).set_tenant_guard(found.id, guard, gateway.clock.now()).await?;

@@ -62,7 +62,7 @@ pub async fn forget(operator: &Operator, tenant: &str, name: &str) -> Result<Ten
     gateway.forget_tenant(found.id).await;
     if !is_forgotten {
         let known = if found.former_names.is_empty() { "none".to_owned() } else { found.former_names.join(", ") };
-        let detail = format!("{name} is no former name of the tenant {tenant}. Its former names: {known}.");
+        let detail = format!("{name} is not a former name of the tenant {tenant}. Its former names: {known}.");
         return Err(ScimError::new(404, detail).into());
     }
     log_change!(operator, tenant.id = %found.id, "tenant's former name forgotten");

@@ -67,6 +67,7 @@ impl Share {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             let requests = if rate.per_second.get() == 1 { "request" } else { "requests" };
             Busy {
+                limit: "rate",
                 why: format!("more than {} {requests} a second, after a burst of {}", rate.per_second, rate.burst),
                 retry_after: u32::try_from(seconds).unwrap_or(u32::MAX).max(1),
             }
@@ -75,14 +76,14 @@ impl Share {
 
     pub(super) async fn request(&self) -> Result<Permit, Busy> {
         let limit = self.limits.requests.unwrap_or(DEFAULT_REQUESTS);
-        self.take((&self.requests, MAX_WAIT), || {
+        self.take(("requests", &self.requests, MAX_WAIT), || {
             format!("{limit} requests are in progress, as many as it may have at once")
         })
         .await
     }
 
     pub(super) async fn scan(&self) -> Result<Permit, Busy> {
-        self.take((&self.scans, MAX_WAIT), || {
+        self.take(("scans", &self.scans, MAX_WAIT), || {
             format!(
                 "{MAX_SCANS} lists are being read for filters that no index decides, as many as it may have at once"
             )
@@ -96,24 +97,24 @@ impl Share {
                 "{MAX_LONG_PAGES} pages of more than {LONG_PAGE} resources are being read, as many as it may have at once"
             )
         };
-        self.take((&self.long_pages, MAX_WAIT), why).await
+        self.take(("long_pages", &self.long_pages, MAX_WAIT), why).await
     }
 
     pub(super) async fn bulk(&self) -> Result<Permit, Busy> {
         let why = || format!("{MAX_BULKS} bulk requests are in progress, as many as it may have at once");
-        self.take((&self.bulks, MAX_BULK_WAIT), why).await
+        self.take(("bulks", &self.bulks, MAX_BULK_WAIT), why).await
     }
 
     /// A permit, in order of arrival, or a refusal.
     async fn take(
         &self,
-        (places, max_wait): (&Arc<Semaphore>, Duration),
+        (limit, places, max_wait): (&'static str, &Arc<Semaphore>, Duration),
         why: impl Fn() -> String,
     ) -> Result<Permit, Busy> {
         if let Ok(permit) = Arc::clone(places).try_acquire_owned() {
             return Ok(permit);
         }
-        let busy = || Busy { why: why(), retry_after: RETRY_AFTER };
+        let busy = || Busy { limit, why: why(), retry_after: RETRY_AFTER };
         let _waiting = Waiting::begin(&self.waiting).ok_or_else(busy)?;
         match tokio::time::timeout(max_wait, Arc::clone(places).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),

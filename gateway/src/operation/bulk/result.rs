@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use scimgate_scim::bulk::{Operation, Target, Task};
+use uuid::Uuid;
 
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::request_facts::Target as Named;
+use crate::operation::resource::record::Written;
 use crate::operation::resource::reply::Reply;
 
 /// One operation's result, with what the response repeats of the operation.
@@ -19,6 +22,10 @@ pub struct OperationOutcome {
     pub location: Option<String>,
     /// How it ended.
     pub result: OperationResult,
+    /// What its address names.
+    pub target: Option<Named>,
+    /// The record of its write.
+    pub write: Option<Written>,
 }
 
 /// How an operation ended.
@@ -50,15 +57,28 @@ impl OperationOutcome {
     pub(crate) fn of(
         ctx: &Context,
         operation: Operation,
-        result: OperationResult,
+        (result, write): (OperationResult, Option<Written>),
         ids: &HashMap<String, String>,
     ) -> Self {
         let location = match &result {
             OperationResult::Done(Reply { location: Some(location), .. }) => Some(location.clone()),
             _ => address(ctx, &operation, ids),
         };
-        Self { method: operation.method, bulk_id: operation.bulk_id, location, result }
+        let target = named(&operation, ids);
+        Self { method: operation.method, bulk_id: operation.bulk_id, location, result, target, write }
     }
+}
+
+/// The resource type and the resource that an operation names.
+fn named(operation: &Operation, ids: &HashMap<String, String>) -> Option<Named> {
+    let task = operation.task.as_ref().ok()?;
+    let id = match task.target() {
+        Some(Target::Id(id)) => Some(id),
+        Some(Target::BulkId(name)) => ids.get(name),
+        None => None,
+    };
+    let id = id.and_then(|id| id.parse::<Uuid>().ok());
+    Some(Named { resource_type: task.resource_type.clone(), id })
 }
 
 /// RFC 7644 §3.7: the location is "REQUIRED in a response, except in the event of a POST failure".

@@ -13,46 +13,43 @@ use crate::operation::job::batch::End;
 use crate::operation::schema_change::in_flight;
 use crate::store::erasure::Erasure;
 use crate::store::{self, TenantStore};
-use crate::telemetry::chain;
 use crate::tenant::TenantId;
 
 /// Rows that the first statement of a batch erases, and the fewest of any.
 const MIN_ROWS: i64 = 50;
 /// Rows that a statement erases at most.
-const MAX_ROWS: i64 = 2_000;
+const MAX_ROWS: i64 = 500;
 /// A statement that took longer is followed by a smaller one, and one that took less than half of it by a larger one.
-const STATEMENT_TIME: Duration = Duration::from_millis(20);
+const STATEMENT_TIME: Duration = Duration::from_millis(5);
 /// How long a batch erases, before it pauses.
-const MAX_BATCH_TIME: Duration = Duration::from_millis(100);
+const MAX_BATCH_TIME: Duration = Duration::from_millis(20);
 /// Recorded changes that one statement reduces.
 const AUDIT_ROWS: i64 = 500;
 
-/// Runs the next batch of an erasure; returns the pause until the one after it, and none if all is done or another process has it.
+/// Runs the next batch of an erasure; returns the pause until the one after it, and none if all is done or another process has it; and
+/// why the batch failed, if it did.
 pub(super) async fn run(
     gateway: &Gateway,
     tenant: TenantId,
     (holder, ttl): (Uuid, Duration),
     (rest, retry_rest): (impl Fn(Duration) -> Duration, Duration),
-) -> Result<Option<Duration>, Error> {
+) -> Result<(Option<Duration>, Result<(), Error>), Error> {
     let control = gateway.store.control();
-    let Some(mut erasure) = control.claim_erasure(tenant, holder, ttl).await? else { return Ok(None) };
+    let Some(mut erasure) = control.claim_erasure(tenant, holder, ttl).await? else { return Ok((None, Ok(()))) };
     let begun = Instant::now();
     let done = gateway.large.run(tenant, batch(gateway, &mut erasure, holder)).await;
     let rest = match &done {
         Ok(End::Finished) => {
             gateway.forget_tenant(tenant).await;
             tracing::info!(tenant.id = %tenant, "a tenant's rows are erased");
-            return Ok(None);
+            return Ok((None, Ok(())));
         }
         Ok(_) => rest(begun.elapsed()),
-        Err(error) => {
-            tracing::warn!(tenant.id = %tenant, error = chain(error), "a tenant's rows cannot be erased; it is tried again");
-            retry_rest
-        }
+        Err(_) => retry_rest,
     };
-    erasure.problem = done.err().map(|error| problem(&error));
+    erasure.problem = done.as_ref().err().map(problem);
     control.release_erasure(&erasure, holder, (rest, gateway.clock.now())).await?;
-    Ok(Some(rest))
+    Ok((Some(rest), done.map(drop)))
 }
 
 /// What an operator reads of a failed batch. It has no value of a row in it.
@@ -157,7 +154,7 @@ mod tests {
     #[test]
     fn statements_become_smaller_where_they_take_long() {
         let size = |rows, millis| next_size(rows, Duration::from_millis(millis));
-        assert_eq!((size(100, 1), size(100, 15), size(100, 30)), (200, 100, 50));
+        assert_eq!((size(100, 1), size(100, 4), size(100, 6)), (200, 100, 50));
         assert_eq!((size(MAX_ROWS, 1), size(MIN_ROWS, 7_000)), (MAX_ROWS, MIN_ROWS));
     }
 }

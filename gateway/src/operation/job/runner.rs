@@ -3,6 +3,7 @@
 //! A batch is a limited number of resources. After it the job pauses, so that a tenant's jobs take a share of one worker and one
 //! connection at most (`--job-share`), and other tenants' jobs run in between. A process runs one batch at a time.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,9 @@ use crate::operation::job::batch::{Batch, End};
 use crate::operation::job::{
     directory_check, erase, group_rules, held, plan, reconcile, remap, retention, search_keys,
 };
+use crate::operation::worker::Worker;
 use crate::store;
 use crate::store::job::{JobKind, JobLease};
-use crate::telemetry::chain;
 use crate::tenant::TenantId;
 
 /// How long a lease lasts. If a process is killed in a batch, another one can continue its job only after that.
@@ -32,21 +33,38 @@ const PURGE_POLL_INTERVAL: Duration = Duration::from_mins(10);
 /// Most jobs that one poll returns.
 const MAX_DUE_JOBS: i64 = 100;
 
+/// Tenants' jobs whose failures are followed; of more each failure is logged.
+const MAX_FAILING: usize = 1_000;
+
 /// One process's runner.
 pub struct Runner {
     holder: Uuid,
     ttl: Duration,
     /// When this process looks for tenants to purge next.
     purges_at: Mutex<Instant>,
+    /// The jobs whose last batch failed.
+    failing: Mutex<HashMap<(TenantId, &'static str), Worker>>,
 }
 
 impl Default for Runner {
     fn default() -> Self {
-        Self { holder: Uuid::new_v4(), ttl: LEASE_TTL, purges_at: Mutex::new(Instant::now()) }
+        Self {
+            holder: Uuid::new_v4(),
+            ttl: LEASE_TTL,
+            purges_at: Mutex::new(Instant::now()),
+            failing: Mutex::default(),
+        }
     }
 }
 
 impl Runner {
+    /// The runner of a database that only one process can open at a time, as the embedded one: it goes on at once with what an earlier
+    /// process was killed in.
+    #[must_use]
+    pub fn alone() -> Self {
+        Self { holder: Uuid::nil(), ..Self::default() }
+    }
+
     /// Runs a batch of every job and every erasure that is due; returns the pause until the next poll. An error in one tenant's job is logged
     /// and does not affect the others.
     ///
@@ -55,9 +73,8 @@ impl Runner {
     pub async fn run_due(&self, gateway: &Gateway) -> Result<Duration, Error> {
         let control = gateway.store.control();
         for tenant in control.tenants_to_adopt().await? {
-            if let Err(error) = gateway.store.tenant(tenant).adopt_job().await {
-                tracing::warn!(tenant.id = %tenant, error = chain(&error), "a job of an older replica cannot be taken over");
-            }
+            let adopted = gateway.store.tenant(tenant).adopt_job().await;
+            self.note(gateway, (tenant, "adopt"), "a job of an older replica cannot be taken over", adopted);
         }
         self.begin_purges(gateway).await?;
         let mut rest = self.run_erasures(gateway).await?;
@@ -65,9 +82,7 @@ impl Runner {
             match self.run(gateway, tenant, kind).await {
                 Ok(Some(wanted)) => rest = rest.min(wanted),
                 Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(tenant.id = %tenant, job = kind.name(), error = chain(&error), "a job cannot be run");
-                }
+                Err(error) => self.note(gateway, (tenant, kind.name()), "a job cannot be run", Err::<(), _>(error)),
             }
         }
         Ok(rest)
@@ -97,10 +112,12 @@ impl Runner {
         for tenant in gateway.store.control().due_erasures(self.holder).await? {
             let share = |took| gateway.job_share.rest(took).min(MAX_REST);
             match erase::run(gateway, tenant, (self.holder, self.ttl), (share, RETRY_REST)).await {
-                Ok(Some(wanted)) => rest = rest.min(wanted),
-                Ok(None) => {}
+                Ok((wanted, done)) => {
+                    self.note(gateway, (tenant, "erase"), "a tenant's rows cannot be erased; it is tried again", done);
+                    rest = rest.min(wanted.unwrap_or(rest));
+                }
                 Err(error) => {
-                    tracing::warn!(tenant.id = %tenant, error = chain(&error), "a tenant's erasure cannot be run");
+                    self.note(gateway, (tenant, "erase"), "a tenant's erasure cannot be run", Err::<(), _>(error));
                 }
             }
         }
@@ -136,12 +153,27 @@ impl Runner {
         let finished = matches!(done, Ok(End::Finished));
         let now = gateway.clock.now();
         store.save_job(batch.lease(), &batch.job.progress, finished, (rest, now)).await?;
-        match done {
-            Ok(_) => Ok((!finished).then_some(rest)),
-            Err(error) => {
-                tracing::warn!(tenant.id = %tenant, job = kind.name(), error = chain(&error), "a job's batch failed and is tried again");
-                Ok(Some(rest))
-            }
+        self.note(gateway, (tenant, kind.name()), "a job's batch failed and is tried again", done);
+        Ok((!finished).then_some(rest))
+    }
+
+    /// Logs when a tenant's job begins to fail, and when it succeeds again.
+    fn note<T>(
+        &self,
+        gateway: &Gateway,
+        (tenant, job): (TenantId, &'static str),
+        sentence: &'static str,
+        outcome: Result<T, impl Into<Error>>,
+    ) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = failing.remove(&(tenant, job));
+        if known.is_none() && outcome.is_ok() {
+            return;
+        }
+        let mut worker = known.unwrap_or_else(|| gateway.workers.worker(job, sentence));
+        tracing::warn_span!("job", tenant.id = %tenant, job).in_scope(|| worker.note(outcome));
+        if worker.is_failing() && failing.len() < MAX_FAILING {
+            failing.insert((tenant, job), worker);
         }
     }
 }

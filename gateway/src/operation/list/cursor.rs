@@ -14,21 +14,28 @@ use crate::operation::list::page::{CursorPage, Wanted, to_i64};
 use crate::operation::list::request::Request;
 use crate::operation::list::{render, slice, sorted};
 use crate::operation::pace::Pace;
+use crate::operation::request_facts::Page;
 use crate::store::resource::list::{Found, Order, Position, Window};
 use crate::store::resource::read::Stored;
 
 /// Most resources that are counted for a page's `totalResults`. Where there are more it is left out.
 const MAX_COUNTED: i64 = 10_000;
 
-/// The list response's text.
-pub(super) async fn run(ctx: &Context, request: &Request, search: &Search, cursor: &str) -> Result<String, Error> {
+/// The list response's text, and the page that it has.
+pub(super) async fn run(
+    ctx: &Context,
+    request: &Request,
+    search: &Search,
+    cursor: &str,
+) -> Result<(String, Page), Error> {
     let seal = CursorSeal::new(ctx, request, search);
     let position = seal.open(cursor)?;
     if request.paging.count == 0 {
         // RFC 9865 §2: "no resource results are to be returned except for totalResults".
         let nothing = Wanted { offset: 0, count: 0, after: None, reported_total: 0 };
         let total = slice::read(ctx, request, &nothing).await?.total;
-        return Ok(cursor_response::<String>(&[], Some(total), &Cursors::default()));
+        let page = Page { start_index: None, returned: 0, total: Some(total) };
+        return Ok((cursor_response::<String>(&[], Some(total), &Cursors::default()), page));
     }
     let page = match request.order {
         Some(order) => by_key(ctx, request, order, position.as_ref()).await?,
@@ -39,7 +46,8 @@ pub(super) async fn run(ctx: &Context, request: &Request, search: &Search, curso
         previous: page.previous.map(|boundary| seal.cursor(boundary, Direction::Backward)),
         next: page.next.map(|boundary| seal.cursor(boundary, Direction::Forward)),
     };
-    Ok(cursor_response(&resources, page.total, &cursors))
+    let sent = Page { start_index: None, returned: resources.len(), total: page.total };
+    Ok((cursor_response(&resources, page.total, &cursors), sent))
 }
 
 /// A page in an order that the database has.

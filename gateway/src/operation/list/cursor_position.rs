@@ -128,7 +128,7 @@ impl<'a> CursorSeal<'a> {
 
 /// RFC 9865 §5.2: the reply does not say what is wrong with a cursor, or a forger would learn from it.
 pub(super) fn invalid() -> Error {
-    let detail = "This is no cursor for this query. Use nextCursor or previousCursor of a reply as it is, and repeat filter, \
+    let detail = "This is not a cursor for this query. Use nextCursor or previousCursor of a reply as it is, and repeat filter, \
                   sortBy, sortOrder, attributes and excludedAttributes; an empty cursor asks for the first page.";
     ScimError::bad_request(ScimType::InvalidCursor, detail).into()
 }

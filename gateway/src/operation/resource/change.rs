@@ -27,6 +27,11 @@ pub(crate) trait Change: Send {
     /// The type and, where it is known, the id of the resource.
     fn subject(&self) -> (&ResourceType, Option<Uuid>);
 
+    /// What names the resource in a request to create one, for the record of the write.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
     /// Parses the request; called once, before anything else.
     fn read(&mut self, _ctx: &Context) -> Result<(), Error> {
         Ok(())
@@ -157,6 +162,8 @@ pub(crate) struct Saved {
     pub(super) effect: Effect,
     /// The mapping steps of its document.
     pub(super) steps: Vec<StepReport>,
+    /// The change of its members.
+    pub(super) members: Option<Members>,
 }
 
 impl Write {

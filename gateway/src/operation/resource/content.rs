@@ -1,6 +1,7 @@
 //! What is stored of a document: its texts, its index keys, the mapped document, and the event for the product.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use scimgate_scim::access::Overlay;
 use scimgate_scim::error::ScimError;
@@ -17,6 +18,7 @@ use crate::clock::rfc3339;
 use crate::mapping::{DocumentInfo, MAX_DOCUMENT_BYTES, MapError, MappingOutcome, OnFailure, StepReport};
 use crate::operation::context::Context;
 use crate::operation::error::Error;
+use crate::operation::request_facts::SlowPart;
 use crate::operation::resource::unique;
 use crate::store::event::EventKind;
 use crate::store::held::HoldChange;
@@ -154,7 +156,9 @@ async fn map(
         last_modified: rfc3339(draft.origin.map_or(stamp.at, |origin| origin.modified_at)),
         size,
     };
+    let begun = Instant::now();
     let run = ctx.gateway.mapper.run(chain, info, Arc::clone(draft.document)).await;
+    ctx.facts.took(SlowPart::Plugins, begun);
     steps.extend(run.steps);
     match run.result {
         Ok(outcome) => Ok(Ok(outcome)),

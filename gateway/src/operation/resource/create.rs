@@ -33,6 +33,7 @@ pub async fn run(
     let mut create = Create {
         id: ctx.gateway.clock.new_id(),
         options: members::read_options(&resource_type, projection.as_ref()),
+        name: body.get(&resource_type.name_attribute).and_then(Value::as_str).map(str::to_owned),
         resource_type,
         body,
         new: None,
@@ -58,6 +59,8 @@ struct Create {
     id: Uuid,
     resource_type: Arc<ResourceType>,
     body: Value,
+    /// What names the resource, in the spelling of the schema.
+    name: Option<String>,
     options: ReadOptions,
     new: Option<New>,
     /// Whether the members have been checked for values that name no resource.
@@ -76,6 +79,10 @@ impl Change for Create {
 
     fn subject(&self) -> (&ResourceType, Option<Uuid>) {
         (&self.resource_type, None)
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     fn read(&mut self, ctx: &Context) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use moka::policy::EvictionPolicy;
 use scimgate_scim::schema::ResourceType;
 use uuid::Uuid;
 
+use crate::counts::{CacheCounts, CacheFigures};
 use crate::store::resource::read::Stored;
 use crate::tenant::TenantId;
 
@@ -23,14 +24,14 @@ const ROW_BYTES: usize = 512;
 
 /// The rows, by tenant and id. The one that was written longest ago gives way.
 #[derive(Clone)]
-pub struct RecentRows(Cache<(TenantId, Uuid), Arc<Stored>>);
+pub struct RecentRows(Cache<(TenantId, Uuid), Arc<Stored>>, CacheCounts);
 
 impl Default for RecentRows {
     fn default() -> Self {
         let weigh =
             |_: &(TenantId, Uuid), row: &Arc<Stored>| u32::try_from(row.bytes() + ROW_BYTES).unwrap_or(u32::MAX);
         let cache = Cache::builder().max_capacity(MAX_RECENT_BYTES).weigher(weigh);
-        Self(cache.eviction_policy(EvictionPolicy::lru()).build())
+        Self(cache.eviction_policy(EvictionPolicy::lru()).build(), CacheCounts::default())
     }
 }
 
@@ -43,8 +44,14 @@ impl RecentRows {
         }
     }
 
+    /// The rows now.
+    #[must_use]
+    pub fn cache_figures(&self) -> CacheFigures {
+        self.1.figures("recent_rows", self.0.entry_count())
+    }
+
     /// Takes a row out: the write that starts from it keeps the new one, and one that turns out to be older is of no use.
     pub(super) async fn take(&self, tenant: TenantId, id: Uuid) -> Option<Stored> {
-        self.0.remove(&(tenant, id)).await.map(Arc::unwrap_or_clone)
+        self.1.note(self.0.remove(&(tenant, id)).await).map(Arc::unwrap_or_clone)
     }
 }

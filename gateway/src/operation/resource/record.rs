@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::mapping::StepReport;
 use crate::operation::error::Error;
+use crate::store::membership::Members;
 use crate::store::resource::read::Stored;
 use crate::telemetry;
 use crate::tenant::TenantId;
@@ -30,6 +31,22 @@ pub enum Action {
     RejectHeld,
     /// The remap job: a stored document is mapped by the active revision.
     Remap,
+}
+
+impl Effect {
+    /// The word in the provisioning log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Remapped => "remapped",
+            Self::Restored => "restored",
+            Self::Unchanged => "unchanged",
+            Self::MembersChanged => "members-changed",
+            Self::Deleted => "deleted",
+        }
+    }
 }
 
 /// What was done.
@@ -72,6 +89,10 @@ pub struct Record<'a> {
     pub before: Option<&'a Stored>,
     /// What is stored now.
     pub after: Option<&'a Stored>,
+    /// What names the resource in a request to create one.
+    pub name: Option<&'a str>,
+    /// The change of a group's members.
+    pub members: Option<&'a Members>,
     /// The mapping revision of the last attempt; 0 for none.
     pub mapping_revision: i32,
     /// What each mapping step did, and why.
@@ -82,6 +103,104 @@ pub struct Record<'a> {
     pub attempts: u32,
     /// From parsing the request to the end of the write.
     pub duration: Duration,
+}
+
+/// Documents of a write that together have more bytes are not kept.
+pub const MAX_KEPT_BYTES: usize = 256 << 10;
+/// Member values of a write that are kept; of more, their number.
+const MAX_MEMBERS: usize = 50;
+
+/// What the provisioning log keeps of a write, until its row is written. Documents are copied, and compared later.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The resource's type.
+    pub resource_type: String,
+    /// Its id; none of a resource that was not created.
+    pub id: Option<Uuid>,
+    /// What names it in a request to create one.
+    pub name: Option<String>,
+    /// The leniencies that the write used.
+    pub warnings: Warnings,
+    /// The source document before, where it was read.
+    pub before: Option<String>,
+    /// The source document now; none of what was refused or deleted.
+    pub after: Option<String>,
+    /// The change of a group's members.
+    pub members: Option<MemberValues>,
+    /// The mapping revision of the last attempt; 0 for none.
+    pub mapping_revision: i32,
+    /// What each mapping step did, and why.
+    pub steps: Vec<StepReport>,
+    /// What was done; none where the write was refused.
+    pub effect: Option<Effect>,
+    /// How often the write was tried.
+    pub attempts: u32,
+}
+
+/// Member values, the first of many.
+#[derive(Clone, Debug, Default)]
+pub struct MemberValues {
+    /// Whether all other members are removed.
+    pub replace_all: bool,
+    /// Values that are added.
+    pub added: Vec<String>,
+    /// How many.
+    pub added_count: usize,
+    /// Values that are removed.
+    pub removed: Vec<String>,
+    /// How many.
+    pub removed_count: usize,
+}
+
+impl From<&Members> for MemberValues {
+    fn from(members: &Members) -> Self {
+        let first = |values: &[String]| values.iter().take(MAX_MEMBERS).cloned().collect();
+        let removed = if members.replace_all { &[][..] } else { &members.remove };
+        Self {
+            replace_all: members.replace_all,
+            added: first(&members.add),
+            added_count: members.add.len(),
+            removed: first(removed),
+            removed_count: removed.len(),
+        }
+    }
+}
+
+impl Written {
+    /// What is kept of a record.
+    #[must_use]
+    pub fn of(record: &Record<'_>) -> Self {
+        let both = [record.before, record.after];
+        let is_kept = both.into_iter().flatten().map(|stored| stored.source.len()).sum::<usize>() <= MAX_KEPT_BYTES;
+        let text = |stored: Option<&Stored>| stored.filter(|_| is_kept).map(|stored| stored.source.clone());
+        Self {
+            resource_type: record.resource_type.to_owned(),
+            id: record.id,
+            name: record.name.map(str::to_owned),
+            warnings: record.warnings.clone(),
+            before: text(record.before),
+            after: text(record.after),
+            members: record.members.map(MemberValues::from),
+            mapping_revision: record.mapping_revision,
+            steps: record.steps.to_vec(),
+            effect: record.result.ok(),
+            attempts: record.attempts,
+        }
+    }
+
+    /// The bytes of what it has of any length.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let documents = [&self.before, &self.after].into_iter().flatten().map(String::len);
+        let lines = self.steps.iter().flat_map(|step| &step.log).map(|line| line.message.len());
+        let members = self.members.iter().flat_map(|it| it.added.iter().chain(&it.removed)).map(String::len);
+        documents.chain(lines).chain(members).sum()
+    }
+
+    /// Forgets the documents, so that the row says what was done and not which values changed.
+    pub fn forget_documents(&mut self) {
+        (self.before, self.after) = (None, None);
+    }
 }
 
 /// Takes the record of each write. It runs on the request's path: what takes time belongs elsewhere.

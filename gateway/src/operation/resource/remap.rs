@@ -177,6 +177,8 @@ fn record(ctx: &Context, done: &[Done], duration: Duration) {
             id: Some(before.id),
             warnings: &warnings,
             before: Some(before),
+            name: None,
+            members: None,
             after: after.as_ref(),
             mapping_revision: ctx.settings.chain.revision,
             steps,

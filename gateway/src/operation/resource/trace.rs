@@ -9,7 +9,8 @@ use crate::operation::context::Context;
 use crate::operation::error::Error;
 use crate::operation::guard::Reservation;
 use crate::operation::resource::change::{Change, Outcome};
-use crate::operation::resource::record::Record;
+use crate::operation::resource::record::{Record, Written};
+use crate::store::membership::Members;
 use crate::store::resource::read::Stored;
 
 /// What is kept of the attempts.
@@ -20,6 +21,8 @@ pub(super) struct Trace {
     /// The mapping steps of the refused document.
     pub(super) steps: Vec<StepReport>,
     pub(super) unknown: Option<Leniency>,
+    /// The change of members that was made or refused.
+    pub(super) members: Option<Members>,
     /// What the guard has counted for this write.
     pub(super) reserved: Reservation,
 }
@@ -32,6 +35,7 @@ impl Trace {
             before: None,
             steps: Vec::new(),
             unknown: None,
+            members: None,
             reserved: Reservation::default(),
         }
     }
@@ -56,6 +60,8 @@ impl Trace {
             warnings: &warnings,
             before: self.before.as_ref(),
             after: None,
+            name: change.name(),
+            members: self.members.as_ref(),
             mapping_revision: ctx.settings.chain.revision,
             steps: &self.steps,
             result: result.as_ref().map(Outcome::effect),
@@ -73,6 +79,7 @@ impl Trace {
                     warnings: &warnings,
                     before: row.before.as_ref(),
                     after: Some(&row.stored),
+                    members: row.members.as_ref(),
                     steps: &row.steps,
                     result: Ok(row.effect),
                     ..record.clone()
@@ -83,6 +90,9 @@ impl Trace {
 }
 
 fn keep(ctx: &Context, record: &Record<'_>) {
-    ctx.record_leniencies(record.warnings);
+    ctx.count_leniencies(record.warnings);
     ctx.gateway.recorder.record(record);
+    if ctx.gateway.provisioning_log.is_on() {
+        ctx.facts.add_write(|| Written::of(record));
+    }
 }

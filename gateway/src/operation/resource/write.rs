@@ -62,7 +62,7 @@ async fn attempts(ctx: &mut Context, change: &mut impl Change, trace: &mut Trace
     };
     for attempt in 1..=MAX_ATTEMPTS {
         trace.attempts = attempt;
-        (trace.before, trace.steps) = (None, Vec::new());
+        (trace.before, trace.steps, trace.members) = (None, Vec::new(), None);
         let attempted = match change.prepare(ctx).await? {
             Prepared::Unchanged(stored) => return Ok(Outcome::Unchanged(stored)),
             Prepared::Gone => return Ok(Outcome::Gone),
@@ -284,7 +284,7 @@ fn saved(
         Base::Living { .. } => Effect::Updated,
         Base::Deleted(_) => Effect::Restored,
     };
-    let id = write.id;
+    let (id, members) = (write.id, write.members);
     let resource_type = write.resource_type;
     let before = write.base.into_stored();
     let new = unstored(&resource_type, id, content.origin, stamp);
@@ -292,7 +292,7 @@ fn saved(
     if reads_groups {
         stored.groups = groups;
     }
-    Saved { stored, joined, before, effect, steps }
+    Saved { stored, joined, before, effect, steps, members }
 }
 
 /// The version of a resource that was inserted.
@@ -338,8 +338,9 @@ async fn change_members(
     trace: &mut Trace,
 ) -> Result<Attempt, Error> {
     let stamp = ctx.stamp();
-    let guard = guard::check_members(ctx, &mut trace.reserved, write.id, &write.members, &stamp).await?;
-    match ctx.store.change_members(write.id, (&write.members, &guard), &stamp).await {
+    let members = trace.members.insert(write.members);
+    let guard = guard::check_members(ctx, &mut trace.reserved, write.id, members, &stamp).await?;
+    match ctx.store.change_members(write.id, (members, &guard), &stamp).await {
         Ok(done) if done.group_found => {
             trace.unknown = write.unknown.filter(|_| done.unknown > 0);
             Ok(Attempt::Done(Outcome::Members(write.group)))

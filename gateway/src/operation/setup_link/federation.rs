@@ -139,7 +139,7 @@ fn guid(field: &'static str, text: &str, place: &str, complaints: &mut Vec<Compl
     if text.trim().is_empty() {
         complain(complaints, field, "Fill this in.");
     } else if found.is_none() {
-        let why = format!("This is no id like 8adf8e6e-67b2-4cf2-a259-e3dc5476c621. It is in Entra at: {place}.");
+        let why = format!("This is not an id like 8adf8e6e-67b2-4cf2-a259-e3dc5476c621. It is in Entra at: {place}.");
         complain(complaints, field, &why);
     }
     found

@@ -89,7 +89,7 @@ pub(super) struct IdChange<'a> {
 }
 
 impl<'a> IdChange<'a> {
-    /// None for a change that removes all others, adds and removes, or has a value that is no id.
+    /// None for a change that removes all others, adds and removes, or has a value that is not an id.
     pub(super) fn new(
         tenant: TenantId,
         group: Uuid,

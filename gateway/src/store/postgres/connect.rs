@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
-use tokio_postgres::config::{Host, SslMode};
+use rustls::pki_types::CertificateDer;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::config::Pooler;
 use crate::store::postgres::pool::Pool;
+use crate::store::postgres::session::SessionManager;
 
 /// The limit for one batch of statements, including the wait for a connection.
 pub(in crate::store) const BATCH_TIMEOUT: Duration = Duration::from_secs(8);
@@ -33,8 +36,15 @@ pub enum ConnectError {
 }
 
 /// Builds the pool; connections are opened when they are first needed.
-pub(in crate::store) fn pool(url: &str, size: usize) -> Result<Pool, ConnectError> {
+pub(in crate::store) fn pool(
+    url: &str,
+    size: usize,
+    pooler: Pooler,
+    authorities: &[CertificateDer<'static>],
+) -> Result<Pool, ConnectError> {
     let mut config = config(url)?;
+    // Of several hosts the one that takes writes, also after another one was promoted.
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     config.application_name("scimgate").connect_timeout(BATCH_TIMEOUT).keepalives_idle(Duration::from_secs(30));
     // Without it the kernel resends unacknowledged bytes for a quarter of an hour, and a write that was given up long ago
     // could still arrive.
@@ -42,9 +52,9 @@ pub(in crate::store) fn pool(url: &str, size: usize) -> Result<Pool, ConnectErro
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match config.get_ssl_mode() {
         SslMode::Disable => Manager::from_config(config, tokio_postgres::NoTls, settings),
-        _ => Manager::from_config(config, MakeRustlsConnect::new(tls()?), settings),
+        _ => Manager::from_config(config, MakeRustlsConnect::new(tls(authorities)?), settings),
     };
-    Pool::build(manager, size, BATCH_TIMEOUT).map_err(ConnectError::Pool)
+    Pool::build(SessionManager::new(manager, pooler), size, BATCH_TIMEOUT).map_err(ConnectError::Pool)
 }
 
 /// The settings in a URL. Unless it says otherwise, a database on another machine needs TLS.
@@ -75,15 +85,16 @@ fn is_local(config: &tokio_postgres::Config) -> bool {
     if by_address.is_empty() { by_name } else { by_address.iter().all(IpAddr::is_loopback) }
 }
 
-fn tls() -> Result<rustls::ClientConfig, ConnectError> {
+fn tls(authorities: &[CertificateDer<'static>]) -> Result<rustls::ClientConfig, ConnectError> {
     let mut roots = rustls::RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
-    if found.certs.is_empty() && !found.errors.is_empty() {
+    if found.certs.is_empty() && !found.errors.is_empty() && authorities.is_empty() {
         return Err(ConnectError::Certificates(
             found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         ));
     }
     roots.add_parsable_certificates(found.certs);
+    roots.add_parsable_certificates(authorities.iter().cloned());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider);
     let builder = builder.with_safe_default_protocol_versions().map_err(ConnectError::Tls)?;

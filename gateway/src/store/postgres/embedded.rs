@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use pglite_oxide::PgliteServer;
 
+use crate::config::Pooler;
 use crate::store::Store;
 use crate::store::postgres::connect::{BATCH_TIMEOUT, ConnectError, pool};
 
@@ -80,7 +81,7 @@ pub async fn start(directory: Option<&Path>) -> Result<Embedded, EmbeddedError> 
     let path = socket.0.join(".s.PGSQL.5432");
     let started = tokio::task::spawn_blocking(move || start_server(owned.as_deref(), path)).await;
     let server = started.map_err(|gone| failed(directory, gone.to_string()))??;
-    let pool = pool(&server.database_url(), 1).map_err(EmbeddedError::Connect)?;
+    let pool = pool(&server.database_url(), 1, Pooler::Session, &[]).map_err(EmbeddedError::Connect)?;
     let store = Store::over(pool.keep_on_timeout());
     // Damage shows only when the database reads its files for the first client.
     first_answer(&store).await.map_err(|error| failed(directory, reason(&error)))?;
@@ -92,7 +93,8 @@ async fn first_answer(store: &Store) -> Result<i32, crate::store::Error> {
     for _ in 1..MAX_START_ATTEMPTS {
         let begun = Instant::now();
         let answer = store.schema_version().await;
-        if answer.is_ok() || begun.elapsed() < BATCH_TIMEOUT {
+        // It is told that a connection cannot be opened somewhat earlier.
+        if answer.is_ok() || begun.elapsed() < BATCH_TIMEOUT / 2 {
             return answer;
         }
     }

@@ -44,6 +44,9 @@ pub const MIGRATIONS: &[(i32, &str, &str)] = &[
     (31, "tenant_grants", include_str!("../../../migrations/V31__tenant_grants.sql")),
     (33, "setup_link", include_str!("../../../migrations/V33__setup_link.sql")),
     (35, "reminders", include_str!("../../../migrations/V35__reminders.sql")),
+    (36, "provisioning_log", include_str!("../../../migrations/V36__provisioning_log.sql")),
+    (38, "figures", include_str!("../../../migrations/V38__figures.sql")),
+    (39, "tenant_health", include_str!("../../../migrations/V39__tenant_health.sql")),
 ];
 
 /// The newest version of this binary.
@@ -100,13 +103,14 @@ impl Store {
         let login = self.pool.login(doing).await?;
         let client = &login.client;
         let sql = "SELECT to_regclass('schema_history') IS NOT NULL";
-        let there = client.query_one(sql, &[]).await.map_err(|source| Error::from_driver(doing, source))?;
-        if !there.get::<_, bool>(0) {
+        // Unnamed: through a pooler in transaction mode a prepared statement may be on another connection than its use.
+        let there = client.query_typed(sql, &[]).await.map_err(|source| Error::from_driver(doing, source))?;
+        if !there.first().is_some_and(|row| row.get(0)) {
             return Ok(0);
         }
         let sql = "SELECT coalesce(max(version), 0) FROM schema_history";
-        let row = client.query_one(sql, &[]).await.map_err(|source| Error::from_driver(doing, source))?;
-        Ok(row.get(0))
+        let rows = client.query_typed(sql, &[]).await.map_err(|source| Error::from_driver(doing, source))?;
+        Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 }
 

@@ -3,8 +3,10 @@
 //! A batch is sent whole at its first poll. A caller that is dropped in the middle therefore never leaves a pooled
 //! connection inside an open transaction, as a hand-written BEGIN would.
 
+pub(crate) mod figures;
 pub(crate) mod once;
 mod pipeline;
+mod ready;
 #[cfg(test)]
 #[cfg(feature = "embedded")]
 mod tests;
@@ -15,15 +17,21 @@ use std::time::Duration;
 
 use deadpool::managed::{self, PoolError};
 use futures_util::future::join;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use crate::counts;
+use crate::store::availability::Availability;
 use crate::store::error::Error;
 use crate::store::memory::Account;
+use crate::store::postgres::pool::ready::Ready;
 use crate::store::postgres::pool::turns::Turns;
 pub(crate) use crate::store::postgres::session::Role;
 use crate::store::postgres::session::{STATEMENT_TIMEOUT, Session, SessionManager};
+use crate::store::waited::Waited;
+use crate::trace::{self, OpenSpan};
 
 /// A statement with its parameters.
 #[derive(Clone)]
@@ -48,6 +56,12 @@ pub(crate) struct Failure {
     pub(crate) error: Error,
 }
 
+impl AsRef<Error> for Failure {
+    fn as_ref(&self) -> &Error {
+        &self.error
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { statement: None, error }
@@ -63,6 +77,11 @@ pub(crate) struct Pool {
     timeout: Duration,
     /// Whether a connection is kept though its batch timed out.
     keeps_on_timeout: bool,
+    availability: Arc<Availability>,
+    /// How long batches wait for a connection.
+    waits: Histogram,
+    /// How long the batches of this handle waited for a connection.
+    waited: Option<Waited>,
 }
 
 /// A connection taken from the pool.
@@ -70,21 +89,26 @@ pub(crate) type PooledSession = managed::Object<SessionManager>;
 
 impl Pool {
     /// Builds the pool over a connection manager.
-    pub(crate) fn build(
-        manager: deadpool_postgres::Manager,
-        size: usize,
-        timeout: Duration,
-    ) -> Result<Self, managed::BuildError> {
-        let connections = managed::Pool::builder(SessionManager(manager))
+    pub(crate) fn build(manager: SessionManager, size: usize, timeout: Duration) -> Result<Self, managed::BuildError> {
+        let connections = managed::Pool::builder(manager)
             .max_size(size)
             .wait_timeout(Some(timeout))
-            .create_timeout(Some(timeout))
+            // Shorter than the batch's limit: so a database that does not answer differs from a pool without a free connection.
+            .create_timeout(Some(timeout * 3 / 4))
             .recycle_timeout(Some(timeout))
             // The connection used last is the likeliest to have the next batch's role.
             .queue_mode(managed::QueueMode::Lifo)
             .runtime(deadpool::Runtime::Tokio1)
             .build()?;
-        Ok(Self { connections, turns: Arc::new(Turns::of(size)), timeout, keeps_on_timeout: false })
+        Ok(Self {
+            connections,
+            turns: Arc::new(Turns::of(size)),
+            timeout,
+            keeps_on_timeout: false,
+            availability: Arc::default(),
+            waits: counts::seconds(),
+            waited: None,
+        })
     }
 
     /// Never closes a connection whose statement is still running. The embedded database would stop, and as it has one
@@ -92,6 +116,16 @@ impl Pool {
     #[cfg(feature = "embedded")]
     pub(in crate::store) fn keep_on_timeout(self) -> Self {
         Self { keeps_on_timeout: true, ..self }
+    }
+
+    /// Whether the database answers.
+    pub(in crate::store) fn availability(&self) -> &Arc<Availability> {
+        &self.availability
+    }
+
+    /// The same connections; how long batches wait for one of them is added to this.
+    pub(in crate::store) fn counting(self, waited: Waited) -> Self {
+        Self { waited: Some(waited), ..self }
     }
 
     /// Whether it is the embedded database's.
@@ -129,15 +163,32 @@ impl Pool {
         self.with_session(role, doing, async |session| transaction(session, role, statements).await).await
     }
 
-    /// Runs something on a connection within the limit for a batch.
-    async fn with_session<T, E: From<Error>>(
+    /// Runs something on a connection within the limit for a batch, as a span of the request's trace.
+    async fn with_session<T, E: From<Error> + AsRef<Error>>(
         &self,
         role: Role,
         doing: &'static str,
         run: impl AsyncFnOnce(&mut Session) -> Result<T, E>,
     ) -> Result<T, E> {
+        let mut span = trace::client_span(doing);
+        span.set("db.system.name", || "postgresql");
+        let outcome = self.on_session(role, doing, &mut span, run).await;
+        if let Err(error) = &outcome {
+            span.fail(error.as_ref().kind());
+        }
+        outcome
+    }
+
+    async fn on_session<T, E: From<Error> + AsRef<Error>>(
+        &self,
+        role: Role,
+        doing: &'static str,
+        span: &mut OpenSpan,
+        run: impl AsyncFnOnce(&mut Session) -> Result<T, E>,
+    ) -> Result<T, E> {
         let late = |elapsed| Error::unavailable(doing, elapsed);
-        let deadline = Instant::now() + self.timeout;
+        let asked = Instant::now();
+        let deadline = asked + self.timeout;
         let turn = async {
             match role {
                 Role::Tenant(tenant) => Some(self.turns.take(tenant).await),
@@ -145,15 +196,29 @@ impl Pool {
             }
         };
         let _turn = timeout_at(deadline, turn).await.map_err(|_elapsed| Error::Turn { doing })?;
-        let mut session = timeout_at(deadline, self.take(doing)).await.map_err(late)??;
+        let taken = timeout_at(deadline, self.take(doing)).await.map_err(late)?;
+        let mut session = taken.inspect_err(|error| self.availability.note(asked, Some(error)))?;
         let begun = Instant::now();
-        let outcome = timeout_at(deadline, run(&mut session)).await;
-        if outcome.is_err() && begun.elapsed() > STATEMENT_TIMEOUT && !self.keeps_on_timeout {
-            // The server would have cancelled the statement by now: the connection is dead, and its next user would time
-            // out as well.
-            drop(PooledSession::take(session));
+        self.waits.observe((begun - asked).as_secs_f64());
+        if let Some(waited) = &self.waited {
+            waited.add(begun - asked);
         }
-        outcome.map_err(late)?
+        span.set("scimgate.wait_us", || i64::try_from((begun - asked).as_micros()).unwrap_or(i64::MAX));
+        let outcome = match timeout_at(deadline, run(&mut session)).await {
+            Ok(outcome) => outcome,
+            Err(elapsed) => {
+                let error = late(elapsed);
+                if begun.elapsed() > STATEMENT_TIMEOUT && !self.keeps_on_timeout {
+                    // The server would have cancelled the statement by now: the connection is dead, and its next user would
+                    // time out as well.
+                    drop(PooledSession::take(session));
+                    self.availability.lose(&error);
+                }
+                return Err(error.into());
+            }
+        };
+        self.availability.note(begun, outcome.as_ref().err().map(AsRef::as_ref));
+        outcome
     }
 
     /// A connection under the login role, for migrations.
@@ -161,6 +226,13 @@ impl Pool {
         let mut session = self.take(doing).await?;
         session.reset_role().await.map_err(|source| Error::from_driver(doing, source))?;
         Ok(session)
+    }
+
+    /// A connection beside the pool's, under the login role, on which nothing is set; it is closed when it is dropped.
+    pub(crate) async fn open(&self, doing: &'static str) -> Result<Session, Error> {
+        let opened = timeout_at(Instant::now() + self.timeout, self.connections.manager().open()).await;
+        let opened = opened.map_err(|elapsed| Error::unavailable(doing, elapsed))?;
+        opened.map_err(|source| Error::unavailable(doing, source))
     }
 
     async fn take(&self, doing: &'static str) -> Result<PooledSession, Error> {
@@ -173,14 +245,18 @@ impl Pool {
 }
 
 async fn single(session: &mut Session, role: Role, statement: &Statement<'_>) -> Result<Vec<Row>, Error> {
+    if session.is_per_transaction() {
+        let answers = transaction(session, role, std::slice::from_ref(statement)).await;
+        return Ok(answers.map_err(|failure| failure.error)?.pop().unwrap_or_default());
+    }
     let failed = |source| Error::from_driver(statement.doing, source);
-    let prepared = session.client.prepare_cached(statement.sql).await.map_err(failed)?;
+    let ready = Ready::of(session, statement.sql).await.map_err(failed)?;
     let answer = match session.assume_role(role) {
-        None => session.client.query(&prepared, &statement.params).await,
+        None => ready.rows(&session.client, statement.sql, &statement.params).await,
         // Sent together. If setting the role fails, the statement runs under the earlier one: row-level security refuses
         // the rows of another tenant than the one it names, and the answer is dropped.
         Some(set_role) => {
-            let query = session.client.query(&prepared, &statement.params);
+            let query = ready.rows(&session.client, statement.sql, &statement.params);
             let (assumed, answer) = join(session.client.batch_execute(&set_role), query).await;
             assumed.map_err(failed)?;
             answer
@@ -197,18 +273,26 @@ async fn read(
     account: &Account,
 ) -> Result<Vec<Row>, Error> {
     let failed = |source| Error::from_driver(statement.doing, source);
-    let prepared = session.client.prepare_cached(statement.sql).await.map_err(failed)?;
+    let ready = Ready::of(session, statement.sql).await.map_err(failed)?;
     let set_role = session.assume_role(role);
-    let assume = async {
-        match &set_role {
-            Some(set_role) => session.client.batch_execute(set_role).await,
-            None => Ok(()),
+    let query = async {
+        let answer = ready.stream(&session.client, statement.sql, &statement.params).await;
+        account.collect(statement.doing, answer.map_err(failed)?).await
+    };
+    let rows = match &set_role {
+        None => query.await,
+        Some(set_role) if session.is_per_transaction() => {
+            let begin = format!("BEGIN; {set_role}");
+            let (opened, mut rows, ended) = pipeline::transaction(&session.client, &begin, vec![query]).await;
+            opened.and(ended).map_err(failed)?;
+            rows.pop().unwrap_or(Ok(Vec::new()))
+        }
+        Some(set_role) => {
+            let (assumed, rows) = join(session.client.batch_execute(set_role), query).await;
+            assumed.map_err(failed)?;
+            rows
         }
     };
-    let query = session.client.query_raw(&prepared, statement.params.iter().copied());
-    let (assumed, answer) = join(assume, query).await;
-    assumed.map_err(failed)?;
-    let rows = account.collect(statement.doing, answer.map_err(failed)?).await;
     session.confirm_role(role);
     rows
 }
@@ -223,13 +307,13 @@ async fn transaction(
     let mut prepared = Vec::with_capacity(statements.len());
     for statement in statements {
         // Prepared before BEGIN: a Prepare round trip in the batch would let COMMIT overtake.
-        let ready = session.client.prepare_cached(statement.sql).await;
+        let ready = Ready::of(session, statement.sql).await;
         prepared.push(ready.map_err(|source| Error::from_driver(statement.doing, source))?);
     }
     let begin = session.assume_role(role).map_or_else(|| "BEGIN".to_owned(), |set_role| format!("BEGIN; {set_role}"));
     let client = &session.client;
     let queries = statements.iter().zip(&prepared);
-    let queries = queries.map(|(statement, ready)| client.query(ready, &statement.params)).collect();
+    let queries = queries.map(|(statement, ready)| ready.rows(client, statement.sql, &statement.params)).collect();
     let (opened, answers, ended) = pipeline::transaction(client, &begin, queries).await;
     opened.map_err(failed)?;
     let mut rows = Vec::with_capacity(answers.len());

@@ -1,11 +1,15 @@
 //! A pooled connection and its session role. A connection keeps its role after a batch, and the next batch sets it only if it
-//! needs another one, which saves a busy tenant a `SET ROLE` per batch.
+//! needs another one, which saves a busy tenant a `SET ROLE` per batch. Through a pooler in transaction mode the next transaction may
+//! have another connection to the server: there role, tenant and settings travel in every transaction.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use deadpool::managed::{Manager, Metrics, RecycleResult};
+use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 
+use crate::config::Pooler;
+use crate::store::postgres::parameter_types::ParameterTypes;
 use crate::tenant::TenantId;
 
 /// The session role a batch runs under.
@@ -22,6 +26,8 @@ pub(crate) struct Session {
     pub(in crate::store) client: ClientWrapper,
     /// None if unknown: at first, and until the database has confirmed a change.
     role: Option<Role>,
+    pooler: Pooler,
+    pub(in crate::store::postgres) types: Arc<ParameterTypes>,
 }
 
 impl Session {
@@ -29,6 +35,7 @@ impl Session {
     /// [`Session::confirm_role`], because the caller may be dropped before the database has answered.
     pub(in crate::store) fn assume_role(&mut self, role: Role) -> Option<String> {
         match (self.role.take(), role) {
+            _ if self.is_per_transaction() => Some(of_transaction(role)),
             (Some(current), _) if current == role => None,
             (Some(Role::Tenant(_)), Role::Tenant(tenant)) => Some(set_tenant(tenant)),
             (_, Role::Tenant(tenant)) => Some(format!("SET ROLE scimgate_tenant; {}", set_tenant(tenant))),
@@ -38,7 +45,12 @@ impl Session {
 
     /// Records that the database has confirmed the role.
     pub(in crate::store) fn confirm_role(&mut self, role: Role) {
-        self.role = Some(role);
+        self.role = Some(role).filter(|_| !self.is_per_transaction());
+    }
+
+    /// Whether what is set on the connection ends with the transaction.
+    pub(in crate::store) fn is_per_transaction(&self) -> bool {
+        self.pooler == Pooler::Transaction
     }
 
     /// Returns the connection to its login role, for migrations.
@@ -51,6 +63,17 @@ impl Session {
 /// A tenant id is a UUID and prints as hexadecimal digits and hyphens: nothing to escape.
 fn set_tenant(tenant: TenantId) -> String {
     format!("SET scimgate.tenant_id = '{tenant}'")
+}
+
+/// What a transaction sets for itself. A role cannot be reset for a transaction alone, and need not be: it ends with it.
+fn of_transaction(role: Role) -> String {
+    static SETTINGS: LazyLock<String> = LazyLock::new(|| settings().replace("SET ", "SET LOCAL "));
+    match role {
+        Role::Tenant(tenant) => {
+            format!("{}; SET LOCAL ROLE scimgate_tenant; SET LOCAL scimgate.tenant_id = '{tenant}'", *SETTINGS)
+        }
+        Role::Control => format!("{}; SET LOCAL ROLE scimgate_control", *SETTINGS),
+    }
 }
 
 /// The server's limit for one statement. Shorter than a batch's limit in the pool, so that an abandoned statement does not
@@ -69,23 +92,45 @@ pub(in crate::store) fn settings() -> String {
 }
 
 /// Opens and checks connections.
-pub(crate) struct SessionManager(pub(in crate::store) deadpool_postgres::Manager);
+pub(crate) struct SessionManager {
+    connections: deadpool_postgres::Manager,
+    pooler: Pooler,
+    types: Arc<ParameterTypes>,
+}
+
+impl SessionManager {
+    pub(in crate::store) fn new(connections: deadpool_postgres::Manager, pooler: Pooler) -> Self {
+        Self { connections, pooler, types: Arc::default() }
+    }
+
+    /// Opens a connection and sets nothing on it.
+    pub(in crate::store::postgres) async fn open(&self) -> Result<Session, tokio_postgres::Error> {
+        let client = self.connections.create().await?;
+        Ok(Session { client, role: None, pooler: self.pooler, types: Arc::clone(&self.types) })
+    }
+}
 
 impl Manager for SessionManager {
     type Type = Session;
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Session, tokio_postgres::Error> {
-        let client = self.0.create().await?;
-        client.batch_execute(&settings()).await?;
-        Ok(Session { client, role: None })
+        let session = self.open().await?;
+        if self.pooler == Pooler::Session {
+            session.client.batch_execute(&settings()).await?;
+        }
+        Ok(session)
     }
 
     async fn recycle(&self, session: &mut Session, metrics: &Metrics) -> RecycleResult<tokio_postgres::Error> {
-        self.0.recycle(&mut session.client, metrics).await
+        // The library would log it, once for each connection of a database that is lost.
+        if session.client.is_closed() {
+            return Err(RecycleError::message("the connection is closed"));
+        }
+        self.connections.recycle(&mut session.client, metrics).await
     }
 
     fn detach(&self, session: &mut Session) {
-        self.0.detach(&mut session.client);
+        self.connections.detach(&mut session.client);
     }
 }

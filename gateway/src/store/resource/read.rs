@@ -184,7 +184,7 @@ pub(in crate::store) fn groups(text: Option<&str>) -> Result<Vec<GroupRef>, Erro
     let names: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(text).map_err(|why| corrupt(why.to_string()))?;
     let group = |(id, name): (String, serde_json::Value)| {
-        let id = id.parse().map_err(|_| corrupt(format!("\"{id}\" is no id")))?;
+        let id = id.parse().map_err(|_| corrupt(format!("\"{id}\" is not an id")))?;
         Ok(GroupRef { id, display: name.as_str().unwrap_or_default().to_owned() })
     };
     names.into_iter().map(group).collect()

@@ -92,7 +92,7 @@ SELECT 1 FROM unnest($2::uuid[]) v (id) CROSS JOIN LATERAL
 pub struct Scanned {
     /// Its id.
     pub id: Uuid,
-    /// Whether it is no tombstone.
+    /// Whether it is not a tombstone.
     pub living: bool,
     /// The resource, if it is to be mapped; `modified_at` is the row's own.
     pub stored: Option<Stored>,

@@ -206,7 +206,7 @@ fn credential(row: &Row) -> Result<Credential, Error> {
     let phases = [Phase::Pending, Phase::Active, Phase::Retiring];
     Ok(Credential {
         id: row.get(0),
-        scope: Scope::from_word(scope).ok_or_else(|| corrupt(format!("\"{scope}\" is no scope")))?,
+        scope: Scope::from_word(scope).ok_or_else(|| corrupt(format!("\"{scope}\" is not a scope")))?,
         label: row.get(2),
         last_four: row.get(3),
         created_at: row.get(4),
@@ -217,7 +217,7 @@ fn credential(row: &Row) -> Result<Credential, Error> {
         phase: phases
             .into_iter()
             .find(|known| known.word() == phase)
-            .ok_or_else(|| corrupt(format!("\"{phase}\" is no state")))?,
+            .ok_or_else(|| corrupt(format!("\"{phase}\" is not a state")))?,
         replaces: row.get(10),
         restrictions: Restrictions { read_only: row.get(11), resource_type: row.get(12), networks: row.get(13) },
         setup_link: row.get(14),

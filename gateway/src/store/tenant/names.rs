@@ -1,5 +1,6 @@
 //! What a tenant is called, and was: its identity provider may still send requests to the address with a former name.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use crate::store::ControlStore;
@@ -47,7 +48,20 @@ WHERE id = $1 AND CASE WHEN id = $1 THEN $2 = ANY(former_names) AND state <> 'de
 const FORMERLY: &str = "
 SELECT name FROM tenant WHERE former_names @> ARRAY[$1] AND former_names <> '{}' AND state <> 'deleted' ORDER BY id LIMIT 1";
 
+/// Of names that addresses have: those of tenants, or what they were called before.
+const NAMED: &str = "
+SELECT n.name, coalesce((SELECT t.id FROM tenant t WHERE t.name = n.name AND t.state <> 'deleted'),
+  (SELECT t.id FROM tenant t WHERE t.former_names @> ARRAY[n.name] AND t.former_names <> '{}' AND t.state <> 'deleted' ORDER BY t.id LIMIT 1))
+FROM (SELECT DISTINCT u.name FROM unnest($1::text[]) u (name)) n";
+
 impl ControlStore {
+    /// The tenants that have these names, or had them.
+    pub async fn tenants_by_names(&self, names: &[&str]) -> Result<HashMap<String, TenantId>, Error> {
+        let rows = self.query("looking up tenants by their names", NAMED, &[&names]).await?;
+        let found = rows.iter().filter_map(|row| Some((row.get(0), TenantId(row.get::<_, Option<uuid::Uuid>>(1)?))));
+        Ok(found.collect())
+    }
+
     /// Gives a tenant another name; the one that it has becomes a former one.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub(super) async fn check(admin: &Admin<'_>) {
     check_held(admin, &scim).await;
     check_sso_subject(admin).await;
     check_operators(admin).await;
+    check_health(admin).await;
 }
 
 async fn check_sso_subject(admin: &Admin<'_>) {
@@ -48,6 +49,16 @@ async fn check_operators(admin: &Admin<'_>) {
     let page = get_with(admin, "/admin/v1/audit", "", "limit=2").await.expect(200).body;
     assert!(page["next"].is_string(), "{page}");
     let _ = get_with(admin, "/admin/v1/audit", "", "limit=0").await.expect(400);
+}
+
+async fn check_health(admin: &Admin<'_>) {
+    let path = format!("{TENANT}/health");
+    let shown = admin.get(&path, &["acme"]).await.expect(200).body;
+    assert!(shown["traffic"].is_object(), "{shown}");
+    let _ = admin.get(&path, &["none"]).await.expect(404);
+    let all = get_with(admin, "/admin/v1/health", "", "order=name&limit=1").await.expect(200).body;
+    assert_eq!(all["tenants"].as_array().unwrap().len(), 1);
+    let _ = get_with(admin, "/admin/v1/health", "", "order=size").await.expect(400);
 }
 
 /// With query parameters, which are not a part of the template.

@@ -44,6 +44,7 @@ pub(super) async fn send(gateway: &TestGateway, tenant: &Tenant) {
         let end = json!({ "state": state, "confirm": true });
         let _ = fine(operator.patch(&rotation, &end).await.expect(204));
     }
+    let _ = control.figures().await.unwrap();
     for kind in Kind::ALL {
         let found = control.expiring_after(kind, [Uuid::nil(); 3], 5).await.unwrap();
         let due: Vec<Reminder> = found.iter().map(|it| Reminder { place: it.place, days: 30 }).collect();

@@ -71,7 +71,7 @@ fn world(bytes: &[u8]) -> (Option<String>, Vec<String>) {
     let decoded = component.and_then(|component| wit_component::decode(&component).ok());
     let Some(DecodedWasm::Component(resolve, world)) = decoded else { return (None, Vec::new()) };
     let Some(world) = resolve.worlds.get(world) else { return (None, Vec::new()) };
-    // Types that the world names are no imports.
+    // Types that the world names are not imports.
     let imported = world.imports.iter().filter(|(_, item)| !matches!(item, WorldItem::Type { .. }));
     let imports: Vec<String> = imported.map(|(key, _)| resolve.name_world_key(key)).collect();
     let versioned = imports.iter().filter(|name| name.starts_with("scimgate:")).find_map(|name| {

@@ -6,8 +6,10 @@ use clap::builder::PossibleValuesParser;
 
 use super::language::{File, LANGUAGES, Language, SDK_FOLDER, names};
 use super::project::Project;
+use serde_json::json;
+
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::Output;
 
 const MAX_NAME_CHARACTERS: usize = 64;
 /// Crates that a project already has, and a name that compilers reserve.
@@ -28,8 +30,8 @@ pub(in crate::plugin) struct Arguments {
     update_sdk: bool,
 }
 
-pub(super) fn run(it: &Arguments) -> Result<(), Failure> {
-    let Some(name) = &it.name else { return update_sdk() };
+pub(super) fn run(output: Output, it: &Arguments) -> Result<(), Failure> {
+    let Some(name) = &it.name else { return update_sdk(output) };
     check_name(name)?;
     let language = LANGUAGES.iter().find(|language| language.name == it.language).unwrap_or(&LANGUAGES[0]);
     let folder = PathBuf::from(name);
@@ -40,11 +42,11 @@ pub(super) fn run(it: &Arguments) -> Result<(), Failure> {
         write(&folder, &target(path), &content(path, bytes, name))?;
     }
     write_sdk(&folder, language)?;
-    print(&format!(
+    let sentence = format!(
         "{name} is a plugin in {}.\n\n  cd {name}\n  scimgate plugin test\n  scimgate plugin run {name}.wasm --config config.json < user.json",
         language.name
-    ));
-    Ok(())
+    );
+    Ok(output.told(&sentence, &json!({ "folder": name, "language": language.name }))?)
 }
 
 fn check_name(name: &str) -> Result<(), Failure> {
@@ -52,7 +54,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if !is_slug || name.len() > MAX_NAME_CHARACTERS {
         let message = format!(
-            "{name} is no name of a plugin; it has a lower-case letter, then lower-case letters, digits and hyphens, up to \
+            "{name} is not a name of a plugin; it has a lower-case letter, then lower-case letters, digits and hyphens, up to \
              {MAX_NAME_CHARACTERS} in all"
         );
         return Err(Failure::usage(message));
@@ -63,15 +65,16 @@ fn check_name(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn update_sdk() -> Result<(), Failure> {
+fn update_sdk(output: Output) -> Result<(), Failure> {
     let project = Project::find(Path::new("."))?;
     let folder = Path::new(SDK_FOLDER);
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(|error| cannot("replace", folder, &error))?;
     }
     write_sdk(Path::new("."), project.language)?;
-    print(&format!("{SDK_FOLDER} is the SDK of scimgate {}.", env!("CARGO_PKG_VERSION")));
-    Ok(())
+    let version = env!("CARGO_PKG_VERSION");
+    let sentence = format!("{SDK_FOLDER} is the SDK of scimgate {version}.");
+    Ok(output.told(&sentence, &json!({ "folder": SDK_FOLDER, "version": version }))?)
 }
 
 /// The file that a template's file becomes.

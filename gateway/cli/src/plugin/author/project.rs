@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use scimgate_plugin_host::wrap;
 use scimgate_plugin_sdk::test::{FixtureFile, read_fixtures};
+use serde_json::{Value, json};
 
 use super::language::{LANGUAGES, Language};
 use super::local::Local;
 use super::purpose::Purpose;
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::Output;
 
 /// The folder of the examples.
 pub(super) const FIXTURES: &str = "fixtures";
@@ -34,10 +35,9 @@ pub(super) struct Built {
     pub(super) plugin: Local,
 }
 
-pub(super) async fn run(it: &Arguments) -> Result<(), Failure> {
+pub(super) async fn run(output: Output, it: &Arguments) -> Result<(), Failure> {
     let built = Project::find(&it.project)?.build().await?;
-    print(&built.line());
-    Ok(())
+    Ok(output.told(&built.line(), &built.json())?)
 }
 
 impl Project {
@@ -77,6 +77,17 @@ impl Project {
 }
 
 impl Built {
+    pub(super) fn json(&self) -> Value {
+        let manifest = self.plugin.component.manifest();
+        json!({
+            "file": self.file.strip_prefix(".").unwrap_or(&self.file),
+            "name": manifest.name,
+            "version": manifest.version,
+            "bytes": self.bytes.len(),
+            "digest": self.plugin.component.digest(),
+        })
+    }
+
     pub(super) fn line(&self) -> String {
         let manifest = self.plugin.component.manifest();
         let file = self.file.strip_prefix(".").unwrap_or(&self.file);

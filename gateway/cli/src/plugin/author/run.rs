@@ -90,7 +90,7 @@ pub(super) async fn run(output: Output, it: Arguments) -> Result<(), Failure> {
     shown["warnings"] = warnings.into();
     match output {
         Output::Json => output.json(&shown)?,
-        Output::Table => write_styled(&text(&shown))?,
+        Output::Table | Output::Csv => write_styled(&text(&shown))?,
     }
     match shown["outcome"].as_str() {
         Some("failed") => Err(Failure::new("the plugin failed on this document")),

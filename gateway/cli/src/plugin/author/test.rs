@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use scimgate_plugin_sdk::test::{Expected, Fixture, Schemas};
+use serde_json::{Value, json};
 
 use super::call::found;
 use super::local::{Call, Input, Local};
 use super::project::Project;
 use crate::failure::Failure;
-use crate::output::{print, printable, write_styled};
+use crate::output::{Output, printable, write_styled};
 
 /// Calls of each example. The fastest counts: what else runs on the machine only adds time.
 const CALLS: usize = 10;
@@ -45,7 +46,7 @@ struct Budget {
     host_calls: u32,
 }
 
-pub(super) async fn run(it: Arguments) -> Result<(), Failure> {
+pub(super) async fn run(output: Output, it: Arguments) -> Result<(), Failure> {
     let project = Project::find(&it.project)?;
     if !it.no_native {
         (project.language.test)(&project.folder)?;
@@ -53,48 +54,49 @@ pub(super) async fn run(it: Arguments) -> Result<(), Failure> {
     let built = project.build().await?;
     let memory = it.budget.memory.or(Some(project.language.memory_budget));
     let budget = Budget { memory, ..it.budget };
-    print(&format!("\n{}\n", built.line()));
-    let (mut count, mut failed) = (0, 0);
+    output.say(&format!("\n{}\n", built.line()))?;
+    let mut examples = Vec::new();
     for (path, file) in project.fixtures()? {
         let path = path.strip_prefix(&project.folder).unwrap_or(&path).display().to_string();
         let mut text = format!("{path}\n");
         for fixture in &file.fixtures {
-            count += 1;
-            let passed = example(&built.plugin, &file.schemas, fixture, budget, &mut text).await?;
-            failed += usize::from(!passed);
+            let mut example = example(&built.plugin, &file.schemas, fixture, budget, &mut text).await?;
+            example["file"] = path.as_str().into();
+            examples.push(example);
         }
-        write_styled(&text)?;
+        if output != Output::Json {
+            write_styled(&text)?;
+        }
+    }
+    let (count, failed) = (examples.len(), examples.iter().filter(|example| example["passed"] == false).count());
+    if output == Output::Json {
+        output.json(&json!({ "plugin": built.json(), "examples": examples, "failed": failed }))?;
     }
     if failed > 0 {
         return Err(Failure::new(format!("{failed} of {count} examples failed")));
     }
-    print(&format!("All {count} examples passed."));
-    Ok(())
+    Ok(output.say(&format!("All {count} examples passed."))?)
 }
 
-/// Runs an example, adds its lines, and returns whether it passed.
+/// Runs an example, adds its lines, and returns how it went.
 async fn example(
     plugin: &Local,
     schemas: &Schemas,
     fixture: &Fixture,
     budget: Budget,
     text: &mut String,
-) -> Result<bool, Failure> {
+) -> Result<Value, Failure> {
     let report = match measured(plugin, schemas, fixture).await? {
         Err(report) => {
             let _ = writeln!(text, "  {BAD}FAIL{BAD:#}  {}\n{}", fixture.name, indented(&report));
-            return Ok(false);
+            return Ok(json!({ "name": fixture.name, "passed": false, "problems": report }));
         }
         Ok(measured) => measured,
     };
     let (call, fastest, difference) = report;
-    let usage = format!(
-        "{} µs  {} KiB  {} host calls  {} bytes",
-        fastest.as_micros(),
-        call.step.memory >> 10,
-        call.step.host_calls,
-        call.step.written
-    );
+    let step = &call.step;
+    let (us, kib) = (u64::try_from(fastest.as_micros()).unwrap_or(u64::MAX), step.memory >> 10);
+    let usage = format!("{us} µs  {kib} KiB  {} host calls  {} bytes", step.host_calls, step.written);
     let mut problems = difference.err().unwrap_or_default();
     budget.check(&call, fastest, &mut problems);
     let (word, style) = if problems.is_empty() { ("ok  ", GOOD) } else { ("FAIL", BAD) };
@@ -103,7 +105,10 @@ async fn example(
         words(&call, &mut problems);
         text.push_str(&indented(&problems));
     }
-    Ok(problems.is_empty())
+    Ok(json!({
+        "name": fixture.name, "passed": problems.is_empty(), "problems": problems,
+        "cpuMicroseconds": us, "memoryKib": kib, "hostCalls": step.host_calls, "writtenBytes": step.written,
+    }))
 }
 
 type Measured = (Call, Duration, Result<(), String>);

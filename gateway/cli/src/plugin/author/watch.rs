@@ -45,8 +45,14 @@ pub(in crate::plugin) struct Arguments {
     /// Show so many of the users that changed last.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=20))]
     users: u8,
-    /// The tenant's directory key, which finds the last users.
-    #[arg(long, env = "SCIMGATE_DIRECTORY_KEY", hide_env_values = true)]
+    /// The tenant's directory key.
+    #[arg(
+        long,
+        env = "SCIMGATE_DIRECTORY_KEY",
+        value_name = "KEY",
+        help_heading = "Gateway and output",
+        hide_env_values = true
+    )]
     directory_key: Option<Key>,
     /// Build, upload, draft and show once.
     #[arg(long)]
@@ -56,7 +62,7 @@ pub(in crate::plugin) struct Arguments {
 pub(super) async fn run(operator: &OperatorOptions, it: Arguments) -> Result<(), Failure> {
     let project = Project::find(&it.project)?;
     let (client, _) = operator.open()?;
-    let directory = it.directory_key.as_ref().map(|key| operator.directory(key)).transpose()?;
+    let directory = operator.directory(it.directory_key.as_ref())?;
     if directory.is_none() && it.user.is_empty() {
         let message = "the last users are found with the tenant's directory key, in SCIMGATE_DIRECTORY_KEY or --directory-key; or name \
                        users with --user";
@@ -217,7 +223,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Adds a file, or the files of a folder. What is gone meanwhile is no file; the bound on their number ends the recursion.
+    /// Adds a file, or the files of a folder. What is gone meanwhile is not a file; the bound on their number ends the recursion.
     fn add(&mut self, path: &Path) -> Result<(), Failure> {
         if self.0.len() >= MAX_WATCHED_FILES {
             return Err(Failure::new(format!("the project has more than {MAX_WATCHED_FILES} files to look at")));

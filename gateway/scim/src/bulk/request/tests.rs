@@ -123,7 +123,7 @@ fn an_error_of_an_operation_fails_only_that_one() {
     404: There is nothing at /https://b.test/scim/v2/Users/1: no resource type has /https:.
     400: A bulk request cannot hold another one.
     400: version must be a text, as meta.version has it.
-    400: """ is no list of entity tags such as W/"1", W/"2".
+    400: """ is not a list of entity tags such as W/"1", W/"2".
     "#);
 }
 

@@ -53,7 +53,7 @@ fn errors_name_the_position_and_the_problem() {
     emails[colour eq "x"] → Filter, character 8: emails has no sub-attribute colour.
     emails[type pr].colour pr → Filter, character 16: emails has no sub-attribute colour.
     id → Filter, character 3: an operator is expected after id.
-    id like "x" → Filter, character 4: like is no operator; use eq, ne, co, sw, ew, gt, ge, lt, le or pr.
+    id like "x" → Filter, character 4: like is not an operator; use eq, ne, co, sw, ew, gt, ge, lt, le or pr.
     id eq → Filter, character 6: a value is expected after eq.
     id eq ( → Filter, character 7: a value is expected after eq.
     id eq "é" "y" → Filter, character 11: the text goes on where it should end, or with and or or.

@@ -198,7 +198,7 @@ fn refusals_name_the_operation_and_the_culprit() {
     Operation 2: emails.primary must be true or false, not this text. That is value 2 of emails.
     Operation 2: userName is required and cannot be left without a value.
     Operation 2: An operation remove has no value; write the path emails[value eq "…"] to remove some only.
-    Operation 2: "shoeSize" is no attribute of User; remove it, or add an extension that defines it.
+    Operation 2: "shoeSize" is not an attribute of User; remove it, or add an extension that defines it.
     "#);
     let nul = user(&json!([fine, { "op": "add", "path": "title", "value": "\u{0}" }]), Leniencies::strict());
     assert_eq!(nul.unwrap_err().detail, "A text in \"value\" holds the character U+0000; remove it.");

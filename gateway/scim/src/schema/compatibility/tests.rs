@@ -51,8 +51,8 @@ fn compatible_changes_have_no_conflicts() {
 #[test]
 fn incompatible_changes_conflict_with_stored_values() {
     let plain = || number(json!({}));
-    check(plain(), json!([{ "name": "colour" }]), false, Some("urn:acme:badge:number is no attribute of ."));
-    check(plain(), json!([{ "name": "Number" }]), false, Some("urn:acme:badge:number is no attribute of ."));
+    check(plain(), json!([{ "name": "colour" }]), false, Some("urn:acme:badge:number is not an attribute of ."));
+    check(plain(), json!([{ "name": "Number" }]), false, Some("urn:acme:badge:number is not an attribute of ."));
     check(plain(), number(json!({ "type": "integer" })), false, Some("urn:acme:badge:number must be a whole number."));
     check(plain(), number(json!({ "type": "binary" })), false, Some("urn:acme:badge:number must be base64."));
     check(plain(), number(json!({ "type": "reference" })), false, None);

@@ -21,7 +21,7 @@ fn attribute_definitions_follow_the_rfc_and_its_errata() {
     check(json!({ "name": "a", "multivalued": true }), "urn:acme:x:a has multivalued, which is none of name, type");
     check(json!({ "name": "a", "type": 7 }), "urn:acme:x:a: type must be a text");
     check(json!({ "name": "a", "type": "text" }), "a: type is \"text\"; it must be one of string");
-    check(json!({ "name": "1a" }), "\"1a\" is no attribute name");
+    check(json!({ "name": "1a" }), "\"1a\" is not an attribute name");
     check(json!({ "name": "$a" }), "only a sub-attribute may begin with $");
     check(json!({ "name": "a".repeat(65) }), "at most 64 bytes");
     check(json!({ "name": "a", "type": "complex" }), "a complex attribute has subAttributes");

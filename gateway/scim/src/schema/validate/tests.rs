@@ -85,17 +85,17 @@ fn errors_name_missing_attributes() {
 #[test]
 fn errors_name_unknown_attributes() {
     for (attributes, detail) in [
-        (json!({ "shoeSize": 1 }), "shoeSize is no attribute of User."),
-        (json!({ "nickname": "a" }), "nickname is no attribute of User."),
-        (json!({ "name": { "pet": "a" } }), "name.pet is no attribute of name."),
-        (json!({ "urn:acme:none": {} }), "urn:acme:none is no attribute of User."),
+        (json!({ "shoeSize": 1 }), "shoeSize is not an attribute of User."),
+        (json!({ "nickname": "a" }), "nickname is not an attribute of User."),
+        (json!({ "name": { "pet": "a" } }), "name.pet is not an attribute of name."),
+        (json!({ "urn:acme:none": {} }), "urn:acme:none is not an attribute of User."),
         (json!({ "schemas": [USER, "urn:acme:none"] }), "schemas names \"urn:acme:none\", which User does not have."),
         (json!({ "schemas": [USER, 7] }), "schemas names 7, which User does not have."),
         (json!({ BADGE: { "number": 7 } }), "schemas must name urn:acme:badge."),
     ] {
         check(&user(&attributes), Err(detail));
     }
-    check(&badge(&json!({ "colour": "blue" })), Err("urn:acme:badge:colour is no attribute of Badge."));
+    check(&badge(&json!({ "colour": "blue" })), Err("urn:acme:badge:colour is not an attribute of Badge."));
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub(in crate::http::admin) struct Activation {
     responses(
         (status = 200, description = "The revision is active.", body = Mapping),
         (status = 400, description = "It cannot be run any more."),
-        (status = 409, description = "It is no draft, users would vanish, or the tenant changed at the same moment."),
+        (status = 409, description = "It is not a draft, users would vanish, or the tenant changed at the same moment."),
     )
 )]
 pub(in crate::http::admin) async fn activate(

@@ -68,9 +68,9 @@ impl Line {
             let detail = format!("The line is longer than {MAX_LINE_BYTES} bytes, the longest accepted.");
             return Err(ScimError::new(413, detail).into());
         }
-        let no_line = |why: &str| ScimError::invalid_syntax(format!("This is no line of an export: {why}"));
+        let no_line = |why: &str| ScimError::invalid_syntax(format!("This is not a line of an export: {why}"));
         let line = json::parse_around(text, AROUND_LEVELS).map_err(|refusal| no_line(&refusal.detail))?;
-        let Value::Object(mut line) = line else { return Err(no_line("it is no JSON object.").into()) };
+        let Value::Object(mut line) = line else { return Err(no_line("it is not a JSON object.").into()) };
         let unknown = line.shift_remove("unknown");
         let mut members = line.into_iter();
         let (Some((kind, value)), None) = (members.next(), members.next()) else {
@@ -119,7 +119,7 @@ fn exported(ctx: &Context, mut body: Value, unknown: Option<Value>) -> Result<Ex
     let id: Option<Uuid> = body["id"].as_str().and_then(|id| id.parse().ok());
     let refuse = |refusal: ScimError| Refusal { refusal, id, is_of_all: false };
     let Some(known) = id else {
-        return Err(refuse(ScimError::invalid_value("The resource has no id, or one that is no UUID.")));
+        return Err(refuse(ScimError::invalid_value("The resource has no id, or one that is not a UUID.")));
     };
     let resource_type = resource_type(ctx, &body["meta"]["resourceType"]).map_err(refuse)?;
     let origin = origin(&body["meta"]).map_err(refuse)?;
@@ -173,7 +173,7 @@ impl MembersForm {
             return Err(refuse(format!("A member's value has 1 to {MAX_VALUE_BYTES} bytes.")));
         }
         if !are_pending && values.iter().any(|value| value.parse::<Uuid>().is_err()) {
-            return Err(refuse("One of the ids is no UUID.".into()));
+            return Err(refuse("One of the ids is not a UUID.".into()));
         }
         values.sort_unstable();
         values.dedup();

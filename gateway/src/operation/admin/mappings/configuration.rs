@@ -29,7 +29,7 @@ pub fn check_configuration(config: &Value, schema: &Value, types: Vec<Arc<Resour
         .should_validate_formats(true)
         .offline()
         .build(schema)
-        .map_err(|why| format!("its configuration schema is no JSON Schema: {why}. Upload a corrected plugin."))?;
+        .map_err(|why| format!("its configuration schema is not a JSON Schema: {why}. Upload a corrected plugin."))?;
     let problems: Vec<String> =
         validator.iter_errors(config).take(MAX_PROBLEMS).map(|problem| describe(&problem, &resource_types)).collect();
     if problems.is_empty() { Ok(()) } else { Err(format!("{}.", problems.join("; "))) }

@@ -13,7 +13,7 @@ pub(super) const MAX_VERSION_BYTES: usize = 64;
 /// Digits of the digest in the version of a push between releases.
 pub(super) const DEV_DIGITS: usize = 12;
 
-/// Refuses a name that is no slug, and a version that is none of Semantic Versioning or has build metadata, which only pushes between
+/// Refuses a name that is not a slug, and a version that is none of Semantic Versioning or has build metadata, which only pushes between
 /// releases have.
 pub(super) fn check_title(manifest: &Manifest) -> Result<(), ScimError> {
     let Manifest { name, version, .. } = manifest;

@@ -54,12 +54,12 @@ pub struct Pushed {
 /// again change nothing, but a signature that comes with them is kept.
 ///
 /// # Errors
-/// 400 with the reason why the bytes are no plugin that may be released, 404 for an unknown tenant, 409 where the version is other bytes.
+/// 400 with the reason why the bytes are not a plugin that may be released, 404 for an unknown tenant, 409 where the version is other bytes.
 pub async fn push(operator: &Operator, upload: Upload) -> Result<Pushed, Error> {
     let gateway = &operator.gateway;
     let Upload { wasm, tenant, dev, signature, source, expected_version } = upload;
     if !wasm.starts_with(b"\0asm") {
-        let detail = "A plugin is uploaded as the bytes of its WebAssembly file (.wasm); these are none.";
+        let detail = "A plugin is uploaded as the bytes of its WebAssembly file (.wasm); these are not such a file's.";
         return Err(ScimError::new(400, detail).into());
     }
     let (releases, warnings_of) = (releases(operator, tenant.as_deref()).await?, tenant.clone());
@@ -195,7 +195,7 @@ fn taken(new: &NewRelease<'_>, known: &str) -> ScimError {
 fn refused(error: MapError) -> Error {
     match error {
         MapError::Unusable { why, .. } => {
-            ScimError::new(400, format!("This is no plugin that can be run here: {}.", why.trim_end_matches('.')))
+            ScimError::new(400, format!("This is not a plugin that can be run here: {}.", why.trim_end_matches('.')))
                 .into()
         }
         other => other.into(),

@@ -23,10 +23,10 @@ pub(crate) enum Planning {
 }
 
 impl Planning {
-    fn begin(self) -> &'static str {
+    fn settings(self) -> &'static str {
         match self {
-            Self::ByCost => "BEGIN; SET LOCAL plan_cache_mode = auto",
-            Self::InIndexOrder => "BEGIN; SET LOCAL plan_cache_mode = auto; SET LOCAL enable_sort = off",
+            Self::ByCost => "SET LOCAL plan_cache_mode = auto",
+            Self::InIndexOrder => "SET LOCAL plan_cache_mode = auto; SET LOCAL enable_sort = off",
         }
     }
 }
@@ -41,10 +41,12 @@ impl Pool {
         (sql, params): (&str, Vec<Typed<'_>>),
         account: &Account,
     ) -> Result<Vec<Row>, Error> {
-        let begin = planning.begin();
+        let planning = planning.settings();
         let run = async |session: &mut Session| {
             let set_role = session.assume_role(role);
-            let begin = set_role.map_or_else(|| begin.to_owned(), |set_role| format!("{begin}; {set_role}"));
+            // Last, since what comes with the role may set the same.
+            let begin = set_role
+                .map_or_else(|| format!("BEGIN; {planning}"), |set_role| format!("BEGIN; {set_role}; {planning}"));
             let failed = |source| Error::from_driver(doing, source);
             let query = async {
                 let rows = session.client.query_typed_raw(sql, params.iter().cloned()).await.map_err(failed)?;

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use super::*;
+use crate::config::Pooler;
 use crate::store::connect;
 use crate::store::postgres::embedded::{self, Embedded};
 use crate::telemetry::chain;
@@ -76,7 +77,7 @@ async fn a_role_is_not_taken_for_set_after_a_failed_batch() {
 
 #[tokio::test]
 async fn an_unreachable_database_is_unavailable_for_every_clone_of_the_error() {
-    let store = connect("postgres://nobody@127.0.0.1:1/none", 1).unwrap();
+    let store = connect("postgres://nobody@127.0.0.1:1/none", 1, Pooler::Session, &[]).unwrap();
     let error = store.control().tenants().await.unwrap_err();
     assert!(matches!(error.clone(), Error::Unavailable { doing: "listing tenants", .. }));
     let text = chain(&error);

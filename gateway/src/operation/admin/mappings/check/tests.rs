@@ -174,7 +174,7 @@ fn every_declared_path_is_one_of_the_schemas() {
         "lift": { "title": "nickName" }, "source": { "constant": "x" }, "rule": { "path": "department" },
     });
     assert_eq!(check_paths(&["User"], &[], fine), Ok(()));
-    let unknown = "badge is no attribute of User; see /Schemas for those there are";
+    let unknown = "badge is not an attribute of User; see /Schemas for those there are";
     for (config, place, why) in [
         (json!({ "path": "badge" }), "/path", unknown),
         (json!({ "paths": ["userName", "badge"] }), "/paths/1", unknown),
@@ -204,7 +204,7 @@ fn a_path_fits_every_resource_type_that_the_step_is_for() {
     }
     for (of_plugin, of_step) in [(&["User", "Group"][..], &[][..]), (&[], &[])] {
         let refusal = check_paths(of_plugin, of_step, path.clone()).unwrap_err();
-        let why = "userName is no attribute of Group; see /Schemas for those there are. A path must fit every resource type that \
+        let why = "userName is not an attribute of Group; see /Schemas for those there are. A path must fit every resource type that \
                    the step is for: name them in its resourceTypes.";
         assert!(refusal.ends_with(why), "{refusal}");
     }

@@ -1,0 +1,60 @@
+//! Finds out at the start whether a pooler in transaction mode is between the gateway and the server. What is set on a connection would
+//! there be set for whoever has it next: another tenant's rows.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::config::Pooler;
+use crate::store::Store;
+use crate::store::error::Error;
+use crate::store::postgres::session::Session;
+
+/// The connections with which a pooler is found also where one address leads to several: only the first connection's own pooler can give
+/// its process to another.
+pub const CONNECTIONS: usize = 17;
+/// A pooler in session mode may have no more connections.
+const PATIENCE: Duration = Duration::from_secs(1);
+const DOING: &str = "asking whether there is a pooler";
+
+/// The process of the server that has this connection now.
+const PROCESS: &str = "SELECT pg_backend_pid()";
+
+impl Store {
+    /// What the address leads through, found out with at most so many connections, but two at least. A server with room for few has none
+    /// for others meanwhile.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn pooler(&self, connections: usize) -> Result<Pooler, Error> {
+        let first = self.pool.open(DOING).await?;
+        let process = process(&first).await?;
+        let mut others = Vec::new();
+        // A pooler gives the connection to the server that was used last, or the one that was not used for longest.
+        for _ in 1..connections.clamp(2, CONNECTIONS) {
+            let other = async {
+                let session = self.pool.open(DOING).await?;
+                session.client.batch_execute("BEGIN").await.map_err(|source| Error::from_driver(DOING, source))?;
+                let process = self::process(&session).await?;
+                Ok::<_, Error>((session, process))
+            };
+            // Neither the server nor a pooler in session mode needs to have room for another.
+            let Ok(Ok((session, theirs))) = timeout(PATIENCE, other).await else { break };
+            others.push(session);
+            if theirs == process {
+                return Ok(Pooler::Transaction);
+            }
+        }
+        // While the others keep theirs, a connection of the first one's own stays the same.
+        match timeout(PATIENCE, self::process(&first)).await {
+            Ok(Ok(still)) if still == process => Ok(Pooler::Session),
+            _ => Ok(Pooler::Transaction),
+        }
+    }
+}
+
+async fn process(session: &Session) -> Result<i32, Error> {
+    let rows = session.client.query_typed(PROCESS, &[]).await;
+    let rows = rows.map_err(|source| Error::from_driver(DOING, source))?;
+    Ok(rows.first().map_or(0, |row| row.get(0)))
+}
