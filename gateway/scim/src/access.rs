@@ -1,6 +1,8 @@
 //! Reads and writes a canonical document by path, for plugins. Paths have all the forms of PATCH paths. Values are not
 //! coerced, because a plugin's author can fix an error.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::attribute::{Attribute, Mutability, Type};
@@ -51,7 +53,8 @@ pub enum AccessError {
 /// The values at a path. A bare multi-valued attribute (`emails`) is a single value, the whole array; `emails.value` and
 /// `emails[…]` select from its elements.
 pub fn get<'d>(document: &'d Overlay, resource_type: &ResourceType, path: &str) -> Result<Vec<&'d Value>, AccessError> {
-    values(document, &parse(path, resource_type)?)
+    let path = parse(path, resource_type)?;
+    values(document, &path)
 }
 
 /// The same for a path that is parsed once for many documents.
@@ -125,8 +128,8 @@ pub fn remove(document: &mut Overlay, resource_type: &ResourceType, path: &str) 
     Ok(count)
 }
 
-fn parse(text: &str, resource_type: &ResourceType) -> Result<Path, AccessError> {
-    Path::parse(text, resource_type).map_err(|error| {
+fn parse(text: &str, resource_type: &ResourceType) -> Result<Arc<Path>, AccessError> {
+    resource_type.kept_paths().get_or(text, || Path::parse(text, resource_type)).map_err(|error| {
         if names_unknown(text, resource_type) {
             AccessError::Unknown(error.detail)
         } else {
@@ -149,7 +152,7 @@ fn names_unknown(text: &str, resource_type: &ResourceType) -> bool {
     }
 }
 
-fn writable(text: &str, resource_type: &ResourceType) -> Result<Path, AccessError> {
+fn writable(text: &str, resource_type: &ResourceType) -> Result<Arc<Path>, AccessError> {
     let path = parse(text, resource_type)?;
     match path.attribute() {
         Some(attribute) if is_read_only(attribute) || resource_type.is_detached(attribute) => {

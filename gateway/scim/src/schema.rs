@@ -14,6 +14,7 @@ pub use named_attribute::NamedAttribute;
 mod attribute_ref;
 pub mod compatibility;
 pub mod definition;
+mod kept;
 mod named_attribute;
 pub mod packs;
 pub mod registry;

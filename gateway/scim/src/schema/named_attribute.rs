@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
+use super::kept::Kept;
 use super::{AttributeRef, ResourceType};
 use crate::attribute::{Attribute, Uniqueness};
 
@@ -68,11 +69,12 @@ fn is_unique(attribute: &Attribute) -> bool {
     attribute.uniqueness != Uniqueness::None && !attribute.is_complex() && attribute.name != "id"
 }
 
-/// What is worked out of a type at its first use. It is no part of the type's value: a copy, which may be changed, starts
+/// What is worked out of a type when it is used. It is not a part of the type's value: a copy, which may be changed, starts
 /// without it.
 #[derive(Debug, Default)]
 pub(crate) struct Derived {
     unique: OnceLock<Vec<NamedAttribute>>,
+    paths: Kept,
 }
 
 impl ResourceType {
@@ -80,6 +82,11 @@ impl ResourceType {
     #[must_use]
     pub fn unique_attributes(&self) -> &[NamedAttribute] {
         self.derived.unique.get_or_init(|| unique(self))
+    }
+
+    /// Paths in the forms that plugins use, parsed by this type's schemas.
+    pub(crate) fn kept_paths(&self) -> &Kept {
+        &self.derived.paths
     }
 }
 
