@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use crate::store::Error;
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// Pause after rows that could not be written.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
-/// How long the last rows may take.
+/// How long the last rows and counts may take together, with the batch that was begun.
 const LAST_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 const LEASE: &str = "provisioning-log-days";
@@ -35,6 +36,11 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         gateway.workers.worker("provisioning_log_days", "the partitions of the provisioning log cannot be kept");
     let mut counting = gateway.workers.worker("health_traffic", "what providers send cannot be counted");
     let (holder, mut next_look) = (Uuid::new_v4(), Instant::now() + FIRST_LOOK);
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_FLUSH_TIMEOUT).await;
+    }
+    .shared();
     loop {
         let pause = if writing.is_failing() { RETRY_INTERVAL } else { FLUSH_INTERVAL };
         tokio::select! {
@@ -44,12 +50,12 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         }
         // A batch that is begun is not given up when the process stops, but for its time.
         let written = tokio::select! {
-            () = async { stop.cancelled().await; tokio::time::sleep(LAST_FLUSH_TIMEOUT).await } => break,
+            () = overdue.clone() => break,
             written = write_all(&gateway, &mut writer) => written,
         };
         writing.note(written);
         let counted = tokio::select! {
-            () = async { stop.cancelled().await; tokio::time::sleep(LAST_FLUSH_TIMEOUT).await } => break,
+            () = overdue.clone() => break,
             counted = writer.flush_traffic(&gateway.store, false) => counted,
         };
         counting.note(counted);
@@ -65,15 +71,21 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
         }
     }
     writer.tell_lost();
-    let last = tokio::time::timeout(LAST_FLUSH_TIMEOUT, write_all(&gateway, &mut writer)).await;
-    let counted = tokio::time::timeout(LAST_FLUSH_TIMEOUT, writer.flush_traffic(&gateway.store, true)).await;
-    if !matches!(counted, Ok(Ok(()))) {
+    let (mut written, mut counted) = (false, false);
+    tokio::select! {
+        () = overdue.clone() => {}
+        () = async {
+            written = write_all(&gateway, &mut writer).await.is_ok();
+            counted = writer.flush_traffic(&gateway.store, true).await.is_ok();
+        } => {}
+    }
+    if !counted {
         tracing::error!(
             "the last counts of what providers sent are lost: the database could not be reached at the end"
         );
     }
     let rest = gateway.provisioning_log.waiting();
-    if rest > 0 || !matches!(last, Ok(Ok(()))) {
+    if rest > 0 || !written {
         tracing::error!(
             rows = rest,
             "rows of the provisioning log are lost: the database could not be reached at the end"
