@@ -1,5 +1,5 @@
 //! Faults in production, on real processes: the gateway is killed or restarted, its clock is set, its database crashes, freezes, fails
-//! over, is slow, has no free connection or no disk left or is restored from a backup, and clients disconnect or stall.
+//! over, is slow, has no free connection or no disk left or is restored from a backup, and clients and webhooks disconnect or stall.
 
 mod clients;
 mod clock;
@@ -15,6 +15,7 @@ mod restore;
 mod rolling;
 mod timers;
 mod tls;
+mod webhooks;
 
 use std::time::Instant;
 
