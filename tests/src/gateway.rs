@@ -16,10 +16,12 @@ use scimgate::store::operator_key::OperatorScope;
 use scimgate::store::postgres::embedded::{self, Embedded};
 use scimgate::store::{self, Store};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{Database, Fresh, connect};
+use crate::embedded::start as start_copy;
 use crate::pgbouncer::Pgbouncer;
 use crate::proxy::Proxy;
 use crate::receiver;
@@ -70,7 +72,8 @@ enum Base {
     Fresh(Fresh),
     /// Belongs to another gateway, which drops it.
     Shared(Fresh),
-    Embedded(Box<Embedded>),
+    /// With the directory that is removed with it.
+    Embedded(Box<Embedded>, Option<TempDir>),
     /// Belongs to the test.
     External,
 }
@@ -85,9 +88,8 @@ impl TestGateway {
             }
             Database::Embedded => {
                 // Before anything that creates a plugin engine.
-                let embedded = embedded::start(None).await.unwrap();
-                embedded.store.migrate().await.unwrap();
-                Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded)), None).await
+                let (embedded, directory) = start_copy().await;
+                Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded), Some(directory)), None).await
             }
         }
     }
@@ -108,7 +110,7 @@ impl TestGateway {
     pub async fn on_directory(directory: &std::path::Path) -> Self {
         let embedded = embedded::start(Some(directory)).await.unwrap();
         embedded.store.migrate().await.unwrap();
-        Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded)), None).await
+        Self::serve(embedded.store.clone(), Base::Embedded(Box::new(embedded), None), None).await
     }
 
     /// Starts one on a migrated database that the test removes, by one connection.
@@ -247,7 +249,7 @@ impl TestGateway {
     /// Which kind of database it uses.
     #[must_use]
     pub fn database(&self) -> Database {
-        if matches!(self.base, Base::Embedded(_)) { Database::Embedded } else { Database::Postgres }
+        if matches!(self.base, Base::Embedded(..)) { Database::Embedded } else { Database::Postgres }
     }
 
     /// The database on the server.
@@ -255,7 +257,7 @@ impl TestGateway {
     pub fn fresh(&self) -> &Fresh {
         match &self.base {
             Base::Fresh(fresh) | Base::Shared(fresh) => fresh,
-            Base::Embedded(_) | Base::External => panic!("the database takes no second connection"),
+            Base::Embedded(..) | Base::External => panic!("the database takes no second connection"),
         }
     }
 
@@ -378,7 +380,7 @@ impl TestGateway {
         match self.base {
             Base::Fresh(fresh) => fresh.drop().await,
             Base::Shared(_) | Base::External => {}
-            Base::Embedded(embedded) => {
+            Base::Embedded(embedded, _directory) => {
                 let stopped = tokio::task::spawn_blocking(move || drop(embedded));
                 tokio::time::timeout(Duration::from_secs(10), stopped).await.unwrap().unwrap();
             }

@@ -14,6 +14,7 @@ pub mod collector;
 pub mod conformance;
 pub mod cycle;
 pub mod database;
+mod embedded;
 pub mod event_feed;
 pub mod faulty_server;
 pub mod gateway;
