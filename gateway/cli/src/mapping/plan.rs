@@ -82,7 +82,10 @@ pub(super) async fn confirm(
     let plan = match client.get(&path(client, tenant, revision)?).await {
         Ok(plan) => plan,
         Err(Error::Refused(_)) => {
-            let hint = format!("There is no plan of revision {revision}: `scimgate mapping plan {tenant}` makes one.");
+            let hint = format!(
+                "Revision {revision} has no plan, so what it changes is not shown. `scimgate mapping plan {tenant}` shows it before an \
+                 activation."
+            );
             output.say(&hint)?;
             return Ok(yes);
         }
