@@ -17,7 +17,9 @@ The empty plugin does nothing: its row is the cost of a call. The plugins in Rus
 attributes. The natively compiled one beside TypeScript and Python is the one in Rust. The rules are
 [tests/benches/plugins/rules.json](../tests/benches/plugins/rules.json): the first 10, the first 30, all 60, of which the last 30 have a
 condition. The steps of the chains lower mail addresses, build a display name and move an attribute; every one of them is called.
-The goals are 20 µs for a step in Rust, 60 for 30 rules, and 60 for a chain of three.";
+The goals are 20 µs for a step in Rust, 60 for 30 rules, and 60 for a chain of three. Of the step with 30 rules, when it took 124 µs, the
+instance was 7, reading the configuration 9, parsing the expressions 19, reading attributes from the host 31, the functions 13, and
+writing attributes 45: reading and writing cross the border between plugin and host once for each attribute.";
 
 /// A chain under a label.
 pub(super) struct Case {
