@@ -11,9 +11,15 @@ use tempfile::TempDir;
 use crate::database::migrations;
 use crate::root;
 
+/// A file system in memory, where there is one: on a disk it takes longer to create and remove four hundred files than to start.
+const MEMORY: &str = "/dev/shm";
+/// The least that must be free of it: for a dozen databases at the same time.
+const MIN_FREE_BYTES: u64 = 512 << 20;
+
 /// Starts a copy of the migrated database. Its directory is removed when the second value is dropped.
 pub(crate) async fn start() -> (Embedded, TempDir) {
-    let directory = tempfile::tempdir().unwrap();
+    let free = rustix::fs::statvfs(MEMORY).map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize));
+    let directory = if free >= MIN_FREE_BYTES { tempfile::tempdir_in(MEMORY) } else { tempfile::tempdir() }.unwrap();
     copy(&template().await, directory.path());
     (embedded::start(Some(directory.path())).await.unwrap(), directory)
 }

@@ -70,12 +70,17 @@ pub async fn run(gateway: Gateway, stop: CancellationToken) {
             }
         }
     }
+    write_last(&gateway, &mut writer, overdue).await;
+}
+
+/// Writes what is left when the process stops, as long as there is time.
+async fn write_last(gateway: &Gateway, writer: &mut Writer, overdue: impl Future<Output = ()>) {
     writer.tell_lost();
     let (mut written, mut counted) = (false, false);
     tokio::select! {
-        () = overdue.clone() => {}
+        () = overdue => {}
         () = async {
-            written = write_all(&gateway, &mut writer).await.is_ok();
+            written = write_all(gateway, writer).await.is_ok();
             counted = writer.flush_traffic(&gateway.store, true).await.is_ok();
         } => {}
     }
