@@ -127,7 +127,8 @@ async fn plain_requests() -> BTreeSet<String> {
         let _ = unknown().get("/Users").await;
     }
     let client = unknown();
-    // Only so many refused credentials of a minute have rows.
+    // Only so many refused credentials of a minute have rows, and the minute is that in which they are written.
+    poll("the rows so far are written", async || (gateway.gateway.provisioning_log.waiting() == 0).then_some(())).await;
     gateway.clock.advance(Duration::from_secs(61));
     let _ = it.make("too-many-unknown-tokens", &client, get("/Users")).await;
     let codes = it.codes;

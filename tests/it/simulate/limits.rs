@@ -37,7 +37,7 @@ fn nothing_is_refused_when_thousands_of_members_follow_a_provider() {
     run(Database::Embedded, async |gateway| {
         let tenant = gateway.plain_tenant("acme").await;
         let (entra, limits) = (options(&tenant), Options { keep: true, ..options(&tenant) });
-        for report in [Provider::Entra.simulate(&entra).await, send_sizes(&limits, &[100, 8001]).await] {
+        for report in [Provider::Entra.simulate(&entra).await, send_sizes(&limits, &[100, 4001]).await] {
             assert!(report.green, "{:#?} {:?}", report.findings, report.stopped);
             assert_eq!(report.waits, 0, "{:#?}", report.steps);
         }
