@@ -33,7 +33,7 @@ on_both!(pushdown_gives_the_results_of_the_evaluator);
 
 const SEED: u64 = 7644;
 /// Sets of documents, and filters on each; fewer on the embedded database, which has one connection.
-const POSTGRES: (usize, usize) = (16, 440);
+const POSTGRES: (usize, usize) = (24, 440);
 const EMBEDDED: (usize, usize) = (2, 440);
 const USERS: usize = 18;
 const GROUPS: usize = 7;
