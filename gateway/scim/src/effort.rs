@@ -1,8 +1,8 @@
 //! The work of a request. A request of one megabyte can ask for hours of comparisons, and this crate has no clock, so the
 //! bytes that are examined are counted.
 //!
-//! A unit is a byte that is read or compared once. Nothing is free: a comparison costs [`COMPARISON`] besides its bytes.
-//! Normalising text that is not ASCII costs [`NORMALISATION`] a byte, since it takes that much longer.
+//! A unit is a byte that is read or compared once. Nothing is free: a comparison costs `COMPARISON` besides its bytes.
+//! Normalising text that is not ASCII costs `NORMALISATION` a byte, since it takes that much longer.
 
 use serde_json::Value;
 

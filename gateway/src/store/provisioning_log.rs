@@ -21,7 +21,7 @@ pub const LOST: &str = "lost";
 /// A row of the log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogRow {
-    /// By which rows are in the order of time: see [`id_at`].
+    /// Orders the rows by time: it begins with the milliseconds at which the request came.
     pub id: Uuid,
     /// The request's id.
     pub request_id: String,
