@@ -28,6 +28,7 @@ pub(crate) async fn start() -> (Embedded, TempDir) {
 async fn template() -> PathBuf {
     let mut hasher = DefaultHasher::new();
     migrations().hash(&mut hasher);
+    version().hash(&mut hasher);
     let parent = root().join("target/tmp");
     let path = parent.join(format!("embedded-{:016x}", hasher.finish()));
     if path.exists() {
@@ -45,6 +46,13 @@ async fn template() -> PathBuf {
         std::fs::rename(raw.keep(), &path).unwrap();
     }
     path
+}
+
+/// The version of the library that the database is from.
+fn version() -> String {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let (_, package) = lock.split_once("name = \"pglite-oxide\"\n").unwrap();
+    package.lines().next().unwrap().to_owned()
 }
 
 fn copy(from: &Path, to: &Path) {
