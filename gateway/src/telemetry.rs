@@ -21,7 +21,7 @@ pub enum LogFormat {
 /// Checks a list of directives such as `info,scimgate=debug`.
 ///
 /// # Errors
-/// The text is no such list, in a sentence.
+/// A sentence that says why the text is not such a list.
 pub fn parse_filter(text: &str) -> Result<String, String> {
     EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|error| {
         format!("{error}; write a level (error, warn, info, debug, trace, off) or a list such as info,scimgate=debug")

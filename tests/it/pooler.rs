@@ -44,7 +44,7 @@ fn tenants_stay_apart_though_they_share_connections() {
             assert_eq!(event_feed::check(tenant).await.users.len(), 12);
         }
         rows::check(&gateway.fresh().owner().await).await;
-        // Nothing stays set on the connections to the server, for whoever has them next.
+        // No setting stays on the server's connections, which other clients use next.
         let name = gateway.fresh().url.clone();
         let clients = join_all((0..3).map(|_| async { owner(&pgbouncer.url(&name)).await })).await;
         for client in &clients {

@@ -17,7 +17,7 @@ const MEMORY: &str = "/dev/shm";
 const MIN_FREE_BYTES: u64 = 512 << 20;
 
 /// Starts a copy of the migrated database. Its directory is removed when the second value is dropped.
-pub(crate) async fn start() -> (Embedded, TempDir) {
+pub(crate) async fn start_copy() -> (Embedded, TempDir) {
     let free = rustix::fs::statvfs(MEMORY).map_or(0, |system| system.f_bavail.saturating_mul(system.f_frsize));
     let directory = if free >= MIN_FREE_BYTES { tempfile::tempdir_in(MEMORY) } else { tempfile::tempdir() }.unwrap();
     copy(&template().await, directory.path());

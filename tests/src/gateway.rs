@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{Database, Fresh, connect};
-use crate::embedded::start as start_copy;
+use crate::embedded::start_copy;
 use crate::pgbouncer::Pgbouncer;
 use crate::proxy::Proxy;
 use crate::receiver;

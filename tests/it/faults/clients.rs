@@ -9,7 +9,7 @@ use scimgate::store::tenant::credential::Scope;
 use scimgate_tests::harness::block_on;
 use scimgate_tests::raw::{Raw, request};
 use scimgate_tests::tenant::{patch, user};
-use scimgate_tests::{Request, TestGateway, event_feed, poll, rows};
+use scimgate_tests::{Request, Tenant, TestGateway, event_feed, poll, rows};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -56,11 +56,38 @@ fn disconnected_clients_leave_whole_writes_or_none_and_clean_connections() {
     });
 }
 
+/// Clients of both tenants, and the requests of each.
+const WORKERS: usize = 24;
+const REQUESTS: usize = 420;
+
+/// Sends the requests of a client, which waits for some of the answers. An answer has nothing of the other tenant.
+async fn send(tenant: Tenant, id: String, worker: usize) {
+    let mut random = worker as u64 + 1;
+    for number in 0..REQUESTS {
+        // Numerical Recipes' generator: the same requests in every run.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // Every fourth client waits for its answer.
+        let waits = number % 4 == 0;
+        let patience = if waits { Duration::MAX } else { Duration::from_micros((random >> 33) % 6000) };
+        let request = match (random >> 40) % 3 {
+            0 => Request::new("GET", &format!("/Users/{id}")),
+            1 => Request::new("POST", "/Users").json(&user(&format!("{}-{worker}-{number}", tenant.name))),
+            _ => Request::new("GET", "/Users?filter=userName sw \"acme\"&count=3"),
+        };
+        let is_list = request.path.contains("filter");
+        // The server ends a connection on which most requests are cancelled; the next one is on another.
+        let Ok(Ok(answer)) = timeout(patience, tenant.scim.try_send(request)).await else { continue };
+        assert!(matches!(answer.status, 200 | 201), "{} {}", answer.status, answer.text);
+        let shown = if is_list { answer.body["Resources"][0].clone() } else { answer.body.clone() };
+        let name = shown["userName"].as_str();
+        assert!(name.is_none_or(|name| name.starts_with(&tenant.name)), "another tenant's: {}", answer.text);
+        assert!(!is_list || tenant.name == "acme" || answer.body["totalResults"] == 0, "{}", answer.text);
+    }
+}
+
 /// Requests of two tenants on two connections, of which most clients go away at any moment.
 #[test]
 fn clients_that_go_away_mix_up_no_tenants_and_leave_no_place_taken() {
-    const WORKERS: usize = 24;
-    const REQUESTS: usize = 420;
     block_on(async {
         let gateway = TestGateway::with_limits(Limits::default(), 2).await;
         let tenants = [gateway.plain_tenant("acme").await, gateway.plain_tenant("globex").await];
@@ -71,33 +98,7 @@ fn clients_that_go_away_mix_up_no_tenants_and_leave_no_place_taken() {
             if worker % 4 >= 2 {
                 tenant.scim = tenant.scim.on_http2();
             }
-            async move {
-                let mut random = worker as u64 + 1;
-                for number in 0..REQUESTS {
-                    // Numerical Recipes' generator: the same requests in every run.
-                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    // Every fourth client waits for its answer.
-                    let waits = number % 4 == 0;
-                    let patience = if waits { Duration::MAX } else { Duration::from_micros((random >> 33) % 6000) };
-                    let request = match (random >> 40) % 3 {
-                        0 => Request::new("GET", &format!("/Users/{id}")),
-                        1 => Request::new("POST", "/Users").json(&user(&format!("{}-{worker}-{number}", tenant.name))),
-                        _ => Request::new("GET", "/Users?filter=userName sw \"acme\"&count=3"),
-                    };
-                    let is_list = request.path.contains("filter");
-                    // The server ends a connection on which most requests are cancelled; the next one is on another.
-                    let Ok(Ok(answer)) = timeout(patience, tenant.scim.try_send(request)).await else { continue };
-                    assert!(matches!(answer.status, 200 | 201), "{} {}", answer.status, answer.text);
-                    let shown = if is_list { answer.body["Resources"][0].clone() } else { answer.body.clone() };
-                    let name = shown["userName"].as_str();
-                    assert!(
-                        name.is_none_or(|name| name.starts_with(&tenant.name)),
-                        "another tenant's: {}",
-                        answer.text
-                    );
-                    assert!(!is_list || tenant.name == "acme" || answer.body["totalResults"] == 0, "{}", answer.text);
-                }
-            }
+            send(tenant, id, worker)
         });
         join_all(work).await;
         let everybody = tenants.iter().flat_map(|tenant| (0..32).map(|_| tenant.get("/Users?count=1")));

@@ -76,7 +76,7 @@ fn a_rolling_restart_fails_no_request_and_loses_no_write() {
         let mut restarts = 0;
         while !provider.is_finished() && restarts < 6 {
             let old = replicas.remove(0);
-            // As the chart does it: the replica leaves the list, and is told to stop when nothing is on its way to it.
+            // As in the chart: the replica leaves the list first, and gets SIGTERM when no request is on its way to it.
             let gone = {
                 let mut list = upstreams.lock().unwrap();
                 let position = list.iter().position(|it| **it == *old.public).unwrap();

@@ -93,7 +93,7 @@ async fn first_answer(store: &Store) -> Result<i32, crate::store::Error> {
     for _ in 1..MAX_START_ATTEMPTS {
         let begun = Instant::now();
         let answer = store.schema_version().await;
-        // It is told that a connection cannot be opened somewhat earlier.
+        // A connection that cannot be opened is reported somewhat before the timeout.
         if answer.is_ok() || begun.elapsed() < BATCH_TIMEOUT / 2 {
             return answer;
         }

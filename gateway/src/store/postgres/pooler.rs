@@ -1,5 +1,5 @@
-//! Finds out at the start whether a pooler in transaction mode is between the gateway and the server. What is set on a connection would
-//! there be set for whoever has it next: another tenant's rows.
+//! Finds out at the start whether a pooler in transaction mode is between the gateway and the server. Such a pooler
+//! gives a connection to another client after each transaction: settings of the session, such as the tenant, would apply to that one.
 
 use std::time::Duration;
 
