@@ -188,13 +188,15 @@ impl Auth {
         crypto::install();
         let header = jsonwebtoken::decode_header(text).ok();
         let kid = header.as_ref().and_then(access_token::key_of);
+        // Asked before the token is read: the key may become known while that goes on.
+        let is_new_key = kid.is_some_and(|kid| self.oauth.keys.public(kid).is_none());
         // What a known key signed is recognised whatever else comes from its address: each access token is new to this process.
         let mut found = self.own_token(text, kid).await?;
         if found.is_none() {
             if let Err(Error::TooMany) = self.check_stranger(digest, address).await {
                 return Err(Miss::TooMany);
             }
-            if kid.is_some_and(|kid| self.oauth.keys.public(kid).is_none()) {
+            if is_new_key {
                 self.oauth.keys.look_for_new().await.map_err(Miss::Store)?;
                 found = self.own_token(text, kid).await?;
             }

@@ -54,8 +54,10 @@ pub struct SigningKeys {
     known: Arc<RwLock<Arc<[Known]>>>,
     /// One read at a time.
     reading: Arc<Mutex<()>>,
-    /// How many reads have begun.
+    /// The number of the read that began last.
     begun: Arc<AtomicU64>,
+    /// The number of the one that succeeded last.
+    succeeded: Arc<AtomicU64>,
     revocations: Arc<AtomicU64>,
 }
 
@@ -68,6 +70,7 @@ impl SigningKeys {
             known: Arc::new(RwLock::new(Arc::from([]))),
             reading: Arc::default(),
             begun: Arc::default(),
+            succeeded: Arc::default(),
             revocations: Arc::default(),
         }
     }
@@ -87,12 +90,12 @@ impl SigningKeys {
     pub(super) async fn look_for_new(&self) -> Result<(), store::Error> {
         let before = self.begun.load(Ordering::SeqCst);
         let _reading = self.reading.lock().await;
-        // Another one's read that began since then has what was there then.
-        if self.begun.load(Ordering::SeqCst) == before { self.read().await } else { Ok(()) }
+        // Another one's read that began since then has what was there then, unless it failed or was given up.
+        if self.succeeded.load(Ordering::SeqCst) > before { Ok(()) } else { self.read().await }
     }
 
     async fn read(&self) -> Result<(), store::Error> {
-        self.begun.fetch_add(1, Ordering::SeqCst);
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let rows = self.store.control().signing_keys().await?;
         let is_revoked = |id: Uuid| rows.iter().any(|row| row.id == id && row.revoked_at.is_some());
         if self.known().iter().any(|key| is_revoked(key.id)) {
@@ -102,6 +105,7 @@ impl SigningKeys {
         let known = |row: SigningKeyRow| Known { id: row.id, public: DecodingKey::from_ed_der(&row.public_key), row };
         let keys: Arc<[Known]> = rows.into_iter().filter(|row| is_accepted(row, now)).map(known).collect();
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.succeeded.store(number, Ordering::SeqCst);
         Ok(())
     }
 
