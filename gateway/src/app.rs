@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use scimgate_plugin_host::{Host, HostConfig};
@@ -100,12 +101,13 @@ async fn listen(address: SocketAddr, option: &'static str) -> Result<(TcpListene
 ///
 /// # Errors
 /// The plugin host cannot be set up.
-pub fn local_mapper(clock: Clock) -> Result<Mapper, Error> {
-    Ok(Mapper::new(host()?, BTreeMap::<String, Vec<u8>>::new(), clock, MapperConfig::default()))
+pub fn local_mapper(clock: Clock, cache: Option<PathBuf>) -> Result<Mapper, Error> {
+    Ok(Mapper::new(host(cache)?, BTreeMap::<String, Vec<u8>>::new(), clock, MapperConfig::default()))
 }
 
-fn host() -> Result<Host, Error> {
-    Host::new(HostConfig { escalate, ..HostConfig::default() }).map_err(|why| Error::Host(why.to_string()))
+fn host(cache: Option<PathBuf>) -> Result<Host, Error> {
+    let config = HostConfig { escalate, cache, ..HostConfig::default() };
+    Host::new(config).map_err(|why| Error::Host(why.to_string()))
 }
 
 /// Assembles the gateway over a database.
@@ -122,7 +124,7 @@ pub fn gateway(
     (keys, plugins): (Keys, Plugins),
 ) -> Result<Gateway, Error> {
     let plugins = Arc::new(plugins);
-    let mapper = Arc::new(mapper(host()?, &store, &clock, (&keys, &plugins)));
+    let mapper = Arc::new(mapper(host(plugins.cache.clone())?, &store, &clock, (&keys, &plugins)));
     let keys = Arc::new(keys);
     let provisioning_log = Arc::new(ProvisioningLog::new(clock.clone()));
     Ok(Gateway {

@@ -37,6 +37,7 @@ impl Author {
         let mut command = Command::new("bash");
         command.args(["-c", &line]).current_dir(folder).env("SCIMGATE_LOG", "off");
         command.env("CARGO_TARGET_DIR", root().join("target/plugin-projects")).env("CARGO_TERM_COLOR", "never");
+        command.env("XDG_CACHE_HOME", binary::cache_home());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -12,7 +12,7 @@ use scimgate_plugin_host::{Host, HostConfig, LARGE_UPLOAD, Limits};
 use scimgate_scim::filter::MAX_BYTES;
 use scimgate_scim::schema::registry::Registry;
 use scimgate_scim::schema::validate::MAX_ELEMENTS;
-use scimgate_tests::{TestGateway, on_postgres, plugin, root};
+use scimgate_tests::{TestGateway, on_postgres, plugin, plugin_cache, root};
 use serde_json::json;
 use wat_guests::guest;
 
@@ -79,7 +79,7 @@ fn the_documented_limits_match_the_code() {
 }
 
 fn mapper(gateway: &TestGateway, config: MapperConfig) -> Mapper {
-    let host = Host::new(HostConfig::default()).unwrap();
+    let host = Host::new(HostConfig { cache: Some(plugin_cache()), ..HostConfig::default() }).unwrap();
     let plugins = StoredPlugins {
         store: gateway.gateway.store.control(),
         clock: gateway.clock.clone(),

@@ -25,6 +25,12 @@ pub fn path() -> PathBuf {
     std::env::var_os("SCIMGATE_BIN").map_or_else(|| crate::root().join("target/debug/scimgate"), PathBuf::from)
 }
 
+/// Where processes keep compiled plugins, instead of in the home of whoever runs the tests.
+#[must_use]
+pub fn cache_home() -> PathBuf {
+    crate::root().join("target/tmp/cache")
+}
+
 /// A command of the binary without the caller's environment.
 #[must_use]
 pub fn command(arguments: &[&str]) -> Command {
@@ -32,6 +38,7 @@ pub fn command(arguments: &[&str]) -> Command {
     assert!(path.exists(), "{} is missing; run `make build`", path.display());
     let mut command = Command::new(path);
     command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).kill_on_drop(true);
+    command.env("XDG_CACHE_HOME", cache_home());
     command
 }
 

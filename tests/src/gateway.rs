@@ -26,7 +26,7 @@ use crate::pgbouncer::Pgbouncer;
 use crate::proxy::Proxy;
 use crate::receiver;
 use crate::rows;
-use crate::{Client, Tenant};
+use crate::{Client, Tenant, plugin_cache};
 
 /// Connections of a pool on the server: more than one, fewer than the writers of a race.
 const POOL_SIZE: usize = 8;
@@ -226,6 +226,7 @@ impl TestGateway {
             Some(keys) => keys,
             None => app::kept_keys(&store, &clock).await.unwrap(),
         };
+        let plugins = Plugins { cache: Some(plugin_cache()), ..plugins };
         let mut gateway = app::gateway(store, clock.clone(), &format!("http://{public}"), (keys, plugins)).unwrap();
         gateway.trusted_proxies = trusted.into();
         gateway.end_requests(counted_tenants, None);

@@ -54,6 +54,12 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
+/// Where plugins are kept compiled: each test is a process of its own.
+#[must_use]
+pub fn plugin_cache() -> PathBuf {
+    root().join("target/tmp/plugin-cache")
+}
+
 /// The bytes of a plugin or guest in TypeScript or Python.
 #[must_use]
 pub fn language_plugin(name: &str) -> Vec<u8> {

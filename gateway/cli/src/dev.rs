@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::Layer as _;
 
 use crate::failure::Failure;
+use crate::home;
 use crate::issuers;
 use crate::local_dev::LocalDev;
 use crate::log::Log;
@@ -108,7 +109,8 @@ pub(super) async fn run(arguments: Arguments, log: &Log) -> Result<(), Failure> 
     let local = format!("http://127.0.0.1:{}", bound.public_address.port());
     let public_url = arguments.listeners.public_url.clone().unwrap_or(local);
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
-    let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, (keys, Plugins::default()))?;
+    let taken = Plugins { cache: home::plugin_cache(), ..Plugins::default() };
+    let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, (keys, taken))?;
     gateway.auth.oauth.set_fetch_rules(issuers::rules(&arguments.issuers)?);
     if let Some(folder) = &listeners.docs {
         gateway.docs = Arc::new(Docs::read(folder)?);

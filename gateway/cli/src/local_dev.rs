@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::home;
+
 /// Far more than addresses and keys have.
 const MAX_FILE_BYTES: u64 = 16 << 10;
 /// The bits of a file's mode that let others read or write it.
@@ -23,11 +25,9 @@ pub(crate) struct LocalDev {
     pub(crate) token: String,
 }
 
-/// The file's path; none for a user without a home. These variables are not settings of ours.
+/// The file's path; none for a user without a home.
 pub(crate) fn path() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
-    Some(state.join("scimgate/dev.json"))
+    Some(home::state()?.join("dev.json"))
 }
 
 impl LocalDev {

@@ -17,6 +17,7 @@ mod explain;
 mod failure;
 mod group_rules;
 mod held;
+mod home;
 mod issuers;
 mod job;
 mod local_dev;

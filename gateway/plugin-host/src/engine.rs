@@ -1,9 +1,12 @@
 //! The engine, its pool of instance slots, and its ticker. One per process.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     component::{Component as Compiled, HasSelf, Linker},
     wasmparser::WasmFeatures,
 };
@@ -23,6 +26,11 @@ const GUEST_STACK_BYTES: usize = 512 << 10;
 
 /// The largest upload where large plugins are accepted.
 pub const LARGE_UPLOAD: usize = 32 << 20;
+
+/// Of the folder with compiled code, in bytes: a hundred plugins in Rust, or ten in Python.
+const MAX_CACHE_BYTES: u64 = 256 << 20;
+/// The bits of a folder's mode by which others than its owner may write.
+const OTHERS_MAY_WRITE: u32 = 0o022;
 
 /// A component is a few core instances: the plugin's own and the adapters that the encoder adds.
 const MAX_CORE_INSTANCES: u32 = 16;
@@ -55,11 +63,14 @@ pub struct HostConfig {
     /// other work off this thread and limit the number of slow calls here; it must tolerate repeated calls. If it
     /// returns false, the call fails as overloaded.
     pub escalate: fn() -> bool,
+    /// A folder with the code that was compiled before, for the next process: created if it is missing. Whoever can write there can
+    /// run code in this process, so it is used only where it is this user's, and no other may.
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { instances: 64, max_memory: 64 << 20, max_upload: 8 << 20, escalate: || true }
+        Self { instances: 64, max_memory: 64 << 20, max_upload: 8 << 20, escalate: || true, cache: None }
     }
 }
 
@@ -75,7 +86,9 @@ pub struct Host {
 impl Host {
     /// Starts the engine and its ticker.
     pub fn new(config: HostConfig) -> Result<Self, Error> {
-        let engine = Engine::new(&settings(&config)).map_err(|error| Error::Engine(error.into()))?;
+        let mut settings = settings(&config);
+        settings.cache(config.cache.as_deref().and_then(cache));
+        let engine = Engine::new(&settings).map_err(|error| Error::Engine(error.into()))?;
         let mut linker = Linker::new(&engine);
         Mapping::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .and_then(|()| version_0_1::Plugins::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
@@ -123,6 +136,22 @@ impl Host {
     pub(crate) fn escalate(&self) -> fn() -> bool {
         self.config.escalate
     }
+}
+
+/// None where the folder cannot be made, is another user's, or where others may write to it: everything is compiled anew then.
+fn cache(folder: &Path) -> Option<Cache> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
+    let about = folder.metadata().ok()?;
+    if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & OTHERS_MAY_WRITE != 0 {
+        return None;
+    }
+    let mut config = CacheConfig::new();
+    // Compressing code that is used often once more would take more time than it saves.
+    config
+        .with_directory(folder)
+        .with_files_total_size_soft_limit(MAX_CACHE_BYTES)
+        .with_optimized_compression_usage_counter_threshold(u64::MAX);
+    Cache::new(config).ok()
 }
 
 fn settings(config: &HostConfig) -> Config {

@@ -13,8 +13,8 @@ use scimgate_plugin_host::{Host, HostConfig};
 use scimgate_scim::access::Overlay;
 use scimgate_scim::schema::registry::Registry;
 use scimgate_tests::harness::block_on;
-use scimgate_tests::plugin;
 use scimgate_tests::tenant::{group, user};
+use scimgate_tests::{plugin, plugin_cache};
 use serde_json::{Value, json};
 
 /// A mapper with the tutorial's plugin and the hostile one.
@@ -26,7 +26,7 @@ struct InMemory {
 
 impl InMemory {
     fn new() -> Self {
-        let host = Host::new(HostConfig::default()).unwrap();
+        let host = Host::new(HostConfig { cache: Some(plugin_cache()), ..HostConfig::default() }).unwrap();
         let mut plugins = BTreeMap::new();
         let [tutorial, hostile] = ["tutorial", "hostile"].map(|name| {
             let digest = host.prepare(&plugin(name)).unwrap().digest();

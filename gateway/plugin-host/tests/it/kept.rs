@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scimgate_plugin_host::{Decision, Error, FailureKind, Host, HostConfig};
+use scimgate_plugin_host::{Decision, Error, FailureKind, Host};
 use scimgate_plugin_sdk::serde_json::{Value, json};
 use scimgate_plugin_sdk::test::FixtureFile;
 use sha2::{Digest, Sha256};
 use wat_guests::whole_world;
 
 use crate::bundled::run_file;
-use crate::support::{HOST, TestDocument, context, generous, user};
+use crate::support::{HOST, TestDocument, caching, context, generous, user};
 
 /// A released file never changes: not the plugins, and not what is expected of them.
 const RELEASED: &[(&str, &str)] = &[
@@ -90,7 +90,7 @@ fn a_plugin_of_1_0_runs_in_typescript() {
 
 #[test]
 fn a_plugin_of_1_0_runs_in_python() {
-    let host = Host::new(HostConfig::default()).unwrap();
+    let host = Host::new(caching()).unwrap();
     host.accept_large_plugins();
     check(&host, "plugins-1.0.0", "python.wasm.zst", "interface-calls-py");
 }

@@ -2,19 +2,19 @@
 
 use std::sync::LazyLock;
 
-use scimgate_plugin_host::{CallResult, Component, Context, Decision, FailureKind, Host, HostConfig, Key, Limits};
+use scimgate_plugin_host::{CallResult, Component, Context, Decision, FailureKind, Host, Key, Limits};
 use scimgate_plugin_sdk::serde_json::{Value, from_str, json};
 
 use crate::bundled::run_examples;
-use crate::support::{HOST, TestDocument, built, compiled_once, context, generous, user};
+use crate::support::{HOST, TestDocument, built, caching, context, generous, user};
 
 static LARGE_HOST: LazyLock<Host> = LazyLock::new(|| {
-    let host = Host::new(HostConfig::default()).unwrap();
+    let host = Host::new(caching()).unwrap();
     host.accept_large_plugins();
     host
 });
-static TYPESCRIPT: LazyLock<Component> = LazyLock::new(|| compiled_once(&HOST, "hostile-ts"));
-static PYTHON: LazyLock<Component> = LazyLock::new(|| compiled_once(&LARGE_HOST, "hostile-py"));
+static TYPESCRIPT: LazyLock<Component> = LazyLock::new(|| HOST.prepare(&built("hostile-ts")).unwrap());
+static PYTHON: LazyLock<Component> = LazyLock::new(|| LARGE_HOST.prepare(&built("hostile-py")).unwrap());
 
 /// A host that takes a component, and the component.
 type Guest<'a> = (&'a Host, &'a Component);

@@ -1,6 +1,9 @@
 //! Which uploads are accepted, and how the others are refused.
 
 use std::error::Error as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use scimgate_plugin_host::{Error, Host, HostConfig};
 use scimgate_plugin_sdk::serde_json::json;
@@ -62,4 +65,47 @@ fn an_upload_that_is_too_large_is_refused() {
     let host = Host::new(HostConfig { max_upload: 1_000, instances: 1, ..HostConfig::default() }).unwrap();
     let error = host.prepare(&wasm("tutorial")).unwrap_err();
     assert!(matches!(error, Error::TooLarge { limit: 1_000, .. }));
+}
+
+/// The files with compiled code below a folder, in the order of their names.
+fn kept(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let mut files: Vec<_> = files.into_iter().filter(|path| path.extension().is_none()).collect();
+    files.extend(folders.iter().flat_map(|folder| kept(folder)));
+    files.sort();
+    files
+}
+
+#[test]
+fn compiled_code_is_kept_in_a_folder_that_only_its_owner_may_write() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("cache/plugins");
+    let prepare = |name: &str| {
+        let host =
+            Host::new(HostConfig { cache: Some(folder.clone()), instances: 1, ..HostConfig::default() }).unwrap();
+        host.prepare(&wasm(name)).map(|component| component.manifest().name.clone())
+    };
+    assert_eq!(prepare("tutorial").unwrap(), "tutorial");
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    let tutorial = kept(&folder);
+    assert_eq!(tutorial.len(), 1, "{tutorial:?}");
+    assert_eq!(prepare("hostile").unwrap(), "hostile");
+    let hostile = kept(&folder).into_iter().find(|file| *file != tutorial[0]).unwrap();
+    // What is there is what runs.
+    fs::copy(&hostile, &tutorial[0]).unwrap();
+    assert_eq!(prepare("tutorial").unwrap(), "hostile");
+    fs::write(&tutorial[0], b"damaged").unwrap();
+    assert_eq!(prepare("tutorial").unwrap(), "tutorial", "compiled anew");
+    fs::copy(&hostile, &tutorial[0]).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o775)).unwrap();
+    assert_eq!(prepare("tutorial").unwrap(), "tutorial", "others may write there");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_done_without() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let cache = Some(file.path().join("plugins"));
+    let host = Host::new(HostConfig { cache, instances: 1, ..HostConfig::default() }).unwrap();
+    assert!(host.prepare(&wasm("tutorial")).is_ok());
 }

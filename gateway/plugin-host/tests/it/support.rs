@@ -1,7 +1,7 @@
 //! A host and the compiled plugins, shared by all tests, and a document to run them on.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::PathBuf,
     sync::{
         LazyLock,
@@ -11,14 +11,13 @@ use std::{
 };
 
 use scimgate_plugin_host::{
-    CallResult, Component, Context, Document, FailureKind, Host, HostConfig, Key, Limits, PathError,
+    CallResult, Component, Context, Document, FailureKind, Host, HostConfig, Limits, PathError,
 };
 use scimgate_plugin_sdk::{
     self as sdk,
     serde_json::{Value, json},
     test::Schemas,
 };
-use sha2::{Digest as _, Sha256};
 
 pub(crate) static ESCALATIONS: AtomicU32 = AtomicU32::new(0);
 
@@ -27,8 +26,14 @@ pub(crate) static HOST: LazyLock<Host> = LazyLock::new(|| {
         ESCALATIONS.fetch_add(1, Ordering::Relaxed);
         true
     };
-    Host::new(HostConfig { escalate, ..HostConfig::default() }).unwrap()
+    Host::new(HostConfig { escalate, ..caching() }).unwrap()
 });
+
+/// The settings of a host that compiles a plugin once for all tests, of which each is a process: an interpreter takes ten seconds.
+pub(crate) fn caching() -> HostConfig {
+    let cache = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/tmp/plugin-cache");
+    HostConfig { cache: Some(cache), ..HostConfig::default() }
+}
 
 pub(crate) static TUTORIAL: LazyLock<Component> = LazyLock::new(|| HOST.prepare(&wasm("tutorial")).unwrap());
 
@@ -45,26 +50,6 @@ pub(crate) fn built(name: &str) -> Vec<u8> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/plugin-languages");
     fs::read(root.join(name).with_extension("wasm"))
         .unwrap_or_else(|error| panic!("{name}.wasm is missing ({error}): run `make plugins-other` first"))
-}
-
-/// A plugin in TypeScript or Python from compiled code that the tests keep: each test is a process of its own, and an interpreter
-/// takes ten seconds to compile.
-pub(crate) fn compiled_once(host: &Host, name: &str) -> Component {
-    let (bytes, key) = (built(name), Key::new([1; 32]));
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/tmp");
-    fs::create_dir_all(&folder).unwrap();
-    let lock = File::create(folder.join(format!("{name}.lock"))).unwrap();
-    lock.lock().unwrap();
-    let file = folder.join(format!("{name}-{}.code", host.engine_version()));
-    let kept = fs::read(&file).ok().and_then(|code| host.load_precompiled(&code, std::slice::from_ref(&key)).ok());
-    let digest: [u8; 32] = Sha256::digest(&bytes).into();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    if let Some(kept) = kept.filter(|kept| kept.digest() == hex) {
-        return kept;
-    }
-    let component = host.prepare(&bytes).unwrap();
-    fs::write(&file, component.precompile(&key).unwrap()).unwrap();
-    component
 }
 
 /// Those that the tutorial's configuration needs.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::failure::Failure;
+use crate::home;
 
 /// A plugin, compiled as a server compiles it.
 pub(super) struct Local {
@@ -46,7 +47,7 @@ impl Local {
         if !bytes.starts_with(b"\0asm") {
             return Err(Failure::new("these are not the bytes of a WebAssembly file (.wasm)"));
         }
-        let mapper = app::local_mapper(Clock::system())?;
+        let mapper = app::local_mapper(Clock::system(), home::plugin_cache())?;
         let is_large = bytes.len() > HostConfig::default().max_upload;
         if is_large {
             mapper.accept_large_plugins();
