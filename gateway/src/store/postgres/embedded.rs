@@ -13,6 +13,8 @@ use crate::config::Pooler;
 use crate::store::Store;
 use crate::store::postgres::connect::{BATCH_TIMEOUT, ConnectError, pool};
 
+/// Memory that is cleared at each start: enough for a demo, where the library's 128 MB cost a start a quarter of its time.
+const SHARED_BUFFERS: &str = "16MB";
 /// Queries that may time out before the first answer.
 const MAX_START_ATTEMPTS: u32 = 6;
 
@@ -106,7 +108,7 @@ fn start_server(directory: Option<&Path>, socket: PathBuf) -> Result<PgliteServe
         Some(path) => PgliteServer::builder().path(path),
         None => PgliteServer::builder().temporary().relaxed_durability(true),
     };
-    builder.unix(socket).start().map_err(|source| {
+    builder.postgres_config("shared_buffers", SHARED_BUFFERS).unix(socket).start().map_err(|source| {
         let why = format!("{source:#}");
         match directory {
             Some(path) if why.contains("lock") => EmbeddedError::InUse(path.to_path_buf()),
