@@ -2,11 +2,11 @@
 
 use scimgate_tests::raw::{self, Raw};
 use scimgate_tests::tenant::{PATCH, group, patch, user};
-use scimgate_tests::{Request, Tenant, TestGateway, on_both};
+use scimgate_tests::{Request, Tenant, TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 
-on_both!(
-    unreadable_bodies_are_refused_and_store_nothing,
+on_both!(unreadable_bodies_are_refused_and_store_nothing);
+on_postgres!(
     bodies_with_invalid_values_are_refused_and_store_nothing,
     unknown_addresses_and_methods_are_refused,
     invalid_queries_are_refused,

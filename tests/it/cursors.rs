@@ -9,13 +9,12 @@ use scimgate_tests::tenant::group;
 use scimgate_tests::{Answer, Client, Request, Tenant, TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 
-on_both!(
+on_both!(cursor_paging_covers_several_types, a_cursor_page_reports_known_totals);
+on_postgres!(
     cursor_pages_equal_the_list_in_both_directions,
     cursor_paging_returns_stable_users_once_during_writes,
-    cursor_paging_covers_several_types,
-    a_cursor_page_reports_known_totals,
+    cursor_paging_works_across_replicas,
 );
-on_postgres!(cursor_paging_works_across_replicas);
 
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const USERS: usize = 23;

@@ -7,16 +7,14 @@ use scimgate_tests::tenant::{group, patch, tutorial_config, user};
 use scimgate_tests::{Answer, Tenant, TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 
-on_both!(
-    an_excluded_user_is_explained_by_the_step_that_excluded_it,
-    a_failed_mapping_is_explained_and_listed,
+on_both!(an_excluded_user_is_explained_by_the_step_that_excluded_it, a_failed_mapping_is_explained_and_listed,);
+on_postgres!(
     a_deleted_user_is_explained,
     a_name_that_means_several_resources_is_refused,
     a_decision_of_an_older_revision_is_explained_with_the_active_one,
     explaining_writes_nothing,
+    a_mapped_resource_has_no_reason,
 );
-
-on_postgres!(a_mapped_resource_has_no_reason);
 
 fn contractor(name: &str) -> Value {
     let mut contractor = user(name);

@@ -11,13 +11,11 @@ use scimgate_tests::tenant::{patch, token, user};
 use scimgate_tests::{Database, Tenant, TestGateway, on_both, on_postgres, poll};
 use serde_json::{Value, json};
 
-on_both!(
+on_both!(what_is_wrong_is_found_with_what_to_do, what_is_not_recorded_is_not_known);
+on_postgres!(
     the_first_cycle_of_entra_is_initial_and_the_next_one_incremental,
-    what_is_wrong_is_found_with_what_to_do,
-    what_is_not_recorded_is_not_known,
+    tenants_are_listed_in_pages_and_those_in_trouble_first,
 );
-
-on_postgres!(tenants_are_listed_in_pages_and_those_in_trouble_first);
 
 const HOUR: Duration = Duration::from_hours(1);
 

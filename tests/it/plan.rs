@@ -7,14 +7,14 @@ use scimgate_tests::tenant::{group, user};
 use scimgate_tests::{Answer, Tenant, TestGateway, on_both, on_postgres, poll, rows};
 use serde_json::{Value, json};
 
-on_both!(
-    a_plan_counts_and_exemplifies_what_would_change,
+on_both!(a_plan_counts_and_exemplifies_what_would_change, a_plan_is_of_a_sample_or_of_all_and_can_be_cancelled,);
+on_postgres!(
     a_revision_by_whose_plan_users_would_vanish_must_be_confirmed,
-    a_plan_is_of_a_sample_or_of_all_and_can_be_cancelled,
     the_number_from_which_an_activation_is_confirmed_is_a_setting_of_the_tenant,
     a_plan_says_what_the_guard_would_hold,
+    preview_plan_and_shadow_write_nothing,
+    a_plan_that_was_interrupted_continues,
 );
-on_postgres!(preview_plan_and_shadow_write_nothing, a_plan_that_was_interrupted_continues);
 
 pub(crate) async fn digest(gateway: &TestGateway, plugin: &str) -> Value {
     gateway.upload(scimgate_tests::plugin(plugin)).await.body["digest"].clone()

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 /// Users after each filling. The embedded database plans as the server does, so it is filled less: it needs minutes for the last.
 const SIZES: [u32; 3] = [100, 10_000, 100_000];
-const EMBEDDED_SIZES: [u32; 2] = [100, 10_000];
+const EMBEDDED_SIZES: [u32; 2] = [100, 5_000];
 /// Rows that a statement may read, besides some for each row that it returns.
 const MAX_READ: u64 = 400;
 const MAX_READ_PER_ROW: u64 = 8;

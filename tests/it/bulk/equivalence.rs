@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use scimgate_tests::tenant::{ENTERPRISE, patch, user};
-use scimgate_tests::{Request, Tenant, TestGateway, on_both};
+use scimgate_tests::{Request, Tenant, TestGateway, on_postgres};
 use serde_json::{Value, json};
 
 use super::{bulk, id, statuses};
 use crate::pushdown::random::Random;
 
-on_both!(a_bulk_request_equals_its_operations_one_by_one);
+on_postgres!(a_bulk_request_equals_its_operations_one_by_one);
 
 const ROUNDS: u64 = 5;
 const OPERATIONS: usize = 40;

@@ -1,15 +1,12 @@
 //! Removals that the guard holds: the product sees the role until they are released, and is sent nothing where they are rejected.
 
-use scimgate_tests::{TestGateway, on_both, poll};
+use scimgate_tests::{TestGateway, on_both, on_postgres, poll};
 use serde_json::json;
 
 use super::{Watched, role, set_rules, sorted};
 
-on_both!(
-    a_held_removal_is_announced_when_it_is_released,
-    a_held_deletion_of_a_group_is_announced_when_it_is_released,
-    a_rejected_removal_is_announced_to_nobody,
-);
+on_both!(a_held_removal_is_announced_when_it_is_released);
+on_postgres!(a_held_deletion_of_a_group_is_announced_when_it_is_released, a_rejected_removal_is_announced_to_nobody,);
 
 const NOBODY: [String; 0] = [];
 

@@ -1,14 +1,14 @@
 //! What a mapping hides and shows: users and groups that a remap excludes and includes, and names that it hides.
 
 use scimgate_tests::tenant::user;
-use scimgate_tests::{TestGateway, on_both};
+use scimgate_tests::{TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 
 use super::{Watched, role, set_rules, sorted};
 use crate::remap::helpers::{finished, map};
 
-on_both!(
-    users_that_a_remap_excludes_and_includes_are_announced_by_that_alone,
+on_both!(users_that_a_remap_excludes_and_includes_are_announced_by_that_alone);
+on_postgres!(
     groups_that_a_remap_excludes_and_includes_are_announced_to_their_members,
     a_name_that_the_mapping_hides_counts_as_it_is_at_the_source,
 );

@@ -1,13 +1,13 @@
 //! Changes at the source: members come and go by every kind of request, and groups are deleted and renamed.
 
 use scimgate_tests::tenant::{group, user};
-use scimgate_tests::{TestGateway, on_both};
+use scimgate_tests::{TestGateway, on_both, on_postgres};
 use serde_json::json;
 
 use super::{Watched, role, set_rules, sorted};
 
-on_both!(
-    members_that_come_and_go_are_announced_once,
+on_both!(members_that_come_and_go_are_announced_once);
+on_postgres!(
     a_group_that_is_renamed_or_deleted_is_announced_to_its_members,
     a_value_that_stays_by_another_group_or_the_document_is_not_announced,
     users_that_come_with_a_role_are_not_announced_again,

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use scimgate_tests::tenant::{group, patch, user};
-use scimgate_tests::{TestGateway, on_both};
+use scimgate_tests::{TestGateway, on_postgres};
 use serde_json::{Value, json};
 
 use super::{Change, Watched, role, set_rules};
 use crate::remap::helpers::{finished, map, stop_jobs};
 
-on_both!(what_is_announced_is_what_is_shown);
+on_postgres!(what_is_announced_is_what_is_shown);
 
 const ROUNDS: u32 = 30;
 const USERS: [&str; 4] = ["ada", "bob", "eve", "sam"];

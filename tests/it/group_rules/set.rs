@@ -1,14 +1,14 @@
 //! Setting rules: what is refused, what the product and the SCIM client see of them, and why.
 
 use scimgate_tests::tenant::{group, user};
-use scimgate_tests::{TestGateway, on_both};
+use scimgate_tests::{TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 
 use super::{PATH, Watched, announced, role, set_rules, sorted};
 
-on_both!(
+on_both!(the_product_sees_what_rules_give_and_the_client_sees_nothing);
+on_postgres!(
     rules_are_shown_as_they_were_set_and_refused_with_what_is_wrong,
-    the_product_sees_what_rules_give_and_the_client_sees_nothing,
     changed_rules_are_announced_to_each_user_that_they_change,
     an_explanation_says_which_group_gives_what_by_which_rule,
 );

@@ -6,13 +6,13 @@ use std::time::Duration;
 use scimgate_tests::assertion::{AUDIENCE, ISSUER, SUBJECT, forgeries, with};
 use scimgate_tests::harness::block_on;
 use scimgate_tests::jwt::{SigningKey, key_set, part};
-use scimgate_tests::{Database, TestGateway, on_both};
+use scimgate_tests::{Database, TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 
 use super::{ask, by_assertion, check_refusal, claims, create, now, token};
 
-on_both!(
-    a_client_signs_its_assertion_itself,
+on_both!(a_client_signs_its_assertion_itself);
+on_postgres!(
     an_assertion_of_another_issuer_gets_a_token_that_does_not_outlive_it,
     forged_assertions_are_refused,
     an_assertion_is_a_bearer_token_only_where_it_is_allowed,

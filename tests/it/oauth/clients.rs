@@ -8,14 +8,15 @@ use serde_json::json;
 
 use super::{OauthClient, ask, by_secret, check_refusal, create, form, public, token, with_secret};
 
-on_both!(
-    a_client_gets_an_access_token_and_uses_it,
+on_both!(a_client_gets_an_access_token_and_uses_it);
+on_postgres!(
     every_other_request_gets_the_code_of_the_standard,
     secrets_overlap_and_are_revoked_one_by_one,
     a_deleted_client_and_a_suspended_tenant_have_no_access,
     the_life_of_tokens_and_secrets_is_set_and_bounded,
+    an_address_has_so_many_wrong_secrets,
+    secrets_are_neither_logged_nor_stored,
 );
-on_postgres!(an_address_has_so_many_wrong_secrets, secrets_are_neither_logged_nor_stored);
 
 /// What is wrong, the form, the status and the error.
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);

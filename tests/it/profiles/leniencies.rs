@@ -4,12 +4,12 @@
 use scimgate_scim::leniency::Leniency;
 use scimgate_scim::unknown::MAX_ENTRIES;
 use scimgate_tests::tenant::{ENTERPRISE, group, patch, user};
-use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_both};
+use scimgate_tests::{Answer, Request, Tenant, TestGateway, on_postgres};
 use serde_json::{Value, json};
 
 use super::{client, set};
 
-on_both!(each_leniency_is_tolerated_with_a_warning_or_refused);
+on_postgres!(each_leniency_is_tolerated_with_a_warning_or_refused);
 
 const NUMBERS: &str = "urn:example:numbers:1.0:User";
 

@@ -2,16 +2,16 @@
 
 use insta::assert_snapshot;
 use scimgate_tests::tenant::{group, patch, user};
-use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
+use scimgate_tests::{Answer, Tenant, TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 
 use super::set;
 
-on_both!(
-    unknown_members_are_kept_dropped_or_refused,
+on_both!(unknown_members_are_kept_dropped_or_refused);
+on_postgres!(
     a_refused_write_changes_nothing,
     put_clears_or_keeps_omitted_attributes,
-    put_without_members_keeps_them_or_empties_the_group
+    put_without_members_keeps_them_or_empties_the_group,
 );
 
 const UNKNOWN: &str = "00000000-0000-7000-8000-000000000000";

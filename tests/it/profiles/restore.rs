@@ -3,15 +3,15 @@
 use futures_util::future::join_all;
 use insta::assert_snapshot;
 use scimgate_tests::tenant::{ENTERPRISE, patch, user};
-use scimgate_tests::{Answer, Tenant, TestGateway, on_both};
+use scimgate_tests::{Answer, Tenant, TestGateway, on_both, on_postgres};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{client, set};
 
-on_both!(
-    okta_activates_a_deactivated_user_by_post,
+on_both!(okta_activates_a_deactivated_user_by_post);
+on_postgres!(
     without_the_leniency_a_post_of_a_deactivated_user_conflicts,
     concurrent_posts_activate_a_deactivated_user_once,
     a_repeated_post_returns_the_same_user,

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 
 use super::client;
 
-on_both!(
-    uses_are_counted_with_the_first_and_the_last_time,
+on_both!(uses_are_counted_with_the_first_and_the_last_time);
+on_postgres!(
     values_are_not_kept_and_unknown_names_are_counted_together,
     a_bulk_request_counts_the_uses_of_each_operation,
+    replicas_share_one_count,
+    pending_uses_are_written_at_shutdown,
 );
-on_postgres!(replicas_share_one_count, pending_uses_are_written_at_shutdown);
 
 fn by_name(used: &Value) -> BTreeMap<(String, String), i64> {
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();

@@ -1,13 +1,13 @@
 //! The page in a real browser.
 
 use scimgate_tests::browser::{Browser, Look};
-use scimgate_tests::{Request, TestGateway, on_both, on_postgres, poll};
+use scimgate_tests::{Request, TestGateway, on_postgres, poll};
 use serde_json::{Value, json};
 
 use super::{create, listed};
 
-on_both!(an_administrator_gets_a_token_and_sees_the_mark_turn_green);
 on_postgres!(
+    an_administrator_gets_a_token_and_sees_the_mark_turn_green,
     a_form_says_what_is_wrong_beside_the_field,
     every_page_fits_a_phone,
     a_page_works_without_javascript,

@@ -2,12 +2,13 @@
 
 use scimgate::auth::token::{Kind, Token};
 use scimgate_tests::harness::block_on;
-use scimgate_tests::{Database, Request, TestGateway, on_both, poll};
+use scimgate_tests::{Database, Request, TestGateway, on_both, on_postgres, poll};
 use serde_json::{Value, json};
 
 use super::{Link, create, listed, mark, press, public, refused_once, says, value};
 
-on_both!(a_refused_request_turns_the_mark_yellow_and_an_accepted_one_green, a_wrong_client_secret_is_named);
+on_both!(a_refused_request_turns_the_mark_yellow_and_an_accepted_one_green);
+on_postgres!(a_wrong_client_secret_is_named);
 
 /// Waits until the mark has a state.
 async fn becomes(gateway: &TestGateway, link: &Link, state: &str) -> Value {

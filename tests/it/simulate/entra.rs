@@ -5,8 +5,9 @@ use scimgate_tests::{TestGateway, on_both, on_postgres};
 
 use super::{DIALECTS, assert_green, directory, options, remaining, simulate_entra};
 
-on_both!(the_end_state_equals_what_was_sent_in_every_dialect, a_run_adopts_the_resources_of_the_previous_one);
+on_both!(the_end_state_equals_what_was_sent_in_every_dialect);
 on_postgres!(
+    a_run_adopts_the_resources_of_the_previous_one,
     a_second_batch_of_members_keeps_the_first,
     small_scopes_run_to_their_end,
     each_reason_not_to_start_has_its_error,

@@ -7,8 +7,12 @@ use scimgate_tests::{TestGateway, on_both, on_postgres};
 
 use super::{Provider, assert_green, directory, options, remaining};
 
-on_both!(every_provider_finds_what_it_sent, providers_can_follow_each_other_on_one_tenant);
-on_postgres!(small_scopes_run_to_their_end, a_run_adopts_the_resources_of_the_previous_one);
+on_both!(every_provider_finds_what_it_sent);
+on_postgres!(
+    providers_can_follow_each_other_on_one_tenant,
+    small_scopes_run_to_their_end,
+    a_run_adopts_the_resources_of_the_previous_one,
+);
 
 async fn every_provider_finds_what_it_sent(gateway: &TestGateway) {
     for (number, provider) in Provider::ALL.into_iter().enumerate() {

