@@ -86,7 +86,7 @@ advisories: ## Check the dependencies against the published advisories (needs th
 fuzz: setup-rust ## Fuzz the protocol for hours and write docs/fuzzing.md (ARGS="--seconds 600 --at-once 1 …")
 	@.config/run-fuzz $(ARGS)
 
-bench: setup-rust setup-postgres plugins ## Measure the gateway beside a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
+bench: setup-rust setup-postgres plugins ## Measure the gateway beside a bare handler and a floor and write docs/benchmarks.md (ARGS="--seconds 1 --only create,get …")
 	@cargo build --locked --release --no-default-features --package scimgate-cli --package scimgate-bench
 	@.config/run-bench $(ARGS)
 
@@ -136,7 +136,7 @@ soak: setup-rust setup-postgres plugins ## Serve a mix of requests for an hour a
 	  cargo bench --locked --quiet --package scimgate-tests --bench soak -- --picture $(CURDIR)/docs/soak.svg $(ARGS) | tee docs/soak.md
 	@.config/postgres stop durable
 
-setup: setup-rust setup-postgres setup-browser setup-faults conformance-tools ## Install everything that the tests need
+setup: setup-rust setup-postgres setup-browser setup-faults conformance-tools ## Install what the tests of the server need
 
 setup-rust:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }

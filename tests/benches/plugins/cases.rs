@@ -1,5 +1,6 @@
 //! The chains that are measured, and the same plugins compiled natively.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use attribute_map::AttributeMap;
@@ -17,9 +18,9 @@ The empty plugin does nothing: its row is the cost of a call. The plugins in Rus
 attributes. The natively compiled one beside TypeScript and Python is the one in Rust. The rules are
 [tests/benches/plugins/rules.json](../tests/benches/plugins/rules.json): the first 10, the first 30, all 60, of which the last 30 have a
 condition. The steps of the chains lower mail addresses, build a display name and move an attribute; every one of them is called.
-The goals are 20 µs for a step in Rust, 60 for 30 rules, and 60 for a chain of three. Of the step with 30 rules, when it took 124 µs, the
-instance was 7, reading the configuration 9, parsing the expressions 19, reading attributes from the host 31, the functions 13, and
-writing attributes 45: reading and writing cross the border between plugin and host once for each attribute.";
+The goals are for *steps* p50: 20 µs for a step in Rust, 60 µs for 30 rules, and 60 µs for a chain of three; 30 rules miss theirs. When that step
+took 124 µs, it spent 7 µs on the instance, 9 on reading the configuration, 19 on parsing the expressions, 31 on reading attributes from the
+host, 13 on the functions, and 45 on writing attributes: each attribute that is read or written is a call of the host.";
 
 /// A chain under a label.
 pub(super) struct Case {
@@ -53,18 +54,17 @@ pub(super) async fn all(mapper: &Mapper, is_selected: impl Fn(&str) -> bool) -> 
         ("a chain of 3 in Rust", "tutorial", chain(3)),
         ("a chain of 5 in Rust", "tutorial", chain(5)),
     ];
-    let (mut cases, mut compiled) = (Vec::new(), Vec::new());
+    let (mut cases, mut compiled) = (Vec::new(), BTreeMap::new());
     for (label, name, configs) in table.into_iter().filter(|(label, ..)| is_selected(label)) {
         let begun = Instant::now();
         let component = mapper.prepare(bytes(name)).await.unwrap();
-        // A second use of the same plugin compiles nothing.
-        if begun.elapsed() > Duration::from_millis(20) {
-            compiled.push(format!("{name} {:.1} s", begun.elapsed().as_secs_f64()));
-        }
+        let seconds = begun.elapsed().as_secs_f64();
+        let _ = compiled.entry(name).or_insert(seconds);
         let natives = configs.iter().filter_map(|config| native_of(name, config)).collect();
         let steps = configs.into_iter().map(|config| (component.digest(), config)).collect();
         cases.push(Case { label, steps, natives });
     }
+    let compiled: Vec<_> = compiled.into_iter().map(|(name, seconds)| format!("{name} {seconds:.1} s")).collect();
     (cases, format!("\nCompiling a plugin, once after its upload: {}.", compiled.join(", ")))
 }
 
