@@ -162,7 +162,7 @@ pub fn gateway(
 }
 
 /// The mapper of the stored plugins. It keeps what it compiles, unless the key that seals it is in the same database: machine code
-/// is loaded only if nobody but the gateway can have written it.
+/// of the database is loaded only if nobody but the gateway can have written it. `HostConfig::cache` has the rule for a folder.
 fn mapper(host: Host, store: &Store, clock: &Clock, (keys, plugins): (&Keys, &Arc<Plugins>)) -> Mapper {
     let plugins = StoredPlugins { store: store.control(), clock: clock.clone(), plugins: Arc::clone(plugins) };
     let seals = if keys.in_database { Vec::new() } else { keys.derive("compiled plugins") };

@@ -4,6 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
@@ -27,10 +28,13 @@ const GUEST_STACK_BYTES: usize = 512 << 10;
 /// The largest upload where large plugins are accepted.
 pub const LARGE_UPLOAD: usize = 32 << 20;
 
-/// Of the folder with compiled code, in bytes: a hundred plugins in Rust, or ten in Python.
+/// Of the folder with compiled code, in bytes: hundreds of plugins in Rust, or twenty in Python. After a while with more the least used
+/// are removed.
 const MAX_CACHE_BYTES: u64 = 256 << 20;
-/// The bits of a folder's mode by which others than its owner may write.
-const OTHERS_MAY_WRITE: u32 = 0o022;
+/// How often the folder's size is looked at.
+const CACHE_CLEANUP_INTERVAL: Duration = Duration::from_mins(1);
+/// The bits of a folder's mode by which others than its owner may enter it. Folders below it may have any.
+const OTHERS: u32 = 0o077;
 
 /// A component is a few core instances: the plugin's own and the adapters that the encoder adds.
 const MAX_CORE_INSTANCES: u32 = 16;
@@ -64,7 +68,7 @@ pub struct HostConfig {
     /// returns false, the call fails as overloaded.
     pub escalate: fn() -> bool,
     /// A folder with the code that was compiled before, for the next process: created if it is missing. Whoever can write there can
-    /// run code in this process, so it is used only where it is this user's, and no other may.
+    /// run code in this process, so it is used only where it is this user's, and no other may enter it.
     pub cache: Option<PathBuf>,
 }
 
@@ -138,11 +142,11 @@ impl Host {
     }
 }
 
-/// None where the folder cannot be made, is another user's, or where others may write to it: everything is compiled anew then.
+/// None where the folder cannot be made, is another user's, or where others may enter it: everything is compiled anew then.
 fn cache(folder: &Path) -> Option<Cache> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
     let about = folder.metadata().ok()?;
-    if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & OTHERS_MAY_WRITE != 0 {
+    if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & OTHERS != 0 {
         return None;
     }
     let mut config = CacheConfig::new();
@@ -150,6 +154,7 @@ fn cache(folder: &Path) -> Option<Cache> {
     config
         .with_directory(folder)
         .with_files_total_size_soft_limit(MAX_CACHE_BYTES)
+        .with_cleanup_interval(CACHE_CLEANUP_INTERVAL)
         .with_optimized_compression_usage_counter_threshold(u64::MAX);
     Cache::new(config).ok()
 }

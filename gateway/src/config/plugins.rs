@@ -1,4 +1,5 @@
-//! Which plugins an installation takes: the keys that sign them, and the registries that they are pulled from.
+//! Which plugins an installation takes: the keys that sign them, and the registries that they are pulled from; and where they are kept
+//! compiled.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub struct Plugins {
     /// Its host, with a port if it has one of its own. With `http://` before it, without TLS.
     #[arg(long = "plugin-registry", value_name = "HOST", env = "SCIMGATE_PLUGIN_REGISTRIES", value_delimiter = ',')]
     pub registries: Vec<PluginRegistry>,
-    /// A folder with compiled code; see [`HostConfig::cache`](scimgate_plugin_host::HostConfig::cache).
+    /// A folder with compiled code, which is not a setting; see [`HostConfig::cache`](scimgate_plugin_host::HostConfig::cache).
     #[arg(skip)]
     pub cache: Option<PathBuf>,
 }

@@ -194,7 +194,7 @@ fn a_second_token_is_verified_without_the_database() {
         let refused = by_secret(&gateway, &client).await;
         check_refusal(&refused, 503, "temporarily_unavailable");
         assert!(!refused.header("retry-after").is_empty());
-        // As many look for their keys at the same time, each waits for a read of another that fails.
+        // While several look for their keys at once, each waits for another's read, which fails.
         let forged: Vec<String> = (1..=6).map(|id| signed_by_unknown_key(id, &jwt::part(&new, 1))).collect();
         gateway.clock.advance(Duration::from_secs(2));
         let statuses =

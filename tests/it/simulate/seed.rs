@@ -11,6 +11,9 @@ use super::{Provider, options};
 
 on_postgres!(the_same_seed_sends_the_same_requests);
 
+/// Of an id in its text form.
+const ID_LENGTH: usize = 36;
+
 /// Records the requests, with numbers instead of the ids that the server chose.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Recorded>>);
@@ -26,8 +29,10 @@ impl Recorded {
         let is_of_id = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
         let words = text.split_inclusive(|letter| !is_of_id(letter));
         let numbered = words.map(|word| {
-            let (id, end) = word.split_at(word.find(|letter| !is_of_id(letter)).unwrap_or(word.len()));
-            self.ids.get(id).map_or_else(|| word.to_owned(), |number| format!("id-{number}{end}"))
+            let (name, end) = word.split_at(word.find(|letter| !is_of_id(letter)).unwrap_or(word.len()));
+            // In a filter the id stands behind an encoded quotation mark: `%22`.
+            let (before, id) = name.split_at(name.len().saturating_sub(ID_LENGTH));
+            self.ids.get(id).map_or_else(|| word.to_owned(), |number| format!("{before}id-{number}{end}"))
         });
         numbered.collect()
     }

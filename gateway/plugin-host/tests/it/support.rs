@@ -29,7 +29,7 @@ pub(crate) static HOST: LazyLock<Host> = LazyLock::new(|| {
     Host::new(HostConfig { escalate, ..caching() }).unwrap()
 });
 
-/// The settings of a host that compiles a plugin once for all tests, of which each is a process: an interpreter takes ten seconds.
+/// The settings of a host that keeps what it compiles for the next test, which is another process: an interpreter takes ten seconds.
 pub(crate) fn caching() -> HostConfig {
     let cache = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/tmp/plugin-cache");
     HostConfig { cache: Some(cache), ..HostConfig::default() }

@@ -38,6 +38,9 @@ pub enum Error {
     Make,
 }
 
+/// The number of a read, and how it ended.
+type Ended = (u64, Result<(), store::Error>);
+
 #[derive(Clone)]
 struct Known {
     id: Uuid,
@@ -52,12 +55,10 @@ pub struct SigningKeys {
     clock: Clock,
     root: Arc<Keys>,
     known: Arc<RwLock<Arc<[Known]>>>,
-    /// One read at a time.
-    reading: Arc<Mutex<()>>,
+    /// One read at a time; of the one that ended last.
+    reading: Arc<Mutex<Ended>>,
     /// The number of the read that began last.
     begun: Arc<AtomicU64>,
-    /// The number of the one that succeeded last.
-    succeeded: Arc<AtomicU64>,
     revocations: Arc<AtomicU64>,
 }
 
@@ -68,17 +69,16 @@ impl SigningKeys {
             clock,
             root,
             known: Arc::new(RwLock::new(Arc::from([]))),
-            reading: Arc::default(),
+            reading: Arc::new(Mutex::new((0, Ok(())))),
             begun: Arc::default(),
-            succeeded: Arc::default(),
             revocations: Arc::default(),
         }
     }
 
     /// Reads the keys.
     pub async fn reload(&self) -> Result<(), store::Error> {
-        let _reading = self.reading.lock().await;
-        self.read().await
+        let mut last = self.reading.lock().await;
+        self.read(&mut last).await
     }
 
     /// Reads the keys again where this process knows any: one may have been revoked.
@@ -89,13 +89,20 @@ impl SigningKeys {
     /// Reads the keys once for all that look for an unknown one at the same time.
     pub(super) async fn look_for_new(&self) -> Result<(), store::Error> {
         let before = self.begun.load(Ordering::SeqCst);
-        let _reading = self.reading.lock().await;
-        // Another one's read that began since then has what was there then, unless it failed or was given up.
-        if self.succeeded.load(Ordering::SeqCst) > before { Ok(()) } else { self.read().await }
+        let mut last = self.reading.lock().await;
+        // Another one's read that began since then has what was there then, or failed as this one would. Of one that was given up
+        // nothing is left.
+        if last.0 > before { last.1.clone() } else { self.read(&mut last).await }
     }
 
-    async fn read(&self) -> Result<(), store::Error> {
+    async fn read(&self, last: &mut Ended) -> Result<(), store::Error> {
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let outcome = self.read_rows().await;
+        *last = (number, outcome.clone());
+        outcome
+    }
+
+    async fn read_rows(&self) -> Result<(), store::Error> {
         let rows = self.store.control().signing_keys().await?;
         let is_revoked = |id: Uuid| rows.iter().any(|row| row.id == id && row.revoked_at.is_some());
         if self.known().iter().any(|key| is_revoked(key.id)) {
@@ -105,7 +112,6 @@ impl SigningKeys {
         let known = |row: SigningKeyRow| Known { id: row.id, public: DecodingKey::from_ed_der(&row.public_key), row };
         let keys: Arc<[Known]> = rows.into_iter().filter(|row| is_accepted(row, now)).map(known).collect();
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys;
-        self.succeeded.store(number, Ordering::SeqCst);
         Ok(())
     }
 

@@ -41,7 +41,7 @@ pub(super) async fn run(output: Output, it: Arguments) -> Result<(), Failure> {
         None => "no plugin",
     };
     let mut found = json!({ "bytes": bytes.len(), "form": form, "world": world, "imports": imports });
-    let prepared = Local::load(bytes).await;
+    let prepared = Local::compile(bytes).await;
     match &prepared {
         Ok(plugin) => {
             let manifest = plugin.component.manifest();

@@ -1,5 +1,6 @@
 //! One plugin in this process: the engine, the limits and the document of a server, without one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,11 +44,21 @@ pub(super) struct Call {
 }
 
 impl Local {
+    /// With what was compiled before.
     pub(super) async fn load(bytes: Vec<u8>) -> Result<Self, Failure> {
+        Self::prepare(bytes, home::plugin_cache()).await
+    }
+
+    /// As after an upload: compiled anew.
+    pub(super) async fn compile(bytes: Vec<u8>) -> Result<Self, Failure> {
+        Self::prepare(bytes, None).await
+    }
+
+    async fn prepare(bytes: Vec<u8>, cache: Option<PathBuf>) -> Result<Self, Failure> {
         if !bytes.starts_with(b"\0asm") {
             return Err(Failure::new("these are not the bytes of a WebAssembly file (.wasm)"));
         }
-        let mapper = app::local_mapper(Clock::system(), home::plugin_cache())?;
+        let mapper = app::local_mapper(Clock::system(), cache)?;
         let is_large = bytes.len() > HostConfig::default().max_upload;
         if is_large {
             mapper.accept_large_plugins();
