@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::types::Type;
 
 use crate::config::Pooler;
 use crate::store::Store;
@@ -15,21 +16,25 @@ use crate::store::postgres::session::Session;
 pub const CONNECTIONS: usize = 17;
 /// A pooler in session mode may have no more connections.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a server without room is asked whether it has closed the connections.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const DOING: &str = "asking whether there is a pooler";
 
 /// The process of the server that has this connection now.
 const PROCESS: &str = "SELECT pg_backend_pid()";
+/// Whether any of the server's processes is still there.
+const ARE_OPEN: &str = "SELECT 1 FROM pg_stat_activity a WHERE a.pid = ANY($1)";
 
 impl Store {
     /// What the address leads through, found out with at most so many connections, but two at least. A server with room for few has none
-    /// for others meanwhile.
+    /// for others meanwhile; it has again when this returns.
     ///
     /// # Errors
     /// The database.
     pub async fn pooler(&self, connections: usize) -> Result<Pooler, Error> {
         let first = self.pool.open(DOING).await?;
         let process = process(&first).await?;
-        let mut others = Vec::new();
+        let (mut others, mut processes, mut has_room) = (Vec::new(), Vec::new(), true);
         // A pooler gives the connection to the server that was used last, or the one that was not used for longest.
         for _ in 1..connections.clamp(2, CONNECTIONS) {
             let other = async {
@@ -39,17 +44,26 @@ impl Store {
                 Ok::<_, Error>((session, process))
             };
             // Neither the server nor a pooler in session mode needs to have room for another.
-            let Ok(Ok((session, theirs))) = timeout(PATIENCE, other).await else { break };
+            let Ok(Ok((session, theirs))) = timeout(PATIENCE, other).await else {
+                has_room = false;
+                break;
+            };
             others.push(session);
+            processes.push(theirs);
             if theirs == process {
                 return Ok(Pooler::Transaction);
             }
         }
         // While the others keep theirs, a connection of the first one's own stays the same.
-        match timeout(PATIENCE, self::process(&first)).await {
-            Ok(Ok(still)) if still == process => Ok(Pooler::Session),
-            _ => Ok(Pooler::Transaction),
+        if !matches!(timeout(PATIENCE, self::process(&first)).await, Ok(Ok(still)) if still == process) {
+            return Ok(Pooler::Transaction);
         }
+        drop(others);
+        if !has_room {
+            // The server notices later that they are closed. A pooler in session mode keeps them, which is as good.
+            let _ = timeout(PATIENCE, closed(&first, &processes)).await;
+        }
+        Ok(Pooler::Session)
     }
 }
 
@@ -57,4 +71,11 @@ async fn process(session: &Session) -> Result<i32, Error> {
     let rows = session.client.query_typed(PROCESS, &[]).await;
     let rows = rows.map_err(|source| Error::from_driver(DOING, source))?;
     Ok(rows.first().map_or(0, |row| row.get(0)))
+}
+
+async fn closed(first: &Session, processes: &[i32]) {
+    while first.client.query_typed(ARE_OPEN, &[(&processes, Type::INT4_ARRAY)]).await.is_ok_and(|rows| !rows.is_empty())
+    {
+        sleep(POLL_INTERVAL).await;
+    }
 }
