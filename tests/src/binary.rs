@@ -25,7 +25,7 @@ pub fn path() -> PathBuf {
     std::env::var_os("SCIMGATE_BIN").map_or_else(|| crate::root().join("target/debug/scimgate"), PathBuf::from)
 }
 
-/// Where processes keep compiled plugins and the embedded database's files, instead of in the home of whoever runs the tests.
+/// The cache folder of the processes that tests start, for compiled plugins and files of the embedded database: not the user's own.
 #[must_use]
 pub fn cache_home() -> PathBuf {
     crate::root().join("target/tmp/cache")

@@ -1,5 +1,5 @@
-//! Compiled code in a database, authenticated with a key of the gateway. The engine does not detect a damaged artifact, so the HMAC is
-//! verified before the engine reads a byte. A folder's (`HostConfig::cache`) is protected by its owner alone.
+//! Compiled code that the embedder stores, authenticated with a key of the gateway. The engine does not detect a damaged artifact, so the
+//! HMAC is verified before the engine reads a byte. The files in `HostConfig::cache` are protected by the folder's permissions instead.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 

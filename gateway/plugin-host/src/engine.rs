@@ -28,12 +28,12 @@ const GUEST_STACK_BYTES: usize = 512 << 10;
 /// The largest upload where large plugins are accepted.
 pub const LARGE_UPLOAD: usize = 32 << 20;
 
-/// Of the folder with compiled code, in bytes: hundreds of plugins in Rust, or twenty in Python. After a while with more the least used
-/// are removed.
+/// Size in bytes above which the next cleanup removes the least recently used files of the cache folder. It is enough for hundreds of
+/// plugins in Rust, or twenty in Python.
 const MAX_CACHE_BYTES: u64 = 256 << 20;
-/// How often the folder's size is looked at.
+/// Shortest time between two cleanups of the cache folder.
 const CACHE_CLEANUP_INTERVAL: Duration = Duration::from_mins(1);
-/// The bits of a folder's mode by which others than its owner may enter it. Folders below it may have any.
+/// The permissions of group and others. The engine creates subfolders by the user's umask, so the cache folder itself must grant none.
 const OTHERS: u32 = 0o077;
 
 /// A component is a few core instances: the plugin's own and the adapters that the encoder adds.
@@ -67,8 +67,8 @@ pub struct HostConfig {
     /// other work off this thread and limit the number of slow calls here; it must tolerate repeated calls. If it
     /// returns false, the call fails as overloaded.
     pub escalate: fn() -> bool,
-    /// A folder with the code that was compiled before, for the next process: created if it is missing. Whoever can write there can
-    /// run code in this process, so it is used only where it is this user's, and no other may enter it.
+    /// The folder in which compiled code is kept for the next process; it is created if it is missing. Write access to it is enough to run
+    /// code in this process, so it is used only if it belongs to this user and no other user may enter it.
     pub cache: Option<PathBuf>,
 }
 
@@ -142,7 +142,7 @@ impl Host {
     }
 }
 
-/// None where the folder cannot be made, is another user's, or where others may enter it: everything is compiled anew then.
+/// None if the folder cannot be created, belongs to another user, or may be entered by one: every plugin is compiled anew then.
 fn cache(folder: &Path) -> Option<Cache> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
     let about = folder.metadata().ok()?;

@@ -55,7 +55,7 @@ pub struct SigningKeys {
     clock: Clock,
     root: Arc<Keys>,
     known: Arc<RwLock<Arc<[Known]>>>,
-    /// One read at a time; of the one that ended last.
+    /// Locked during a read, so that there is one at a time. Holds the outcome of the last one that ended.
     reading: Arc<Mutex<Ended>>,
     /// The number of the read that began last.
     begun: Arc<AtomicU64>,

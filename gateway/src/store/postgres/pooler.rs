@@ -27,7 +27,7 @@ const ARE_OPEN: &str = "SELECT 1 FROM pg_stat_activity a WHERE a.pid = ANY($1)";
 
 impl Store {
     /// What the address leads through, found out with at most so many connections, but two at least. A server with room for few has none
-    /// for others meanwhile; it has again when this returns.
+    /// for others meanwhile; this waits for up to a second until the server has closed them.
     ///
     /// # Errors
     /// The database.
