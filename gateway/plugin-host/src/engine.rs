@@ -36,6 +36,13 @@ const CACHE_CLEANUP_INTERVAL: Duration = Duration::from_mins(1);
 /// The permissions of group and others. The engine creates subfolders by the user's umask, so the cache folder itself must grant none.
 const OTHERS: u32 = 0o077;
 
+/// Slots for linear memories. A slot that the same plugin had before needs no system call to get its first contents again, and the engine
+/// has a part of the slots for each processor: so there are many more than instances. A slot takes 4 GiB of addresses, but no memory until
+/// it is used.
+const MEMORY_SLOTS: u32 = 2_048;
+/// Bytes of a slot that stay in memory when its instance ends; a plugin in Rust uses about 70 KiB.
+const RESIDENT_BYTES: usize = 256 << 10;
+
 /// A component is a few core instances: the plugin's own and the adapters that the encoder adds.
 const MAX_CORE_INSTANCES: u32 = 16;
 
@@ -90,9 +97,11 @@ pub struct Host {
 impl Host {
     /// Starts the engine and its ticker.
     pub fn new(config: HostConfig) -> Result<Self, Error> {
-        let mut settings = settings(&config);
-        settings.cache(config.cache.as_deref().and_then(cache));
-        let engine = Engine::new(&settings).map_err(|error| Error::Engine(error.into()))?;
+        let cache = config.cache.as_deref().and_then(cache);
+        let engine = |slots| Engine::new(settings(&config, slots).cache(cache.clone()));
+        // Some systems do not have the addresses for all slots.
+        let engine = engine(config.instances.max(MEMORY_SLOTS)).or_else(|_| engine(config.instances));
+        let engine = engine.map_err(|error| Error::Engine(error.into()))?;
         let mut linker = Linker::new(&engine);
         Mapping::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .and_then(|()| version_0_1::Plugins::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state))
@@ -159,18 +168,19 @@ fn cache(folder: &Path) -> Option<Cache> {
     Cache::new(config).ok()
 }
 
-fn settings(config: &HostConfig) -> Config {
+fn settings(config: &HostConfig, memory_slots: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(config.instances)
         .total_core_instances(config.instances.saturating_mul(MAX_CORE_INSTANCES))
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
-        .total_memories(config.instances)
+        .total_memories(memory_slots)
+        .max_unused_warm_slots(memory_slots)
         .max_memories_per_component(1)
         .total_tables(config.instances.saturating_mul(4))
         .max_tables_per_component(4)
         .table_elements(MAX_TABLE_ELEMENTS)
         .max_memory_size(config.max_memory)
-        .linear_memory_keep_resident(1 << 20)
+        .linear_memory_keep_resident(RESIDENT_BYTES)
         .table_keep_resident(64 << 10)
         // Resets only the pages that a call touched, if the kernel can list them (Linux 6.7).
         .pagemap_scan(Enabled::Auto);

@@ -74,6 +74,10 @@ fn string(text: &str, start: usize) -> Result<(String, usize), LexError> {
         return Err(LexError { start, problem: "a string has no closing quote" });
     };
     let length = end + 2;
+    let plain = &text[start + 1..=start + end];
+    if plain.bytes().all(|byte| byte >= b' ' && byte != b'\\') {
+        return Ok((plain.to_owned(), length));
+    }
     let decoded: String = serde_json::from_str(&text[start..start + length]).map_err(|_| LexError {
         start,
         problem: "a string is not JSON; check its backslashes and control characters",

@@ -56,7 +56,11 @@ impl<'t> Parser<'t> {
 
     /// `a or b or c`
     pub(crate) fn disjunction(&mut self, scope: Scope<'_>, depth: usize) -> Result<Filter, ScimError> {
-        let mut terms = vec![self.conjunction(scope, depth)?];
+        let first = self.conjunction(scope, depth)?;
+        if !self.take_keyword("or") {
+            return Ok(first);
+        }
+        let mut terms = vec![first, self.conjunction(scope, depth)?];
         while self.take_keyword("or") {
             terms.push(self.conjunction(scope, depth)?);
         }
@@ -65,7 +69,11 @@ impl<'t> Parser<'t> {
 
     /// `a and b and c`
     fn conjunction(&mut self, scope: Scope<'_>, depth: usize) -> Result<Filter, ScimError> {
-        let mut terms = vec![self.term(scope, depth)?];
+        let first = self.term(scope, depth)?;
+        if !self.take_keyword("and") {
+            return Ok(first);
+        }
+        let mut terms = vec![first, self.term(scope, depth)?];
         while self.take_keyword("and") {
             terms.push(self.term(scope, depth)?);
         }
@@ -170,8 +178,8 @@ impl<'t> Parser<'t> {
             return Err(self.refuse(start, &problem));
         };
         let start = self.position();
-        let raw = match self.tokens.get(self.next).map(|token| &token.kind) {
-            Some(Kind::Text(text)) => RawLiteral::Text(text.clone()),
+        let raw = match self.tokens.get_mut(self.next).map(|token| &mut token.kind) {
+            Some(Kind::Text(text)) => RawLiteral::Text(std::mem::take(text)),
             Some(Kind::Word(word)) => RawLiteral::from_word(word),
             _ => return Err(self.refuse(start, &format!("a value is expected after {word}"))),
         };
@@ -198,15 +206,16 @@ impl<'t> Parser<'t> {
         raw: RawLiteral<'_>,
         start: usize,
     ) -> Result<Filter, ScimError> {
-        let name = attribute.name();
-        let expected = |what: &str| refusal(self.text, start, &format!("{name} must be compared with {what}"));
+        let text = self.text;
+        let expected =
+            |what: &str| refusal(text, start, &format!("{} must be compared with {what}", attribute.name()));
         let (value, leniency) = raw.convert(attribute.leaf()).map_err(expected)?;
         if let Some(leniency) = leniency {
             let refuse = || match leniency {
                 Leniency::UnquotedFilterValue => expected("a value in double quotes (\")"),
                 _ => expected("a value of its own type, without quotes"),
             };
-            self.leniencies.tolerate(leniency, &name, self.warnings, refuse)?;
+            self.leniencies.tolerate(leniency, &attribute.name(), self.warnings, refuse)?;
         }
         if let Some(problem) = literal::operator_problem(operator, attribute.leaf(), &value) {
             return Err(self.refuse(start, &problem));
@@ -238,8 +247,9 @@ impl<'t> Parser<'t> {
         resource_types: &[&ResourceType],
     ) -> Result<AttributeRef, ScimError> {
         let mut each = resource_types.iter().filter_map(|known| Some((*known, known.resolve(name)?)));
-        let undefined = format!("there is no attribute {name}");
-        let Some((resource_type, found)) = each.next() else { return Err(self.refuse(start, &undefined)) };
+        let text = self.text;
+        let undefined = || refusal(text, start, &format!("there is no attribute {name}"));
+        let Some((resource_type, found)) = each.next() else { return Err(undefined()) };
         if let Some((other, _)) = each.find(|(_, it)| !it.compares_like(&found)) {
             let problem = format!(
                 "{name} is not the same kind of attribute in {} and in {}; ask for one type at a time",
@@ -247,8 +257,7 @@ impl<'t> Parser<'t> {
             );
             return Err(self.refuse(start, &problem));
         }
-        let refuse = || refusal(self.text, start, &undefined);
-        key::tolerate_form(name, &found, resource_type, &self.leniencies, self.warnings, refuse)?;
+        key::tolerate_form(name, &found, resource_type, &self.leniencies, self.warnings, undefined)?;
         Ok(found)
     }
 
@@ -316,11 +325,10 @@ impl<'t> Parser<'t> {
 
 /// A comparison on a complex attribute is one on its `value`: Entra ID sends `members eq "…"` and `manager eq "…"`.
 fn value_of(attribute: AttributeRef, scope: Scope<'_>) -> AttributeRef {
-    let complex = attribute.sub.is_none() && attribute.attribute.is_complex();
-    match element_part(&attribute, "value") {
-        Some(part) if complex && matches!(scope, Scope::Document(_)) => part,
-        _ => attribute,
+    if attribute.sub.is_some() || !attribute.attribute.is_complex() || !matches!(scope, Scope::Document(_)) {
+        return attribute;
     }
+    element_part(&attribute, "value").unwrap_or(attribute)
 }
 
 fn refusal(text: &str, start: usize, problem: &str) -> ScimError {
