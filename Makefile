@@ -11,7 +11,7 @@ DISAGREEMENTS := tests/conformance/install && target/conformance-tools/python/bi
 DATA ?= data
 ARGS ?=
 
-.PHONY: help run test test-pooler plugins plugins-other conformance conformance-tools disagreements deploy-check image check bench bench-work bench-containment bench-mapping bench-credentials bench-erase bench-plugins bench-log soak fuzz lint circles advisories setup setup-rust setup-postgres setup-browser setup-faults build
+.PHONY: help run test test-all test-pooler plugins plugins-other conformance conformance-tools disagreements deploy-check image check bench bench-work bench-containment bench-mapping bench-credentials bench-erase bench-plugins bench-log soak fuzz lint circles advisories setup setup-rust setup-postgres setup-browser setup-faults build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ plugins: setup-rust ## Build the plugins and the test guests to WASM
 plugins-other: ## Build the plugins and the test guests in TypeScript and Python
 	@.config/build-plugins
 
-test: setup-rust setup-postgres setup-browser setup-faults deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run every test
+test: setup-rust setup-postgres setup-browser setup-faults deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run every test, those of the server on PostgreSQL
 	@cargo build --locked --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets
 	@.config/run-fuzz --short
 	@echo "Packing the tests' binary as an image …"
@@ -38,6 +38,9 @@ test: setup-rust setup-postgres setup-browser setup-faults deploy-check conforma
 	@SCIMGATE_TEST_POSTGRES="$$(.config/postgres url)" .config/run-tests
 	@echo "Asking other SCIM libraries the same …"
 	@$(DISAGREEMENTS) --check
+
+test-all: ## Run the tests as CI does: those of the server on both databases
+	@.ci/run
 
 test-pooler: setup-rust setup-postgres setup-browser setup-faults conformance-tools plugins plugins-other ## Run the tests on PostgreSQL again, through PgBouncer in transaction mode
 	@cargo build --locked --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets

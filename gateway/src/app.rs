@@ -115,6 +115,8 @@ fn host(cache: Option<PathBuf>) -> Result<Host, Error> {
 /// On the embedded database this must come after its start: its WASM runtime must be in the process before the plugin
 /// host's (see `store::embedded`).
 ///
+/// `plugin_cache` is a folder for compiled plugins besides the database: see [`HostConfig::cache`](scimgate_plugin_host::HostConfig::cache).
+///
 /// # Errors
 /// The plugin host cannot be set up.
 pub fn gateway(
@@ -122,9 +124,10 @@ pub fn gateway(
     clock: Clock,
     public_url: &str,
     (keys, plugins): (Keys, Plugins),
+    plugin_cache: Option<PathBuf>,
 ) -> Result<Gateway, Error> {
     let plugins = Arc::new(plugins);
-    let mapper = Arc::new(mapper(host(plugins.cache.clone())?, &store, &clock, (&keys, &plugins)));
+    let mapper = Arc::new(mapper(host(plugin_cache)?, &store, &clock, (&keys, &plugins)));
     let keys = Arc::new(keys);
     let provisioning_log = Arc::new(ProvisioningLog::new(clock.clone()));
     Ok(Gateway {

@@ -226,8 +226,8 @@ impl TestGateway {
             Some(keys) => keys,
             None => app::kept_keys(&store, &clock).await.unwrap(),
         };
-        let plugins = Plugins { cache: Some(plugin_cache()), ..plugins };
-        let mut gateway = app::gateway(store, clock.clone(), &format!("http://{public}"), (keys, plugins)).unwrap();
+        let (url, cache) = (format!("http://{public}"), Some(plugin_cache()));
+        let mut gateway = app::gateway(store, clock.clone(), &url, (keys, plugins), cache).unwrap();
         gateway.trusted_proxies = trusted.into();
         gateway.end_requests(counted_tenants, None);
         if let Some(url) = webhook {

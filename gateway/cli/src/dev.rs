@@ -109,8 +109,8 @@ pub(super) async fn run(arguments: Arguments, log: &Log) -> Result<(), Failure> 
     let local = format!("http://127.0.0.1:{}", bound.public_address.port());
     let public_url = arguments.listeners.public_url.clone().unwrap_or(local);
     let keys = root_key::keys(&arguments.root_keys, &database.store, &clock).await?;
-    let settings = Plugins { cache: home::plugin_cache(), ..Plugins::default() };
-    let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, (keys, settings))?;
+    let settings = (keys, Plugins::default());
+    let mut gateway = app::gateway(database.store.clone(), clock.clone(), &public_url, settings, home::plugin_cache())?;
     gateway.auth.oauth.set_fetch_rules(issuers::rules(&arguments.issuers)?);
     if let Some(folder) = &listeners.docs {
         gateway.docs = Arc::new(Docs::read(folder)?);

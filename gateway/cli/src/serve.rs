@@ -139,7 +139,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let clock = Clock::system();
     let keys = root_key::keys(&arguments.root_keys, &store, &clock).await?;
-    let mut gateway = app::gateway(store, clock, &public_url, (keys, arguments.plugins))?;
+    let mut gateway = app::gateway(store, clock, &public_url, (keys, arguments.plugins), None)?;
     gateway.auth.oauth.set_fetch_rules(issuer_rules);
     gateway.admission = Admission::new(arguments.tenants.limits(), arguments.tenants.replicas);
     if capacity.large_plugins {

@@ -1,8 +1,6 @@
-//! Which plugins an installation takes: the keys that sign them, and the registries that they are pulled from; and where they are kept
-//! compiled.
+//! Which plugins an installation takes: the keys that sign them, and the registries that they are pulled from.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -26,9 +24,6 @@ pub struct Plugins {
     /// Its host, with a port if it has one of its own. With `http://` before it, without TLS.
     #[arg(long = "plugin-registry", value_name = "HOST", env = "SCIMGATE_PLUGIN_REGISTRIES", value_delimiter = ',')]
     pub registries: Vec<PluginRegistry>,
-    /// A folder with compiled code, which is not a setting; see [`HostConfig::cache`](scimgate_plugin_host::HostConfig::cache).
-    #[arg(skip)]
-    pub cache: Option<PathBuf>,
 }
 
 /// A public key.

@@ -34,7 +34,7 @@ pub(crate) struct Rule {
     /// Its value; without an expression the default is set where there is no value
     #[schemars(length(min = 1, max = MAX_EXPRESSION_CHARACTERS))]
     pub(crate) expression: Option<String>,
-    /// Condition without which the rule does nothing
+    /// Condition; where it does not hold, the rule does nothing
     #[schemars(length(min = 1, max = MAX_EXPRESSION_CHARACTERS))]
     pub(crate) when: Option<String>,
     /// When the rule applies; onlyAtCreation is refused with the reason

@@ -1,4 +1,4 @@
-//! For random chains and documents, the numbers of a plan are those of the remap that follows its activation. A normal run tries two
+//! For random chains and documents, the numbers of a plan are those of the remap that follows its activation. A normal run tries a
 //! hundred chains, a full run as many as `SCIMGATE_PLAN_CASES` says, such as 5000.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ on_postgres!(
     the_numbers_of_a_plan_are_what_activation_does_with_a_directory_schema,
 );
 
-const CASES: u64 = 200;
+const CASES: u64 = 100;
 const USERS: usize = 12;
 const TYPES: [&str; 3] = ["Employee", "Contractor", "Robot"];
 

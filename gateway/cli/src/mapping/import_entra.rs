@@ -8,7 +8,7 @@ use expressions::entra;
 use crate::failure::Failure;
 use crate::output::{Output, read_json};
 
-const AFTER: &str = "The mapping is printed to standard output in the form that `set` accepts, and what was left out or needs \
+const AFTER: &str = "The mapping is printed to standard output in the form that `draft` accepts, and what was left out or needs \
     attention to standard error. In Entra, replace the expressions by direct mappings of the attributes that they read.";
 
 /// The exported schema.

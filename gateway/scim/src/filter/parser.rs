@@ -207,8 +207,7 @@ impl<'t> Parser<'t> {
         start: usize,
     ) -> Result<Filter, ScimError> {
         let text = self.text;
-        let expected =
-            |what: &str| refusal(text, start, &format!("{} must be compared with {what}", attribute.name()));
+        let expected = |what: &str| refusal(text, start, &format!("{} must be compared with {what}", attribute.name()));
         let (value, leniency) = raw.convert(attribute.leaf()).map_err(expected)?;
         if let Some(leniency) = leniency {
             let refuse = || match leniency {
