@@ -30,7 +30,7 @@ plugins: setup-rust ## Build the plugins and the test guests to WASM
 plugins-other: ## Build the plugins and the test guests in TypeScript and Python
 	@.config/build-plugins
 
-test: setup-rust setup-postgres setup-browser setup-faults deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run every test, those of the server on PostgreSQL
+test: setup-rust setup-postgres setup-browser setup-faults deploy-check conformance-tools plugins plugins-other ## Set up what is missing and run the tests, those of the server on PostgreSQL
 	@cargo build --locked --workspace $(BUNDLED:%=--exclude %) --exclude hostile --all-targets
 	@.config/run-fuzz --short
 	@echo "Packing the tests' binary as an image …"

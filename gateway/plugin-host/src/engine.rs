@@ -36,11 +36,11 @@ const CACHE_CLEANUP_INTERVAL: Duration = Duration::from_mins(1);
 /// The permissions of group and others. The engine creates subfolders by the user's umask, so the cache folder itself must grant none.
 const OTHERS: u32 = 0o077;
 
-/// Slots for linear memories. A slot that the same plugin had before needs no system call to get its first contents again, and the engine
-/// has a part of the slots for each processor: so there are many more than instances. A slot takes 4 GiB of addresses, but no memory until
-/// it is used.
+/// Slots for linear memories, many more than instances: a slot that the same plugin had before needs no system call to get its first
+/// contents again. The engine divides them among the processors, up to 16. A slot takes 4 GiB of addresses, and memory once it was used.
 const MEMORY_SLOTS: u32 = 2_048;
-/// Bytes of a slot that stay in memory when its instance ends; a plugin in Rust uses about 70 KiB.
+/// Bytes of a slot that stay in memory when its instance ends; a plugin in Rust uses about 70 KiB. A kernel that cannot list the pages that
+/// a call touched (Linux before 6.7) keeps, and clears, all of them.
 const RESIDENT_BYTES: usize = 256 << 10;
 
 /// A component is a few core instances: the plugin's own and the adapters that the encoder adds.

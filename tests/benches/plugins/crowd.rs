@@ -92,9 +92,9 @@ async fn compare(served: &Served, solo: &(Tenant, Vec<String>), crowd: &[(Tenant
     let (ratio, one, many) = ratios[ratios.len() / 2];
     println!(
         "CPU time of the gateway for a PATCH, in {} pairs of slices of {REQUESTS}: {:.0} µs with one tenant and one plugin, {:.0} µs over {TENANTS} \
-         tenants and plugins, **{ratio:.2}** times (goal 1.05). In a profile of 1.37 times the kernel took seven tenths of the difference: instances use 64 \
-         memory slots, and two system calls replace the initial contents of a slot that another plugin had. Most of the rest were cache \
-         misses on compiled code.",
+         tenants and plugins, **{ratio:.2}** times (goal 1.05). With 64 memory \
+         slots instead of 2,048 it was 1.37 times: two system calls replaced the contents of a slot that another plugin had. What is left are \
+         cache misses: on the compiled code of another plugin for each request, and on the rows of another tenant.",
         PAIRS - 1,
         one.as_secs_f64() * 1e6 / REQUESTS as f64,
         many.as_secs_f64() * 1e6 / REQUESTS as f64,
