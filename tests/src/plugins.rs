@@ -75,11 +75,16 @@ pub fn variant(number: usize) -> Vec<u8> {
 pub async fn with_variant(served: &Served, number: usize, config: &Value) -> Tenant {
     let name = format!("t{number}");
     let tenant = Tenant::plain(&served.operator, &name, served.addresses()).await;
+    use_variant(served, &name, number, config).await;
+    tenant
+}
+
+/// Uploads such a plugin and sets it as a tenant's mapping.
+pub async fn use_variant(served: &Served, tenant: &str, number: usize, config: &Value) {
     let upload = Request::new("POST", "/plugins?dev=true").body("application/wasm", variant(number));
     let digest = served.operator.send(upload).await.body["digest"].clone();
     let mapping = json!({ "onFailure": "refuse", "steps": [{ "plugin": digest, "config": config }] });
-    let _ = served.operator.put(&format!("/tenants/{name}/mapping"), &mapping).await.expect(200);
-    tenant
+    let _ = served.operator.put(&format!("/tenants/{tenant}/mapping"), &mapping).await.expect(200);
 }
 
 /// A pair of minisign keys.
