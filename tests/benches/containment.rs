@@ -112,27 +112,7 @@ async fn measure(contain: bool, hostile_config: Value) -> Row {
         })
         .collect();
     let other_tasks: Vec<_> = (0..OTHER_TASKS)
-        .map(|number| {
-            let (mapper, disturbed, stopped, digest) =
-                (mapper.clone(), disturbed.clone(), stopped.clone(), tutorial.clone());
-            tokio::spawn(async move {
-                let mut times = [Vec::new(), Vec::new()];
-                while !stopped.load(Ordering::Relaxed) {
-                    let slice = usize::from(disturbed.load(Ordering::Relaxed));
-                    let started = Instant::now();
-                    map(
-                        &mapper,
-                        &format!("other{number}"),
-                        &digest,
-                        json!({ "lowerCaseMail": true, "buildDisplayName": true }),
-                    )
-                    .await;
-                    times[slice].push(started.elapsed());
-                    tokio::time::sleep(OTHER_PAUSE).await;
-                }
-                times
-            })
-        })
+        .map(|number| tokio::spawn(times(mapper.clone(), number, tutorial.clone(), disturbed.clone(), stopped.clone())))
         .collect();
     for slice in 0..2 * SLICE_PAIRS {
         disturbed.store(slice % 2 == 1, Ordering::Relaxed);
@@ -149,6 +129,26 @@ async fn measure(contain: bool, hostile_config: Value) -> Row {
         task.await.unwrap();
     }
     Row { times, answered: answered.load(Ordering::Relaxed) }
+}
+
+/// The times of a tenant's documents until it is stopped, undisturbed and disturbed.
+async fn times(
+    mapper: Mapper,
+    number: usize,
+    digest: String,
+    disturbed: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
+) -> [Vec<Duration>; 2] {
+    let mut times = [Vec::new(), Vec::new()];
+    while !stopped.load(Ordering::Relaxed) {
+        let slice = usize::from(disturbed.load(Ordering::Relaxed));
+        let started = Instant::now();
+        map(&mapper, &format!("other{number}"), &digest, json!({ "lowerCaseMail": true, "buildDisplayName": true }))
+            .await;
+        times[slice].push(started.elapsed());
+        tokio::time::sleep(OTHER_PAUSE).await;
+    }
+    times
 }
 
 async fn map(mapper: &Mapper, tenant: &str, digest: &str, config: Value) {

@@ -170,6 +170,21 @@ async fn lose(gateway: &TestGateway) -> Lost {
     Lost { tenant, ids, crew, events }
 }
 
+/// Whether each user is active for the product, and its mapping state.
+async fn states(tenant: &Tenant, ids: &[String]) -> Vec<(Value, Value)> {
+    let mut states = Vec::new();
+    for id in ids {
+        states.push((seen(tenant, id).await["active"].clone(), seen(tenant, id).await["mappingState"].clone()));
+    }
+    states
+}
+
+/// The names of a batch's resources, and what is held of each.
+fn kinds(shown: &Value) -> Vec<(&str, &str)> {
+    let resources = shown["resources"].as_array().unwrap().iter();
+    resources.map(|it| (it["name"].as_str().unwrap(), it["kind"].as_str().unwrap())).collect()
+}
+
 async fn more_removals_than_the_limit_are_held_until_they_are_released(gateway: &TestGateway) {
     let Lost { tenant, ids, crew, events: before } = lose(gateway).await;
     // The client is answered as usual, and reads what it wrote.
@@ -178,15 +193,11 @@ async fn more_removals_than_the_limit_are_held_until_they_are_released(gateway: 
     assert_eq!(source(&tenant, &ids[4]).await["userType"], "Contractor");
     assert_eq!(tenant.get("/Users").await.expect(200).body["totalResults"], 5);
     // The product sees nothing of it.
-    let states = async || {
-        let mut states = Vec::new();
-        for id in &ids[2..] {
-            states.push((seen(&tenant, id).await["active"].clone(), seen(&tenant, id).await["mappingState"].clone()));
-        }
-        states
-    };
     let held = (json!(true), json!("held"));
-    assert_eq!(states().await, [held.clone(), (json!(true), json!("same")), held, (json!(true), json!("same"))]);
+    assert_eq!(
+        states(&tenant, &ids[2..]).await,
+        [held.clone(), (json!(true), json!("same")), held, (json!(true), json!("same"))]
+    );
     assert_eq!(listed(&tenant).await, ids);
     let mut all: Vec<String> = ids[2..].to_vec();
     all.sort();
@@ -200,13 +211,10 @@ async fn more_removals_than_the_limit_are_held_until_they_are_released(gateway: 
     let expected = json!({ "state": "open", "cause": "threshold", "resources": 3, "memberships": 1, "passed": 2,
         "openedAt": "2026-05-01T09:01:00.000Z", "decidedAt": null });
     assert_holds("the batch", &expected, &shown["batch"]);
-    let kinds: Vec<(&str, &str)> = shown["resources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| (it["name"].as_str().unwrap(), it["kind"].as_str().unwrap()))
-        .collect();
-    assert_eq!(kinds, [("u2@corp.test", "deactivated"), ("u3@corp.test", "deleted"), ("u4@corp.test", "excluded")]);
+    assert_eq!(
+        kinds(&shown),
+        [("u2@corp.test", "deactivated"), ("u3@corp.test", "deleted"), ("u4@corp.test", "excluded")]
+    );
     assert_eq!(shown["groups"], json!([{ "id": crew, "display": "Crew", "members": 1 }]));
     let explained = gateway.operator.get("/tenants/acme/explanation?resource=u4").await.expect(200).body;
     let sentence = explained["sentences"][0].as_str().unwrap();

@@ -15,6 +15,7 @@ use scimgate::store::membership::Members;
 use scimgate::store::resource::content::{Content, Written};
 use scimgate::store::resource::filter_sql::Plan;
 use scimgate::store::resource::insert::Insert;
+use scimgate::store::resource::key::Keys;
 use scimgate::store::resource::read::{MappingState, RowVersion};
 use scimgate::store::resource::update::Update;
 use scimgate::store::stamp::Stamp;
@@ -75,6 +76,12 @@ fn is_indexed(name: &str) -> bool {
     indexed.iter().any(|indexed| name.starts_with(indexed))
 }
 
+/// The index of a type, an attribute of it, and an operator.
+type Condition = (usize, Subject, &'static str);
+
+/// The types that a filter is on, its text, the kind of its first condition, and whether that is the only one.
+type Case = (Vec<Arc<ResourceType>>, String, Kind, bool);
+
 /// A tenant with its documents as the evaluator gets them.
 struct Stored {
     ctx: Context,
@@ -122,23 +129,7 @@ impl Stored {
             let id = self.ctx.gateway.clock.new_id();
             ids.push(id);
             let keys = self.ctx.settings.keys(&document, resource_type);
-            let content = Content {
-                source: Value::Object(document).to_string(),
-                set_aside: None,
-                mapped: None,
-                mapping_state: MappingState::Same,
-                mapping_revision: 0,
-                schema_revision: self.ctx.settings.schema_revision,
-                key_layout: self.ctx.settings.search.layout,
-                awaits_references: self.ctx.settings.awaits_references,
-                keys: keys.clone(),
-                event: None,
-                reason: scimgate::store::mapping_reason::ReasonChange::None,
-                hold: scimgate::store::held::HoldChange::None,
-                unique: scimgate::store::mapped_unique::UniqueChange::None,
-                has_ruled_names: false,
-                origin: None,
-            };
+            let content = self.content(document, &keys);
             let store = &self.ctx.store;
             let new = Insert { resource_type: &resource_type.name, id, content: &content, members: members.as_ref() };
             let (written, _) = store.insert(&new, &self.ctx.stamp()).await.unwrap();
@@ -168,6 +159,26 @@ impl Stored {
         }
     }
 
+    fn content(&self, document: Map<String, Value>, keys: &Keys) -> Content {
+        Content {
+            source: Value::Object(document).to_string(),
+            set_aside: None,
+            mapped: None,
+            mapping_state: MappingState::Same,
+            mapping_revision: 0,
+            schema_revision: self.ctx.settings.schema_revision,
+            key_layout: self.ctx.settings.search.layout,
+            awaits_references: self.ctx.settings.awaits_references,
+            keys: keys.clone(),
+            event: None,
+            reason: scimgate::store::mapping_reason::ReasonChange::None,
+            hold: scimgate::store::held::HoldChange::None,
+            unique: scimgate::store::mapped_unique::UniqueChange::None,
+            has_ruled_names: false,
+            origin: None,
+        }
+    }
+
     async fn list(&self, types: &[Arc<ResourceType>], search: Search) -> Result<Value, scimgate::operation::Error> {
         let text = list::run(self.ctx.clone(), types.to_vec(), search).await?;
         Ok(serde_json::from_str(&text).unwrap())
@@ -175,7 +186,7 @@ impl Stored {
 
     async fn check(&self, filters: usize, coverage: &mut Coverage, random: &mut Random) {
         let subjects_of: Vec<Vec<Subject>> = self.types.iter().map(|it| filters::subjects(it)).collect();
-        let mut conditions: Vec<(usize, Subject, &'static str)> = Vec::new();
+        let mut conditions: Vec<Condition> = Vec::new();
         for (type_index, subjects) in subjects_of.iter().enumerate() {
             for subject in subjects {
                 for operator in OPERATORS.into_iter().filter(|operator| filters::applies(operator, subject)) {
@@ -190,35 +201,7 @@ impl Stored {
             of_kind.entry(subject.kind(operator, false)).or_default().push(condition.clone());
         }
         let of_kind: Vec<_> = of_kind.into_values().collect();
-        let (indexed, _): (Vec<_>, Vec<_>) = conditions.iter().cloned().partition(|(_, it, _)| is_indexed(&it.name));
-        let mut cases = Vec::new();
-        // Each kind of attribute compared with null, alone: too rare by chance.
-        for of_one in &of_kind {
-            let (type_index, subject, operator) = random.pick(of_one);
-            if matches!(*operator, "eq" | "ne") {
-                let text = format!("{} {operator} null", subject.name);
-                cases.push((vec![self.types[*type_index].clone()], text, subject.kind(operator, true), true));
-            }
-        }
-        for _ in cases.len()..filters {
-            let (type_index, subject, operator) = match random.below(4) {
-                0 => random.pick(&indexed).clone(),
-                1 => random.pick(&conditions).clone(),
-                _ => {
-                    let of_one = random.pick(&of_kind);
-                    random.pick(of_one).clone()
-                }
-            };
-            // A query at the root is on both types.
-            let types = if random.once_in(6) { self.types.clone() } else { vec![self.types[type_index].clone()] };
-            let (first, kind) = filters::leaf(&subject.name, &subject, operator, &self.documents, random);
-            let alone = random.once_in(2);
-            let text =
-                if alone { first } else { filters::around(first, &subjects_of[type_index], &self.documents, random) };
-            if text.len() <= scimgate_scim::filter::MAX_BYTES {
-                cases.push((types, text, kind, alone));
-            }
-        }
+        let cases = self.cases(filters, (&subjects_of, &conditions, &of_kind), random);
         let answers = stream::iter(cases).map(async |(types, text, kind, alone)| {
             let (matches, plan) = self.compare(&types, &text).await;
             (kind, alone, matches, plan)
@@ -235,6 +218,45 @@ impl Stored {
             seen[0] |= alone && matches > 0;
             seen[1] |= alone && matches < self.documents.len();
         }
+    }
+
+    /// Filters on these conditions: each kind of attribute compared with null, then random ones.
+    fn cases(
+        &self,
+        filters: usize,
+        (subjects_of, conditions, of_kind): (&[Vec<Subject>], &[Condition], &[Vec<Condition>]),
+        random: &mut Random,
+    ) -> Vec<Case> {
+        let (indexed, _): (Vec<_>, Vec<_>) = conditions.iter().cloned().partition(|(_, it, _)| is_indexed(&it.name));
+        let mut cases = Vec::new();
+        // Each kind of attribute compared with null, alone: too rare by chance.
+        for of_one in of_kind {
+            let (type_index, subject, operator) = random.pick(of_one);
+            if matches!(*operator, "eq" | "ne") {
+                let text = format!("{} {operator} null", subject.name);
+                cases.push((vec![self.types[*type_index].clone()], text, subject.kind(operator, true), true));
+            }
+        }
+        for _ in cases.len()..filters {
+            let (type_index, subject, operator) = match random.below(4) {
+                0 => random.pick(&indexed).clone(),
+                1 => random.pick(conditions).clone(),
+                _ => {
+                    let of_one = random.pick(of_kind);
+                    random.pick(of_one).clone()
+                }
+            };
+            // A query at the root is on both types.
+            let types = if random.once_in(6) { self.types.clone() } else { vec![self.types[type_index].clone()] };
+            let (first, kind) = filters::leaf(&subject.name, &subject, operator, &self.documents, random);
+            let alone = random.once_in(2);
+            let text =
+                if alone { first } else { filters::around(first, &subjects_of[type_index], &self.documents, random) };
+            if text.len() <= scimgate_scim::filter::MAX_BYTES {
+                cases.push((types, text, kind, alone));
+            }
+        }
+        cases
     }
 
     /// Compares both results of a filter; returns the number of matches and the plan.

@@ -62,13 +62,37 @@ async fn a_custom_resource_type_supports_every_operation(gateway: &TestGateway) 
       }
     }
     "#);
-    let tag = created.header("etag").to_owned();
-    assert_eq!(tenant.send(Request::new("GET", &path).header("if-none-match", &tag)).await.status, 304);
+    is_changed(&tenant, &path, created.header("etag")).await;
+    is_described(&tenant).await;
+
+    // Another tenant has neither the resource type nor the resource.
+    for path in [path.as_str(), "/Devices", "/ResourceTypes/Device", "/Schemas/urn:acme:schemas:2.0:Device"] {
+        let _ = other.get(path).await.expect(404);
+    }
+    let _ = other.post("/Devices", &printer("Ink")).await.expect(404);
+    define(gateway, "globex", &device()).await;
+    let _ = other.get(&path).await.expect(404);
+    let _ = other.post("/Devices", &printer("Ink")).await.expect(201);
+
+    // A group can have it as a member.
+    let group = json!({ "displayName": "Room", "members": [{ "value": created.id() }] });
+    let group = tenant.post("/Groups", &group).await.expect(201);
+    let read = tenant.get(&format!("/Groups/{}", group.id())).await.expect(200);
+    assert_eq!(read.body["members"][0]["type"], "Device");
+    assert!(read.body["members"][0]["$ref"].as_str().unwrap().ends_with(&path));
+    let _ = tenant.delete(&path).await.expect(204);
+    let _ = tenant.get(&path).await.expect(404);
+    let _ = tenant.delete(&path).await.expect(404);
+}
+
+/// Reads, replaces and changes a resource that has this entity tag.
+async fn is_changed(tenant: &Tenant, path: &str, tag: &str) {
+    assert_eq!(tenant.send(Request::new("GET", path).header("if-none-match", tag)).await.status, 304);
 
     let mut body = printer("Ink");
     body["tags"] = json!(["old"]);
-    assert_eq!(tenant.put(&path, &body).await.expect(200).version(), 2);
-    let stale = Request::new("PUT", &path).header("if-match", &tag).json(&body);
+    assert_eq!(tenant.put(path, &body).await.expect(200).version(), 2);
+    let stale = Request::new("PUT", path).header("if-match", tag).json(&body);
     assert_eq!(tenant.send(stale).await.status, 412);
     let change = patch(json!([
         { "op": "Add", "path": "tags", "value": ["new"] },
@@ -76,15 +100,18 @@ async fn a_custom_resource_type_supports_every_operation(gateway: &TestGateway) 
         { "op": "Replace", "path": "owner", "value": "6f1c" },
         { "op": "replace", "value": { "urn:acme:schemas:2.0:Device:active": "False" } },
     ]));
-    let patched = tenant.patch(&path, &change).await.expect(200);
-    let read = tenant.get(&path).await.expect(200).body;
+    let patched = tenant.patch(path, &change).await.expect(200);
+    let read = tenant.get(path).await.expect(200).body;
     assert_eq!(read, patched.body);
     assert_eq!((&read["tags"], &read["active"]), (&json!(["old", "new"]), &json!(false)));
     assert_eq!(
         (&read["ports"], &read["owner"]),
         (&json!([{ "type": "usb", "speed": 5.5 }]), &json!({ "value": "6f1c" }))
     );
+}
 
+/// Reads the type and its schema.
+async fn is_described(tenant: &Tenant) {
     let types = tenant.get("/ResourceTypes").await.expect(200).body;
     assert_eq!((&types["totalResults"], &types["Resources"][2]["endpoint"]), (&json!(3), &json!("/Devices")));
     assert_snapshot!(tenant.get("/ResourceTypes/Device").await.expect(200).redacted(), @r#"
@@ -106,25 +133,6 @@ async fn a_custom_resource_type_supports_every_operation(gateway: &TestGateway) 
     "#);
     let schema = tenant.get("/Schemas/urn:acme:schemas:2.0:Device").await.expect(200).body;
     assert_eq!(schema["attributes"].as_array().unwrap().len(), 11);
-
-    // Another tenant has neither the resource type nor the resource.
-    for path in [path.as_str(), "/Devices", "/ResourceTypes/Device", "/Schemas/urn:acme:schemas:2.0:Device"] {
-        let _ = other.get(path).await.expect(404);
-    }
-    let _ = other.post("/Devices", &printer("Ink")).await.expect(404);
-    define(gateway, "globex", &device()).await;
-    let _ = other.get(&path).await.expect(404);
-    let _ = other.post("/Devices", &printer("Ink")).await.expect(201);
-
-    // A group can have it as a member.
-    let group = json!({ "displayName": "Room", "members": [{ "value": created.id() }] });
-    let group = tenant.post("/Groups", &group).await.expect(201);
-    let read = tenant.get(&format!("/Groups/{}", group.id())).await.expect(200);
-    assert_eq!(read.body["members"][0]["type"], "Device");
-    assert!(read.body["members"][0]["$ref"].as_str().unwrap().ends_with(&path));
-    let _ = tenant.delete(&path).await.expect(204);
-    let _ = tenant.get(&path).await.expect(404);
-    let _ = tenant.delete(&path).await.expect(404);
 }
 
 async fn characteristics_of_a_custom_schema_are_enforced(gateway: &TestGateway) {

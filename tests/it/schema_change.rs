@@ -86,6 +86,17 @@ async fn a_change_that_conflicts_with_data_is_refused_with_examples(gateway: &Te
         let answer = gateway.operator.post(TYPES, &change).await;
         check_refused(&answer, found, reason);
     }
+    check_removal(gateway).await;
+    check_extension(gateway, &tenant, std::slice::from_ref(&plain)).await;
+    // Nothing changed: the refused parts are missing, and writes work as before.
+    let stored = gateway.operator.get(&format!("{TYPES}/Device")).await.expect(200).body;
+    assert_eq!(stored["schema"]["attributes"].as_array().unwrap().len(), 11);
+    let change = patch(json!([{ "op": "replace", "path": "tags", "value": ["c", "d"] }]));
+    let _ = tenant.patch(&format!("/Devices/{}", ids[0]), &change).await.expect(200);
+}
+
+/// A type with resources cannot be removed.
+async fn check_removal(gateway: &TestGateway) {
     let removed = gateway.operator.delete(&format!("{TYPES}/Device")).await.expect(409);
     assert_snapshot!(removed.redacted(), @r#"
     {
@@ -122,6 +133,10 @@ async fn a_change_that_conflicts_with_data_is_refused_with_examples(gateway: &Te
       ]
     }
     "#);
+}
+
+/// An extension cannot be required of resources without it, nor removed from one that has it.
+async fn check_extension(gateway: &TestGateway, tenant: &Tenant, plain: &[String]) {
     let lab = |required: bool| {
         json!({ "resourceType": "Device", "required": required, "schema": {
             "id": "urn:acme:lab", "attributes": [{ "name": "room", "type": "string" }] } })
@@ -130,17 +145,9 @@ async fn a_change_that_conflicts_with_data_is_refused_with_examples(gateway: &Te
     assert_eq!(answer.body["count"], 8, "{}", answer.text);
     let _ = gateway.operator.post("/tenants/acme/schemas", &lab(false)).await.expect(201);
     let room = patch(json!([{ "op": "add", "path": "urn:acme:lab:room", "value": "B 12" }]));
-    let _ = tenant.patch(&format!("/Devices/{plain}"), &room).await.expect(200);
-    check_refused(
-        &gateway.operator.delete("/tenants/acme/schemas/urn:acme:lab").await,
-        std::slice::from_ref(&plain),
-        "urn:acme:lab",
-    );
-    // Nothing changed: the refused parts are missing, and writes work as before.
-    let stored = gateway.operator.get(&format!("{TYPES}/Device")).await.expect(200).body;
-    assert_eq!(stored["schema"]["attributes"].as_array().unwrap().len(), 11);
-    let change = patch(json!([{ "op": "replace", "path": "tags", "value": ["c", "d"] }]));
-    let _ = tenant.patch(&format!("/Devices/{}", ids[0]), &change).await.expect(200);
+    let _ = tenant.patch(&format!("/Devices/{}", plain[0]), &room).await.expect(200);
+    let removed = gateway.operator.delete("/tenants/acme/schemas/urn:acme:lab").await;
+    check_refused(&removed, plain, "urn:acme:lab");
 }
 
 async fn a_change_without_conflicts_is_made(gateway: &TestGateway) {

@@ -18,8 +18,11 @@ enum Strict {
     /// An error with this status and `scimType`.
     Refused(u16, Option<&'static str>),
     /// Success, with another meaning.
-    Otherwise(fn(&Case, &Answer) -> bool),
+    Otherwise(Meaning),
 }
+
+/// Whether a reply to a case's request has the RFC's meaning.
+type Meaning = fn(&Case, &Answer) -> bool;
 
 /// One leniency's request.
 struct Case {
@@ -64,115 +67,173 @@ fn bob(key: &str, value: Value) -> Value {
 }
 
 /// The `match` is exhaustive: every leniency has a case.
-#[expect(clippy::too_many_lines, reason = "one row for each leniency")]
 fn case(leniency: Leniency, given: &Fixture) -> Case {
     use Leniency as L;
     use Strict::{Otherwise, Refused};
     let bad = |scim_type| Refused(400, Some(scim_type));
-    let malformed = "urn:ietf:params:scim:schemas:extension:enterprise:2.0User:department";
-    let manager = format!("{ENTERPRISE}:manager");
-    let home = "emails[type eq \"home\"]";
-    let two = json!([{ "value": "a@b", "primary": true }, { "value": "c@d", "primary": true }]);
     let (request, status, attribute, strict) = match leniency {
-        L::StringBoolean => (replace(given, "active", &json!("False")), 200, "active", bad("invalidValue")),
-        L::StringNumber => (
-            replace(given, &format!("{NUMBERS}:level"), &json!("7")),
-            200,
-            "urn:example:numbers:1.0:User:level",
-            bad("invalidValue"),
-        ),
-        L::ScalarForString => (replace(given, "title", &json!(7)), 200, "title", bad("invalidValue")),
-        L::UnknownAttributeSetAside => (replace(given, "shoeSize", &json!(37)), 200, "shoeSize", bad("invalidPath")),
-        L::UnknownAttributeDropped => (replace(given, "shoeSize", &json!(37)), 200, "x0", bad("invalidValue")),
-        L::UnknownSchemaUrn => {
-            let schemas = json!(["urn:ietf:params:scim:schemas:core:2.0:User", "urn:x:unknown"]);
-            (post(&bob("schemas", schemas)), 201, "urn:x:unknown", bad("invalidSyntax"))
+        L::StringBoolean
+        | L::StringNumber
+        | L::ScalarForString
+        | L::UnknownAttributeSetAside
+        | L::UnknownAttributeDropped
+        | L::ReadOnlyIgnored
+        | L::EmptyStringAsNull
+        | L::ValuePathCreated
+        | L::ExtensionUnprefixed
+        | L::ManagerAsString
+        | L::ManagerAsArray
+        | L::BareElement
+        | L::WrappedScalar
+        | L::MalformedUrn
+        | L::ExtraPrimary
+        | L::NullAttribute
+        | L::ScalarForArray
+        | L::BlankPath => {
+            let (path, value, attribute, scim_type) = replacement(leniency);
+            (replace(given, path, &value), 200, attribute, bad(scim_type))
         }
-        L::BaseSchemaMissing => (post(&bob("schemas", json!([]))), 201, "schemas", bad("invalidSyntax")),
-        L::ReadOnlyIgnored => (replace(given, "groups", &json!([])), 200, "groups", bad("mutability")),
-        L::EmptyStringAsNull => (replace(given, "active", &json!("")), 200, "active", bad("invalidValue")),
-        L::ValuePathCreated => {
-            (replace(given, &format!("{home}.value"), &json!("a@b")), 200, "emails", bad("noTarget"))
+        L::PathlessDottedKeys
+        | L::MemberRemovalByValue
+        | L::RemovalOfNothing
+        | L::OperationCase
+        | L::UnknownMemberDropped
+        | L::UnknownMemberPending => {
+            let (request, attribute, scim_type) = operation(leniency, given);
+            (request, 200, attribute, bad(scim_type))
         }
+        L::UnknownSchemaUrn | L::BaseSchemaMissing | L::ExtensionUndeclared | L::RepeatedSchemaUrn => {
+            let (key, value, attribute, scim_type) = creation(leniency);
+            (post(&bob(key, value)), 201, attribute, bad(scim_type))
+        }
+        L::JsonTextValue | L::EmptyStringClears | L::RestoreDeleted => {
+            let (request, status, attribute, meaning) = other_meaning(leniency, given);
+            (request, status, attribute, Otherwise(meaning))
+        }
+        L::UnquotedFilterValue
+        | L::BareToken
+        | L::AcceptIgnored
+        | L::EndpointCase
+        | L::RestoreDeactivated
+        | L::IdempotentCreate => whole_request(leniency, given),
+    };
+    Case { request, status, attribute: attribute.to_owned(), strict, ada: given.ada.clone() }
+}
+
+/// A path and a value that a PATCH of a user sets there, the attribute of the warning, and the `scimType` of the refusal.
+fn replacement(leniency: Leniency) -> (&'static str, Value, &'static str, &'static str) {
+    use Leniency as L;
+    const DEPARTMENT: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+    const MALFORMED: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0User:department";
+    const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
+    const LEVEL: &str = "urn:example:numbers:1.0:User:level";
+    let two = json!([{ "value": "a@b", "primary": true }, { "value": "c@d", "primary": true }]);
+    match leniency {
+        L::StringBoolean => ("active", json!("False"), "active", "invalidValue"),
+        L::StringNumber => (LEVEL, json!("7"), LEVEL, "invalidValue"),
+        L::ScalarForString => ("title", json!(7), "title", "invalidValue"),
+        L::UnknownAttributeSetAside => ("shoeSize", json!(37), "shoeSize", "invalidPath"),
+        L::UnknownAttributeDropped => ("shoeSize", json!(37), "x0", "invalidValue"),
+        L::ReadOnlyIgnored => ("groups", json!([]), "groups", "mutability"),
+        L::EmptyStringAsNull => ("active", json!(""), "active", "invalidValue"),
+        L::ValuePathCreated => ("emails[type eq \"home\"].value", json!("a@b"), "emails", "noTarget"),
+        L::ExtensionUnprefixed => ("department", json!("R&D"), DEPARTMENT, "invalidPath"),
+        L::ManagerAsString => (MANAGER, json!("6f1c"), MANAGER, "invalidValue"),
+        L::ManagerAsArray => (MANAGER, json!([{ "value": "6f1c" }]), MANAGER, "invalidValue"),
+        L::BareElement => ("emails", json!(["a@b"]), "emails", "invalidValue"),
+        L::WrappedScalar => ("title", json!([{ "$ref": null, "value": "de" }]), "title", "invalidValue"),
+        L::MalformedUrn => (MALFORMED, json!("R&D"), MALFORMED, "invalidPath"),
+        L::ExtraPrimary => ("emails", two, "emails", "invalidValue"),
+        L::NullAttribute => ("emails", json!([null, { "value": "a@b" }]), "emails", "invalidValue"),
+        L::ScalarForArray => ("emails", json!({ "value": "a@b" }), "emails", "invalidValue"),
+        L::BlankPath => (" title ", json!("T"), "path", "invalidPath"),
+        other => panic!("{other:?} is not tolerated in a value"),
+    }
+}
+
+/// Another PATCH, the attribute of the warning, and the `scimType` of the refusal.
+fn operation(leniency: Leniency, given: &Fixture) -> (Request, &'static str, &'static str) {
+    use Leniency as L;
+    match leniency {
         L::PathlessDottedKeys => {
             let dotted = json!({ "op": "replace", "value": { "name.givenName": "A" } });
-            (change(given, &dotted), 200, "name.givenName", bad("invalidSyntax"))
-        }
-        L::ExtensionUndeclared => {
-            (post(&bob(ENTERPRISE, json!({ "department": "R&D" }))), 201, ENTERPRISE, bad("invalidSyntax"))
-        }
-        L::ExtensionUnprefixed => {
-            let full = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
-            (replace(given, "department", &json!("R&D")), 200, full, bad("invalidPath"))
-        }
-        L::ManagerAsString => (replace(given, &manager, &json!("6f1c")), 200, manager.as_str(), bad("invalidValue")),
-        L::ManagerAsArray => {
-            (replace(given, &manager, &json!([{ "value": "6f1c" }])), 200, manager.as_str(), bad("invalidValue"))
-        }
-        L::BareElement => (replace(given, "emails", &json!(["a@b"])), 200, "emails", bad("invalidValue")),
-        L::WrappedScalar => {
-            let wrapped = json!([{ "$ref": null, "value": "de" }]);
-            (replace(given, "title", &wrapped), 200, "title", bad("invalidValue"))
+            (change(given, &dotted), "name.givenName", "invalidSyntax")
         }
         L::MemberRemovalByValue => {
             let remove = json!([{ "op": "remove", "path": "members", "value": [{ "value": given.ada }] }]);
             let request = Request::new("PATCH", &format!("/Groups/{}", given.crew)).json(&patch(remove));
-            (request, 200, "members", bad("invalidSyntax"))
-        }
-        L::MalformedUrn => (replace(given, malformed, &json!("R&D")), 200, malformed, bad("invalidPath")),
-        L::JsonTextValue => {
-            let roles = json!([{ "value": "{\"value\":\"admin\"}" }]);
-            let verbatim = |_: &Case, answer: &Answer| answer.body["roles"][0]["value"] == "{\"value\":\"admin\"}";
-            (replace(given, "roles", &roles), 200, "roles", Otherwise(verbatim))
-        }
-        L::ExtraPrimary => (replace(given, "emails", &two), 200, "emails", bad("invalidValue")),
-        L::NullAttribute => {
-            (replace(given, "emails", &json!([null, { "value": "a@b" }])), 200, "emails", bad("invalidValue"))
-        }
-        L::ScalarForArray => (replace(given, "emails", &json!({ "value": "a@b" })), 200, "emails", bad("invalidValue")),
-        L::UnquotedFilterValue => {
-            (Request::new("GET", "/Users?filter=externalId%20eq%20abc"), 200, "externalId", bad("invalidFilter"))
+            (request, "members", "invalidSyntax")
         }
         L::RemovalOfNothing => {
-            (change(given, &json!({ "op": "remove", "path": home })), 200, "emails", bad("noTarget"))
+            (change(given, &json!({ "op": "remove", "path": "emails[type eq \"home\"]" })), "emails", "noTarget")
         }
-        L::BareToken => (
-            Request::new("GET", "/Users").header("authorization", &given.token),
-            200,
-            "Authorization",
-            Refused(401, None),
-        ),
+        L::OperationCase => {
+            (change(given, &json!({ "op": "Replace", "path": "title", "value": "T" })), "op", "invalidSyntax")
+        }
+        L::UnknownMemberDropped | L::UnknownMemberPending => (add_member(given, "nobody"), "members", "invalidValue"),
+        other => panic!("{other:?} is not tolerated in an operation"),
+    }
+}
+
+/// An attribute and its value in the POST of a user, the attribute of the warning, and the `scimType` of the refusal.
+fn creation(leniency: Leniency) -> (&'static str, Value, &'static str, &'static str) {
+    use Leniency as L;
+    const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+    match leniency {
+        L::UnknownSchemaUrn => ("schemas", json!([USER, "urn:x:unknown"]), "urn:x:unknown", "invalidSyntax"),
+        L::BaseSchemaMissing => ("schemas", json!([]), "schemas", "invalidSyntax"),
+        L::ExtensionUndeclared => (ENTERPRISE, json!({ "department": "R&D" }), ENTERPRISE, "invalidSyntax"),
+        L::RepeatedSchemaUrn => ("schemas", json!([USER, USER]), "schemas", "invalidValue"),
+        other => panic!("{other:?} is not tolerated in the body of a POST"),
+    }
+}
+
+/// A request that has another meaning by the RFC: its status and the attribute of the warning where it is tolerated, and what the reply
+/// is otherwise.
+fn other_meaning(leniency: Leniency, given: &Fixture) -> (Request, u16, &'static str, Meaning) {
+    match leniency {
+        Leniency::JsonTextValue => {
+            let roles = json!([{ "value": "{\"value\":\"admin\"}" }]);
+            let verbatim = |_: &Case, answer: &Answer| answer.body["roles"][0]["value"] == "{\"value\":\"admin\"}";
+            (replace(given, "roles", &roles), 200, "roles", verbatim)
+        }
+        Leniency::EmptyStringClears => {
+            let a_text = |_: &Case, answer: &Answer| answer.body["title"] == "";
+            (replace(given, "title", &json!("")), 200, "title", a_text)
+        }
+        Leniency::RestoreDeleted => {
+            let another = |case: &Case, answer: &Answer| answer.status == 201 && answer.id() != case.ada;
+            (post(&user("deleted")), 201, "externalId", another)
+        }
+        other => panic!("{other:?} has no other meaning"),
+    }
+}
+
+/// A request that is tolerated as a whole, with the parts of its case.
+fn whole_request(leniency: Leniency, given: &Fixture) -> (Request, u16, &'static str, Strict) {
+    use Leniency as L;
+    use Strict::Refused;
+    match leniency {
+        L::UnquotedFilterValue => {
+            let request = Request::new("GET", "/Users?filter=externalId%20eq%20abc");
+            (request, 200, "externalId", Refused(400, Some("invalidFilter")))
+        }
+        L::BareToken => {
+            let request = Request::new("GET", "/Users").header("authorization", &given.token);
+            (request, 200, "Authorization", Refused(401, None))
+        }
         L::AcceptIgnored => {
             (Request::new("GET", "/Users").header("accept", "text/html"), 200, "Accept", Refused(406, None))
         }
-        L::OperationCase => {
-            (change(given, &json!({ "op": "Replace", "path": "title", "value": "T" })), 200, "op", bad("invalidSyntax"))
-        }
-        L::BlankPath => (replace(given, " title ", &json!("T")), 200, "path", bad("invalidPath")),
-        L::RepeatedSchemaUrn => {
-            let twice = json!(vec!["urn:ietf:params:scim:schemas:core:2.0:User"; 2]);
-            (post(&bob("schemas", twice)), 201, "schemas", bad("invalidValue"))
-        }
         L::EndpointCase => (Request::new("GET", "/USERS"), 200, "/Users", Refused(404, None)),
-        L::EmptyStringClears => {
-            let a_text = |_: &Case, answer: &Answer| answer.body["title"] == "";
-            (replace(given, "title", &json!("")), 200, "title", Otherwise(a_text))
-        }
-        L::UnknownMemberDropped | L::UnknownMemberPending => {
-            (add_member(given, "nobody"), 200, "members", bad("invalidValue"))
-        }
         L::RestoreDeactivated => {
             let mut off = user("off");
             off["title"] = "anew".into();
             (post(&off), 201, "userName", Refused(409, Some("uniqueness")))
         }
-        L::RestoreDeleted => {
-            let another = |case: &Case, answer: &Answer| answer.status == 201 && answer.id() != case.ada;
-            (post(&user("deleted")), 201, "externalId", Otherwise(another))
-        }
         L::IdempotentCreate => (post(&user("ada")), 201, "userName", Refused(409, Some("uniqueness"))),
-    };
-    Case { request, status, attribute: attribute.to_owned(), strict, ada: given.ada.clone() }
+        other => panic!("{other:?} is not tolerated in a request as a whole"),
+    }
 }
 
 /// What must be allowed for the request to come as far as the leniency.
